@@ -1,0 +1,71 @@
+"""What a labelled example is."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of an example's text that annotators marked.
+
+    ``start`` and ``end`` are offsets in code points (end exclusive), ``strength`` is the share of annotators in 0..1.
+    """
+
+    label: str
+    start: int
+    end: int
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One text with what is known about its labels.
+
+    Attributes:
+        text: The comment as its corpus has it.
+        labels: Label to the probability (0..1) that it applies: 0 or 1 where a corpus has a verdict, the share of annotators
+            where it has votes. A label that is missing is *unknown*: it is neither trained on nor measured.
+        source: Name of the corpus.
+        row: Identifier of the row within its corpus.
+        split_key: Examples with the same key land in the same split (a thread, an article, a video, a pair of twins).
+        split: The split that the corpus itself fixes, or None to derive one from ``split_key``.
+        parent: Text of the comment that this one answers, if known.
+        article: Title or body of the article, if known.
+        spans: What annotators marked in the text, or None where nobody was asked to mark anything.
+        slice: A finer division to report on (a keyword, a target, a kind).
+    """
+
+    text: str
+    labels: Mapping[str, float]
+    source: str
+    row: str
+    split_key: str
+    split: Split | None = None
+    parent: str | None = None
+    article: str | None = None
+    spans: tuple[Span, ...] | None = None
+    slice: str = ""
+
+
+def known(**labels: float) -> Mapping[str, float]:
+    """An immutable label mapping; raises ValueError for a value outside 0..1."""
+    for label, probability in labels.items():
+        if not 0.0 <= probability <= 1.0:
+            raise ValueError(f"label {label}: {probability} is not a probability between 0 and 1")
+    return MappingProxyType(labels)
+
+
+def digest(text: str) -> str:
+    """Stable 16-digit hash of a text, for rows and split keys where a corpus gives no identifier."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+HARMLESS: Mapping[str, float] = known(
+    hate=0.0, antisemitism=0.0, personal_attack=0.0, threat=0.0, profanity=0.0, toxicity=0.0
+)
+"""Every harmful label ruled out, as a verdict "not toxic" does."""

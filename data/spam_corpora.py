@@ -1,0 +1,59 @@
+"""Adapters of the corpora on spam. Column mappings are described in ``corpora.toml``."""
+
+import ast
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from belowline.data.example import Example, Split, digest, known
+from belowline.data.tables import rows
+
+_VIDEOS: dict[str, Split] = {
+    "Youtube01-Psy": "train",
+    "Youtube02-KatyPerry": "train",
+    "Youtube03-LMFAO": "validation",
+    "Youtube04-Eminem": "test",
+}
+_SPAM_KINDS = {"scam", "spam", "phishing", "recovery_scam", "affiliate", "promo"}
+_TAG = re.compile(r"<(?:br|/?a|/?b|/?i|/?s)\b[^>]*>")
+
+
+def youtube_spam(folder: Path) -> Iterator[Example]:
+    """Comments under four videos; near-copies abound, so a video is never divided between splits."""
+    for video, split in _VIDEOS.items():
+        for row in rows(folder / f"{video}.csv"):
+            text = html.unescape(_TAG.sub(" ", row["CONTENT"])).strip("\ufeff ")
+            yield Example(
+                text,
+                known(spam=float(row["CLASS"])),
+                "youtube-spam",
+                row["COMMENT_ID"],
+                video,
+                split=split,
+                slice=video,
+            )
+
+
+def sms_spam(folder: Path) -> Iterator[Example]:
+    """Short messages of telephones."""
+    for number, row in enumerate(rows(folder / "SMSSpamCollection", delimiter="\t", quoted=False)):
+        text = html.unescape(row["SMS"])
+        yield Example(text, known(spam=float(row["Label"] == "spam")), "sms-spam", str(number), digest(text))
+
+
+def janitr(folder: Path) -> Iterator[Example]:
+    """Posts of a social network; rows that their makers marked as mock are left out."""
+    for row in rows(folder / "sample.csv"):
+        kinds = set(ast.literal_eval(row["labels"]))
+        if "mock" not in row["source_id"] and kinds:
+            spam = float(bool(kinds & _SPAM_KINDS))
+            yield Example(row["text"], known(spam=spam), "janitr", row["id"], digest(row["text"]))
+
+
+def spamassassin(folder: Path) -> Iterator[Example]:
+    """E-mails; see the note in ``corpora.toml`` on their labels."""
+    for file in ("orig_val.csv", "orig_test.csv", "dedup_val.csv", "dedup_test.csv"):
+        for number, row in enumerate(rows(folder / file)):
+            labels = known(spam=float(row["label"]))
+            yield Example(row["text"], labels, "spamassassin", f"{file}:{number}", digest(row["text"]), split="test")
