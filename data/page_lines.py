@@ -1,0 +1,218 @@
+"""The lines of a saved page: which are furniture (buttons, counters, dates) and how the others form blocks.
+
+Blank lines carry the structure of such a page, so every block keeps the number of blank lines before it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+_SORTS = r"(?:(?:oldest|newest|most voted)(?: ?\| ?| |$))+"
+_FORM = re.compile(
+    rf"(?:notify of|inline feedbacks?|view all comments|(?:sort(?:ed)? by:? )?{_SORTS})", re.IGNORECASE
+)
+_BESIDE_FORM = re.compile(
+    r"new follow-up comments|new replies to my comments|please login to comment"
+    r"|this site uses akismet .*|be the first to comment!?|login|subscribe|connect with|join the discussion"
+    r"|label|\{\}|\[\+\]|name\*?|email\*?|website"
+    r"|\d+ (?:comment threads?|thread replies|followers)",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(
+    r"(?:(?P<n>\d{1,3}(?:[,.  ]?\d{3})*) comments?|one comment|(?P<no>no comments))(?: on [“\"].*)?:?"
+    r"|comments?(?:: ?| ?\( ?| )(?P<m>\d[\d,.]*) ?\)?",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(r"would love your thoughts, please comment\.? ?x?", re.IGNORECASE)
+_MORE_ELSEWHERE = re.compile(
+    r"load (?:more|rest of) comments?|(?:older|newer|previous|next) comments", re.IGNORECASE
+)
+
+_BUTTON = re.compile(
+    r"(?:reply|(?:view|hide|show)(?: all)?(?: \d+)? repl(?:y|ies)(?: ?\(\d+\))?|\d+ repl(?:y|ies)"
+    r"|load (?:more|rest of) comments|copy link|[+\-−–]?\d{1,5}|[<>|]|\(\)|\| reply|read more ?»"
+    r"|last edited .* by .*)",
+    re.IGNORECASE,
+)
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_CLOCK = r"(?:,? (?:at )?\d{1,2}:\d{2}(?: ?[ap]\.?m\.?)?)?"
+_STAMP = re.compile(
+    rf"(?:{_MONTH} (?:\d{{1,2}}(?:st|nd|rd|th)?,? )?\d{{4}}|\d{{1,2}}\.? {_MONTH},? \d{{4}}"
+    rf"|\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}){_CLOCK}"
+    r"|(?:an?|one|\d+) (?:second|minute|hour|day|week|month|year)s? ago|(?:just|right) now",
+    re.IGNORECASE,
+)
+_MONEY = re.compile(
+    r"(?:\d[\d., ]* ?[$€£]|[$€£] ?\d[\d., ]*)(?: ?/ ?\w+| (?:of|from|raised).*)?", re.IGNORECASE
+)
+_BESIDE_ARTICLE = re.compile(
+    r"support southfront|donate|share(?: this)?|tweet|print|advertisement|click to enlarge"
+    r"|(?:click|tap) (?:here )?to (?:see|view|open) (?:the )?(?:full|larg|big)\S*(?: \S+)?",
+    re.IGNORECASE,
+)
+_REPLY_TO = re.compile(r"(?:in )?reply to\s+(?P<name>\S.{0,60})", re.IGNORECASE)
+_LONGEST_FURNITURE = 250
+_URL = re.compile(r"https?://\S+")
+
+IMAGE = "comment image"
+"""What wpDiscuz prints in place of a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Neighbouring lines of text without a blank line among them.
+
+    ``gap`` counts the blank lines before it (at least 1), ``stamped`` tells that a date stood right after it
+    and ``counted`` that "8 Comments" stood right before it; ``reply_to`` is whom the page says it answers.
+    """
+
+    text: str
+    gap: int
+    stamped: bool = False
+    counted: bool = False
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the parts of a page lie, as indices of lines.
+
+    ``form`` is the first line of the comment form and ``comments`` the line after it, both None on a page
+    without one; ``end`` is the line of the closing prompt. ``stated`` is the number of comments that the page
+    claims, ``partial`` tells that further ones are on other pages.
+    """
+
+    form: int | None
+    comments: int | None
+    end: int
+    stated: int | None
+    partial: bool
+
+
+def find_layout(lines: Sequence[str]) -> Layout:
+    """Finds the form, the closing prompt and the stated number of comments."""
+    form = next((i for i, line in enumerate(lines) if _FORM.fullmatch(line)), None)
+    start = None if form is None else _end_of_form(lines, form)
+    end = next((i for i in range(len(lines) - 1, start or 0, -1) if _CLOSING.fullmatch(lines[i])), len(lines))
+    counts = (
+        count
+        for line in lines[: end if start is None else start]
+        if (count := stated_count(line)) is not None
+    )
+    partial = any(_MORE_ELSEWHERE.fullmatch(line) for line in lines[start or 0 :])
+    return Layout(form, start, end, next(counts, None), partial)
+
+
+def _end_of_form(lines: Sequence[str], form: int) -> int:
+    last = form
+    for i in range(form, len(lines)):
+        if (
+            _FORM.fullmatch(lines[i])
+            or _BESIDE_FORM.fullmatch(lines[i])
+            or stated_count(lines[i]) is not None
+        ):
+            last = i
+        elif lines[i]:
+            break
+    return last + 1
+
+
+def stated_count(line: str) -> int | None:
+    """The number in "8 Comments", "COMMENTS (8)", "One comment" or "No comments", else None."""
+    match = _COUNT.fullmatch(line)
+    if not match:
+        return None
+    if match["no"]:
+        return 0
+    return int("".join(filter(str.isdecimal, match["n"] or match["m"] or "1")))
+
+
+def is_url(line: str) -> bool:
+    """Whether the line is an address and nothing else."""
+    return _URL.fullmatch(line) is not None
+
+
+def blocks_of(lines: Iterable[str], *, article: bool, comments: bool) -> list[Block]:
+    """The blocks of a part of a page, furniture left out.
+
+    Args:
+        lines: Stripped lines.
+        article: Whether the part may hold the article, where donation figures are furniture.
+        comments: Whether the part may hold comments, where votes and reply buttons are furniture.
+    """
+    builder = _Builder()
+    for line in lines:
+        if not line:
+            builder.blank()
+        elif len(line) > _LONGEST_FURNITURE:
+            builder.text(line)
+        elif _STAMP.fullmatch(line):
+            builder.stamp()
+        elif stated_count(line) is not None and article:
+            builder.furniture(counted=True)
+        elif (article and (_MONEY.fullmatch(line) or _BESIDE_ARTICLE.fullmatch(line))) or (
+            comments and _BUTTON.fullmatch(line)
+        ):
+            builder.furniture()
+        elif comments and (match := _REPLY_TO.fullmatch(line)) and builder.is_known(match["name"]):
+            builder.answers(match["name"])
+        else:
+            builder.text(line)
+    return builder.finish()
+
+
+class _Builder:
+    """Collects lines to blocks; furniture parts blocks but adds nothing to the gap between them."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._known: set[str] = set()
+        self._lines: list[str] = []
+        self._gap = 0
+        self._gap_before_furniture = 0
+        self._counted = False
+        self._reply_to: str | None = None
+
+    def blank(self) -> None:
+        self._flush()
+        self._gap += 1
+
+    def text(self, line: str) -> None:
+        self._lines.append(line)
+
+    def furniture(self, *, counted: bool = False) -> None:
+        self._flush()
+        self._gap_before_furniture = max(self._gap_before_furniture, self._gap)
+        self._gap = 0
+        self._counted = self._counted or counted
+
+    def stamp(self) -> None:
+        self.furniture()
+        if self._blocks:
+            self._blocks[-1] = replace(self._blocks[-1], stamped=True)
+
+    def is_known(self, name: str) -> bool:
+        self._flush()
+        return name.casefold() in self._known
+
+    def answers(self, name: str) -> None:
+        self.furniture()
+        self._reply_to = name
+
+    def _flush(self) -> None:
+        if not self._lines:
+            return
+        text = "\n".join(self._lines)
+        gap = max(self._gap, self._gap_before_furniture, 1)
+        self._blocks.append(Block(text, gap, False, self._counted, self._reply_to))
+        if len(text) <= _LONGEST_FURNITURE:
+            self._known.add(text.casefold())
+        self._lines, self._gap, self._gap_before_furniture = [], 0, 0
+        self._counted, self._reply_to = False, None
+
+    def finish(self) -> list[Block]:
+        self._flush()
+        return self._blocks
