@@ -1,0 +1,1 @@
+"""The service, its page and queue, the command ``belowline``, and the audit of whole archives."""

@@ -1,0 +1,72 @@
+"""The service as an object that a test can build."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from belowline.model import DEFAULT_MODEL_DIR, Policy, Scorer
+from belowline.serve.api import api
+from belowline.serve.batcher import Batcher
+from belowline.serve.errors import add_error_handlers
+from belowline.serve.health import health
+from belowline.serve.judge import Judge
+from belowline.serve.keys import require_known_host
+from belowline.serve.metrics import Metrics
+from belowline.serve.middleware import Surround
+from belowline.serve.page import pages
+from belowline.serve.service import Service
+from belowline.serve.settings import Settings
+from belowline.serve.store import Store
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
+    """The service with all its parts; loads the model unless a scorer is given.
+
+    Raises SettingsError, ModelError, PolicyError or StoreError, each with one clear line.
+    """
+    settings.check_exposure()
+    service = _service(
+        settings, scorer or Scorer.load(settings.model_dir or DEFAULT_MODEL_DIR, threads=settings.threads)
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.batcher.start()
+        yield
+        await service.batcher.close()
+        service.store.close()
+
+    app = FastAPI(
+        title="belowline",
+        summary="Self-hosted moderation for reader comments",
+        version=service.verdict.scorer.version,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere
+        redoc_url=None,
+        dependencies=[Depends(require_known_host)],
+    )
+    app.state.service = service
+    add_error_handlers(app)
+    app.add_middleware(Surround, metrics=service.metrics, max_body_bytes=settings.max_body_bytes)
+    for router in (api, health, pages):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app
+
+
+def _service(settings: Settings, scorer: Scorer) -> Service:
+    policy = Policy.load(settings.policy, scorer.thresholds)
+    metrics = Metrics(lambda: batcher.queued)
+    batcher = Batcher(
+        scorer,
+        queue_comments=settings.queue_comments,
+        batch_comments=settings.batch_comments,
+        wait_s=settings.batch_wait_ms / 1000,
+        on_batch=metrics.batch,
+    )
+    return Service(settings, Judge(scorer, policy), batcher, metrics, Store.open(settings.database_url))

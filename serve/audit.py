@@ -1,0 +1,148 @@
+"""Audits an archive: every comment scored and decided, with a summary and a report; resumes when stopped."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from belowline.model import Scorer
+from belowline.serve.archive import ArchiveComment, Inventory, archive_comments, take_inventory
+from belowline.serve.files import replacing
+from belowline.serve.judge import Judge
+from belowline.serve.report import render_report
+from belowline.serve.rows import in_chunks
+from belowline.serve.tally import Tally
+from belowline.serve.terminal import counting
+
+COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
+PART_COMMENTS = 1024
+
+
+class AuditError(Exception):
+    """An audit cannot be made where or of what it was asked; the message is one line."""
+
+
+def run_audit(
+    paths: Sequence[Path],
+    out: Path,
+    judge: Judge,
+    *,
+    format: str | None = None,
+    force: bool = False,
+) -> None:
+    """Writes ``comments.jsonl``, ``summary.json`` and ``report.html`` of the archive ``paths`` into ``out``.
+
+    An audit of the same inputs with the same model and policy is continued, or left as it is when complete.
+    Raises ReadError for what cannot be read, AuditError where ``out`` holds something else and not ``force``.
+    """
+    _check_apart(paths, out)
+    started = perf_counter()
+    inventory = take_inventory(paths, format)
+    if not inventory.comments:
+        raise AuditError(
+            f"{', '.join(map(str, paths))}: holds no comments; name a file or folder of saved comments"
+        )
+    made_with = {
+        "inputs": inventory.fingerprint,
+        "model": judge.scorer.version,
+        "policy": judge.policy.version,
+    }
+    if not force and _is_complete(out, made_with):
+        print(f"{out} already holds this audit; --force makes it again", file=sys.stderr)
+        return
+    parts = _prepared(out, made_with, force)
+    _score_parts(archive_comments(paths, format), inventory, parts, judge)
+    _finish(out, inventory, judge, {"made_with": made_with, "seconds": round(perf_counter() - started, 1)})
+    shutil.rmtree(parts)
+
+
+def _check_apart(paths: Sequence[Path], out: Path) -> None:
+    for path in paths:
+        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+            raise AuditError(f"{out}: lies inside {path}, which is to be read; give --out a folder elsewhere")
+    if out.exists() and not out.is_dir():
+        raise AuditError(f"{out}: is not a folder; give --out a folder")
+
+
+def _is_complete(out: Path, made_with: Mapping[str, str]) -> bool:
+    return not (out / PARTS).exists() and _made_with(out / SUMMARY) == made_with
+
+
+def _prepared(out: Path, made_with: Mapping[str, str], force: bool) -> Path:
+    """The folder of part files, which may hold some of this audit; finished files are not touched yet."""
+    parts = out / PARTS
+    note = parts / "made_with.json"
+    found = _made_with(note) if parts.exists() else _made_with(out / SUMMARY)
+    if found != made_with and not force and (found or parts.exists() or (out / COMMENTS).exists()):
+        other = ", ".join(name for name in made_with if (found or {}).get(name) != made_with[name])
+        raise AuditError(
+            f"{out}: holds an audit made with other {other}; give another --out, or --force to replace it"
+        )
+    if parts.exists() and (force or found != made_with):
+        shutil.rmtree(parts)
+    parts.mkdir(parents=True, exist_ok=True)
+    with replacing(note) as file:
+        file.write(json.dumps({"made_with": made_with}).encode())
+    return parts
+
+
+def _made_with(file: Path) -> Mapping[str, str] | None:
+    try:
+        found = json.loads(file.read_text("utf-8"))["made_with"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _score_parts(comments: Iterator[ArchiveComment], inventory: Inventory, parts: Path, judge: Judge) -> None:
+    with counting(inventory.comments) as advance:
+        for number, chunk in enumerate(in_chunks(comments, PART_COMMENTS)):
+            part = parts / f"{number:06}.jsonl"
+            if not part.exists():
+                with replacing(part) as file:
+                    file.writelines(_lines(chunk, judge))
+            advance(len(chunk))
+
+
+def _lines(chunk: Sequence[ArchiveComment], judge: Judge) -> Iterator[bytes]:
+    results = judge([one.id for one in chunk], [one.comment for one in chunk])
+    for one, result in zip(chunk, results, strict=True):
+        row = {
+            "source": one.source,
+            "thread": one.thread,
+            "position": one.position,
+            "author": one.author,
+            "text": one.comment.text,
+            **result.model_dump(),
+        }
+        yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def _finish(out: Path, inventory: Inventory, judge: Judge, made: Mapping[str, Any]) -> None:
+    """Joins the parts and counts them; the summary comes last, for it says that the audit is complete."""
+    thresholds = {label: _threshold(judge.scorer, label) for label in judge.scorer.labels}
+    tally = Tally(inventory.threads, thresholds)
+    with replacing(out / COMMENTS) as joined:
+        for part in sorted((out / PARTS).glob("*.jsonl")):
+            for line in part.read_bytes().splitlines(keepends=True):
+                tally.add(json.loads(line))
+                joined.write(line)
+    summary = {
+        "comments": inventory.comments,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **made,
+        **tally.summary(),
+    }
+    with replacing(out / REPORT) as report:
+        report.write(render_report(summary, tally).encode())
+    with replacing(out / SUMMARY) as file:
+        file.write(json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def _threshold(scorer: Scorer, label: str) -> float | None:
+    known = scorer.thresholds.get(label)
+    return known.hold if known else None

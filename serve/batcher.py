@@ -1,0 +1,129 @@
+"""Micro-batching across requests: what waits is scored in one call to the model, one call at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from belowline.model import ScoreInput, Scores
+from belowline.serve.scoring import Scoring, score_each
+
+
+class QueueFull(Exception):
+    """As many comments wait as may; ``retry_after`` is how many seconds to wait before asking again."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too many comments are waiting to be scored")
+        self.retry_after = retry_after
+
+
+class BatcherClosed(Exception):
+    """The service is shutting down."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    comments: Sequence[ScoreInput]
+    answer: asyncio.Future[list[Scores | None]]
+
+
+class Batcher:
+    """A bounded queue in front of one scorer; must be started inside the event loop that submits to it.
+
+    The scorer runs in one worker thread: the model uses all cores for one call and releases the GIL in it.
+    While it runs, arriving comments gather and make up the next batch, so an idle service adds no wait.
+    """
+
+    def __init__(
+        self,
+        scorer: Scoring,
+        *,
+        queue_comments: int,
+        batch_comments: int,
+        wait_s: float = 0.0,
+        on_batch: Callable[[int, float], None] | None = None,
+    ) -> None:
+        self._scorer = scorer
+        self._queue_comments = queue_comments
+        self._batch_comments = batch_comments
+        self._wait_s = wait_s
+        self._on_batch = on_batch
+        self._waiting: deque[_Job] = deque()
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="belowline-scorer")
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._rate = 0.0
+        self.queued = 0
+        self.failing = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether comments that are submitted now will be answered."""
+        return self._task is not None and not self._task.done() and not self._closing
+
+    def start(self) -> None:
+        """Begins to take jobs."""
+        self._task = asyncio.create_task(self._run(), name="belowline-batcher")
+
+    async def close(self) -> None:
+        """Answers what waits, then stops; further submissions raise BatcherClosed."""
+        self._closing = True
+        self._arrived.set()
+        if self._task:
+            await self._task
+        self._thread.shutdown()
+
+    async def submit(self, comments: Sequence[ScoreInput]) -> list[Scores | None]:
+        """Scores in order, None where scoring a comment failed; raises QueueFull or BatcherClosed."""
+        if not self.alive:
+            raise BatcherClosed
+        if self.queued + len(comments) > self._queue_comments:
+            raise QueueFull(self._retry_after())
+        job = _Job(comments, asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        self.queued += len(comments)
+        self._arrived.set()
+        return await job.answer
+
+    def _retry_after(self) -> int:
+        return min(60, 1 + int(self.queued / self._rate)) if self._rate else 1
+
+    async def _run(self) -> None:
+        while self._waiting or not self._closing:
+            await self._arrived.wait()
+            if self._wait_s and self.queued < self._batch_comments and not self._closing:
+                await asyncio.sleep(self._wait_s)
+            jobs = self._take()
+            if jobs:
+                await self._answer(jobs)
+
+    def _take(self) -> list[_Job]:
+        """Whole jobs up to the limit, at least one; jobs whose caller has gone away are dropped."""
+        jobs: list[_Job] = []
+        room = self._batch_comments
+        while self._waiting and (not jobs or len(self._waiting[0].comments) <= room):
+            job = self._waiting.popleft()
+            self.queued -= len(job.comments)
+            if not job.answer.cancelled():
+                jobs.append(job)
+                room -= len(job.comments)
+        if not self._waiting and not self._closing:
+            self._arrived.clear()
+        return jobs
+
+    async def _answer(self, jobs: list[_Job]) -> None:
+        loop = asyncio.get_running_loop()
+        comments = [comment for job in jobs for comment in job.comments]
+        started = loop.time()
+        scores = await loop.run_in_executor(self._thread, score_each, self._scorer, comments)
+        seconds = loop.time() - started
+        self._rate = len(comments) / max(seconds, 1e-6)
+        self.failing = all(score is None for score in scores)
+        if self._on_batch:
+            self._on_batch(len(comments), seconds)
+        for job in jobs:
+            own, scores = scores[: len(job.comments)], scores[len(job.comments) :]
+            if not job.answer.cancelled():
+                job.answer.set_result(own)

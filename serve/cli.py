@@ -1,0 +1,191 @@
+"""The command ``belowline``: serve, score, audit. What is slow to import is imported inside the commands."""
+
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from belowline.serve.judge import Judge
+
+app = typer.Typer(
+    help="Self-hosted moderation for reader comments: score, decide, queue, audit.",
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold comments
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+UsageError = typer.BadParameter.__mro__[1]
+USAGE, FAILED, INTERRUPTED = 2, 1, 130
+
+ModelOption = Annotated[
+    Path | None,
+    typer.Option("--model", help="Model directory; default: BELOWLINE_MODEL_DIR or the one in the package."),
+]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option("--policy", help="TOML policy; default: BELOWLINE_POLICY or the model's own thresholds."),
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="CPU threads; default: one for each core.")
+]
+
+
+def main() -> None:
+    """Runs the command; every error is one line on standard error and a non-zero exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command with ``arguments`` and returns its exit status."""
+    try:
+        return app(arguments, prog_name="belowline", standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, UsageError):
+        command = getattr(getattr(error, "ctx", None), "command_path", "belowline")
+        return _fail(f"{error.format_message().rstrip('.')}; see {command} --help", USAGE)  # type: ignore[attr-defined]
+    if type(error).__module__.startswith("belowline."):
+        return _fail(str(error), FAILED)
+    if isinstance(error, OSError) and error.filename:
+        return _fail(f"{error.filename}: {error.strerror}", FAILED)
+    from belowline.serve.scoring import describe
+
+    return _fail(f"unexpected {describe(error)}; please report it", FAILED)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"belowline: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+@app.callback(invoke_without_command=True)
+def belowline(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Self-hosted moderation for reader comments: score, decide, queue, audit."""
+    if show_version:
+        print(f"belowline {version('belowline')}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; default: BELOWLINE_HOST or 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one; default: 8000.")
+    ] = None,
+    model: ModelOption = None,
+    policy: PolicyOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Run the service: the page, the API and the queue.
+
+    Every setting is an environment variable BELOWLINE_...; serve/SETTINGS.md lists them.
+    """
+    from belowline.serve.settings import load_settings
+
+    settings = load_settings(host=host, port=port, model_dir=model, policy=policy, threads=threads)
+    from belowline.serve.server import run_server
+
+    run_server(settings)
+
+
+@app.command()
+def score(
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Comments to score.")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--in", help="JSONL, CSV or Parquet file to score; each row is one comment."),
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option("--out", help="JSONL, CSV or Parquet file for the results; default: JSONL on output."),
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="Column of --in that holds the comment.")] = "text",
+    id_column: Annotated[
+        str, typer.Option(help="Column of --in that holds its id; without it rows are numbered.")
+    ] = "id",
+    article_column: Annotated[
+        str | None, typer.Option(help="Column of --in that holds the title of the article, if any does.")
+    ] = None,
+    parent_column: Annotated[
+        str | None, typer.Option(help="Column of --in that holds the text that is answered, if any does.")
+    ] = None,
+    article: Annotated[
+        str | None, typer.Option(help="Title of the article that all comments stand under.")
+    ] = None,
+    model: ModelOption = None,
+    policy: PolicyOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Score comments given as TEXT, on standard input (one a line), or in a file."""
+    if source and texts:
+        raise typer.BadParameter("Give either TEXT or --in, not both.")
+    if source and article:
+        raise typer.BadParameter(
+            "--article goes with TEXT or standard input; use --article-column with --in."
+        )
+    from belowline.serve.rows import Columns, read_lines, read_rows, read_texts
+    from belowline.serve.score import score_rows
+    from belowline.serve.settings import load_settings
+
+    columns = Columns(text_column, id_column, article_column, parent_column)
+    longest = load_settings().max_comment_chars
+    if source:
+        rows = read_rows(source, columns, longest)
+    elif texts:
+        rows = read_texts(texts, article, longest)
+    elif sys.stdin.isatty():
+        raise typer.BadParameter("Give TEXT, or --in FILE, or comments on standard input.")
+    else:
+        rows = read_lines(sys.stdin.buffer, article, longest)
+    score_rows(rows, target, _judge(model, policy, threads))
+
+
+@app.command()
+def audit(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files or folders of saved comments.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for comments.jsonl, summary.json and report.html.")],
+    format: Annotated[
+        str | None,
+        typer.Option(help="Format of the files: page, jsonl or csv; default: found out for each file."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an audit of other inputs or another model.")
+    ] = False,
+    model: ModelOption = None,
+    policy: PolicyOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Audit an archive: score every comment of every page and write a report."""
+    from belowline.serve.audit import run_audit
+
+    run_audit(paths, out, _judge(model, policy, threads), format=format, force=force)
+    print(f"report: {out / 'report.html'}")
+
+
+def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "Judge":
+    from belowline.model import DEFAULT_MODEL_DIR, Policy, Scorer
+    from belowline.serve.judge import Judge
+    from belowline.serve.settings import load_settings
+
+    settings = load_settings(model_dir=model, policy=policy, threads=threads)
+    scorer = Scorer.load(settings.model_dir or DEFAULT_MODEL_DIR, threads=settings.threads)
+    return Judge(scorer, Policy.load(settings.policy, scorer.thresholds))

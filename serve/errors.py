@@ -1,0 +1,131 @@
+"""The one table from error to status, answered as problem details (RFC 9457) that never echo a comment."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+PROBLEM_JSON = "application/problem+json"
+_TYPE_PREFIX = "urn:belowline:problem:"
+_LONGEST_NAME = 80
+
+PROBLEMS: Mapping[str, tuple[int, str]] = {
+    "malformed-body": (400, "The body cannot be read"),
+    "invalid-key": (401, "An API key is needed"),
+    "not-found": (404, "There is nothing here"),
+    "method-not-allowed": (405, "This address does not take that method"),
+    "body-too-large": (413, "The body is too large"),
+    "unsupported-media-type": (415, "The body has the wrong media type"),
+    "wrong-host": (421, "This service is not known under that name"),
+    "invalid-request": (422, "The request is not valid"),
+    "queue-full": (429, "Too many comments are waiting"),
+    "internal-error": (500, "The service failed"),
+    "store-unavailable": (503, "Held comments cannot be kept"),
+    "shutting-down": (503, "The service is shutting down"),
+}
+_KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()}
+
+_ADVICE = {
+    "missing": "is missing; add it",
+    "extra_forbidden": "is not a known field; remove it",
+    "string_type": "must be a string",
+    "string_unicode": "holds a lone surrogate, which is not a character; send valid Unicode",
+    "string_too_short": "is empty; give at least one character",
+}
+
+
+class Problem(HTTPException):
+    """An error with its place in the table; ``errors`` are pairs of a field and what is wrong with it."""
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        *,
+        errors: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(PROBLEMS[kind][0], detail, headers)
+        self.kind = kind
+        self.errors = errors
+
+    def response(self) -> JSONResponse:
+        """The problem as an HTTP answer."""
+        body: dict[str, Any] = {
+            "type": _TYPE_PREFIX + self.kind,
+            "title": PROBLEMS[self.kind][1],
+            "status": self.status_code,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = [{"field": field, "detail": detail} for field, detail in self.errors]
+        return JSONResponse(body, self.status_code, self.headers, PROBLEM_JSON)
+
+
+def invalid_field(field: str, detail: str) -> Problem:
+    """The problem of one field with an unacceptable value."""
+    return Problem("invalid-request", f"{field} {detail}", errors=[(field, detail)])
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Makes every error of ``app`` a problem."""
+
+    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, HTTPException):
+            raise error
+        return _problem_of(error).response()
+
+    async def on_invalid(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        return _problem_of_invalid(request, error).response()
+
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+
+
+def _problem_of(error: HTTPException) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return Problem("malformed-body", _unreadable(error.__cause__))
+    kind = _KIND_OF_STATUS.get(error.status_code, "internal-error")
+    return Problem(kind, str(error.detail) + "; see /docs for what there is", headers=error.headers)
+
+
+def _unreadable(cause: BaseException | None) -> str:
+    if isinstance(cause, UnicodeDecodeError):
+        return f"the body is not valid UTF-8: byte {cause.start} cannot be decoded; send JSON in UTF-8"
+    if isinstance(cause, RecursionError):
+        return "the body nests too many levels; send the fields that /docs lists"
+    return "the body is not valid JSON; send a JSON object in UTF-8"
+
+
+def _problem_of_invalid(request: Request, error: RequestValidationError) -> Problem:
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        position, why = found[0]["loc"][-1], found[0]["ctx"]["error"]
+        return Problem("malformed-body", f"the body is not valid JSON at character {position}: {why}")
+    if found[0]["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
+        return Problem(
+            "unsupported-media-type", "send a JSON object with the header Content-Type: application/json"
+        )
+    errors = [(field_name(one["loc"]), _advice(one)) for one in found]
+    return Problem("invalid-request", " ".join(errors[0]), errors=errors)
+
+
+def field_name(location: Sequence[str | int]) -> str:
+    """A pydantic location as callers write it, such as ``comments[0].text``; odd characters become ``?``."""
+    name = ""
+    for part in location[1:] or location:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return "".join(char if char.isprintable() else "?" for char in name.lstrip("."))[:_LONGEST_NAME]
+
+
+def _advice(error: Mapping[str, Any]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return _ADVICE.get(error["type"], message[:1].lower() + message[1:])

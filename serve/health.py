@@ -1,0 +1,67 @@
+"""How a service is: alive, ready, and what it measures."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from belowline.model import ScoreInput
+from belowline.serve.api import Parts
+from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
+from belowline.serve.keys import require_key
+from belowline.serve.service import Service
+from belowline.serve.store import StoreError
+
+health = APIRouter()
+_PROBE = ScoreInput("Thank you for this article.")
+
+
+class Readiness(BaseModel):
+    """Whether each part can do its work."""
+
+    ready: bool
+    model: Literal["ok", "failing"]
+    batcher: Literal["ok", "stopped"]
+    store: Literal["ok", "unreachable"]
+
+
+@health.get("/healthz", summary="Is the process alive?")
+async def healthz() -> dict[str, str]:
+    """Answers as long as the event loop runs."""
+    return {"status": "ok"}
+
+
+@health.get("/readyz", summary="Can it score and keep comments?", responses={503: {"model": Readiness}})
+async def readyz(service: Parts, response: Response) -> Readiness:
+    """503 while the model fails, the batcher is stopped or the store out of reach."""
+    readiness = await _readiness(service)
+    response.status_code = 200 if readiness.ready else 503
+    return readiness
+
+
+@health.get("/metrics", summary="Metrics for Prometheus", dependencies=[Depends(require_key)])
+async def metrics(service: Parts) -> Response:
+    """Counts and times, never text."""
+    return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _readiness(service: Service) -> Readiness:
+    model: Literal["ok", "failing"] = "failing" if await _model_fails(service.batcher) else "ok"
+    batcher: Literal["ok", "stopped"] = "ok" if service.batcher.alive else "stopped"
+    store: Literal["ok", "unreachable"] = "ok"
+    try:
+        await run_in_threadpool(service.store.ping)
+    except StoreError:
+        store = "unreachable"
+    return Readiness(ready=(model, batcher, store) == ("ok",) * 3, model=model, batcher=batcher, store=store)
+
+
+async def _model_fails(batcher: Batcher) -> bool:
+    """Asks again after a failure, so that one odd comment does not take the service out of rotation."""
+    if not batcher.failing:
+        return False
+    try:
+        return await batcher.submit([_PROBE]) == [None]
+    except (QueueFull, BatcherClosed):
+        return True

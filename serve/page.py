@@ -1,0 +1,133 @@
+"""The pages for people: try a comment at ``/``, read the API at ``/docs``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from belowline.model import ScoreInput
+from belowline.serve.api import Parts, check_text
+from belowline.serve.errors import Problem
+from belowline.serve.keys import key_is_known
+from belowline.serve.reference import operations
+from belowline.serve.results import EvidenceSpan, Result
+from belowline.serve.scoring import article_context
+from belowline.serve.service import Service
+from belowline.serve.wording import action_words, label_name, likelihood
+
+pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
+)
+templates.filters.update(label=label_name, likelihood=likelihood)
+templates.globals["action_words"] = action_words
+
+EXAMPLES = {
+    "thanks": (
+        "A reader's thanks",
+        "Thank you for this. The part about the harbour was new to me.",
+        "The harbour reopens",
+    ),
+    "advert": (
+        "An advert",
+        "I earn $97 an hour from home and so can you, visit easy-cash-4u.example now!!!",
+        "",
+    ),
+    "insult": ("An insult", "You are a complete idiot and nobody should ever listen to you.", ""),
+}
+_EMPTY_FORM = {"text": "", "title": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a comment: plain, or evidence for a label."""
+
+    text: str
+    label: str | None = None
+
+
+@pages.get("/")
+async def form(service: Parts, example: str = "") -> HTMLResponse:
+    """The empty form, or one filled with an example."""
+    _, text, title = EXAMPLES.get(example, ("", "", ""))
+    return _page(service, {"text": text, "title": title})
+
+
+@pages.post("/")
+async def try_comment(request: Request, service: Parts) -> HTMLResponse:
+    """Scores the comment of the form; errors are shown beside the form, which keeps what was typed."""
+    fields: Mapping[str, str] = _EMPTY_FORM
+    try:
+        fields = _form_fields(await request.body())
+        _check(fields, service)
+        comment = ScoreInput(fields["text"], article_context(fields["title"], None))
+        [result] = await service.judge([None], [comment])
+    except Problem as problem:
+        return _page(service, fields, problem=problem, status=problem.status_code)
+    return _page(service, fields, result=result)
+
+
+@pages.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """The API as a page without scripts."""
+    return HTMLResponse(
+        templates.get_template("docs.html").render(
+            operations=operations(request.app.openapi()), base=request.base_url
+        )
+    )
+
+
+def segments(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
+    """Cuts a text at the bounds of its evidence; where evidence overlaps, the strongest names the stretch."""
+    cuts = sorted({0, len(text), *(bound for span in evidence for bound in (span.start, span.end))})
+    found = []
+    for start, end in pairwise(cuts):
+        covering = [span for span in evidence if span.start <= start and end <= span.end]
+        strongest = max(covering, key=lambda span: span.strength, default=None)
+        found.append(Segment(text[start:end], strongest.label if strongest else None))
+    return found
+
+
+def _form_fields(body: bytes) -> dict[str, str]:
+    try:
+        sent = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
+    except ValueError:  # UnicodeDecodeError is one
+        raise Problem(
+            "malformed-body", "The form could not be read as UTF-8. Paste the comment again."
+        ) from None
+    # Browsers send line ends as CRLF, which nobody typed.
+    return {name: sent.get(name, [""])[0].replace("\r\n", "\n") for name in ("text", "title", "key")}
+
+
+def _check(fields: Mapping[str, str], service: Service) -> None:
+    if service.settings.api_keys and not key_is_known(fields["key"], service.settings):
+        raise Problem("invalid-key", "This service asks for an API key. Enter a valid one below the comment.")
+    if not fields["text"].strip():
+        raise Problem("invalid-request", "There is no comment yet. Paste or type one first.")
+    check_text(fields["text"], "The comment", service.settings.max_comment_chars)
+
+
+def _page(
+    service: Service,
+    fields: Mapping[str, str],
+    *,
+    result: Result | None = None,
+    problem: Problem | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    values: dict[str, Any] = {
+        "fields": fields,
+        "examples": {name: title for name, (title, *_) in EXAMPLES.items()},
+        "result": result,
+        "segments": segments(fields["text"], result.evidence) if result else [],
+        "problem": problem,
+        "settings": service.settings,
+        "model": service.verdict.scorer.version,
+    }
+    return HTMLResponse(templates.get_template("page.html").render(values), status)

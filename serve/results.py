@@ -1,0 +1,59 @@
+"""The one shape of a result, the same over HTTP, from ``belowline score`` and in an audit."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from belowline.model import Decision, Scores
+
+Action = Literal["publish", "hold", "reject"]
+UNKNOWN_LANGUAGE = "und"
+
+
+class Reason(BaseModel):
+    """Why the policy acted as it did."""
+
+    code: str = Field(description="Reason code, such as `spam`; `none` where nothing fired.")
+    rule: str = Field(description="The rule of the policy that fired, such as `spam >= 0.62`.")
+    label: str | None = Field(description="The label that the rule looked at.")
+
+
+class EvidenceSpan(BaseModel):
+    """Words that speak for a label."""
+
+    label: str
+    start: int = Field(description="First character, counted in code points of the text as given.")
+    end: int = Field(description="One past the last character.")
+    strength: float = Field(description="How strongly the words speak for the label.")
+
+
+class Result(BaseModel):
+    """What belowline says about one comment."""
+
+    id: str | None = Field(description="The caller's id of the comment, given back as it came.")
+    scores: dict[str, float] = Field(
+        description="Probability of each label, 0 to 1; empty where scoring failed."
+    )
+    action: Action = Field(description="What the policy says: publish, hold for a moderator, or reject.")
+    reason: Reason
+    evidence: list[EvidenceSpan] = Field(description="The words that speak for the labels; may be empty.")
+    language: str = Field(description="ISO 639-1 code, or `und`.")
+    model: str = Field(description="Version of the model.")
+
+
+def make_result(comment_id: str | None, scores: Scores | None, decision: Decision, model: str) -> Result:
+    """The result of one comment; ``scores`` is None where scoring failed, probabilities get four decimals."""
+    return Result.model_construct(
+        id=comment_id,
+        scores={label: round(p, 4) for label, p in scores.probabilities.items()} if scores else {},
+        action=decision.action,
+        reason=Reason.model_construct(code=decision.code, rule=decision.rule, label=decision.label),
+        evidence=[
+            EvidenceSpan.model_construct(
+                label=e.label, start=e.start, end=e.end, strength=round(e.strength, 4)
+            )
+            for e in (scores.evidence if scores else ())
+        ],
+        language=scores.language if scores else UNKNOWN_LANGUAGE,
+        model=model,
+    )

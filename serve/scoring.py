@@ -1,0 +1,55 @@
+"""What every door does around the model: give it context, and survive a comment that it cannot score."""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from belowline.model import ScoreInput, Scores
+
+logger = logging.getLogger(__name__)
+_BLANK_LINE = re.compile(r"\n\s*\n")
+
+
+class Scoring(Protocol):
+    """The part of ``belowline.model.Scorer`` that scoring needs."""
+
+    def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
+        """One Scores for each comment, in order."""
+        ...
+
+
+def article_context(title: str | None, text: str | None) -> str | None:
+    """What the model is told of an article: its title and first paragraph; None where there is neither."""
+    first_paragraph = _BLANK_LINE.split((text or "").strip(), maxsplit=1)[0]
+    return "\n".join(part for part in ((title or "").strip(), first_paragraph) if part) or None
+
+
+def score_each(scorer: Scoring, comments: Sequence[ScoreInput]) -> list[Scores | None]:
+    """Scores in order, None for a comment whose scoring failed: one bad comment takes no others down.
+
+    A failure is logged by its type and place alone, because its message may quote the comment.
+    """
+    if not comments:
+        return []
+    try:
+        scores = scorer.score(comments)
+        if len(scores) != len(comments):
+            raise RuntimeError("the model answered another number of comments than it was asked")
+        return list(scores)
+    except Exception as error:
+        if len(comments) == 1:
+            logger.error("scoring failed: %s", describe(error))
+            return [None]
+    middle = len(comments) // 2
+    return score_each(scorer, comments[:middle]) + score_each(scorer, comments[middle:])
+
+
+def describe(error: BaseException) -> str:
+    """Type and innermost place of an error, without its message, which may hold a comment's text."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if not trace:
+        return type(error).__name__
+    return f"{type(error).__name__} at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

@@ -1,0 +1,23 @@
+"""Labels, probabilities and actions in words, for the page and the report."""
+
+_LIKELIHOODS = ((0.05, "very unlikely"), (0.35, "unlikely"), (0.65, "possible"), (0.95, "likely"))
+_ACTIONS = {
+    "publish": ("Publish", "Nothing in the policy speaks against this comment."),
+    "hold": ("Hold", "A moderator should look at this comment before it appears."),
+    "reject": ("Reject", "The policy turns this comment away."),
+}
+
+
+def label_name(label: str) -> str:
+    """A label as people read it: ``personal_attack`` is "Personal attack", ``on_topic`` "On topic"."""
+    return label.replace("_", " ").capitalize()
+
+
+def likelihood(probability: float) -> str:
+    """A probability in words."""
+    return next((words for bound, words in _LIKELIHOODS if probability < bound), "very likely")
+
+
+def action_words(action: str) -> tuple[str, str]:
+    """An action's name and what it means."""
+    return _ACTIONS[action]
