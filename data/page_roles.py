@@ -1,16 +1,16 @@
 """Which block of a saved page is article, author line or comment.
 
 Such a page is plain text: an author's name looks like any other short line. What tells them apart is the
-order of things (a name, one blank line, what was said), the blank lines (see ``data/README.md``), and the look
-of a name. Each block gets the role that makes the whole page cheapest under the costs below; a dynamic program
-finds it in one pass. A stated number of comments restricts the search to readings with exactly that many.
+order of things (a name, one blank line, what was said), the blank lines (see ``data/README.md``), and how a
+name looks. Each block gets the role that makes the whole page cheapest under the costs below, which a dynamic
+program finds in one pass. A stated number of comments restricts it to readings with exactly that many.
 """
 
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from belowline.data.page_lines import IMAGE, Block
@@ -51,13 +51,15 @@ _ARTICLE_PAST_COUNT = 1.5  # article after the line "8 Comments"
 _SWITCH = 1.0  # comments begin, at an author line
 _SWITCH_UNNAMED = 3.0  # comments begin, at a comment without author line
 _MORE = 0.3  # one more paragraph in a comment
-_JOIN = 2.5  # ... although a line was lost before it
+_JOIN = 1.2  # ... although a line was lost before it
 _SPLIT = 4.0  # a lost author line that left no second blank line
 _NAME_AFTER_LOSS = 0.7  # a line was lost between a comment and the next author line
-_TEXT_AFTER_LOSS = 1.5  # ... between an author line and the text
+_TEXT_AFTER_LOSS = 2.2  # ... between an author line and the text
 _LOST_COMMENT = 1.0  # a whole comment was lost
 _UNANSWERED = 2.0  # the page ends with an author line
 
+_LONGEST_NAME = 60
+_PARAGRAPH = 50
 _MAX_CORRECTION = 64
 _MAX_CELLS = 200_000
 
@@ -218,14 +220,20 @@ def _from_text(fact: _Facts) -> Iterator[_Step]:
 def _facts(blocks: Sequence[Block]) -> list[_Facts]:
     # Where even the closest blocks are two blank lines apart, one blank line is how the page ends a line.
     closest = min((block.gap for block in blocks[1:]), default=1)
-    seen = Counter(block.text for block in blocks if len(block.text) <= 60)
+    seen = Counter(block.text for block in blocks if len(block.text) <= _LONGEST_NAME)
+    # "8 Comments" also stands below titles: it announces comments only where a paragraph came before.
+    body = next((i for i, block in enumerate(blocks) if i and len(block.text) >= _PARAGRAPH), len(blocks))
     return [
-        _facts_of(block, block.gap - closest + 1, seen[block.text] > 1, blocks[i - 1].text if i else "")
+        _facts_of(
+            replace(block, gap=block.gap - closest + 1, counted=block.counted and i > body),
+            seen[block.text] > 1,
+            blocks[i - 1].text if i else "",
+        )
         for i, block in enumerate(blocks)
     ]
 
 
-def _facts_of(block: Block, gap: int, repeated: bool, before: str) -> _Facts:
+def _facts_of(block: Block, repeated: bool, before: str) -> _Facts:
     as_author, as_text = _name_costs(block.text)
     if math.isfinite(as_author):
         if block.stamped:
@@ -239,9 +247,9 @@ def _facts_of(block: Block, gap: int, repeated: bool, before: str) -> _Facts:
     return _Facts(
         as_author,
         as_text,
-        as_article + (_ARTICLE_BREAK if gap > 1 else 0.0),
+        as_article + (_ARTICLE_BREAK if block.gap > 1 else 0.0),
         as_beginning,
-        gap,
+        block.gap,
         block.counted,
     )
 
@@ -249,7 +257,12 @@ def _facts_of(block: Block, gap: int, repeated: bool, before: str) -> _Facts:
 def _name_costs(text: str) -> tuple[float, float]:
     """What it costs to take a text for a name, and for something said."""
     words = text.split()
-    if len(text) > 60 or len(words) > 6 or text.casefold() == IMAGE or not any(map(str.isalpha, text)):
+    if (
+        len(text) > _LONGEST_NAME
+        or len(words) > 6
+        or text.casefold() == IMAGE
+        or not any(map(str.isalpha, text))
+    ):
         return math.inf, 0.0
     if _NOT_IN_NAMES.search(text) or (text.endswith(".") and not _FINAL_DOT.search(text)):
         return math.inf, 0.0
@@ -260,5 +273,5 @@ def _name_costs(text: str) -> tuple[float, float]:
     if len(words) == 1:
         return (1.0, 0.7) if lower else (0.5, 1.2)
     if lower == len(words):
-        return 0.7 + 0.15 * lower, 1.5
-    return 0.3 + 0.6 * lower + 0.4 * max(0, len(words) - 4), 1.5 if lower < 2 else 0.5
+        return 0.7 + 0.15 * lower, 2.0
+    return 0.3 + 0.6 * lower + 0.4 * max(0, len(words) - 4), 2.0 if lower < 2 else 0.5
