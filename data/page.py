@@ -27,7 +27,8 @@ def parse_page(text: str, source: str) -> Thread:
         blocks = blocks_of(lines[layout.comments : layout.end], article=False, comments=True)
         body = blocks_of(lines[: layout.form], article=True, comments=False)
     stated = None if layout.partial else layout.stated
-    roles = assign_roles(blocks, stated=stated, after_form=layout.comments is not None)
+    spacing = min((block.gap for block in body[1:]), default=1)
+    roles = assign_roles(blocks, spacing=spacing, stated=stated, after_form=layout.comments is not None)
     if layout.comments is None:
         body = [block for block, role in zip(blocks, roles, strict=True) if role is Role.ARTICLE]
     drafts = list(_drafts(blocks, roles))

@@ -104,15 +104,18 @@ _State = tuple[_After, int]
 _Layer = dict[_State, tuple[float, _State | None, Role | None]]
 
 
-def assign_roles(blocks: Sequence[Block], *, stated: int | None, after_form: bool) -> list[Role]:
+def assign_roles(
+    blocks: Sequence[Block], *, spacing: int, stated: int | None, after_form: bool
+) -> list[Role]:
     """The role of each block, with as many comments as ``stated`` where the blocks can be read so.
 
     Args:
         blocks: The blocks of the page, or of the part after the comment form.
+        spacing: Blank lines between the paragraphs of the page, usually 1.
         stated: Number of comments that the page claims, or None.
         after_form: Whether every block lies after the comment form, so that none is article.
     """
-    facts = _facts(blocks)
+    facts = _facts(blocks, spacing)
     start = _After.FORM if after_form else _After.ARTICLE
     roles = _cheapest(facts, start, None, None)
     if stated is None or not roles:
@@ -217,20 +220,23 @@ def _from_text(fact: _Facts) -> Iterator[_Step]:
         yield _Step(Role.ORPHAN, beginning + _LOST_COMMENT, 2)
 
 
-def _facts(blocks: Sequence[Block]) -> list[_Facts]:
-    # Where even the closest blocks are two blank lines apart, one blank line is how the page ends a line.
-    closest = min((block.gap for block in blocks[1:]), default=1)
+def _facts(blocks: Sequence[Block], spacing: int) -> list[_Facts]:
     seen = Counter(block.text for block in blocks if len(block.text) <= _LONGEST_NAME)
     # "8 Comments" also stands below titles: it announces comments only where a paragraph came before.
     body = next((i for i, block in enumerate(blocks) if i and len(block.text) >= _PARAGRAPH), len(blocks))
     return [
         _facts_of(
-            replace(block, gap=block.gap - closest + 1, counted=block.counted and i > body),
+            replace(block, gap=_single_spaced(block.gap, spacing), counted=block.counted and i > body),
             seen[block.text] > 1,
             blocks[i - 1].text if i else "",
         )
         for i, block in enumerate(blocks)
     ]
+
+
+def _single_spaced(gap: int, spacing: int) -> int:
+    """The gap as it would be on a page whose paragraphs are one blank line apart."""
+    return max(1, round((gap + 1) * 2 / (spacing + 1)) - 1)
 
 
 def _facts_of(block: Block, repeated: bool, before: str) -> _Facts:
