@@ -99,7 +99,7 @@ def _problem_of(error: HTTPException) -> Problem:
 
 def _unreadable(cause: BaseException | None) -> str:
     if isinstance(cause, UnicodeDecodeError):
-        return f"the body is not valid UTF-8: byte {cause.start} cannot be decoded; send JSON in UTF-8"
+        return f"the body is not valid UTF-8: byte {cause.start + 1} cannot be decoded; send JSON in UTF-8"
     if isinstance(cause, RecursionError):
         return "the body nests too many levels; send the fields that /docs lists"
     return "the body is not valid JSON; send a JSON object in UTF-8"

@@ -19,13 +19,13 @@ from belowline.serve.reference import operations
 from belowline.serve.results import EvidenceSpan, Result
 from belowline.serve.scoring import article_context
 from belowline.serve.service import Service
-from belowline.serve.wording import action_words, label_name, likelihood
+from belowline.serve.wording import action_words, label_name, likelihood, with_code
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
 )
-templates.filters.update(label=label_name, likelihood=likelihood)
+templates.filters.update(label=label_name, likelihood=likelihood, code=with_code)
 templates.globals["action_words"] = action_words
 
 EXAMPLES = {

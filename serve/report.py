@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from belowline.model.labels import HARMFUL
-from belowline.serve.tally import Tally
+from belowline.serve.tally import WORTH_A_LOOK, Tally
 from belowline.serve.wording import label_name
 
 HERE = Path(__file__).parent
@@ -32,6 +32,7 @@ def render_report(summary: Mapping[str, Any], tally: Tally) -> str:
         threads=threads[:THREADS_SHOWN],
         hidden_threads=max(0, len(threads) - THREADS_SHOWN),
         top={label: one.best() for label, one in tally.labels.items()},
+        floor=WORTH_A_LOOK,
         harmful=HARMFUL,
         needing_a_look=_needing_a_look,
         shares=shares,

@@ -7,6 +7,7 @@ from typing import Any
 
 BINS = 20
 TOP = 10
+WORTH_A_LOOK = 0.1
 
 
 @dataclass(slots=True)
@@ -39,6 +40,8 @@ class LabelTally:
         if known := self.top.get(row["text"]):
             known.times += 1
             return
+        if probability < WORTH_A_LOOK:
+            return
         if len(self.top) == TOP:
             lowest = min(self.top, key=lambda text: self.top[text].probability)
             if self.top[lowest].probability >= probability:
@@ -47,7 +50,7 @@ class LabelTally:
         self.top[row["text"]] = TopComment(probability, row)
 
     def best(self) -> list[TopComment]:
-        """The highest, highest first."""
+        """The highest, highest first; a score below ``WORTH_A_LOOK`` is never among them."""
         return sorted(self.top.values(), key=lambda one: -one.probability)
 
 

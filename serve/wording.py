@@ -1,5 +1,10 @@
 """Labels, probabilities and actions in words, for the page and the report."""
 
+import re
+
+from markupsafe import Markup, escape
+
+_CODE = re.compile(r"`([^`]+)`")
 _LIKELIHOODS = ((0.05, "very unlikely"), (0.35, "unlikely"), (0.65, "possible"), (0.95, "likely"))
 _ACTIONS = {
     "publish": ("Publish", "Nothing in the policy speaks against this comment."),
@@ -21,3 +26,8 @@ def likelihood(probability: float) -> str:
 def action_words(action: str) -> tuple[str, str]:
     """An action's name and what it means."""
     return _ACTIONS[action]
+
+
+def with_code(text: str) -> Markup:
+    """A text as HTML, escaped, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704
