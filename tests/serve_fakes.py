@@ -1,0 +1,54 @@
+"""A model whose answers a test can foresee: a label's name in a comment is what the comment is."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi.testclient import TestClient
+
+from belowline.model import Evidence, Scorer, ScoreInput, Scores
+from belowline.model.directory import Thresholds
+from belowline.serve.app import create_app
+from belowline.serve.settings import Settings
+
+LABELS = ("spam", "hate", "antisemitism", "personal_attack", "threat", "profanity", "toxicity", "on_topic")
+KEY = "a-key-of-enough-characters"
+
+
+class FakeScorer:
+    """Gives 0.9 to the labels that a comment names, 0.01 to the others; fails on a comment that says "explode"."""
+
+    version = "9.9.9"
+    labels = LABELS
+    harmful = LABELS[:-1]
+    fingerprint = "f" * 64
+    thresholds = {label: Thresholds(hold=0.5, reject=None) for label in LABELS[:-1]}
+
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+        self.calls: list[list[ScoreInput]] = []
+        self._before = before
+
+    def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
+        self.calls.append(list(comments))
+        self._before()
+        if any("explode" in comment.text for comment in comments):
+            raise RuntimeError("a message that quotes: " + comments[0].text)
+        return [self._one(comment.text) for comment in comments]
+
+    def _one(self, text: str) -> Scores:
+        found = {label: text.find(label) for label in LABELS}
+        evidence = tuple(
+            Evidence(label, at, at + len(label), 0.87654) for label, at in found.items() if at >= 0
+        )
+        return Scores({label: 0.9 if at >= 0 else 0.01 for label, at in found.items()}, evidence, "en", "9.9.9")
+
+
+def fake_scorer(before: Callable[[], None] = lambda: None) -> Any:
+    return cast(Scorer, FakeScorer(before))
+
+
+def client_of(folder: Path, scorer: Any = None, host: str = "127.0.0.1", **settings: Any) -> TestClient:
+    """A client of a new app whose database lies in ``folder``; use it in a ``with`` block."""
+    known = {"database_url": f"sqlite:///{folder / 'queue.sqlite3'}", **settings}
+    app = create_app(Settings(**known), scorer or fake_scorer())
+    return TestClient(app, base_url=f"http://{host}", raise_server_exceptions=False)

@@ -1,0 +1,170 @@
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from serve_fakes import FakeScorer
+
+from belowline.model import ScoreInput
+from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
+
+
+def run(
+    scenario: Callable[[Batcher], Awaitable[None]],
+    scorer: FakeScorer,
+    *,
+    queue: int = 256,
+    batch: int = 256,
+    wait_s: float = 0.0,
+) -> None:
+    async def whole() -> None:
+        batcher = Batcher(scorer, queue_comments=queue, batch_comments=batch, wait_s=wait_s)
+        batcher.start()
+        try:
+            await asyncio.wait_for(scenario(batcher), 20)
+        finally:
+            await batcher.close()
+
+    asyncio.run(whole())
+
+
+def comments(*texts: str) -> list[ScoreInput]:
+    return [ScoreInput(text) for text in texts]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+@given(st.lists(st.lists(st.sampled_from(["spam", "hate", "fine"]), min_size=1, max_size=5), max_size=12))
+def test_every_caller_gets_the_scores_of_its_own_comments(requests: list[list[str]]) -> None:
+    async def scenario(batcher: Batcher) -> None:
+        answers = await asyncio.gather(*(batcher.submit(comments(*texts)) for texts in requests))
+        for texts, scores in zip(requests, answers, strict=True):
+            for text, one in zip(texts, scores, strict=True):
+                assert one is not None
+                assert one.probabilities["spam"] == (0.9 if text == "spam" else 0.01)
+
+    run(scenario, FakeScorer(), batch=7)
+
+
+def test_what_arrives_while_the_model_is_busy_is_one_batch() -> None:
+    free = threading.Event()
+    scorer = FakeScorer(before=lambda: free.wait(10) and None)
+
+    async def scenario(batcher: Batcher) -> None:
+        first = asyncio.create_task(batcher.submit(comments("a")))
+        await until(lambda: len(scorer.calls) == 1)
+        others = [asyncio.create_task(batcher.submit(comments(f"{i}", "x"))) for i in range(5)]
+        await until(lambda: batcher.queued == 10)
+        free.set()
+        await asyncio.gather(first, *others)
+
+    run(scenario, scorer, batch=8)
+    assert [len(call) for call in scorer.calls] == [1, 8, 2]
+
+
+def test_a_request_above_the_batch_size_goes_alone() -> None:
+    scorer = FakeScorer()
+
+    async def scenario(batcher: Batcher) -> None:
+        assert len(await batcher.submit(comments(*"abcdef"))) == 6
+
+    run(scenario, scorer, batch=4)
+    assert [len(call) for call in scorer.calls] == [6]
+
+
+def test_a_full_queue_refuses_and_recovers() -> None:
+    free = threading.Event()
+    scorer = FakeScorer(before=lambda: free.wait(10) and None)
+
+    async def scenario(batcher: Batcher) -> None:
+        busy = asyncio.create_task(batcher.submit(comments("a")))
+        await until(lambda: len(scorer.calls) == 1)
+        waiting = asyncio.create_task(batcher.submit(comments("b", "c")))
+        await until(lambda: batcher.queued == 2)
+        with pytest.raises(QueueFull) as full:
+            await batcher.submit(comments("d"))
+        assert full.value.retry_after >= 1
+        free.set()
+        await asyncio.gather(busy, waiting)
+        assert batcher.queued == 0
+        assert len(await batcher.submit(comments("d"))) == 1
+
+    run(scenario, scorer, queue=2)
+
+
+def test_comments_whose_caller_left_are_not_scored() -> None:
+    free = threading.Event()
+    scorer = FakeScorer(before=lambda: free.wait(10) and None)
+
+    async def scenario(batcher: Batcher) -> None:
+        busy = asyncio.create_task(batcher.submit(comments("a")))
+        await until(lambda: len(scorer.calls) == 1)
+        gone = asyncio.create_task(batcher.submit(comments("gone")))
+        kept = asyncio.create_task(batcher.submit(comments("kept")))
+        await until(lambda: batcher.queued == 2)
+        gone.cancel()
+        free.set()
+        await asyncio.gather(busy, kept)
+
+    run(scenario, scorer)
+    assert [[comment.text for comment in call] for call in scorer.calls] == [["a"], ["kept"]]
+
+
+def test_a_caller_that_leaves_during_scoring_harms_nobody() -> None:
+    free = threading.Event()
+    scorer = FakeScorer(before=lambda: free.wait(10) and None)
+
+    async def scenario(batcher: Batcher) -> None:
+        gone = asyncio.create_task(batcher.submit(comments("a")))
+        await until(lambda: len(scorer.calls) == 1)
+        gone.cancel()
+        free.set()
+        assert len(await batcher.submit(comments("b"))) == 1
+        assert batcher.alive
+
+    run(scenario, scorer)
+
+
+def test_closing_answers_what_waits_and_refuses_more() -> None:
+    async def whole() -> None:
+        batcher = Batcher(FakeScorer(), queue_comments=256, batch_comments=1)
+        with pytest.raises(BatcherClosed):
+            await batcher.submit(comments("too early"))
+        batcher.start()
+        waiting = [asyncio.create_task(batcher.submit(comments(f"{i}"))) for i in range(4)]
+        await asyncio.sleep(0)
+        await batcher.close()
+        assert all(task.done() for task in waiting)
+        assert not batcher.alive
+        with pytest.raises(BatcherClosed):
+            await batcher.submit(comments("too late"))
+
+    asyncio.run(whole())
+
+
+def test_failures_show_and_pass() -> None:
+    async def scenario(batcher: Batcher) -> None:
+        assert await batcher.submit(comments("explode")) == [None]
+        assert batcher.failing
+        mixed = await batcher.submit(comments("explode", "fine"))
+        assert [one is None for one in mixed] == [True, False]
+        assert not batcher.failing
+
+    run(scenario, FakeScorer())
+
+
+def test_a_batch_can_wait_for_company() -> None:
+    scorer = FakeScorer()
+
+    async def scenario(batcher: Batcher) -> None:
+        first = asyncio.create_task(batcher.submit(comments("a")))
+        await asyncio.sleep(0.01)
+        await asyncio.gather(first, batcher.submit(comments("b")))
+
+    run(scenario, scorer, wait_s=0.3)
+    assert [len(call) for call in scorer.calls] == [2]

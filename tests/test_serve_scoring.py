@@ -1,0 +1,87 @@
+import logging
+
+import pytest
+from serve_fakes import FakeScorer, fake_scorer
+
+from belowline.model import Decision, Policy, ScoreInput
+from belowline.serve.judge import Judge
+from belowline.serve.results import Result, make_result
+from belowline.serve.scoring import article_context, describe, score_each
+
+
+def inputs(*texts: str) -> list[ScoreInput]:
+    return [ScoreInput(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "context"),
+    [
+        (None, None, None),
+        ("", "  ", None),
+        ("Title", None, "Title"),
+        (" Title ", "One.\nStill one.\n \nTwo.", "Title\nOne.\nStill one."),
+        (None, "\n\nOne.\n\nTwo.", "One."),
+    ],
+)
+def test_article_context(title: str | None, text: str | None, context: str | None) -> None:
+    assert article_context(title, text) == context
+
+
+def test_scores_come_in_order() -> None:
+    scores = score_each(FakeScorer(), inputs("spam", "fine", "hate"))
+    assert [one.probabilities["spam"] for one in scores if one] == [0.9, 0.01, 0.01]
+
+
+def test_a_comment_that_fails_takes_no_others_down(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        scores = score_each(FakeScorer(), inputs("a", "b", "explode secret", "spam", "c"))
+    assert [one is None for one in scores] == [False, False, True, False, False]
+    assert "RuntimeError at serve_fakes:" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_model_that_answers_too_few_is_not_believed() -> None:
+    class Short(FakeScorer):
+        def score(self, comments):
+            return super().score(comments)[1:]
+
+    assert score_each(Short(), inputs("a", "b")) == [None, None]
+
+
+def test_nothing_is_not_sent_to_the_model() -> None:
+    scorer = FakeScorer()
+    assert score_each(scorer, []) == []
+    assert scorer.calls == []
+
+
+def test_describe_without_a_trace_is_the_type() -> None:
+    assert describe(ValueError("secret")) == "ValueError"
+
+
+def test_result_has_the_one_shape() -> None:
+    [scores] = score_each(FakeScorer(), inputs("so much spam"))
+    result = make_result("c1", scores, Decision("hold", "spam", "spam >= 0.5", "spam"), "9.9.9")
+    assert result.model_dump() == {
+        "id": "c1",
+        "scores": {label: 0.9 if label == "spam" else 0.01 for label in FakeScorer.labels},
+        "action": "hold",
+        "reason": {"code": "spam", "rule": "spam >= 0.5", "label": "spam"},
+        "evidence": [{"label": "spam", "start": 8, "end": 12, "strength": 0.8765}],
+        "language": "en",
+        "model": "9.9.9",
+    }
+    assert Result.model_validate(result.model_dump()) == result
+
+
+def test_judge_scores_repeats_once_and_holds_what_failed() -> None:
+    scorer = fake_scorer()
+    judge = Judge(scorer, Policy.load(None, scorer.thresholds))
+    results = judge(["1", "2", "3", "4"], inputs("spam", "fine", "spam", "explode"))
+    assert [(result.id, result.action, result.reason.code) for result in results] == [
+        ("1", "hold", "spam"),
+        ("2", "publish", "none"),
+        ("3", "hold", "spam"),
+        ("4", "hold", "scoring_failed"),
+    ]
+    assert [len(call) for call in scorer.calls][0] == 3
+    assert (results[3].scores, results[3].evidence, results[3].language) == ({}, [], "und")
