@@ -7,13 +7,13 @@ program finds in one pass. A stated number of comments restricts it to readings 
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from belowline.data.page_lines import IMAGE, Block
+from belowline.data.page_names import LONGEST_NAME, name_costs
 
 
 class Role(Enum):
@@ -33,6 +33,7 @@ class _After(Enum):
     ARTICLE = "article"
     AUTHOR = "author"
     TEXT = "text"
+    PICTURE = "picture"  # a comment that is only a picture, left out of the count
 
 
 _AFTER = {
@@ -58,25 +59,9 @@ _TEXT_AFTER_LOSS = 2.2  # ... between an author line and the text
 _LOST_COMMENT = 1.0  # a whole comment was lost
 _UNANSWERED = 2.0  # the page ends with an author line
 
-_LONGEST_NAME = 60
 _PARAGRAPH = 50
 _MAX_CORRECTION = 64
 _MAX_CELLS = 200_000
-
-_NOT_IN_NAMES = re.compile(r"[,;:!?\"“”«»„<>=…\[\]{}$%€£/\\\n]|\.\.|\.\w")
-_FINAL_DOT = re.compile(r"(?:^|[\s.])(?:\w|[JjSsDd]r)\.$")
-_NOT_A_NAME = re.compile(
-    r"a|about|actually|again|agree|agreed|all|already|also|always|am|an|and|any|are|as|at|awesome|back"
-    r"|bad|be|because|been|before|being|best|better|but|by|can|can't|cant|come|could|did|didn't|do|does"
-    r"|doesn't|don't|dont|even|ever|every|exactly|false|for|from|fully|get|go|going|good|got|great|had"
-    r"|haha|has|have|he|her|here|him|his|hope|how|i|i'm|if|in|indeed|into|is|isn't|it|it's|its|just|know"
-    r"|let's|lets|like|lol|love|made|make|many|may|me|more|most|much|must|my|need|never|nice|no|none|not"
-    r"|nothing|now|of|off|oh|ok|on|one|only|or|other|our|out|over|please|really|right|same|say|says|see"
-    r"|she|should|so|some|still|such|sure|than|thank|thanks|that|that's|the|their|them|then|there|these"
-    r"|they|thing|think|this|those|time|to|too|totally|true|up|very|was|we|well|were|what|when|where"
-    r"|which|while|who|whole|why|will|with|without|won't|would|wow|wrong|yeah|yep|yes|yet|you|your",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +76,24 @@ class _Facts:
     as_beginning: float
     gap: int
     counted: bool
+    picture: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
+    """A reading of the next block.
+
+    A comment without text may be among those that a page counts or not: such readings come in both kinds.
+    """
+
     role: Role
     cost: float
     comments: int = 0
+    picture: bool = False
+
+    @property
+    def after(self) -> _After:
+        return _After.PICTURE if self.picture else _AFTER[self.role]
 
 
 _State = tuple[_After, int]
@@ -150,7 +146,7 @@ def _cheapest(
                 count = state[1] + step.comments if running is not None else 0
                 if running is not None and abs(count - running[i]) > margin:
                     continue
-                target, total = (_AFTER[step.role], count), cost + step.cost
+                target, total = (step.after, count), cost + step.cost
                 if target not in following or total < following[target][0]:
                     following[target] = (total, state, step.role)
         layers.append(following)
@@ -175,6 +171,13 @@ def _trace(layers: Sequence[_Layer], state: _State) -> list[Role]:
 
 
 def _steps(after: _After, fact: _Facts, *, first: bool) -> Iterator[_Step]:
+    for step in _plain_steps(after, fact, first=first):
+        yield step
+        if fact.picture and step.role in (Role.OPENING, Role.ORPHAN):
+            yield replace(step, comments=step.comments - 1, picture=True)
+
+
+def _plain_steps(after: _After, fact: _Facts, *, first: bool) -> Iterator[_Step]:
     if after is _After.ARTICLE:
         yield from _from_article(fact, first=first)
     elif after is _After.FORM:
@@ -183,7 +186,7 @@ def _steps(after: _After, fact: _Facts, *, first: bool) -> Iterator[_Step]:
     elif after is _After.AUTHOR:
         yield from _from_author(fact)
     else:
-        yield from _from_text(fact)
+        yield from _from_text(fact, more=after is _After.TEXT)
 
 
 def _from_article(fact: _Facts, *, first: bool) -> Iterator[_Step]:
@@ -200,28 +203,32 @@ def _from_author(fact: _Facts) -> Iterator[_Step]:
     if fact.gap < 3:
         yield _Step(Role.OPENING, fact.as_text + (_TEXT_AFTER_LOSS if fact.gap == 2 else 0.0), 1)
     if fact.gap > 1:
+        yield _Step(Role.AUTHOR, fact.as_author + _TEXT_AFTER_LOSS)
         yield _Step(Role.AUTHOR, fact.as_author + _TEXT_AFTER_LOSS, 1)
     if fact.gap > 2:
+        yield _Step(Role.ORPHAN, fact.as_text + _LOST_COMMENT, 1)
         yield _Step(Role.ORPHAN, fact.as_text + _LOST_COMMENT, 2)
 
 
-def _from_text(fact: _Facts) -> Iterator[_Step]:
+def _from_text(fact: _Facts, *, more: bool) -> Iterator[_Step]:
     beginning = fact.as_text + fact.as_beginning
     if fact.gap == 1:
         yield _Step(Role.AUTHOR, fact.as_author)
-        yield _Step(Role.MORE, fact.as_text + _MORE)
+        if more:
+            yield _Step(Role.MORE, fact.as_text + _MORE)
         yield _Step(Role.ORPHAN, beginning + _SPLIT, 1)
         return
     yield _Step(Role.AUTHOR, fact.as_author + _NAME_AFTER_LOSS)
     yield _Step(Role.ORPHAN, beginning, 1)
-    yield _Step(Role.MORE, fact.as_text + _JOIN)
+    if more:
+        yield _Step(Role.MORE, fact.as_text + _JOIN)
     if fact.gap > 2:
         yield _Step(Role.AUTHOR, fact.as_author + _LOST_COMMENT, 1)
         yield _Step(Role.ORPHAN, beginning + _LOST_COMMENT, 2)
 
 
 def _facts(blocks: Sequence[Block], spacing: int) -> list[_Facts]:
-    seen = Counter(block.text for block in blocks if len(block.text) <= _LONGEST_NAME)
+    seen = Counter(block.text for block in blocks if len(block.text) <= LONGEST_NAME)
     # "8 Comments" also stands below titles: it announces comments only where a paragraph came before.
     body = next((i for i, block in enumerate(blocks) if i and len(block.text) >= _PARAGRAPH), len(blocks))
     return [
@@ -240,7 +247,7 @@ def _single_spaced(gap: int, spacing: int) -> int:
 
 
 def _facts_of(block: Block, repeated: bool, before: str) -> _Facts:
-    as_author, as_text = _name_costs(block.text)
+    as_author, as_text = name_costs(block.text)
     if math.isfinite(as_author):
         if block.stamped:
             as_author, as_text = 0.0, as_text + 2.0
@@ -257,27 +264,5 @@ def _facts_of(block: Block, repeated: bool, before: str) -> _Facts:
         as_beginning,
         block.gap,
         block.counted,
+        block.text.casefold() == IMAGE,
     )
-
-
-def _name_costs(text: str) -> tuple[float, float]:
-    """What it costs to take a text for a name, and for something said."""
-    words = text.split()
-    if (
-        len(text) > _LONGEST_NAME
-        or len(words) > 6
-        or text.casefold() == IMAGE
-        or not any(map(str.isalpha, text))
-    ):
-        return math.inf, 0.0
-    if _NOT_IN_NAMES.search(text) or (text.endswith(".") and not _FINAL_DOT.search(text)):
-        return math.inf, 0.0
-    common = sum(_NOT_A_NAME.fullmatch(word.replace("’", "'")) is not None for word in words)
-    lower = sum(word[0].islower() for word in words)
-    if common:
-        return 0.3 + 1.5 * common + 0.6 * lower, 0.3 if common > 1 or lower else 0.8
-    if len(words) == 1:
-        return (1.0, 0.7) if lower else (0.5, 1.2)
-    if lower == len(words):
-        return 0.7 + 0.15 * lower, 2.0
-    return 0.3 + 0.6 * lower + 0.4 * max(0, len(words) - 4), 2.0 if lower < 2 else 0.5

@@ -271,6 +271,18 @@ def test_stated_count_below_the_title_announces_nothing():
     assert thread.text.startswith("The bridge")
 
 
+@pytest.mark.parametrize("stated", [2, 3])
+@pytest.mark.parametrize("empty", ["\n\n\ncomment image\n\nBob Ray\n\n", "\n\nHide Behind\n\n\n\n"])
+def test_stated_count_may_include_comments_without_text_or_not(stated, empty):
+    page = f"Ann Lee\n\nAn old bridge.\n\nVery old.{empty}What a crack.\n\nA wide one."
+    thread = read(ARTICLE + f"\n\n{stated} Comments" + FORM + page)
+    assert [comment.text for comment in thread.comments] == [
+        "An old bridge.\n\nVery old.",
+        "What a crack.\n\nA wide one.",
+    ]
+    assert len(thread.notes) == stated - 1
+
+
 def test_stated_count_that_cannot_be_met_is_noted():
     thread = read(ARTICLE + "\n\n9 Comments" + FORM + "Ann Lee\n\nOne.\n\nBob Ray\n\nTwo.")
     assert len(thread.comments) == 2
