@@ -25,7 +25,7 @@ _NOT_A_NAME = re.compile(
 
 
 def name_costs(text: str) -> tuple[float, float]:
-    """What it costs to take a block for an author line (infinite: it cannot be one), and for something said."""
+    """What it costs to take a block for an author line (infinite: it is none), and for something said."""
     words = text.split()
     if (
         len(text) > LONGEST_NAME

@@ -1,0 +1,176 @@
+"""Gets corpora from a mirror on this machine or from where they were published, and verifies their checksums.
+
+The registry's checksums are those of the *prepared* files: user handles and the rows of the project's unseen final
+tests were taken out, and some files were converted. A published file therefore verifies only where preparing changed
+nothing in it; any other download is refused, never kept unverified, and a mirror of the prepared files is needed.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Literal
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+from belowline.data.corpora import Corpus, Upstream
+
+UPSTREAM_URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+"""Where a published file lies."""
+
+_CHUNK = 1 << 18
+_TIMEOUT = 30.0
+_USE_MIRROR = "use --mirror DIR with a folder of the prepared corpora"
+
+Progress = Callable[[str, int], None]
+"""Called with ``corpus/file`` and the bytes that came since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What became of one file; ``problem`` is a sentence where it failed, else empty."""
+
+    corpus: str
+    file: str
+    outcome: Literal["present", "copied", "downloaded", "failed"]
+    problem: str = ""
+
+
+class _Refused(Exception):
+    """One origin cannot give the file."""
+
+
+def fetch(
+    corpora: Iterable[Corpus],
+    destination: Path,
+    mirror: Path | None = None,
+    *,
+    progress: Progress = lambda file, count: None,
+    url: str = UPSTREAM_URL,
+) -> Iterator[Fetched]:
+    """Gets every file of ``corpora`` that ``destination`` lacks, and yields what became of each.
+
+    Files with the right checksum are left alone, so an interrupted run goes on where it stopped. A file appears
+    under its name only when whole and verified. One that fails does not stop the others.
+
+    Args:
+        corpora: Entries of the registry.
+        destination: Folder that gets one folder for each corpus.
+        mirror: Folder in the same layout to copy from; None downloads.
+        progress: Told of the bytes as they come.
+        url: Template of the download addresses, with ``{repository}``, ``{commit}`` and ``{path}``.
+    """
+    for corpus in corpora:
+        for file, checksum in corpus.files.items():
+            target = destination / corpus.name / file
+            try:
+                if target.is_file() and _checksum_of(target) == checksum:
+                    yield Fetched(corpus.name, file, "present")
+                elif mirror:
+                    _copy(mirror / corpus.name / file, target, checksum, progress)
+                    yield Fetched(corpus.name, file, "copied")
+                else:
+                    _download(corpus, target, checksum, progress, url)
+                    yield Fetched(corpus.name, file, "downloaded")
+            except _Refused as refusal:
+                yield Fetched(corpus.name, file, "failed", str(refusal))
+            except OSError as error:
+                problem = (
+                    f"{target}: cannot be written ({error.strerror or error}); check the folder and its space"
+                )
+                yield Fetched(corpus.name, file, "failed", problem)
+
+
+def _copy(source: Path, target: Path, checksum: str, progress: Progress) -> None:
+    try:
+        stream = source.open("rb")
+    except OSError as error:
+        raise _Refused(f"{source}: not in the mirror ({error.strerror}); check --mirror") from error
+    if _store(stream, target, checksum, progress) != checksum:
+        raise _Refused(f"{source}: its SHA-256 is not the registry's; get a clean copy of the mirror")
+
+
+def _download(corpus: Corpus, target: Path, checksum: str, progress: Progress, url: str) -> None:
+    refusals = []
+    for upstream, path in _candidates(corpus, target.name):
+        address = url.format(repository=upstream.repository, commit=upstream.commit, path=quote(path))
+        try:
+            if _store(_open(address), target, checksum, progress) == checksum:
+                return
+            refusals.append(f"{address}: not the prepared file (its SHA-256 is not the registry's)")
+        except _Refused as refusal:
+            refusals.append(str(refusal))
+    if not refusals:
+        refusals.append(f"{target.name}: prepared from files with other names ({_origins(corpus)})")
+    raise _Refused("; ".join([*refusals, _USE_MIRROR]))
+
+
+def _candidates(corpus: Corpus, file: str) -> Iterator[tuple[Upstream, str]]:
+    """Where the file may lie: in a folder that the registry names, or under a path that ends in its name."""
+    for upstream in corpus.upstream:
+        if not upstream.path or upstream.path.endswith("/"):
+            yield upstream, upstream.path + file
+        elif PurePosixPath(upstream.path).name == file:
+            yield upstream, upstream.path
+
+
+def _origins(corpus: Corpus) -> str:
+    return ", ".join(f"{upstream.repository}@{upstream.commit[:10]}" for upstream in corpus.upstream)
+
+
+def _open(address: str) -> AbstractContextManager[BinaryIO]:
+    if not address.startswith(("https://", "http://")):
+        raise _Refused(f"{address}: not a web address; check the template")
+    try:
+        stream: AbstractContextManager[BinaryIO] = urlopen(address, timeout=_TIMEOUT)  # noqa: S310 (checked above)
+    except HTTPError as error:
+        raise _Refused(f"{address}: HTTP {error.code}") from error
+    except (OSError, HTTPException) as error:
+        raise _Refused(f"{address}: cannot be reached ({getattr(error, 'reason', error)})") from error
+    return stream
+
+
+def _store(stream: AbstractContextManager[BinaryIO], target: Path, checksum: str, progress: Progress) -> str:
+    """Writes the stream under the target's name if it has the checksum; returns the checksum that it has."""
+    with stream as source:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as part:
+                found = _transfer(source, part, f"{target.parent.name}/{target.name}", progress)
+            if found == checksum:
+                Path(temporary).chmod(0o644)
+                Path(temporary).replace(target)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    return found
+
+
+def _transfer(source: BinaryIO, part: BinaryIO, name: str, progress: Progress) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(source, name):
+        digest.update(chunk)
+        part.write(chunk)
+        progress(name, len(chunk))
+    return digest.hexdigest()
+
+
+def _chunks(source: BinaryIO, name: str) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = source.read(_CHUNK)
+        except (OSError, HTTPException) as error:
+            raise _Refused(f"{name}: broke off while it was read ({error}); try again") from error
+        if not chunk:
+            return
+        yield chunk
+
+
+def _checksum_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
