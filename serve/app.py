@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from belowline.model import DEFAULT_MODEL_DIR, Policy, Scorer
+from belowline.model import DEFAULT_MODEL_DIR, Scorer
 from belowline.serve.api import api
 from belowline.serve.batcher import Batcher
 from belowline.serve.errors import add_error_handlers
@@ -55,12 +55,12 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     app.add_middleware(Surround, metrics=service.metrics, max_body_bytes=settings.max_body_bytes)
     for router in (api, health, pages):
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC, follow_symlink=True), name="static")
     return app
 
 
 def _service(settings: Settings, scorer: Scorer) -> Service:
-    policy = Policy.load(settings.policy, scorer.thresholds)
+    verdict = Judge.of(scorer, settings.policy)
     metrics = Metrics(lambda: batcher.queued)
     batcher = Batcher(
         scorer,
@@ -69,4 +69,4 @@ def _service(settings: Settings, scorer: Scorer) -> Service:
         wait_s=settings.batch_wait_ms / 1000,
         on_batch=metrics.batch,
     )
-    return Service(settings, Judge(scorer, policy), batcher, metrics, Store.open(settings.database_url))
+    return Service(settings, verdict, batcher, metrics, Store.open(settings.database_url))

@@ -46,11 +46,7 @@ def run_audit(
         raise AuditError(
             f"{', '.join(map(str, paths))}: holds no comments; name a file or folder of saved comments"
         )
-    made_with = {
-        "inputs": inventory.fingerprint,
-        "model": judge.scorer.version,
-        "policy": judge.policy.version,
-    }
+    made_with = {"inputs": inventory.fingerprint, **judge.identity}
     if not force and _is_complete(out, made_with):
         print(f"{out} already holds this audit; --force makes it again", file=sys.stderr)
         return
@@ -138,7 +134,7 @@ def _finish(out: Path, inventory: Inventory, judge: Judge, made: Mapping[str, An
         **tally.summary(),
     }
     with replacing(out / REPORT) as report:
-        report.write(render_report(summary, tally).encode())
+        report.write(render_report(summary, tally, judge.scorer.config.harmful).encode())
     with replacing(out / SUMMARY) as file:
         file.write(json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
 

@@ -1,6 +1,5 @@
 """The command ``belowline``: serve, score, audit. What is slow to import is imported inside the commands."""
 
-import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 UsageError = typer.BadParameter.__mro__[1]
-USAGE, FAILED, INTERRUPTED = 2, 1, 130
+USAGE, FAILED = 2, 1
 
 ModelOption = Annotated[
     Path | None,
@@ -42,11 +41,6 @@ def run(arguments: list[str]) -> int:
     """Runs the command with ``arguments`` and returns its exit status."""
     try:
         return app(arguments, prog_name="belowline", standalone_mode=False) or 0
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except Exception as error:
         return _explain(error)
 
@@ -182,10 +176,10 @@ def audit(
 
 
 def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "Judge":
-    from belowline.model import DEFAULT_MODEL_DIR, Policy, Scorer
+    from belowline.model import DEFAULT_MODEL_DIR, Scorer
     from belowline.serve.judge import Judge
     from belowline.serve.settings import load_settings
 
     settings = load_settings(model_dir=model, policy=policy, threads=threads)
     scorer = Scorer.load(settings.model_dir or DEFAULT_MODEL_DIR, threads=settings.threads)
-    return Judge(scorer, Policy.load(settings.policy, scorer.thresholds))
+    return Judge.of(scorer, settings.policy)

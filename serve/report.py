@@ -7,7 +7,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from belowline.model.labels import HARMFUL
 from belowline.serve.tally import WORTH_A_LOOK, Tally
 from belowline.serve.wording import label_name
 
@@ -21,8 +20,8 @@ templates = Environment(
 templates.filters["label"] = label_name
 
 
-def render_report(summary: Mapping[str, Any], tally: Tally) -> str:
-    """The report as HTML; ``summary`` is what summary.json holds."""
+def render_report(summary: Mapping[str, Any], tally: Tally, harmful: Sequence[str]) -> str:
+    """The report as HTML; ``summary`` is summary.json, texts high in ``harmful`` labels are blurred."""
     threads = sorted(summary["threads"], key=lambda thread: (-_needing_a_look(thread), thread["source"]))
     return templates.get_template(
         "report.html"
@@ -33,7 +32,7 @@ def render_report(summary: Mapping[str, Any], tally: Tally) -> str:
         hidden_threads=max(0, len(threads) - THREADS_SHOWN),
         top={label: one.best() for label, one in tally.labels.items()},
         floor=WORTH_A_LOOK,
-        harmful=HARMFUL,
+        harmful=harmful,
         needing_a_look=_needing_a_look,
         shares=shares,
         columns=columns,

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from fastapi.testclient import TestClient
 
-from belowline.model import Evidence, Scorer, ScoreInput, Scores
-from belowline.model.directory import Thresholds
+from belowline.model import Evidence, ScoreInput, Scorer, Scores
+from belowline.model.directory import ModelConfig, Thresholds, Window
 from belowline.serve.app import create_app
 from belowline.serve.settings import Settings
 
@@ -16,17 +16,27 @@ KEY = "a-key-of-enough-characters"
 
 
 class FakeScorer:
-    """Gives 0.9 to the labels that a comment names, 0.01 to the others; fails on a comment that says "explode"."""
+    """0.9 for the labels that a comment names, 0.01 for the others; fails on one that says "explode"."""
 
     version = "9.9.9"
     labels = LABELS
-    harmful = LABELS[:-1]
-    fingerprint = "f" * 64
-    thresholds = {label: Thresholds(hold=0.5, reject=None) for label in LABELS[:-1]}
+    config = ModelConfig(
+        version=version,
+        labels=LABELS,
+        harmful=LABELS[:-1],
+        calibration={},
+        thresholds={label: Thresholds(hold=0.5, reject=None) for label in LABELS[:-1]},
+        window=Window(tokens=128, overlap=16, aggregate={}),
+        languages=("en",),
+    )
 
     def __init__(self, before: Callable[[], None] = lambda: None) -> None:
         self.calls: list[list[ScoreInput]] = []
         self._before = before
+
+    @property
+    def thresholds(self) -> dict[str, Thresholds]:
+        return self.config.thresholds
 
     def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
         self.calls.append(list(comments))
@@ -40,7 +50,9 @@ class FakeScorer:
         evidence = tuple(
             Evidence(label, at, at + len(label), 0.87654) for label, at in found.items() if at >= 0
         )
-        return Scores({label: 0.9 if at >= 0 else 0.01 for label, at in found.items()}, evidence, "en", "9.9.9")
+        return Scores(
+            {label: 0.9 if at >= 0 else 0.01 for label, at in found.items()}, evidence, "en", "9.9.9"
+        )
 
 
 def fake_scorer(before: Callable[[], None] = lambda: None) -> Any:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from serve_fakes import KEY, LABELS, FakeScorer, client_of, fake_scorer
 
 from belowline.model import ScoreInput
 from belowline.serve.settings import Settings, SettingsError
 from belowline.serve.store import StoreError
+from tests.serve_fakes import KEY, LABELS, FakeScorer, client_of, fake_scorer
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serve_fakes import client_of
+
+from tests.serve_fakes import client_of
 
 JSON = {"Content-Type": "application/json"}
 SECRET = "do-not-quote-me"
@@ -149,7 +150,7 @@ _JSON = st.recursive(
     max_leaves=12,
 )
 _FIELDS = st.fixed_dictionaries(
-    {}, optional={name: _JSON for name in ("comments", "article", "site", "text", "id", "parent", "x")}
+    {}, optional=dict.fromkeys(("comments", "article", "site", "text", "id", "parent", "x"), _JSON)
 )
 
 

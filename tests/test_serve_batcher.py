@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serve_fakes import FakeScorer
 
 from belowline.model import ScoreInput
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
+from tests.serve_fakes import FakeScorer
 
 
 def run(

@@ -6,12 +6,12 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
-from serve_fakes import KEY, LABELS, client_of
 
 from belowline.serve.page import EXAMPLES, Segment, segments
 from belowline.serve.reference import operations
 from belowline.serve.results import EvidenceSpan
 from belowline.serve.wording import label_name, likelihood, with_code
+from tests.serve_fakes import KEY, LABELS, client_of
 
 SERVE = Path(__file__).parent.parent / "serve"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

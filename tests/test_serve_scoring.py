@@ -1,12 +1,13 @@
 import logging
+from pathlib import Path
 
 import pytest
-from serve_fakes import FakeScorer, fake_scorer
 
-from belowline.model import Decision, Policy, ScoreInput
+from belowline.model import Decision, ScoreInput
 from belowline.serve.judge import Judge
 from belowline.serve.results import Result, make_result
 from belowline.serve.scoring import article_context, describe, score_each
+from tests.serve_fakes import FakeScorer, fake_scorer
 
 
 def inputs(*texts: str) -> list[ScoreInput]:
@@ -36,7 +37,7 @@ def test_a_comment_that_fails_takes_no_others_down(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.ERROR):
         scores = score_each(FakeScorer(), inputs("a", "b", "explode secret", "spam", "c"))
     assert [one is None for one in scores] == [False, False, True, False, False]
-    assert "RuntimeError at serve_fakes:" in caplog.text
+    assert "RuntimeError at tests.serve_fakes:" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -73,15 +74,27 @@ def test_result_has_the_one_shape() -> None:
     assert Result.model_validate(result.model_dump()) == result
 
 
-def test_judge_scores_repeats_once_and_holds_what_failed() -> None:
+def test_judge_holds_what_failed() -> None:
     scorer = fake_scorer()
-    judge = Judge(scorer, Policy.load(None, scorer.thresholds))
-    results = judge(["1", "2", "3", "4"], inputs("spam", "fine", "spam", "explode"))
+    results = Judge.of(scorer, None)(["1", "2", "3"], inputs("spam", "fine", "explode"))
     assert [(result.id, result.action, result.reason.code) for result in results] == [
         ("1", "hold", "spam"),
         ("2", "publish", "none"),
-        ("3", "hold", "spam"),
-        ("4", "hold", "scoring_failed"),
+        ("3", "hold", "scoring_failed"),
     ]
-    assert [len(call) for call in scorer.calls][0] == 3
-    assert (results[3].scores, results[3].evidence, results[3].language) == ({}, [], "und")
+    assert (results[2].scores, results[2].evidence, results[2].language) == ({}, [], "und")
+
+
+def test_identity_tells_models_and_policies_of_one_version_apart(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text('labels = ["spam"]')
+    scorer, other = fake_scorer(), fake_scorer()
+    other.config = scorer.config.model_copy(update={"corpora_fingerprint": "other"})
+    one, stricter, retrained = (
+        Judge.of(scorer, None),
+        Judge.of(scorer, tmp_path / "policy.toml"),
+        Judge.of(other, None),
+    )
+    assert one.identity == Judge.of(fake_scorer(), None).identity
+    assert one.identity["model"].startswith("9.9.9 (")
+    assert one.identity["model"] == stricter.identity["model"] != retrained.identity["model"]
+    assert one.identity["policy"] == retrained.identity["policy"] != stricter.identity["policy"]

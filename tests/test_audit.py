@@ -1,0 +1,263 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from belowline.data import SAMPLE_DIR, read_threads
+from belowline.model import ScoreInput, Scorer
+from belowline.serve import audit as audit_module
+from belowline.serve import cli
+from belowline.serve.archive import archive_comments, take_inventory
+from belowline.serve.audit import run_audit
+from belowline.serve.judge import Judge
+from belowline.serve.report import columns, shares
+from belowline.serve.results import Result
+from belowline.serve.tally import BINS, TOP, Tally
+from tests.serve_fakes import LABELS, fake_scorer
+
+ROWS = [
+    {"thread": "one", "title": "Harbour", "id": "1", "text": "lovely spam </script><b>", "author": "Ana <i>"},
+    {"thread": "one", "title": "Harbour", "id": "2", "text": "fine", "parent": "1"},
+    {"thread": "one", "title": "Harbour", "id": "3", "text": "explode"},
+    {"thread": "two", "title": "Bridge", "id": "1", "text": "שלום hate"},
+    {"thread": "two", "title": "Bridge", "id": "2", "text": "lovely spam </script><b>"},
+]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return write_archive(tmp_path / "archive", ROWS)
+
+
+@pytest.fixture
+def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
+    scorer = fake_scorer()
+    monkeypatch.setattr(Scorer, "load", lambda *_, **__: scorer)
+    return Judge.of(scorer, None)
+
+
+def write_archive(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def rows_of(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "comments.jsonl").read_text("utf-8").splitlines()]
+
+
+def summary_of(out: Path) -> Any:
+    return json.loads((out / "summary.json").read_text("utf-8"))
+
+
+def test_every_comment_is_a_row_with_its_place_and_result(
+    archive: Path, judge: Judge, tmp_path: Path
+) -> None:
+    run_audit([archive], tmp_path / "out", judge)
+    rows = rows_of(tmp_path / "out")
+    assert [(row["thread"], row["position"], row["id"]) for row in rows] == [
+        ("Harbour", 0, "1"),
+        ("Harbour", 1, "2"),
+        ("Harbour", 2, "3"),
+        ("Bridge", 0, "1"),
+        ("Bridge", 1, "2"),
+    ]
+    assert [row["text"] for row in rows] == [row["text"] for row in ROWS]
+    assert rows[0]["author"] == "Ana <i>"
+    assert rows[0]["source"].startswith(str(archive))
+    fields = set(Result.model_fields)
+    results = [Result.model_validate({name: row[name] for name in fields}) for row in rows]
+    assert [(one.action, one.reason.code) for one in results] == [
+        ("hold", "spam"),
+        ("publish", "none"),
+        ("hold", "scoring_failed"),
+        ("hold", "hate_speech"),
+        ("hold", "spam"),
+    ]
+    assert set(rows[0]) == fields | {"source", "thread", "position", "author", "text"}
+
+
+def test_the_summary_counts(archive: Path, judge: Judge, tmp_path: Path) -> None:
+    run_audit([archive], tmp_path / "out", judge)
+    summary = summary_of(tmp_path / "out")
+    assert summary["comments"] == 5
+    assert summary["actions"] == {"publish": 1, "hold": 4, "reject": 0}
+    assert summary["reasons"] == {"spam": 2, "none": 1, "scoring_failed": 1, "hate_speech": 1}
+    assert summary["labels"]["spam"]["threshold"] == 0.5
+    assert summary["labels"]["spam"]["at_threshold"] == 2
+    assert sum(summary["labels"]["spam"]["histogram"]) == 4
+    assert summary["labels"]["on_topic"]["threshold"] is None
+    assert summary["languages"] == {"en": 4, "und": 1}
+    assert summary["made_with"] == {**judge.identity, "inputs": take_inventory([archive], None).fingerprint}
+    assert summary["finished"]
+    threads = [(one["thread"], one["comments"], one["actions"]["hold"]) for one in summary["threads"]]
+    assert threads == [("Harbour", 3, 2), ("Bridge", 2, 2)]
+    assert summary["threads"][0]["labels"]["spam"] == 1
+
+
+def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
+    rows = [row | {"article": "First.\n\nSecond."} for row in ROWS[:2]]
+    comments = list(archive_comments([write_archive(tmp_path / "a", rows)], None))
+    assert comments[0].comment == ScoreInput(ROWS[0]["text"], "Harbour\nFirst.", None)
+    assert comments[1].comment == ScoreInput("fine", "Harbour\nFirst.", ROWS[0]["text"])
+
+
+def test_the_report_needs_nothing_else_and_escapes_everything(
+    archive: Path, judge: Judge, tmp_path: Path
+) -> None:
+    run_audit([archive], tmp_path / "out", judge)
+    report = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "<script" not in report
+    assert "</script>" not in report
+    assert "<b>lovely" not in report
+    assert "Ana &lt;i&gt;" in report
+    assert not re.search(r'(src|href)="(?!#)', report)
+    assert "url(" not in report
+    assert "default-src 'none'" in report
+    assert "Audit of 5 comments in 2 threads" in report
+    assert report.count("lovely spam &lt;/script&gt;&lt;b&gt;</blockquote>") == 1
+    assert '<span class="tag">×2</span>' in report
+    assert "שלום hate" in report
+    assert 'href="#top-spam"' in report
+    assert 'id="top-spam"' in report
+
+
+def test_an_interrupted_audit_goes_on_where_it_was(
+    archive: Path, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_module, "PART_COMMENTS", 2)
+    out = tmp_path / "out"
+    real = judge.scorer.score
+
+    def stop_at_the_second_part(comments: Any) -> Any:
+        if any("explode" in comment.text for comment in comments):
+            raise KeyboardInterrupt
+        return real(comments)
+
+    monkeypatch.setattr(judge.scorer, "score", stop_at_the_second_part)
+    with pytest.raises(KeyboardInterrupt):
+        run_audit([archive], out, judge)
+    assert [path.name for path in out.iterdir()] == ["parts"]
+    assert sorted(path.name for path in (out / "parts").iterdir()) == ["000000.jsonl", "made_with.json"]
+
+    monkeypatch.setattr(judge.scorer, "score", real)
+    judge.scorer.calls.clear()
+    run_audit([archive], out, judge)
+    scored = {comment.text for call in judge.scorer.calls for comment in call}
+    assert "fine" not in scored
+    assert [row["text"] for row in rows_of(out)] == [row["text"] for row in ROWS]
+    assert sorted(path.name for path in out.iterdir()) == ["comments.jsonl", "report.html", "summary.json"]
+
+
+def test_a_complete_audit_is_not_made_again(archive: Path, judge: Judge, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run_audit([archive], out, judge)
+    before = (out / "summary.json").stat().st_mtime_ns
+    judge.scorer.calls.clear()
+    run_audit([archive], out, judge)
+    assert (judge.scorer.calls, (out / "summary.json").stat().st_mtime_ns) == ([], before)
+    run_audit([archive], out, judge, force=True)
+    assert judge.scorer.calls
+
+
+@pytest.mark.parametrize("other", ["inputs", "model"])
+def test_another_audit_is_replaced_only_when_forced(
+    archive: Path, judge: Judge, tmp_path: Path, other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["audit", str(archive), "--out", str(out)]
+    assert cli.run(arguments) == 0
+    before = (out / "comments.jsonl").read_bytes()
+    if other == "inputs":
+        write_archive(archive, ROWS[:1])
+    else:
+        judge.scorer.config = judge.scorer.config.model_copy(update={"version": "10"})
+    capsys.readouterr()
+    assert cli.run(arguments) == 1
+    assert capsys.readouterr().err == (
+        f"belowline: {out}: holds an audit made with other {other}; "
+        "give another --out, or --force to replace it\n"
+    )
+    assert (out / "comments.jsonl").read_bytes() == before
+    assert cli.run([*arguments, "--force"]) == 0
+    assert summary_of(out)["comments"] == (1 if other == "inputs" else 5)
+
+
+def test_a_failing_audit_leaves_the_finished_one_alone(
+    archive: Path, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    run_audit([archive], out, judge)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(audit_module, "render_report", fail)
+    with pytest.raises(ZeroDivisionError):
+        run_audit([archive], out, judge, force=True)
+    (out / "parts").rename(tmp_path / "parts")
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert {name: after[name] for name in ("report.html", "summary.json")} == {
+        name: before[name] for name in ("report.html", "summary.json")
+    }
+    assert sorted(after) == sorted(before)
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    assert cli.run(["audit", *map(str, arguments)]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith("belowline: ")
+    assert shown.err.count("\n") == 1
+    return shown.err.removeprefix("belowline: ").rstrip()
+
+
+@pytest.mark.usefixtures("judge")
+def test_bad_input_is_one_line_and_makes_no_folder(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, empty = tmp_path / "out", tmp_path / "empty"
+    empty.mkdir()
+    assert "no such file" in failure(capsys, tmp_path / "none", "--out", out)
+    assert str(empty) in failure(capsys, empty, "--out", out)
+    assert "unknown format 'pdf'" in failure(capsys, archive, "--out", out, "--format", "pdf")
+    (archive / "b.jsonl").write_bytes(b'{"text": "\xff"}\n')
+    assert "b.jsonl, line 1: byte 11 is not valid UTF-8" in failure(capsys, archive, "--out", out)
+    assert not out.exists()
+    assert f"lies inside {archive}" in failure(capsys, archive, "--out", archive / "out")
+    (tmp_path / "file").write_text("")
+    assert "is not a folder" in failure(capsys, archive, "--out", tmp_path / "file")
+
+
+def test_top_comments_are_the_highest_and_bars_add_up() -> None:
+    thread = {"source": "s", "thread": "t", "url": None, "comments": 40, "notes": []}
+    tally = Tally([thread], dict.fromkeys(LABELS, 0.5))
+    for number in range(40):
+        row = {"source": "s", "thread": "t", "text": f"{number % 30}", "action": "publish", "language": "en"}
+        tally.add(row | {"scores": {"spam": (number % 30) / 30}, "reason": {"code": "none"}})
+    best = tally.labels["spam"].best()
+    assert [one.row["text"] for one in best] == [str(29 - place) for place in range(TOP)]
+    assert sum(tally.labels["spam"].histogram) == 40
+    assert len(tally.labels["spam"].histogram) == BINS
+    assert shares({"publish": 1, "hold": 1, "reject": 2}) == [
+        ("publish", 0.0, 25.0),
+        ("hold", 25.0, 25.0),
+        ("reject", 50.0, 50.0),
+    ]
+    assert columns([0, 4, 1]) == [(0, 0.0), (1, 1.0), (2, 0.5)]
+    assert shares({"publish": 0, "hold": 0, "reject": 0})[2] == ("reject", 0.0, 0.0)
+
+
+def test_the_sample_is_audited_whole(tiny_scorer: Scorer, tmp_path: Path) -> None:
+    run_audit([SAMPLE_DIR], tmp_path / "out", Judge.of(tiny_scorer, None))
+    expected = [comment.text for thread in read_threads(SAMPLE_DIR) for comment in thread.comments]
+    assert [row["text"] for row in rows_of(tmp_path / "out")] == expected
+
+
+def test_real_pages_are_audited_whole(archives: Path, tiny_scorer: Scorer, tmp_path: Path) -> None:
+    run_audit([archives], tmp_path / "out", Judge.of(tiny_scorer, None))
+    counts = {Path(one["source"]).name: one["comments"] for one in summary_of(tmp_path / "out")["threads"]}
+    assert len(counts) == len(list(archives.glob("*.txt")))
+    assert sum(counts.values()) == len(rows_of(tmp_path / "out")) > 0

@@ -1,0 +1,77 @@
+"""Every help page: it shows, it is quick, it explains each option, and the README names its command."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+import typer
+
+from tests.conftest import ROOT
+
+PROGRAMS = {"belowline": "belowline.serve.cli", "belowline-train": "belowline.training.cli"}
+HEAVY = (
+    "onnxruntime",
+    "fastapi",
+    "sqlalchemy",
+    "alembic",
+    "pyarrow",
+    "torch",
+    "transformers",
+    "sklearn",
+    "datasets",
+)
+
+
+def commands_of(program: str) -> Iterator[tuple[str, Any]]:
+    """The path of each command of a program, and the command."""
+    app = typer.main.get_command(import_module(PROGRAMS[program]).app)
+    yield program, app
+    for name, command in sorted(getattr(app, "commands", {}).items()):
+        yield f"{program} {name}", command
+
+
+def all_commands() -> list[Any]:
+    return [
+        pytest.param(path, command, id=path) for program in PROGRAMS for path, command in commands_of(program)
+    ]
+
+
+@pytest.mark.parametrize(("path", "command"), all_commands())
+def test_every_command_and_option_is_explained(path: str, command: Any) -> None:
+    assert command.help, path
+    for option in command.params:
+        assert option.help, f"{path} {option.name}"
+        assert option.help[0].isupper(), f"{path} {option.name}: {option.help}"
+        assert option.help.rstrip().endswith("."), f"{path} {option.name}: {option.help}"
+
+
+@pytest.mark.parametrize(("path", "command"), all_commands())
+def test_the_page_shows_quickly(path: str, command: Any) -> None:
+    program, *names = path.split()
+    code = (
+        f"import sys; sys.argv = {[program, *names, '--help']!r}\n"
+        f"from {PROGRAMS[program]} import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"loaded = sorted(set({HEAVY!r}) & set(sys.modules)); assert not loaded, loaded"
+    )
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert time.perf_counter() - started < 10, "loads something heavy"
+    assert "Usage" in done.stdout
+    for option in command.params:
+        for name in getattr(option, "opts", ()):
+            assert not name.startswith("--") or name in done.stdout
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = ROOT / "README.md"
+    assert readme.is_file(), "README.md is missing"
+    text = readme.read_text("utf-8")
+    missing = [path for program in PROGRAMS for path, _ in commands_of(program) if path not in text]
+    assert not missing, f"README.md does not mention: {', '.join(missing)}"
