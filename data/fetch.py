@@ -1,8 +1,8 @@
 """Gets corpora from a mirror on this machine or from where they were published, and verifies their checksums.
 
-The registry's checksums are those of the *prepared* files: user handles and the rows of the project's unseen final
-tests were taken out, and some files were converted. A published file therefore verifies only where preparing changed
-nothing in it; any other download is refused, never kept unverified, and a mirror of the prepared files is needed.
+The registry's checksums are those of the *prepared* files: user handles and the rows of the project's unseen
+final tests were taken out, and some files were converted. A published file therefore verifies only where preparing
+changed nothing; any other download is refused, never kept unverified, and a mirror of prepared files is needed.
 """
 
 import hashlib
@@ -18,6 +18,9 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import urlopen
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
 from belowline.data.corpora import Corpus, Upstream
 
 UPSTREAM_URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
@@ -27,18 +30,20 @@ _CHUNK = 1 << 18
 _TIMEOUT = 30.0
 _USE_MIRROR = "use --mirror DIR with a folder of the prepared corpora"
 
-Progress = Callable[[str, int], None]
-"""Called with ``corpus/file`` and the bytes that came since the last call."""
+_OnBytes = Callable[[str, int], None]
+
+
+class FetchError(Exception):
+    """Some files could not be had; the message has a line for each: what failed, why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What became of one file; ``problem`` is a sentence where it failed, else empty."""
+    """What became of one file."""
 
     corpus: str
     file: str
-    outcome: Literal["present", "copied", "downloaded", "failed"]
-    problem: str = ""
+    outcome: Literal["present", "copied", "downloaded"]
 
 
 class _Refused(Exception):
@@ -50,10 +55,10 @@ def fetch(
     destination: Path,
     mirror: Path | None = None,
     *,
-    progress: Progress = lambda file, count: None,
+    console: Console | None = None,
     url: str = UPSTREAM_URL,
-) -> Iterator[Fetched]:
-    """Gets every file of ``corpora`` that ``destination`` lacks, and yields what became of each.
+) -> list[Fetched]:
+    """Gets every file of ``corpora`` that ``destination`` lacks.
 
     Files with the right checksum are left alone, so an interrupted run goes on where it stopped. A file appears
     under its name only when whole and verified. One that fails does not stop the others.
@@ -62,45 +67,74 @@ def fetch(
         corpora: Entries of the registry.
         destination: Folder that gets one folder for each corpus.
         mirror: Folder in the same layout to copy from; None downloads.
-        progress: Told of the bytes as they come.
+        console: Shows progress; None shows nothing.
         url: Template of the download addresses, with ``{repository}``, ``{commit}`` and ``{path}``.
+
+    Raises:
+        FetchError: After the last file, if any failed.
     """
-    for corpus in corpora:
-        for file, checksum in corpus.files.items():
+    wanted = [(corpus, file) for corpus in corpora for file in corpus.files]
+    results: list[Fetched] = []
+    problems: list[str] = []
+    with _progress(console or Console(quiet=True)) as bar:
+        task = bar.add_task("", total=len(wanted), bytes=0)
+
+        def on_bytes(name: str, count: int) -> None:
+            bar.update(task, description=name, bytes=bar.tasks[task].fields["bytes"] + count)
+
+        for corpus, file in wanted:
             target = destination / corpus.name / file
             try:
-                if target.is_file() and _checksum_of(target) == checksum:
-                    yield Fetched(corpus.name, file, "present")
-                elif mirror:
-                    _copy(mirror / corpus.name / file, target, checksum, progress)
-                    yield Fetched(corpus.name, file, "copied")
-                else:
-                    _download(corpus, target, checksum, progress, url)
-                    yield Fetched(corpus.name, file, "downloaded")
+                results.append(_fetch_one(corpus, target, mirror, on_bytes, url))
             except _Refused as refusal:
-                yield Fetched(corpus.name, file, "failed", str(refusal))
+                problems.append(str(refusal))
             except OSError as error:
-                problem = (
-                    f"{target}: cannot be written ({error.strerror or error}); check the folder and its space"
-                )
-                yield Fetched(corpus.name, file, "failed", problem)
+                reason = error.strerror or str(error)
+                problems.append(f"{target}: cannot be written ({reason}); check the folder and its space")
+            bar.advance(task)
+    if problems:
+        raise FetchError("\n".join([f"{len(problems)} of {len(wanted)} files failed", *problems]))
+    return results
 
 
-def _copy(source: Path, target: Path, checksum: str, progress: Progress) -> None:
+def _progress(console: Console) -> Progress:
+    size = TextColumn("{task.fields[bytes]:,} bytes")
+    return Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        size,
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+    )
+
+
+def _fetch_one(corpus: Corpus, target: Path, mirror: Path | None, on_bytes: _OnBytes, url: str) -> Fetched:
+    file, checksum = target.name, corpus.files[target.name]
+    if target.is_file() and _checksum_of(target) == checksum:
+        return Fetched(corpus.name, file, "present")
+    if mirror:
+        _copy(mirror / corpus.name / file, target, checksum, on_bytes)
+        return Fetched(corpus.name, file, "copied")
+    _download(corpus, target, checksum, on_bytes, url)
+    return Fetched(corpus.name, file, "downloaded")
+
+
+def _copy(source: Path, target: Path, checksum: str, on_bytes: _OnBytes) -> None:
     try:
         stream = source.open("rb")
     except OSError as error:
         raise _Refused(f"{source}: not in the mirror ({error.strerror}); check --mirror") from error
-    if _store(stream, target, checksum, progress) != checksum:
+    if _store(stream, target, checksum, on_bytes) != checksum:
         raise _Refused(f"{source}: its SHA-256 is not the registry's; get a clean copy of the mirror")
 
 
-def _download(corpus: Corpus, target: Path, checksum: str, progress: Progress, url: str) -> None:
+def _download(corpus: Corpus, target: Path, checksum: str, on_bytes: _OnBytes, url: str) -> None:
     refusals = []
     for upstream, path in _candidates(corpus, target.name):
         address = url.format(repository=upstream.repository, commit=upstream.commit, path=quote(path))
         try:
-            if _store(_open(address), target, checksum, progress) == checksum:
+            if _store(_open(address), target, checksum, on_bytes) == checksum:
                 return
             refusals.append(f"{address}: not the prepared file (its SHA-256 is not the registry's)")
         except _Refused as refusal:
@@ -135,14 +169,14 @@ def _open(address: str) -> AbstractContextManager[BinaryIO]:
     return stream
 
 
-def _store(stream: AbstractContextManager[BinaryIO], target: Path, checksum: str, progress: Progress) -> str:
+def _store(stream: AbstractContextManager[BinaryIO], target: Path, checksum: str, on_bytes: _OnBytes) -> str:
     """Writes the stream under the target's name if it has the checksum; returns the checksum that it has."""
     with stream as source:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as part:
-                found = _transfer(source, part, f"{target.parent.name}/{target.name}", progress)
+                found = _transfer(source, part, f"{target.parent.name}/{target.name}", on_bytes)
             if found == checksum:
                 Path(temporary).chmod(0o644)
                 Path(temporary).replace(target)
@@ -151,12 +185,12 @@ def _store(stream: AbstractContextManager[BinaryIO], target: Path, checksum: str
     return found
 
 
-def _transfer(source: BinaryIO, part: BinaryIO, name: str, progress: Progress) -> str:
+def _transfer(source: BinaryIO, part: BinaryIO, name: str, on_bytes: _OnBytes) -> str:
     digest = hashlib.sha256()
     for chunk in _chunks(source, name):
         digest.update(chunk)
         part.write(chunk)
-        progress(name, len(chunk))
+        on_bytes(name, len(chunk))
     return digest.hexdigest()
 
 

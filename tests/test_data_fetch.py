@@ -1,17 +1,18 @@
 """Corpora from a mirror and over HTTP."""
 
 import hashlib
+import io
 import threading
-from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from belowline.data import fetch as fetching
 from belowline.data.corpora import CORPORA, Corpus, Upstream, read_corpus
-from belowline.data.fetch import Fetched, fetch
+from belowline.data.fetch import Fetched, FetchError, fetch
 
 CONTENT = b"text,label\nfine,0\n" * 40_000
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "corpora"
@@ -30,8 +31,15 @@ def corpus(*upstream: tuple[str, str], files=("a.csv",), content=CONTENT) -> Cor
     )
 
 
-def outcomes(results: Iterator[Fetched]) -> list[str]:
+def outcomes(results: list[Fetched]) -> list[str]:
     return [result.outcome for result in results]
+
+
+def problems(*arguments, **options) -> list[str]:
+    """A line for each file that failed."""
+    with pytest.raises(FetchError) as caught:
+        fetch(*arguments, **options)
+    return str(caught.value).split("\n")[1:]
 
 
 def left_in(folder: Path) -> list[str]:
@@ -63,18 +71,16 @@ def publish(root: Path, path: str, content: bytes = CONTENT) -> None:
 
 
 def test_mirror(tmp_path, mirror):
-    came = []
-    results = fetch(
-        [corpus()], tmp_path / "out", mirror, progress=lambda file, count: came.append((file, count))
-    )
-    assert outcomes(results) == ["copied"]
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=120)
+    assert outcomes(fetch([corpus()], tmp_path / "out", mirror, console=console)) == ["copied"]
     assert (tmp_path / "out" / "toy" / "a.csv").read_bytes() == CONTENT
-    assert {file for file, _ in came} == {"toy/a.csv"}
-    assert sum(count for _, count in came) == len(CONTENT)
+    assert f"{len(CONTENT):,} bytes" in shown.getvalue()
+    assert "toy/a.csv" in shown.getvalue()
 
 
 def test_what_is_there_is_left_alone(tmp_path, mirror):
-    list(fetch([corpus()], tmp_path / "out", mirror))
+    fetch([corpus()], tmp_path / "out", mirror)
     (mirror / "toy" / "a.csv").unlink()
     assert outcomes(fetch([corpus()], tmp_path / "out", mirror)) == ["present"]
 
@@ -88,25 +94,23 @@ def test_damaged_file_is_replaced(tmp_path, mirror):
 def test_wrong_mirror_leaves_what_was_there(tmp_path, mirror):
     publish(mirror, "toy/a.csv", b"other")
     publish(tmp_path, "out/toy/a.csv", b"old")
-    (result,) = fetch([corpus()], tmp_path / "out", mirror)
-    assert result.outcome == "failed"
-    assert str(mirror / "toy" / "a.csv") in result.problem
-    assert "SHA-256" in result.problem
+    (problem,) = problems([corpus()], tmp_path / "out", mirror)
+    assert str(mirror / "toy" / "a.csv") in problem
+    assert "SHA-256" in problem
     assert (tmp_path / "out" / "toy" / "a.csv").read_bytes() == b"old"
     assert left_in(tmp_path / "out") == ["a.csv"]
 
 
 def test_one_failure_does_not_stop_the_others(tmp_path, mirror):
-    results = list(fetch([corpus(files=("missing.csv", "a.csv"))], tmp_path / "out", mirror))
-    assert outcomes(iter(results)) == ["failed", "copied"]
-    assert "not in the mirror" in results[0].problem
+    (problem,) = problems([corpus(files=("missing.csv", "a.csv"))], tmp_path / "out", mirror)
+    assert "missing.csv: not in the mirror" in problem
+    assert left_in(tmp_path / "out") == ["a.csv"]
 
 
 def test_destination_that_cannot_be_written(tmp_path, mirror):
     (tmp_path / "out").write_text("a file, not a folder")
-    (result,) = fetch([corpus()], tmp_path / "out", mirror)
-    assert result.outcome == "failed"
-    assert "cannot be written" in result.problem
+    (problem,) = problems([corpus()], tmp_path / "out", mirror)
+    assert "cannot be written" in problem
 
 
 @pytest.mark.parametrize("path", ["data/", "data/a.csv", "", "with space/"])
@@ -128,10 +132,9 @@ def test_download_tries_every_origin(tmp_path, web):
 def test_upstream_file_that_is_not_the_prepared_one_is_not_kept(tmp_path, web):
     root, url = web
     publish(root, "org/repo/abc123/data/a.csv", b"with handles")
-    (result,) = fetch([corpus(("org/repo", "data/"))], tmp_path / "out", url=url)
-    assert result.outcome == "failed"
-    assert "not the prepared file" in result.problem
-    assert "--mirror" in result.problem
+    (problem,) = problems([corpus(("org/repo", "data/"))], tmp_path / "out", url=url)
+    assert "not the prepared file" in problem
+    assert "--mirror" in problem
     assert left_in(tmp_path / "out") == []
 
 
@@ -145,11 +148,10 @@ def test_upstream_file_that_is_not_the_prepared_one_is_not_kept(tmp_path, web):
     ],
 )
 def test_downloads_that_fail(tmp_path, web, toy, url, reason):
-    (result,) = fetch([toy], tmp_path / "out", url=url or web[1])
-    assert result.outcome == "failed"
-    assert reason in result.problem
-    assert "--mirror" in result.problem
-    assert "\n" not in result.problem
+    (problem,) = problems([toy], tmp_path / "out", url=url or web[1])
+    assert reason in problem
+    assert "--mirror" in problem
+    assert "\n" not in problem
 
 
 class Broken:
@@ -172,9 +174,8 @@ class Broken:
 
 def test_download_that_breaks_off(tmp_path, monkeypatch):
     monkeypatch.setattr(fetching, "urlopen", lambda *args, **options: Broken())
-    (result,) = fetch([corpus(("org/repo", "data/"))], tmp_path / "out")
-    assert result.outcome == "failed"
-    assert "broke off" in result.problem
+    (problem,) = problems([corpus(("org/repo", "data/"))], tmp_path / "out")
+    assert "broke off" in problem
     assert left_in(tmp_path / "out") == []
 
 

@@ -212,7 +212,9 @@ def test_refusals_do_not_repeat_comments(sheet, jsonl):
     assert "secret" not in refusal(jsonl, '{"text": "secret" "x"}\n')
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(str.strip)
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40
+).filter(str.strip)
 RECORDS = st.lists(
     st.fixed_dictionaries({"text": TEXTS, "thread": st.sampled_from(["a", "b"])}, optional={"author": TEXTS}),
     min_size=1,
