@@ -86,7 +86,12 @@ def cat(folder: Path) -> Iterator[Example]:
     for number, row in enumerate(rows(folder / "cat_small.csv")):
         parent = row["parent_text"]
         yield Example(
-            row["text"], _verdict(row["label_ic"] == "1"), "cat", f"small:{number}", digest(parent), parent=parent
+            row["text"],
+            _verdict(row["label_ic"] == "1"),
+            "cat",
+            f"small:{number}",
+            digest(parent),
+            parent=parent,
         )
 
 
@@ -98,7 +103,12 @@ def cad(folder: Path) -> Iterator[Example]:
             hate = bool(kinds & {"IdentityDirectedAbuse", "Slur"})
             person = "PersonDirectedAbuse" in kinds
             abuse = hate or person or "AffiliationDirectedAbuse" in kinds
-            labels = {"hate": float(hate), "personal_attack": float(person), "toxicity": float(abuse), "spam": 0.0}
+            labels = {
+                "hate": float(hate),
+                "personal_attack": float(person),
+                "toxicity": float(abuse),
+                "spam": 0.0,
+            }
             if not abuse:
                 labels |= {"threat": 0.0, "antisemitism": 0.0}
             yield Example(
@@ -137,5 +147,3 @@ def civil_sample(folder: Path) -> Iterator[Example]:
             split=_NATURAL_RATE[int(key, 16) % 10],
             slice="natural rate",
         )
-
-

@@ -113,8 +113,12 @@ def read_corpus(name: str, root: Path) -> list[Example]:
     folder = root / name
     missing = [file for file in CORPORA[name].files if not (folder / file).is_file()]
     if missing:
-        raise CorpusError(f"{folder / missing[0]}: not there; fetch it with `belowline-train fetch --corpus {name}`")
+        raise CorpusError(
+            f"{folder / missing[0]}: not there; fetch it with `belowline-train fetch --corpus {name}`"
+        )
     try:
         return list(ADAPTERS[name](folder))
     except (KeyError, ValueError, IndexError) as error:
-        raise CorpusError(f"{folder}: not in the form of corpus {name!r} ({error!r}); fetch it again") from error
+        raise CorpusError(
+            f"{folder}: not in the form of corpus {name!r} ({error!r}); fetch it again"
+        ) from error

@@ -30,7 +30,12 @@ def isca(folder: Path) -> Iterator[Example]:
             text = html.unescape(row["Text"]).replace("\\n", "\n")
             biased = row["Biased"] == "1"
             yield Example(
-                text, _hate(float(biased), of_jews=biased), "isca", row[column], row[column], slice=row["Keyword"]
+                text,
+                _hate(float(biased), of_jews=biased),
+                "isca",
+                row[column],
+                row[column],
+                slice=row["Keyword"],
             )
 
 
@@ -52,7 +57,9 @@ def implicit_hate(folder: Path) -> Iterator[Example]:
     """Tweets of hate groups; kind and target are known for the implicit ones."""
     stage = "implicit_hate_v1_stg{}_posts.tsv"
     kinds = {row["post"]: row for row in rows(folder / stage.format(2), delimiter="\t", quoted=False)}
-    targets = {row["post"]: row["target"] for row in rows(folder / stage.format(3), delimiter="\t", quoted=False)}
+    targets = {
+        row["post"]: row["target"] for row in rows(folder / stage.format(3), delimiter="\t", quoted=False)
+    }
     for number, row in enumerate(rows(folder / stage.format(1), delimiter="\t", quoted=False)):
         text = row["post"]
         if row["class"] == "not_hate":
@@ -78,7 +85,9 @@ def hatexplain(folder: Path) -> Iterator[Example]:
         text = row["text"].strip()
         labels = {
             "0": known(hate=0.0, antisemitism=0.0),
-            "1": _hate(1.0, of_jews=jewish.get(text, False)) if text in jewish else known(hate=1.0, toxicity=1.0),
+            "1": _hate(1.0, of_jews=jewish.get(text, False))
+            if text in jewish
+            else known(hate=1.0, toxicity=1.0),
             "2": known(toxicity=1.0),
         }.get(row["category"])
         if labels is not None:
@@ -89,12 +98,18 @@ def hatexplain(folder: Path) -> Iterator[Example]:
 
 def _rationales(post: dict[str, object]) -> Example:
     tokens, votes = post["post_tokens"], post["labels"]
-    if not isinstance(tokens, list) or not isinstance(votes, list) or not isinstance(post["rationales"], list):
+    if (
+        not isinstance(tokens, list)
+        or not isinstance(votes, list)
+        or not isinstance(post["rationales"], list)
+    ):
         raise ValueError(f"post {post['id']}: tokens, labels and rationales must be lists")
     text = " ".join(tokens)
     # Upstream codes 0 as hate speech, 1 as normal and 2 as offensive.
     majority = max(set(votes), key=votes.count)
-    labels = {0: known(hate=1.0, toxicity=1.0), 1: known(hate=0.0, antisemitism=0.0), 2: known(toxicity=1.0)}[majority]
+    labels = {0: known(hate=1.0, toxicity=1.0), 1: known(hate=0.0, antisemitism=0.0), 2: known(toxicity=1.0)}[
+        majority
+    ]
     spans, start = [], 0
     for position, token in enumerate(tokens):
         marks = [mask[position] for mask in post["rationales"] if position < len(mask)]

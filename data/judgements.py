@@ -22,11 +22,17 @@ def on_topic_grades() -> dict[tuple[str, str], int]:
 def on_topic_pairs() -> list[tuple[int, int]]:
     """The grades of rows that two raters judged, for agreement."""
     first = on_topic_grades()
-    return [(first[row["corpus"], row["row"]], int(row["grade"])) for row in _judgements() if row["pass"] == "2"]
+    return [
+        (first[row["corpus"], row["row"]], int(row["grade"])) for row in _judgements() if row["pass"] == "2"
+    ]
 
 
 def _judgements() -> list[dict[str, str]]:
-    with resources.files("belowline.data").joinpath("labels", "on_topic.csv").open(encoding="utf-8", newline="") as file:
+    with (
+        resources.files("belowline.data")
+        .joinpath("labels", "on_topic.csv")
+        .open(encoding="utf-8", newline="") as file
+    ):
         return list(csv.DictReader(file))
 
 
@@ -41,7 +47,9 @@ def on_topic(root: Path) -> Iterator[Example]:
     for corpus, wanted in grades.items():
         found = [example for example in read_corpus(corpus, root) if example.row in wanted]
         if len(found) != len(wanted):
-            raise CorpusError(f"corpus {corpus}: {len(wanted) - len(found)} judged rows are not in it; fetch the pinned version")
+            raise CorpusError(
+                f"corpus {corpus}: {len(wanted) - len(found)} judged rows are not in it; fetch the pinned version"
+            )
         for example in found:
             labels = known(**example.labels, on_topic=wanted[example.row] / GRADES)
             yield replace(example, labels=labels, source="on-topic", slice=corpus)

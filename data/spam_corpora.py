@@ -56,4 +56,6 @@ def spamassassin(folder: Path) -> Iterator[Example]:
     for file in ("orig_val.csv", "orig_test.csv", "dedup_val.csv", "dedup_test.csv"):
         for number, row in enumerate(rows(folder / file)):
             labels = known(spam=float(row["label"]))
-            yield Example(row["text"], labels, "spamassassin", f"{file}:{number}", digest(row["text"]), split="test")
+            yield Example(
+                row["text"], labels, "spamassassin", f"{file}:{number}", digest(row["text"]), split="test"
+            )

@@ -10,8 +10,12 @@ def rows(path: Path, *, delimiter: str = ",", quoted: bool = True) -> Iterator[d
     """Each row of a file with a header as a mapping; raises ValueError for a row whose number of fields differs from it."""
     csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+        reader = csv.DictReader(
+            file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        )
         for row in reader:
             if None in row or None in row.values():
-                raise ValueError(f"{path.name} line {reader.line_num}: {len(row)} fields where the header names another number")
+                raise ValueError(
+                    f"{path.name} line {reader.line_num}: {len(row)} fields where the header names another number"
+                )
             yield row

@@ -34,7 +34,12 @@ def c3(folder: Path) -> Iterator[Example]:
             votes = _votes(row["non_constructive_characteristics"]).get("personal_attack", 0)
             labels["personal_attack"] = min(1.0, votes / judgements)
         yield Example(
-            row["comment_text"], known(**labels), "c3", row["comment_counter"], row["article_id"], split="test"
+            row["comment_text"],
+            known(**labels),
+            "c3",
+            row["comment_counter"],
+            row["article_id"],
+            split="test",
         )
 
 

@@ -26,7 +26,9 @@ def broken(word: str, rng: random.Random) -> str:
 
 def leet(word: str, rng: random.Random) -> str:
     """``idiot`` → ``1d1ot``."""
-    return "".join(rng.choice(_LEET[c.lower()]) if c.lower() in _LEET and rng.random() < 0.5 else c for c in word)
+    return "".join(
+        rng.choice(_LEET[c.lower()]) if c.lower() in _LEET and rng.random() < 0.5 else c for c in word
+    )
 
 
 def homoglyphs(word: str, rng: random.Random) -> str:
@@ -70,7 +72,17 @@ def upper(word: str, rng: random.Random) -> str:
     return word.upper()
 
 
-WORD_DISGUISES: tuple[Change, ...] = (broken, leet, homoglyphs, invisible, doubled, dropped, masked, swapped, upper)
+WORD_DISGUISES: tuple[Change, ...] = (
+    broken,
+    leet,
+    homoglyphs,
+    invisible,
+    doubled,
+    dropped,
+    masked,
+    swapped,
+    upper,
+)
 
 
 def hearts(text: str, rng: random.Random) -> str:
@@ -90,7 +102,9 @@ def disguised(text: str, rng: random.Random) -> str:
     """A copy of ``text`` with some words disguised in one or two ways, sometimes with spaces lost or a tail added."""
     changes = rng.sample(WORD_DISGUISES, k=rng.choice((1, 2)))
     share = rng.choice((0.1, 0.3, 0.6))
-    text = _WORD.sub(lambda m: rng.choice(changes)(m.group(), rng) if rng.random() < share else m.group(), text)
+    text = _WORD.sub(
+        lambda m: rng.choice(changes)(m.group(), rng) if rng.random() < share else m.group(), text
+    )
     chance = rng.random()
     return joined(text, rng) if chance < 0.1 else hearts(text, rng) if chance < 0.15 else text
 

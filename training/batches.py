@@ -58,7 +58,10 @@ def _cut(window: Sequence[int], lengths: Sequence[int], recipe: Recipe) -> Itera
     batch: list[int] = []
     for index in window:
         width = padded(lengths[index], recipe)
-        if batch and (width != padded(lengths[batch[-1]], recipe) or (len(batch) + 1) * width > recipe.fit.tokens_per_batch):
+        if batch and (
+            width != padded(lengths[batch[-1]], recipe)
+            or (len(batch) + 1) * width > recipe.fit.tokens_per_batch
+        ):
             yield batch
             batch = []
         batch.append(index)
@@ -82,7 +85,10 @@ class Encoder:
 
     def batch(self, rows: Sequence[dict[str, Any]], seeds: Sequence[int] | None = None) -> Batch:
         """One batch; ``seeds`` (one a row) switches augmentation on."""
-        rows = [row if seeds is None else self._augmented(row, random.Random(seeds[i])) for i, row in enumerate(rows)]  # noqa: S311
+        rows = [
+            row if seeds is None else self._augmented(row, random.Random(seeds[i]))
+            for i, row in enumerate(rows)
+        ]  # noqa: S311
         texts = [normalise(row["text"]) for row in rows]
         encoded = self.tokenizer(
             [text.text for text in texts],
@@ -121,7 +127,9 @@ class Encoder:
         hate = labels[names.index("hate")]
         labels[names.index("antisemitism")] = hate if names_jews else None if hate is None else 0.0
 
-    def _evidence(self, rows: Sequence[dict[str, Any]], texts: Sequence[Normalised], offsets: Any) -> np.ndarray:
+    def _evidence(
+        self, rows: Sequence[dict[str, Any]], texts: Sequence[Normalised], offsets: Any
+    ) -> np.ndarray:
         shape = (*offsets.shape[:2], max(1, len(self.harmful)))
         target = np.full(shape, np.nan, dtype=np.float32)
         for i, row in enumerate(rows):

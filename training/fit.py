@@ -18,7 +18,14 @@ from typing import Any
 import torch
 from datasets import Dataset, DatasetDict, load_from_disk
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -67,7 +74,9 @@ def _claim(run: Path, recipe: Recipe) -> None:
     file, wanted = run / "run.json", recipe.model_dump(mode="json")
     if file.exists():
         if json.loads(file.read_text("utf-8"))["recipe"] != wanted:
-            raise RunError(f"{run}: begun with another recipe; give the recipe another name or remove the directory")
+            raise RunError(
+                f"{run}: begun with another recipe; give the recipe another name or remove the directory"
+            )
         return
     _write_json(file, {"recipe": wanted, "versions": _versions(), "machine": platform.machine()})
 
@@ -170,7 +179,11 @@ class _Trainer:
 
     def _rate(self, step: int) -> float:
         warmup = max(1, round(self.recipe.fit.warmup * self.total))
-        return (step + 1) / warmup if step < warmup else max(0.0, (self.total - step) / max(1, self.total - warmup))
+        return (
+            (step + 1) / warmup
+            if step < warmup
+            else max(0.0, (self.total - step) / max(1, self.total - warmup))
+        )
 
     def train(self) -> None:
         """Go through the plan from the last checkpoint to the end."""
@@ -255,7 +268,10 @@ class _Trainer:
         shutil.rmtree(self.run / "checkpoint.old", ignore_errors=True)
 
     def _resume(self) -> None:
-        for name in ("checkpoint", "checkpoint.old"):  # killed between the two renames, only the older one is there
+        for name in (
+            "checkpoint",
+            "checkpoint.old",
+        ):  # killed between the two renames, only the older one is there
             file = self.run / name / "state.pt"
             if file.is_file():
                 content = torch.load(file, map_location=_device(), weights_only=True)
@@ -264,14 +280,18 @@ class _Trainer:
                 self.schedule.load_state_dict(content["schedule"])
                 torch.set_rng_state(content["random"].cpu())
                 self.state = _State(**content["state"])
-                self.console.print(f"going on from pass {self.state.pass_number + 1}, batch {self.state.batch}")
+                self.console.print(
+                    f"going on from pass {self.state.pass_number + 1}, batch {self.state.batch}"
+                )
                 return
 
 
 def masked_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Mean binary cross-entropy over the targets that are known (not NaN); zero when none is."""
     mask = ~torch.isnan(target)
-    loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), torch.nan_to_num(target), reduction="none")
+    loss = nn.functional.binary_cross_entropy_with_logits(
+        logits.float(), torch.nan_to_num(target), reduction="none"
+    )
     return (loss * mask).sum() / mask.sum().clamp(min=1)
 
 
@@ -289,7 +309,11 @@ def _groups(model: CommentModel, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console)
-
-

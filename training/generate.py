@@ -39,8 +39,24 @@ _SOURCES = (
     "{See|Source:|Here is the report:|The figures are here:|For the full text see}",
     "{This is discussed in|More on this at|The original study:|I read it at}",
 )
-_HOSTS = ("quick-cash", "homejobs", "work4you", "best-shop", "netpay", "richclub", "mega-pills", "crypto-gain", "deal")
-_PAPERS = ("news.example.org", "www.example.com/archive", "stats.example.gov", "en.wikipedia.org/wiki", "www.reuters.com/article")
+_HOSTS = (
+    "quick-cash",
+    "homejobs",
+    "work4you",
+    "best-shop",
+    "netpay",
+    "richclub",
+    "mega-pills",
+    "crypto-gain",
+    "deal",
+)
+_PAPERS = (
+    "news.example.org",
+    "www.example.com/archive",
+    "stats.example.gov",
+    "en.wikipedia.org/wiki",
+    "www.reuters.com/article",
+)
 
 
 def spin(template: str, rng: random.Random) -> str:

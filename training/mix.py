@@ -49,7 +49,9 @@ def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
 def _trainable(name: str, root: Path) -> list[Example]:
     corpus = CORPORA.get(name)
     if corpus is not None and not corpus.trainable:
-        raise CorpusError(f"corpus {name}: not for training ({corpus.note or 'its licence allows measuring only'})")
+        raise CorpusError(
+            f"corpus {name}: not for training ({corpus.note or 'its licence allows measuring only'})"
+        )
     return read_corpus(name, root)
 
 
@@ -73,7 +75,9 @@ def generated(recipe: Recipe, root: Path, comments: Sequence[Example]) -> Iterat
         if name == "link-spam":
             yield from link_spam(count, root / "wp-blacklist", rng)
         elif name == "own-links":
-            yield from own_links(count, [c for c in comments if c.labels.get("spam") == 0.0 and len(c.text) > 80], rng)
+            yield from own_links(
+                count, [c for c in comments if c.labels.get("spam") == 0.0 and len(c.text) > 80], rng
+            )
         else:
             raise CorpusError(f"generator {name!r}: not known; there are link-spam and own-links")
 
@@ -95,7 +99,14 @@ def _dataset(examples: Sequence[Example], recipe: Recipe) -> Dataset:
         {
             "text": Value("string"),
             "labels": List(Value("float32")),
-            "spans": List({"label": Value("string"), "start": Value("int32"), "end": Value("int32"), "strength": Value("float32")}),
+            "spans": List(
+                {
+                    "label": Value("string"),
+                    "start": Value("int32"),
+                    "end": Value("int32"),
+                    "strength": Value("float32"),
+                }
+            ),
             "spans_known": Value("bool"),
             "source": Value("string"),
             "row": Value("string"),
@@ -108,7 +119,8 @@ def _dataset(examples: Sequence[Example], recipe: Recipe) -> Dataset:
 
 def _row(example: Example, recipe: Recipe) -> dict[str, object]:
     spans = [
-        {"label": span.label, "start": span.start, "end": span.end, "strength": span.strength} for span in example.spans or ()
+        {"label": span.label, "start": span.start, "end": span.end, "strength": span.strength}
+        for span in example.spans or ()
     ]
     return {
         # Arrow holds UTF-8 only; a lone surrogate is no character anyway.

@@ -43,7 +43,9 @@ class CommentModel(nn.Module):
         mean = mean_pool(states, attention_mask)
         dropped = self.dropout(torch.cat((states[:, 0], mean), dim=1))
         embedding = nn.functional.normalize(self.embedding_head(mean).float(), dim=1)
-        return Outputs(self.label_head(dropped).float(), self.evidence_head(self.dropout(states)).float(), embedding)
+        return Outputs(
+            self.label_head(dropped).float(), self.evidence_head(self.dropout(states)).float(), embedding
+        )
 
 
 def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:

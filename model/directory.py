@@ -1,0 +1,82 @@
+"""A model directory: ``model.onnx``, ``tokenizer.json``, ``config.json``, ``README.md``."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+DEFAULT_MODEL_DIR = Path(__file__).resolve().parent / "release"
+"""The released model, part of the package."""
+
+FILES = ("model.onnx", "tokenizer.json", "config.json")
+
+
+class ModelError(Exception):
+    """A model directory cannot be used; the message says which file, what is wrong and what to do."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Thresholds(_Part):
+    """Probabilities from which a label holds or rejects a comment; None where the label does not."""
+
+    hold: float | None = Field(ge=0, le=1)
+    reject: float | None = Field(ge=0, le=1)
+
+
+class Calibration(_Part):
+    """Probability = sigmoid(scale * logit + shift), fitted on validation (Platt scaling)."""
+
+    scale: float = Field(gt=0)
+    shift: float
+
+
+class Window(_Part):
+    """How a text longer than the model's input is read: in windows that overlap, nothing is cut.
+
+    ``aggregate`` says per label how windows become one logit: ``max`` (one abusive passage is enough) or ``mean`` (substance is a property of
+    the whole), each window counted by its tokens.
+    """
+
+    tokens: int = Field(ge=8, le=512)
+    overlap: int = Field(ge=0)
+    aggregate: dict[str, Literal["max", "mean"]]
+
+
+class ModelConfig(_Part):
+    """``config.json``: everything about labels and numbers that the code must not know."""
+
+    version: str
+    labels: tuple[str, ...] = Field(min_length=1)
+    harmful: tuple[str, ...]
+    calibration: dict[str, Calibration]
+    thresholds: dict[str, Thresholds]
+    window: Window
+    languages: tuple[str, ...] = Field(min_length=1, description="ISO 639-1, that the model was trained on")
+    evidence_floor: float = Field(
+        0.5, ge=0, le=1, description="token strength from which a token counts as evidence"
+    )
+    pad_token_id: int = 0
+    recipe: str = ""
+    corpora_fingerprint: str = ""
+
+
+def read_config(directory: Path) -> ModelConfig:
+    """The configuration of a model directory; raises ModelError for a missing or corrupt file."""
+    for name in FILES:
+        if not (directory / name).is_file():
+            raise ModelError(
+                f"{directory / name}: missing; a model directory needs {', '.join(FILES)} (see belowline-train export)"
+            )
+    file = directory / "config.json"
+    try:
+        return ModelConfig.model_validate(json.loads(file.read_text("utf-8")))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{file}: corrupt, not JSON ({error}); copy the model directory again") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ModelError(f"{file}: field {field}: {first['msg']}; export the model again") from error

@@ -1,0 +1,229 @@
+"""Undoing what is certain about disguised text, with a way back to the text as it was written.
+
+``normalise`` runs a fixed list of small rewriting steps until nothing changes any more. Each step is a regular expression and a
+function from a match to its replacement; a step that finds nothing costs one scan. What a step changed is remembered as edits, so that a
+span of the result can be mapped back to offsets in the original (``Normalised.original_span``) without building a map for each text.
+"""
+
+import functools
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import emoji
+import ftfy
+from confusable_homoglyphs.confusables import confusables_data
+
+_MAX_PASSES = 8
+"""Steps can feed each other (a fixed encoding yields an emoji, a removed invisible character joins a word); each pass shortens that chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Edits:
+    """The replacements of one step: ``before[i]`` of the input became ``after[i]`` of the output, both (start, end), in order."""
+
+    before: tuple[tuple[int, int], ...]
+    after: tuple[tuple[int, int], ...]
+
+    def origin(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the input that the span [start, end) of the output came from; a replaced stretch counts as a whole."""
+        return self._position(start, first=True), self._position(end, first=False)
+
+    def _position(self, position: int, *, first: bool) -> int:
+        if first:  # the last edit that begins at or before the position
+            index = bisect_right(self.after, (position, float("inf"))) - 1
+            if index >= 0 and position < self.after[index][1]:
+                return self.before[index][0]
+        else:  # the last edit that begins before the position, which is exclusive
+            index = bisect_left(self.after, (position,)) - 1
+            if index >= 0 and position <= self.after[index][1]:
+                return self.before[index][1]
+        if index < 0:
+            return position
+        return position + self.before[index][1] - self.after[index][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """A normalised text and the way back to the original."""
+
+    text: str
+    steps: tuple[_Edits, ...] = ()
+
+    def original_span(self, start: int, end: int) -> tuple[int, int]:
+        """Offsets (code points, end exclusive) in the original of the non-empty span [start, end) of ``text``."""
+        for edits in reversed(self.steps):
+            start, end = edits.origin(start, end)
+        return start, end
+
+
+def normalise(text: str) -> Normalised:
+    """``text`` as the model reads it. Any string is accepted; applying it to its own result changes nothing."""
+    steps: list[_Edits] = []
+    for _ in range(_MAX_PASSES):
+        before = text
+        for pattern, replacement, ascii_too in _STEPS:
+            if not ascii_too and text.isascii():
+                continue
+            text, edits = _apply(text, pattern, replacement)
+            if edits is not None:
+                steps.append(edits)
+        if text == before:
+            break
+    return Normalised(text, tuple(steps))
+
+
+Replacement = Callable[[re.Match[str]], str]
+
+
+def _apply(text: str, pattern: re.Pattern[str], replacement: Replacement) -> tuple[str, _Edits | None]:
+    parts: list[str] = []
+    before: list[tuple[int, int]] = []
+    after: list[tuple[int, int]] = []
+    copied = length = 0
+    for match in pattern.finditer(text):
+        new = replacement(match)
+        start, end = match.span()
+        if new == text[start:end]:
+            continue
+        parts += (text[copied:start], new)
+        length += start - copied
+        before.append((start, end))
+        after.append((length, length + len(new)))
+        length += len(new)
+        copied = end
+    if not before:
+        return text, None
+    parts.append(text[copied:])
+    return "".join(parts), _Edits(tuple(before), tuple(after))
+
+
+# --- the steps -------------------------------------------------------------------------------------------------------------------------
+
+_LETTER = "[^\\W\\d_]"
+
+
+def _without(match: re.Match[str]) -> str:
+    return ""
+
+
+def _space(match: re.Match[str]) -> str:
+    return " "
+
+
+def _repaired(match: re.Match[str]) -> str:
+    """Mojibake such as ``â€™`` or ``ðŸ˜‚`` decoded as it was meant; anything else is left."""
+    run = match.group()
+    return ftfy.fix_encoding(run) if ftfy.is_bad(run) else run
+
+
+def _one_symbol(match: re.Match[str]) -> str:
+    """A tail of symbols with single letters between them (``♥l♥♥z♥♥e``) says no more than its symbol."""
+    return f" {match.group('symbol')} "
+
+
+def _named(match: re.Match[str]) -> str:
+    """Emoji by name: the encoder's vocabulary cannot see them. A row of one and the same is named twice at most."""
+    found = emoji.emoji_list(match.group())
+    if not found:
+        return match.group()
+    words: list[str] = []
+    for item in found:
+        name = emoji.demojize(item["emoji"], delimiters=("", ""))
+        name = re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
+        if words[-2:] != [name, name]:
+            words.append(name)
+    rest = emoji.replace_emoji(match.group(), " ").split()
+    return f" {' '.join(words + rest)} "
+
+
+def _compatible(match: re.Match[str]) -> str:
+    """Full-width, mathematical, circled and the like letters as plain ones."""
+    return unicodedata.normalize("NFKC", match.group())
+
+
+@functools.cache
+def _latin_twins() -> dict[str, str]:
+    """Letters of other scripts to the Latin letter that they are drawn like (Unicode's confusables)."""
+    twins: dict[str, str] = {}
+    for character, alike in confusables_data.items():
+        latin = next(
+            (a["c"] for a in alike if len(a["c"]) == 1 and a["c"].isascii() and a["c"].isalpha()), None
+        )
+        if latin is not None and len(character) == 1 and not character.isascii() and character.isalpha():
+            # Unicode lists the small letter l among the twins of capital I: the case of the character decides.
+            twins[character] = latin.upper() if character.isupper() else latin.lower()
+    return twins
+
+
+def _one_script(match: re.Match[str]) -> str:
+    """A word that mixes Latin letters with look-alikes of another script, in Latin letters alone."""
+    word = match.group()
+    if not any(character.isascii() and character.isalpha() for character in word):
+        return word
+    twins = _latin_twins()
+    return "".join(twins.get(character, character) for character in word)
+
+
+def _joined(match: re.Match[str]) -> str:
+    """A word broken up by hyphens, dots or the like, put together again; a real compound is left."""
+    word = match.group()
+    pieces = word.split(match.group("mark"))
+    singles = [piece for piece in pieces if len(piece) == 1]
+    if match.group("mark") == "." and len(singles) < len(
+        pieces
+    ):  # a host name, or a full stop without its space
+        return word
+    # One-letter pieces of real compounds: jack-o-lantern, vis-a-vis, rock-n-roll; they stand alone between longer ones.
+    telling = [piece for piece in singles if piece.lower() not in "aon"]
+    if telling or len(singles) > 1 or all(len(piece) <= 2 for piece in pieces):
+        return "".join(pieces)
+    return word
+
+
+def _together(match: re.Match[str]) -> str:
+    return match.group().replace(" ", "")
+
+
+def _twice(match: re.Match[str]) -> str:
+    return match.group(1) * 2
+
+
+def _thrice(match: re.Match[str]) -> str:
+    return match.group(1) * 3
+
+
+def _link(match: re.Match[str]) -> str:
+    """A link as the word ``link`` and its host: the rest of an address is noise to the encoder."""
+    host = match.group("host").removeprefix("www.")
+    return f" link {host[:60]} "
+
+
+_STEPS: tuple[tuple[re.Pattern[str], Replacement, bool], ...] = tuple(
+    (re.compile(pattern), replacement, ascii_too)
+    for pattern, replacement, ascii_too in (
+        (r"[\ud800-\udfff]", _space, False),
+        (r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", _without, True),
+        (r"[\x80-\uffff\U00010000-\U0010ffff]+", _repaired, False),
+        (r"(?:(?P<symbol>[^\x00-\x7f\w\s])[^\x00-\x7f\w\s]{0,3}\w){4,}[^\x00-\x7f\w\s]*", _one_symbol, False),
+        (r"[\xa9\xae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+", _named, False),
+        # Zero-width and bidirectional controls, soft hyphens, variation selectors, tags.
+        (r"[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+         r"\ufff9-\ufffb\U000e0000-\U000e01ef]+", _without, False),
+        (r"[^\x00-\x7f][\u0300-\u036f]*", _compatible, False),
+        (r"[\u2018\u2019\u201a\u201b\u2032]", lambda match: "'", False),
+        (r"[\u201c\u201d\u201e\u201f\u2033\xab\xbb]", lambda match: '"', False),
+        (r"[\u2010-\u2015\u2212]", lambda match: "-", False),
+        (r"(?=\w*[^\x00-\x7f])\w{2,}", _one_script, False),
+        (r"(?i)\b(?:https?://|www\.)(?P<host>[^\s/?#<>\"']+)[^\s<>\"']*", _link, True),
+        (r"(?<![\w@])@\w{2,30}", lambda match: "@user", True),
+        (rf"(?<={_LETTER})@(?={_LETTER}{{1,12}}\b(?!\.\w))", lambda match: "a", True),
+        (rf"(?<={_LETTER})\$+(?={_LETTER})|(?<!\w)\$(?={_LETTER}{{2}})", lambda match: "s" * len(match.group()), True),
+        (rf"(?<![\w@/:-]){_LETTER}{{1,12}}(?P<mark>[-._*·•|]){_LETTER}{{1,12}}(?:(?P=mark){_LETTER}{{1,12}})+(?![\w@/])", _joined, True),
+        (rf"(?<![\w'])(?:{_LETTER} ){{3,}}{_LETTER}(?![\w'])", _together, True),
+        (rf"({_LETTER})\1{{3,}}", _twice, True),
+        (r"([^\w\s])\1{3,}", _thrice, True),
+    )
+)  # fmt: skip

@@ -1,0 +1,148 @@
+"""The whole road of a model on miniature corpora: fit, stop, resume, export, evaluate, score."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from belowline.model import ScoreInput, Scorer
+from belowline.training import fit as fitting
+from belowline.training.export import Parity, ParityError, export
+from belowline.training.fit import RunError, fit, load_model
+from belowline.training.recipe import Recipe, load_recipe
+from belowline.training.report import evaluate
+from tests.tiny_training import write_base, write_corpora, write_recipe
+
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("workshop")
+    write_corpora(root / "corpora")
+    write_recipe(root / "recipe.toml", write_base(root / "base"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(workshop: Path) -> Path:
+    recipe = load_recipe(workshop / "recipe.toml")
+    fit(recipe, workshop / "corpora", workshop / "run", QUIET)
+    return workshop / "run"
+
+
+@pytest.fixture(scope="module")
+def released(run: Path, workshop: Path) -> Path:
+    return export(run, workshop / "released", QUIET)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_model(folder)[0].state_dict()
+
+
+def test_a_run_directory_says_how_it_was_made(run: Path) -> None:
+    info = json.loads((run / "run.json").read_text("utf-8"))
+    assert info["recipe"]["seed"] == 5
+    assert info["versions"]["torch"] == torch.__version__
+    assert info["examples"]["train"] > 200
+    assert set(info["corpora_fingerprint"]) == {"train", "validation", "test"}
+
+
+def test_the_loss_falls(run: Path) -> None:
+    losses = [json.loads(line)["labels"] for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+class Interrupted(Exception):
+    """Stands for a kill between two batches."""
+
+
+def test_an_interrupted_run_ends_where_an_unbroken_one_does(
+    run: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe: Recipe = load_recipe(workshop / "recipe.toml")
+    step = fitting._Trainer._step
+
+    def stop_at_twelve(self: fitting._Trainer, number: int, *rest: object) -> None:
+        if number == 12:
+            raise Interrupted
+        step(self, number, *rest)
+
+    monkeypatch.setattr(fitting._Trainer, "_step", stop_at_twelve)
+    with pytest.raises(Interrupted):
+        fit(recipe, workshop / "corpora", workshop / "broken", QUIET)
+    monkeypatch.setattr(fitting._Trainer, "_step", step)
+    fit(recipe, workshop / "corpora", workshop / "broken", QUIET)
+    whole, resumed = weights(run / "model"), weights(workshop / "broken" / "model")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_run_is_not_continued_with_another_recipe(run: Path, workshop: Path) -> None:
+    other = load_recipe(workshop / "recipe.toml").model_copy(update={"seed": 6})
+    with pytest.raises(RunError, match="begun with another recipe"):
+        fit(other, workshop / "corpora", run, QUIET)
+
+
+def test_the_exported_model_scores_and_has_learned(released: Path) -> None:
+    scorer = Scorer.load(released)
+    assert scorer.version == "0.0.2"
+    spam, fine = scorer.score(
+        [ScoreInput("Cheap road offer, click the link now, no 77."), ScoreInput("The vote was discussed last year too, no 78.")]
+    )
+    assert spam.probabilities["spam"] > 0.8 > 0.2 > fine.probabilities["spam"]
+
+
+def test_thresholds_come_from_validation(run: Path, released: Path) -> None:
+    found = json.loads((run / "thresholds.json").read_text("utf-8"))
+    config = json.loads((released / "config.json").read_text("utf-8"))
+    assert config["thresholds"]["spam"]["hold"] == found["spam.hold"]["threshold"]
+    assert found["spam.hold"]["precision"] >= 0.6
+    assert config["thresholds"]["on_topic"] == {"hold": None, "reject": None}
+
+
+def test_evaluation_writes_metrics_and_card(run: Path, released: Path, workshop: Path) -> None:
+    evaluate(run, released, workshop / "corpora", 100, QUIET, card=True)
+    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    assert metrics["int8"]["spam"]["youtube-spam"]["auc"] > 0.9
+    assert set(metrics) == {"int8", "fp32", "tfidf", "limit"}
+    card = (released / "README.md").read_text("utf-8")
+    assert "# belowline 0.0.2" in card
+    assert f"{metrics['int8']['spam']['youtube-spam']['auc']:.3f}" in card
+
+
+@pytest.mark.parametrize(
+    ("parity", "message"),
+    [
+        (Parity(9, 0.01, 0.0, 0.0, 1.0), "ONNX fp32 differs"),
+        (Parity(9, 0.0, 0.05, 0.1, 1.0), "int8 differs"),
+        (Parity(9, 0.0, 0.0, 0.0, 0.98), "98.0% of comments only"),
+    ],
+)
+def test_the_gate_refuses_what_strays(parity: Parity, message: str) -> None:
+    with pytest.raises(ParityError, match=message):
+        parity.check()
+
+
+@pytest.fixture
+def spoiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def random_weights(*_: object) -> np.ndarray:
+        return np.zeros((1, 8))
+
+    monkeypatch.setattr("belowline.training.export._torch_probabilities", random_weights)
+    yield
+
+
+def test_a_refused_export_leaves_the_old_model_standing(run: Path, released: Path, spoiled: None) -> None:
+    before = (released / "model.onnx").read_bytes()
+    with pytest.raises(ParityError):
+        export(run, released, QUIET)
+    assert (released / "model.onnx").read_bytes() == before
+
+
+def test_export_needs_a_finished_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="belowline-train fit"):
+        export(tmp_path, tmp_path / "out", QUIET)

@@ -1,0 +1,60 @@
+"""Probabilities that mean what they say, and thresholds for a stated precision, both from validation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from belowline.model.directory import Calibration
+from belowline.training.metrics import wilson
+
+Floats = npt.NDArray[np.float64]
+_FEWEST_HELD = 30
+"""A precision from fewer held examples says too little to act on."""
+
+
+def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
+    """Scale and shift that minimise weighted log loss of ``target`` (shares in 0..1) given ``logits``; all [n] (Platt, 1999)."""
+
+    def loss(parameters: Floats) -> float:
+        z = np.exp(parameters[0]) * logits + parameters[1]
+        return float(np.average(np.logaddexp(0, z) - target * z, weights=weights))
+
+    found = minimize(loss, np.zeros(2), method="BFGS").x
+    return Calibration(scale=round(float(np.exp(found[0])), 6), shift=round(float(found[1]), 6))
+
+
+def equal_weights(sources: npt.NDArray[np.str_]) -> Floats:
+    """Weights [n] that give every source (corpus) the same say, whatever its size."""
+    names, inverse, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / (counts[inverse] * len(names)), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Operating:
+    """A threshold and what it does on validation: precision with its 95 % Wilson interval, recall, examples held."""
+
+    threshold: float
+    precision: float
+    low: float
+    high: float
+    recall: float
+    held: int
+
+
+def threshold_for(precision: float, probability: Floats, target: Floats) -> Operating | None:
+    """The lowest threshold from which precision is at least ``precision`` on the examples given, or None where there is none."""
+    order = np.argsort(-probability)
+    truth = target[order] >= 0.5
+    hits, held = np.cumsum(truth), np.arange(1, len(truth) + 1)
+    # Equal probabilities are held together, so a threshold can only stand at the last of them.
+    last = np.append(probability[order][1:] != probability[order][:-1], True)
+    good = np.flatnonzero((hits / held >= precision) & (held >= _FEWEST_HELD) & last)
+    if not len(good):
+        return None
+    at = good[-1]
+    threshold = float(np.floor(probability[order][at] * 1e4) / 1e4)
+    low, high = wilson(int(hits[at]), int(held[at]))
+    recall = hits[at] / max(1, hits[-1])
+    return Operating(threshold, float(hits[at] / held[at]), low, high, float(recall), int(held[at]))

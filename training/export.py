@@ -1,0 +1,214 @@
+"""From a run to a model directory: ONNX, int8, calibration, thresholds, parity gate, card. All of it or nothing appears."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import DatasetDict, load_from_disk
+from rich.console import Console
+from rich.progress import track
+
+from belowline.model import HARMFUL, ModelConfig, Policy, ScoreInput, Scorer, Thresholds, decide
+from belowline.model.directory import Calibration, Window
+from belowline.model.normalise import normalise
+from belowline.model.windows import windows_of
+from belowline.training.calibrate import Operating, equal_weights, platt, threshold_for
+from belowline.training.evaluate import Floats, TestSet, of_dataset, predictions
+from belowline.training.fit import RunError, load_model
+from belowline.training.network import CommentModel
+from belowline.training.onnx_export import export_fp32, quantise
+from belowline.training.recipe import Recipe
+
+_REJECT_PRECISION = 0.97
+_VALIDATION_PER_CORPUS = 600
+_PARITY_TEXTS = 400
+TOLERANCE_FP32 = 1e-3
+"""Largest difference of a probability between torch and ONNX fp32."""
+TOLERANCE_INT8 = 0.02
+"""Mean difference of probabilities between ONNX fp32 and int8."""
+SAME_DECISIONS = 0.99
+"""Smallest share of equal decisions between fp32 and int8."""
+
+
+class ParityError(Exception):
+    """An exported model does not do what the trained one does; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How near the exported models are to the trained one, on ``texts`` validation comments."""
+
+    texts: int
+    fp32_largest: float
+    int8_mean: float
+    int8_largest: float
+    same_decisions: float
+
+    def check(self) -> None:
+        """Raise ParityError where a tolerance is exceeded."""
+        if self.fp32_largest > TOLERANCE_FP32:
+            raise ParityError(
+                f"ONNX fp32 differs from torch by up to {self.fp32_largest:.2g}, allowed {TOLERANCE_FP32:g}; not exported"
+            )
+        if self.int8_mean > TOLERANCE_INT8:
+            raise ParityError(
+                f"int8 differs from fp32 by {self.int8_mean:.3f} on average, allowed {TOLERANCE_INT8:g}; not exported"
+            )
+        if self.same_decisions < SAME_DECISIONS:
+            raise ParityError(
+                f"int8 decides like fp32 on {self.same_decisions:.1%} of comments only; not exported"
+            )
+
+
+def export(run: Path, out: Path, console: Console) -> Path:
+    """Write the model directory ``out`` from a finished run and return it; the fp32 twin goes to ``run / "fp32"``.
+
+    ``out`` is replaced only when everything succeeded. Raises RunError for an unfinished run, ParityError when int8 strays too far.
+    """
+    recipe, data = _run(run)
+    model, tokenizer = load_model(run / "model")
+    work = run / "export.part"
+    shutil.rmtree(work, ignore_errors=True)
+    fp32, int8 = work / "fp32", work / "int8"
+    for folder in (fp32, int8):
+        folder.mkdir(parents=True)
+        tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    console.print("ONNX")
+    export_fp32(model, fp32 / "model.onnx")
+    quantise(fp32 / "model.onnx", int8 / "model.onnx")
+    validation = of_dataset(data["validation"], recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
+    config, operating = _configured(recipe, run, int8, validation, console)
+    for folder in (fp32, int8):
+        (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
+    parity = measure_parity(model, fp32, int8, validation, console)
+    (run / "parity.json").write_text(json.dumps(asdict(parity), indent=1) + "\n", "utf-8")
+    parity.check()
+    thresholds = {f"{label}.{kind}": asdict(found) for (label, kind), found in operating.items() if found}
+    (run / "thresholds.json").write_text(json.dumps(thresholds, indent=1) + "\n", "utf-8")
+    _replace(fp32, run / "fp32")
+    _replace(int8, out)
+    shutil.rmtree(work)
+    return out
+
+
+def _run(run: Path) -> tuple[Recipe, DatasetDict]:
+    file = run / "run.json"
+    if not file.is_file():
+        raise RunError(f"{run}: not a run directory; run `belowline-train fit` first")
+    data = load_from_disk(str(run / "data"))
+    if not isinstance(data, DatasetDict):
+        raise RunError(f"{run / 'data'}: not a dataset of this program")
+    return Recipe.model_validate(json.loads(file.read_text("utf-8"))["recipe"]), data
+
+
+def _configured(
+    recipe: Recipe, run: Path, int8: Path, validation: TestSet, console: Console
+) -> tuple[ModelConfig, dict[tuple[str, str], Operating | None]]:
+    """Calibration and thresholds of the int8 model, measured through the Scorer as it will serve."""
+    plain = _uncalibrated(recipe, run)
+    (int8 / "config.json").write_text(plain.model_dump_json(), "utf-8")
+    raw = predictions(Scorer.load(int8), validation.texts, console, "calibrate")
+    calibration, thresholds, operating = {}, {}, {}
+    for column, label in enumerate(recipe.labels):
+        target = validation.targets[:, column]
+        known = ~np.isnan(target)
+        probability = np.clip(raw[label][known], 1e-7, 1 - 1e-7)
+        logits = np.log(probability / (1 - probability))
+        weights = equal_weights(validation.sources[known])
+        calibration[label] = platt(logits, target[known], weights)
+        calibrated = _applied(calibration[label], logits)
+        for kind, precision in (("hold", recipe.hold_precision), ("reject", _REJECT_PRECISION)):
+            found = threshold_for(precision, calibrated, target[known]) if label in HARMFUL else None
+            operating[label, kind] = found
+        thresholds[label] = Thresholds(
+            hold=_value(operating[label, "hold"]), reject=_value(operating[label, "reject"])
+        )
+    return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
+
+
+def _value(operating: Operating | None) -> float | None:
+    return None if operating is None else operating.threshold
+
+
+def _applied(calibration: Calibration, logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-(calibration.scale * logits + calibration.shift))))
+
+
+def _uncalibrated(recipe: Recipe, run: Path) -> ModelConfig:
+    info = json.loads((run / "run.json").read_text("utf-8"))
+    return ModelConfig(
+        version=recipe.version,
+        labels=recipe.labels,
+        harmful=tuple(label for label in recipe.labels if label in HARMFUL),
+        calibration={label: Calibration(scale=1.0, shift=0.0) for label in recipe.labels},
+        thresholds={label: Thresholds(hold=None, reject=None) for label in recipe.labels},
+        window=Window(
+            tokens=recipe.max_tokens,
+            overlap=recipe.overlap_tokens,
+            aggregate={label: "max" if label in HARMFUL else "mean" for label in recipe.labels},
+        ),
+        languages=("en",),
+        evidence_floor=0.5,
+        recipe=recipe.name,
+        corpora_fingerprint=info["corpora_fingerprint"]["train"],
+    )
+
+
+def measure_parity(
+    model: CommentModel, fp32: Path, int8: Path, validation: TestSet, console: Console
+) -> Parity:
+    """Compare torch, ONNX fp32 and int8 on up to 400 validation texts spread over the corpora."""
+    step = max(1, len(validation.texts) // _PARITY_TEXTS)
+    texts = validation.texts[::step][:_PARITY_TEXTS]
+    scorers = {"fp32": Scorer.load(fp32), "int8": Scorer.load(int8)}
+    given = {name: scorer.score([ScoreInput(text) for text in texts]) for name, scorer in scorers.items()}
+    rows = {
+        name: np.array([list(score.probabilities.values()) for score in scores])
+        for name, scores in given.items()
+    }
+    torch_rows = _torch_probabilities(model, scorers["fp32"], texts, console)
+    policies = {name: Policy.load(None, scorer.thresholds) for name, scorer in scorers.items()}
+    actions = {
+        name: [decide(score, policies[name]).action for score in scores] for name, scores in given.items()
+    }
+    same = float(np.mean([a == b for a, b in zip(actions["fp32"], actions["int8"], strict=True)]))
+    gap = np.abs(rows["fp32"] - rows["int8"])
+    return Parity(
+        len(texts), float(np.abs(rows["fp32"] - torch_rows).max()), float(gap.mean()), float(gap.max()), same
+    )
+
+
+def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], console: Console) -> Floats:
+    """[texts, labels] by the torch model, windowed and calibrated as the Scorer does, by code of its own."""
+    config, rows = scorer.config, []
+    for text in track(texts, description="parity", console=console):
+        windows = windows_of(scorer.tokenizer, normalise(text).text, config.window)
+        with torch.inference_mode():
+            logits = [
+                model(ids, torch.ones_like(ids)).logits[0].numpy() for ids in map(_batch_of_one, windows.ids)
+            ]
+        stacked = np.stack(logits)
+        mean = np.average(stacked, axis=0, weights=[len(ids) for ids in windows.ids])
+        how: Mapping[str, str] = config.window.aggregate
+        joined = np.where([how[label] == "max" for label in config.labels], stacked.max(axis=0), mean)
+        rows.append([_applied(config.calibration[label], joined[i]) for i, label in enumerate(config.labels)])
+    return np.array(rows, dtype=np.float64)
+
+
+def _batch_of_one(ids: list[int]) -> torch.Tensor:
+    return torch.tensor([ids])
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Put the directory ``new`` where ``old`` is; the old one is gone only when the new one stands."""
+    aside = old.with_name(old.name + ".old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if old.exists():
+        old.rename(aside)
+    old.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(new, old)
+    shutil.rmtree(aside, ignore_errors=True)
