@@ -6,15 +6,14 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from belowline.model import ScoreInput
 from belowline.serve.api import Parts
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
 from belowline.serve.keys import require_key
+from belowline.serve.scoring import PROBE
 from belowline.serve.service import Service
 from belowline.serve.store import StoreError
 
 health = APIRouter()
-_PROBE = ScoreInput("Thank you for this article.")
 
 
 class Readiness(BaseModel):
@@ -62,6 +61,6 @@ async def _model_fails(batcher: Batcher) -> bool:
     if not batcher.failing:
         return False
     try:
-        return await batcher.submit([_PROBE]) == [None]
+        return await batcher.submit([PROBE]) == [None]
     except (QueueFull, BatcherClosed):
         return True

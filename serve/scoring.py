@@ -8,6 +8,7 @@ from typing import Protocol
 from belowline.model import ScoreInput, Scores
 
 logger = logging.getLogger(__name__)
+PROBE = ScoreInput("Thank you for this article.")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 
 

@@ -6,6 +6,7 @@ import socket
 import uvicorn
 
 from belowline.serve.app import create_app
+from belowline.serve.scoring import PROBE, score_each
 from belowline.serve.settings import Settings
 
 
@@ -19,6 +20,8 @@ def run_server(settings: Settings) -> None:
     with _listening(settings.host, settings.port) as listener:
         logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
         app = create_app(settings)
+        # What the model loads at its first comment should not make the first caller wait.
+        score_each(app.state.service.verdict.scorer, [PROBE])
         print(f"belowline listens on {_url(listener)} (press Ctrl+C to stop)", flush=True)
         config = uvicorn.Config(app, log_config=None, log_level=settings.log_level, server_header=False)
         uvicorn.Server(config).run(sockets=[listener])
@@ -26,13 +29,28 @@ def run_server(settings: Settings) -> None:
 
 def _listening(host: str, port: int) -> socket.socket:
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        # Named by its protocol, for asyncio switches Nagle's algorithm off only then: 40 ms a request.
+        listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        why = (error.strerror or str(error)).split(" (while")[0].lower()
-        raise ServerError(
-            f"cannot listen on {host} port {port}: {why}; free it, or choose another with --host and --port"
-        ) from None
+        raise _cannot_listen(host, port, error) from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(host, port, error) from None
+    return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> ServerError:
+    why = (error.strerror or str(error)).lower()
+    return ServerError(
+        f"cannot listen on {host} port {port}: {why}; free it, or choose another with --host and --port"
+    )
 
 
 def _url(listener: socket.socket) -> str:

@@ -47,7 +47,7 @@ def command(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def output_of(folder: Path, *arguments: str) -> str:
     process = command(folder, *arguments)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=250)
     assert process.returncode == 0, output
     return output
 
@@ -71,8 +71,8 @@ def server(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def service(server: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server, timeout=30) as client:
-        deadline = time.monotonic() + 30
+    with httpx.Client(base_url=server, timeout=120) as client:
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
                 if client.get("/readyz").status_code == 200:
@@ -112,6 +112,15 @@ def test_one_at_a_time_is_the_same_as_together(service: httpx.Client) -> None:
     for row, expected in zip(ROWS, together["results"], strict=True):
         alone = service.post("/v1/score", json={"comments": [{"text": row["text"]}]}).json()
         assert alone["results"] == [expected]
+
+
+def test_nothing_is_reported_to_anybody(tiny_model_dir: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """onnxruntime keeps an identifier and a queue of reports in the cache folder unless it is told not to."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    output_of(tmp_path, "score", "text", "--model", str(tiny_model_dir))
+    assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name]
 
 
 def test_a_held_comment_goes_through_the_queue(service: httpx.Client) -> None:
