@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         description="Comments that may wait for the model; beyond it callers get 429 and Retry-After.",
     )
     batch_comments: int = Field(
-        256, ge=1, description="Most comments of one call to the model, across requests."
+        32, ge=1, description="Most comments of one call to the model, across requests."
     )
     batch_wait_ms: float = Field(
         0.0,

@@ -104,8 +104,13 @@ class Store:
     def erase(self, site: str, comment_id: str) -> bool:
         """Erases one comment; whether there was one."""
         ours = (held_comments.c.site == site) & (held_comments.c.comment_id == comment_id)
-        with _one_line("did not erase the comment"), self._engine.begin() as connection:
-            return connection.execute(delete(held_comments).where(ours)).rowcount > 0
+        with _one_line("did not erase the comment"):
+            with self._engine.begin() as connection:
+                erased = connection.execute(delete(held_comments).where(ours)).rowcount > 0
+            if erased and self._engine.dialect.name == "sqlite":
+                with self._engine.connect() as connection:  # the log before the file holds the text too
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return erased
 
     def ping(self) -> None:
         """Raises StoreError unless the table can be read."""

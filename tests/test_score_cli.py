@@ -18,7 +18,7 @@ from belowline.serve.judge import Judge
 from belowline.serve.results import Result
 from belowline.serve.rows import Row
 from belowline.serve.score import score_rows
-from tests.serve_fakes import LABELS, fake_scorer
+from tests.serve_fakes import fake_scorer
 
 ROWS = [{"id": "a", "text": 'my spam, "quoted"\nsecond line'}, {"id": "b", "text": "fine שלום 😀"}]
 
@@ -265,13 +265,12 @@ def test_a_bad_target_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 def test_memory_stays_flat(tmp_path: Path, scorer: Any) -> None:
     peaks = []
-    for count in (3_000, 30_000):
+    for count in (3_000, 12_000):
         rows = (Row(str(number), ScoreInput("fine" * 50)) for number in range(count))
         tracemalloc.start()
         score_rows(rows, tmp_path / "out.jsonl", Judge.of(scorer, None))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         scorer.calls.clear()
-    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 30_000
-    assert peaks[1] < 3 * peaks[0]
-    assert len(LABELS) == 8
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 12_000
+    assert peaks[1] < 1.5 * peaks[0]

@@ -3,7 +3,7 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.model import ScoreInput
@@ -39,6 +39,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(["spam", "hate", "fine"]), min_size=1, max_size=5), max_size=12))
 def test_every_caller_gets_the_scores_of_its_own_comments(requests: list[list[str]]) -> None:
     async def scenario(batcher: Batcher) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.serve.page import EXAMPLES, Segment, segments
@@ -171,6 +171,7 @@ def text_with_evidence(draw: st.DrawFn) -> tuple[str, list[EvidenceSpan]]:
     return text, spans
 
 
+@settings(deadline=None)
 @given(text_with_evidence())
 def test_segments_are_the_text_again(drawn: tuple[str, list[EvidenceSpan]]) -> None:
     text, spans = drawn

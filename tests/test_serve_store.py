@@ -69,7 +69,6 @@ def test_erased_text_leaves_the_file(store: Store, url: str, tmp_path: Path) -> 
     store.enqueue("s", [("erase-this-text", result())], "p")
     assert store.erase("s", "c")
     assert not store.erase("s", "c")
-    store.close()
     for file in tmp_path.iterdir():
         assert b"erase-this-text" not in file.read_bytes(), file
 
