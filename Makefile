@@ -1,34 +1,30 @@
-# Every target sets up what it needs in .venv first; `make serve` and `make test` are all the set-up there is.
+# Every target sets up what it needs in .venv first: `make serve` and `make test` are all the set-up there is.
 PYTHON ?= python3.11
 BIN := .venv/bin
-PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt
+PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --config-settings editable_mode=strict
+# A strict editable install links single files: a new file changes its folder's time and calls for another install.
+FOLDERS := $(shell find data model training serve -type d -not -name __pycache__)
 
-.PHONY: serve test check audit install wheel
+.PHONY: install serve audit test check wheel bench
 .DEFAULT_GOAL := install
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
-
-.venv/.base: .venv/bin/python pyproject.toml constraints.txt $(wildcard data/*.py model/*.py training/*.py serve/*.py)
-	$(PIP) --config-settings editable_mode=strict -e . && touch $@
-
+	$(PYTHON) -m venv --upgrade-deps .venv
+.venv/.base: .venv/bin/python pyproject.toml constraints.txt $(FOLDERS)
+	$(PIP) -e . && touch $@
 .venv/.dev: .venv/.base
-	$(PIP) torch && $(PIP) --group dev "belowline[train]" && touch $@
+	$(PIP) -e ".[train]" --group dev && touch $@
 
-install: .venv/.base  ## the environment that serves, scores and audits
-
+install: .venv/.base  ## what serves, scores and audits
 serve: install  ## the service on http://127.0.0.1:8000
 	$(BIN)/belowline serve
-
-audit: install  ## audits the invented sample
-	$(BIN)/belowline audit data/sample --out audit-out
-
+audit: install  ## the invented sample, audited
+	$(BIN)/belowline audit data/sample --out audit-out --force
 test: .venv/.dev  ## every test
 	$(BIN)/python -m pytest
-
 check: .venv/.dev  ## format, lint, types, help pages
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_help.py
-
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest tests/test_help.py
 wheel: .venv/.dev  ## build, install into a clean environment, score one comment
-	./tests/wheel.sh
+	PYTHON=$(PYTHON) tests/wheel.sh
+bench: .venv/.dev  ## comments a second beside Detoxify's architecture and the Hugging Face pipeline
+	$(BIN)/python -m tests.bench_scorer

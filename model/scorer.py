@@ -137,6 +137,11 @@ class Scorer:
         self._remember({text: known[text] for text in fresh})
         return [known[text] for text in texts]
 
+    def forget(self) -> None:
+        """Empty the cache: no text of a comment stays in memory (erasure), and the next call is scored afresh (benchmarks)."""
+        with self._lock:
+            self._cache.clear()
+
     def _recall(self, texts: Sequence[str]) -> dict[str, Scores]:
         with self._lock:
             found = {text: self._cache[text] for text in set(texts) if text in self._cache}

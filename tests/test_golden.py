@@ -1,0 +1,100 @@
+"""The released model gives its reference scores through every door, and does the job it was released for."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from belowline.data import SAMPLE_DIR, read_threads
+from belowline.model import DEFAULT_MODEL_DIR, Policy, ScoreInput, Scorer, decide
+from belowline.model.directory import read_config
+from belowline.serve.app import create_app
+from belowline.serve.cli import app as command
+from belowline.serve.settings import Settings
+from tests.golden import TOLERANCE, reference, texts
+
+
+@pytest.fixture(scope="module")
+def released() -> Scorer:
+    return Scorer.load(threads=2)
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[dict[str, float]]:
+    return reference()["probabilities"]
+
+
+def check(found: list[dict[str, float]], expected: list[dict[str, float]]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, abs=TOLERANCE)
+
+
+def test_the_reference_is_of_the_released_version(released: Scorer) -> None:
+    assert reference()["model"] == released.version
+
+
+def test_scorer(released: Scorer, expected: list[dict[str, float]]) -> None:
+    check([score.probabilities for score in released.score([ScoreInput(text) for text in texts()])], expected)
+
+
+def test_http(released: Scorer, expected: list[dict[str, float]], tmp_path: Path) -> None:
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'queue.sqlite3'}"), released)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        answer = client.post("/v1/score", json={"comments": [{"text": text} for text in texts()]})
+    assert answer.status_code == 200
+    check([result["scores"] for result in answer.json()["results"]], expected)
+
+
+def test_audit(expected: list[dict[str, float]], tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, ["audit", str(SAMPLE_DIR), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in (tmp_path / "out" / "comments.jsonl").read_text("utf-8").splitlines()]
+    check([row["scores"] for row in rows], expected)
+
+
+def test_the_release_is_small_enough_and_whole() -> None:
+    assert (DEFAULT_MODEL_DIR / "model.onnx").stat().st_size <= 30e6
+    config = read_config(DEFAULT_MODEL_DIR)
+    card = (DEFAULT_MODEL_DIR / "README.md").read_text("utf-8")
+    assert f"# belowline {config.version}" in card
+    assert all(f"`{label}`" in card for label in config.labels)
+
+
+def test_the_samples_link_spam_is_held_and_its_analyses_are_not_called_spam(released: Scorer) -> None:
+    policy = Policy.load(None, released.thresholds)
+    comments = [comment.text for thread in read_threads(SAMPLE_DIR) for comment in thread.comments]
+    scores = released.score([ScoreInput(text) for text in comments])
+    spam = [score for text, score in zip(comments, scores, strict=True) if "♥" in text]
+    assert spam
+    assert all(decide(score, policy).code == "spam" for score in spam)
+    long = [score for text, score in zip(comments, scores, strict=True) if len(text) > 200 and "♥" not in text and "http" not in text]
+    assert long
+    assert all(decide(score, policy).code != "spam" for score in long)
+
+
+def real_pages(archives: Path, released: Scorer) -> list[tuple[str, str, dict[str, float], str]]:
+    policy = Policy.load(None, released.thresholds)
+    found = []
+    for thread in read_threads(archives):
+        scores = released.score([ScoreInput(comment.text) for comment in thread.comments])
+        for comment, score in zip(thread.comments, scores, strict=True):
+            found.append((Path(thread.source).name[:3], comment.text, score.probabilities, decide(score, policy).action))
+    return found
+
+
+def test_the_broken_up_offer_is_the_top_spam_of_the_real_pages(archives: Path, released: Scorer) -> None:
+    page, text, _, action = max(real_pages(archives, released), key=lambda row: row[2]["spam"])
+    assert page == "001"
+    assert "$97" in text
+    assert action in ("hold", "reject")
+
+
+def test_the_openly_antisemitic_comment_is_the_top_antisemitism(archives: Path, released: Scorer) -> None:
+    rows = real_pages(archives, released)
+    page, text, _, action = max(rows, key=lambda row: row[2]["antisemitism"])
+    assert page == "002"
+    assert text.startswith("These contained areas")
+    assert action in ("hold", "reject")
