@@ -1,4 +1,13 @@
-"""The model: labels, normalisation, scorer, policy. Importing it loads neither torch nor transformers, and onnxruntime only with a model."""
+"""The model: labels, normalisation, scorer, policy.
+
+Importing it loads neither torch nor transformers, and onnxruntime only with a model.
+"""
+
+import os
+
+# onnxruntime reports its use to Microsoft unless it is told not to before it is loaded. What reads people's
+# comments must not talk to anybody on its own.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds
 from belowline.model.labels import DEFINITIONS, HARMFUL

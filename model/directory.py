@@ -37,8 +37,8 @@ class Calibration(_Part):
 class Window(_Part):
     """How a text longer than the model's input is read: in windows that overlap, nothing is cut.
 
-    ``aggregate`` says per label how windows become one logit: ``max`` (one abusive passage is enough) or ``mean`` (substance is a property of
-    the whole), each window counted by its tokens.
+    ``aggregate`` says per label how windows become one logit: ``max`` (one abusive passage is enough) or ``mean`` (substance
+    is a property of the whole), each window counted by its tokens.
     """
 
     tokens: int = Field(ge=8, le=512)

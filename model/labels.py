@@ -9,8 +9,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "source is not spam.",
         "hate": "attacks, dehumanises or calls for harm to people for what they are: religion, ethnicity, origin, sex, orientation, "
         "disability. Naming a group, criticising a government or an armed group, quoting hate to object to it is not hate.",
-        "antisemitism": "hate of Jews as Jews, a kind of hate (IHRA working definition). Criticism of Israel like that of any other country is "
-        "not antisemitism.",
+        "antisemitism": "hate of Jews as Jews, a kind of hate (IHRA working definition). Criticism of Israel like that of any other "
+        "country is not antisemitism.",
         "personal_attack": "insults or belittles a person: the author, another reader, somebody named.",
         "threat": "announces, wishes or incites violence against people.",
         "profanity": "swear words or obscenity, whether or not anybody is attacked.",

@@ -17,7 +17,7 @@ import ftfy
 from confusable_homoglyphs.confusables import confusables_data
 
 _MAX_PASSES = 8
-"""Steps can feed each other (a fixed encoding yields an emoji, a removed invisible character joins a word); each pass shortens that chain."""
+"""Steps can feed each other: a fixed encoding yields an emoji, a removed invisible character joins a word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,9 @@ def scorer_run() -> Run:
 def pipeline_run(tokenizer: PreTrainedTokenizerBase) -> Run:
     """The same network in fp32 through ``transformers.pipeline``, batches of 32."""
     model = AutoModelForSequenceClassification.from_pretrained(base_path(_BASE), num_labels=8)
-    classify = pipeline("text-classification", model=model, tokenizer=tokenizer, top_k=None, batch_size=32, truncation=True)
+    classify = pipeline(
+        "text-classification", model=model, tokenizer=tokenizer, top_k=None, batch_size=32, truncation=True
+    )
     return lambda texts: classify(list(texts))
 
 
@@ -74,10 +76,14 @@ def detoxify_run(tokenizer: PreTrainedTokenizerBase) -> Run:
 
 def main() -> None:
     """Time, print, and write ``bench.json`` if asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=96, help="comments of a round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each")
-    parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"), help="folder that may hold c3")
+    parser.add_argument(
+        "--corpora", type=Path, default=Path("../shared/corpora"), help="folder that may hold c3"
+    )
     parser.add_argument("--out", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
     logging.set_verbosity_error()
@@ -101,13 +107,19 @@ def main() -> None:
     _report(rates, source, arguments, console)
 
 
-def _report(rates: dict[str, list[float]], source: str, arguments: argparse.Namespace, console: Console) -> None:
+def _report(
+    rates: dict[str, list[float]], source: str, arguments: argparse.Namespace, console: Console
+) -> None:
     ours = statistics.median(rates["belowline Scorer"])
     table = Table("", "comments/s, median", "lowest", "highest", "Scorer is faster by")
     for name, values in rates.items():
         middle = statistics.median(values)
-        table.add_row(name, f"{middle:.1f}", f"{min(values):.1f}", f"{max(values):.1f}", f"{ours / middle:.1f} x")
-    console.print(f"{arguments.count} comments of {source}, {arguments.rounds} rounds, {torch.get_num_threads()} threads")
+        table.add_row(
+            name, f"{middle:.1f}", f"{min(values):.1f}", f"{max(values):.1f}", f"{ours / middle:.1f} x"
+        )
+    console.print(
+        f"{arguments.count} comments of {source}, {arguments.rounds} rounds, {torch.get_num_threads()} threads"
+    )
     console.print(table)
     if arguments.out:
         content = {"source": source, "count": arguments.count, "rates": rates}

@@ -37,7 +37,9 @@ def test_a_module_imports_only_what_its_folder_may(path: Path) -> None:
     assert ours <= ALLOWED[folder]
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.relative_to(ROOT).parts[0] != "training"], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.relative_to(ROOT).parts[0] != "training"], ids=lambda p: p.stem
+)
 def test_no_folder_but_training_imports_what_the_extra_brings(path: Path) -> None:
     heavy = {"torch", "transformers", "datasets", "sklearn", "detoxify", "accelerate"}
     assert not heavy & {name.split(".")[0] for name in imported(path)}

@@ -51,7 +51,9 @@ def test_http(released: Scorer, expected: list[dict[str, float]], tmp_path: Path
 def test_audit(expected: list[dict[str, float]], tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["audit", str(SAMPLE_DIR), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
-    rows = [json.loads(line) for line in (tmp_path / "out" / "comments.jsonl").read_text("utf-8").splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "out" / "comments.jsonl").read_text("utf-8").splitlines()
+    ]
     check([row["scores"] for row in rows], expected)
 
 
@@ -70,7 +72,11 @@ def test_the_samples_link_spam_is_held_and_its_analyses_are_not_called_spam(rele
     spam = [score for text, score in zip(comments, scores, strict=True) if "♥" in text]
     assert spam
     assert all(decide(score, policy).code == "spam" for score in spam)
-    long = [score for text, score in zip(comments, scores, strict=True) if len(text) > 200 and "♥" not in text and "http" not in text]
+    long = [
+        score
+        for text, score in zip(comments, scores, strict=True)
+        if len(text) > 200 and "♥" not in text and "http" not in text
+    ]
     assert long
     assert all(decide(score, policy).code != "spam" for score in long)
 
@@ -81,7 +87,14 @@ def real_pages(archives: Path, released: Scorer) -> list[tuple[str, str, dict[st
     for thread in read_threads(archives):
         scores = released.score([ScoreInput(comment.text) for comment in thread.comments])
         for comment, score in zip(thread.comments, scores, strict=True):
-            found.append((Path(thread.source).name[:3], comment.text, score.probabilities, decide(score, policy).action))
+            found.append(
+                (
+                    Path(thread.source).name[:3],
+                    comment.text,
+                    score.probabilities,
+                    decide(score, policy).action,
+                )
+            )
     return found
 
 

@@ -1,7 +1,6 @@
 """The whole road of a model on miniature corpora: fit, stop, resume, export, evaluate, score."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +90,10 @@ def test_the_exported_model_scores_and_has_learned(released: Path) -> None:
     scorer = Scorer.load(released)
     assert scorer.version == "0.0.2"
     spam, fine = scorer.score(
-        [ScoreInput("Cheap road offer, click the link now, no 77."), ScoreInput("The vote was discussed last year too, no 78.")]
+        [
+            ScoreInput("Cheap road offer, click the link now, no 77."),
+            ScoreInput("The vote was discussed last year too, no 78."),
+        ]
     )
     assert spam.probabilities["spam"] > 0.8 > 0.2 > fine.probabilities["spam"]
 
@@ -128,12 +130,11 @@ def test_the_gate_refuses_what_strays(parity: Parity, message: str) -> None:
 
 
 @pytest.fixture
-def spoiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
     def random_weights(*_: object) -> np.ndarray:
         return np.zeros((1, 8))
 
     monkeypatch.setattr("belowline.training.export._torch_probabilities", random_weights)
-    yield
 
 
 def test_a_refused_export_leaves_the_old_model_standing(run: Path, released: Path, spoiled: None) -> None:

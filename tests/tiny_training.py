@@ -8,9 +8,21 @@ from pathlib import Path
 from tests.tiny_model import tiny_tokenizer
 
 _THINGS = ("report", "budget", "bridge", "song", "vote", "road", "school", "match")
-_FINE = ("I think the {} is sound because the figures add up", "The {} was discussed last year too", "Good point about the {}")
-_SPAM = ("Earn money at home, visit my {} channel", "Cheap {} offer, click the link now", "Subscribe to my {} page for free cash")
-_RUDE = ("You are a silly fool about the {}", "What a daft thing to say on the {}", "Only a fool likes the {}")
+_FINE = (
+    "I think the {} is sound because the figures add up",
+    "The {} was discussed last year too",
+    "Good point about the {}",
+)
+_SPAM = (
+    "Earn money at home, visit my {} channel",
+    "Cheap {} offer, click the link now",
+    "Subscribe to my {} page for free cash",
+)
+_RUDE = (
+    "You are a silly fool about the {}",
+    "What a daft thing to say on the {}",
+    "Only a fool likes the {}",
+)
 
 
 def write_corpora(root: Path, seed: int = 3) -> Path:
@@ -28,12 +40,29 @@ def write_corpora(root: Path, seed: int = 3) -> Path:
     scores = []
     for rude in (0, 1) * 60:
         number += 1
-        scores.append((_sentence(_RUDE if rude else _FINE, rng, number), rude * 0.9, 0, 0, 0, rude * 0.8, 0, 0))
-    header = ("text", "toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack", "sexual_explicit")
+        scores.append(
+            (_sentence(_RUDE if rude else _FINE, rng, number), rude * 0.9, 0, 0, 0, rude * 0.8, 0, 0)
+        )
+    header = (
+        "text",
+        "toxicity",
+        "severe_toxicity",
+        "obscene",
+        "threat",
+        "insult",
+        "identity_attack",
+        "sexual_explicit",
+    )
     _write(root / "civil-sample" / "scores.csv", header, scores)
-    binary = [(_sentence(_RUDE if n % 3 == 0 else _FINE, rng, n + 900), "toxic" if n % 3 == 0 else "not toxic") for n in range(90)]
+    binary = [
+        (_sentence(_RUDE if n % 3 == 0 else _FINE, rng, n + 900), "toxic" if n % 3 == 0 else "not toxic")
+        for n in range(90)
+    ]
     _write(root / "civil-sample" / "binary.csv", ("example", "label"), binary)
-    lines = [f"{'spam' if n % 2 else 'ham'}\t{_sentence(_SPAM if n % 2 else _FINE, rng, n + 2000)}" for n in range(90)]
+    lines = [
+        f"{'spam' if n % 2 else 'ham'}\t{_sentence(_SPAM if n % 2 else _FINE, rng, n + 2000)}"
+        for n in range(90)
+    ]
     (root / "sms-spam" / "SMSSpamCollection").write_text("\n".join(["Label\tSMS", *lines]) + "\n", "utf-8")
     return root
 
@@ -74,10 +103,25 @@ def write_base(folder: Path) -> Path:
 
 def write_recipe(path: Path, base: Path, **changes: object) -> Path:
     """A recipe that trains within seconds."""
-    top = {"name": "miniature", "version": "0.0.2", "base": str(base), "seed": 5, "max_tokens": 64, "overlap_tokens": 16, "hold_precision": 0.6}
+    top = {
+        "name": "miniature",
+        "version": "0.0.2",
+        "base": str(base),
+        "seed": 5,
+        "max_tokens": 64,
+        "overlap_tokens": 16,
+        "hold_precision": 0.6,
+    }
     lines = [f"{key} = {json.dumps(value)}" for key, value in (top | changes).items()]
     lines += ["[mix]", "youtube-spam = 1.0", "civil-sample = 1.5", "sms-spam = 1.0"]
-    lines += ["[fit]", "passes = 3.0", "tokens_per_batch = 512", "learning_rate = 3e-3", "head_learning_rate = 1e-2", "checkpoint_minutes = 0.0001"]
+    lines += [
+        "[fit]",
+        "passes = 3.0",
+        "tokens_per_batch = 512",
+        "learning_rate = 3e-3",
+        "head_learning_rate = 1e-2",
+        "checkpoint_minutes = 0.0001",
+    ]
     lines += ["[augment]", "disguise = 0.1"]
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path

@@ -32,7 +32,7 @@ class Batch:
 
 def plan(lengths: Sequence[int], passes: Sequence[float], recipe: Recipe, number: int) -> list[list[int]]:
     """The batches, as example indices, of pass ``number``: similar lengths together, batches shuffled."""
-    rng = random.Random(recipe.seed * 1000003 + number)  # noqa: S311  # reproducible, not secret
+    rng = random.Random(recipe.seed * 1000003 + number)  # reproducible, not secret
     shown = [index for index, times in enumerate(passes) for _ in range(_times(times, rng))]
     rng.shuffle(shown)
     batches: list[list[int]] = []
@@ -88,7 +88,7 @@ class Encoder:
         rows = [
             row if seeds is None else self._augmented(row, random.Random(seeds[i]))
             for i, row in enumerate(rows)
-        ]  # noqa: S311
+        ]
         texts = [normalise(row["text"]) for row in rows]
         encoded = self.tokenizer(
             [text.text for text in texts],

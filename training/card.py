@@ -21,7 +21,7 @@ def render(run: Path, model: Path) -> str:
     config = read_config(model)
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )  # noqa: S701  # Markdown
+    )  # Markdown
     environment.filters["figure"] = figure
     template = environment.from_string(
         resources.files("belowline.training").joinpath("templates", "card.md").read_text("utf-8")

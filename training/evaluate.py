@@ -42,7 +42,7 @@ def of_dataset(data: Dataset, labels: tuple[str, ...], limit: int | None, seed: 
     by_source: dict[str, list[int]] = defaultdict(list)
     for index, source in enumerate(data["source"]):
         by_source[source].append(index)
-    rng = random.Random(seed)  # noqa: S311  # reproducible, not secret
+    rng = random.Random(seed)  # reproducible, not secret
     chosen: list[int] = []
     for indices in by_source.values():
         chosen += indices if limit is None or len(indices) <= limit else rng.sample(indices, limit)
@@ -57,7 +57,7 @@ def of_examples(
 ) -> TestSet:
     """Examples of a corpus that is only measured on, at most ``limit``."""
     if limit is not None and len(examples) > limit:
-        examples = random.Random(seed).sample(list(examples), limit)  # noqa: S311
+        examples = random.Random(seed).sample(list(examples), limit)
     targets = [[example.labels.get(label, float("nan")) for label in labels] for example in examples]
     sources = np.array([example.source for example in examples])
     return TestSet(

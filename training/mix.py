@@ -42,7 +42,7 @@ def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
         examples = list(on_topic(root)) if name == "on-topic" else _trainable(name, root)
         useful = [example for example in examples if wanted & example.labels.keys()]
         if recipe.limit is not None:
-            useful = random.Random(recipe.seed).sample(useful, k=min(recipe.limit, len(useful)))  # noqa: S311
+            useful = random.Random(recipe.seed).sample(useful, k=min(recipe.limit, len(useful)))
         yield from useful
 
 
@@ -70,7 +70,7 @@ def divide(examples: Iterable[Example]) -> dict[Split, list[Example]]:
 
 def generated(recipe: Recipe, root: Path, comments: Sequence[Example]) -> Iterator[Example]:
     """The generated examples that the recipe asks for; raises CorpusError for an unknown generator."""
-    rng = random.Random(recipe.seed)  # noqa: S311  # reproducible, not secret
+    rng = random.Random(recipe.seed)  # reproducible, not secret
     for name, count in recipe.generated.items():
         if name == "link-spam":
             yield from link_spam(count, root / "wp-blacklist", rng)
