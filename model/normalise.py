@@ -139,9 +139,15 @@ def _named(match: re.Match[str]) -> str:
     return f" {' '.join(words + rest)} "
 
 
+_TALLEST_TOWER = 64
+
+
 def _compatible(match: re.Match[str]) -> str:
-    """Full-width, mathematical, circled and the like letters as plain ones."""
-    return unicodedata.normalize("NFKC", match.group())
+    """Full-width, mathematical, circled and the like letters as plain ones; of a tower of accents the letter alone, for ordering its
+    accents takes time quadratic in their number."""
+    run = match.group()
+    kept = 1 if len(run) > _TALLEST_TOWER else len(run)
+    return unicodedata.normalize("NFKC", run[:kept]) + run[kept:]
 
 
 @functools.cache
@@ -195,9 +201,12 @@ def _thrice(match: re.Match[str]) -> str:
     return match.group(1) * 3
 
 
+_WWW = re.compile(r"(?i)\bwww\.")
+
+
 def _link(match: re.Match[str]) -> str:
     """A link as the word ``link`` and its host: the rest of an address is noise to the encoder."""
-    host = match.group("host").removeprefix("www.")
+    host = _WWW.sub("", match.group("host"))
     return f" link {host[:60]} "
 
 
@@ -216,7 +225,8 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool], ...] = tuple(
         (r"[\u2018\u2019\u201a\u201b\u2032]", lambda match: "'", False),
         (r"[\u201c\u201d\u201e\u201f\u2033\xab\xbb]", lambda match: '"', False),
         (r"[\u2010-\u2015\u2212]", lambda match: "-", False),
-        (r"(?=\w*[^\x00-\x7f])\w{2,}", _one_script, False),
+        # From a word's first letter only: looking ahead from each letter of a very long word would take quadratic time.
+        (r"(?<!\w)(?=\w*[^\x00-\x7f])\w{2,}", _one_script, False),
         (r"(?i)\b(?:https?://|www\.)(?P<host>[^\s/?#<>\"']+)[^\s<>\"']*", _link, True),
         (r"(?<![\w@])@\w{2,30}", lambda match: "@user", True),
         (rf"(?<={_LETTER})@(?={_LETTER}{{1,12}}\b(?!\.\w))", lambda match: "a", True),

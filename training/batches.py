@@ -133,7 +133,7 @@ class Encoder:
         shape = (*offsets.shape[:2], max(1, len(self.harmful)))
         target = np.full(shape, np.nan, dtype=np.float32)
         for i, row in enumerate(rows):
-            if not row["spans_known"]:
+            if not (row["spans_known"] and self.harmful):
                 continue
             for t, (start, end) in enumerate(offsets[i]):
                 if start < end:

@@ -1,5 +1,6 @@
 """Probabilities that mean what they say, and thresholds for a stated precision, both from validation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,12 @@ _FEWEST_HELD = 30
 
 
 def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
-    """Scale and shift that minimise weighted log loss of ``target`` (shares in 0..1) given ``logits``; all [n] (Platt, 1999)."""
+    """Scale and shift that minimise weighted log loss of ``target`` (shares in 0..1) given ``logits``; all [n] (Platt, 1999).
+
+    Without examples nothing is changed: scale 1, shift 0.
+    """
+    if not len(target):
+        return Calibration(scale=1.0, shift=0.0)
 
     def loss(parameters: Floats) -> float:
         z = np.exp(parameters[0]) * logits + parameters[1]
@@ -23,6 +29,16 @@ def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
 
     found = minimize(loss, np.zeros(2), method="BFGS").x
     return Calibration(scale=round(float(np.exp(found[0])), 6), shift=round(float(found[1]), 6))
+
+
+def two_sided(target: Floats, sources: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+    """Which examples [n] are of a source that knows both sides of the label: one that only knows harm says nothing of precision."""
+    both = np.zeros(len(target), dtype=bool)
+    for source in np.unique(sources):
+        mask = (sources == source) & ~np.isnan(target)
+        if (target[mask] >= 0.5).any() and (target[mask] < 0.5).any():
+            both |= mask
+    return both
 
 
 def equal_weights(sources: npt.NDArray[np.str_]) -> Floats:
@@ -45,16 +61,35 @@ class Operating:
 
 def threshold_for(precision: float, probability: Floats, target: Floats) -> Operating | None:
     """The lowest threshold from which precision is at least ``precision`` on the examples given, or None where there is none."""
+    return _chosen(probability, target, lambda hits, held: np.flatnonzero(hits / held >= precision)[-1:])
+
+
+def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> Operating | None:
+    """The threshold with the best F-beta, precision counting double: for a label that never reaches a stated precision."""
+
+    def best(hits: Floats, held: Floats) -> npt.NDArray[np.intp]:
+        positives = float((target >= 0.5).sum())
+        return np.argmax(hits / (held + beta**2 * positives), keepdims=True)
+
+    return _chosen(probability, target, best)
+
+
+def _chosen(
+    probability: Floats, target: Floats, choose: Callable[[Floats, Floats], npt.NDArray[np.intp]]
+) -> Operating | None:
+    """The operating point that ``choose`` picks by its index from the hits [k] and the held [k] of all thresholds, strictest first."""
     order = np.argsort(-probability)
     truth = target[order] >= 0.5
     hits, held = np.cumsum(truth), np.arange(1, len(truth) + 1)
     # Equal probabilities are held together, so a threshold can only stand at the last of them.
     last = np.append(probability[order][1:] != probability[order][:-1], True)
-    good = np.flatnonzero((hits / held >= precision) & (held >= _FEWEST_HELD) & last)
-    if not len(good):
+    possible = np.flatnonzero(last & (held >= _FEWEST_HELD))
+    found = choose(hits[possible], held[possible]) if len(possible) and truth.any() else possible[:0]
+    if not len(found):
         return None
-    at = good[-1]
+    at = possible[found[0]]
     threshold = float(np.floor(probability[order][at] * 1e4) / 1e4)
     low, high = wilson(int(hits[at]), int(held[at]))
-    recall = hits[at] / max(1, hits[-1])
-    return Operating(threshold, float(hits[at] / held[at]), low, high, float(recall), int(held[at]))
+    return Operating(
+        threshold, float(hits[at] / held[at]), low, high, float(hits[at] / hits[-1]), int(held[at])
+    )

@@ -72,7 +72,7 @@ def fetch(
     unknown = set(corpus or ()) - CORPORA.keys()
     if unknown:
         raise CorpusError(f"unknown corpus {', '.join(sorted(unknown))}; known: {', '.join(CORPORA)}")
-    get([CORPORA[name] for name in corpus or CORPORA], to, mirror)
+    get([CORPORA[name] for name in corpus or CORPORA], to, mirror, console=Console(stderr=True))
 
 
 @app.command(name="fit")

@@ -142,7 +142,7 @@ def _cells(metrics: Metrics | None) -> tuple[str, str, str]:
 
 
 def write(tables: Mapping[str, Mapping[str, Mapping[str, Metrics]]], path: Path) -> None:
-    """The tables as JSON: model → label → corpus → metrics."""
+    """The tables as JSON: model → label → corpus → metrics; the file is replaced whole or not at all."""
     content = {
         model: {
             label: {corpus: metrics.as_dict() for corpus, metrics in by.items()}

@@ -16,7 +16,14 @@ from belowline.model import HARMFUL, ModelConfig, Policy, ScoreInput, Scorer, Th
 from belowline.model.directory import Calibration, Window
 from belowline.model.normalise import normalise
 from belowline.model.windows import windows_of
-from belowline.training.calibrate import Operating, equal_weights, platt, threshold_for
+from belowline.training.calibrate import (
+    Operating,
+    best_threshold,
+    equal_weights,
+    platt,
+    threshold_for,
+    two_sided,
+)
 from belowline.training.evaluate import Floats, TestSet, of_dataset, predictions
 from belowline.training.fit import RunError, load_model
 from belowline.training.network import CommentModel
@@ -112,21 +119,32 @@ def _configured(
     plain = _uncalibrated(recipe, run)
     (int8 / "config.json").write_text(plain.model_dump_json(), "utf-8")
     raw = predictions(Scorer.load(int8), validation.texts, console, "calibrate")
-    calibration, thresholds, operating = {}, {}, {}
+    calibration, thresholds = {}, {}
+    operating: dict[tuple[str, str], Operating | None] = {}
     for column, label in enumerate(recipe.labels):
-        target = validation.targets[:, column]
-        known = ~np.isnan(target)
-        probability = np.clip(raw[label][known], 1e-7, 1 - 1e-7)
+        rows = two_sided(validation.targets[:, column], validation.sources)
+        target = validation.targets[rows, column]
+        if not rows.any():  # nothing to measure by: as trained, and it never holds
+            console.print(
+                f"{label}: no validation corpus knows both sides; neither calibrated nor given thresholds"
+            )
+            calibration[label], thresholds[label] = (
+                Calibration(scale=1, shift=0),
+                Thresholds(hold=None, reject=None),
+            )
+            continue
+        probability = np.clip(raw[label][rows], 1e-7, 1 - 1e-7)
         logits = np.log(probability / (1 - probability))
-        weights = equal_weights(validation.sources[known])
-        calibration[label] = platt(logits, target[known], weights)
+        calibration[label] = platt(logits, target, equal_weights(validation.sources[rows]))
         calibrated = _applied(calibration[label], logits)
-        for kind, precision in (("hold", recipe.hold_precision), ("reject", _REJECT_PRECISION)):
-            found = threshold_for(precision, calibrated, target[known]) if label in HARMFUL else None
-            operating[label, kind] = found
-        thresholds[label] = Thresholds(
-            hold=_value(operating[label, "hold"]), reject=_value(operating[label, "reject"])
-        )
+        hold = reject = None
+        if label in HARMFUL:
+            hold = threshold_for(recipe.hold_precision, calibrated, target) or best_threshold(
+                calibrated, target
+            )
+            reject = threshold_for(_REJECT_PRECISION, calibrated, target)
+        operating[label, "hold"], operating[label, "reject"] = hold, reject
+        thresholds[label] = Thresholds(hold=_value(hold), reject=_value(reject))
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
 
 

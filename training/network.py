@@ -77,5 +77,5 @@ def load_base(base: str, dropout: float = 0.0) -> tuple[PreTrainedModel, PreTrai
 def without_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
     """The heads read token states: a pooler would be weights that nothing uses."""
     if hasattr(encoder, "pooler"):
-        encoder.pooler = None
+        encoder.register_module("pooler", None)
     return encoder

@@ -1,0 +1,89 @@
+"""Generated spam and readers' own links."""
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from belowline.data.example import Example, known
+from belowline.model.labels import HARMFUL
+from belowline.training.generate import link_spam, own_links, spin
+
+SLOT = re.compile(r"[{}]|\$\{")
+LINK = re.compile(r"\.example\b")
+
+
+@pytest.fixture
+def material(tmp_path: Path) -> Path:
+    terms = ["cheap watches", "herbal tea", "abc", "Größe", "x" * 40, "shop24.example", "handbags"]
+    (tmp_path / "blacklist.txt").write_text("\n".join(terms) + "\n", "utf-8")
+    praise = "{Great|Nice} {post|blog {entry|page}}!\n I {really |}liked it.|\nUnbalanced {one|\nThanks for {this|that} |\n"
+    (tmp_path / "constructs.txt").write_text(praise, "utf-8")
+    return tmp_path
+
+
+def comments(count: int) -> list[Example]:
+    return [
+        Example(f"The bridge was discussed, no {n}.", known(spam=0.0), "toy", str(n), str(n))
+        for n in range(count)
+    ]
+
+
+def test_spinning_takes_one_part_from_the_inside_out() -> None:
+    done = {spin("{a|b {c|d}} e", random.Random(seed)) for seed in range(60)}
+    assert done == {"a e", "b c e", "b d e"}
+    assert spin("no choice", random.Random(0)) == "no choice"
+    assert {spin("{x|}", random.Random(seed)) for seed in range(20)} == {"x", ""}
+
+
+def test_count_and_labels_of_link_spam(material: Path) -> None:
+    made = list(link_spam(200, material, random.Random(1)))
+    assert len(made) == 200
+    assert len({example.row for example in made}) == 200
+    assert len({example.text for example in made}) > 190
+    for example in made:
+        assert example.labels["spam"] == 1.0
+        assert example.labels["on_topic"] == 0.0
+        assert all(example.labels[label] == 0.0 for label in HARMFUL if label != "spam")
+        assert (example.source, example.split) == ("generated-link-spam", "train")
+
+
+def test_no_slot_is_left_unfilled(material: Path) -> None:
+    made = [example.text for example in link_spam(600, material, random.Random(2))]
+    assert not [text for text in made if SLOT.search(text)]
+    assert sum(bool(LINK.search(text)) for text in made) > 300
+    assert any("cheap watches" in text for text in made)
+
+
+def test_only_readable_terms_and_whole_templates_are_used(material: Path) -> None:
+    text = " ".join(example.text for example in link_spam(600, material, random.Random(3)))
+    assert "shop24" not in text
+    assert "x" * 40 not in text
+    assert "Größe" not in text
+    assert "Unbalanced" not in text
+
+
+def test_a_seed_makes_the_same_spam(material: Path) -> None:
+    first, again, other = (list(link_spam(20, material, random.Random(seed))) for seed in (5, 5, 6))
+    assert first == again
+    assert first != other
+
+
+def test_an_own_link_keeps_the_comment_and_is_not_spam() -> None:
+    given = {example.text for example in comments(30)}
+    made = list(own_links(10, comments(30), random.Random(1)))
+    assert len(made) == 10
+    for example in made:
+        comment = next(text for text in given if example.text.startswith(f"{text} "))
+        added = example.text.removeprefix(comment)
+        assert len(re.findall(r"https://\S+", added)) == 1
+        assert not SLOT.search(added)
+        assert dict(example.labels) == {"spam": 0.0}
+        assert (example.source, example.split) == ("generated-own-links", "train")
+    assert len({example.text for example in made}) == 10
+
+
+def test_no_more_own_links_than_comments() -> None:
+    assert len(list(own_links(10, comments(4), random.Random(1)))) == 4
+    assert list(own_links(10, [], random.Random(1))) == []
