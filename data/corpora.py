@@ -3,6 +3,7 @@
 The entries stand in ``corpora.toml``; the adapters that read each corpus stand in the ``*_corpora`` modules.
 """
 
+import csv
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def read_corpus(name: str, root: Path) -> list[Example]:
         )
     try:
         return list(ADAPTERS[name](folder))
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, csv.Error) as error:
+        # Not repr(error): that of a decoding error holds the text it could not decode.
         raise CorpusError(
-            f"{folder}: not in the form of corpus {name!r} ({error!r}); fetch it again"
+            f"{folder}: not in the form of corpus {name!r} ({type(error).__name__}: {error}); fetch it again"
         ) from error

@@ -29,9 +29,9 @@ def c3(folder: Path) -> Iterator[Example]:
         labels = {"on_topic": float(row["constructive"])}
         if row["crowd_toxicity_level"]:
             labels["toxicity"] = (float(row["crowd_toxicity_level"]) - 1) / 3
-        judgements = float(row["njudgements_constructiveness_expt"] or 0)
+        judgements = float(row["njudgements_toxicity_expt"] or 0)
         if judgements:
-            votes = _votes(row["non_constructive_characteristics"]).get("personal_attack", 0)
+            votes = _votes(row["toxicity_characteristics"]).get("personal_attack", 0)
             labels["personal_attack"] = min(1.0, votes / judgements)
         yield Example(
             row["comment_text"],

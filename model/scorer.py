@@ -1,9 +1,10 @@
 """The only door to the model: texts in, calibrated scores out."""
 
+import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,7 +75,7 @@ class Scorer:
         self._session = session
         self.tokenizer = tokenizer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="scorer")
-        self._cache: OrderedDict[str, Scores] = OrderedDict()
+        self._cache: OrderedDict[bytes, Scores] = OrderedDict()
         self._cache_size = cache_size
         self._lock = threading.Lock()
         self._scale = np.array([config.calibration[label].scale for label in config.labels], dtype=np.float64)
@@ -128,28 +129,28 @@ class Scorer:
 
         Repeats are answered from a cache; what else is in the call never changes a score.
         """
-        texts = [comment.text for comment in comments]
+        texts = {_key(comment.text): comment.text for comment in comments}
         known = self._recall(texts)
-        fresh = [text for text in dict.fromkeys(texts) if text not in known]
         # Longest first, so that the threads finish together.
-        order = sorted(fresh, key=len, reverse=True)
-        known.update(zip(order, self._pool.map(self._score, order), strict=True))
-        self._remember({text: known[text] for text in fresh})
-        return [known[text] for text in texts]
+        fresh = sorted(texts.keys() - known.keys(), key=lambda key: (-len(texts[key]), key))
+        scored = dict(zip(fresh, self._pool.map(self._score, (texts[key] for key in fresh)), strict=True))
+        self._remember(scored)
+        known |= scored
+        return [known[_key(comment.text)] for comment in comments]
 
     def forget(self) -> None:
-        """Empty the cache: no text of a comment stays in memory (erasure), and the next call is scored afresh (benchmarks)."""
+        """Empty the cache, so that the next call is scored afresh (benchmarks)."""
         with self._lock:
             self._cache.clear()
 
-    def _recall(self, texts: Sequence[str]) -> dict[str, Scores]:
+    def _recall(self, keys: Iterable[bytes]) -> dict[bytes, Scores]:
         with self._lock:
-            found = {text: self._cache[text] for text in set(texts) if text in self._cache}
-            for text in found:
-                self._cache.move_to_end(text)
+            found = {key: self._cache[key] for key in keys if key in self._cache}
+            for key in found:
+                self._cache.move_to_end(key)
         return found
 
-    def _remember(self, fresh: dict[str, Scores]) -> None:
+    def _remember(self, fresh: Mapping[bytes, Scores]) -> None:
         with self._lock:
             self._cache.update(fresh)
             while len(self._cache) > self._cache_size:
@@ -197,6 +198,11 @@ class Scorer:
             tokens = windows.strengths([window[:, column] for window in strengths])
             found += _stretches(label, tokens, self.config.evidence_floor, plain)
         return tuple(sorted(found, key=lambda evidence: -evidence.strength))
+
+
+def _key(text: str) -> bytes:
+    """What the cache knows a text by: its hash, so that no comment stays in memory after it was answered."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _stretches(
