@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 DEFAULT_MODEL_DIR = Path(__file__).resolve().parent / "release"
 """The released model, part of the package."""
@@ -63,6 +63,19 @@ class ModelConfig(_Part):
     recipe: str = ""
     corpora_fingerprint: str = ""
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Each label has its numbers: what is missing is said when the model is loaded, not when it first scores."""
+        for field, stated in (
+            ("calibration", self.calibration),
+            ("thresholds", self.thresholds),
+            ("window.aggregate", self.window.aggregate),
+        ):
+            for label in self.labels:
+                if label not in stated:
+                    raise ValueError(f"label {label} stands in labels but not in {field}")
+        return self
+
 
 def read_config(directory: Path) -> ModelConfig:
     """The configuration of a model directory; raises ModelError for a missing or corrupt file."""
@@ -78,5 +91,5 @@ def read_config(directory: Path) -> ModelConfig:
         raise ModelError(f"{file}: corrupt, not JSON ({error}); copy the model directory again") from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        field = ".".join(map(str, first["loc"]))
+        field = ".".join(map(str, first["loc"])) or "labels"
         raise ModelError(f"{file}: field {field}: {first['msg']}; export the model again") from error

@@ -80,10 +80,9 @@ class Policy:
             raise PolicyError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
         thresholds = {**scorer_thresholds, **file.thresholds}
         for label in (*file.labels, *file.thresholds):
-            if label not in HARMFUL or label not in thresholds:
-                raise PolicyError(
-                    f"{path}: label {label!r} has no threshold; labels that hold: {', '.join(HARMFUL)}"
-                )
+            if label not in HARMFUL or label not in scorer_thresholds:
+                able = ", ".join(label for label in HARMFUL if label in scorer_thresholds)
+                raise PolicyError(f"{path}: label {label!r} cannot hold a comment; labels that can: {able}")
         chosen = {label: thresholds[label] for label in file.labels}
         return cls(file.version, file.automatic_rejection, chosen, file.unknown_language, languages)
 
@@ -98,7 +97,10 @@ def _read(path: Path) -> dict[str, object]:
 
 
 def decide(scores: Scores | None, policy: Policy) -> Decision:
-    """The decision of the first rule that fires. ``None`` says that scoring failed: such a comment is held, never passed."""
+    """The decision of the first rule that fires: any label's rejection before any label's hold, a surer verdict than a mere doubt, so
+    that the order of the labels never lets a doubt stand before it; then the language. ``None`` says that scoring failed: such a comment
+    is held, never passed.
+    """
     if scores is None:
         return Decision("hold", "scoring_failed", "scoring failed", None)
     for rule in _RULES:
