@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 DEFAULT_MODEL_DIR = Path(__file__).resolve().parent / "release"
 """The released model, part of the package."""
@@ -63,19 +63,6 @@ class ModelConfig(_Part):
     recipe: str = ""
     corpora_fingerprint: str = ""
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        """Each label has its numbers: what is missing is said when the model is loaded, not when it first scores."""
-        for field, stated in (
-            ("calibration", self.calibration),
-            ("thresholds", self.thresholds),
-            ("window.aggregate", self.window.aggregate),
-        ):
-            for label in self.labels:
-                if label not in stated:
-                    raise ValueError(f"label {label} stands in labels but not in {field}")
-        return self
-
 
 def read_config(directory: Path) -> ModelConfig:
     """The configuration of a model directory; raises ModelError for a missing or corrupt file."""
@@ -86,10 +73,23 @@ def read_config(directory: Path) -> ModelConfig:
             )
     file = directory / "config.json"
     try:
-        return ModelConfig.model_validate(json.loads(file.read_text("utf-8")))
+        return _complete(file, ModelConfig.model_validate(json.loads(file.read_text("utf-8"))))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{file}: corrupt, not JSON ({error}); copy the model directory again") from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        field = ".".join(map(str, first["loc"])) or "labels"
+        field = ".".join(map(str, first["loc"])) or "(all)"
         raise ModelError(f"{file}: field {field}: {first['msg']}; export the model again") from error
+
+
+def _complete(file: Path, config: ModelConfig) -> ModelConfig:
+    """``config`` with numbers for each of its labels; what is missing is said when a model is loaded, not when it first scores."""
+    for field, stated, needed in (
+        ("calibration", config.calibration, config.labels),
+        ("window.aggregate", config.window.aggregate, config.labels),
+        ("labels", config.labels, config.harmful),
+    ):
+        for label in needed:
+            if label not in stated:
+                raise ModelError(f"{file}: field {field}: {label} is missing; export the model again")
+    return config
