@@ -216,7 +216,9 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool], ...] = tuple(
         (r"[\ud800-\udfff]", _space, False),
         (r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", _without, True),
         (r"[\x80-\uffff\U00010000-\U0010ffff]+", _repaired, False),
-        (r"(?:(?P<symbol>[^\x00-\x7f\w\s])[^\x00-\x7f\w\s]{0,3}\w){4,}[^\x00-\x7f\w\s]*", _one_symbol, False),
+        # Pictures only: an invisible character, a dash or a dot between letters is a word broken up, a vowel sign is a part of one.
+        (r"(?:(?P<symbol>[\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff])[^\x00-\x7f\w\s]{0,3}\w){4,}[^\x00-\x7f\w\s]*", _one_symbol,
+         False),
         (r"[\xa9\xae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+", _named, False),
         # Zero-width and bidirectional controls, soft hyphens, variation selectors, tags.
         (r"[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
