@@ -74,8 +74,8 @@ def test_leet_and_homoglyphs_change_only_letters_that_have_a_twin() -> None:
     rng = random.Random(0)
     assert leet("grumpy", rng) == "grumpy"
     assert {leet("idiot", rng) for _ in range(200)} >= {"1d10t", "idiot", "!diot"}
-    assert normalise(homoglyphs("peacock", random.Random(3))).text == "peacock"
-    assert homoglyphs("peacock", random.Random(3)) != "peacock"
+    assert normalise(homoglyphs("peace", random.Random(3))).text == "peace"
+    assert homoglyphs("peace", random.Random(3)) != "peace"
 
 
 @given(st.text(min_size=1), SEEDS)
@@ -163,7 +163,9 @@ def test_jews_are_named_about_one_time_in_eight() -> None:
     assert 0.105 < sum(map(bool, named)) / 4000 < 0.145
 
 
-def test_jews_are_never_swapped_for_jews() -> None:
+def test_the_flag_is_right_where_jews_were_named_before() -> None:
     rng = random.Random(12)
     for text in ("Jewish people", "jews", "a jew", "the JEWISH quarter", "Jews and Jewish people"):
-        assert not any(swap_group(text, rng)[1] for _ in range(200))
+        for _ in range(100):
+            done, names_jews = swap_group(text, rng)
+            assert names_jews is ("jew" in done.lower())

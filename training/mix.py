@@ -104,6 +104,11 @@ def build(recipe: Recipe, root: Path) -> DatasetDict:
     """The dataset of a recipe from the corpora below ``root``; raises CorpusError."""
     splits = divide(gather(recipe, root))
     splits["train"] += generated(recipe, root, splits["train"])
+    empty = [split for split in _SPLITS if not splits[split]]
+    if empty:
+        raise CorpusError(
+            f"the mix has no examples for {' and '.join(empty)}; add a corpus or raise the recipe's limit"
+        )
     return DatasetDict({split: _dataset(examples, recipe) for split, examples in splits.items()})
 
 

@@ -1,0 +1,149 @@
+"""The network's outputs, its loss, and weights that survive a round trip."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from belowline.model.labels import DEFINITIONS, HARMFUL
+from belowline.training.fit import RunError, load_model, masked_loss, save_model
+from belowline.training.network import CommentModel, load_base, mean_pool
+from tests.tiny_training import write_base
+
+LABELS = tuple(DEFINITIONS)
+IDS = torch.tensor([[2, 10, 11, 12, 3, 0, 0, 0], [2, 20, 21, 22, 23, 24, 25, 3]])
+MASK = (IDS != 0).long()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_base(tmp_path_factory.mktemp("network"))
+
+
+@pytest.fixture
+def model(folder: Path) -> CommentModel:
+    torch.manual_seed(1)
+    return CommentModel(load_base(str(folder))[0], LABELS).eval()
+
+
+@pytest.fixture(scope="module")
+def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    return load_base(str(folder))[1]
+
+
+def nan(*values: float | None) -> Tensor:
+    return torch.tensor([float("nan") if value is None else value for value in values])
+
+
+def test_the_loss_is_the_mean_over_what_is_known() -> None:
+    logits = torch.tensor([0.0, 5.0, -2.0])
+    wanted = torch.nn.functional.binary_cross_entropy_with_logits(logits[[0, 2]], torch.tensor([1.0, 0.3]))
+    assert masked_loss(logits, nan(1.0, None, 0.3)) == pytest.approx(float(wanted))
+    assert masked_loss(torch.zeros(2), nan(1.0, 0.0)) == pytest.approx(0.693147)
+
+
+def test_what_is_unknown_gives_no_gradient() -> None:
+    logits = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
+    masked_loss(logits, nan(None, 1.0, None)).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert logits.grad[[0, 2]].tolist() == [0.0, 0.0]
+    assert logits.grad[1] < 0
+
+
+def test_the_loss_is_zero_where_nothing_is_known() -> None:
+    logits = torch.tensor([3.0, -3.0], requires_grad=True)
+    loss = masked_loss(logits, nan(None, None))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss == 0
+    assert logits.grad is not None
+    assert logits.grad.tolist() == [0.0, 0.0]
+
+
+def test_the_mean_ignores_padding() -> None:
+    states = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [99.0, -99.0]], [[5.0, 6.0]] * 3])
+    mask = torch.tensor([[1, 1, 0], [0, 0, 0]])
+    assert mean_pool(states, mask).tolist() == [[2.0, 3.0], [0.0, 0.0]]
+
+
+def test_shapes(model: CommentModel) -> None:
+    out = model(IDS, MASK)
+    assert out.logits.shape == (2, len(LABELS))
+    assert out.evidence.shape == (2, 8, len(HARMFUL))
+    assert out.embedding.shape == (2, 32)
+    assert model.harmful == HARMFUL
+
+
+def test_padding_changes_nothing(model: CommentModel) -> None:
+    with torch.inference_mode():
+        alone, beside = model(IDS[:1, :5], MASK[:1, :5]), model(IDS, MASK)
+    torch.testing.assert_close(alone.logits, beside.logits[:1], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(alone.evidence, beside.evidence[:1, :5], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(alone.embedding, beside.embedding[:1], atol=1e-5, rtol=1e-4)
+
+
+def test_the_embedding_starts_as_the_base_models_own(model: CommentModel) -> None:
+    with torch.inference_mode():
+        found = model(IDS, MASK).embedding
+        states = model.encoder(input_ids=IDS, attention_mask=MASK).last_hidden_state
+    own = torch.stack([states[0, :5].mean(0), states[1].mean(0)])
+    torch.testing.assert_close(found, own / own.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(2))
+
+
+def test_the_embedding_keeps_unit_length_whatever_the_head(model: CommentModel) -> None:
+    with torch.inference_mode():
+        model.embedding_head.weight.mul_(7).add_(0.3)
+        torch.testing.assert_close(model(IDS, MASK).embedding.norm(dim=1), torch.ones(2))
+
+
+def test_dropout_only_while_training(model: CommentModel) -> None:
+    with torch.inference_mode():
+        assert torch.equal(model(IDS, MASK).logits, model(IDS, MASK).logits)
+        model.train()
+        assert not torch.equal(model(IDS, MASK).logits, model(IDS, MASK).logits)
+
+
+def test_the_base_comes_without_pooler_and_with_the_dropout_asked_for(folder: Path) -> None:
+    encoder, tokenizer = load_base(str(folder), dropout=0.25)
+    assert not [name for name, _ in encoder.named_parameters() if "pooler" in name]
+    assert encoder.config.hidden_dropout_prob == encoder.config.attention_probs_dropout_prob == 0.25
+    assert tokenizer("the you")["input_ids"][0] == 2
+
+
+def test_a_model_without_harmful_labels_still_has_its_three_outputs(folder: Path) -> None:
+    out = CommentModel(load_base(str(folder))[0], ("on_topic",))(IDS, MASK)
+    assert (out.logits.shape, out.evidence.shape) == ((2, 1), (2, 8, 1))
+
+
+def test_saved_and_loaded_it_is_the_same_model(
+    model: CommentModel, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    save_model(model, tokenizer, tmp_path / "run" / "model")
+    loaded, its_tokenizer = load_model(tmp_path / "run" / "model")
+    assert loaded.labels == LABELS
+    assert not loaded.training
+    state = loaded.state_dict()
+    assert state.keys() == model.state_dict().keys()
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(IDS, MASK).logits, model(IDS, MASK).logits)
+    text = "The you-link, 2nd time"
+    assert its_tokenizer(text)["input_ids"] == tokenizer(text)["input_ids"]
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["model"]
+
+
+def test_what_an_interrupted_save_left_is_swept_away(
+    model: CommentModel, tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    (tmp_path / "model.part").mkdir()
+    (tmp_path / "model.part" / "junk").write_text("half", "utf-8")
+    save_model(model, tokenizer, tmp_path / "model")
+    assert not (tmp_path / "model" / "junk").exists()
+    assert not (tmp_path / "model.part").exists()
+
+
+def test_loading_what_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no trained model; run `belowline-train fit` first"):
+        load_model(tmp_path / "model")

