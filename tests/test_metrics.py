@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belowline.training.calibrate import equal_weights, platt, threshold_for
+from belowline.training.calibrate import best_threshold, equal_weights, platt, threshold_for, two_sided
 from belowline.training.metrics import calibration_error, measure, wilson
 
 TARGET = np.array([1.0, 0.0, 1.0, 0.0])
@@ -123,6 +123,12 @@ def test_every_corpus_has_the_same_say() -> None:
     assert len(equal_weights(np.array([], dtype=str))) == 0
 
 
+def test_a_source_that_knows_one_side_is_left_out() -> None:
+    target = np.array([1.0, 0.0, float("nan"), 1.0, 0.9, 0.1, 0.2])
+    found = two_sided(target, np.array(["a", "a", "a", "b", "b", "c", "c"]))
+    assert found.tolist() == [True, True, False, False, False, False, False]
+
+
 def test_threshold_by_hand() -> None:
     probability = np.concatenate((np.full(40, 0.9), np.full(20, 0.6), np.full(40, 0.2)))
     target = np.concatenate((np.ones(40), np.ones(8), np.zeros(12), np.zeros(38), np.ones(2)))
@@ -158,6 +164,18 @@ def test_equal_probabilities_are_held_together() -> None:
 def test_rounding_a_threshold_lets_nothing_in() -> None:
     probability = np.concatenate((np.full(40, 0.70009), np.full(40, 0.70002)))
     assert threshold_for(0.9, probability, np.repeat((1.0, 0.0), 40)) is None
+
+
+def test_the_best_threshold_by_hand() -> None:
+    probability = np.repeat((0.9, 0.6, 0.2), (40, 20, 40))
+    target = np.concatenate((np.ones(30), np.zeros(10), np.ones(2), np.zeros(18), np.zeros(40)))
+    found = best_threshold(probability, target)
+    assert (
+        found is not None
+    )  # F0.5 of 1.25 * hits / (held + 0.25 * 32): 0.781 at 0.9, 0.588 at 0.6, 0.370 at 0.2
+    assert (found.threshold, found.precision, found.recall) == (0.9, 0.75, 30 / 32)
+    assert best_threshold(probability, np.zeros(100)) is None
+    assert best_threshold(np.array([]), np.array([])) is None
 
 
 @given(

@@ -69,7 +69,7 @@ def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> Op
 
     def best(hits: Floats, held: Floats) -> npt.NDArray[np.intp]:
         positives = float((target >= 0.5).sum())
-        return np.argmax(hits / (held + beta**2 * positives), keepdims=True)
+        return np.atleast_1d(np.argmax(hits / (held + beta**2 * positives)))
 
     return _chosen(probability, target, best)
 
@@ -79,17 +79,22 @@ def _chosen(
 ) -> Operating | None:
     """The operating point that ``choose`` picks by its index from the hits [k] and the held [k] of all thresholds, strictest first."""
     order = np.argsort(-probability)
-    truth = target[order] >= 0.5
-    hits, held = np.cumsum(truth), np.arange(1, len(truth) + 1)
-    # Equal probabilities are held together, so a threshold can only stand at the last of them.
-    last = np.append(probability[order][1:] != probability[order][:-1], True)
+    ranked, truth = probability[order], target[order] >= 0.5
+    hits, held = np.cumsum(truth, dtype=np.float64), np.arange(1, len(truth) + 1, dtype=np.float64)
+    # Thresholds have four decimals: one can only stand where it does not also hold the next example below.
+    thresholds = np.floor(ranked * 1e4) / 1e4
+    last = np.append(ranked[1:] < thresholds[:-1], True)[: len(ranked)]
     possible = np.flatnonzero(last & (held >= _FEWEST_HELD))
     found = choose(hits[possible], held[possible]) if len(possible) and truth.any() else possible[:0]
     if not len(found):
         return None
     at = possible[found[0]]
-    threshold = float(np.floor(probability[order][at] * 1e4) / 1e4)
     low, high = wilson(int(hits[at]), int(held[at]))
     return Operating(
-        threshold, float(hits[at] / held[at]), low, high, float(hits[at] / hits[-1]), int(held[at])
+        float(thresholds[at]),
+        float(hits[at] / held[at]),
+        low,
+        high,
+        float(hits[at] / hits[-1]),
+        int(held[at]),
     )

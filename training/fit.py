@@ -163,8 +163,8 @@ class _Trainer:
         console: Console,
     ) -> None:
         self.model, self.data, self.recipe, self.run, self.console = model, data, recipe, run, console
-        self.base: nn.Module = base.eval().requires_grad_(False)
-        self.base.to(_device())
+        frozen: nn.Module = base
+        self.base = frozen.to(_device()).eval().requires_grad_(False)
         self.encoder = Encoder(tokenizer, recipe)
         self.lengths = self.encoder.lengths(data["text"])
         self.passes = list(data["passes"])
