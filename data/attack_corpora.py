@@ -41,8 +41,8 @@ def _toxic_spans_example(
         typed = [(_SPAN_LABELS.get(mark["type"]), mark) for mark in marks.get(vote["annotation"], [])]
         for label in {label for label, _ in typed if label}:
             strengths[label] = min(1.0, strengths[label] + share)
-        for label, mark in typed:
-            spans[label or "toxicity", int(mark["start"]), int(mark["end"])] += share
+        for named, mark in typed:
+            spans[named or "toxicity", int(mark["start"]), int(mark["end"])] += share
     toxicity = 1 - sum(vote["not toxic"] == "True" for vote in votes) * share
     labels = known(**strengths, toxicity=max(0.0, toxicity), spam=0.0)
     if strengths["hate"] == 0:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from belowline.data.example import Example, Span, digest, known
+from belowline.data.example import Example, Span, Split, digest, known
 from belowline.data.tables import rows
 
 _NAMES_JEWS = re.compile(
@@ -14,6 +14,9 @@ _NAMES_JEWS = re.compile(
     r"|yids?|zionis\w*|zionazi\w*)\b",
     re.IGNORECASE,
 )
+
+_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+_EDOS_SPLITS: dict[str, Split] = {"train": "train", "dev": "validation", "test": "test"}
 
 
 def _hate(hate: float, *, of_jews: bool) -> Mapping[str, float]:
@@ -133,8 +136,8 @@ def _rationales(post: dict[str, object]) -> Example:
 
 def hatemoji(folder: Path) -> Iterator[Example]:
     """Adversarial sentences with emoji; a sentence and its twin share the split that the corpus fixes."""
-    for part, split in (("train", "train"), ("validation", "validation"), ("test", "test")):
-        for row in rows(folder / f"build_{part}.csv"):
+    for split in _SPLITS:
+        for row in rows(folder / f"build_{split}.csv"):
             hate = float(row["label_gold"])
             labels = _hate(hate, of_jews="'jew'" in row["target"])
             threat = float(row["type"] == "threateninglanguage")
@@ -144,7 +147,7 @@ def hatemoji(folder: Path) -> Iterator[Example]:
                 "hatemoji",
                 row["entry_id"],
                 row["entry_id"],
-                split=split,  # type: ignore[arg-type]  # a literal of the tuple above
+                split=split,
                 slice=row["target"],
             )
 
@@ -159,7 +162,6 @@ def stormfront(folder: Path) -> Iterator[Example]:
 
 def edos(folder: Path) -> Iterator[Example]:
     """Sexism; a post that is not sexist may hold another kind of hate, so only sexism is known."""
-    splits = {"train": "train", "dev": "validation", "test": "test"}
     for row in rows(folder / "edos_labelled_aggregated.csv"):
         if row["label_sexist"] == "sexist":
             threat = float(row["label_category"].startswith("1."))
@@ -172,7 +174,7 @@ def edos(folder: Path) -> Iterator[Example]:
             "edos",
             row["rewire_id"],
             row["rewire_id"],
-            split=splits[row["split"]],  # type: ignore[arg-type]  # a literal of the mapping above
+            split=_EDOS_SPLITS[row["split"]],
             slice=row["label_category"],
         )
 
@@ -182,7 +184,7 @@ def dghs(folder: Path) -> Iterator[Example]:
     for row in rows(folder / "train_dev.csv"):
         of_jews = bool(_NAMES_JEWS.search(row["text"]))
         labels = known(**_hate(float(row["label"]), of_jews=of_jews), spam=0.0)
-        split = "test" if row["split"] == "dev" else None
+        split: Split | None = "test" if row["split"] == "dev" else None
         yield Example(row["text"], labels, "dghs", row["raw_row"], digest(row["text"]), split=split)
 
 

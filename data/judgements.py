@@ -28,12 +28,8 @@ def on_topic_pairs() -> list[tuple[int, int]]:
 
 
 def _judgements() -> list[dict[str, str]]:
-    with (
-        resources.files("belowline.data")
-        .joinpath("labels", "on_topic.csv")
-        .open(encoding="utf-8", newline="") as file
-    ):
-        return list(csv.DictReader(file))
+    text = resources.files("belowline.data").joinpath("labels", "on_topic.csv").read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 def on_topic(root: Path) -> Iterator[Example]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import emoji
 import ftfy
 from confusable_homoglyphs.confusables import confusables_data
+from ftfy.badness import is_bad
 
 _MAX_PASSES = 8
 """Steps can feed each other: a fixed encoding yields an emoji, a removed invisible character joins a word."""
@@ -116,7 +117,7 @@ def _space(match: re.Match[str]) -> str:
 def _repaired(match: re.Match[str]) -> str:
     """Mojibake such as ``â€™`` or ``ðŸ˜‚`` decoded as it was meant; anything else is left."""
     run = match.group()
-    return ftfy.fix_encoding(run) if ftfy.is_bad(run) else run
+    return ftfy.fix_encoding(run) if is_bad(run) else run
 
 
 def _one_symbol(match: re.Match[str]) -> str:
