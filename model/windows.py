@@ -34,15 +34,19 @@ class Windows:
 def windows_of(tokenizer: Any, text: str, window: Window) -> Windows:
     """``text`` as windows of at most ``window.tokens`` tokens, special ones included; at least one window, even for an empty text."""
     whole = tokenizer.encode(text)
-    if len(whole.ids) <= window.tokens:
-        return Windows([whole.ids], [whole.offsets])
+    ids, offsets = whole.ids, whole.offsets  # read once: each access copies the whole list
+    if len(ids) <= window.tokens:
+        return Windows([ids], [offsets])
     # The special tokens at either end are repeated around each window of the rest.
-    begin, end = whole.special_tokens_mask.index(0), len(whole.ids) - whole.special_tokens_mask[::-1].index(0)
-    room = window.tokens - begin - (len(whole.ids) - end)
-    stride = max(1, room - window.overlap)
-    ids, offsets = [], []
-    for start in range(begin, max(begin + 1, end - window.overlap), stride):
-        stop = min(start + room, end)
-        ids.append(whole.ids[:begin] + whole.ids[start:stop] + whole.ids[end:])
-        offsets.append(whole.offsets[:begin] + whole.offsets[start:stop] + whole.offsets[end:])
-    return Windows(ids, offsets)
+    special = whole.special_tokens_mask
+    begin, end = special.index(0), len(ids) - special[::-1].index(0)
+    room = window.tokens - begin - (len(ids) - end)
+    overlap = min(window.overlap, room - 1)  # a window that would overlap whole must still read on
+    parts = [
+        (start, min(start + room, end))
+        for start in range(begin, max(begin + 1, end - overlap), room - overlap)
+    ]
+    return Windows(
+        [ids[:begin] + ids[start:stop] + ids[end:] for start, stop in parts],
+        [offsets[:begin] + offsets[start:stop] + offsets[end:] for start, stop in parts],
+    )

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,15 +179,12 @@ def weakest(scorer: Scorer, label: str) -> str:
 
 @pytest.mark.parametrize("label", HARMFUL)
 def test_evidence_is_given_from_the_hold_threshold_on(tiny_scorer: Scorer, label: str) -> None:
-    """The probability decides whether a label has evidence at all: the same tokens, a threshold just above, none."""
+    """The probability decides whether a label has evidence at all, however strong its tokens."""
     letters = " ".join([strongest(tiny_scorer, label)] * 5)
     [scores] = score(tiny_scorer, [letters])
-    config = tiny_scorer.config
     at = scores.probabilities[label]
     given_at = {bound: evidence_labels(tiny_scorer, letters, label, bound) for bound in (at, at + 1e-9)}
-    assert config.evidence_floor == 0.6
-    assert label not in given_at[at + 1e-9]
-    assert given_at[at] <= {label}
+    assert given_at == {at: {label}, at + 1e-9: set()}
 
 
 def evidence_labels(scorer: Scorer, text: str, label: str, hold: float) -> set[str]:
@@ -274,9 +270,7 @@ def test_long_texts_are_scored(tiny_scorer: Scorer, text: str) -> None:
     assert sound(score(tiny_scorer, [text])[0], text)
 
 
-def test_evidence_in_a_late_window_has_offsets_in_the_whole_text(
-    tiny_scorer: Scorer, tiny_model_dir: Path
-) -> None:
+def test_evidence_in_a_late_window_has_offsets_in_the_whole_text(tiny_scorer: Scorer) -> None:
     every = tiny_scorer.config.model_copy(update={"evidence_floor": 0.0})
     scorer = Scorer(every, tiny_scorer._session, tiny_scorer.tokenizer, threads=1)
     label, text = "spam", " ".join([strongest(tiny_scorer, "spam")] * 500)
@@ -296,8 +290,9 @@ def windows(words: int, tokens: int, overlap: int) -> Windows:
 @given(st.integers(0, 400), st.integers(8, 80), st.data())
 @settings(deadline=None)
 def test_windows_cover_every_token_and_overlap_as_asked(words: int, tokens: int, data: st.DataObject) -> None:
-    overlap = data.draw(st.integers(0, tokens - 3))
-    found = windows(words, tokens, overlap)
+    asked = data.draw(st.integers(0, tokens + 5))
+    overlap = min(asked, tokens - 3)  # two special tokens, and one that is new
+    found = windows(words, tokens, asked)
     whole = TOKENIZER.encode(" ".join(WORDS[number % len(WORDS)] for number in range(words)))
     covered = {span for offsets in found.offsets for span in offsets} - {(0, 0)}
     assert covered == set(whole.offsets) - {(0, 0)}
