@@ -23,8 +23,8 @@ class _Part(BaseModel):
 class Thresholds(_Part):
     """Probabilities from which a label holds or rejects a comment; None where the label does not."""
 
-    hold: float | None = Field(ge=0, le=1)
-    reject: float | None = Field(ge=0, le=1)
+    hold: float | None = Field(default=None, ge=0, le=1)
+    reject: float | None = Field(default=None, ge=0, le=1)
 
 
 class Calibration(_Part):

@@ -97,9 +97,8 @@ def _read(path: Path) -> dict[str, object]:
 
 
 def decide(scores: Scores | None, policy: Policy) -> Decision:
-    """The decision of the first rule that fires: any label's rejection before any label's hold, a surer verdict than a mere doubt, so
-    that the order of the labels never lets a doubt stand before it; then the language. ``None`` says that scoring failed: such a comment
-    is held, never passed.
+    """The decision of the first rule that fires: a rejection, where the site allows any, then a hold, both by the order of the labels, then
+    the language. ``None`` says that scoring failed: such a comment is held, never passed.
     """
     if scores is None:
         return Decision("hold", "scoring_failed", "scoring failed", None)
@@ -111,19 +110,25 @@ def decide(scores: Scores | None, policy: Policy) -> Decision:
 
 
 def _reject(scores: Scores, policy: Policy) -> Decision | None:
-    """The first label at its rejection threshold; held while automatic rejection is off."""
-    for label, thresholds in policy.thresholds.items():
-        if thresholds.reject is not None and scores.probabilities[label] >= thresholds.reject:
-            action: Action = "reject" if policy.automatic_rejection else "hold"
-            return Decision(action, _CODES.get(label, label), f"{label} >= {thresholds.reject:g}", label)
-    return None
+    """The first label at its rejection threshold, where the site rejects without a person."""
+    if not policy.automatic_rejection:
+        return None
+    return _first_at(scores, {label: both.reject for label, both in policy.thresholds.items()}, "reject")
 
 
 def _hold(scores: Scores, policy: Policy) -> Decision | None:
-    """The first label at its hold threshold."""
-    for label, thresholds in policy.thresholds.items():
-        if thresholds.hold is not None and scores.probabilities[label] >= thresholds.hold:
-            return Decision("hold", _CODES.get(label, label), f"{label} >= {thresholds.hold:g}", label)
+    """The first label at its hold threshold; what would be rejected is held while nothing is rejected automatically."""
+    return _first_at(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
+
+
+def _lower(both: Thresholds) -> float | None:
+    return min((value for value in (both.hold, both.reject) if value is not None), default=None)
+
+
+def _first_at(scores: Scores, thresholds: Mapping[str, float | None], action: Action) -> Decision | None:
+    for label, threshold in thresholds.items():
+        if threshold is not None and scores.probabilities[label] >= threshold:
+            return Decision(action, _CODES.get(label, label), f"{label} >= {threshold:g}", label)
     return None
 
 

@@ -58,7 +58,9 @@ def test_a_label_that_the_policy_leaves_out_never_holds() -> None:
 
 
 def test_without_automatic_rejection_what_would_be_rejected_is_held() -> None:
-    assert decide(scores(spam=0.99), DEFAULT) == Decision("hold", "spam", "spam >= 0.9", "spam")
+    assert decide(scores(spam=0.99), DEFAULT) == Decision("hold", "spam", "spam >= 0.6", "spam")
+    rejects_only = replace(DEFAULT, thresholds={"spam": Thresholds(hold=None, reject=0.9)})
+    assert decide(scores(spam=0.99), rejects_only) == Decision("hold", "spam", "spam >= 0.9", "spam")
 
 
 def test_the_order_of_labels_names_the_reason() -> None:
@@ -68,9 +70,9 @@ def test_the_order_of_labels_names_the_reason() -> None:
     assert decide(both, turned).label == "spam"
 
 
-@pytest.mark.parametrize("policy", [DEFAULT, REJECTING], ids=["default", "rejecting"])
-def test_a_certain_label_goes_before_an_earlier_doubtful_one(policy: Policy) -> None:
-    assert decide(scores(threat=0.7, spam=0.95), policy).rule == "spam >= 0.9"
+def test_a_label_that_rejects_goes_before_an_earlier_one_that_holds() -> None:
+    assert decide(scores(threat=0.7, spam=0.95), REJECTING).rule == "spam >= 0.9"
+    assert decide(scores(threat=0.7, spam=0.95), DEFAULT).rule == "threat >= 0.6"
 
 
 def test_a_label_without_thresholds_stands_aside() -> None:

@@ -141,9 +141,11 @@ def _cells(metrics: Metrics | None) -> tuple[str, str, str]:
     )
 
 
-def write(tables: Mapping[str, Mapping[str, Mapping[str, Metrics]]], path: Path) -> None:
-    """The tables as JSON: model → label → corpus → metrics; the file is replaced whole or not at all."""
-    content = {
+def write(
+    tables: Mapping[str, Mapping[str, Mapping[str, Metrics]]], path: Path, limit: int | None = None
+) -> None:
+    """The tables as JSON: model → label → corpus → metrics, and under ``limit`` how many rows of a corpus were taken at most."""
+    content: dict[str, object] = {
         model: {
             label: {corpus: metrics.as_dict() for corpus, metrics in by.items()}
             for label, by in labels.items()
@@ -151,5 +153,5 @@ def write(tables: Mapping[str, Mapping[str, Mapping[str, Metrics]]], path: Path)
         for model, labels in tables.items()
     }
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    part.write_text(json.dumps({**content, "limit": limit}, indent=1, allow_nan=False) + "\n", "utf-8")
     part.replace(path)

@@ -35,9 +35,9 @@ class Metrics:
     f1: float
     calibration_error: float
 
-    def as_dict(self) -> dict[str, float]:
-        """Plain numbers, for JSON."""
-        return asdict(self)
+    def as_dict(self) -> dict[str, float | None]:
+        """Plain numbers for JSON, which knows no NaN: None for what could not be measured."""
+        return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
 
 
 def measure(target: Floats, probability: Floats, threshold: float | None, seed: int = 0) -> Metrics:

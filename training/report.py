@@ -1,6 +1,5 @@
 """One evaluation: every model on the same test rows, printed, kept with the run, and rendered into the card."""
 
-import json
 from pathlib import Path
 
 from datasets import DatasetDict, load_from_disk
@@ -43,10 +42,11 @@ def evaluate(run: Path, model: Path, corpora: Path, limit: int, console: Console
         for name, values in given.items()
     }
     show(tables, console)
-    write(tables, run / "metrics.json")
+    write(tables, run / "metrics.json", limit)
     if card:
-        _note(run, limit)
-        (model / "README.md").write_text(render(run, model), "utf-8")
+        part = model / "README.md.part"
+        part.write_text(render(run, model), "utf-8")
+        part.replace(model / "README.md")
 
 
 def _data(run: Path) -> DatasetDict:
@@ -67,8 +67,3 @@ def _fp32(run: Path, test: TestSet, console: Console) -> dict[str, dict[str, Flo
 def _half(test: TestSet) -> dict[str, float | None]:
     """The baseline has no thresholds of its own; one half is what its regression was fitted for."""
     return dict.fromkeys(test.labels, 0.5)
-
-
-def _note(run: Path, limit: int) -> None:
-    content = json.loads((run / "metrics.json").read_text("utf-8"))
-    (run / "metrics.json").write_text(json.dumps({**content, "limit": limit}, indent=1) + "\n", "utf-8")
