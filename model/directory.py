@@ -56,6 +56,9 @@ class ModelConfig(_Part):
     thresholds: dict[str, Thresholds]
     window: Window
     languages: tuple[str, ...] = Field(min_length=1, description="ISO 639-1, that the model was trained on")
+    evidence: tuple[str, ...] = Field(
+        default=(), description="harmful labels whose evidence was learned from marked spans"
+    )
     evidence_floor: float = Field(
         0.5, ge=0, le=1, description="token strength from which a token counts as evidence"
     )

@@ -49,7 +49,8 @@ class Scores:
 
     Attributes:
         probabilities: Label to calibrated probability; labels are independent of each other and need not sum to 1.
-        evidence: For the harmful labels at or above their hold threshold, strongest first; may be empty.
+        evidence: For the harmful labels at or above their hold threshold, strongest first. Empty for labels that the model was shown
+            no marked spans of (``evidence`` in ``config.json``), and where no token is strong enough.
         language: ISO 639-1, or ``und`` where there is too little text to tell.
         model: Version of the model.
     """
@@ -193,7 +194,7 @@ class Scorer:
         found: list[Evidence] = []
         for column, label in enumerate(self.config.harmful):
             hold = self.thresholds[label].hold if label in self.thresholds else None
-            if hold is None or probabilities[label] < hold:
+            if label not in self.config.evidence or hold is None or probabilities[label] < hold:
                 continue
             tokens = windows.strengths([window[:, column] for window in strengths])
             found += _stretches(label, tokens, self.config.evidence_floor, plain)

@@ -41,6 +41,7 @@ def _config(version: str) -> dict[str, object]:
             "aggregate": {label: "mean" if label == "on_topic" else "max" for label in LABELS},
         },
         "languages": ["en"],
+        "evidence": HARMFUL,
         "evidence_floor": 0.6,
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from datasets import DatasetDict, load_from_disk
+from datasets import Dataset, DatasetDict, load_from_disk
 from rich.console import Console
 from rich.progress import track
 
@@ -89,6 +89,7 @@ def export(run: Path, out: Path, console: Console) -> Path:
     quantise(fp32 / "model.onnx", int8 / "model.onnx")
     validation = of_dataset(data["validation"], recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
     config, operating = _configured(recipe, run, int8, validation, console)
+    config = config.model_copy(update={"evidence": _with_evidence(data["train"], config)})
     for folder in (fp32, int8):
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     parity = measure_parity(model, fp32, int8, validation, console)
@@ -146,6 +147,12 @@ def _configured(
         operating[label, "hold"], operating[label, "reject"] = hold, reject
         thresholds[label] = Thresholds(hold=_value(hold), reject=_value(reject))
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
+
+
+def _with_evidence(train: Dataset, config: ModelConfig) -> tuple[str, ...]:
+    """The harmful labels that annotators marked spans for, in the model's order."""
+    marked = {span["label"] for spans in train["spans"] for span in spans}
+    return tuple(label for label in config.harmful if label in marked)
 
 
 def _value(operating: Operating | None) -> float | None:
