@@ -2,8 +2,8 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --config-settings editable_mode=strict
-# A strict editable install links single files: a new file changes its folder's time and calls for another install.
-FOLDERS := $(shell find data model training serve -type d -not -name __pycache__)
+# A strict editable install links single files: a new file changes its folder and calls for another install. (Absolute, for there is a target named serve.)
+FOLDERS := $(shell find $(CURDIR)/data $(CURDIR)/model $(CURDIR)/training $(CURDIR)/serve -type d -not -name __pycache__)
 
 .PHONY: install serve audit test check wheel bench
 .DEFAULT_GOAL := install
