@@ -80,6 +80,17 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_bf16_autocast_learns_too(workshop: Path) -> None:
+    recipe = load_recipe(workshop / "recipe.toml")
+    bf16 = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"precision": "bf16"})})
+    fit(bf16, workshop / "corpora", workshop / "bf16", QUIET)
+    losses = [
+        json.loads(line)["labels"]
+        for line in (workshop / "bf16" / "log.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert losses[-1] < 0.7 * losses[0]
+
+
 def test_a_run_is_not_continued_with_another_recipe(run: Path, workshop: Path) -> None:
     other = load_recipe(workshop / "recipe.toml").model_copy(update={"seed": 6})
     with pytest.raises(RunError, match="begun with another recipe"):
