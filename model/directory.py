@@ -62,7 +62,6 @@ class ModelConfig(_Part):
     evidence_floor: float = Field(
         0.5, ge=0, le=1, description="token strength from which a token counts as evidence"
     )
-    pad_token_id: int = 0
     recipe: str = ""
     corpora_fingerprint: str = ""
 

@@ -130,14 +130,15 @@ class Scorer:
 
         Repeats are answered from a cache; what else is in the call never changes a score.
         """
-        texts = {_key(comment.text): comment.text for comment in comments}
+        keys = [_key(comment.text) for comment in comments]
+        texts = {key: comment.text for key, comment in zip(keys, comments, strict=True)}
         known = self._recall(texts)
         # Longest first, so that the threads finish together.
         fresh = sorted(texts.keys() - known.keys(), key=lambda key: (-len(texts[key]), key))
         scored = dict(zip(fresh, self._pool.map(self._score, (texts[key] for key in fresh)), strict=True))
         self._remember(scored)
         known |= scored
-        return [known[_key(comment.text)] for comment in comments]
+        return [known[key] for key in keys]
 
     def forget(self) -> None:
         """Empty the cache, so that the next call is scored afresh (benchmarks)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from datasets import Dataset, DatasetDict, load_from_disk
+from datasets import Dataset, DatasetDict
 from rich.console import Console
 from rich.progress import track
 
@@ -25,7 +25,7 @@ from belowline.training.calibrate import (
     two_sided,
 )
 from belowline.training.evaluate import Floats, TestSet, of_dataset, predictions
-from belowline.training.fit import RunError, load_model
+from belowline.training.fit import RunError, load_model, run_data
 from belowline.training.network import CommentModel
 from belowline.training.onnx_export import export_fp32, quantise
 from belowline.training.recipe import Recipe
@@ -107,10 +107,7 @@ def _run(run: Path) -> tuple[Recipe, DatasetDict]:
     file = run / "run.json"
     if not file.is_file():
         raise RunError(f"{run}: not a run directory; run `belowline-train fit` first")
-    data = load_from_disk(str(run / "data"))
-    if not isinstance(data, DatasetDict):
-        raise RunError(f"{run / 'data'}: not a dataset of this program")
-    return Recipe.model_validate(json.loads(file.read_text("utf-8"))["recipe"]), data
+    return Recipe.model_validate(json.loads(file.read_text("utf-8"))["recipe"]), run_data(run)
 
 
 def _configured(
@@ -120,18 +117,14 @@ def _configured(
     plain = _uncalibrated(recipe, run)
     (int8 / "config.json").write_text(plain.model_dump_json(), "utf-8")
     raw = predictions(Scorer.load(int8), validation.texts, console, "calibrate")
-    calibration, thresholds = {}, {}
+    calibration, thresholds = dict(plain.calibration), dict(plain.thresholds)
     operating: dict[tuple[str, str], Operating | None] = {}
     for column, label in enumerate(recipe.labels):
         rows = two_sided(validation.targets[:, column], validation.sources)
         target = validation.targets[rows, column]
-        if not rows.any():  # nothing to measure by: as trained, and it never holds
+        if not rows.any():  # nothing to measure by: it stays as trained, and never holds
             console.print(
                 f"{label}: no validation corpus knows both sides; neither calibrated nor given thresholds"
-            )
-            calibration[label], thresholds[label] = (
-                Calibration(scale=1, shift=0),
-                Thresholds(hold=None, reject=None),
             )
             continue
         probability = np.clip(raw[label][rows], 1e-7, 1 - 1e-7)

@@ -99,13 +99,22 @@ def _dataset(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Data
         shutil.rmtree(part, ignore_errors=True)
         build(recipe, corpora).save_to_disk(str(part))
         part.rename(folder)
-    data = load_from_disk(str(folder))
-    if not isinstance(data, DatasetDict):
-        raise RunError(f"{folder}: not a dataset of this program; remove it")
+    data = run_data(run)
     info = json.loads((run / "run.json").read_text("utf-8"))
     info["corpora_fingerprint"] = {split: part._fingerprint for split, part in data.items()}
     info["examples"] = {split: len(part) for split, part in data.items()}
     _write_json(run / "run.json", info)
+    return data
+
+
+def run_data(run: Path) -> DatasetDict:
+    """The dataset of a run; raises RunError when there is none."""
+    folder = run / "data"
+    if not folder.is_dir():
+        raise RunError(f"{run}: no dataset; run `belowline-train fit` first")
+    data = load_from_disk(str(folder))
+    if not isinstance(data, DatasetDict):
+        raise RunError(f"{folder}: not a dataset of this program; remove it")
     return data
 
 

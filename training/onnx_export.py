@@ -5,8 +5,6 @@ from pathlib import Path
 
 import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from belowline.training.network import CommentModel
@@ -50,6 +48,10 @@ def quantise(fp32: Path, int8: Path) -> None:
     The contracting products of the first layers stay fp32: what the activation function hands them has outliers that eight bits
     cannot hold beside the rest. They account for most of what int8 loses (figures in ``training/LOG.md``).
     """
+    # Here, when belowline.model has been imported and so has switched onnxruntime's telemetry off.
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)

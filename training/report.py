@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from datasets import DatasetDict, load_from_disk
 from rich.console import Console
 
 from belowline.model import Scorer
@@ -19,7 +18,7 @@ from belowline.training.evaluate import (
     table_of,
     write,
 )
-from belowline.training.fit import RunError
+from belowline.training.fit import run_data
 
 
 def evaluate(run: Path, model: Path, corpora: Path, limit: int, console: Console, *, card: bool) -> None:
@@ -28,7 +27,7 @@ def evaluate(run: Path, model: Path, corpora: Path, limit: int, console: Console
     Raises RunError for a run without data, ModelError for a model directory that cannot be loaded.
     """
     scorer = Scorer.load(model)
-    data = _data(run)
+    data = run_data(run)
     test = joined(
         [of_dataset(data["test"], scorer.labels, limit), *measuring_corpora(corpora, scorer.labels, limit)]
     )
@@ -47,15 +46,6 @@ def evaluate(run: Path, model: Path, corpora: Path, limit: int, console: Console
         part = model / "README.md.part"
         part.write_text(render(run, model), "utf-8")
         part.replace(model / "README.md")
-
-
-def _data(run: Path) -> DatasetDict:
-    if not (run / "data").is_dir():
-        raise RunError(f"{run}: no dataset; run `belowline-train fit` first")
-    data = load_from_disk(str(run / "data"))
-    if not isinstance(data, DatasetDict):
-        raise RunError(f"{run / 'data'}: not a dataset of this program")
-    return data
 
 
 def _fp32(run: Path, test: TestSet, console: Console) -> dict[str, dict[str, Floats]]:
