@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from belowline.data.example import Example, Span, Split, digest, known
 from belowline.data.tables import rows
@@ -77,6 +78,12 @@ def implicit_hate(folder: Path) -> Iterator[Example]:
         yield Example(text, labels, "implicit-hate", str(number), digest(text), slice=row["class"])
 
 
+def implied_statements(folder: Path) -> dict[str, str]:
+    """Post of ``implicit-hate`` to what its annotators wrote that it implies of a group."""
+    file = folder / "implicit_hate_v1_stg3_posts.tsv"
+    return {row["post"]: row["implied_statement"] for row in rows(file, delimiter="\t", quoted=False)}
+
+
 def _is_threat(kind: Mapping[str, str]) -> float:
     return float("threatening" in (kind["implicit_class"], kind["extra_implicit_class"]))
 
@@ -90,7 +97,9 @@ _VERDICTS = {
 
 
 def hatexplain(folder: Path) -> Iterator[Example]:
-    """Twitter and Gab posts with targets; 1,922 of them with rationales are kept for test."""
+    """Twitter and Gab posts with targets; half of the 1,922 with rationales are kept for test, the others teach evidence."""
+    with (folder / "val_full_annotation.jsonl").open(encoding="utf-8") as file:
+        yield from map(_rationales, map(json.loads, file))
     jewish = {row["comment"]: row["Religion"] == "Jewish" for row in rows(folder / "targets.csv")}
     for row in rows(folder / "all.csv"):
         text = row["text"].strip()
@@ -99,25 +108,24 @@ def hatexplain(folder: Path) -> Iterator[Example]:
             labels = known(**_hate(1.0, of_jews=jewish[text]), toxicity=1.0)
         if labels is not None:
             yield Example(text, labels, "hatexplain", row["id"], digest(text), slice=row["category"])
-    with (folder / "val_full_annotation.jsonl").open(encoding="utf-8") as file:
-        yield from map(_rationales, map(json.loads, file))
 
 
-def _rationales(post: dict[str, object]) -> Example:
-    tokens, votes = post["post_tokens"], post["labels"]
-    if (
-        not isinstance(tokens, list)
-        or not isinstance(votes, list)
-        or not isinstance(post["rationales"], list)
-    ):
-        raise ValueError(f"post {post['id']}: tokens, labels and rationales must be lists")
+def _rationales(post: dict[str, Any]) -> Example:
+    tokens, votes, targets, masks = (
+        post[column] for column in ("post_tokens", "labels", "targets", "rationales")
+    )
+    if not all(isinstance(value, list) for value in (tokens, votes, targets, masks)):
+        raise ValueError(f"post {post['id']}: tokens, labels, targets and rationales must be lists")
     text = " ".join(tokens)
     # Upstream codes 0 as hate speech, 1 as normal and 2 as offensive.
     majority = max(set(votes), key=votes.count)
     labels = _VERDICTS[{0: 1, 1: 0, 2: 2}[majority]]
+    if majority == 0:
+        named = sum("Jewish" in annotator for annotator in targets)
+        labels = known(**_hate(1.0, of_jews=2 * named > len(votes)), toxicity=1.0)
     spans, start = [], 0
     for position, token in enumerate(tokens):
-        marks = [mask[position] for mask in post["rationales"] if position < len(mask)]
+        marks = [mask[position] for mask in masks if position < len(mask)]
         if marks and sum(marks):
             label = "hate" if majority == 0 else "toxicity"
             spans.append(Span(label, start, start + len(token), sum(marks) / len(marks)))
@@ -128,7 +136,7 @@ def _rationales(post: dict[str, object]) -> Example:
         "hatexplain",
         str(post["id"]),
         digest(text),
-        split="test",
+        split="test" if int(digest(text), 16) % 2 else "train",
         spans=tuple(spans),
         slice=f"rationales {majority}",
     )

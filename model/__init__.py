@@ -10,10 +10,11 @@ import os
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds
+from belowline.model.evidence import Evidence
 from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.model.normalise import Normalised, normalise
 from belowline.model.policy import Decision, Policy, PolicyError, decide
-from belowline.model.scorer import Evidence, ScoreInput, Scorer, Scores
+from belowline.model.scorer import ScoreInput, Scorer, Scores
 
 __all__ = [
     "DEFAULT_MODEL_DIR",

@@ -28,7 +28,7 @@ class Thresholds(_Part):
 
 
 class Calibration(_Part):
-    """Probability = sigmoid(scale * logit + shift), fitted on validation (Platt scaling)."""
+    """Probability = sigmoid(scale * value + shift), fitted on validation (Platt scaling); the value is a logit or a cosine."""
 
     scale: float = Field(gt=0)
     shift: float
@@ -46,6 +46,14 @@ class Window(_Part):
     aggregate: dict[str, Literal["max", "mean"]]
 
 
+class EvidenceChannel(_Part):
+    """Where a label's evidence is read: ``channel`` is the harmful label whose token head speaks for it, its own or that of a wider
+    label; a token counts from strength ``floor`` on."""
+
+    channel: str
+    floor: float = Field(ge=0, le=1)
+
+
 class ModelConfig(_Part):
     """``config.json``: everything about labels and numbers that the code must not know."""
 
@@ -56,11 +64,12 @@ class ModelConfig(_Part):
     thresholds: dict[str, Thresholds]
     window: Window
     languages: tuple[str, ...] = Field(min_length=1, description="ISO 639-1, that the model was trained on")
-    evidence: tuple[str, ...] = Field(
-        default=(), description="harmful labels whose evidence was learned from marked spans"
+    evidence: dict[str, EvidenceChannel] = Field(
+        default={}, description="harmful label to how its evidence is read; a label not named has none"
     )
-    evidence_floor: float = Field(
-        0.5, ge=0, le=1, description="token strength from which a token counts as evidence"
+    relevance: Calibration | None = Field(
+        default=None,
+        description="of the cosine between a comment and what it stands under; without it there is none",
     )
     recipe: str = ""
     corpora_fingerprint: str = ""
@@ -85,7 +94,8 @@ def read_config(directory: Path) -> ModelConfig:
 
 
 def _complete(file: Path, config: ModelConfig) -> ModelConfig:
-    """``config`` with numbers for each of its labels; what is missing is said when a model is loaded, not when it first scores."""
+    """``config`` with numbers for each of its labels and evidence from labels that it has; a fault is said when a model is loaded, not
+    when it first scores."""
     for field, stated, needed in (
         ("calibration", config.calibration, config.labels),
         ("window.aggregate", config.window.aggregate, config.labels),
@@ -94,4 +104,11 @@ def _complete(file: Path, config: ModelConfig) -> ModelConfig:
         for label in needed:
             if label not in stated:
                 raise ModelError(f"{file}: field {field}: {label} is missing; export the model again")
+    for label, evidence in config.evidence.items():
+        for field, named in ((f"evidence.{label}", label), (f"evidence.{label}.channel", evidence.channel)):
+            if named not in config.harmful:
+                able = ", ".join(config.harmful)
+                raise ModelError(
+                    f"{file}: field {field}: {named} is not a harmful label; name one of {able}, or export the model again"
+                )
     return config

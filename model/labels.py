@@ -15,7 +15,8 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "threat": "announces, wishes or incites violence against people.",
         "profanity": "swear words or obscenity, whether or not anybody is attacked.",
         "toxicity": "rude or disrespectful enough to make people leave the discussion.",
-        "on_topic": "moves the discussion of the article forward: reasons, facts, questions, experience. The one label that is good.",
+        "on_topic": "moves the discussion of the article forward: reasons, facts, questions, experience. Where article or parent are "
+        "known, the probability of such substance times that of being about them. The one label that is good.",
     }
 )
 

@@ -2,13 +2,106 @@
 
 import functools
 import re
+import unicodedata
+from collections import Counter
+from itertools import groupby
 from typing import Any
 
-_LETTERS = re.compile(r"[^\W\d_]")
-_FEWEST_LETTERS = 20
+_WORD = re.compile(r"[^\W\d_]+")
+_FEWEST_WORDS = 3
+_FEWEST_LETTERS = 7
+_CERTAIN = 0.7
+_UNREAD = 1 / 3
 _ENOUGH = 2000
-_CERTAIN = 0.9
-_NOT_A_LANGUAGE = "zxx"
+_LANGUAGES = {
+    "ARABIC": ("ar", "fa", "ps", "ug", "ur"),
+    "ARMENIAN": ("hy",),
+    "BENGALI": ("bn", "as"),
+    "CJK": ("zh", "ja"),
+    "CYRILLIC": ("ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "tg", "tt", "ba", "mn"),
+    "DEVANAGARI": ("hi", "mr", "ne", "sa"),
+    "ETHIOPIC": ("am",),
+    "GEORGIAN": ("ka",),
+    "GREEK": ("el",),
+    "GUJARATI": ("gu",),
+    "GURMUKHI": ("pa",),
+    "HANGUL": ("ko",),
+    "HEBREW": ("he",),
+    "HIRAGANA": ("ja",),
+    "KANNADA": ("kn",),
+    "KATAKANA": ("ja",),
+    "KHMER": ("km",),
+    "LAO": ("lo",),
+    "MALAYALAM": ("ml",),
+    "MYANMAR": ("my",),
+    "ORIYA": ("or",),
+    "SINHALA": ("si",),
+    "TAMIL": ("ta",),
+    "TELUGU": ("te",),
+    "THAANA": ("dv",),
+    "THAI": ("th",),
+    "TIBETAN": ("bo", "dz"),
+}
+"""Scripts, as the names of their characters begin, and the languages that are written in them, the most used first."""
+_OWN_SCRIPT = frozenset(code for codes in _LANGUAGES.values() for code in codes)
+
+
+def language_of(text: str) -> str:
+    """ISO 639-1 code of ``text``, or ``und`` where there is too little to tell. Never fails.
+
+    A script tells at once: where more than a third of the letters are Cyrillic, Hebrew, Arabic, Han and so on, a single word is enough,
+    and only which of the languages of that script it is can be wrong. Latin letters tell from three different words and seven
+    different letters on, if the identifier is certain: emoji, names, laughter and "So true!" carry no language, and guessing there would
+    hold harmless comments.
+    """
+    readable = text.encode("utf-8", "ignore").decode("utf-8")[:_ENOUGH]
+    script = None if readable.isascii() else _other_script(readable)
+    if script is not None:
+        return _best(readable, _LANGUAGES[script])
+    words = set(_WORD.findall(readable.lower()))
+    if len(words) < _FEWEST_WORDS or len(set("".join(words))) < _FEWEST_LETTERS:
+        return "und"
+    return _certain(readable)
+
+
+def _other_script(text: str) -> str | None:
+    """The script, other than Latin, of most of the letters that are not, where those are more than a third of all."""
+    letters = 0
+    found: Counter[str] = Counter()
+    for script, run in groupby(text, _script):
+        length = len(list(run))
+        letters += length if script else 0
+        if script in _LANGUAGES and length > 1:  # faces are drawn with single letters: ¯\\_(ツ)_/¯
+            found[script] += length
+    if not found or sum(found.values()) <= _UNREAD * letters:
+        return None
+    return found.most_common(1)[0][0]
+
+
+@functools.lru_cache(maxsize=4096)
+def _script(character: str) -> str:
+    """First word of the name of a letter or of a sign above or below one, the script for most; empty for anything else."""
+    is_letter = unicodedata.category(character)[0] in "LM"
+    return unicodedata.name(character, "").partition(" ")[0] if is_letter else ""
+
+
+def _best(text: str, languages: tuple[str, ...]) -> str:
+    """The one of ``languages`` that is certain among them, else the first: a word or two are as good as never certain."""
+    likely = {code: certainty for code, certainty in _identifier().rank(text) if code in languages}
+    best = max(likely, key=likely.__getitem__, default=languages[0])
+    return best if likely and likely[best] >= _CERTAIN * sum(likely.values()) else languages[0]
+
+
+def _certain(text: str) -> str:
+    """The likeliest language without a script of its own, if it is likely enough.
+
+    Codes of three letters stand aside: they name neighbours of larger languages, and short texts are taken for them (English for Nigerian
+    Pidgin).
+    """
+    for code, certainty in _identifier().rank(text):
+        if len(code) == 2 and code not in _OWN_SCRIPT:
+            return str(code) if certainty >= _CERTAIN else "und"
+    return "und"
 
 
 @functools.cache
@@ -16,15 +109,3 @@ def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-
-
-def language_of(text: str) -> str:
-    """ISO 639-1 code of ``text``, or ``und`` for fewer than 20 letters or an uncertain identification.
-
-    Two words or a row of emoji carry no language: guessing there would hold harmless comments. Never fails.
-    """
-    readable = text.encode("utf-8", "ignore").decode("utf-8")[:_ENOUGH]
-    if len(_LETTERS.findall(readable)) < _FEWEST_LETTERS:
-        return "und"
-    code, certainty = _identifier().classify(readable)
-    return str(code) if certainty >= _CERTAIN and code != _NOT_A_LANGUAGE else "und"

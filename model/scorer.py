@@ -1,21 +1,21 @@
-"""The only door to the model: texts in, calibrated scores out."""
+"""The only door to the model: texts in, calibrated scores and embeddings out."""
 
 import hashlib
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds, read_config
+from belowline.model.evidence import Evidence, Strengths, in_original, stretches
 from belowline.model.language import language_of
 from belowline.model.normalise import Normalised, normalise
+from belowline.model.recent import Recent
 from belowline.model.windows import Windows, windows_of
 
 Floats = npt.NDArray[np.float32]
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 class ScoreInput:
     """A comment to score, with the article's title and lead and the parent comment's text where they are known.
 
-    Model 0.1.0 reads the text alone; the context is part of the contract so that callers need not change when a model reads it.
+    The labels come of the text alone; what it stands under decides how relevant it is (``Scores.relevance``).
     """
 
     text: str
@@ -34,31 +34,45 @@ class ScoreInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """A stretch of the text that speaks for a harmful label: offsets in code points of the text as given, strength in 0..1."""
-
-    label: str
-    start: int
-    end: int
-    strength: float
-
-
-@dataclass(frozen=True, slots=True)
 class Scores:
     """What the model says of one comment.
 
     Attributes:
-        probabilities: Label to calibrated probability; labels are independent of each other and need not sum to 1.
-        evidence: For the harmful labels at or above their hold threshold, strongest first. Empty for labels that the model was shown
-            no marked spans of (``evidence`` in ``config.json``), and where no token is strong enough.
+        probabilities: Label to calibrated probability; labels are independent of each other and need not sum to 1. ``on_topic`` of a
+            comment with article or parent is the probability of substance times ``relevance``, taken as independent; without them,
+            or by a model that has no relevance, it is that of substance alone.
+        evidence: For the harmful labels at or above their hold threshold, strongest first. Empty for labels that
+            ``evidence`` in ``config.json`` does not name, and where no token is strong enough.
         language: ISO 639-1, or ``und`` where there is too little text to tell.
         model: Version of the model.
+        relevance: Probability that the comment is about the article or answers the parent, whichever is more likely; None without
+            both, and by a model that has no relevance.
     """
 
     probabilities: dict[str, float]
     evidence: tuple[Evidence, ...]
     language: str
     model: str
+    relevance: float | None = None
+
+
+class _Outputs(NamedTuple):
+    """Results of the network for one window of T tokens."""
+
+    logits: Floats  # [labels]
+    strengths: Floats  # [T, harmful labels]
+    embedding: Floats  # [hidden], unit length
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a text gives by itself, whatever it stands under: all that is kept of it."""
+
+    probabilities: dict[str, float]
+    evidence: tuple[Evidence, ...]
+    language: str
+    passages: Floats  # [windows, hidden], the embedding of each window
+    embedding: Floats  # [hidden], unit length
 
 
 class Scorer:
@@ -67,6 +81,9 @@ class Scorer:
     Windows run one by one on ``threads`` threads rather than in padded batches: dynamic int8 quantisation takes its scale from the whole
     batch, so company would change a comment's score. On two cores that costs about 8 % against the best batch size (see
     ``training/LOG.md``), and nothing is spent on padding.
+
+    Texts are read once, whether as a comment, an article or a parent, and known again by their hash: the last ``cache_size`` windows
+    are kept, as numbers only.
     """
 
     def __init__(
@@ -76,9 +93,7 @@ class Scorer:
         self._session = session
         self.tokenizer = tokenizer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="scorer")
-        self._cache: OrderedDict[bytes, Scores] = OrderedDict()
-        self._cache_size = cache_size
-        self._lock = threading.Lock()
+        self._readings: Recent[_Reading] = Recent(cache_size, lambda reading: len(reading.passages))
         self._scale = np.array([config.calibration[label].scale for label in config.labels], dtype=np.float64)
         self._shift = np.array([config.calibration[label].shift for label in config.labels], dtype=np.float64)
 
@@ -130,56 +145,98 @@ class Scorer:
 
         Repeats are answered from a cache; what else is in the call never changes a score.
         """
-        keys = [_key(comment.text) for comment in comments]
-        texts = {key: comment.text for key, comment in zip(keys, comments, strict=True)}
-        known = self._recall(texts)
-        # Longest first, so that the threads finish together.
-        fresh = sorted(texts.keys() - known.keys(), key=lambda key: (-len(texts[key]), key))
-        scored = dict(zip(fresh, self._pool.map(self._score, (texts[key] for key in fresh)), strict=True))
-        self._remember(scored)
-        known |= scored
-        return [known[key] for key in keys]
+        contexts = [self._contexts(comment) for comment in comments]
+        readings = self._read(
+            [*(comment.text for comment in comments), *(text for one in contexts for text in one)]
+        )
+        return [
+            self._scores(readings[comment.text], [readings[text] for text in texts])
+            for comment, texts in zip(comments, contexts, strict=True)
+        ]
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """Embeddings [n, hidden] of ``texts``, in their order and of unit length: a product of two is their cosine.
+
+        For comparing texts by what they are about, a comment with its article or with near-copies of itself: training holds them near
+        those of the base sentence encoder. A long text has the mean of its windows, weighted by their tokens. Texts that were scored lately
+        are not read again.
+        """
+        if not texts:
+            return self.embed([""])[:0]
+        readings = self._read(texts)
+        return np.stack([readings[text].embedding for text in texts])
+
+    def token_strengths(self, text: str) -> dict[str, Strengths]:
+        """What every token head says: harmful label to (start, end) to strength in 0..1, whatever ``config.evidence`` names.
+
+        Offsets are code points of ``text`` as given; where several tokens come of one stretch (an emoji), it has the highest strength.
+        """
+        plain = normalise(text)
+        windows = windows_of(self.tokenizer, plain.text, self.config.window)
+        strengths = [self._run(ids).strengths for ids in windows.ids]
+        return {
+            channel: in_original(self._channel(channel, windows, strengths), plain)
+            for channel in self.config.harmful
+        }
 
     def forget(self) -> None:
         """Empty the cache, so that the next call is scored afresh (benchmarks)."""
-        with self._lock:
-            self._cache.clear()
+        self._readings.forget()
 
-    def _recall(self, keys: Iterable[bytes]) -> dict[bytes, Scores]:
-        with self._lock:
-            found = {key: self._cache[key] for key in keys if key in self._cache}
-            for key in found:
-                self._cache.move_to_end(key)
-        return found
+    def _contexts(self, comment: ScoreInput) -> list[str]:
+        """The texts that the comment is compared with."""
+        if self.config.relevance is None:
+            return []
+        return [text for text in (comment.article, comment.parent) if text and text.strip()]
 
-    def _remember(self, fresh: Mapping[bytes, Scores]) -> None:
-        with self._lock:
-            self._cache.update(fresh)
-            while len(self._cache) > self._cache_size:
-                self._cache.popitem(last=False)
+    def _read(self, texts: Iterable[str]) -> dict[str, _Reading]:
+        keys = {text: _key(text) for text in texts}
+        known = self._readings.recall(keys.values())
+        # Longest first, so that the threads finish together.
+        fresh = sorted((text for text, key in keys.items() if key not in known), key=len, reverse=True)
+        read = dict(zip((keys[text] for text in fresh), self._pool.map(self._read_one, fresh), strict=True))
+        self._readings.remember(read)
+        known |= read
+        return {text: known[key] for text, key in keys.items()}
 
-    def _score(self, text: str) -> Scores:
+    def _read_one(self, text: str) -> _Reading:
         plain = normalise(text)
         windows = windows_of(self.tokenizer, plain.text, self.config.window)
         runs = [self._run(ids) for ids in windows.ids]
-        logits = self._aggregate(np.stack([logits for logits, _ in runs]), windows)
-        probabilities = 1 / (1 + np.exp(-(self._scale * logits + self._shift)))
+        logits = self._aggregate(np.stack([run.logits for run in runs]), windows)
+        probabilities = _sigmoid(self._scale * logits + self._shift)
         named = {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
-        evidence = self._evidence(named, plain, windows, [strengths for _, strengths in runs])
-        return Scores(named, evidence, language_of(text), self.version)
+        evidence = self._evidence(named, plain, windows, [run.strengths for run in runs])
+        passages = np.stack([run.embedding for run in runs])
+        return _Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
 
-    def _run(self, ids: Sequence[int]) -> tuple[Floats, Floats]:
-        """Label logits [labels] and token strengths [T, harmful labels] of one window of T tokens."""
+    def _scores(self, reading: _Reading, contexts: Sequence[_Reading]) -> Scores:
+        relevance = self._relevance(reading, contexts)
+        probabilities = {
+            label: p if relevance is None or label in self.config.harmful else p * relevance
+            for label, p in reading.probabilities.items()
+        }
+        return Scores(probabilities, reading.evidence, reading.language, self.version, relevance)
+
+    def _relevance(self, reading: _Reading, contexts: Sequence[_Reading]) -> float | None:
+        """By the passage of all ``contexts`` that is nearest to the comment; None where there are none."""
+        fitted = self.config.relevance
+        if fitted is None or not contexts:
+            return None
+        cosine = max(float((context.passages @ reading.embedding).max()) for context in contexts)
+        return float(_sigmoid(fitted.scale * cosine + fitted.shift))
+
+    def _run(self, ids: Sequence[int]) -> _Outputs:
         tokens = np.array([ids], dtype=np.int64)
         outputs = self._session.run(
-            ["label_logits", "token_evidence"], {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}
+            ["label_logits", "token_evidence", "text_embedding"],
+            {"input_ids": tokens, "attention_mask": np.ones_like(tokens)},
         )
-        return outputs[0][0], outputs[1][0]
+        return _Outputs(*(output[0] for output in outputs))
 
     def _aggregate(self, logits: Floats, windows: Windows) -> npt.NDArray[np.float64]:
         """[windows, labels] → [labels], as ``config.json`` states for each label."""
-        sizes = [len(ids) for ids in windows.ids]
-        highest, mean = logits.max(axis=0), np.average(logits, axis=0, weights=sizes)
+        highest, mean = logits.max(axis=0), _mean(logits, windows)
         how = self.config.window.aggregate
         return np.array(
             [highest[i] if how[label] == "max" else mean[i] for i, label in enumerate(self.labels)]
@@ -193,37 +250,35 @@ class Scorer:
         strengths: Sequence[Floats],
     ) -> tuple[Evidence, ...]:
         found: list[Evidence] = []
-        for column, label in enumerate(self.config.harmful):
+        for label, evidence in self.config.evidence.items():
             hold = self.thresholds[label].hold if label in self.thresholds else None
-            if label not in self.config.evidence or hold is None or probabilities[label] < hold:
+            if hold is None or probabilities[label] < hold:
                 continue
-            tokens = windows.strengths([window[:, column] for window in strengths])
-            found += _stretches(label, tokens, self.config.evidence_floor, plain)
+            tokens = self._channel(evidence.channel, windows, strengths)
+            found += stretches(label, tokens, evidence.floor, plain)
         return tuple(sorted(found, key=lambda evidence: -evidence.strength))
+
+    def _channel(self, channel: str, windows: Windows, strengths: Sequence[Floats]) -> Strengths:
+        """What the token head of ``channel`` says, by token of the normalised text."""
+        column = self.config.harmful.index(channel)
+        return windows.strengths([window[:, column] for window in strengths])
 
 
 def _key(text: str) -> bytes:
-    """What the cache knows a text by: its hash, so that no comment stays in memory after it was answered."""
+    """What a text is known again by: its hash, so that no comment stays in memory after it was answered."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _stretches(
-    label: str, tokens: dict[tuple[int, int], float], floor: float, plain: Normalised
-) -> list[Evidence]:
-    """Neighbouring tokens at or above ``floor`` joined, with offsets in the original text."""
-    found: list[Evidence] = []
-    last_end = -2
-    for (start, end), strength in sorted(tokens.items()):
-        if strength < floor:
-            continue
-        first, last = plain.original_span(start, end)
-        # One original stretch (an emoji, a broken-up word) can become several tokens, so originals can touch where tokens do not.
-        if found and (start - last_end <= 1 or first < found[-1].end):
-            previous = found[-1]
-            found[-1] = replace(
-                previous, end=max(last, previous.end), strength=max(previous.strength, strength)
-            )
-        else:
-            found.append(Evidence(label, first, last, strength))
-        last_end = end
-    return found
+def _mean(values: Floats, windows: Windows) -> npt.NDArray[np.float64]:
+    """[windows, ...] → [...], each window counted by its tokens."""
+    return np.asarray(np.average(values, axis=0, weights=[len(ids) for ids in windows.ids]))
+
+
+def _direction(passages: Floats, windows: Windows) -> Floats:
+    """[windows, hidden] → [hidden]: the mean at unit length."""
+    mean = _mean(passages, windows)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+
+
+def _sigmoid(logits: Any) -> Any:
+    return 1 / (1 + np.exp(-logits))

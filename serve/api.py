@@ -26,6 +26,7 @@ async def score(request: ScoreRequest, service: Parts) -> ScoreAnswer:
     """Scores 1 to 256 comments; a comment whose scoring failed is held with the code `scoring_failed`."""
     for index, comment in enumerate(request.comments):
         check_text(comment.text, f"comments[{index}].text", service.settings.max_comment_chars)
+        check_length(comment.parent or "", f"comments[{index}].parent", service.settings.max_comment_chars)
     if request.site is not None:
         _check_ids(request.comments)
     article = article_context(request.article.title, request.article.text) if request.article else None
@@ -63,6 +64,11 @@ def check_text(text: str, field: str, longest: int) -> None:
     """Raises Problem for a text that is blank or longer than ``longest`` characters."""
     if not text.strip():
         raise invalid_field(field, "is blank; give the comment's text")
+    check_length(text, field, longest)
+
+
+def check_length(text: str, field: str, longest: int) -> None:
+    """Raises Problem for a text longer than ``longest`` characters."""
     if len(text) > longest:
         raise invalid_field(field, f"has {len(text)} characters; at most {longest} are accepted")
 

@@ -30,7 +30,9 @@ class CommentIn(_Message):
 
     id: CommentId | None = None
     text: str = Field(min_length=1, description="The comment as its author wrote it.")
-    parent: str | None = Field(None, description="Text of the comment that this one answers.")
+    parent: str | None = Field(
+        None, description="Text of the comment that this one answers; at most as long as a comment."
+    )
 
 
 class ArticleIn(_Message):
@@ -38,7 +40,9 @@ class ArticleIn(_Message):
 
     title: str = Field(description="The article's title.")
     url: str | None = Field(None, max_length=2000, description="The article's address; it is not fetched.")
-    text: str | None = Field(None, description="The article's text; its first paragraph is used.")
+    text: str | None = Field(
+        None, description="The article's text; title and text are read up to 4,000 characters."
+    )
 
 
 class ScoreRequest(_Message):

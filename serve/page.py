@@ -126,8 +126,16 @@ def _page(
         "examples": {name: title for name, (title, *_) in EXAMPLES.items()},
         "result": result,
         "segments": segments(fields["text"], result.evidence) if result else [],
+        "rows": _rows(result) if result else [],
+        "reads_context": service.verdict.scorer.config.relevance is not None,
         "problem": problem,
         "settings": service.settings,
         "model": service.verdict.scorer.version,
     }
     return HTMLResponse(templates.get_template("page.html").render(values), status)
+
+
+def _rows(result: Result) -> list[tuple[str, float]]:
+    """The probabilities to show: of every label, then the relevance to the article where one was given."""
+    relevance = [] if result.relevance is None else [("relevance", result.relevance)]
+    return [*result.scores.items(), *relevance]

@@ -34,10 +34,15 @@ class Result(BaseModel):
     scores: dict[str, float] = Field(
         description="Probability of each label, 0 to 1; empty where scoring failed."
     )
+    relevance: float | None = Field(
+        None,
+        description="Probability that the comment is about its article or answers its parent; null where neither was given. "
+        "`on_topic` counts with it.",
+    )
     action: Action = Field(description="What the policy says: publish, hold for a moderator, or reject.")
     reason: Reason
     evidence: list[EvidenceSpan] = Field(description="The words that speak for the labels; may be empty.")
-    language: str = Field(description="ISO 639-1 code, or `und`.")
+    language: str = Field(description="ISO 639-1 code, or `und` where there is too little to tell.")
     model: str = Field(description="Version of the model.")
 
 
@@ -46,6 +51,7 @@ def make_result(comment_id: str | None, scores: Scores | None, decision: Decisio
     return Result.model_construct(
         id=comment_id,
         scores={label: round(p, 4) for label, p in scores.probabilities.items()} if scores else {},
+        relevance=None if scores is None or scores.relevance is None else round(scores.relevance, 4),
         action=decision.action,
         reason=Reason.model_construct(code=decision.code, rule=decision.rule, label=decision.label),
         evidence=[

@@ -1,7 +1,6 @@
 """What every door does around the model: give it context, and survive a comment that it cannot score."""
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,7 +8,8 @@ from belowline.model import ScoreInput, Scores
 
 logger = logging.getLogger(__name__)
 PROBE = ScoreInput("Thank you for this article.")
-_BLANK_LINE = re.compile(r"\n\s*\n")
+_ARTICLE_CHARS = 4000
+"""Title and beginning of an article say what it is about; a megabyte of it would keep the model from comments."""
 
 
 class Scoring(Protocol):
@@ -21,9 +21,9 @@ class Scoring(Protocol):
 
 
 def article_context(title: str | None, text: str | None) -> str | None:
-    """What the model is told of an article: its title and first paragraph; None where there is neither."""
-    first_paragraph = _BLANK_LINE.split((text or "").strip(), maxsplit=1)[0]
-    return "\n".join(part for part in ((title or "").strip(), first_paragraph) if part) or None
+    """What the model is told of an article: its title and text, together 4,000 characters of them; None where there is neither."""
+    parts = ((part or "").strip() for part in (title, text))
+    return "\n".join(part for part in parts if part)[:_ARTICLE_CHARS] or None
 
 
 def score_each(scorer: Scoring, comments: Sequence[ScoreInput]) -> list[Scores | None]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Engine,
+    Float,
     Integer,
     MetaData,
     Row,
@@ -43,6 +44,7 @@ held_comments = Table(
     Column("comment_id", String(200), nullable=False),
     Column("text", Text, nullable=False),
     Column("scores", JSON, nullable=False),
+    Column("relevance", Float),
     Column("action", String(20), nullable=False),
     Column("reason", JSON, nullable=False),
     Column("evidence", JSON, nullable=False),
@@ -54,7 +56,7 @@ held_comments = Table(
     sqlite_autoincrement=True,  # a cursor must not meet the id of an erased comment again
 )
 _KEY = ("site", "comment_id")
-_REPLACED = ("text", "scores", "action", "reason", "evidence", "language", "model", "policy")
+_REPLACED = ("text", "scores", "relevance", "action", "reason", "evidence", "language", "model", "policy")
 
 
 class StoreError(Exception):

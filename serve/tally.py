@@ -30,7 +30,7 @@ class LabelTally:
 
     def add(self, probability: float, row: Mapping[str, Any]) -> bool:
         """Counts a comment; whether it reaches the threshold."""
-        self.histogram[min(int(probability * BINS), BINS - 1)] += 1
+        self.histogram[_bin(probability)] += 1
         self._keep_if_high(probability, row)
         reached = self.threshold is not None and probability >= self.threshold
         self.at_threshold += reached
@@ -61,6 +61,7 @@ class Tally:
         self.actions: Counter[str] = Counter(publish=0, hold=0, reject=0)
         self.reasons: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
+        self.relevance = [0] * BINS
         self.labels = {label: LabelTally(threshold) for label, threshold in thresholds.items()}
         self._threads = {
             (thread["source"], thread["thread"]): _thread(thread, thresholds) for thread in threads
@@ -73,6 +74,8 @@ class Tally:
         thread["actions"][row["action"]] += 1
         self.reasons[row["reason"]["code"]] += 1
         self.languages[row["language"]] += 1
+        if row["relevance"] is not None:
+            self.relevance[_bin(row["relevance"])] += 1
         for label, probability in row["scores"].items():
             if self.labels[label].add(probability, row):
                 thread["labels"][label] += 1
@@ -91,8 +94,13 @@ class Tally:
                 }
                 for label, one in self.labels.items()
             },
+            "relevance": {"comments": sum(self.relevance), "histogram": self.relevance},
             "threads": list(self._threads.values()),
         }
+
+
+def _bin(probability: float) -> int:
+    return min(int(probability * BINS), BINS - 1)
 
 
 def _thread(thread: Mapping[str, Any], labels: Mapping[str, float | None]) -> dict[str, Any]:

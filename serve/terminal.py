@@ -59,6 +59,8 @@ def print_result(result: Result) -> None:
         table.add_row(
             f"  {label_name(label)}", bar, f"{probability:.2f}", Text(likelihood(probability), "dim")
         )
+    if result.relevance is not None:
+        table.add_row("  Relevance", "", f"{result.relevance:.2f}", Text(likelihood(result.relevance), "dim"))
     console.print(table)
 
 

@@ -46,7 +46,7 @@ def _write_jsonl(path: Path, labels: Sequence[str]) -> Iterator[Write]:
 
 @contextmanager
 def _write_csv(path: Path, labels: Sequence[str]) -> Iterator[Write]:
-    names = ["id", "action", "code", "rule", "label", *(f"score_{label}" for label in labels)]
+    names = ["id", "action", "code", "rule", "label", *(f"score_{label}" for label in labels), "relevance"]
     with replacing(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="")
         writer = csv.DictWriter(text, [*names, "evidence", "language", "model"])
@@ -66,6 +66,7 @@ def _write_parquet(path: Path, labels: Sequence[str]) -> Iterator[Write]:
         {
             "id": string,
             "scores": pa.struct(dict.fromkeys(labels, number)),
+            "relevance": number,
             "action": string,
             "reason": pa.struct({"code": string, "rule": string, "label": string}),
             "evidence": pa.list_(span),

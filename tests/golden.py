@@ -6,32 +6,42 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from belowline.data import SAMPLE_DIR, read_threads
+from belowline.data import SAMPLE_DIR
 from belowline.model import ScoreInput, Scorer
+from belowline.serve.archive import archive_comments
 
 FILE = Path(__file__).with_name("golden.json")
 TOLERANCE = 0.03
 """int8 kernels differ between processors; on one machine scores are equal to the last bit."""
 
 
-def texts() -> list[str]:
-    """The comments of the invented sample, in reading order."""
-    return [comment.text for thread in read_threads(SAMPLE_DIR) for comment in thread.comments]
+def comments() -> list[ScoreInput]:
+    """The comments of the invented sample under their articles, in reading order."""
+    return [one.comment for one in archive_comments([SAMPLE_DIR], None)]
 
 
-def reference() -> dict[str, list[dict[str, float]]]:
-    """``{"model": version, "probabilities": [...]}`` as written."""
-    content: dict[str, list[dict[str, float]]] = json.loads(FILE.read_text("utf-8"))
+def reference() -> dict[str, Any]:
+    """``{"model": version, "probabilities": [...], "relevance": [...]}`` as written; probabilities are those of the texts alone."""
+    content: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
     return content
 
 
 def write() -> None:
     """Score the sample with the released model and replace the file."""
     scorer = Scorer.load()
-    scores = scorer.score([ScoreInput(text) for text in texts()])
-    rows = [{label: round(p, 4) for label, p in score.probabilities.items()} for score in scores]
-    FILE.write_text(json.dumps({"model": scorer.version, "probabilities": rows}, indent=1) + "\n", "utf-8")
+    alone = scorer.score([ScoreInput(comment.text) for comment in comments()])
+    content = {
+        "model": scorer.version,
+        "probabilities": [{label: round(p, 4) for label, p in one.probabilities.items()} for one in alone],
+        "relevance": [
+            None if one.relevance is None else round(one.relevance, 4) for one in scorer.score(comments())
+        ],
+    }
+    part = FILE.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    part.replace(FILE)
 
 
 if __name__ == "__main__" and sys.argv[1:] == ["--write"]:

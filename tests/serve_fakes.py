@@ -7,7 +7,7 @@ from typing import Any, cast
 from fastapi.testclient import TestClient
 
 from belowline.model import Evidence, ScoreInput, Scorer, Scores
-from belowline.model.directory import ModelConfig, Thresholds, Window
+from belowline.model.directory import Calibration, ModelConfig, Thresholds, Window
 from belowline.serve.app import create_app
 from belowline.serve.settings import Settings
 
@@ -16,7 +16,7 @@ KEY = "a-key-of-enough-characters"
 
 
 class FakeScorer:
-    """0.9 for the labels that a comment names, 0.01 for the others; fails on one that says "explode"."""
+    """0.9 for the labels that a comment names, 0.01 for the others, 0.75 relevant; fails on one that says "explode"."""
 
     version = "9.9.9"
     labels = LABELS
@@ -28,6 +28,7 @@ class FakeScorer:
         thresholds={label: Thresholds(hold=0.5, reject=None) for label in LABELS[:-1]},
         window=Window(tokens=128, overlap=16, aggregate={}),
         languages=("en",),
+        relevance=Calibration(scale=1.0, shift=0.0),
     )
 
     def __init__(self, before: Callable[[], None] = lambda: None) -> None:
@@ -43,15 +44,20 @@ class FakeScorer:
         self._before()
         if any("explode" in comment.text for comment in comments):
             raise RuntimeError("a message that quotes: " + comments[0].text)
-        return [self._one(comment.text) for comment in comments]
+        return [self._one(comment) for comment in comments]
 
-    def _one(self, text: str) -> Scores:
-        found = {label: text.find(label) for label in LABELS}
+    def _one(self, comment: ScoreInput) -> Scores:
+        found = {label: comment.text.find(label) for label in LABELS}
+        relevance = 0.75 if comment.article or comment.parent else None
         evidence = tuple(
             Evidence(label, at, at + len(label), 0.87654) for label, at in found.items() if at >= 0
         )
         return Scores(
-            {label: 0.9 if at >= 0 else 0.01 for label, at in found.items()}, evidence, "en", "9.9.9"
+            {label: 0.9 if at >= 0 else 0.01 for label, at in found.items()},
+            evidence,
+            "en",
+            "9.9.9",
+            relevance,
         )
 
 

@@ -89,6 +89,7 @@ def test_the_summary_counts(archive: Path, judge: Judge, tmp_path: Path) -> None
     assert summary["labels"]["spam"]["at_threshold"] == 2
     assert sum(summary["labels"]["spam"]["histogram"]) == 4
     assert summary["labels"]["on_topic"]["threshold"] is None
+    assert summary["relevance"]["comments"] == summary["relevance"]["histogram"][15] == 4
     assert summary["languages"] == {"en": 4, "und": 1}
     assert summary["made_with"] == {**judge.identity, "inputs": take_inventory([archive], None).fingerprint}
     assert summary["finished"]
@@ -100,8 +101,8 @@ def test_the_summary_counts(archive: Path, judge: Judge, tmp_path: Path) -> None
 def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
     rows = [row | {"article": "First.\n\nSecond."} for row in ROWS[:2]]
     comments = list(archive_comments([write_archive(tmp_path / "a", rows)], None))
-    assert comments[0].comment == ScoreInput(ROWS[0]["text"], "Harbour\nFirst.", None)
-    assert comments[1].comment == ScoreInput("fine", "Harbour\nFirst.", ROWS[0]["text"])
+    assert comments[0].comment == ScoreInput(ROWS[0]["text"], "Harbour\nFirst.\n\nSecond.", None)
+    assert comments[1].comment == ScoreInput("fine", "Harbour\nFirst.\n\nSecond.", ROWS[0]["text"])
 
 
 def test_the_report_needs_nothing_else_and_escapes_everything(
@@ -122,6 +123,17 @@ def test_the_report_needs_nothing_else_and_escapes_everything(
     assert "שלום hate" in report
     assert 'href="#top-spam"' in report
     assert 'id="top-spam"' in report
+    assert "Relevance to article or parent" in report
+    assert "· relevance 0.75" in report
+
+
+def test_a_report_of_comments_without_context_does_not_speak_of_relevance(
+    judge: Judge, tmp_path: Path
+) -> None:
+    rows = write_archive(tmp_path / "a", [{"text": "spam"}])
+    run_audit([rows], tmp_path / "out", judge)
+    assert rows_of(tmp_path / "out")[0]["relevance"] is None
+    assert "relevance" not in (tmp_path / "out" / "report.html").read_text("utf-8").lower()
 
 
 def test_an_interrupted_audit_goes_on_where_it_was(
@@ -236,11 +248,14 @@ def test_top_comments_are_the_highest_and_bars_add_up() -> None:
     tally = Tally([thread], dict.fromkeys(LABELS, 0.5))
     for number in range(40):
         row = {"source": "s", "thread": "t", "text": f"{number % 30}", "action": "publish", "language": "en"}
-        tally.add(row | {"scores": {"spam": (number % 30) / 30}, "reason": {"code": "none"}})
+        relevance = None if number < 10 else number / 40
+        row |= {"scores": {"spam": (number % 30) / 30}, "reason": {"code": "none"}, "relevance": relevance}
+        tally.add(row)
     best = tally.labels["spam"].best()
     assert [one.row["text"] for one in best] == [str(29 - place) for place in range(TOP)]
     assert sum(tally.labels["spam"].histogram) == 40
     assert len(tally.labels["spam"].histogram) == BINS
+    assert tally.summary()["relevance"] == {"comments": 30, "histogram": [0] * 5 + [2] * 15}
     assert shares({"publish": 1, "hold": 1, "reject": 2}) == [
         ("publish", 0.0, 25.0),
         ("hold", 25.0, 25.0),

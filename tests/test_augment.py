@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from belowline.model.normalise import normalise
 from belowline.training.augment import (
-    _GROUPS,
+    GROUPS,
     WORD_DISGUISES,
     broken,
     disguised,
@@ -28,7 +28,7 @@ from belowline.training.augment import (
 
 WORDS = st.from_regex(r"[A-Za-z]{3,14}", fullmatch=True)
 SEEDS = st.integers(0, 2**32)
-NAMES = sorted({name for row in _GROUPS for name in row})
+NAMES = sorted({name for row in GROUPS for name in row})
 JEWISH = {"jews", "jew", "jewish", "jewish people", "jewish person"}
 
 
@@ -112,16 +112,16 @@ def test_another_group_is_named_and_the_flag_is_right(name: str, seed: int) -> N
     found = re.fullmatch(r"I met some (.+) at the market", text)
     assert found
     assert found.group(1) in NAMES
-    assert found.group(1) not in {other for row in _GROUPS if name in row for other in row}
+    assert found.group(1) not in {other for row in GROUPS if name in row for other in row}
     assert names_jews is (found.group(1) in JEWISH)
 
 
-@given(st.sampled_from(_GROUPS), st.integers(0, 2), SEEDS)
+@given(st.sampled_from(GROUPS), st.integers(0, 2), SEEDS)
 def test_number_and_part_of_speech_stay(row: tuple[str, str, str], form: int, seed: int) -> None:
     if row[1] == row[2]:
         form = 2 if form else 0  # one word for a person and the adjective
     text, _ = swap_group(row[form], random.Random(seed))
-    assert text in {other[form] for other in _GROUPS}
+    assert text in {other[form] for other in GROUPS}
 
 
 @given(st.sampled_from(NAMES), SEEDS)
@@ -140,11 +140,11 @@ def test_every_mention_gets_the_same_other_group() -> None:
         first, second, third = re.fullmatch(r"(.+) pray\. A (.+) holiday, say (.+)\.", text).groups()  # type: ignore[union-attr]
         assert first.lower() == third
         assert {first.lower(), second.lower()} <= {
-            name for row in _GROUPS if first.lower() in row and second.lower() in row for name in row
+            name for row in GROUPS if first.lower() in row and second.lower() in row for name in row
         }
 
 
-@given(st.lists(st.sampled_from(_GROUPS), min_size=2, max_size=4, unique_by=lambda row: row[2]), SEEDS)
+@given(st.lists(st.sampled_from(GROUPS), min_size=2, max_size=4, unique_by=lambda row: row[2]), SEEDS)
 def test_a_text_with_two_groups_is_left(rows: list[tuple[str, str, str]], seed: int) -> None:
     text = " and ".join(row[0] for row in rows)
     assert swap_group(text, random.Random(seed)) == (text, None)
@@ -157,10 +157,10 @@ def test_a_text_without_a_group_is_left(text: str) -> None:
     assert swap_group(text, random.Random(0)) == (text, None)
 
 
-def test_jews_are_named_about_one_time_in_eight() -> None:
+def test_jews_are_named_about_one_time_in_ten() -> None:
     rng = random.Random(11)
     named = [swap_group("immigrants came by ship", rng)[1] for _ in range(4000)]
-    assert 0.105 < sum(map(bool, named)) / 4000 < 0.145
+    assert 0.08 < sum(map(bool, named)) / 4000 < 0.115
 
 
 def test_the_flag_is_right_where_jews_were_named_before() -> None:

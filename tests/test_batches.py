@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from belowline.model.labels import HARMFUL
 from belowline.training import batches
-from belowline.training.batches import Encoder, padded, plan, rows_of
+from belowline.training.batches import Encoder, padded, plan, rows_of, shown
 from belowline.training.recipe import Recipe
 from tests.tiny_model import tiny_tokenizer
 
@@ -52,33 +52,53 @@ def mark(text: str, part: str, strength: float = 1.0, label: str = "personal_att
 @given(LENGTHS, st.integers(0, 5))
 def test_every_example_is_shown_as_often_as_stated(lengths: list[int], number: int) -> None:
     passes = [(1.0, 2.0, 3.0)[n % 3] for n in range(len(lengths))]
-    shown = Counter(index for batch in plan(lengths, passes, recipe(), number) for index in batch)
-    assert shown == {index: int(times) for index, times in enumerate(passes)}
+    items = shown(passes, recipe(), number)
+    assert Counter(item.index for item in items) == {index: int(times) for index, times in enumerate(passes)}
+    assert len({item.seed for item in items}) == len(items)
 
 
 def test_a_broken_number_is_met_on_average() -> None:
-    shown = [len(batch) for number in range(10) for batch in plan([8] * 500, [1.4] * 500, recipe(), number)]
-    assert sum(shown) / 5000 == pytest.approx(1.4, abs=0.03)
-    rare = Counter(i for n in range(40) for batch in plan([8] * 50, [0.5] * 50, recipe(), n) for i in batch)
+    counts = [len(shown([1.4] * 500, recipe(), number)) for number in range(10)]
+    assert sum(counts) / 5000 == pytest.approx(1.4, abs=0.03)
+    rare = Counter(item.index for n in range(40) for item in shown([0.5] * 50, recipe(), n))
     assert max(rare.values()) <= 40
     assert min(rare.values()) > 5
 
 
 @given(LENGTHS, st.integers(16, 300))
-def test_the_budget_holds_and_a_batch_has_one_width(lengths: list[int], budget: int) -> None:
+def test_a_plan_has_everything_once_within_the_budget_and_a_batch_one_width(
+    lengths: list[int], budget: int
+) -> None:
     trial = recipe(fit={"tokens_per_batch": budget})
-    for batch in plan(lengths, [1.0] * len(lengths), trial, 0):
-        widths = {padded(lengths[index], trial) for index in batch}
+    batches_ = plan(lengths, trial, 0)
+    assert sorted(at for batch in batches_ for at in batch) == list(range(len(lengths)))
+    for batch in batches_:
+        widths = {padded(lengths[at], trial) for at in batch}
         assert len(widths) == 1
         assert len(batch) == 1 or len(batch) * widths.pop() <= budget
 
 
-def test_batches_depend_on_seed_and_pass_only() -> None:
+def test_showings_and_batches_depend_on_seed_and_pass_only() -> None:
     lengths, passes = [random.Random(n).randrange(3, 60) for n in range(200)], [1.5] * 200
-    first = plan(lengths, passes, recipe(), 0)
-    assert first == plan(lengths, passes, recipe(), 0)
-    assert first != plan(lengths, passes, recipe(), 1)
-    assert first != plan(lengths, passes, recipe(seed=4), 0)
+    for first, again, later, other in (
+        [shown(passes, r, n) for r, n in ((recipe(), 0), (recipe(), 0), (recipe(), 1), (recipe(seed=4), 0))],
+        [plan(lengths, r, n) for r, n in ((recipe(), 0), (recipe(), 0), (recipe(), 1), (recipe(seed=4), 0))],
+    ):
+        assert first == again
+        assert first != later
+        assert first != other
+
+
+def test_lengths_shown_are_those_that_a_batch_will_have(tokenizer: PreTrainedTokenizerFast) -> None:
+    trial = recipe(augment={"disguise": 0.5})
+    encoder = Encoder(tokenizer, trial)
+    data = Dataset.from_list([row("the link you " * n) for n in range(1, 9)])
+    items = shown([4.0] * 8, trial, 0)
+    lengths = encoder.lengths_shown(data, encoder.lengths(data["text"]), items)
+    for item, length in zip(items, lengths, strict=True):
+        assert encoder.batch(rows_of(data, [item.index]), [item.seed]).attention_mask.sum() == length
+    plain = encoder.lengths(data["text"])
+    assert any(length != plain[item.index] for item, length in zip(items, lengths, strict=True))
 
 
 def test_padded_lengths() -> None:
@@ -101,7 +121,10 @@ def test_shapes_padding_and_unknown_labels(tokenizer: PreTrainedTokenizerFast) -
     known = ~torch.isnan(batch.labels)
     assert known.nonzero().tolist() == [[0, 0], [1, 0], [1, 4]]
     assert batch.labels[known].tolist() == [1.0, 0.0, 0.25]
-    assert torch.isnan(batch.evidence).all()
+    spam = HARMFUL.index("spam")
+    assert torch.isnan(batch.evidence[0]).all()
+    assert batch.evidence[1, 1:8, spam].tolist() == [0.0] * 7  # a text that is no spam has no words of spam
+    assert torch.isnan(batch.evidence[1, :, [n for n in range(len(HARMFUL)) if n != spam]]).all()
 
 
 def test_a_long_text_is_cut_at_the_window(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -110,7 +133,7 @@ def test_a_long_text_is_cut_at_the_window(tokenizer: PreTrainedTokenizerFast) ->
 
 def words_marked(encoder: Encoder, text: str, spans: list[dict[str, Any]], label: str) -> dict[str, float]:
     """Token (with its place) to its target, of the tokens that have one above zero."""
-    batch = encoder.batch([row(text, spans=spans)])
+    batch = encoder.batch([row(text, spans=spans, toxicity=1.0)])
     column = batch.evidence[0, :, encoder.harmful.index(label)]
     pieces = encoder.tokenizer.convert_ids_to_tokens(batch.input_ids[0])
     return {f"{t}:{pieces[t]}": round(float(v), 3) for t, v in enumerate(column) if v > 0}
@@ -124,8 +147,9 @@ def test_evidence_stands_on_the_tokens_of_the_span(tokenizer: PreTrainedTokenize
 
 
 def test_special_tokens_and_padding_have_no_evidence_target(tokenizer: PreTrainedTokenizerFast) -> None:
-    evidence = Encoder(tokenizer, recipe()).batch([row("the you", spans=[])]).evidence[0]
-    known = ~torch.isnan(evidence[:, 0])
+    evidence = Encoder(tokenizer, recipe()).batch([row("the you", spans=[], spam=0.0)]).evidence[0]
+    evidence = evidence[:, HARMFUL.index("spam")]
+    known = ~torch.isnan(evidence)
     assert known.tolist() == [False, True, True, False, False, False, False, False]
     assert evidence[known].sum() == 0
 
@@ -141,16 +165,47 @@ def test_evidence_finds_its_way_through_normalisation(tokenizer: PreTrainedToken
     assert [name.split(":")[1] for name in found] == ["link"]
 
 
-def test_the_strongest_of_overlapping_spans_counts(tokenizer: PreTrainedTokenizerFast) -> None:
-    text = "the link you"
+def test_the_annotators_of_overlapping_spans_add_up_and_toxicity_counts_every_mark(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    text, encoder = "the link you", Encoder(tokenizer, recipe())
     spans = [
-        mark(text, "link you", 0.7),
+        mark(text, "link you", 0.5),
         mark(text, "link", 0.2),
         mark(text, "you", 0.9),
+        mark(text, "you", 0.3, "hate"),
+        mark(text, "the", 0.4, "profanity"),
         mark(text, "the", 1, "on_topic"),
     ]
-    found = words_marked(Encoder(tokenizer, recipe()), text, spans, "personal_attack")
-    assert found == {"2:link": 0.7, "3:you": 0.9}
+    assert words_marked(encoder, text, spans, "personal_attack") == {"2:link": 0.7, "3:you": 1.0}
+    assert words_marked(encoder, text, spans, "hate") == {"3:you": 0.3}
+    assert words_marked(encoder, text, spans[:5], "toxicity") == {"1:the": 0.4, "2:link": 0.7, "3:you": 1.0}
+
+
+def test_marked_spam_is_not_toxic(tokenizer: PreTrainedTokenizerFast) -> None:
+    text, encoder = "the link you", Encoder(tokenizer, recipe())
+    spans = [mark(text, "link", 1.0, "spam")]
+    assert words_marked(encoder, text, spans, "spam") == {"2:link": 1.0}
+    assert words_marked(encoder, text, spans, "toxicity") == {}
+
+
+def known_channels(encoder: Encoder, given_: dict[str, Any]) -> dict[str, float]:
+    """Harmful label to the target of the second token, where there is one."""
+    target = encoder.batch([given_]).evidence[0, 1]
+    return {
+        label: float(value)
+        for label, value in zip(encoder.harmful, target, strict=True)
+        if not torch.isnan(value)
+    }
+
+
+def test_what_nobody_was_asked_to_mark_is_unknown_and_what_a_text_has_not_no_token_has(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    encoder, text = Encoder(tokenizer, recipe()), "the link you"
+    assert known_channels(encoder, row(text, spam=0.0, hate=1.0, threat=0.5)) == {"spam": 0.0}
+    marked = row(text, spans=[mark(text, "link", 1.0, "hate")], hate=1.0, toxicity=1.0)
+    assert known_channels(encoder, marked) == {"hate": 0.0, "toxicity": 0.0}
 
 
 def test_spans_without_any_harmful_label_to_learn(tokenizer: PreTrainedTokenizerFast) -> None:

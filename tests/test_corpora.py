@@ -308,23 +308,45 @@ def test_hatexplain_with_targets_and_rationales(folder: Folder) -> None:
         {
             "id": "v1",
             "labels": [0, 0, 2],
+            "targets": [["Other"], ["Jewish", "Other"], ["None"]],
             "rationales": [[0, 1, 1], [0, 0, 1]],
             "post_tokens": ["all", "martians", "lie"],
         },
-        {"id": "v2", "labels": [1, 1, 2], "rationales": [], "post_tokens": ["fine", "weather"]},
-        {"id": "v3", "labels": [2, 2, 0], "rationales": [[1, 0]], "post_tokens": ["daft", "weather"]},
+        {
+            "id": "v2",
+            "labels": [1, 1, 2],
+            "targets": [],
+            "rationales": [],
+            "post_tokens": ["fine", "weather"],
+        },
+        {
+            "id": "v3",
+            "labels": [2, 2, 0],
+            "targets": [],
+            "rationales": [[1, 0]],
+            "post_tokens": ["daft", "weather"],
+        },
+        {
+            "id": "v4",
+            "labels": [0, 0],
+            "targets": [["Jewish"], ["Jewish"]],
+            "rationales": [],
+            "post_tokens": ["old", "libel"],
+        },
     )
-    fine, libel, martians, daft, untargeted, hateful, normal, offensive = folder.read("hatexplain")
+    hateful, normal, offensive, of_jews, fine, libel, martians, daft, untargeted = folder.read("hatexplain")
     assert fine.labels == normal.labels == {"hate": 0.0, "antisemitism": 0.0, "toxicity": 0.0}
     assert (libel.text, libel.labels) == ("an old libel", {"hate": 1.0, "antisemitism": 1.0, "toxicity": 1.0})
     assert martians.labels == {"hate": 1.0, "antisemitism": 0.0, "toxicity": 1.0}
-    assert untargeted.labels == hateful.labels == {"hate": 1.0, "toxicity": 1.0}
+    assert untargeted.labels == {"hate": 1.0, "toxicity": 1.0}
+    assert hateful.labels == {"hate": 1.0, "antisemitism": 0.0, "toxicity": 1.0}
+    assert of_jews.labels == {"hate": 1.0, "antisemitism": 1.0, "toxicity": 1.0}
     assert daft.labels == offensive.labels == {"toxicity": 1.0}
     assert (libel.spans, normal.spans) == (None, ())
     assert hateful.spans == (Span("hate", 4, 12, 0.5), Span("hate", 13, 16, 1.0))
     assert [hateful.text[span.start : span.end] for span in hateful.spans] == ["martians", "lie"]
     assert offensive.spans == (Span("toxicity", 0, 4, 1.0),)
-    assert {example.split for example in (hateful, normal, offensive)} == {"test"}
+    assert {example.split for example in (hateful, normal, offensive, of_jews)} == {"test", "train"}
 
 
 # --- spam and relevance ----------------------------------------------------------------------------------------------------------------

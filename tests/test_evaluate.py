@@ -1,4 +1,4 @@
-"""Measuring: which rows, which tables, what is written, and the card that comes of it."""
+"""Measuring: which rows, which tables, what is written."""
 
 import json
 import math
@@ -12,14 +12,17 @@ from rich.console import Console
 
 from belowline.data.example import Example, known
 from belowline.model import Scorer
-from belowline.training.card import figure, render
 from belowline.training.evaluate import (
     TestSet,
+    both_classes,
+    divided,
     joined,
+    limited,
     measuring_corpora,
     of_dataset,
     of_examples,
     predictions,
+    select,
     show,
     table_of,
     write,
@@ -34,13 +37,18 @@ QUIET = Console(quiet=True)
 def data() -> Dataset:
     sources = ["a"] * 30 + ["b"] * 4
     labels = [[float(n % 2), None] for n in range(34)]
-    return Dataset.from_dict({"text": [f"no {n}" for n in range(34)], "labels": labels, "source": sources})
+    texts = [f"no {n}" for n in range(34)]
+    slices = [f"slice {n % 3}" for n in range(34)]
+    return Dataset.from_dict({"text": texts, "labels": labels, "source": sources, "slice": slices})
 
 
 @pytest.fixture
 def small() -> TestSet:
     targets = np.array([[1, NAN], [0, NAN], [1, 0], [1, 0], [0, 0], [1, 1]], dtype=float)
-    return TestSet([f"no {n}" for n in range(6)], targets, np.array(["a", "a", "b", "b", "c", "c"]), LABELS)
+    sources = np.array(["a", "a", "b", "b", "c", "c"])
+    return TestSet(
+        [f"no {n}" for n in range(6)], targets, sources, np.array(["", "x", "x", "y", "", ""]), LABELS
+    )
 
 
 PROBABILITIES = {"spam": np.array([0.9, 0.2, 0.8, 0.7, 0.4, 0.3]), "threat": np.array([0.1] * 5 + [0.9])}
@@ -51,8 +59,9 @@ def test_the_limit_is_per_corpus(data: Dataset) -> None:
     assert Counter(test.sources.tolist()) == {"a": 5, "b": 4}
     assert test.targets.shape == (9, 2)
     assert np.isnan(test.targets[:, 1]).all()
-    for text, target in zip(test.texts, test.targets, strict=True):
-        assert target[0] == int(text.split()[1]) % 2
+    for text, target, slice_ in zip(test.texts, test.targets, test.slices, strict=True):
+        number = int(text.split()[1])
+        assert (target[0], slice_) == (number % 2, f"slice {number % 3}")
 
 
 def test_the_choice_depends_on_the_seed_only(data: Dataset) -> None:
@@ -62,18 +71,39 @@ def test_the_choice_depends_on_the_seed_only(data: Dataset) -> None:
 
 
 def test_examples_of_a_measuring_corpus() -> None:
-    examples = [Example(f"no {n}", known(threat=1.0), "c", str(n), str(n)) for n in range(20)]
+    examples = [
+        Example(f"no {n}", known(threat=1.0), "c", str(n), str(n), slice=f"kind {n}") for n in range(20)
+    ]
     test = of_examples(examples, LABELS, 6)
     assert len(set(test.texts)) == 6
     assert np.isnan(test.targets[:, 0]).all()
     assert (test.targets[:, 1] == 1).all()
+    assert [f"no {kind.split()[1]}" for kind in test.slices] == test.texts
     assert len(of_examples(examples, LABELS, None).texts) == 20
+    assert of_examples([], LABELS, 5).targets.shape == (0, 2)
 
 
 def test_sets_are_joined_in_order(data: Dataset, small: TestSet) -> None:
     both = joined([small, of_dataset(data, LABELS, 3)])
     assert both.texts[:6] == small.texts
-    assert len(both.texts) == len(both.targets) == len(both.sources) == 12
+    assert len(both.texts) == len(both.targets) == len(both.sources) == len(both.slices) == 12
+
+
+def test_rows_are_taken_in_the_order_asked_for(small: TestSet) -> None:
+    taken = select(small, np.array([3, 0]))
+    assert (taken.texts, taken.sources.tolist(), taken.slices.tolist()) == (
+        ["no 3", "no 0"],
+        ["b", "a"],
+        ["y", ""],
+    )
+    assert taken.targets[0].tolist() == [1, 0]
+
+
+def test_a_limit_keeps_the_order_and_takes_of_every_corpus(small: TestSet) -> None:
+    assert limited(small, None).texts == limited(small, 2).texts == small.texts
+    one = limited(small, 1)
+    assert one.sources.tolist() == ["a", "b", "c"]
+    assert one.texts == sorted(one.texts)
 
 
 def test_absent_measuring_corpora_are_left_out(tmp_path: Path) -> None:
@@ -99,6 +129,26 @@ def test_corpora_with_one_class_are_left_out(small: TestSet) -> None:
     assert math.isnan(table["threat"]["all"].f1)
 
 
+def test_parts_may_overlap_and_leave_rows_out(small: TestSet) -> None:
+    parts = {
+        "first": np.arange(6) < 3,
+        "ends": np.isin(np.arange(6), (0, 5, 1)),
+        "none": np.zeros(6, dtype=bool),
+    }
+    found = divided(small, PROBABILITIES, {"spam": 0.5}, parts)
+    assert {name: (m.examples, m.positives) for name, m in found["spam"].items()} == {
+        "first": (3, 2),
+        "ends": (3, 2),
+    }
+    assert found["spam"]["ends"].auc == 1.0
+    assert found["threat"] == {}
+
+
+def test_both_classes_are_told_from_one() -> None:
+    assert both_classes(np.array([0.2, NAN, 0.5]))
+    assert not any(both_classes(np.array(one)) for one in ([0.5, 1.0, NAN], [0.0, 0.49], [NAN], []))
+
+
 def test_a_label_without_probabilities_has_no_table(small: TestSet) -> None:
     assert set(table_of(small, {"threat": PROBABILITIES["threat"]}, {})) == {"threat"}
 
@@ -115,9 +165,12 @@ def test_tables_are_shown_side_by_side(small: TestSet) -> None:
 
 def test_tables_are_written(small: TestSet, tmp_path: Path) -> None:
     tables = {"int8": table_of(small, PROBABILITIES, {})}
-    write(tables, tmp_path / "metrics.json")
+    facts = {"limit": 5, "slices": {"length": {"int8": tables["int8"]}}}
+    write(tables, facts, tmp_path / "metrics.json")
     read = json.loads((tmp_path / "metrics.json").read_text("utf-8"))
     assert read["int8"]["spam"]["a"] == pytest.approx(tables["int8"]["spam"]["a"].as_dict(), nan_ok=True)
+    assert read["slices"]["length"]["int8"] == read["int8"]
+    assert read["limit"] == 5
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
 
 
@@ -133,69 +186,5 @@ def test_a_broken_write_leaves_the_old_file(
 
     monkeypatch.setattr(Path, "write_text", half)
     with pytest.raises(OSError, match="no space left"):
-        write({"int8": table_of(small, PROBABILITIES, {})}, tmp_path / "metrics.json")
+        write({"int8": table_of(small, PROBABILITIES, {})}, {}, tmp_path / "metrics.json")
     assert (tmp_path / "metrics.json").read_text("utf-8") == "old"
-
-
-# --- the card ---
-
-
-@pytest.fixture
-def run(small: TestSet, tmp_path: Path) -> Path:
-    recipe = {
-        "name": "trial",
-        "seed": 7,
-        "hold_precision": 0.8,
-        "mix": {"sms-spam": 1.5, "on-topic": 8.0},
-        "generated": {"own-links": 12},
-    }
-    info = {
-        "recipe": recipe,
-        "versions": {"python": "3.11", "torch": "2", "transformers": "5"},
-        "examples": {"train": 900, "validation": 80, "test": 70},
-    }
-    hold = {"threshold": 0.61, "precision": 0.82, "low": 0.7, "high": 0.9, "recall": 0.4, "held": 50}
-    parity = {
-        "texts": 40,
-        "fp32_largest": 1e-6,
-        "int8_mean": 0.003,
-        "int8_largest": 0.02,
-        "same_decisions": 1.0,
-    }
-    for name, content in (("run", info), ("thresholds", {"spam.hold": hold}), ("parity", parity)):
-        (tmp_path / f"{name}.json").write_text(json.dumps(content), "utf-8")
-    write(
-        {"int8": table_of(small, PROBABILITIES, {"spam": 0.5}), "fp32": {}, "tfidf": {}},
-        tmp_path / "metrics.json",
-    )
-    return tmp_path
-
-
-def line_of(card: str, beginning: str) -> str:
-    return next(line for line in card.splitlines() if line.startswith(beginning))
-
-
-def test_the_card_has_the_runs_figures(run: Path, tiny_model_dir: Path) -> None:
-    card = render(run, tiny_model_dir)
-    assert card.startswith("# belowline 0.0.1-tiny")
-    assert "0.61 | 0.820 (0.700-0.900) | 0.400" in line_of(card, "| `spam` |")
-    assert "900 examples for training, 80 for validation, 70 for test" in card
-    assert "| sms-spam | 1.5 |" in card
-    assert "12 examples from templates" in line_of(card, "| own-links (generated)")
-    assert "equal decisions 100.0 %" in card
-    assert "{{" not in card
-    assert "nan" not in card.lower().split()
-
-
-def test_the_card_has_dashes_for_what_could_not_be_measured(run: Path, tiny_model_dir: Path) -> None:
-    card = render(run, tiny_model_dir)
-    cells = [cell.strip() for cell in line_of(card, "| threat | all |").strip("|").split("|")]
-    assert cells[:5] == ["threat", "all", "4", "1", "1.000 (1.000-1.000)"]
-    assert cells[6] == "–"  # F1: the label has no hold threshold here
-    assert cells[8:] == ["–", "–"]  # neither fp32 nor the baseline was measured
-    assert "| – | – | – |" in line_of(card, "| `threat` |")
-
-
-@pytest.mark.parametrize(("value", "shown"), [(0.12345, "0.123"), (1, "1.000"), (NAN, "–"), (None, "–")])
-def test_figures(value: float | None, shown: str) -> None:
-    assert figure(value) == shown

@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_spinning_takes_one_part_from_the_inside_out() -> None:
 
 
 def test_count_and_labels_of_link_spam(material: Path) -> None:
-    made = list(link_spam(200, material, random.Random(1)))
+    made = list(link_spam(200, material, [], random.Random(1)))
     assert len(made) == 200
     assert len({example.row for example in made}) == 200
     assert len({example.text for example in made}) > 190
@@ -49,15 +50,30 @@ def test_count_and_labels_of_link_spam(material: Path) -> None:
         assert (example.source, example.split) == ("generated-link-spam", "train")
 
 
+def test_the_spam_is_marked_also_where_it_hangs_on_a_real_comment(material: Path) -> None:
+    harmless = [replace(one, labels=known(toxicity=0.0, hate=0.0, spam=0.0)) for one in comments(5)]
+    rude = [Example("Not this one.", known(toxicity=1.0, spam=0.0), "toy", "r", "r")]
+    made = list(link_spam(300, material, harmless + rude, random.Random(4)))
+    hung = [example for example in made if example.text.startswith("The bridge was discussed")]
+    assert 40 < len(hung) < 120
+    assert not [example for example in made if example.text.startswith("Not this one.")]
+    for example in made:
+        (span,) = example.spans or ()
+        assert (span.label, span.end, span.strength) == ("spam", len(example.text), 1.0)
+        assert span.start == (example.text.index(". ") + 2 if example in hung else 0)
+        assert example.labels["spam"] == 1.0
+        assert example.labels["toxicity"] == 0.0
+
+
 def test_no_slot_is_left_unfilled(material: Path) -> None:
-    made = [example.text for example in link_spam(600, material, random.Random(2))]
+    made = [example.text for example in link_spam(600, material, [], random.Random(2))]
     assert not [text for text in made if SLOT.search(text)]
     assert sum(bool(LINK.search(text)) for text in made) > 300
     assert any("cheap watches" in text for text in made)
 
 
 def test_only_readable_terms_and_whole_templates_are_used(material: Path) -> None:
-    text = " ".join(example.text for example in link_spam(600, material, random.Random(3)))
+    text = " ".join(example.text for example in link_spam(600, material, [], random.Random(3)))
     assert "shop24" not in text
     assert "x" * 40 not in text
     assert "Größe" not in text
@@ -65,7 +81,7 @@ def test_only_readable_terms_and_whole_templates_are_used(material: Path) -> Non
 
 
 def test_a_seed_makes_the_same_spam(material: Path) -> None:
-    first, again, other = (list(link_spam(20, material, random.Random(seed))) for seed in (5, 5, 6))
+    first, again, other = (list(link_spam(20, material, [], random.Random(seed))) for seed in (5, 5, 6))
     assert first == again
     assert first != other
 

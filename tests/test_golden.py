@@ -1,7 +1,10 @@
 """The released model gives its reference scores through every door, and does the job it was released for."""
 
 import json
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,9 +14,10 @@ from belowline.data import SAMPLE_DIR, read_threads
 from belowline.model import DEFAULT_MODEL_DIR, Policy, ScoreInput, Scorer, decide
 from belowline.model.directory import read_config
 from belowline.serve.app import create_app
+from belowline.serve.archive import archive_comments
 from belowline.serve.cli import app as command
 from belowline.serve.settings import Settings
-from tests.golden import TOLERANCE, reference, texts
+from tests.golden import TOLERANCE, comments, reference
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,18 @@ def released() -> Scorer:
 
 @pytest.fixture(scope="module")
 def expected() -> list[dict[str, float]]:
-    return reference()["probabilities"]
+    """Probabilities of the sample's texts alone."""
+    probabilities: list[dict[str, float]] = reference()["probabilities"]
+    return probabilities
+
+
+@pytest.fixture(scope="module")
+def relevant(expected: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Probabilities of the sample's comments under their articles, relevance among them: it is a factor of ``on_topic``."""
+    return [
+        {**one, "on_topic": one["on_topic"] * relevance, "relevance": relevance}
+        for one, relevance in zip(expected, reference()["relevance"], strict=True)
+    ]
 
 
 def check(found: list[dict[str, float]], expected: list[dict[str, float]]) -> None:
@@ -32,12 +47,18 @@ def check(found: list[dict[str, float]], expected: list[dict[str, float]]) -> No
         assert one == pytest.approx(other, abs=TOLERANCE)
 
 
+def texts() -> list[str]:
+    return [comment.text for comment in comments()]
+
+
 def test_the_reference_is_of_the_released_version(released: Scorer) -> None:
     assert reference()["model"] == released.version
 
 
-def test_scorer(released: Scorer, expected: list[dict[str, float]]) -> None:
+def test_scorer(released: Scorer, expected: list[dict[str, float]], relevant: list[dict[str, float]]) -> None:
     check([score.probabilities for score in released.score([ScoreInput(text) for text in texts()])], expected)
+    under = released.score(comments())
+    check([{**score.probabilities, "relevance": float(score.relevance or 0)} for score in under], relevant)
 
 
 def test_http(released: Scorer, expected: list[dict[str, float]], tmp_path: Path) -> None:
@@ -48,13 +69,24 @@ def test_http(released: Scorer, expected: list[dict[str, float]], tmp_path: Path
     check([result["scores"] for result in answer.json()["results"]], expected)
 
 
-def test_audit(expected: list[dict[str, float]], tmp_path: Path) -> None:
+def test_http_with_articles(released: Scorer, relevant: list[dict[str, float]], tmp_path: Path) -> None:
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'queue.sqlite3'}"), released)
+    found = []
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        for article, group in groupby(comments(), key=lambda comment: comment.article):
+            sent = [{"text": comment.text, "parent": comment.parent} for comment in group]
+            body = {"comments": sent, "article": {"title": article}}
+            found += client.post("/v1/score", json=body).json()["results"]
+    check([{**result["scores"], "relevance": result["relevance"]} for result in found], relevant)
+
+
+def test_audit(relevant: list[dict[str, float]], tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["audit", str(SAMPLE_DIR), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     rows = [
         json.loads(line) for line in (tmp_path / "out" / "comments.jsonl").read_text("utf-8").splitlines()
     ]
-    check([row["scores"] for row in rows], expected)
+    check([{**row["scores"], "relevance": row["relevance"]} for row in rows], relevant)
 
 
 def test_the_release_is_small_enough_and_whole() -> None:
@@ -111,3 +143,18 @@ def test_the_openly_antisemitic_comment_is_the_top_antisemitism(archives: Path, 
     assert page == "002"
     assert text.startswith("These contained areas")
     assert action in ("hold", "reject")
+
+
+def test_real_comments_are_more_relevant_to_their_own_article_than_to_a_tram(
+    archives: Path, released: Scorer
+) -> None:
+    tram = next(one.comment.article for one in archive_comments([SAMPLE_DIR], None) if "tram" in one.thread)
+    real = list(archive_comments([archives], None))
+    own = [score.relevance or 0 for score in released.score([one.comment for one in real])]
+    other = [
+        score.relevance or 0 for score in released.score([replace(one.comment, article=tram) for one in real])
+    ]
+    assert sum(a > b for a, b in zip(own, other, strict=True)) > 0.85 * len(real)
+    [offer] = [relevance for one, relevance in zip(real, own, strict=True) if "$97" in one.comment.text]
+    page = [value for one, value in zip(real, own, strict=True) if Path(one.source).name.startswith("001")]
+    assert offer < median(page)

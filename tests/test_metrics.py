@@ -4,12 +4,31 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 
-from belowline.training.calibrate import best_threshold, equal_weights, platt, threshold_for, two_sided
-from belowline.training.metrics import calibration_error, measure, wilson
+from belowline.training.calibrate import (
+    best_threshold,
+    equal_weights,
+    hold_threshold,
+    platt,
+    threshold_for,
+    two_sided,
+)
+from belowline.training.metrics import (
+    bins,
+    calibration_error,
+    measure,
+    percentiles,
+    resampled_auc,
+    resamples,
+    wilson,
+)
 
+UNHURRIED = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # other work may have the processor
 TARGET = np.array([1.0, 0.0, 1.0, 0.0])
 PROBABILITY = np.array([0.9, 0.8, 0.6, 0.1])
 
@@ -53,7 +72,89 @@ def test_what_one_class_cannot_tell_is_nan() -> None:
 def test_as_dict_names_every_figure() -> None:
     figures = measure(TARGET, PROBABILITY, 0.5).as_dict()
     assert figures["auc"] == 0.75
-    assert len(figures) == 8
+    assert (figures["examples"], figures["positives"]) == (4, 2)
+    assert (
+        sum(name.endswith("_low") for name in figures) == sum(name.endswith("_high") for name in figures) == 7
+    )
+    assert len(figures) == 2 + 3 * 7
+    assert measure(TARGET, PROBABILITY, None).as_dict()["f1_low"] is None
+
+
+def test_precision_at_a_recall_by_hand() -> None:
+    truth = np.array(
+        [1.0, 1, 0, 1, 0, 0, 0, 1]
+    )  # from the highest probability down: recall 1/4, 1/2, 1/2, 3/4, ..., 1
+    found = measure(truth, np.linspace(0.9, 0.1, 8), None)
+    assert (found.precision_at_50, found.precision_at_80, found.precision_at_95) == (1.0, 0.5, 0.5)
+    assert found.precision_at_50_low < 1.0 == found.precision_at_50_high
+
+
+@UNHURRIED
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=2, max_size=60).filter(
+        lambda pairs: len({truth for truth, _ in pairs}) == 2
+    ),
+    st.sampled_from((0.0, 0.3, 0.65, 1.0)),
+)
+def test_figures_are_those_of_scikit_learn(pairs: list[tuple[bool, int]], threshold: float) -> None:
+    truth, tenths = np.array([truth for truth, _ in pairs]), np.array([tenth for _, tenth in pairs])
+    probability = tenths / 10  # many are equal
+    found = measure(truth.astype(float), probability, threshold)
+    assert found.auc == pytest.approx(roc_auc_score(truth, probability))
+    assert found.average_precision == pytest.approx(average_precision_score(truth, probability))
+    assert found.f1 == pytest.approx(f1_score(truth, probability >= threshold, zero_division=0))
+    assert found.calibration_error == pytest.approx(calibration_error(truth.astype(float), probability))
+    precision, recall, _ = precision_recall_curve(truth, probability)
+    for share in (50, 80, 95):
+        at = precision[recall >= share / 100 - 1e-9][-1]
+        assert getattr(found, f"precision_at_{share}") == pytest.approx(at)
+
+
+def test_the_intervals_cover_what_they_should() -> None:
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(40):
+        truth = rng.random(200) < 0.3
+        found = measure(truth.astype(float), rng.random(200), 0.5)
+        covered += found.auc_low <= 0.5 <= found.auc_high  # chance, for the probabilities know nothing
+    assert covered >= 33
+
+
+def test_order_changes_no_figure() -> None:
+    rng = np.random.default_rng(6)
+    target, probability = (rng.random(80) < 0.4).astype(float), rng.random(80).round(1)
+    turned = rng.permutation(80)
+    here, there = measure(target, probability, 0.4), measure(target[turned], probability[turned], 0.4)
+    names = ("auc", "average_precision", "f1", "precision_at_80", "calibration_error")
+    assert [getattr(here, name) for name in names] == pytest.approx([getattr(there, name) for name in names])
+
+
+def test_resamples_draw_as_many_as_there_are() -> None:
+    whole = np.concatenate(list(resamples(30, seed=3)))
+    assert whole.shape == (200, 30)
+    assert (whole.sum(axis=1) == 30).all()
+    assert len({tuple(row) for row in whole}) == 200
+    assert (whole == np.concatenate(list(resamples(30, seed=3)))).all()
+    assert np.concatenate(list(resamples(9000, seed=3))).shape == (200, 9000)
+
+
+def test_percentiles_leave_out_what_was_not_measured() -> None:
+    assert percentiles(np.array([math.nan, *range(101)])) == pytest.approx((2.5, 97.5))
+    assert all(math.isnan(end) for end in percentiles(np.array([math.nan])))
+
+
+def test_a_resampled_auc_is_that_of_the_rows_drawn() -> None:
+    truth, probability = TARGET > 0, PROBABILITY
+    counts = np.array([[1.0, 1, 1, 1], [3, 1, 0, 2], [2, 0, 2, 0]])
+    drawn = [np.repeat(np.arange(4), row.astype(int)) for row in counts[:2]]
+    expected = [roc_auc_score(truth[rows], probability[rows]) for rows in drawn]
+    found = resampled_auc(truth, probability, counts)
+    assert found[:2] == pytest.approx(expected)
+    assert math.isnan(found[2])
+
+
+def test_bins_are_of_equal_width_and_take_both_ends() -> None:
+    assert bins(np.array([0.0, 0.066, 0.067, 0.5, 1.0])).tolist() == [0, 0, 1, 7, 14]
 
 
 def test_calibration_error_is_zero_for_perfect_probabilities() -> None:
@@ -61,6 +162,7 @@ def test_calibration_error_is_zero_for_perfect_probabilities() -> None:
     assert calibration_error(np.array([1.0, 0.0, 0.0, 0.0]), np.full(4, 0.25)) == 0
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=40))
 def test_calibration_error_is_a_share(pairs: list[tuple[float, float]]) -> None:
     target, probability = np.array(pairs).T
@@ -82,6 +184,7 @@ def test_wilson_against_published_values(successes: int, trials: int, low: float
     assert wilson(successes, trials) == pytest.approx((low, high), abs=6e-4)
 
 
+@UNHURRIED
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_wilson_holds_the_share(successes: int, failures: int) -> None:
     low, high = wilson(successes, successes + failures)
@@ -148,6 +251,19 @@ def test_no_threshold_where_the_precision_is_never_reached() -> None:
     assert threshold_for(0.8, np.array([]), np.array([])) is None
 
 
+def test_a_label_that_would_hold_hardly_anything_holds_from_its_best_f_half() -> None:
+    probability = np.repeat((0.95, 0.6, 0.1), (40, 200, 200))
+    target = np.concatenate((np.ones(40), np.tile((1.0, 1.0, 0.0), 67)[:200], np.zeros(200)))
+    precise = hold_threshold(0.9, 0.2, probability, target)
+    assert precise is not None
+    assert (precise.threshold, precise.precision) == (0.95, 1.0)
+    wider = hold_threshold(0.9, 0.25, probability, target)
+    assert wider == best_threshold(probability, target)
+    assert wider is not None
+    assert wider.threshold == 0.6
+    assert hold_threshold(0.9, 0.25, probability, np.zeros(440)) is None
+
+
 def test_no_threshold_from_a_handful() -> None:
     probability = np.linspace(0, 1, 29)
     assert threshold_for(0.5, probability, np.ones(29)) is None
@@ -178,6 +294,7 @@ def test_the_best_threshold_by_hand() -> None:
     assert best_threshold(np.array([]), np.array([])) is None
 
 
+@UNHURRIED
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=30, max_size=120),
     st.sampled_from((0.3, 0.6, 0.9)),

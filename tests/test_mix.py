@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belowline.data.corpora import CorpusError
+from belowline.data.corpora import CORPORA, CorpusError
 from belowline.data.example import Example, Span, Split, known
 from belowline.training import mix
 from belowline.training.mix import build, divide, fingerprint, gather, generated, passes, split_of
@@ -23,6 +23,7 @@ PINNED: dict[str, Split] = {
     "thread-21": "validation",
     "thread-23": "validation",
 }
+NONE: dict[Split, list[Example]] = {"train": [], "validation": [], "test": []}
 MIX = {"youtube-spam": 1.0, "civil-sample": 1.5, "sms-spam": 1.0}
 
 
@@ -143,22 +144,39 @@ def test_the_projects_own_labels_come_first(root: Path, monkeypatch: pytest.Monk
 
 def test_an_unknown_generator_is_refused(root: Path) -> None:
     with pytest.raises(CorpusError, match="generator 'rumours': not known"):
-        list(generated(recipe(generated={"rumours": 3}), root, []))
+        list(generated(recipe(generated={"rumours": 3}), root, NONE))
 
 
 def test_missing_material_is_named(root: Path) -> None:
     with pytest.raises(
         CorpusError, match=r"blacklist\.txt: not there; fetch it with .*--corpus wp-blacklist"
     ):
-        list(generated(recipe(generated={"link-spam": 3}), root, []))
+        list(generated(recipe(generated={"link-spam": 3}), root, NONE))
 
 
 def test_own_links_are_made_from_long_comments_that_are_not_spam(root: Path) -> None:
     long = "The committee met on Tuesday and voted for the longer route along the old canal, said a clerk."
     given_ = [example("short"), example(long, "2"), example(long + " Buy!", "3", spam=1.0)]
-    made = list(generated(recipe(generated={"own-links": 9}), root, given_))
+    made = list(generated(recipe(generated={"own-links": 9}), root, {**NONE, "train": given_}))
     assert [e.text.startswith(f"{long} ") for e in made] == [True]
     assert made[0].labels == {"spam": 0.0}
+
+
+def test_contrast_is_made_for_train_and_test_from_their_own_material(tmp_path: Path) -> None:
+    folder = tmp_path / "implicit-hate"
+    folder.mkdir()
+    for name in CORPORA["implicit-hate"].files:
+        (folder / name).write_text("post\ttarget\timplied_statement\n", "utf-8")
+    texts: dict[Split, list[Example]] = {
+        "train": [example("The old bridge is safe", hate=0.0), example("Such a silly crowd", hate=1.0)],
+        "validation": [],
+        "test": [example("The new road is long", hate=0.0), example("What a daft crowd", hate=1.0)],
+    }
+    made = list(generated(recipe(generated={"contrast": 400}), tmp_path, texts))
+    for split, own, others in (("train", "silly crowd", "daft"), ("test", "daft crowd", "silly")):
+        part = [e.text for e in made if e.split == split]
+        assert any(own in text for text in part)
+        assert not any(others in text for text in part)
 
 
 def test_generated_examples_are_shown_once() -> None:

@@ -85,6 +85,12 @@ def test_a_model_cut_off_in_transfer(directory: Path) -> None:
         ("calibration", lambda config: config["calibration"].pop("threat")),
         ("window.aggregate", lambda config: config["window"]["aggregate"].pop("spam")),
         ("labels", lambda config: config.update(harmful=["gossip"])),
+        ("evidence.gossip", lambda config: config["evidence"].update(gossip=config["evidence"]["hate"])),
+        ("evidence.on_topic", lambda config: config["evidence"].update(on_topic=config["evidence"]["hate"])),
+        ("evidence.hate.channel", lambda config: config["evidence"]["hate"].update(channel="on_topic")),
+        ("evidence.hate.channel", lambda config: config["evidence"]["hate"].pop("channel")),
+        ("evidence.spam.floor", lambda config: config["evidence"]["spam"].update(floor=1.5)),
+        ("evidence", lambda config: config.update(evidence=["spam", "hate"])),  # as before 0.2.0
     ],
 )
 def test_a_wrong_field(directory: Path, field: str, change: Change) -> None:

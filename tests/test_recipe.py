@@ -47,7 +47,7 @@ def test_a_shipped_recipe_loads_and_trains_only_on_what_it_may(path: Path) -> No
     for name in recipe.mix:
         assert name == "on-topic" or CORPORA[name].trainable
     assert set(recipe.augment.swap_in) <= set(recipe.mix)
-    assert set(recipe.generated) <= {"link-spam", "own-links"}
+    assert set(recipe.generated) <= {"link-spam", "own-links", "contrast"}
 
 
 def test_what_is_left_out_has_a_default(written: Callable[..., Path]) -> None:

@@ -109,6 +109,11 @@ def test_a_terminal_gets_tables(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert "Hold" in shown
     assert "Personal attack" in shown
     assert "0.90" in shown
+    assert "Relevance" not in shown
+    assert cli.run(["score", "spam", "--article", "Harbour"]) == 0
+    shown = capsys.readouterr().out
+    assert "Relevance" in shown
+    assert "0.75" in shown
 
 
 def test_standard_input_is_one_comment_a_line(
@@ -144,8 +149,17 @@ def test_context_reaches_the_model(tmp_path: Path, scorer: Any) -> None:
     assert cli.run(["score", "--in", str(source), *columns, "--out", str(out)]) == 0
     assert scorer.calls == [[ScoreInput("Yes", "Harbour", "Is it?"), ScoreInput("No")]]
     assert [row["id"] for row in read(out)] == ["7", "8"]
+    assert [json.loads(line)["relevance"] for line in out.read_text().splitlines()] == [0.75, None]
+    for name in ("out.csv", "out.parquet"):
+        cli.run(["score", "--in", str(source), *columns, "--out", str(tmp_path / name)])
+    assert [row["relevance"] for row in parquet.read_table(tmp_path / "out.parquet").to_pylist()] == [
+        0.75,
+        None,
+    ]
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["relevance"] for row in csv.DictReader(file)] == ["0.75", ""]
     cli.run(["score", "Yes", "--article", "Harbour"])
-    assert scorer.calls[1] == [ScoreInput("Yes", "Harbour")]
+    assert scorer.calls[-1] == [ScoreInput("Yes", "Harbour")]
 
 
 def test_rows_without_an_id_are_numbered(tmp_path: Path) -> None:

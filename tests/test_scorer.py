@@ -1,5 +1,6 @@
 """The scorer: any text, in order, whole, and never swayed by what else is scored."""
 
+import pickle
 import random
 import threading
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.model import ScoreInput, Scorer, Scores
-from belowline.model.directory import Window
+from belowline.model.directory import EvidenceChannel, Window
 from belowline.model.windows import Windows, windows_of
 from tests.tiny_model import HARMFUL, LABELS, tiny_tokenizer
 
@@ -31,6 +32,7 @@ TEXTS = (
 )
 
 TOKENIZER = tiny_tokenizer()
+EVERY_TOKEN = {label: EvidenceChannel(channel=label, floor=0.0) for label in HARMFUL}
 
 comments = st.lists(
     st.one_of(
@@ -96,26 +98,30 @@ def test_the_cache_changes_nothing(tiny_scorer: Scorer) -> None:
     assert mixed == [score(tiny_scorer, ["something new"])[0], fresh[1]]
 
 
+class Counting:
+    """A session that counts the windows that the network reads."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.session, self.runs = scorer._session, 0
+
+    def run(self, outputs: list[str], inputs: dict[str, object]) -> object:
+        self.runs += 1
+        return self.session.run(outputs, inputs)
+
+
+def counting(scorer: Scorer, cache_size: int = 4096) -> tuple[Scorer, Counting]:
+    session = Counting(scorer)
+    return Scorer(scorer.config, session, scorer.tokenizer, threads=1, cache_size=cache_size), session
+
+
 def test_the_cache_spares_the_model_and_stays_small(tiny_scorer: Scorer) -> None:
-    runs: list[str] = []
-
-    class Counting:
-        def run(self, outputs: list[str], inputs: dict[str, object]) -> object:
-            runs.append("run")
-            return tiny_scorer._session.run(outputs, inputs)
-
-    scorer = Scorer(tiny_scorer.config, Counting(), tiny_scorer.tokenizer, threads=1, cache_size=2)
+    scorer, session = counting(tiny_scorer, cache_size=2)
     for text, expected in (("a", 1), ("b", 2), ("a", 2), ("c", 3), ("a", 3), ("b", 4)):
         scorer.score([ScoreInput(text)])
-        assert len(runs) == expected, text  # the text used longest ago is forgotten first
+        assert session.runs == expected, text  # the text used longest ago is forgotten first
     scorer.forget()
     scorer.score([ScoreInput("b")])
-    assert len(runs) == 5
-
-
-def test_context_is_accepted(tiny_scorer: Scorer) -> None:
-    plain, with_context = ScoreInput("you there"), ScoreInput("you there", article="A bridge", parent="No.")
-    assert tiny_scorer.score([plain]) == tiny_scorer.score([with_context])
+    assert session.runs == 5
 
 
 def test_threads_share_a_scorer(tiny_scorer: Scorer) -> None:
@@ -191,7 +197,7 @@ def evidence_labels(scorer: Scorer, text: str, label: str, hold: float) -> set[s
     """Labels with evidence where only ``label`` has a threshold and every token counts."""
     silent = {name: bounds.model_copy(update={"hold": None}) for name, bounds in scorer.thresholds.items()}
     silent[label] = silent[label].model_copy(update={"hold": min(hold, 1.0)})
-    config = scorer.config.model_copy(update={"thresholds": silent, "evidence_floor": 0.0})
+    config = scorer.config.model_copy(update={"thresholds": silent, "evidence": EVERY_TOKEN})
     other = Scorer(config, scorer._session, scorer.tokenizer, threads=1)
     return {evidence.label for evidence in other.score([ScoreInput(text)])[0].evidence}
 
@@ -199,7 +205,7 @@ def evidence_labels(scorer: Scorer, text: str, label: str, hold: float) -> set[s
 def test_neighbouring_tokens_are_one_stretch_and_a_gap_parts_them(tiny_scorer: Scorer) -> None:
     every = tiny_scorer.config.model_copy(
         update={
-            "evidence_floor": 0.0,
+            "evidence": EVERY_TOKEN,
             "thresholds": {
                 label: bounds.model_copy(update={"hold": 0.0 if label == "spam" else None})
                 for label, bounds in tiny_scorer.thresholds.items()
@@ -223,6 +229,140 @@ def test_evidence_never_overlaps_and_comes_strongest_first(tiny_scorer: Scorer, 
     for label in HARMFUL:
         spans = sorted((e.start, e.end) for e in scores.evidence if e.label == label)
         assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_a_label_reads_the_channel_that_the_model_names_and_no_other(tiny_scorer: Scorer) -> None:
+    """Antisemitism reads the words that speak for hate, from the floor stated for it; labels not named have none."""
+    text = " ".join(WORDS)
+    strengths = tiny_scorer.token_strengths(text)["hate"]
+    floor = sorted(strengths.values())[len(strengths) // 2]
+    holding = {
+        label: bounds.model_copy(update={"hold": 0.0}) for label, bounds in tiny_scorer.thresholds.items()
+    }
+    channels = {"antisemitism": EvidenceChannel(channel="hate", floor=floor)}
+    config = tiny_scorer.config.model_copy(update={"thresholds": holding, "evidence": channels})
+    [scores] = Scorer(config, tiny_scorer._session, tiny_scorer.tokenizer, threads=1).score(
+        [ScoreInput(text)]
+    )
+    marked = {at for e in scores.evidence for at in range(e.start, e.end)}
+    assert {e.label for e in scores.evidence} == {"antisemitism"}
+    assert max(e.strength for e in scores.evidence) == max(strengths.values())
+    for (start, _), strength in strengths.items():
+        assert (start in marked) == (strength >= floor)
+
+
+def test_token_strengths_have_the_offsets_of_the_text_as_given(tiny_scorer: Scorer) -> None:
+    strengths = tiny_scorer.token_strengths("ho-u-r 👎 you")
+    assert tuple(strengths) == HARMFUL
+    assert all(0 <= value <= 1 for channel in strengths.values() for value in channel.values())
+    places = set(strengths["spam"])
+    assert {(7, 8), (9, 12)} <= places  # several tokens of an emoji are one place
+    assert min(places)[0] == 0
+    assert strengths["spam"] != strengths["hate"]
+
+
+def test_token_strengths_of_a_long_text_are_those_of_all_its_windows(tiny_scorer: Scorer) -> None:
+    text = " ".join(["the"] * 200)
+    assert {start for start, _ in tiny_scorer.token_strengths(text)["threat"]} == set(range(0, len(text), 4))
+
+
+# --- embeddings and relevance ----------------------------------------------------------------------------------------------------------
+
+
+def test_embeddings_are_of_unit_length_and_in_order(tiny_scorer: Scorer) -> None:
+    found = tiny_scorer.embed(TEXTS)
+    assert found.shape == (len(TEXTS), 8)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(tiny_scorer.embed(TEXTS[::-1]), found[::-1])
+    assert tiny_scorer.embed([]).shape == (0, 8)
+
+
+def test_the_embedding_of_a_long_text_is_the_mean_of_its_windows_by_their_tokens(tiny_scorer: Scorer) -> None:
+    text = " ".join(["the"] * 62 + ["you"] * 20)
+    windows = windows_of(TOKENIZER, text, tiny_scorer.config.window)
+    each = [tiny_scorer._run(ids).embedding for ids in windows.ids]
+    assert [len(ids) for ids in windows.ids] == [64, 38]
+    mean = 64 * each[0] + 38 * each[1]
+    np.testing.assert_allclose(tiny_scorer.embed([text])[0], mean / np.linalg.norm(mean), rtol=1e-5)
+
+
+def test_one_pass_gives_labels_and_embedding(tiny_scorer: Scorer) -> None:
+    scorer, session = counting(tiny_scorer)
+    scorer.score([ScoreInput("you there")])
+    scorer.embed(["you there"])
+    assert session.runs == 1
+
+
+def relevance(
+    scorer: Scorer, text: str, article: str | None = None, parent: str | None = None
+) -> float | None:
+    return scorer.score([ScoreInput(text, article, parent)])[0].relevance
+
+
+def test_relevance_is_the_calibrated_cosine_with_the_nearer_context(tiny_scorer: Scorer) -> None:
+    text, article, parent = "the link", "a bridge is late", "you there"
+    comment, *contexts = tiny_scorer.embed([text, article, parent])
+    expected = [1 / (1 + np.exp(-(4.0 * float(context @ comment) - 1.0))) for context in contexts]
+    assert relevance(tiny_scorer, text, article) == pytest.approx(expected[0])
+    assert relevance(tiny_scorer, text, parent=parent) == pytest.approx(expected[1])
+    assert relevance(tiny_scorer, text, article, parent) == pytest.approx(max(expected))
+    assert relevance(tiny_scorer, text, text) == pytest.approx(1 / (1 + np.exp(-3.0)))
+
+
+@pytest.mark.parametrize("nothing", [None, "", " \n"])
+def test_without_context_nothing_is_known_of_relevance(tiny_scorer: Scorer, nothing: str | None) -> None:
+    assert relevance(tiny_scorer, "the link", nothing, nothing) is None
+
+
+def test_the_best_passage_of_a_long_article_counts(tiny_scorer: Scorer) -> None:
+    passage = " ".join(["you"] * 30)
+    elsewhere = " ".join(["7"] * 300)
+    alone = relevance(tiny_scorer, "you", passage)
+    within = relevance(tiny_scorer, "you", f"{elsewhere} {' '.join(['you'] * 120)} {elsewhere}")
+    assert within == pytest.approx(alone, abs=0.02)
+    assert relevance(tiny_scorer, "you", elsewhere) < within - 0.05  # type: ignore[operator]
+
+
+def test_on_topic_is_substance_times_relevance_and_nothing_else_changes(tiny_scorer: Scorer) -> None:
+    [plain, under] = tiny_scorer.score([ScoreInput("you there"), ScoreInput("you there", "A bridge", "No.")])
+    assert under.relevance is not None
+    assert under.probabilities["on_topic"] == plain.probabilities["on_topic"] * under.relevance
+    assert all(under.probabilities[label] == plain.probabilities[label] for label in HARMFUL)
+    assert (under.evidence, under.language) == (plain.evidence, plain.language)
+
+
+def test_a_model_without_relevance_leaves_context_aside(tiny_scorer: Scorer) -> None:
+    config = tiny_scorer.config.model_copy(update={"relevance": None})
+    session = Counting(tiny_scorer)
+    scorer = Scorer(config, session, tiny_scorer.tokenizer, threads=1)
+    [plain, under] = scorer.score([ScoreInput("you there"), ScoreInput("you there", "A bridge", "No.")])
+    assert plain == under
+    assert session.runs == 1
+
+
+def test_the_cache_tells_contexts_apart_and_reads_each_text_once(tiny_scorer: Scorer) -> None:
+    scorer, session = counting(tiny_scorer)
+    inputs = [
+        ScoreInput("the link"),
+        ScoreInput("the link", "you"),
+        ScoreInput("the link", "7 7"),
+        ScoreInput("you", "7 7"),
+    ]
+    found = [scorer.score([one])[0] for one in inputs]
+    assert session.runs == 3  # the link, you, 7 7
+    assert len({scores.relevance for scores in found}) == 4
+    tiny_scorer.forget()
+    assert tiny_scorer.score(inputs) == found == scorer.score(inputs)
+    assert session.runs == 3
+
+
+def test_no_text_stays_in_memory(tiny_scorer: Scorer) -> None:
+    scorer, _ = counting(tiny_scorer)
+    scorer.score([ScoreInput("a comment to forget", "an article to forget", "a parent to forget")])
+    kept = scorer._readings._values
+    assert len(kept) == 3
+    assert b"forget" not in pickle.dumps(kept)
 
 
 # --- long texts ------------------------------------------------------------------------------------------------------------------------
@@ -271,7 +411,7 @@ def test_long_texts_are_scored(tiny_scorer: Scorer, text: str) -> None:
 
 
 def test_evidence_in_a_late_window_has_offsets_in_the_whole_text(tiny_scorer: Scorer) -> None:
-    every = tiny_scorer.config.model_copy(update={"evidence_floor": 0.0})
+    every = tiny_scorer.config.model_copy(update={"evidence": EVERY_TOKEN})
     scorer = Scorer(every, tiny_scorer._session, tiny_scorer.tokenizer, threads=1)
     label, text = "spam", " ".join([strongest(tiny_scorer, "spam")] * 500)
     [scores] = scorer.score([ScoreInput(text)])

@@ -36,6 +36,7 @@ def test_one_result_for_each_comment_in_order(client: TestClient) -> None:
             {
                 "id": "x",
                 "scores": {label: 0.9 if label == "spam" else 0.01 for label in LABELS},
+                "relevance": None,
                 "action": "hold",
                 "reason": answer.json()["results"][0]["reason"] | {"code": "spam", "label": "spam"},
                 "evidence": [{"label": "spam", "start": 3, "end": 7, "strength": 0.8765}],
@@ -45,6 +46,7 @@ def test_one_result_for_each_comment_in_order(client: TestClient) -> None:
             {
                 "id": None,
                 "scores": dict.fromkeys(LABELS, 0.01),
+                "relevance": None,
                 "action": "publish",
                 "reason": answer.json()["results"][1]["reason"] | {"code": "none", "label": None},
                 "evidence": [],
@@ -61,8 +63,9 @@ def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
     with client_of(tmp_path, scorer) as client:
         article = {"title": "Harbour", "url": "https://paper.example/1", "text": "It opens.\n\nMore."}
         body = {"comments": [{"text": "Yes", "parent": "Is it so?"}], "article": article}
-        assert client.post("/v1/score", json=body).status_code == 200
-    assert scorer.calls == [[ScoreInput("Yes", "Harbour\nIt opens.", "Is it so?")]]
+        answer = client.post("/v1/score", json=body)
+    assert scorer.calls == [[ScoreInput("Yes", "Harbour\nIt opens.\n\nMore.", "Is it so?")]]
+    assert answer.json()["results"][0]["relevance"] == 0.75
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,14 @@ def test_held_comments_of_a_site_are_queued_once_newest_first(client: TestClient
     assert items[1]["model"] == "9.9.9"
     assert items[1]["policy"]
     assert items[1]["created"].endswith("+00:00")
+
+
+def test_the_queue_says_how_relevant_a_held_comment_is(client: TestClient) -> None:
+    hold(client, "s", bare="spam")
+    comments = [{"id": "under", "text": "spam"}]
+    client.post("/v1/score", json={"comments": comments, "site": "s", "article": {"title": "Harbour"}})
+    items = client.get("/v1/queue").json()["items"]
+    assert [(item["id"], item["relevance"]) for item in items] == [("under", 0.75), ("bare", None)]
 
 
 def test_without_a_site_nothing_is_kept(client: TestClient) -> None:

@@ -51,6 +51,7 @@ def raw(text: str) -> bytes:
         (comment(id=""), "comments[0].id", "pattern"),
         (comment(id="a\nb"), "comments[0].id", "pattern"),
         (comment(id="x" * 201), "comments[0].id", "at most 200"),
+        (comment(parent="x" * 2001), "comments[0].parent", "has 2001 characters; at most 2000"),
         (comment(parent=3), "comments[0].parent", "must be a string"),
         (comment() | {"article": {}}, "article.title", "is missing"),
         (comment() | {"article": {"title": "t", "body": SECRET}}, "article.body", "is not a known field"),

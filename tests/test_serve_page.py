@@ -11,7 +11,7 @@ from belowline.serve.page import EXAMPLES, Segment, segments
 from belowline.serve.reference import operations
 from belowline.serve.results import EvidenceSpan
 from belowline.serve.wording import label_name, likelihood, with_code
-from tests.serve_fakes import KEY, LABELS, client_of
+from tests.serve_fakes import KEY, LABELS, client_of, fake_scorer
 
 SERVE = Path(__file__).parent.parent / "serve"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -77,6 +77,22 @@ def test_a_result_shows_labels_decision_reason_and_evidence(client: TestClient) 
     assert 'width="90.00"' in page.text
     assert "likely</td>" in page.text
     assert 'value="Harbour"' in page.text
+
+
+def test_relevance_is_shown_for_a_comment_under_an_article(client: TestClient) -> None:
+    assert "says how relevant the comment is" in client.get("/").text
+    under = client.post("/", data={"text": "fine", "title": "Harbour"}).text
+    check_markup(under)
+    assert "Relevance</th>" in under
+    assert 'width="75.00"' in under
+    assert "Relevance" not in client.post("/", data={"text": "fine", "title": " "}).text
+
+
+def test_a_model_without_relevance_says_that_it_does_not_read_the_title(tmp_path: Path) -> None:
+    scorer = fake_scorer()
+    scorer.config = scorer.config.model_copy(update={"relevance": None})
+    with client_of(tmp_path, scorer) as client:
+        assert "this model does not read it" in client.get("/").text
 
 
 def test_nothing_typed_becomes_markup(client: TestClient) -> None:

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ def inputs(*texts: str) -> list[ScoreInput]:
         (None, None, None),
         ("", "  ", None),
         ("Title", None, "Title"),
-        (" Title ", "One.\nStill one.\n \nTwo.", "Title\nOne.\nStill one."),
-        (None, "\n\nOne.\n\nTwo.", "One."),
+        (" Title ", "One.\nStill one.\n \nTwo.\n", "Title\nOne.\nStill one.\n \nTwo."),
+        (None, "\n\nOne.\n\nTwo.", "One.\n\nTwo."),
+        ("Title", "x" * 5000, "Title\n" + "x" * 3994),
+        ("t" * 5000, "One.", "t" * 4000),
     ],
 )
 def test_article_context(title: str | None, text: str | None, context: str | None) -> None:
@@ -65,6 +68,7 @@ def test_result_has_the_one_shape() -> None:
     assert result.model_dump() == {
         "id": "c1",
         "scores": {label: 0.9 if label == "spam" else 0.01 for label in FakeScorer.labels},
+        "relevance": None,
         "action": "hold",
         "reason": {"code": "spam", "rule": "spam >= 0.5", "label": "spam"},
         "evidence": [{"label": "spam", "start": 8, "end": 12, "strength": 0.8765}],
@@ -72,6 +76,15 @@ def test_result_has_the_one_shape() -> None:
         "model": "9.9.9",
     }
     assert Result.model_validate(result.model_dump()) == result
+
+
+def test_a_result_has_the_relevance_of_a_comment_with_context_in_four_decimals() -> None:
+    [scores] = score_each(FakeScorer(), [ScoreInput("fine", article="Harbour")])
+    assert scores is not None
+    assert scores.relevance == 0.75
+    decision = Decision("publish", "none", "no rule fired", None)
+    assert make_result("c1", replace(scores, relevance=0.123456), decision, "9.9.9").relevance == 0.1235
+    assert make_result("c1", None, decision, "9.9.9").relevance is None
 
 
 def test_judge_holds_what_failed() -> None:

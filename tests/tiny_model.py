@@ -41,8 +41,8 @@ def _config(version: str) -> dict[str, object]:
             "aggregate": {label: "mean" if label == "on_topic" else "max" for label in LABELS},
         },
         "languages": ["en"],
-        "evidence": HARMFUL,
-        "evidence_floor": 0.6,
+        "evidence": {label: {"channel": label, "floor": 0.6} for label in HARMFUL},
+        "relevance": {"scale": 4.0, "shift": -1.0},
     }
 
 
@@ -82,8 +82,9 @@ def _graph(vocabulary: int, rng: np.random.Generator) -> onnx.ModelProto:
         helper.make_node("Mul", ["states", "mask3"], ["masked"]),
         helper.make_node("ReduceSum", ["masked", "second"], ["total"], keepdims=0),
         helper.make_node("ReduceSum", ["mask", "second"], ["count"], keepdims=1),
-        helper.make_node("Div", ["total", "count"], ["text_embedding"]),
-        helper.make_node("MatMul", ["text_embedding", "labels_w"], ["label_logits"]),
+        helper.make_node("Div", ["total", "count"], ["mean"]),
+        helper.make_node("LpNormalization", ["mean"], ["text_embedding"], axis=1),
+        helper.make_node("MatMul", ["mean", "labels_w"], ["label_logits"]),
         helper.make_node("MatMul", ["states", "evidence_w"], ["evidence_logits"]),
         helper.make_node("Sigmoid", ["evidence_logits"], ["token_evidence"]),
     ]

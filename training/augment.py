@@ -112,7 +112,7 @@ def disguised(text: str, rng: random.Random) -> str:
 # --- another group named ---------------------------------------------------------------------------------------------------------------
 
 # Rows give the plural of people, the singular and the adjective, so that a swap stays grammatical. Neutral names only.
-_GROUPS: tuple[tuple[str, str, str], ...] = (
+GROUPS: tuple[tuple[str, str, str], ...] = (
     ("jews", "jew", "jewish"),
     ("jewish people", "jewish person", "jewish"),
     ("muslims", "muslim", "muslim"),
@@ -123,30 +123,34 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("black people", "black person", "black"),
     ("white people", "white person", "white"),
     ("asians", "asian", "asian"),
+    ("indians", "indian", "indian"),
+    ("chinese people", "chinese person", "chinese"),
+    ("latinos", "latino", "latino"),
     ("mexicans", "mexican", "mexican"),
     ("immigrants", "immigrant", "immigrant"),
     ("refugees", "refugee", "refugee"),
     ("gay people", "gay person", "gay"),
+    ("lesbians", "lesbian", "lesbian"),
     ("trans people", "trans person", "trans"),
     ("disabled people", "disabled person", "disabled"),
     ("women", "woman", "female"),
 )
 _JEWISH = frozenset({"jews", "jew", "jewish", "jewish people", "jewish person"})
-_FORM = {name: form for row in _GROUPS for form, name in enumerate(row)}
+_FORM = {name: form for row in GROUPS for form, name in enumerate(row)}
 _NAMED = re.compile(rf"\b(?:{'|'.join(sorted(_FORM, key=len, reverse=True))})\b", re.IGNORECASE)
 
 
 def swap_group(text: str, rng: random.Random) -> tuple[str, bool | None]:
     """``text`` with the one group that it names replaced by another, and whether Jews are named now.
 
-    Jews stand twice among the groups, so a swapped text names them about one time in eight, harmful and harmless alike. A text that
+    Jews stand twice among the groups, so a swapped text names them about one time in ten, harmful and harmless alike. A text that
     names no group, or more than one, is left as it is, and the second value is None.
     """
     named = {match.group().lower() for match in _NAMED.finditer(text)}
-    rows = {row for row in _GROUPS for name in named if name in row}
+    rows = {row for row in GROUPS for name in named if name in row}
     if not named or len({row[2] for row in rows}) != 1:
         return text, None
-    target = rng.choice([row for row in _GROUPS if row not in rows])
+    target = rng.choice([row for row in GROUPS if row[2] not in {other[2] for other in rows}])
     swapped_text = _NAMED.sub(lambda match: _cased(target[_FORM[match.group().lower()]], match.group()), text)
     return swapped_text, target[1] in _JEWISH
 

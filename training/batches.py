@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from datasets import Dataset
 from torch import Tensor
@@ -30,17 +31,30 @@ class Batch:
     evidence: Tensor  # [B, T, harmful labels]
 
 
-def plan(lengths: Sequence[int], passes: Sequence[float], recipe: Recipe, number: int) -> list[list[int]]:
-    """The batches, as example indices, of pass ``number``: similar lengths together, batches shuffled."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One showing of an example in a pass: its index in the dataset and the seed of its augmentation."""
+
+    index: int
+    seed: int
+
+
+def shown(passes: Sequence[float], recipe: Recipe, number: int) -> list[Shown]:
+    """What pass ``number`` shows, shuffled: example i ``passes[i]`` times, the broken part of it by chance."""
     rng = random.Random(recipe.seed * 1000003 + number)  # reproducible, not secret
-    shown = [index for index, times in enumerate(passes) for _ in range(_times(times, rng))]
-    rng.shuffle(shown)
+    indices = [index for index, times in enumerate(passes) for _ in range(_times(times, rng))]
+    rng.shuffle(indices)
+    return [Shown(index, rng.getrandbits(48)) for index in indices]
+
+
+def plan(lengths: Sequence[int], recipe: Recipe, number: int) -> list[list[int]]:
+    """The batches of pass ``number`` as positions in what it shows: similar lengths together, batches shuffled."""
     batches: list[list[int]] = []
     # Sorted within a large window: nearly no padding, and still a mixture of corpora in every batch.
-    for start in range(0, len(shown), 8192):
-        window = sorted(shown[start : start + 8192], key=lambda index: padded(lengths[index], recipe))
-        batches += _cut(window, lengths, recipe)
-    rng.shuffle(batches)
+    for start in range(0, len(lengths), 8192):
+        window = range(start, min(start + 8192, len(lengths)))
+        batches += _cut(sorted(window, key=lambda at: padded(lengths[at], recipe)), lengths, recipe)
+    random.Random(recipe.seed * 1000003 + number).shuffle(batches)
     return batches
 
 
@@ -79,9 +93,32 @@ class Encoder:
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text after normalisation, special ones included, at most the window's length."""
+        if not texts:
+            return []
         plain = [normalise(text).text for text in texts]
         encoded = self.tokenizer(plain, truncation=True, max_length=self.recipe.max_tokens)
         return [len(ids) for ids in encoded["input_ids"]]
+
+    def lengths_shown(self, data: Dataset, plain: Sequence[int], items: Sequence[Shown]) -> list[int]:
+        """Tokens of each of ``items`` as augmented; ``plain``: tokens of the examples as they are.
+
+        A disguised text has up to twice the tokens: batched by its plain length it would pad all its neighbours.
+        """
+        columns = data.select_columns(["text", "labels", "source"])
+        lengths: list[int] = []
+        for start in range(0, len(items), 4096):
+            chunk = items[start : start + 4096]
+            rows = rows_of(columns, [item.index for item in chunk])
+            texts = [
+                self._augmented(row, random.Random(item.seed))["text"]
+                for row, item in zip(rows, chunk, strict=True)
+            ]
+            changed = [at for at, row in enumerate(rows) if texts[at] != row["text"]]
+            found = [plain[item.index] for item in chunk]
+            for at, length in zip(changed, self.lengths([texts[at] for at in changed]), strict=True):
+                found[at] = length
+            lengths += found
+        return lengths
 
     def batch(self, rows: Sequence[dict[str, Any]], seeds: Sequence[int] | None = None) -> Batch:
         """One batch; ``seeds`` (one a row) switches augmentation on."""
@@ -117,7 +154,7 @@ class Encoder:
             text = disguised(text, rng)
         if text == row["text"]:
             return row
-        return {**row, "text": text, "labels": labels, "spans_known": False}
+        return {**row, "text": text, "labels": labels, "spans": [], "spans_known": False}
 
     def _relabel(self, labels: list[float | None], names_jews: bool | None) -> None:
         """Hate of a group is antisemitism if and only if Jews are the group."""
@@ -133,18 +170,35 @@ class Encoder:
         shape = (*offsets.shape[:2], max(1, len(self.harmful)))
         target = np.full(shape, np.nan, dtype=np.float32)
         for i, row in enumerate(rows):
-            if not (row["spans_known"] and self.harmful):
+            asked = self._asked(row)
+            if not asked.any():
                 continue
-            for t, (start, end) in enumerate(offsets[i]):
+            target[i, offsets[i, :, 0] < offsets[i, :, 1]] = np.where(asked, 0.0, np.nan)
+            for t, (start, end) in enumerate(offsets[i] if row["spans"] else ()):
                 if start < end:
-                    target[i, t] = self._strengths(row["spans"], texts[i].original_span(int(start), int(end)))
+                    token = texts[i].original_span(int(start), int(end))
+                    target[i, t] = np.where(asked, self._strengths(row["spans"], token), np.nan)
         return target
 
+    def _asked(self, row: dict[str, Any]) -> npt.NDArray[np.bool_]:
+        """For which harmful labels [harmful] the strength of every token is known: those that annotators were asked to mark, and
+        those that the text as a whole does not have."""
+        known = dict(zip(self.recipe.labels, row["labels"], strict=True))
+        if row["spans_known"]:
+            marked = {span["label"] for span in row["spans"]}
+            return np.array([label in marked or known[label] is not None for label in self.harmful])
+        return np.array([known[label] == 0.0 for label in self.harmful])
+
     def _strengths(self, spans: Sequence[dict[str, Any]], token: tuple[int, int]) -> list[float]:
+        """Share of annotators [harmful] who marked the token for each label; ``toxicity`` counts every mark but those of spam."""
         strengths = dict.fromkeys(self.harmful, 0.0)
         for span in spans:
-            if span["label"] in strengths and span["start"] < token[1] and token[0] < span["end"]:
-                strengths[span["label"]] = max(strengths[span["label"]], span["strength"])
+            if span["start"] < token[1] and token[0] < span["end"]:
+                for label in {
+                    span["label"],
+                    "toxicity" if span["label"] != "spam" else "spam",
+                } & strengths.keys():
+                    strengths[label] = min(1.0, strengths[label] + span["strength"])
         return list(strengths.values())
 
 

@@ -74,6 +74,13 @@ def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> Op
     return _chosen(probability, target, best)
 
 
+def hold_threshold(precision: float, recall: float, probability: Floats, target: Floats) -> Operating | None:
+    """Where a label holds: the lowest threshold with ``precision``, unless it finds less than ``recall`` of the harm; then the one with
+    the best F-half. What it really does stands in the result."""
+    precise = threshold_for(precision, probability, target)
+    return precise if precise and precise.recall >= recall else best_threshold(probability, target)
+
+
 def _chosen(
     probability: Floats, target: Floats, choose: Callable[[Floats, Floats], npt.NDArray[np.intp]]
 ) -> Operating | None:

@@ -35,6 +35,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
         ("belowline.training.recipe", "RecipeError"),
         ("belowline.training.fit", "RunError"),
         ("belowline.training.export", "ParityError"),
+        ("belowline.training.detoxify_peer", "PeerError"),
         ("belowline.model.directory", "ModelError"),
         ("belowline.data.fetch", "FetchError"),
     )
@@ -49,7 +50,7 @@ class MissingExtra(Exception):
 def _need_training() -> None:
     missing = [
         name
-        for name in ("torch", "transformers", "datasets", "sklearn")
+        for name in ("torch", "transformers", "datasets", "sklearn", "matplotlib", "detoxify")
         if importlib.util.find_spec(name) is None
     ]
     if missing:
@@ -109,11 +110,39 @@ def evaluate_command(
     corpora: Corpora = Path("corpora"),
     limit: Annotated[int, typer.Option(min=10, help="Test rows of each corpus at most.")] = 1500,
     card: Annotated[
-        bool, typer.Option("--card", help="Write the model card into the model directory.")
+        bool, typer.Option("--card", help="Write the model card and its figures into the model directory.")
     ] = False,
+    detoxify: Annotated[
+        Path | None,
+        typer.Option(
+            help="Measure this Detoxify checkpoint too, one that you trust; its encoder's config.json and tokenizer lie beside it."
+        ),
+    ] = None,
 ) -> None:
-    """Measure a model on test splits, per label and corpus, beside its fp32 twin and the TF-IDF baseline."""
+    """Measure a model on test splits, per label, corpus and slice, beside its fp32 twin, the TF-IDF baseline and Detoxify."""
     _need_training()
     from belowline.training.report import evaluate
 
-    evaluate(run, model, corpora, limit, Console(), card=card)
+    evaluate(run, model, corpora, limit, Console(), card=card, detoxify=detoxify)
+
+
+@app.command(name="figures")
+def figures_command(
+    run: Run,
+    model: Annotated[Path, typer.Option("--model", help="Model directory to measure.")] = Path("model-out"),
+    corpora: Corpora = Path("corpora"),
+    videos: Annotated[
+        bool,
+        typer.Option(
+            "--videos", help="Train four small models first, each without one video of youtube-spam."
+        ),
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=10, help="Rows of each corpus at most, for a quick look; default all.")
+    ] = None,
+) -> None:
+    """Measure every figure that a release has to reach, through the exported model; the run's figures.json has them too."""
+    _need_training()
+    from belowline.training.figures import figures
+
+    figures(run, model, corpora, Console(), videos=videos, limit=limit)

@@ -17,9 +17,11 @@ from rich.table import Table
 from belowline.data.corpora import CORPORA, read_corpus
 from belowline.data.example import Example
 from belowline.model import ScoreInput, Scorer
-from belowline.training.metrics import Metrics, measure
+from belowline.training.metrics import Bools, Metrics, measure
 
 Floats = npt.NDArray[np.float64]
+Measured = dict[str, dict[str, Metrics]]
+"""Label to corpus, or other part of the rows, to metrics."""
 Predict = Callable[[Sequence[str]], Mapping[str, Floats]]
 MEASURED_ONLY = tuple(name for name, corpus in CORPORA.items() if corpus.use == "eval")
 _CHUNK = 256
@@ -27,41 +29,59 @@ _CHUNK = 256
 
 @dataclass(frozen=True, slots=True)
 class TestSet:
-    """n texts with their targets [n, labels] (NaN: unknown) and corpora [n]."""
+    """n texts with their targets [n, labels] (NaN: unknown), corpora [n] and divisions within these [n] (empty: none)."""
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
     texts: list[str]
     targets: Floats
     sources: npt.NDArray[np.str_]
+    slices: npt.NDArray[np.str_]
     labels: tuple[str, ...]
 
 
 def of_dataset(data: Dataset, labels: tuple[str, ...], limit: int | None, seed: int = 0) -> TestSet:
     """The rows of a split, at most ``limit`` of each corpus, drawn at random."""
-    by_source: dict[str, list[int]] = defaultdict(list)
-    for index, source in enumerate(data["source"]):
-        by_source[source].append(index)
-    rng = random.Random(seed)  # reproducible, not secret
-    chosen: list[int] = []
-    for indices in by_source.values():
-        chosen += indices if limit is None or len(indices) <= limit else rng.sample(indices, limit)
-    rows = data.select(sorted(chosen))
-    return TestSet(
-        list(rows["text"]), np.array(rows["labels"], dtype=np.float64), np.array(rows["source"]), labels
-    )
+    targets = np.array(data["labels"], dtype=np.float64)
+    whole = TestSet(list(data["text"]), targets, np.array(data["source"]), np.array(data["slice"]), labels)
+    return limited(whole, limit, seed)
 
 
 def of_examples(
     examples: Sequence[Example], labels: tuple[str, ...], limit: int | None, seed: int = 0
 ) -> TestSet:
-    """Examples of a corpus that is only measured on, at most ``limit``."""
-    if limit is not None and len(examples) > limit:
-        examples = random.Random(seed).sample(list(examples), limit)
+    """Examples of corpora that are only measured on, at most ``limit`` of each."""
     targets = [[example.labels.get(label, float("nan")) for label in labels] for example in examples]
-    sources = np.array([example.source for example in examples])
+    whole = TestSet(
+        [example.text for example in examples],
+        np.array(targets, dtype=np.float64).reshape(len(examples), len(labels)),
+        np.array([example.source for example in examples], dtype=np.str_),
+        np.array([example.slice for example in examples], dtype=np.str_),
+        labels,
+    )
+    return limited(whole, limit, seed)
+
+
+def limited(test: TestSet, limit: int | None, seed: int = 0) -> TestSet:
+    """At most ``limit`` rows of each corpus, drawn at random, in the order that they had."""
+    by_source: dict[str, list[int]] = defaultdict(list)
+    for index, source in enumerate(test.sources):
+        by_source[source].append(index)
+    rng = random.Random(seed)  # reproducible, not secret
+    chosen: list[int] = []
+    for indices in by_source.values():
+        chosen += indices if limit is None or len(indices) <= limit else rng.sample(indices, limit)
+    return select(test, np.array(sorted(chosen), dtype=np.intp))
+
+
+def select(test: TestSet, rows: npt.NDArray[np.intp]) -> TestSet:
+    """The rows with these numbers, in their order."""
     return TestSet(
-        [example.text for example in examples], np.array(targets, dtype=np.float64), sources, labels
+        [test.texts[row] for row in rows],
+        test.targets[rows],
+        test.sources[rows],
+        test.slices[rows],
+        test.labels,
     )
 
 
@@ -72,6 +92,7 @@ def joined(sets: Sequence[TestSet]) -> TestSet:
         texts,
         np.concatenate([part.targets for part in sets]),
         np.concatenate([part.sources for part in sets]),
+        np.concatenate([part.slices for part in sets]),
         sets[0].labels,
     )
 
@@ -94,28 +115,39 @@ def predictions(scorer: Scorer, texts: Sequence[str], console: Console, what: st
 
 def table_of(
     test: TestSet, probabilities: Mapping[str, Floats], thresholds: Mapping[str, float | None]
-) -> dict[str, dict[str, Metrics]]:
-    """Label to corpus to metrics; the corpus ``all`` pools them. Where a corpus knows one class of a label only, it is left out."""
-    result: dict[str, dict[str, Metrics]] = {}
+) -> Measured:
+    """Label to corpus to metrics; the corpus ``all`` pools them."""
+    corpora = {str(source): test.sources == source for source in np.unique(test.sources)}
+    return divided(test, probabilities, thresholds, {"all": np.ones(len(test.texts), dtype=bool), **corpora})
+
+
+def divided(
+    test: TestSet,
+    probabilities: Mapping[str, Floats],
+    thresholds: Mapping[str, float | None],
+    parts: Mapping[str, Bools],
+) -> Measured:
+    """Label to part to metrics, a part being the rows where its mask [n] holds. One that knows one class of a label only is left out."""
+    result: Measured = {}
     for column, label in enumerate(test.labels):
         if label not in probabilities:
             continue
         target = test.targets[:, column]
-        rows = {"all": ~np.isnan(target)}
-        rows |= {str(source): rows["all"] & (test.sources == source) for source in np.unique(test.sources)}
+        rows = {name: mask & ~np.isnan(target) for name, mask in parts.items()}
         result[label] = {
-            source: measure(target[mask], probabilities[label][mask], thresholds.get(label))
-            for source, mask in rows.items()
-            if _both(target[mask])
+            name: measure(target[mask], probabilities[label][mask], thresholds.get(label))
+            for name, mask in rows.items()
+            if both_classes(target[mask])
         }
     return result
 
 
-def _both(target: Floats) -> bool:
+def both_classes(target: Floats) -> bool:
+    """Whether targets [n] hold a positive and a negative; NaN is neither."""
     return bool((target >= 0.5).any() and (target < 0.5).any())
 
 
-def show(tables: Mapping[str, Mapping[str, Mapping[str, Metrics]]], console: Console) -> None:
+def show(tables: Mapping[str, Measured], console: Console) -> None:
     """Print tables of several models side by side: AUC with interval, average precision, F1 at the hold threshold."""
     first = next(iter(tables.values()))
     for label, corpora in first.items():
@@ -141,17 +173,10 @@ def _cells(metrics: Metrics | None) -> tuple[str, str, str]:
     )
 
 
-def write(
-    tables: Mapping[str, Mapping[str, Mapping[str, Metrics]]], path: Path, limit: int | None = None
-) -> None:
-    """The tables as JSON: model → label → corpus → metrics, and under ``limit`` how many rows of a corpus were taken at most."""
-    content: dict[str, object] = {
-        model: {
-            label: {corpus: metrics.as_dict() for corpus, metrics in by.items()}
-            for label, by in labels.items()
-        }
-        for model, labels in tables.items()
-    }
+def write(tables: Mapping[str, Measured], facts: Mapping[str, object], path: Path) -> None:
+    """The tables as JSON, model → label → corpus → figures, and beside the models the ``facts`` of the measuring."""
+    content = {**tables, **facts}
+    text = json.dumps(content, indent=1, allow_nan=False, default=lambda figures: figures.as_dict())
     part = path.with_suffix(".part")
-    part.write_text(json.dumps({**content, "limit": limit}, indent=1, allow_nan=False) + "\n", "utf-8")
+    part.write_text(text + "\n", "utf-8")
     part.replace(path)

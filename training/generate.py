@@ -13,7 +13,7 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 
-from belowline.data.example import HARMLESS, Example, digest, known
+from belowline.data.example import HARMLESS, Example, Span, digest, known
 from belowline.training.augment import disguised, hearts
 
 _SPIN = re.compile(r"\{([^{}]*)\}")
@@ -37,17 +37,32 @@ def _choice(rng: random.Random, match: re.Match[str]) -> str:
     return rng.choice(parts)
 
 
-def link_spam(count: int, material: Path, rng: random.Random) -> Iterator[Example]:
-    """``count`` examples of link spam, half of them disguised; ``material`` is the folder of the WordPress comment blacklist."""
+def link_spam(count: int, material: Path, hosts: Sequence[Example], rng: random.Random) -> Iterator[Example]:
+    """``count`` examples of link spam, half of them disguised, a quarter of them hung on a harmless one of ``hosts``, real comments.
+
+    What is spam in them is marked as evidence. ``material`` is the folder of the WordPress comment blacklist.
+    """
     terms = [line for line in (material / "blacklist.txt").read_text("utf-8").splitlines() if _readable(line)]
     praise = _praise(material / "constructs.txt")
+    harmless = [host for host in hosts if host.labels.get("toxicity") == 0.0]
     for number in range(count):
         text = _spam(terms, praise, rng)
         if rng.random() < 0.5:
             text = disguised(text, rng)
         if rng.random() < 0.2:
             text = hearts(text, rng)
-        yield Example(text, _SPAM, "generated-link-spam", str(number), digest(text), split="train")
+        host = rng.choice(harmless) if harmless and rng.random() < 0.25 else None
+        yield _spam_example(text, host, number)
+
+
+def _spam_example(spam: str, host: Example | None, number: int) -> Example:
+    before = f"{host.text} " if host else ""
+    text = before + spam
+    marked = (Span("spam", len(before), len(text), 1.0),)
+    labels = known(**{**host.labels, "spam": 1.0, "on_topic": 0.0}) if host else _SPAM
+    return Example(
+        text, labels, "generated-link-spam", str(number), digest(text), split="train", spans=marked
+    )
 
 
 def _readable(term: str) -> bool:

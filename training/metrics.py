@@ -1,28 +1,37 @@
-"""Figures of merit for one label, by the definitions of scikit-learn unless said otherwise."""
+"""Figures of merit for one label, each with a bootstrap interval, by the definitions of scikit-learn unless said otherwise."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+RECALLS = (50, 80, 95)
+"""Recalls, in per cent, at which precision is given."""
+BINS = 15
+"""Bins of equal width for calibration."""
 _RESAMPLES = 200
-_BINS = 15
+_CELLS = 400_000
+"""Resampled examples handled at a time: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """One label on one set of examples.
 
+    Every figure ``x`` comes with ``x_low`` and ``x_high``, the 2.5th and 97.5th percentile over 200 bootstrap resamples of the examples.
+    NaN stands for what could not be measured: the AUC of one class, a precision without positives, F1 without a threshold.
+
     Attributes:
         examples: How many have a known label.
         positives: How many of them are at or above 0.5.
-        auc: Area under the ROC curve; NaN where only one class is present.
-        auc_low: 2.5th percentile of the AUC over 200 bootstrap resamples.
-        auc_high: 97.5th percentile.
+        auc: Area under the ROC curve.
         average_precision: Area under the precision-recall curve.
         f1: At the hold threshold; NaN where the label has none.
+        precision_at_50: Precision at the highest threshold whose recall is at least 50 %; likewise for 80 and 95.
         calibration_error: Expected calibration error over 15 bins of equal width.
     """
 
@@ -32,50 +41,145 @@ class Metrics:
     auc_low: float
     auc_high: float
     average_precision: float
+    average_precision_low: float
+    average_precision_high: float
     f1: float
+    f1_low: float
+    f1_high: float
+    precision_at_50: float
+    precision_at_50_low: float
+    precision_at_50_high: float
+    precision_at_80: float
+    precision_at_80_low: float
+    precision_at_80_high: float
+    precision_at_95: float
+    precision_at_95_low: float
+    precision_at_95_high: float
     calibration_error: float
+    calibration_error_low: float
+    calibration_error_high: float
 
     def as_dict(self) -> dict[str, float | None]:
         """Plain numbers for JSON, which knows no NaN: None for what could not be measured."""
-        return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
+        return {name: known_or_none(value) for name, value in asdict(self).items()}
+
+
+def known_or_none(value: float) -> float | None:
+    """``value``, or None for NaN."""
+    return None if np.isnan(value) else value
 
 
 def measure(target: Floats, probability: Floats, threshold: float | None, seed: int = 0) -> Metrics:
-    """The metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5)."""
-    truth = target >= 0.5
-    both = truth.any() and not truth.all()
-    low, high = _interval(truth, probability, seed) if both else (float("nan"),) * 2
-    return Metrics(
-        len(target),
-        int(truth.sum()),
-        float(roc_auc_score(truth, probability)) if both else float("nan"),
-        low,
-        high,
-        float(average_precision_score(truth, probability)) if truth.any() else float("nan"),
-        float("nan")
-        if threshold is None
-        else float(f1_score(truth, probability >= threshold, zero_division=0)),
-        calibration_error(target, probability),
-    )
+    """The metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5), n at least 1."""
+    ranked = _rank(target, probability, threshold)
+    found = _figures(np.ones((1, len(target))), ranked)
+    draws = [_figures(counts, ranked) for counts in resamples(len(target), seed)]
+    values: dict[str, Any] = {}
+    for name, value in found.items():
+        values[name] = float(value[0])
+        values[f"{name}_low"], values[f"{name}_high"] = percentiles(
+            np.concatenate([draw[name] for draw in draws])
+        )
+    return Metrics(len(target), int(ranked.truth.sum()), **values)
 
 
-def _interval(truth: npt.NDArray[np.bool_], probability: Floats, seed: int) -> tuple[float, float]:
+def resamples(size: int, seed: int) -> Iterator[Floats]:
+    """How often each of ``size`` examples is drawn in each of 200 bootstrap resamples, some resamples [k, size] at a time."""
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(_RESAMPLES):
-        chosen = rng.integers(0, len(truth), len(truth))
-        if truth[chosen].any() and not truth[chosen].all():
-            values.append(roc_auc_score(truth[chosen], probability[chosen]))
-    low, high = np.percentile(values, (2.5, 97.5))
+    some = max(1, _CELLS // size)
+    for done in range(0, _RESAMPLES, some):
+        rows = min(some, _RESAMPLES - done)
+        drawn = rng.integers(0, size, (rows, size)) + np.arange(rows)[:, None] * size
+        yield np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
+
+
+def percentiles(draws: Floats) -> tuple[float, float]:
+    """The 95 % interval of bootstrap values; those of resamples without both classes are NaN and left out."""
+    known = draws[~np.isnan(draws)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, (2.5, 97.5))
     return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """Examples from the highest probability to the lowest, as far as no resample changes it."""
+
+    order: npt.NDArray[np.intp]  # [n]
+    truth: Bools  # [n]
+    ends: npt.NDArray[
+        np.intp
+    ]  # [k], the last of each run of equal probabilities: a threshold cannot part them
+    held: int | None  # how many of the k runs are at or above the threshold; None without one
+    gaps: Floats  # [n, bins], probability less target in the column of the example's bin
+
+
+def _rank(target: Floats, probability: Floats, threshold: float | None) -> _Ranked:
+    order = np.argsort(-probability, kind="stable")
+    sorted_ = probability[order]
+    ends = np.flatnonzero(np.append(np.diff(sorted_) != 0, True))
+    held = None if threshold is None else int((sorted_[ends] >= threshold).sum())
+    gaps = np.zeros((len(target), BINS))
+    gaps[np.arange(len(target)), bins(sorted_)] = sorted_ - target[order]
+    return _Ranked(order, target[order] >= 0.5, ends, held, gaps)
+
+
+def _figures(counts: Floats, ranked: _Ranked) -> dict[str, Floats]:
+    """Each figure [k] of the examples taken ``counts`` [k, n] times; the order of the n plays no part in a resample."""
+    hits, held = _cumulated(counts, ranked.truth, ranked.ends)
+    positives, total = hits[:, -1:], held[:, -1:]
+    precision = np.divide(hits, held, out=np.zeros_like(hits), where=held > 0)
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: not measured
+        average = (np.diff(hits, prepend=0) * precision).sum(1) / positives[:, 0]
+        found = {"auc": _area(hits, held), "average_precision": average, "f1": _f1(hits, held, ranked.held)}
+    for recall in RECALLS:
+        first = (hits >= recall / 100 * positives - 1e-9).argmax(1)
+        at = precision[np.arange(len(hits)), first]
+        found[f"precision_at_{recall}"] = np.where(positives[:, 0] > 0, at, np.nan)
+    return found | {"calibration_error": np.abs(counts @ ranked.gaps).sum(1) / total[:, 0]}
+
+
+def _cumulated(counts: Floats, truth: Bools, ends: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Positives and examples [k, runs] at or above each possible threshold."""
+    return np.cumsum(counts * truth, axis=1)[:, ends], np.cumsum(counts, axis=1)[:, ends]
+
+
+def _area(hits: Floats, held: Floats) -> Floats:
+    """Area [k] under the ROC curve by trapezia; NaN where a class is missing."""
+    false = held - hits
+    steps = np.diff(false, prepend=0)
+    middle = hits - np.diff(hits, prepend=0) / 2
+    return np.asarray((steps * middle).sum(1) / (hits[:, -1] * false[:, -1]))
+
+
+def _f1(hits: Floats, held: Floats, runs: int | None) -> Floats:
+    """F1 [k] where the highest ``runs`` runs are held; 0 where nothing is held and nothing should be."""
+    if runs is None:
+        return np.full(len(hits), np.nan)
+    if runs == 0:
+        return np.zeros(len(hits))
+    both = held[:, runs - 1] + hits[:, -1]
+    return np.divide(2 * hits[:, runs - 1], both, out=np.zeros(len(hits)), where=both > 0)
+
+
+def resampled_auc(truth: Bools, probability: Floats, counts: Floats) -> Floats:
+    """AUC [k] of examples [n] that are taken ``counts`` [k, n] times; NaN where a class is missing."""
+    if not len(truth):
+        return np.full(len(counts), np.nan)
+    ranked = _rank(truth.astype(np.float64), probability, None)
+    with np.errstate(invalid="ignore"):
+        return _area(*_cumulated(counts[:, ranked.order], ranked.truth, ranked.ends))
+
+
+def bins(probability: Floats) -> npt.NDArray[np.intp]:
+    """The calibration bin [n], 0 to 14, of probabilities [n]."""
+    return np.minimum((probability * BINS).astype(np.intp), BINS - 1)
 
 
 def calibration_error(target: Floats, probability: Floats) -> float:
     """Expected calibration error: mean over 15 equal bins of |mean probability - mean target|, weighted by their sizes."""
-    bins = np.minimum((probability * _BINS).astype(int), _BINS - 1)
-    sizes = np.bincount(bins, minlength=_BINS)
-    gaps = np.abs(np.bincount(bins, probability, _BINS) - np.bincount(bins, target, _BINS))
-    return float(gaps[sizes > 0].sum() / len(target))
+    return float(np.abs(np.bincount(bins(probability), probability - target, BINS)).sum() / len(target))
 
 
 def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:

@@ -3,15 +3,18 @@
 import hashlib
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from datasets import Dataset, DatasetDict, Features, List, Value
 
 from belowline.data.corpora import CORPORA, CorpusError, read_corpus
 from belowline.data.example import Example, Split
+from belowline.data.hate_corpora import implied_statements
 from belowline.data.judgements import on_topic
 from belowline.model.normalise import normalise
+from belowline.training.contrast import contrast, material
 from belowline.training.generate import link_spam, own_links
 from belowline.training.recipe import Recipe
 
@@ -72,18 +75,23 @@ def divide(examples: Iterable[Example]) -> dict[Split, list[Example]]:
     return {split: list(kept[split].values()) for split in _SPLITS}
 
 
-def generated(recipe: Recipe, root: Path, comments: Sequence[Example]) -> Iterator[Example]:
-    """The generated examples that the recipe asks for; raises CorpusError for an unknown generator."""
+def generated(recipe: Recipe, root: Path, splits: Mapping[Split, Sequence[Example]]) -> Iterator[Example]:
+    """The generated examples that the recipe asks for, each for the split of its material; raises CorpusError for an unknown generator."""
     rng = random.Random(recipe.seed)  # reproducible, not secret
+    hosts = [c for c in splits["train"] if c.labels.get("spam") == 0.0 and len(c.text) > 80]
     for name, count in recipe.generated.items():
         if name == "link-spam":
-            yield from link_spam(count, _material("wp-blacklist", root), rng)
+            yield from link_spam(count, _material("wp-blacklist", root), hosts, rng)
         elif name == "own-links":
-            yield from own_links(
-                count, [c for c in comments if c.labels.get("spam") == 0.0 and len(c.text) > 80], rng
-            )
+            yield from own_links(count, hosts, rng)
+        elif name == "contrast":
+            statements = implied_statements(_material("implicit-hate", root))
+            train, test = (material(splits[split], statements) for split in ("train", "test"))
+            yield from contrast(count, train, "train", rng)
+            # Few of the insults stand often enough in the test split; a list of words gives nothing of it away.
+            yield from contrast(count // 10, replace(test, insults=train.insults), "test", rng)
         else:
-            raise CorpusError(f"generator {name!r}: not known; there are link-spam and own-links")
+            raise CorpusError(f"generator {name!r}: not known; there are link-spam, own-links and contrast")
 
 
 def _material(name: str, root: Path) -> Path:
@@ -103,7 +111,8 @@ def passes(example: Example, recipe: Recipe) -> float:
 def build(recipe: Recipe, root: Path) -> DatasetDict:
     """The dataset of a recipe from the corpora below ``root``; raises CorpusError."""
     splits = divide(gather(recipe, root))
-    splits["train"] += generated(recipe, root, splits["train"])
+    for example in list(generated(recipe, root, splits)):
+        splits[split_of(example)].append(example)
     empty = [split for split in _SPLITS if not splits[split]]
     if empty:
         raise CorpusError(
@@ -129,6 +138,7 @@ def _dataset(examples: Sequence[Example], recipe: Recipe) -> Dataset:
             "source": Value("string"),
             "row": Value("string"),
             "slice": Value("string"),
+            "context": Value("string"),
             "passes": Value("float32"),
         }
     )
@@ -149,5 +159,6 @@ def _row(example: Example, recipe: Recipe) -> dict[str, object]:
         "source": example.source,
         "row": example.row,
         "slice": example.slice,
+        "context": example.article or example.parent,
         "passes": passes(example, recipe),
     }

@@ -36,6 +36,9 @@ class CommentModel(nn.Module):
         with torch.no_grad():  # starts as the base model's own embedding
             self.embedding_head.weight.copy_(torch.eye(hidden))
             self.embedding_head.bias.zero_()
+            self.evidence_head.bias.fill_(
+                -3.0
+            )  # few tokens are evidence: starting at one half would drown the labels at first
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Outputs:
         """``input_ids`` and ``attention_mask``: [B, T] integers, mask 1 for tokens and 0 for padding."""

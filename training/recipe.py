@@ -50,7 +50,9 @@ class Fit(_Section):
         default="auto", description="of matrix products; auto takes bf16 where it is fast"
     )
     weight_decay: Share = Field(default=0.01, description="of matrices, not of biases or norms")
-    evidence_weight: float = Field(default=0.3, ge=0, description="of the loss on marked spans")
+    evidence_weight: float = Field(
+        default=4.0, ge=0, description="of the loss on marked spans, which is small: most tokens are none"
+    )
     hold_weight: float = Field(
         default=1.0, ge=0, description="of the loss that holds embeddings to those of the base"
     )
@@ -77,6 +79,10 @@ class Recipe(_Section):
     limit: int | None = Field(default=None, ge=1, description="examples per corpus at most, for miniatures")
     hold_precision: Share = Field(
         default=0.8, description="that hold thresholds are chosen for on validation"
+    )
+    hold_recall: Share = Field(
+        default=0.25,
+        description="below which a label holds from its best F-half instead, at the precision it has",
     )
     augment: Augment = Augment()
     fit: Fit = Fit()

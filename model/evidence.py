@@ -1,0 +1,47 @@
+"""The words that speak for a label, from the strengths of tokens."""
+
+from dataclasses import dataclass, replace
+
+from belowline.model.normalise import Normalised
+
+Strengths = dict[tuple[int, int], float]
+"""Strength in 0..1 by the (start, end) of a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A stretch of the text that speaks for a harmful label: offsets in code points of the text as given, strength in 0..1."""
+
+    label: str
+    start: int
+    end: int
+    strength: float
+
+
+def in_original(tokens: Strengths, plain: Normalised) -> Strengths:
+    """Strengths by their place in the original text; tokens of the same stretch of it give it the highest."""
+    strongest: Strengths = {}
+    for (start, end), strength in sorted(tokens.items()):
+        place = plain.original_span(start, end)
+        strongest[place] = max(strongest.get(place, 0.0), strength)
+    return strongest
+
+
+def stretches(label: str, tokens: Strengths, floor: float, plain: Normalised) -> list[Evidence]:
+    """Neighbouring tokens of the normalised text at or above ``floor`` joined, with offsets in the original text."""
+    found: list[Evidence] = []
+    last_end = -2
+    for (start, end), strength in sorted(tokens.items()):
+        if strength < floor:
+            continue
+        first, last = plain.original_span(start, end)
+        # One original stretch (an emoji, a broken-up word) can become several tokens, so originals can touch where tokens do not.
+        if found and (start - last_end <= 1 or first < found[-1].end):
+            previous = found[-1]
+            found[-1] = replace(
+                previous, end=max(last, previous.end), strength=max(previous.strength, strength)
+            )
+        else:
+            found.append(Evidence(label, first, last, strength))
+        last_end = end
+    return found

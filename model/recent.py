@@ -1,0 +1,47 @@
+"""What was worked out lately, kept in memory within bounds."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Value]):
+    """The values used last, by key, while their sizes sum up to ``room`` at most; safe to share between threads."""
+
+    def __init__(self, room: int, size: Callable[[Value], int]) -> None:
+        self._room = room
+        self._size = size
+        self._values: OrderedDict[bytes, Value] = OrderedDict()
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def recall(self, keys: Iterable[bytes]) -> dict[bytes, Value]:
+        """Those of ``keys`` that are kept, with their values."""
+        with self._lock:
+            found = {key: self._values[key] for key in keys if key in self._values}
+            for key in found:
+                self._values.move_to_end(key)
+        return found
+
+    def remember(self, fresh: Mapping[bytes, Value]) -> None:
+        """Keep ``fresh``; what was used longest ago makes room."""
+        with self._lock:
+            for key, value in fresh.items():
+                self._drop(key)
+                self._values[key] = value
+                self._taken += self._size(value)
+            while self._taken > self._room:
+                self._drop(next(iter(self._values)))
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._values.clear()
+            self._taken = 0
+
+    def _drop(self, key: bytes) -> None:
+        if key in self._values:
+            self._taken -= self._size(self._values.pop(key))
