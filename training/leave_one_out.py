@@ -16,11 +16,12 @@ from rich.console import Console
 
 from belowline.training.batches import Encoder, rows_of
 from belowline.training.bootstrap import Array, Figure, bootstrapped, missing
-from belowline.training.fit import fit, load_model, run_data
+from belowline.training.fit import fit
 from belowline.training.label_figures import auc
 from belowline.training.metrics import Bools, Floats
 from belowline.training.mix import build
 from belowline.training.recipe import Recipe, load_recipe
+from belowline.training.run import load_model, run_data
 
 _CORPUS = "youtube-spam"
 _OWN_LINKS = "generated-own-links"

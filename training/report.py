@@ -28,8 +28,8 @@ from belowline.training.evaluate import (
     table_of,
     write,
 )
-from belowline.training.fit import run_data
 from belowline.training.plots import draw
+from belowline.training.run import run_data
 from belowline.training.slices import disguised_copies, domains, keywords, lengths, named_groups
 
 Thresholds = Mapping[str, float | None]

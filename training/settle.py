@@ -1,6 +1,6 @@
 """The last step of a training: the embedding head by least squares, once the trunk stands still.
 
-While the trunk moves, gradient descent only follows it; the best linear map from its states to the embeddings of the base has a closed form.
+While the trunk moves, gradient descent only follows it; the best linear map from its states to the base's embeddings has a closed form.
 """
 
 import random

@@ -1,0 +1,80 @@
+"""A run directory: what one training writes, and what export and evaluation read.
+
+It holds ``recipe.toml`` (as given), ``run.json`` (whole recipe, versions, fingerprint), ``data/`` (the dataset), ``checkpoint/`` (the
+last one), ``log.jsonl`` (losses) and, when done, ``model/`` (weights, tokenizer).
+"""
+
+import json
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from datasets import DatasetDict, load_from_disk
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+
+from belowline.training.network import CommentModel, without_pooler
+from belowline.training.recipe import Recipe
+
+
+class RunError(Exception):
+    """A run directory cannot be used; the message says why and what to do."""
+
+
+def claim(run: Path, recipe: Recipe) -> None:
+    """Make ``run`` the directory of ``recipe``, or raise RunError when it is another recipe's."""
+    run.mkdir(parents=True, exist_ok=True)
+    file, wanted = run / "run.json", recipe.model_dump(mode="json")
+    if file.exists():
+        if json.loads(file.read_text("utf-8"))["recipe"] != wanted:
+            raise RunError(
+                f"{run}: begun with another recipe; give the recipe another name or remove the directory"
+            )
+        return
+    write_json(file, {"recipe": wanted, "versions": _versions(), "machine": platform.machine()})
+
+
+def _versions() -> dict[str, str]:
+    names = ("belowline", "torch", "transformers", "datasets", "tokenizers", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def run_data(run: Path) -> DatasetDict:
+    """The dataset of a run; raises RunError when there is none."""
+    folder = run / "data"
+    if not folder.is_dir():
+        raise RunError(f"{run}: no dataset; run `belowline-train fit` first")
+    data = load_from_disk(str(folder))
+    if not isinstance(data, DatasetDict):
+        raise RunError(f"{folder}: not a dataset of this program; remove it")
+    return data
+
+
+def write_json(path: Path, content: object) -> None:
+    """``content`` as JSON; the file appears whole or not at all."""
+    part = path.with_suffix(path.suffix + ".part")
+    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    part.replace(path)
+
+
+def save_model(model: CommentModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Weights, encoder configuration and tokenizer, so that ``load_model`` needs no network; appears whole or not at all."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    model.encoder.config.save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    torch.save({"labels": list(model.labels), "state": model.state_dict()}, part / "weights.pt")
+    part.rename(folder)
+
+
+def load_model(folder: Path) -> tuple[CommentModel, PreTrainedTokenizerBase]:
+    """What ``save_model`` wrote, in evaluation mode on the CPU; raises RunError when it is not there."""
+    if not (folder / "weights.pt").is_file():
+        raise RunError(f"{folder}: no trained model; run `belowline-train fit` first")
+    saved = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]
+    model = CommentModel(without_pooler(encoder), tuple(saved["labels"]))
+    model.load_state_dict(saved["state"])
+    return model.eval(), AutoTokenizer.from_pretrained(folder)
