@@ -115,6 +115,25 @@ def test_bf16_autocast_learns_too(workshop: Path) -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
+def test_a_run_keeps_the_precision_that_was_faster_where_it_began(
+    workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe(workshop / "recipe.toml")
+    for name, bf16_seconds, first in (("slow", 1.0, "fp32"), ("fast", 0.3, "bf16")):
+        run = tmp_path / name
+        run.mkdir()
+        (run / "run.json").write_text("{}", "utf-8")
+        seconds = {torch.bfloat16: bf16_seconds, torch.float32: 1.0}
+        monkeypatch.setattr(
+            fitting, "_product_seconds", lambda dtype, device, seconds=seconds: seconds[dtype]
+        )
+        assert fitting._precision(run, recipe) == first
+        seconds[torch.bfloat16] = (
+            1.3 - bf16_seconds
+        )  # the other way round on the machine that it is resumed on
+        assert fitting._precision(run, recipe) == first
+
+
 def test_a_run_is_not_continued_with_another_recipe(run: Path, workshop: Path) -> None:
     other = load_recipe(workshop / "recipe.toml").model_copy(update={"seed": 6})
     with pytest.raises(RunError, match="begun with another recipe"):

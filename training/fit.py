@@ -60,6 +60,8 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
             console.print(f"{run}: already trained")
             return done
         data = _dataset(recipe, corpora, run, console)
+        bf16 = _precision(run, recipe) == "bf16"
+    console.print(f"computing in {'bf16' if bf16 else 'fp32'}")
     torch.manual_seed(recipe.seed)
     try:
         encoder, tokenizer = load_base(recipe.base, recipe.fit.dropout)
@@ -72,9 +74,8 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
             "eager"
         )  # its backward pass there: 22,000 tokens/s against 14,000 of the fused kernel in bf16
     model = CommentModel(encoder, recipe.labels)
-    _Trainer(
-        model, copy.deepcopy(encoder), tokenizer, data["train"], recipe, run, console, accelerator
-    ).train()
+    base = copy.deepcopy(encoder)
+    _Trainer(model, base, tokenizer, data["train"], recipe, run, console, accelerator, bf16=bf16).train()
     if accelerator.is_main_process:
         save_model(model, tokenizer, done)
         shutil.rmtree(run / "checkpoint", ignore_errors=True)
@@ -96,6 +97,15 @@ def _dataset(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Data
     info["examples"] = {split: len(part) for split, part in data.items()}
     write_json(run / "run.json", info)
     return data
+
+
+def _precision(run: Path, recipe: Recipe) -> str:
+    """``bf16`` or ``fp32``, decided once a run: what it is resumed on, or shared with, may be faster at the other."""
+    info = json.loads((run / "run.json").read_text("utf-8"))
+    if "precision" not in info:
+        info["precision"] = "bf16" if uses_bf16(recipe) else "fp32"
+        write_json(run / "run.json", info)
+    return str(info["precision"])
 
 
 def uses_bf16(recipe: Recipe) -> bool:
@@ -132,7 +142,10 @@ class _Trainer:
         run: Path,
         console: Console,
         accelerator: Accelerator,
+        *,
+        bf16: bool,
     ) -> None:
+        self.bf16 = bf16
         self.data, self.recipe, self.run, self.console = data, recipe, run, console
         self.accelerator = accelerator
         self.model = model.to(accelerator.device)
@@ -149,8 +162,6 @@ class _Trainer:
         self.total = sum(map(len, self.plans))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.state = _State()
-        self.bf16 = uses_bf16(recipe)
-        console.print(f"computing in {'bf16' if self.bf16 else 'fp32'}")
 
     def _whole_passes(self) -> int:
         return max(1, -(-int(self.recipe.fit.passes * 1000) // 1000))
