@@ -194,6 +194,30 @@ def _together(match: re.Match[str]) -> str:
     return match.group().replace(" ", "")
 
 
+def _letters_alone(match: re.Match[str]) -> str:
+    """Single letters with marks between or around them, ``l/o/a/n`` or ``[l][o][a][n]``, without the marks."""
+    return "".join(character for character in match.group() if character.isalpha())
+
+
+_DRAWN = re.compile(r"(?:LATIN LETTER SMALL CAPITAL|REGIONAL INDICATOR SYMBOL LETTER) ([A-Z])")
+# Phonetic letters and two extensions of Latin; the letters that flags are made of.
+_DRAWN_BLOCKS = (range(0x250, 0x2B0), range(0x1D00, 0x1D80), range(0xA730, 0xA800), range(0x1F1E6, 0x1F200))
+
+
+def _drawn_letters() -> dict[str, str]:
+    """Letters that Unicode names after the Latin one that they are drawn like, but does not hold to be compatible with it."""
+    names = {chr(code): unicodedata.name(chr(code), "") for block in _DRAWN_BLOCKS for code in block}
+    found = {character: _DRAWN.fullmatch(name) for character, name in names.items()}
+    return {character: match.group(1).lower() for character, match in found.items() if match}
+
+
+_DRAWN_LETTERS = _drawn_letters()
+
+
+def _undrawn(match: re.Match[str]) -> str:
+    return _DRAWN_LETTERS[match.group()]
+
+
 def _twice(match: re.Match[str]) -> str:
     return match.group(1) * 2
 
@@ -225,6 +249,7 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool], ...] = tuple(
         (r"[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
          r"\ufff9-\ufffb\U000e0000-\U000e01ef]+", _without, False),
         (r"[^\x00-\x7f][\u0300-\u036f]*", _compatible, False),
+        (f"[{''.join(_DRAWN_LETTERS)}]", _undrawn, False),
         (r"[\u2018\u2019\u201a\u201b\u2032]", lambda match: "'", False),
         (r"[\u201c\u201d\u201e\u201f\u2033\xab\xbb]", lambda match: '"', False),
         (r"[\u2010-\u2015\u2212]", lambda match: "-", False),
@@ -235,6 +260,8 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool], ...] = tuple(
         (rf"(?<={_LETTER})@(?={_LETTER}{{1,12}}\b(?!\.\w))", lambda match: "a", True),
         (rf"(?<={_LETTER})\$+(?={_LETTER})|(?<!\w)\$(?={_LETTER}{{2}})", lambda match: "s" * len(match.group()), True),
         (rf"(?<![\w@/:-]){_LETTER}{{1,12}}(?P<mark>[-._*·•|]){_LETTER}{{1,12}}(?:(?P=mark){_LETTER}{{1,12}})+(?![\w@/])", _joined, True),
+        (rf"(?<!\w){_LETTER}(?P<mark>[^\w\s]){_LETTER}(?:(?P=mark){_LETTER}){{2,}}(?!\w)", _letters_alone, True),
+        (rf"(?<!\w)(?:[\[({{<]{_LETTER}[\])}}>]){{4,}}", _letters_alone, True),
         (rf"(?<![\w'])(?:{_LETTER} ){{3,}}{_LETTER}(?![\w'])", _together, True),
         (rf"({_LETTER})\1{{3,}}", _twice, True),
         (r"([^\w\s])\1{3,}", _thrice, True),

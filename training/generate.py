@@ -77,18 +77,21 @@ def _praise(path: Path) -> list[str]:
 
 def _spam(terms: Sequence[str], praise: Sequence[str], rng: random.Random) -> str:
     kind = rng.random()
-    if kind < 0.5:
-        template = " ".join(rng.sample(_TEMPLATES["money"], k=rng.choice((1, 1, 2))))
+    linked, unlinked = _TEMPLATES["tails"][2:], _TEMPLATES["tails"]
+    if kind < 0.25:
+        text = " ".join(rng.sample(_TEMPLATES["money"], k=rng.choice((1, 1, 2)))) + rng.choice(linked)
     elif kind < 0.7:
-        template = rng.choice(_TEMPLATES["shops"])
+        text = rng.choice(_TEMPLATES["offers"]) + rng.choice((*linked, *_TEMPLATES["contacts"]))
+    elif kind < 0.8:
+        text = rng.choice(_TEMPLATES["shops"]) + rng.choice(linked)
     else:
-        template = rng.choice(praise)
-    text = template + rng.choice(_TEMPLATES["tails"][2:] if kind < 0.7 else _TEMPLATES["tails"])
+        text = rng.choice(praise) + rng.choice(unlinked)
     slots: tuple[tuple[str, Callable[[], str]], ...] = (
         ("{sum}", lambda: str(rng.choice((15, 47, 65, 85, 87, 97, 120, 200, 350)))),
         ("{big}", lambda: str(rng.randrange(1500, 29000))),
         ("{num}", lambda: str(rng.randrange(100, 9999999))),
         ("{term}", lambda: rng.choice(terms)),
+        ("{name}", lambda: _host_name(rng)),
         ("{url}", lambda: _address(rng)),
     )
     for slot, value in slots:
@@ -98,9 +101,16 @@ def _spam(terms: Sequence[str], praise: Sequence[str], rng: random.Random) -> st
 
 
 def _address(rng: random.Random) -> str:
-    host = f"{rng.choice(_TEMPLATES['hosts'])}{rng.choice(('', str(rng.randrange(99))))}.example"
-    scheme = rng.choice(("http://", "https://www.", "www.", ""))
-    return f"{scheme}{host}{rng.choice(('', '/earn', '/hourly/now', '/?ref=77', '/offer'))}"
+    host = f"{_host_name(rng)}.{rng.choice(_TEMPLATES['endings'])}"
+    scheme = rng.choice(("http://", "https://www.", "https://", "www.", "", ""))
+    return f"{scheme}{host}{rng.choice(('', '', '/earn', '/hourly/now', '/?ref=77', '/offer'))}"
+
+
+def _host_name(rng: random.Random) -> str:
+    """Two words, as invented hosts and mail addresses have them."""
+    return rng.choice(("", "-")).join(rng.sample(_TEMPLATES["words"], k=2)) + rng.choice(
+        ("", "", str(rng.randrange(99)))
+    )
 
 
 def own_links(count: int, comments: Sequence[Example], rng: random.Random) -> Iterator[Example]:

@@ -45,7 +45,7 @@ class Fit(_Section):
     warmup: Share = Field(
         default=0.06, description="share of steps with rising rate, then linear decay to zero"
     )
-    dropout: Share = Field(default=0.0, description="within the encoder")
+    dropout: Share = Field(default=0.0, description="of hidden states within the encoder")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="of matrix products; auto takes bf16 where it is fast"
     )
