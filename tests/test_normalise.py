@@ -125,6 +125,11 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         ("what!!!!!!!!", "what!!!"),
         ("nice\u2665l\u2665\u2665z\u2665\u2665e\u2665\u2665x\u2665e\u2665", "nice heart suit"),
         ("half \ud83d pair", "half pair"),
+        ("a l/o/a/n now", "a loan now"),
+        ("l~o~a~n", "loan"),
+        ("[l][o][a][n] (d)(e)(a)(l)(s)", "loan deals"),
+        ("a ʟᴏᴀɴ ꜱᴛᴏʀᴇ", "a loan store"),
+        ("\U0001f1f1\u2009\U0001f1f4\u2009\U0001f1e6\u2009\U0001f1f3 here", "loan here"),
     ],
 )
 def test_disguises(disguised: str, meant: str) -> None:
@@ -136,7 +141,7 @@ def test_disguises(disguised: str, meant: str) -> None:
     [
         "vis-a-vis", "state-of-the-art", "jack-o-lantern", "rock-n-roll", "mother-in-law", "e-mail", "T-72", "B-52", "re-do", "up-to-date",
         "U.S. policy", "Ph.D. at 9 a.m.", "e.g. this", "plans A B C", "I am", "me@home.com", "$5", "3.5", "1-2-3", "and so on...", "www",
-        "www is short for it", "O'Neil", "C++ & C#", "news.example.com", "a/b", "10:30", "Привет, мир", "אני כאן", "这个城市", "naïve café",
+        "www is short for it", "O'Neil", "C++ & C#", "news.example.com", "a/b", "10:30", "a/b/c", "section 5(a)(b)(c)(d)", "<b>text</b>", "Привет, мир", "אני כאן", "这个城市", "naïve café",
         "Straße", "ಸಾಮ್ರಾಜ್ಯ", "বাংলায়", "הַמְּנֻצָּח",
     ],
 )  # fmt: skip
