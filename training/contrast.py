@@ -1,8 +1,9 @@
 """Contrast pairs: the corpora's own material in frames that keep its meaning and in frames that turn it.
 
 A model that reads keywords cannot tell a pair apart: quoting to agree or to object, a statement affirmed or denied, an insult thrown or
-reported, a group attacked or merely named. The frames and every harmless sentence are this project's own (``templates/contrast.toml``);
-whatever is harmful comes from the corpora, with the group that it names swapped half of the time.
+reported, a threat made or mentioned, a group attacked or merely named. The frames, every harmless sentence and the threats, which name
+nobody, are this project's own (``templates/contrast.toml``); other harm comes from the corpora, with the group that it
+names swapped half of the time.
 """
 
 import random
@@ -75,14 +76,15 @@ def _insults(examples: Sequence[Example]) -> list[str]:
 def contrast(count: int, given: Material, split: Split, rng: random.Random) -> Iterator[Example]:
     """About ``count`` examples for ``split`` (train or test; the frames of test are never used in train).
 
-    Half are pairs over quoted texts, statements and insults; half name groups, Jews and things in harmless ways.
+    Two thirds are pairs over quoted texts, statements, insults and threats; the rest name groups, Jews and things in harmless ways.
     """
     makers = (
-        (0.30, _quoted(given, split, rng)),
-        (0.20, _stated(given, split, rng)),
+        (0.26, _quoted(given, split, rng)),
+        (0.18, _stated(given, split, rng)),
         (0.12, _insulted(given, split, rng)),
+        (0.08, _threatened(split, rng)),
         (0.18, _named("group", split, rng)),
-        (0.14, _named("jews", split, rng)),
+        (0.12, _named("jews", split, rng)),
         (0.06, _named("things", split, rng)),
     )
     number = 0
@@ -152,6 +154,14 @@ def _insulted(given: Material, split: Split, rng: random.Random) -> Iterator[Mad
             _without(_NOBODY, "profanity"),
             "insult of nobody",
         )
+
+
+def _threatened(split: Split, rng: random.Random) -> Iterator[Made]:
+    """A threat against somebody, and much the same words where nobody is threatened."""
+    while True:
+        meant = known(threat=1.0, toxicity=1.0, hate=0.0, antisemitism=0.0, spam=0.0)
+        yield _filled("threat", split, rng), meant, "threat"
+        yield _filled("no_threat", split, rng), _NOBODY, "no threat"
 
 
 def _named(what: str, split: Split, rng: random.Random) -> Iterator[Made]:
