@@ -141,7 +141,8 @@ def test_disguises(disguised: str, meant: str) -> None:
     [
         "vis-a-vis", "state-of-the-art", "jack-o-lantern", "rock-n-roll", "mother-in-law", "e-mail", "T-72", "B-52", "re-do", "up-to-date",
         "U.S. policy", "Ph.D. at 9 a.m.", "e.g. this", "plans A B C", "I am", "me@home.com", "$5", "3.5", "1-2-3", "and so on...", "www",
-        "www is short for it", "O'Neil", "C++ & C#", "news.example.com", "a/b", "10:30", "a/b/c", "section 5(a)(b)(c)(d)", "<b>text</b>", "Привет, мир", "אני כאן", "这个城市", "naïve café",
+        "www is short for it", "O'Neil", "C++ & C#", "news.example.com", "a/b", "10:30", "a/b/c",
+        "section 5(a)(b)(c)(d)", "<b>text</b>", "Привет, мир", "אני כאן", "这个城市", "naïve café",
         "Straße", "ಸಾಮ್ರಾಜ್ಯ", "বাংলায়", "הַמְּנֻצָּח",
     ],
 )  # fmt: skip
