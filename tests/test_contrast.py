@@ -86,6 +86,15 @@ def test_denial_and_insults_of_nobody_are_harmless(given_: Material) -> None:
     assert all(e.labels["personal_attack"] == 1.0 and "muppet" in e.text.lower() for e in kinds["insult"])
 
 
+def test_a_threat_is_told_from_the_words_of_one(given_: Material) -> None:
+    kinds = by_kind(given_)
+    assert len(kinds["threat"]) == len(kinds["no threat"]) > 50
+    assert {(e.labels["threat"], e.labels["toxicity"], e.labels["hate"]) for e in kinds["threat"]} == {
+        (1, 1, 0)
+    }
+    assert all(not any(example.labels.values()) for example in kinds["no threat"])
+
+
 @pytest.mark.parametrize("kind", ["group named", "jews named", "things named"])
 def test_naming_harms_nobody(given_: Material, kind: str) -> None:
     examples = by_kind(given_)[kind]
@@ -157,4 +166,10 @@ def test_insults_are_nouns_that_were_marked_often() -> None:
 
 def test_without_material_only_what_needs_none_is_made() -> None:
     made = list(islice(contrast(500, Material([], [], []), "train", random.Random(1)), 500))
-    assert {example.slice for example in made} == {"group named", "jews named", "things named"}
+    assert {example.slice for example in made} == {
+        "threat",
+        "no threat",
+        "group named",
+        "jews named",
+        "things named",
+    }
