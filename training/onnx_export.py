@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from belowline.training.network import CommentModel
 
-_LAYERS_KEPT = 3
+_LAYERS_KEPT = slice(1, 4)
 
 
 class _Graph(nn.Module):
@@ -45,7 +45,7 @@ def export_fp32(model: CommentModel, path: Path) -> None:
 def quantise(fp32: Path, int8: Path) -> None:
     """Dynamic int8 quantisation: weights per channel, activations per call; the embedding table too.
 
-    The contracting products of the first layers stay fp32: what the activation function hands them has outliers that eight bits
+    The contracting products of three layers stay fp32: what the activation function hands them has outliers that eight bits
     cannot hold beside the rest. They account for most of what int8 loses (figures in ``training/LOG.md``).
     """
     # Here, when belowline.model has been imported and so has switched onnxruntime's telemetry off.
@@ -60,7 +60,7 @@ def quantise(fp32: Path, int8: Path) -> None:
             str(int8),
             weight_type=QuantType.QInt8,
             per_channel=True,
-            nodes_to_exclude=_contracting(onnx.load(str(prepared)))[:_LAYERS_KEPT],
+            nodes_to_exclude=_contracting(onnx.load(str(prepared)))[_LAYERS_KEPT],
         )
     onnx.checker.check_model(str(int8))
 
