@@ -39,7 +39,7 @@ def test_count_source_split_and_kinds(given_: Material) -> None:
     assert len(made) == 1000
     assert len({example.row for example in made}) == 1000
     assert {(example.source, example.split) for example in made} == {(SOURCE, "train")}
-    assert len(Counter(example.slice for example in made)) == 11
+    assert len(Counter(example.slice for example in made)) == 12
 
 
 def test_the_same_state_gives_the_same_examples(given_: Material) -> None:

