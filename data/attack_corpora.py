@@ -19,16 +19,34 @@ _NATURAL_RATE: tuple[Split, ...] = ("train",) * 4 + ("validation",) * 3 + ("test
 
 def toxic_spans(folder: Path) -> Iterator[Example]:
     """Civil Comments with typed spans; label strengths are shares of the workers."""
-    workers: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for annotation in rows(folder / "annotations.csv"):
-        workers[annotation["comment_id"]].append(annotation)
-    marks: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for span in rows(folder / "spans.csv"):
-        marks[span["annotation"]].append(span)
+    workers, marks = _annotations(folder), _marks(folder)
     for comment in rows(folder / "comments.csv"):
         votes = workers[comment["comment_id"]]
         if votes:
             yield _toxic_spans_example(comment, votes, marks)
+
+
+def insult_votes(folder: Path) -> Iterator[tuple[int, int]]:
+    """For each comment of ``toxic-spans`` how many workers marked an insult, and how many there were."""
+    marks = _marks(folder)
+    for votes in _annotations(folder).values():
+        yield sum(any(mark["type"] == "Insult" for mark in marks[vote["annotation"]]) for vote in votes), len(votes)
+
+
+def _annotations(folder: Path) -> Mapping[str, list[dict[str, str]]]:
+    """Comment id to the annotations of its workers."""
+    workers: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for annotation in rows(folder / "annotations.csv"):
+        workers[annotation["comment_id"]].append(annotation)
+    return workers
+
+
+def _marks(folder: Path) -> Mapping[str, list[dict[str, str]]]:
+    """Annotation to its typed spans; empty for one without."""
+    marks: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for span in rows(folder / "spans.csv"):
+        marks[span["annotation"]].append(span)
+    return marks
 
 
 def _toxic_spans_example(

@@ -82,8 +82,10 @@ def test_a_swapped_group_decides_on_antisemitism(given_: Material) -> None:
 def test_denial_and_insults_of_nobody_are_harmless(given_: Material) -> None:
     kinds = by_kind(given_)
     assert all(not e.labels["hate"] for e in kinds["statement denied"])
-    assert all(e.labels["personal_attack"] == 0.0 and "muppet" in e.text for e in kinds["insult of nobody"])
-    assert all(e.labels["personal_attack"] == 1.0 and "muppet" in e.text.lower() for e in kinds["insult"])
+    assert {e.labels["personal_attack"] for e in kinds["insult of nobody"]} == {0.0}
+    assert {e.labels["personal_attack"] for e in kinds["insult"]} == {1.0}
+    for kind in ("insult", "insult of nobody"):
+        assert sum("muppet" in e.text.lower() for e in kinds[kind]) > 20
 
 
 def test_a_threat_is_told_from_the_words_of_one(given_: Material) -> None:
@@ -124,12 +126,19 @@ def test_frames_are_enough_and_have_their_slot() -> None:
         "object": "{x}",
         "deny": "{s}",
         "affirm": "{s}",
-        "insult": "{n}",
-        "no_insult": "{n}",
     }
     for name, slot in slots.items():
         assert len(_TEMPLATES[name]) >= 6
         assert all(slot in frame for frame in _TEMPLATES[name])
+    for name in ("insult", "no_insult"):
+        assert all("{n}" in frame or "{j}" in frame for frame in _TEMPLATES[name])
+
+
+def test_a_word_or_a_picture_is_harmless_and_has_no_substance(given_: Material) -> None:
+    short = by_kind(given_)["short"]
+    assert {len(example.text.split()) <= 7 for example in short} == {True}
+    assert any(not any(letter.isalnum() for letter in example.text) for example in short)
+    assert {example.labels["on_topic"] for example in short} == {0.0}
 
 
 def test_material_is_short_known_and_of_one_split() -> None:
@@ -172,4 +181,5 @@ def test_without_material_only_what_needs_none_is_made() -> None:
         "group named",
         "jews named",
         "things named",
+        "short",
     }

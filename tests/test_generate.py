@@ -45,7 +45,7 @@ def test_count_and_labels_of_link_spam(material: Path) -> None:
     assert len({example.text for example in made}) > 190
     for example in made:
         assert example.labels["spam"] == 1.0
-        assert example.labels["on_topic"] == 0.0
+        assert example.labels["on_topic"] == 0.0  # nothing but spam
         assert all(example.labels[label] == 0.0 for label in HARMFUL if label != "spam")
         assert (example.source, example.split) == ("generated-link-spam", "train")
 
@@ -63,6 +63,7 @@ def test_the_spam_is_marked_also_where_it_hangs_on_a_real_comment(material: Path
         assert span.start == (example.text.index(". ") + 2 if example in hung else 0)
         assert example.labels["spam"] == 1.0
         assert example.labels["toxicity"] == 0.0
+        assert ("on_topic" in example.labels) == (example not in hung)
 
 
 def test_no_slot_is_left_unfilled(material: Path) -> None:
@@ -86,18 +87,22 @@ def test_a_seed_makes_the_same_spam(material: Path) -> None:
     assert first != other
 
 
-def test_an_own_link_keeps_the_comment_and_is_not_spam() -> None:
-    given = {example.text for example in comments(30)}
-    made = list(own_links(10, comments(30), random.Random(1)))
-    assert len(made) == 10
+def test_an_own_link_is_not_spam_whether_the_comment_is_there_or_not() -> None:
+    given = comments(300)
+    made = list(own_links(300, given, random.Random(1)))
+    assert len(made) == 300
+    ways = {"after": 0, "before": 0, "in its place": 0}
     for example in made:
-        comment = next(text for text in given if example.text.startswith(f"{text} "))
-        added = example.text.removeprefix(comment)
-        assert len(re.findall(r"https://\S+", added)) == 1
-        assert not SLOT.search(added)
+        (link,) = re.findall(r"https?://[\w.]+/\S+", example.text)
+        assert not SLOT.search(example.text)
         assert dict(example.labels) == {"spam": 0.0}
         assert (example.source, example.split) == ("generated-own-links", "train")
-    assert len({example.text for example in made}) == 10
+        whole = next((one.text for one in given if one.text in example.text), "")
+        where = "after" if example.text.startswith(whole or "no") else "before"
+        ways[where if whole else "in its place"] += 1
+        assert example.text.endswith(link) or example.text.startswith(link)
+    assert min(ways.values()) > 20
+    assert any("the-bridge-was-discussed" in example.text for example in made)
 
 
 def test_no_more_own_links_than_comments() -> None:

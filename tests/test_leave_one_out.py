@@ -40,8 +40,6 @@ def data() -> DatasetDict:
                 ("youtube-spam", "A", "song of a"),
                 ("youtube-spam", "B", "song of b"),
                 ("sms-spam", "", "song of a, by telephone"),
-                ("generated-own-links", "", "song of a See https://news.example.org"),
-                ("generated-own-links", "", "song of b See https://news.example.org"),
             ),
             "validation": rows(("youtube-spam", "C", "song of c"), ("sms-spam", "", "kept for validation")),
             "test": rows(("youtube-spam", "D", "song of d"), ("sms-spam", "", "kept for test")),
@@ -49,13 +47,12 @@ def data() -> DatasetDict:
     )
 
 
-def test_a_video_is_left_out_with_all_that_came_of_it(data: DatasetDict) -> None:
+def test_a_video_is_left_out(data: DatasetDict) -> None:
     left = without(data, "A")
     assert left["test"]["text"] == ["song of a"]
     assert sorted(left["train"]["text"]) == [
         "song of a, by telephone",
         "song of b",
-        "song of b See https://news.example.org",
         "song of c",
         "song of d",
     ]
@@ -63,7 +60,6 @@ def test_a_video_is_left_out_with_all_that_came_of_it(data: DatasetDict) -> None
 
 def test_a_video_of_any_split_is_tested_on(data: DatasetDict) -> None:
     assert without(data, "C")["test"]["text"] == ["song of c"]
-    assert "song of a See https://news.example.org" in without(data, "D")["train"]["text"]
 
 
 def test_the_recipe_of_the_project_knows_spam_only() -> None:

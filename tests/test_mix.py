@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,9 +158,11 @@ def test_missing_material_is_named(root: Path) -> None:
 def test_own_links_are_made_from_long_comments_that_are_not_spam(root: Path) -> None:
     long = "The committee met on Tuesday and voted for the longer route along the old canal, said a clerk."
     given_ = [example("short"), example(long, "2"), example(long + " Buy!", "3", spam=1.0)]
-    made = list(generated(recipe(generated={"own-links": 9}), root, {**NONE, "train": given_}))
-    assert [e.text.startswith(f"{long} ") for e in made] == [True]
-    assert made[0].labels == {"spam": 0.0}
+    of_a_video = replace(example(f"{long} Nice video.", "4", spam=0.0), source="youtube-spam")
+    splits = {**NONE, "train": [*given_, of_a_video]}
+    made = list(generated(recipe(generated={"own-links": 9}), root, splits))
+    assert [e.labels for e in made] == [{"spam": 0.0}]
+    assert not [e for e in made if "video" in e.text]  # it may be left out for measuring
 
 
 def test_contrast_is_made_for_train_and_test_from_their_own_material(tmp_path: Path) -> None:

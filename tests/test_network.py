@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.training.fit import masked_loss
-from belowline.training.network import CommentModel, load_base, mean_pool
+from belowline.training.network import CommentModel, embedding_layers, load_base, mean_pool
 from belowline.training.run import RunError, load_model, save_model
 from tests.tiny_training import write_base
 
@@ -149,3 +149,22 @@ def test_what_an_interrupted_save_left_is_swept_away(
 def test_loading_what_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no trained model; run `belowline-train fit` first"):
         load_model(tmp_path / "model")
+
+
+def test_only_labels_that_are_not_harmful_read_the_length(model: CommentModel) -> None:
+    ids, mask = torch.tensor([[2, 10, 11, 3] * 8]), torch.ones(1, 32, dtype=torch.int64)
+    halved = mask.clone()
+    halved[:, 16:] = 0
+    with torch.inference_mode():
+        before = [model(ids, given).logits[0] for given in (mask, halved)]
+        model.length_weight.fill_(2.0)
+        after = [model(ids, given).logits[0] for given in (mask, halved)]
+    assert torch.allclose(before[0], after[0])  # 32 tokens say nothing either way
+    gained = dict(zip(LABELS, (after[1] - before[1]).tolist(), strict=True))
+    assert gained.pop("on_topic") == pytest.approx(-2 * 0.6931, abs=1e-3)
+    assert set(gained.values()) == {0.0}
+
+
+@pytest.mark.parametrize(("count", "layers"), [(1, (1,)), (2, (1, 2)), (6, (2, 4, 6)), (12, (4, 8, 12))])
+def test_the_embedding_reads_the_end_of_each_third(count: int, layers: tuple[int, ...]) -> None:
+    assert embedding_layers(count) == layers
