@@ -30,7 +30,10 @@ def insult_votes(folder: Path) -> Iterator[tuple[int, int]]:
     """For each comment of ``toxic-spans`` how many workers marked an insult, and how many there were."""
     marks = _marks(folder)
     for votes in _annotations(folder).values():
-        yield sum(any(mark["type"] == "Insult" for mark in marks[vote["annotation"]]) for vote in votes), len(votes)
+        yield (
+            sum(any(mark["type"] == "Insult" for mark in marks[vote["annotation"]]) for vote in votes),
+            len(votes),
+        )
 
 
 def _annotations(folder: Path) -> Mapping[str, list[dict[str, str]]]:

@@ -136,7 +136,7 @@ def test_frames_are_enough_and_have_their_slot() -> None:
 
 def test_a_word_or_a_picture_is_harmless_and_has_no_substance(given_: Material) -> None:
     short = by_kind(given_)["short"]
-    assert {len(example.text.split()) <= 7 for example in short} == {True}
+    assert max(len(example.text.split()) for example in short) <= 8
     assert any(not any(letter.isalnum() for letter in example.text) for example in short)
     assert {example.labels["on_topic"] for example in short} == {0.0}
 

@@ -18,17 +18,21 @@ from sklearn.metrics import roc_auc_score
 
 from belowline.data.attack_corpora import insult_votes
 from belowline.data.tables import rows
+from belowline.training.bootstrap import NAN
 from belowline.training.evidence import Marks, character_f1, marked_by_half, worker_marks
+from belowline.training.metrics import Floats
 
 _WORKERS = 3
 _DRAWS = 400_000
+_FEWEST = 100
+"""Comments with as many workers; fewer say too little of how their votes differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoteCeiling:
     """AUC of whoever knew each comment's own chance of a vote, against what three workers happened to vote.
 
-    ``majority`` is against two votes or three; ``undisputed`` leaves the comments with one vote out.
+    ``majority`` is against two votes or three; ``undisputed`` leaves the comments with one vote out. NaN for fewer than 100 comments.
     """
 
     majority: float
@@ -39,8 +43,10 @@ def vote_ceiling(votes: Mapping[int, int]) -> VoteCeiling:
     """From the number of comments that got 0, 1, 2, 3 votes: a beta-binomial is fitted, which describes how the chance of a vote differs
     from comment to comment, and comments are drawn from it."""
     counts = np.array([votes.get(number, 0) for number in range(_WORKERS + 1)])
+    if counts.sum() < _FEWEST:
+        return VoteCeiling(NAN, NAN)
 
-    def loss(parameters: np.ndarray) -> float:
+    def loss(parameters: Floats) -> float:
         likely = betabinom.logpmf(range(_WORKERS + 1), _WORKERS, *np.exp(parameters))
         return float(-(counts * likely).sum())
 
@@ -56,7 +62,10 @@ def vote_ceiling(votes: Mapping[int, int]) -> VoteCeiling:
 
 @dataclass(frozen=True, slots=True)
 class WorkerF1:
-    """Mean character F1 of single workers: against half of the others of the same comment, and against half of all, himself among them."""
+    """Mean character F1 of single workers: against half of the others of the same comment, and against half of all, himself among them.
+
+    NaN where no comment has two workers.
+    """
 
     others: float
     all: float
@@ -64,16 +73,18 @@ class WorkerF1:
 
 def worker_f1(posts: Sequence[tuple[Marks, int]]) -> WorkerF1:
     """From the marks of the workers and the length of each post."""
-    others, everybody = [], []
+    others: list[float] = []
+    everybody: list[float] = []
     for marks, length in posts:
+        if len(marks) < 2:
+            continue
         whole = marked_by_half(marks, length)
         for at, own in enumerate(marks):
             mine = marked_by_half([own], length)
             everybody.append(character_f1(mine, whole))
-            if len(marks) > 1:
-                rest = [spans for other, spans in enumerate(marks) if other != at]
-                others.append(character_f1(mine, marked_by_half(rest, length)))
-    return WorkerF1(float(np.mean(others)), float(np.mean(everybody)))
+            rest = [spans for other, spans in enumerate(marks) if other != at]
+            others.append(character_f1(mine, marked_by_half(rest, length)))
+    return WorkerF1(float(np.mean(others)), float(np.mean(everybody))) if others else WorkerF1(NAN, NAN)
 
 
 def ceilings(folder: Path) -> tuple[VoteCeiling, WorkerF1]:

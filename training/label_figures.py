@@ -14,16 +14,21 @@ from belowline.training.evaluate import MEASURED_ONLY, TestSet, predictions
 from belowline.training.metrics import BINS, Bools, Floats, bins, measure
 
 _SIMULATIONS = 100
+_FEW, _HALF = 0.2, 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class OnSplit:
-    """A statistic (AUC, F1 or accuracy) of a label on the test rows of a corpus, or on those whose slice begins with ``slice``."""
+    """A statistic (AUC, F1 or accuracy) of a label on the test rows of a corpus, or on those whose slice begins with ``slice``.
+
+    ``undisputed`` leaves out the rows that more than a fifth of the annotators, but fewer than half, gave the label.
+    """
 
     label: str
     corpus: str
     statistic: str
     slice: str = ""
+    undisputed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,11 @@ class Readings:
     def rows(self, split: OnSplit) -> Bools:
         """Which rows [n] are of the split and know its label."""
         inside = np.char.startswith(self.test.slices.astype(str), split.slice)
-        return np.asarray((self.test.sources == split.corpus) & inside & ~np.isnan(self.target(split.label)))
+        target = self.target(split.label)
+        disputed = (target > _FEW) & (target < _HALF)
+        return np.asarray(
+            (self.test.sources == split.corpus) & inside & ~np.isnan(target) & ~(disputed & split.undisputed)
+        )
 
 
 def read(
