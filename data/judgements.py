@@ -15,8 +15,13 @@ GRADES = 3
 
 
 def on_topic_grades() -> dict[tuple[str, str], int]:
-    """(corpus, row) to the first rater's grade."""
+    """(corpus, row) to the first rater's grade, of the rows that training may use."""
     return {(row["corpus"], row["row"]): int(row["grade"]) for row in _judgements() if row["pass"] == "1"}
+
+
+def on_topic_test_grades() -> dict[tuple[str, str], int]:
+    """(corpus, row) to the grade, of the rows that are for measuring only."""
+    return {(row["corpus"], row["row"]): int(row["grade"]) for row in _judgements("on_topic_test.csv")}
 
 
 def on_topic_pairs() -> list[tuple[int, int]]:
@@ -27,18 +32,20 @@ def on_topic_pairs() -> list[tuple[int, int]]:
     ]
 
 
-def _judgements() -> list[dict[str, str]]:
-    text = resources.files("belowline.data").joinpath("labels", "on_topic.csv").read_text("utf-8")
+def _judgements(name: str = "on_topic.csv") -> list[dict[str, str]]:
+    text = resources.files("belowline.data").joinpath("labels", name).read_text("utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 
 def on_topic(root: Path) -> Iterator[Example]:
     """The judged rows of the corpora below ``root``, their own labels kept and ``on_topic`` added; source is ``on-topic``.
 
-    Raises CorpusError when a judged row is not in its corpus.
+    Those for measuring only are of the split test, whatever split their corpus gives them. Raises CorpusError when a judged row is not in
+    its corpus.
     """
+    measured = on_topic_test_grades()
     grades: dict[str, dict[str, int]] = defaultdict(dict)
-    for (corpus, row), grade in on_topic_grades().items():
+    for (corpus, row), grade in (on_topic_grades() | measured).items():
         grades[corpus][row] = grade
     for corpus, wanted in grades.items():
         found = [example for example in read_corpus(corpus, root) if example.row in wanted]
@@ -48,4 +55,5 @@ def on_topic(root: Path) -> Iterator[Example]:
             )
         for example in found:
             labels = known(**example.labels, on_topic=wanted[example.row] / GRADES)
-            yield replace(example, labels=labels, source="on-topic", slice=corpus)
+            split = "test" if (corpus, example.row) in measured else example.split
+            yield replace(example, labels=labels, source="on-topic", slice=corpus, split=split)

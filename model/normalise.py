@@ -17,6 +17,8 @@ import ftfy
 from confusable_homoglyphs.confusables import confusables_data
 from ftfy.badness import is_bad
 
+from belowline.model.respell import BROKEN, LEET, STRETCHED, unbroken, unleeted, unstretched
+
 _MAX_PASSES = 8
 """Steps can feed each other: a fixed encoding yields an emoji, a removed invisible character joins a word."""
 
@@ -65,8 +67,8 @@ def normalise(text: str) -> Normalised:
     steps: list[_Edits] = []
     for _ in range(_MAX_PASSES):
         before = text
-        for pattern, replacement, ascii_too in _STEPS:
-            if not ascii_too and text.isascii():
+        for pattern, replacement, ascii_too, sign in _STEPS:
+            if (not ascii_too and text.isascii()) or (sign is not None and sign.search(text) is None):
                 continue
             text, edits = _apply(text, pattern, replacement)
             if edits is not None:
@@ -151,6 +153,10 @@ def _compatible(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", run[:kept]) + run[kept:]
 
 
+_SMALL_TWINS = dict(zip("вкмнт", "bkmht", strict=True))
+"""Small Cyrillic letters that Unicode lists as twins of Latin small capitals only."""
+
+
 @functools.cache
 def _latin_twins() -> dict[str, str]:
     """Letters of other scripts to the Latin letter that they are drawn like (Unicode's confusables)."""
@@ -162,7 +168,7 @@ def _latin_twins() -> dict[str, str]:
         if latin is not None and len(character) == 1 and not character.isascii() and character.isalpha():
             # Unicode lists the small letter l among the twins of capital I: the case of the character decides.
             twins[character] = latin.upper() if character.isupper() else latin.lower()
-    return twins
+    return twins | _SMALL_TWINS
 
 
 def _one_script(match: re.Match[str]) -> str:
@@ -235,8 +241,15 @@ def _link(match: re.Match[str]) -> str:
     return f" link {host[:60]} "
 
 
-_STEPS: tuple[tuple[re.Pattern[str], Replacement, bool], ...] = tuple(
-    (re.compile(pattern), replacement, ascii_too)
+_SIGNS = {
+    LEET: re.compile(r"[a-zA-Z][0134578$@!|][a-zA-Z0134578$@!|]|[0134578$@|][a-zA-Z]{2}"),
+    BROKEN: re.compile(r"[^\W\d_][-._*·•|~][^\W\d_]"),
+    STRETCHED: re.compile(r"([a-zA-Z])\1\1"),
+}
+"""What must be somewhere in a text for a costly step to find anything: most texts have none of it."""
+
+_STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, re.Pattern[str] | None], ...] = tuple(
+    (re.compile(pattern), replacement, ascii_too, _SIGNS.get(pattern))
     for pattern, replacement, ascii_too in (
         (r"[\ud800-\udfff]", _space, False),
         (r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", _without, True),
@@ -263,6 +276,9 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool], ...] = tuple(
         (rf"(?<!\w){_LETTER}(?P<mark>[^\w\s]){_LETTER}(?:(?P=mark){_LETTER}){{2,}}(?!\w)", _letters_alone, True),
         (rf"(?<!\w)(?:[\[({{<]{_LETTER}[\])}}>]){{4,}}", _letters_alone, True),
         (rf"(?<![\w'])(?:{_LETTER} ){{3,}}{_LETTER}(?![\w'])", _together, True),
+        (LEET, unleeted, True),
+        (BROKEN, unbroken, True),
+        (STRETCHED, unstretched, True),
         (rf"({_LETTER})\1{{3,}}", _twice, True),
         (r"([^\w\s])\1{3,}", _thrice, True),
     )

@@ -14,7 +14,7 @@ from belowline.training.onnx_export import export_fp32, quantise
 from belowline.training.onnx_import import read_weights
 from belowline.training.recipe import RecipeError, load_recipe
 from belowline.training.run import RunError, load_model
-from belowline.training.start import adopt
+from belowline.training.start import adopt, origin
 from tests.tiny_training import write_base, write_corpora, write_recipe
 
 LABELS = tuple(DEFINITIONS)
@@ -42,7 +42,7 @@ def released(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Comm
     model, folder = trained(base), tmp_path_factory.mktemp("released")
     export_fp32(model, folder / "fp32.onnx")
     quantise(folder / "fp32.onnx", folder / "model.onnx")
-    (folder / "config.json").write_text(json.dumps({"labels": LABELS}), "utf-8")
+    (folder / "config.json").write_text(json.dumps({"labels": LABELS, "version": "0.0.9"}), "utf-8")
     return model, folder
 
 
@@ -113,6 +113,22 @@ def test_a_recipe_trains_first_what_it_starts_from(base: Path, tmp_path: Path) -
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in pairs)
     untouched = load_base(str(base))[0].get_input_embeddings().weight
     assert not torch.allclose(second.encoder.get_input_embeddings().weight, untouched, atol=1e-5)
+
+
+def test_what_a_run_began_from_is_noted_and_kept_to(
+    base: Path, tmp_path: Path, released: tuple[CommentModel, Path]
+) -> None:
+    corpora = write_corpora(tmp_path / "corpora")
+    recipe = load_recipe(write_recipe(tmp_path / "miniature.toml", base))
+    fit(recipe, corpora, tmp_path / "run", QUIET, released[1])
+    noted = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["start"]
+    assert noted == origin(released[1])
+    assert (noted["version"], len(noted["sha256"])) == ("0.0.9", 64)
+    model = tmp_path / "run" / "model"
+    assert origin(model)["version"] == "run"
+    model.rename(tmp_path / "other")
+    with pytest.raises(RunError, match="begun from other weights"):
+        fit(recipe, corpora, tmp_path / "run", QUIET, tmp_path / "other")
 
 
 def test_recipes_that_start_from_each_other_are_refused(base: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from belowline.data.corpora import CORPORA
-from belowline.data.judgements import on_topic_grades
+from belowline.data.judgements import on_topic_grades, on_topic_test_grades
 from belowline.model import DEFINITIONS, ModelConfig
 from belowline.model.directory import read_config
 from belowline.training.bias import FEWEST
@@ -45,7 +45,9 @@ def render(run: Path, model: Path) -> str:
         definitions=DEFINITIONS,
         corpora=CORPORA,
         grades=len(on_topic_grades()),
-        recipe=info["recipe"],
+        test_grades=len(on_topic_test_grades()),
+        start=info.get("start"),
+        recipe={"start": None, **info["recipe"]},  # runs of 0.2.0 know no start
         versions=info["versions"],
         examples=info["examples"],
         parity=_json(run / "parity.json"),

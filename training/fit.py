@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,9 @@ from belowline.training.batches import Batch, Encoder, Shown, plan, rows_of, sho
 from belowline.training.mix import build
 from belowline.training.network import CommentModel, load_base, mean_pool
 from belowline.training.recipe import Recipe
-from belowline.training.run import RunError, claim, run_data, save_model, write_json
+from belowline.training.run import RunError, begin_from, claim, run_data, save_model, write_json
 from belowline.training.settle import settle_embedding
-from belowline.training.start import adopt
+from belowline.training.start import adopt, origin
 
 
 @dataclass
@@ -80,6 +81,8 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console, start: Path 
     base = copy.deepcopy(encoder)
     model = CommentModel(encoder, recipe.labels)
     if start is not None:
+        with accelerator.main_process_first():
+            begin_from(run, origin(start))
         adopt(model, start, console)
     _Trainer(model, base, tokenizer, data["train"], recipe, run, console, accelerator, bf16=bf16).train()
     if accelerator.is_main_process:
@@ -194,8 +197,8 @@ class _Trainer:
         self.model.train()
         with _progress(self.console) as progress:
             task = progress.add_task("fit", total=self.total, completed=done)
-            for step, (number, position, items) in enumerate(self._ahead(), start=done):
-                self._step(step, items)
+            for step, (number, position, batch) in enumerate(self._prepared(), start=done):
+                self._step(step, batch)
                 self.state.pass_number, self.state.batch = number, position + 1
                 progress.update(task, advance=1, description=self._shown())
                 if step % 50 == 0:
@@ -213,10 +216,24 @@ class _Trainer:
             for position in range(first, len(self.plans[number])):
                 yield number, position, [self.shown[number][at] for at in self.plans[number][position]]
 
-    def _step(self, step: int, items: list[Shown]) -> None:
+    def _prepared(self) -> Iterator[tuple[int, int, Batch]]:
+        """Each batch with its pass and position, made while the one before it is learned from: tokenising would keep a GPU waiting."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            waiting: tuple[int, int, Future[Batch]] | None = None
+            for number, position, items in self._ahead():
+                following = number, position, pool.submit(self._batch, items)
+                if waiting is not None:
+                    yield waiting[0], waiting[1], waiting[2].result()
+                waiting = following
+            if waiting is not None:
+                yield waiting[0], waiting[1], waiting[2].result()
+
+    def _batch(self, items: list[Shown]) -> Batch:
         items = self._share(items)
         rows = rows_of(self.data, [item.index for item in items])
-        batch = self.encoder.batch(rows, [item.seed for item in items])
+        return self.encoder.batch(rows, [item.seed for item in items])
+
+    def _step(self, step: int, batch: Batch) -> None:
         losses = self._losses(batch, hold=step % self.recipe.fit.hold_every == 0)
         loss = losses["labels"] + self.recipe.fit.evidence_weight * losses["evidence"]
         if "hold" in losses:

@@ -35,6 +35,14 @@ def claim(run: Path, recipe: Recipe) -> None:
     write_json(file, {"recipe": wanted, "versions": _versions(), "machine": platform.machine()})
 
 
+def begin_from(run: Path, origin: dict[str, str]) -> None:
+    """Note which weights the run of ``run`` starts from; raises RunError when it was begun from others."""
+    info = json.loads((run / "run.json").read_text("utf-8"))
+    if info.setdefault("start", origin) != origin:
+        raise RunError(f"{run}: begun from other weights; start from the same or remove the directory")
+    write_json(run / "run.json", info)
+
+
 def _versions() -> dict[str, str]:
     names = ("belowline", "torch", "transformers", "datasets", "tokenizers", "numpy")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -1,0 +1,86 @@
+"""Words that are disguised by digits, marks or repeated letters, spelled as words again where only one reading is a word.
+
+What is a word stands in ``words.txt``: the whole words of the vocabulary of all-MiniLM-L6-v2 (Apache-2.0), and frequent words of the
+training corpora (``belowline.training.words`` makes the list). A spelling is only changed if it is none of them and becomes one.
+"""
+
+import functools
+import re
+from collections.abc import Iterator
+from importlib import resources
+from itertools import product
+
+_SHORTEST = 4
+"""Letters of a word that a disguise is undone to: of shorter ones too many are within reach."""
+_DRAWN_AS = {
+    "0": "o",
+    "1": "il",
+    "!": "il",
+    "3": "e",
+    "4": "a",
+    "5": "s",
+    "7": "t",
+    "8": "b",
+    "@": "a",
+    "$": "s",
+    "|": "il",
+}
+_MOST_DOUBTS = 4
+_RUN = re.compile(r"(.)\1{2,}")
+
+LEET = r"(?<![\w$@!|])(?=[a-zA-Z$@!|]*[0134578$@!|])[\w$@!|]{4,20}(?<![!|])(?![\w$@|])"
+"""A word with digits or marks among its letters; looking ahead is bounded by the first that is neither."""
+BROKEN = r"(?<![\w@/:.-])[^\W\d_]{1,12}(?P<part>[-._*·•|~])[^\W\d_]{1,12}(?:(?P=part)[^\W\d_]{1,12}){0,11}(?![\w@/]|[-.]\w)"
+"""A word with one kind of mark inside."""
+STRETCHED = r"(?<!\w)(?=\w*?([a-zA-Z])\1{2})[a-zA-Z]{4,60}(?!\w)"
+"""A word with a letter three times in a row."""
+
+
+@functools.cache
+def words() -> frozenset[str]:
+    """Every known word, in small letters."""
+    return frozenset(resources.files("belowline.model").joinpath("words.txt").read_text("utf-8").split())
+
+
+def unleeted(match: re.Match[str]) -> str:
+    """``1d1ot`` → ``idiot``; names and numbers such as ``h1n1`` or ``14th`` are left."""
+    text = match.group()
+    letters = sum(character.isalpha() for character in text)
+    doubts = sum(len(_DRAWN_AS.get(character, "")) > 1 for character in text)
+    if letters < 2 or 3 * letters < len(text) or doubts > _MOST_DOUBTS:
+        return text
+    readings = {"".join(reading) for reading in product(*(_DRAWN_AS.get(c, c) for c in text))}
+    return _the_only_word(iter(sorted(readings)), text)
+
+
+def unbroken(match: re.Match[str]) -> str:
+    """``idi-ot`` → ``idiot``; what is made of words is left (``e-mail``, ``news.example``)."""
+    text = match.group()
+    pieces = text.split(match.group("part"))
+    if all(len(piece) == 1 or piece.lower() in words() for piece in pieces):
+        return text
+    return _the_only_word(iter(["".join(pieces)]), text)
+
+
+def unstretched(match: re.Match[str]) -> str:
+    """``stuuupid`` → ``stupid``: each run of three or more becomes two letters or one, two where both are words."""
+    text = match.group()
+    runs = [run.group() for run in _RUN.finditer(text)]
+    if len(runs) > _MOST_DOUBTS or text.lower() in words():
+        return text
+    parts = _RUN.split(text)[::2]
+    for lengths in product((2, 1), repeat=len(runs)):
+        filled = (run[0] * length for run, length in zip(runs, lengths, strict=True))
+        found = parts[0] + "".join(letter + part for letter, part in zip(filled, parts[1:], strict=True))
+        if _is_word(found):
+            return found
+    return text
+
+
+def _the_only_word(readings: Iterator[str], text: str) -> str:
+    found = [reading for reading in readings if _is_word(reading)]
+    return found[0] if len(found) == 1 else text
+
+
+def _is_word(text: str) -> bool:
+    return len(text) >= _SHORTEST and text.lower() in words()
