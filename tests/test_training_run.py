@@ -13,6 +13,7 @@ from rich.console import Console
 
 from belowline.model import ScoreInput, Scorer
 from belowline.training import fit as fitting
+from belowline.training import precision
 from belowline.training.export import Parity, ParityError, export
 from belowline.training.fit import fit
 from belowline.training.recipe import Recipe, load_recipe
@@ -125,13 +126,13 @@ def test_a_run_keeps_the_precision_that_was_faster_where_it_began(
         (run / "run.json").write_text("{}", "utf-8")
         seconds = {torch.bfloat16: bf16_seconds, torch.float32: 1.0}
         monkeypatch.setattr(
-            fitting, "_product_seconds", lambda dtype, device, seconds=seconds: seconds[dtype]
+            precision, "_product_seconds", lambda dtype, device, seconds=seconds: seconds[dtype]
         )
-        assert fitting._precision(run, recipe) == first
+        assert precision.precision(run, recipe) == first
         seconds[torch.bfloat16] = (
             1.3 - bf16_seconds
         )  # the other way round on the machine that it is resumed on
-        assert fitting._precision(run, recipe) == first
+        assert precision.precision(run, recipe) == first
 
 
 def test_a_run_is_not_continued_with_another_recipe(run: Path, workshop: Path) -> None:
