@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor
 
@@ -30,7 +31,7 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     """
     try:
         graph = onnx.load(str(file)).graph
-    except (OSError, ValueError) as error:
+    except (OSError, DecodeError) as error:
         raise RunError(f"{file}: cannot be read as ONNX; name a model directory to start from") from error
     values = _values(graph)
     found = {name: value for name, value in values.items() if name.startswith(_PREFIX)}
