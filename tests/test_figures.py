@@ -54,6 +54,7 @@ def write_c3(root: Path) -> None:
 def write_toxic_spans(root: Path) -> None:
     (root / "toxic-spans").mkdir(parents=True)
     files = {
+        "comments": ["comment_id,comment_text", *(f"{n},the text of {n}" for n in range(ROWS))],
         "annotations": ["annotation,comment_id,worker", *(f"{n},{n},7" for n in range(ROWS))],
         "spans": ["annotation,type,start,end", *(f"{n},Insult,0,3" for n in range(0, ROWS, 2))],
     }
