@@ -14,57 +14,42 @@ _SPAN_LABELS = {
     "Threat": "threat",
 }
 _NO_SPAM = known(spam=0.0)
+Vote = tuple[dict[str, str], list[dict[str, str]]]
+"""What a worker said of a comment: his annotation and the typed spans that he marked."""
 _NATURAL_RATE: tuple[Split, ...] = ("train",) * 4 + ("validation",) * 3 + ("test",) * 3
 
 
 def toxic_spans(folder: Path) -> Iterator[Example]:
     """Civil Comments with typed spans; label strengths are shares of the workers."""
-    workers, marks = _annotations(folder), _marks(folder)
+    workers = toxic_spans_workers(folder)
     for comment in rows(folder / "comments.csv"):
-        votes = workers[comment["comment_id"]]
+        votes = workers.get(comment["comment_id"])
         if votes:
-            yield _toxic_spans_example(comment, votes, marks)
+            yield _toxic_spans_example(comment, votes)
 
 
-def insult_votes(folder: Path) -> Iterator[tuple[int, int]]:
-    """For each comment of ``toxic-spans`` how many workers marked an insult, and how many there were."""
-    marks = _marks(folder)
-    for votes in _annotations(folder).values():
-        yield (
-            sum(any(mark["type"] == "Insult" for mark in marks[vote["annotation"]]) for vote in votes),
-            len(votes),
-        )
-
-
-def _annotations(folder: Path) -> Mapping[str, list[dict[str, str]]]:
-    """Comment id to the annotations of its workers."""
-    workers: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for annotation in rows(folder / "annotations.csv"):
-        workers[annotation["comment_id"]].append(annotation)
-    return workers
-
-
-def _marks(folder: Path) -> Mapping[str, list[dict[str, str]]]:
-    """Annotation to its typed spans; empty for one without."""
+def toxic_spans_workers(folder: Path) -> Mapping[str, list[Vote]]:
+    """Comment id to what each of its workers said: his row of ``annotations.csv`` and his rows of ``spans.csv``, which may be none."""
     marks: dict[str, list[dict[str, str]]] = defaultdict(list)
     for span in rows(folder / "spans.csv"):
         marks[span["annotation"]].append(span)
-    return marks
+    workers: dict[str, list[Vote]] = defaultdict(list)
+    for annotation in rows(folder / "annotations.csv"):
+        workers[annotation["comment_id"]].append((annotation, marks[annotation["annotation"]]))
+    return dict(workers)
 
 
-def _toxic_spans_example(
-    comment: dict[str, str], votes: list[dict[str, str]], marks: Mapping[str, list[dict[str, str]]]
-) -> Example:
+def _toxic_spans_example(comment: dict[str, str], votes: list[Vote]) -> Example:
     share = 1 / len(votes)
     strengths: dict[str, float] = dict.fromkeys(_SPAN_LABELS.values(), 0.0)
     spans: dict[tuple[str, int, int], float] = defaultdict(float)
-    for vote in votes:
-        typed = [(_SPAN_LABELS.get(mark["type"]), mark) for mark in marks.get(vote["annotation"], [])]
+    for _, marks in votes:
+        typed = [(_SPAN_LABELS.get(mark["type"]), mark) for mark in marks]
         for label in {label for label, _ in typed if label}:
             strengths[label] = min(1.0, strengths[label] + share)
         for named, mark in typed:
             spans[named or "toxicity", int(mark["start"]), int(mark["end"])] += share
-    toxicity = 1 - sum(vote["not toxic"] == "True" for vote in votes) * share
+    toxicity = 1 - sum(annotation["not toxic"] == "True" for annotation, _ in votes) * share
     labels = known(**strengths, toxicity=max(0.0, toxicity), spam=0.0)
     if strengths["hate"] == 0:
         labels = known(**labels, antisemitism=0.0)

@@ -60,6 +60,11 @@ def known(**labels: float) -> Mapping[str, float]:
     return MappingProxyType(labels)
 
 
+def without(labels: Mapping[str, float], *left_out: str) -> Mapping[str, float]:
+    """``labels`` less those named, which become unknown."""
+    return known(**{label: value for label, value in labels.items() if label not in left_out})
+
+
 def digest(text: str) -> str:
     """Stable 16-digit hash of a text, for rows and split keys where a corpus gives no identifier."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

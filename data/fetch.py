@@ -111,7 +111,7 @@ def _progress(console: Console) -> Progress:
 
 def _fetch_one(corpus: Corpus, target: Path, mirror: Path | None, on_bytes: _OnBytes, url: str) -> Fetched:
     file, checksum = target.name, corpus.files[target.name]
-    if target.is_file() and _checksum_of(target) == checksum:
+    if target.is_file() and checksum_of(target) == checksum:
         return Fetched(corpus.name, file, "present")
     if mirror:
         _copy(mirror / corpus.name / file, target, checksum, on_bytes)
@@ -205,6 +205,7 @@ def _chunks(source: BinaryIO, name: str) -> Iterator[bytes]:
         yield chunk
 
 
-def _checksum_of(file: Path) -> str:
+def checksum_of(file: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

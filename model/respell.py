@@ -6,7 +6,6 @@ training corpora (``belowline.training.words`` makes the list). A spelling is on
 
 import functools
 import re
-from collections.abc import Iterator
 from importlib import resources
 from itertools import product
 
@@ -50,7 +49,8 @@ def unleeted(match: re.Match[str]) -> str:
     if letters < 2 or 3 * letters < len(text) or doubts > _MOST_DOUBTS:
         return text
     readings = {"".join(reading) for reading in product(*(_DRAWN_AS.get(c, c) for c in text))}
-    return _the_only_word(iter(sorted(readings)), text)
+    found = [reading for reading in readings if _is_word(reading)]
+    return found[0] if len(found) == 1 else text
 
 
 def unbroken(match: re.Match[str]) -> str:
@@ -59,7 +59,8 @@ def unbroken(match: re.Match[str]) -> str:
     pieces = text.split(match.group("part"))
     if all(len(piece) == 1 or piece.lower() in words() for piece in pieces):
         return text
-    return _the_only_word(iter(["".join(pieces)]), text)
+    joined = "".join(pieces)
+    return joined if _is_word(joined) else text
 
 
 def unstretched(match: re.Match[str]) -> str:
@@ -75,11 +76,6 @@ def unstretched(match: re.Match[str]) -> str:
         if _is_word(found):
             return found
     return text
-
-
-def _the_only_word(readings: Iterator[str], text: str) -> str:
-    found = [reading for reading in readings if _is_word(reading)]
-    return found[0] if len(found) == 1 else text
 
 
 def _is_word(text: str) -> bool:

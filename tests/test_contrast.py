@@ -84,7 +84,9 @@ def test_denial_and_insults_of_nobody_are_harmless(given_: Material) -> None:
     assert all(not e.labels["hate"] for e in kinds["statement denied"])
     assert {e.labels["personal_attack"] for e in kinds["insult of nobody"]} == {0.0}
     assert {e.labels["personal_attack"] for e in kinds["insult"]} == {1.0}
+    words = ("muppet", *_TEMPLATES["insulting"])
     for kind in ("insult", "insult of nobody"):
+        assert all(any(word in e.text.lower() for word in words) for e in kinds[kind])
         assert sum("muppet" in e.text.lower() for e in kinds[kind]) > 20
 
 

@@ -102,6 +102,7 @@ def test_an_own_link_is_not_spam_whether_the_comment_is_there_or_not() -> None:
         ways[where if whole else "in its place"] += 1
         assert example.text.endswith(link) or example.text.startswith(link)
     assert min(ways.values()) > 20
+    assert len({example.text for example in made}) == 300
     assert any("the-bridge-was-discussed" in example.text for example in made)
 
 

@@ -1,12 +1,14 @@
 """Where a training begins: the weights of another run, or of a model directory whose ONNX file gives them back."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
 
+from belowline.model import ModelError
 from belowline.model.labels import DEFINITIONS
 from belowline.training.fit import fit
 from belowline.training.network import CommentModel, load_base
@@ -15,6 +17,7 @@ from belowline.training.onnx_import import read_weights
 from belowline.training.recipe import RecipeError, load_recipe
 from belowline.training.run import RunError, load_model
 from belowline.training.start import adopt, origin
+from tests.tiny_model import build_tiny_model
 from tests.tiny_training import write_base, write_corpora, write_recipe
 
 LABELS = tuple(DEFINITIONS)
@@ -39,10 +42,9 @@ def trained(base: Path, seed: int = 1) -> CommentModel:
 @pytest.fixture(scope="module")
 def released(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[CommentModel, Path]:
     """A model and the directory that it was released as, with ``model.onnx`` in int8 and ``fp32.onnx``."""
-    model, folder = trained(base), tmp_path_factory.mktemp("released")
+    model, folder = trained(base), build_tiny_model(tmp_path_factory.mktemp("released"), version="0.0.9")
     export_fp32(model, folder / "fp32.onnx")
     quantise(folder / "fp32.onnx", folder / "model.onnx")
-    (folder / "config.json").write_text(json.dumps({"labels": LABELS, "version": "0.0.9"}), "utf-8")
     return model, folder
 
 
@@ -96,10 +98,21 @@ def test_a_folder_without_weights_is_named(base: Path, tmp_path: Path) -> None:
     model = trained(base)
     with pytest.raises(RunError, match=r"no model\.onnx; name a model directory"):
         adopt(model, tmp_path, QUIET)
-    (tmp_path / "config.json").write_text('{"labels": []}', "utf-8")
+    build_tiny_model(tmp_path)
+    with pytest.raises(RunError, match="not a model that belowline-train exported"):
+        adopt(model, tmp_path, QUIET)
     (tmp_path / "model.onnx").write_bytes(b"not ONNX at all")
     with pytest.raises(RunError, match="cannot be read as ONNX"):
         adopt(model, tmp_path, QUIET)
+
+
+def test_a_damaged_config_is_said(base: Path, tmp_path: Path, released: tuple[CommentModel, Path]) -> None:
+    shutil.copytree(released[1], tmp_path / "copy")
+    (tmp_path / "copy" / "config.json").write_text("{", "utf-8")
+    with pytest.raises(ModelError, match=r"config\.json: corrupt, not JSON"):
+        origin(tmp_path / "copy")
+    with pytest.raises(ModelError, match=r"config\.json: corrupt, not JSON"):
+        adopt(trained(base), tmp_path / "copy", QUIET)
 
 
 def test_a_recipe_trains_first_what_it_starts_from(base: Path, tmp_path: Path) -> None:

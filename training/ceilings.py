@@ -16,13 +16,14 @@ from scipy.optimize import minimize
 from scipy.stats import betabinom
 from sklearn.metrics import roc_auc_score
 
-from belowline.data.attack_corpora import insult_votes
+from belowline.data.attack_corpora import toxic_spans_workers
 from belowline.data.tables import rows
 from belowline.training.bootstrap import NAN
 from belowline.training.evidence import Marks, character_f1, marked_by_half, worker_marks
 from belowline.training.metrics import Floats
 
 _WORKERS = 3
+_INSULT = "Insult"
 _DRAWS = 400_000
 _FEWEST = 100
 """Comments with as many workers; fewer say too little of how their votes differ."""
@@ -89,7 +90,11 @@ def worker_f1(posts: Sequence[tuple[Marks, int]]) -> WorkerF1:
 
 def ceilings(folder: Path) -> tuple[VoteCeiling, WorkerF1]:
     """Those of the files of ``toxic-spans`` in ``folder``: of personal attacks, and of evidence."""
-    votes = Counter(found for found, asked in insult_votes(folder) if asked == _WORKERS)
+    votes = Counter(
+        sum(any(span["type"] == _INSULT for span in spans) for _, spans in workers)
+        for workers in toxic_spans_workers(folder).values()
+        if len(workers) == _WORKERS
+    )
     lengths = {row["comment_id"]: len(row["comment_text"]) for row in rows(folder / "comments.csv")}
     posts = [(marks, lengths[post]) for post, marks in worker_marks(folder).items() if post in lengths]
     return vote_ceiling(votes), worker_f1(posts)

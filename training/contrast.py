@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from belowline.data.example import HARMLESS, Example, Split, digest, known
+from belowline.data.example import HARMLESS, Example, Split, digest, known, without
 from belowline.training.augment import GROUPS, swap_group
 from belowline.training.generate import spin
 
@@ -115,7 +115,7 @@ def _quoted(given: Material, split: Split, rng: random.Random) -> Iterator[Made]
         text, labels = _swapped(quote, rng)
         text = text.strip().rstrip(".")
         yield _filled("agree", split, rng, x=text), labels, "quoted to agree"
-        clean = _NOBODY if not quote.labels.get("profanity") else _without(_NOBODY, "profanity")
+        clean = _NOBODY if not quote.labels.get("profanity") else without(_NOBODY, "profanity")
         yield _filled("object", split, rng, x=text), clean, "quoted to object"
 
 
@@ -126,14 +126,10 @@ def _harms(example: Example) -> bool:
 def _swapped(quote: Example, rng: random.Random) -> tuple[str, Mapping[str, float]]:
     """Text and labels of a quote, half of the time with another group named."""
     text, names_jews = swap_group(quote.text, rng) if rng.random() < 0.5 else (quote.text, None)
-    labels = _without(quote.labels, "on_topic")
+    labels = without(quote.labels, "on_topic")
     if names_jews is None or "hate" not in labels:
         return text, labels
     return text, known(**{**labels, "antisemitism": labels["hate"] if names_jews else 0.0})
-
-
-def _without(labels: Mapping[str, float], label: str) -> Mapping[str, float]:
-    return known(**{name: value for name, value in labels.items() if name != label})
 
 
 def _stated(given: Material, split: Split, rng: random.Random) -> Iterator[Made]:
@@ -152,7 +148,7 @@ def _insulted(given: Material, split: Split, rng: random.Random) -> Iterator[Mad
         hit = known(personal_attack=1.0, toxicity=1.0, hate=0.0, antisemitism=0.0, threat=0.0, spam=0.0)
         yield _an(_filled("insult", split, rng, **words)), hit, "insult"
         nobody = _an(_filled("no_insult", split, rng, **words))
-        yield nobody, _without(_NOBODY, "profanity"), "insult of nobody"
+        yield nobody, without(_NOBODY, "profanity"), "insult of nobody"
 
 
 def _threatened(split: Split, rng: random.Random) -> Iterator[Made]:
@@ -181,7 +177,7 @@ def _named(what: str, split: Split, rng: random.Random) -> Iterator[Made]:
             "gs2": other,
             "t": rng.choice(_TEMPLATES["things_named"]),
         }
-        labels = _without(_NOBODY, "profanity") if what == "things" else _NOBODY
+        labels = without(_NOBODY, "profanity") if what == "things" else _NOBODY
         yield _an(_filled(what, split, rng, **names)), labels, f"{what} named"
 
 

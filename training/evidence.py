@@ -3,7 +3,6 @@
 Character F1 of a post as in SemEval-2021 task 5: of the sets of marked characters, 1 where both are empty and 0 where one is.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from datasets import Dataset, DatasetDict
 from rich.console import Console
 from rich.progress import track
 
+from belowline.data.attack_corpora import toxic_spans_workers
 from belowline.data.corpora import CorpusError
-from belowline.data.tables import rows
 from belowline.model import Scorer
 from belowline.model.evidence import Strengths
 from belowline.training.bootstrap import Figure, bootstrapped, missing
@@ -68,13 +67,10 @@ def worker_marks(folder: Path) -> dict[str, Marks]:
     The examples of the corpus only have the share of workers for each exact span of a type, and one worker often marks a word and,
     as another type, the phrase around it: sums of shares would count him twice.
     """
-    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for span in rows(folder / "spans.csv"):
-        spans[span["annotation"]].append((int(span["start"]), int(span["end"])))
-    marks: dict[str, list[Sequence[tuple[int, int]]]] = defaultdict(list)
-    for annotation in rows(folder / "annotations.csv"):
-        marks[annotation["comment_id"]].append(spans.get(annotation["annotation"], ()))
-    return dict(marks)
+    return {
+        comment: [[(int(span["start"]), int(span["end"])) for span in spans] for _, spans in votes]
+        for comment, votes in toxic_spans_workers(folder).items()
+    }
 
 
 def marked_by_half(marks: Marks, length: int) -> Bools:

@@ -28,7 +28,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from belowline.training.batches import Batch, Encoder, Shown, plan, rows_of, shown
 from belowline.training.mix import build
-from belowline.training.network import CommentModel, load_base, mean_pool
+from belowline.training.network import LABEL_HEADS, CommentModel, load_base, mean_pool
 from belowline.training.precision import precision
 from belowline.training.recipe import Recipe
 from belowline.training.run import RunError, begin_from, claim, run_data, save_model, write_json
@@ -307,7 +307,7 @@ def _groups(model: CommentModel, recipe: Recipe) -> list[dict[str, Any]]:
     """Parameters by learning rate (encoder or heads) and decay (matrices or not)."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        key = (name.startswith(("label_head", "evidence_head", "length_weight")), parameter.ndim > 1)
+        key = (name.startswith(LABEL_HEADS), parameter.ndim > 1)
         groups.setdefault(key, []).append(parameter)
     rates = {True: recipe.fit.head_learning_rate, False: recipe.fit.learning_rate}
     return [

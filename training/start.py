@@ -1,39 +1,36 @@
 """Where a training begins if not from the base alone: the weights of another run, or of a released model directory."""
 
-import hashlib
-import json
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from torch import Tensor
 
-from belowline.training.network import CommentModel
+from belowline.data.fetch import checksum_of
+from belowline.model.directory import read_config
+from belowline.training.network import LABEL_HEADS, CommentModel
 from belowline.training.onnx_import import read_weights
-from belowline.training.run import RunError
+from belowline.training.run import WEIGHTS, RunError, read_state
 
-_TRAINED, _RELEASED = "weights.pt", "model.onnx"
-_HEADS_OF_LABELS = ("label_head", "evidence_head", "length_weight")
+_RELEASED = "model.onnx"
 
 
 def origin(folder: Path) -> dict[str, str]:
     """What tells the weights in ``folder`` from any others: the version of a released model, or "run", and the checksum of the file.
 
-    Raises RunError for a folder without weights.
+    Raises RunError for a folder without weights, ModelError for a damaged ``config.json``.
     """
     file = _file(folder)
     version = "run"
     if file.name == _RELEASED:
-        version = str(json.loads((folder / "config.json").read_text("utf-8"))["version"])
-    with file.open("rb") as content:
-        return {"version": version, "sha256": hashlib.file_digest(content, "sha256").hexdigest()}
+        version = read_config(folder).version
+    return {"version": version, "sha256": checksum_of(file)}
 
 
 def adopt(model: CommentModel, folder: Path, console: Console) -> None:
     """Give ``model`` the weights in ``folder``: a run's ``model``, or a model directory with ``model.onnx``.
 
     What has no counterpart there, because labels or network were others then, is named and stays as it is. Raises RunError for a folder
-    without weights, or with those of another encoder.
+    without weights, or with those of another encoder, ModelError for a damaged ``config.json``.
     """
     labels, weights = _weights(folder)
     own = model.state_dict()
@@ -42,7 +39,7 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> None:
         for name, value in weights.items()
         if name in own
         and own[name].shape == value.shape
-        and (labels == model.labels or not name.startswith(_HEADS_OF_LABELS))
+        and (labels == model.labels or not name.startswith(LABEL_HEADS))
     }
     other = sorted(own.keys() - fitting.keys())
     if any(name.startswith("encoder.") for name in other):
@@ -53,8 +50,8 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> None:
 
 def _file(folder: Path) -> Path:
     """The file with the weights."""
-    if (folder / _TRAINED).is_file():
-        return folder / _TRAINED
+    if (folder / WEIGHTS).is_file():
+        return folder / WEIGHTS
     missing = [name for name in (_RELEASED, "config.json") if not (folder / name).is_file()]
     if missing:
         raise RunError(f"{folder}: no {missing[0]}; name a model directory or a run's model to start from")
@@ -64,7 +61,7 @@ def _file(folder: Path) -> Path:
 def _weights(folder: Path) -> tuple[tuple[str, ...], dict[str, Tensor]]:
     """Labels and weights."""
     file = _file(folder)
-    if file.name == _TRAINED:
-        saved = torch.load(file, map_location="cpu", weights_only=True)
-        return tuple(saved["labels"]), saved["state"]
-    return tuple(json.loads((folder / "config.json").read_text("utf-8"))["labels"]), read_weights(file)
+    if file.name == WEIGHTS:
+        return read_state(folder)
+    weights = read_weights(file)
+    return read_config(folder).labels, weights
