@@ -63,10 +63,13 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console, start: Path 
         if done.exists():
             console.print(f"{run}: already trained")
             return done
-        data = _dataset(recipe, corpora, run, console)
-        bf16 = precision(run, recipe) == "bf16"
     if start is None and recipe.start is not None:
         start = fit(recipe.start, corpora, run / "start", console)
+    with accelerator.main_process_first():
+        if start is not None:  # a folder without weights is refused before the corpora are mixed
+            begin_from(run, origin(start))
+        data = _dataset(recipe, corpora, run, console)
+        bf16 = precision(run, recipe) == "bf16"
     console.print(f"computing in {'bf16' if bf16 else 'fp32'}")
     torch.manual_seed(recipe.seed)
     try:
@@ -82,8 +85,6 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console, start: Path 
     base = copy.deepcopy(encoder)
     model = CommentModel(encoder, recipe.labels)
     if start is not None:
-        with accelerator.main_process_first():
-            begin_from(run, origin(start))
         adopt(model, start, console)
     _Trainer(model, base, tokenizer, data["train"], recipe, run, console, accelerator, bf16=bf16).train()
     if accelerator.is_main_process:
