@@ -269,6 +269,8 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, re.Pattern[str] | None],
         # From a word's first letter only: looking ahead from each letter of a very long word would take quadratic time.
         (r"(?<!\w)(?=\w*[^\x00-\x7f])\w{2,}", _one_script, False),
         (r"(?i)\b(?:https?://|www\.)(?P<host>[^\s/?#<>\"']+)[^\s<>\"']*", _link, True),
+        # Words run together by hashtags; a single tag stays, and so do C#, F#m and a number's sign.
+        (r"(?<!\w)#(?=\w+#\w)|(?<=\w\w)#(?=\w\w)", _space, True),
         (r"(?<![\w@])@\w{2,30}", lambda match: "@user", True),
         (rf"(?<={_LETTER})@(?={_LETTER}{{1,12}}\b(?!\.\w))", lambda match: "a", True),
         (rf"(?<={_LETTER})\$+(?={_LETTER})|(?<!\w)\$(?={_LETTER}{{2}})", lambda match: "s" * len(match.group()), True),

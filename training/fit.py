@@ -33,7 +33,7 @@ from belowline.training.precision import precision
 from belowline.training.recipe import Recipe
 from belowline.training.run import RunError, begin_from, claim, run_data, save_model, write_json
 from belowline.training.settle import settle_embedding
-from belowline.training.start import adopt, origin
+from belowline.training.start import adopt, draw_back, origin
 
 
 @dataclass
@@ -84,9 +84,11 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console, start: Path 
         )  # its backward pass there: 22,000 tokens/s against 14,000 of the fused kernel in bf16
     base = copy.deepcopy(encoder)
     model = CommentModel(encoder, recipe.labels)
-    if start is not None:
-        adopt(model, start, console)
-    _Trainer(model, base, tokenizer, data["train"], recipe, run, console, accelerator, bf16=bf16).train()
+    adopted = {} if start is None else adopt(model, start, console)
+    trainer = _Trainer(model, base, tokenizer, data["train"], recipe, run, console, accelerator, bf16=bf16)
+    trainer.train()
+    draw_back(model, adopted, recipe.fit.keep_start)
+    trainer.settle()
     if accelerator.is_main_process:
         save_model(model, tokenizer, done)
         shutil.rmtree(run / "checkpoint", ignore_errors=True)
@@ -178,6 +180,9 @@ class _Trainer:
                 if time.monotonic() - saved > self.recipe.fit.checkpoint_minutes * 60:
                     self._checkpoint()
                     saved = time.monotonic()
+
+    def settle(self) -> None:
+        """Fit the embedding to the trunk, which must not change any more."""
         if self.recipe.fit.hold_weight:
             self.console.print("settling the embedding")
             settle_embedding(self.model, self.base, self.encoder, self.data)

@@ -57,6 +57,9 @@ class Fit(_Section):
         default=1.0, ge=0, description="of the loss that holds embeddings to those of the base"
     )
     hold_every: int = Field(default=3, ge=1, description="batches between those on which embeddings are held")
+    keep_start: Share = Field(
+        default=0.0, description="of the weights that the training started from, in those it ends with"
+    )
     checkpoint_minutes: Positive = Field(default=5.0, description="between checkpoints")
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from torch import Tensor
 
@@ -26,8 +27,8 @@ def origin(folder: Path) -> dict[str, str]:
     return {"version": version, "sha256": checksum_of(file)}
 
 
-def adopt(model: CommentModel, folder: Path, console: Console) -> None:
-    """Give ``model`` the weights in ``folder``: a run's ``model``, or a model directory with ``model.onnx``.
+def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tensor]:
+    """Give ``model`` the weights in ``folder``, a run's ``model`` or a model directory with ``model.onnx``, and return those that fitted.
 
     What has no counterpart there, because labels or network were others then, is named and stays as it is. Raises RunError for a folder
     without weights, or with those of another encoder, ModelError for a damaged ``config.json``.
@@ -46,6 +47,16 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> None:
         raise RunError(f"{folder}: the weights of another encoder; start from a model with the recipe's base")
     model.load_state_dict(fitting, strict=False)
     console.print(f"starting from {folder}{'; as new: ' + ', '.join(other) if other else ''}")
+    return fitting
+
+
+def draw_back(model: CommentModel, start: dict[str, Tensor], share: float) -> None:
+    """Make ``share`` of every weight in ``start`` what it was there, the rest what training made of it: a point between two models of one
+    road often has the strengths of both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models")."""
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name in start:
+                weight.lerp_(start[name].to(weight.device, weight.dtype), share)
 
 
 def _file(folder: Path) -> Path:
