@@ -13,13 +13,15 @@ from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError
 from belowline.model.evidence import Evidence
 from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.model.normalise import Normalised, normalise
-from belowline.model.policy import Decision, Policy, PolicyError, decide
+from belowline.model.policy import Context, Decision, Policy, decide, sampled
+from belowline.model.policy_file import PolicyError
 from belowline.model.scorer import ScoreInput, Scorer, Scores
 
 __all__ = [
     "DEFAULT_MODEL_DIR",
     "DEFINITIONS",
     "HARMFUL",
+    "Context",
     "Decision",
     "Evidence",
     "ModelConfig",
@@ -33,4 +35,5 @@ __all__ = [
     "Thresholds",
     "decide",
     "normalise",
+    "sampled",
 ]

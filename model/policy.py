@@ -1,39 +1,24 @@
 """From scores to a decision: an ordered list of small rules, each of which fires or stands aside."""
 
-import tomllib
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from belowline.model.directory import Thresholds
 from belowline.model.labels import HARMFUL
+from belowline.model.listed import Listed, links_in
+from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
 from belowline.model.scorer import Scores
 
 DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 
 Action = Literal["publish", "hold", "reject"]
+Span = tuple[int, int]
 
 _CODES = {"hate": "hate_speech"}
 """Reason codes are the labels' names but for these."""
-
-
-class PolicyError(Exception):
-    """A policy file cannot be used; the message names file and field and what to do."""
-
-
-class _File(BaseModel):
-    """The policy file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    version: str = Field(min_length=1)
-    automatic_rejection: bool = False
-    labels: tuple[str, ...]
-    unknown_language: Literal["hold", "publish"]
-    thresholds: dict[str, Thresholds] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +28,66 @@ class Decision:
     Attributes:
         action: ``publish``, ``hold`` or ``reject``.
         code: Reason code: ``spam``, ``hate_speech``, ``antisemitism``, ``threat``, ``personal_attack``, ``profanity``, ``toxicity``,
-            ``language``, ``scoring_failed`` or ``none``.
+            ``banned_word``, ``links``, ``campaign``, ``new_author``, ``language``, ``scoring_failed`` or ``none``.
         rule: The rule that fired, readable: ``spam >= 0.62``.
         label: The label that the rule looked at, if any.
+        spans: Characters of the text, as it was written, that a rule on words or links found; for a label the scores' evidence tells.
     """
 
     action: Action
     code: str
     rule: str
     label: str | None
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of a comment besides its scores.
+
+    Attributes:
+        text: The comment as it was written.
+        site: The site that it came from, for what a policy says of sites.
+        author: The site's own id of the author.
+        role: The author's role there, such as ``staff``.
+        published: How many comments of the author stand published, None if that is not known.
+        copies: How many near-copies there are, this comment among them.
+    """
+
+    text: str = ""
+    site: str | None = None
+    author: str | None = None
+    role: str | None = None
+    published: int | None = None
+    copies: int = 1
+
+
+_NOTHING_KNOWN = Context()
+_NO_WORDS = Listed()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a site decides. ``thresholds`` holds every label that can hold a comment, in the order of their rules."""
+    """How sites decide. ``thresholds`` holds every label that can hold a comment, in the order of their rules; ``sites`` holds the policies
+    of sites with rules of their own."""
 
     version: str
     automatic_rejection: bool
     thresholds: Mapping[str, Thresholds]
     unknown_language: Literal["hold", "publish"]
     languages: tuple[str, ...] = ("en",)
+    trusted_authors: frozenset[str] = frozenset()
+    trusted_roles: frozenset[str] = frozenset()
+    max_links: int | None = None
+    blocked_domains: tuple[str, ...] = ()
+    allowed_domains: tuple[str, ...] = ()
+    copies: int | None = None
+    hold_words: Listed = _NO_WORDS
+    reject_words: Listed = _NO_WORDS
+    new_author_comments: int = 0
+    sample: float = 0.0
+    second_review: float = 0.0
+    sites: Mapping[str, "Policy"] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -72,53 +97,157 @@ class Policy:
         languages: tuple[str, ...] = ("en",),
     ) -> Self:
         """The policy in ``path`` (None: the default one) over a model's thresholds and languages; raises PolicyError."""
-        given = _read(path) if path is not None else {}
         try:
-            file = _File.model_validate(_read(DEFAULT_POLICY) | given)
-        except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            raise PolicyError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-        thresholds = {**scorer_thresholds, **file.thresholds}
-        for label in (*file.labels, *file.thresholds):
+            text = "" if path is None else path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise PolicyError(f"{path}: not TOML: {error}") from error
+        except OSError as error:
+            raise PolicyError(f"{path}: cannot be read ({error.strerror}); name a policy file") from error
+        return cls.parse(text, str(path), scorer_thresholds, languages)
+
+    @classmethod
+    def parse(
+        cls,
+        text: str,
+        name: str,
+        scorer_thresholds: Mapping[str, Thresholds],
+        languages: tuple[str, ...] = ("en",),
+    ) -> Self:
+        """The policy in ``text``, called ``name`` where it cannot be used: then PolicyError is raised."""
+        file = read_policy(text, name, DEFAULT_POLICY.read_text("utf-8"))
+        sites = {
+            site: cls._of(
+                for_site(file, site), file.version, f"{name}: sites.{site}", scorer_thresholds, languages
+            )
+            for site in file.sites
+        }
+        return cls._of(file, file.version, name, scorer_thresholds, languages, sites)
+
+    @classmethod
+    def _of(
+        cls,
+        rules: SiteRules,
+        version: str,
+        name: str,
+        scorer_thresholds: Mapping[str, Thresholds],
+        languages: tuple[str, ...],
+        sites: Mapping[str, "Policy"] | None = None,
+    ) -> Self:
+        for label in (*rules.labels, *rules.thresholds):
             if label not in HARMFUL or label not in scorer_thresholds:
                 able = ", ".join(label for label in HARMFUL if label in scorer_thresholds)
-                raise PolicyError(f"{path}: label {label!r} cannot hold a comment; labels that can: {able}")
-        chosen = {label: thresholds[label] for label in file.labels}
-        return cls(file.version, file.automatic_rejection, chosen, file.unknown_language, languages)
+                raise PolicyError(f"{name}: label {label!r} cannot hold a comment; labels that can: {able}")
+        thresholds = {**scorer_thresholds, **rules.thresholds}
+        return cls(
+            version=version,
+            automatic_rejection=rules.automatic_rejection,
+            thresholds={label: thresholds[label] for label in rules.labels},
+            unknown_language=rules.unknown_language,
+            languages=languages,
+            trusted_authors=frozenset(rules.trusted_authors),
+            trusted_roles=frozenset(rules.trusted_roles),
+            max_links=rules.links.max,
+            blocked_domains=rules.links.blocked,
+            allowed_domains=rules.links.allowed,
+            copies=rules.campaign.copies,
+            hold_words=Listed(rules.words.hold),
+            reject_words=Listed(rules.words.reject),
+            new_author_comments=rules.new_authors.comments,
+            sample=rules.sample,
+            second_review=rules.second_review,
+            sites=sites or {},
+        )
+
+    def for_site(self, site: str | None) -> "Policy":
+        """What counts for ``site``."""
+        return self.sites.get(site, self) if site is not None else self
 
 
-def _read(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read ({error.strerror}); name a policy file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path}: not TOML: {error}") from error
-
-
-def decide(scores: Scores | None, policy: Policy) -> Decision:
-    """The decision of the first rule that fires: a rejection, where the site allows any, then a hold, both by the order of the labels, then
-    the language. ``None`` says that scoring failed: such a comment is held, never passed.
+def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> Decision:
+    """The decision of the first rule that fires: listed words that reject, where the site rejects without a person; whom the site trusts;
+    labels that reject, listed words, labels that hold, links, campaigns, new authors, the language. ``None`` says that scoring failed:
+    such a comment is held, never passed.
     """
     if scores is None:
         return Decision("hold", "scoring_failed", "scoring failed", None)
+    policy = policy.for_site(context.site)
     for rule in _RULES:
-        decision = rule(scores, policy)
+        decision = rule(scores, policy, context)
         if decision is not None:
             return decision
     return Decision("publish", "none", "no rule fired", None)
 
 
-def _reject(scores: Scores, policy: Policy) -> Decision | None:
+def sampled(policy: Policy, site: str, comment_id: str) -> bool:
+    """Whether a comment is one of the policy's random share that a moderator sees though it is published; the same comment always is or
+    never is."""
+    drawn = hashlib.sha256(f"sample {site} {comment_id}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(drawn[:4], "big") / 2**32 < policy.for_site(site).sample
+
+
+def _reject_words(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    return _listed("reject", policy.reject_words, context) if policy.automatic_rejection else None
+
+
+def _trusted(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    if context.author is not None and context.author in policy.trusted_authors:
+        return Decision("publish", "none", "trusted author", None)
+    if context.role is not None and context.role in policy.trusted_roles:
+        return Decision("publish", "none", f"trusted role {context.role}", None)
+    return None
+
+
+def _reject(scores: Scores, policy: Policy, context: Context) -> Decision | None:
     """The first label at its rejection threshold, where the site rejects without a person."""
     if not policy.automatic_rejection:
         return None
     return _first_at(scores, {label: both.reject for label, both in policy.thresholds.items()}, "reject")
 
 
-def _hold(scores: Scores, policy: Policy) -> Decision | None:
+def _hold_words(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    return _listed("hold", policy.reject_words, context) or _listed("hold", policy.hold_words, context)
+
+
+def _hold(scores: Scores, policy: Policy, context: Context) -> Decision | None:
     """The first label at its hold threshold; what would be rejected is held while nothing is rejected automatically."""
     return _first_at(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
+
+
+def _links(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    if policy.max_links is None and not policy.blocked_domains:
+        return None
+    found = links_in(context.text)
+    blocked = [link for link in found if link.within(policy.blocked_domains)]
+    if blocked:
+        spans = tuple(link.span for link in blocked)
+        return Decision("hold", "links", f"link to {blocked[0].host}", None, spans)
+    counted = [link.span for link in found if not link.within(policy.allowed_domains)]
+    if policy.max_links is not None and len(counted) > policy.max_links:
+        return Decision(
+            "hold", "links", f"{len(counted)} links, more than {policy.max_links}", None, tuple(counted)
+        )
+    return None
+
+
+def _campaign(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    if policy.copies is None or context.copies < policy.copies:
+        return None
+    return Decision("hold", "campaign", f"{context.copies} near-copies >= {policy.copies}", None)
+
+
+def _new_author(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    if context.published is None or context.published >= policy.new_author_comments:
+        return None
+    rule = f"author with {context.published} published comments, fewer than {policy.new_author_comments}"
+    return Decision("hold", "new_author", rule, None)
+
+
+def _language(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    """A language that the model was not trained on is never confidently cleared."""
+    known = scores.language in (*policy.languages, "und")
+    if known or policy.unknown_language == "publish":
+        return None
+    return Decision("hold", "language", f"language {scores.language} is not one the model knows", None)
 
 
 def _lower(both: Thresholds) -> float | None:
@@ -132,12 +261,23 @@ def _first_at(scores: Scores, thresholds: Mapping[str, float | None], action: Ac
     return None
 
 
-def _language(scores: Scores, policy: Policy) -> Decision | None:
-    """A language that the model was not trained on is never confidently cleared."""
-    known = scores.language in (*policy.languages, "und")
-    if known or policy.unknown_language == "publish":
+def _listed(action: Action, listed: Listed, context: Context) -> Decision | None:
+    found = listed.find(context.text)
+    if not found:
         return None
-    return Decision("hold", "language", f"language {scores.language} is not one the model knows", None)
+    return Decision(
+        action, "banned_word", f"listed word {found[0].entry!r}", None, tuple(one.span for one in found)
+    )
 
 
-_RULES: tuple[Callable[[Scores, Policy], Decision | None], ...] = (_reject, _hold, _language)
+_RULES: tuple[Callable[[Scores, Policy, Context], Decision | None], ...] = (
+    _reject_words,
+    _trusted,
+    _reject,
+    _hold_words,
+    _hold,
+    _links,
+    _campaign,
+    _new_author,
+    _language,
+)

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from belowline.model import DEFAULT_MODEL_DIR, Scorer
-from belowline.serve.api import api
+from belowline.serve.api import admin, comments, queue, score
 from belowline.serve.batcher import Batcher
 from belowline.serve.errors import add_error_handlers
 from belowline.serve.health import health
@@ -17,9 +17,11 @@ from belowline.serve.keys import require_known_host
 from belowline.serve.metrics import Metrics
 from belowline.serve.middleware import Surround
 from belowline.serve.page import pages
+from belowline.serve.policy_in_force import PolicyInForce
 from belowline.serve.service import Service
 from belowline.serve.settings import Settings
-from belowline.serve.store import Store
+from belowline.serve.store.database import Database
+from belowline.serve.webhooks import Sender
 
 STATIC = Path(__file__).parent / "static"
 
@@ -36,10 +38,13 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sender = Sender(service.database, private=settings.webhook_private_addresses)
         service.batcher.start()
+        sender.start()
         yield
+        await sender.close()
         await service.batcher.close()
-        service.store.close()
+        service.database.close()
 
     app = FastAPI(
         title="belowline",
@@ -53,7 +58,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     app.state.service = service
     add_error_handlers(app)
     app.add_middleware(Surround, metrics=service.metrics, max_body_bytes=settings.max_body_bytes)
-    for router in (api, health, pages):
+    for router in (score.router, comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC, follow_symlink=True), name="static")
     return app
@@ -61,6 +66,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
 
 def _service(settings: Settings, scorer: Scorer) -> Service:
     verdict = Judge.of(scorer, settings.policy)
+    database = Database.open(settings.database_url)
     metrics = Metrics(lambda: batcher.queued)
     batcher = Batcher(
         scorer,
@@ -69,4 +75,4 @@ def _service(settings: Settings, scorer: Scorer) -> Service:
         wait_s=settings.batch_wait_ms / 1000,
         on_batch=metrics.batch,
     )
-    return Service(settings, verdict, batcher, metrics, Store.open(settings.database_url))
+    return Service(settings, PolicyInForce(verdict, settings.policy, database), batcher, metrics, database)

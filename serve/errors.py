@@ -1,5 +1,6 @@
 """The one table from error to status, answered as problem details (RFC 9457) that never echo a comment."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from belowline.serve.store.database import StoreError
+from belowline.serve.store.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+
 PROBLEM_JSON = "application/problem+json"
 _TYPE_PREFIX = "urn:belowline:problem:"
 _LONGEST_NAME = 80
@@ -16,18 +22,22 @@ _LONGEST_NAME = 80
 PROBLEMS: Mapping[str, tuple[int, str]] = {
     "malformed-body": (400, "The body cannot be read"),
     "invalid-key": (401, "An API key is needed"),
+    "forbidden": (403, "This key may not do that"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "This address does not take that method"),
+    "conflict": (409, "It changed meanwhile, or stands against another thing"),
     "body-too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "The body has the wrong media type"),
     "wrong-host": (421, "This service is not known under that name"),
+    "bad-cursor": (422, "The cursor is not one of this list"),
+    "bad-policy": (422, "The policy cannot be used"),
     "invalid-request": (422, "The request is not valid"),
     "queue-full": (429, "Too many comments are waiting"),
     "internal-error": (500, "The service failed"),
-    "store-unavailable": (503, "Held comments cannot be kept"),
+    "store-unavailable": (503, "Nothing can be kept or read"),
     "shutting-down": (503, "The service is shutting down"),
 }
-_KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()}
+_KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {422: "invalid-request"}
 
 _ADVICE = {
     "missing": "is missing; add it",
@@ -84,6 +94,17 @@ def add_error_handlers(app: FastAPI) -> None:
             raise error
         return _problem_of_invalid(request, error).response()
 
+    async def on_refusal(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, Refusal):
+            raise error
+        return Problem(error.kind, error.detail).response()
+
+    async def on_store_error(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s", error)
+        return Problem("store-unavailable", "nothing was kept; send the request again later").response()
+
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(StoreError, on_store_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
 

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from belowline.serve.api import Parts
+from belowline.serve.api.score import Parts
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
-from belowline.serve.keys import require_key
+from belowline.serve.keys import allowed
 from belowline.serve.scoring import PROBE
 from belowline.serve.service import Service
-from belowline.serve.store import StoreError
+from belowline.serve.store.database import StoreError
 
 health = APIRouter()
 
@@ -39,7 +39,7 @@ async def readyz(service: Parts, response: Response) -> Readiness:
     return readiness
 
 
-@health.get("/metrics", summary="Metrics for Prometheus", dependencies=[Depends(require_key)])
+@health.get("/metrics", summary="Metrics for Prometheus", dependencies=[Depends(allowed("read the log"))])
 async def metrics(service: Parts) -> Response:
     """Counts and times, never text."""
     return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -50,7 +50,7 @@ async def _readiness(service: Service) -> Readiness:
     batcher: Literal["ok", "stopped"] = "ok" if service.batcher.alive else "stopped"
     store: Literal["ok", "unreachable"] = "ok"
     try:
-        await run_in_threadpool(service.store.ping)
+        await run_in_threadpool(service.database.ping)
     except StoreError:
         store = "unreachable"
     return Readiness(ready=(model, batcher, store) == ("ok",) * 3, model=model, batcher=batcher, store=store)

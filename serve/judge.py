@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from belowline.model import Policy, ScoreInput, Scorer, Scores, decide
-from belowline.serve.results import Result, make_result
+from belowline.model import Context, Decision, Policy, ScoreInput, Scorer, Scores, decide
+from belowline.serve.results import Result, make_reason, make_result
 from belowline.serve.scoring import score_each
 
 
@@ -23,6 +23,11 @@ class Judge:
         """A model with the policy in a file, None for the default one; raises PolicyError."""
         return cls(scorer, Policy.load(policy, scorer.thresholds, scorer.config.languages))
 
+    def under(self, text: str, name: str) -> "Judge":
+        """The same model under the policy in ``text``; raises PolicyError, which calls it ``name``."""
+        policy = Policy.parse(text, name, self.scorer.thresholds, self.scorer.config.languages)
+        return Judge(self.scorer, policy)
+
     @property
     def identity(self) -> dict[str, str]:
         """What results depend on besides the comments: two models or policies of one version differ here."""
@@ -30,16 +35,31 @@ class Judge:
         policy = _digest(repr(self.policy))
         return {"model": f"{self.scorer.version} ({model})", "policy": f"{self.policy.version} ({policy})"}
 
-    def results(self, ids: Sequence[str | None], scores: Sequence[Scores | None]) -> list[Result]:
-        """One result for each pair of an id and its scores, which are None where scoring failed."""
+    def judged(
+        self, comment_id: str | None, scores: Scores | None, context: Context
+    ) -> tuple[Result, Decision]:
+        """Result and decision of one comment with these scores, which are None where scoring failed."""
+        decision = decide(scores, self.policy, context)
+        return make_result(comment_id, scores, decision, self.scorer.version), decision
+
+    def results(
+        self, ids: Sequence[str | None], comments: Sequence[ScoreInput], scores: Sequence[Scores | None]
+    ) -> list[Result]:
+        """One result for each comment with its id and its scores, which are None where scoring failed."""
         return [
-            make_result(comment_id, one, decide(one, self.policy), self.scorer.version)
-            for comment_id, one in zip(ids, scores, strict=True)
+            self.judged(comment_id, one, Context(text=comment.text))[0]
+            for comment_id, comment, one in zip(ids, comments, scores, strict=True)
         ]
 
     def __call__(self, ids: Sequence[str | None], comments: Sequence[ScoreInput]) -> list[Result]:
         """Scores and decides."""
-        return self.results(ids, score_each(self.scorer, comments))
+        return self.results(ids, comments, score_each(self.scorer, comments))
+
+
+def overruled(result: Result, decision: Decision) -> Result:
+    """``result`` with another decision than the policy's."""
+    changed: dict[str, Any] = {"action": decision.action, "reason": make_reason(decision)}
+    return result.model_copy(update=changed)
 
 
 def _digest(text: str) -> str:

@@ -1,30 +1,120 @@
-"""Who may call: API keys, and the host names that are answered while no key is asked for."""
+"""Who may call, and what they may do: keys, sessions, roles, and the host names that are answered while no key is asked for."""
 
-import hashlib
 import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from belowline.serve.errors import Problem
+from belowline.serve.service import Service, service_of
 from belowline.serve.settings import Settings
+from belowline.serve.store import accounts
+from belowline.serve.store.database import digest
+from belowline.serve.store.rulings import Moderator
+
+SESSION_COOKIE = "belowline_session"
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+PERMISSIONS: Mapping[str, tuple[str, ...]] = {
+    "score": ("service", "triage", "moderator", "admin"),
+    "take in": ("service", "admin"),
+    "read": ("service", "triage", "moderator", "admin"),
+    "work the queue": ("triage", "moderator", "admin"),
+    "decide in bulk": ("moderator", "admin"),
+    "answer appeals": ("moderator", "admin"),
+    "appeal": ("service", "moderator", "admin"),
+    "read the log": ("service", "moderator", "admin"),
+    "erase": ("service", "admin"),
+    "administer": ("admin",),
+}
+"""What can be done, and the roles that may."""
 
 
-def key_is_known(key: str, settings: Settings) -> bool:
-    """Whether ``key`` is configured, in time that does not depend on which key or how much of it fits."""
-    digest = "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-    return sum(hmac.compare_digest(digest, known) for known in settings.api_keys) > 0
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who calls: the name that decisions bear, a role, and the sites that they may see, none for all."""
+
+    name: str
+    role: str
+    sites: tuple[str, ...] = ()
+
+    def may(self, what: str) -> bool:
+        """Whether their role allows ``what``, a key of ``PERMISSIONS``."""
+        return self.role in PERMISSIONS[what]
+
+    def require(self, what: str) -> None:
+        """Raises Problem unless their role allows ``what``."""
+        if not self.may(what):
+            able = ", ".join(PERMISSIONS[what])
+            raise Problem(
+                "forbidden", f"a key with the role {self.role} may not {what}; roles that may: {able}"
+            )
+
+    def require_site(self, site: str) -> None:
+        """Raises Problem for a site that is not theirs."""
+        if self.sites and site not in self.sites:
+            raise Problem(
+                "forbidden", f"this key is for {', '.join(self.sites)}; it may not touch other sites"
+            )
+
+    @property
+    def moderator(self) -> Moderator:
+        """The same person for the store."""
+        return Moderator(self.name, self.sites, may_answer_appeals=self.may("answer appeals"))
 
 
-def require_key(request: Request) -> None:
-    """Raises Problem unless the request carries a known key, or none is asked for."""
-    settings: Settings = request.app.state.service.settings
-    if settings.api_keys and not key_is_known(_presented_key(request), settings):
+LOCAL = Actor("local", "admin")
+"""Who calls while no key is asked for: whoever sits at this machine."""
+
+
+def key_is_known(key: str, service: Service) -> bool:
+    """Whether ``key`` may call at all, or none is asked for."""
+    return not asks_for_key(service) or _by_digest(digest(key), service) is not None
+
+
+def asks_for_key(service: Service) -> bool:
+    """Whether calls need a key: one is set in the environment, or was made and not revoked."""
+    if service.settings.api_keys:
+        return True
+    with service.database.read() as tx:
+        return accounts.any_keys(tx)
+
+
+def caller(request: Request) -> Actor:
+    """Who sends ``request``, by its key or its session; raises Problem for nobody known, or a foreign page behind a session."""
+    service = service_of(request)
+    key = _presented_key(request)
+    if key:
+        found = _by_digest(digest(key), service)
+    elif not asks_for_key(service):
+        _refuse_foreign_pages(request)
+        return LOCAL
+    else:
+        found = _by_session(request, service)
+    if found is None:
         raise Problem(
             "invalid-key",
             "send a valid key as Authorization: Bearer KEY or X-API-Key: KEY",
             headers={"WWW-Authenticate": "Bearer"},
         )
+    return found
+
+
+def allowed(what: str) -> Callable[[Actor], Actor]:
+    """A dependency: the caller, if their role allows ``what``."""
+
+    def check(actor: Annotated[Actor, Depends(caller)]) -> Actor:
+        actor.require(what)
+        return actor
+
+    return check
+
+
+def by_key(key: str, service: Service) -> Actor | None:
+    """Whose key this is, None for an unknown one."""
+    return _by_digest(digest(key), service)
 
 
 def require_known_host(request: Request) -> None:
@@ -38,6 +128,47 @@ def require_known_host(request: Request) -> None:
         raise Problem(
             "wrong-host", "use one of the names in BELOWLINE_ALLOWED_HOSTS, or add this one, or set API keys"
         )
+
+
+def _by_digest(key_digest: str, service: Service) -> Actor | None:
+    """In time that does not depend on which key or how much of it fits."""
+    known = sum(hmac.compare_digest("sha256:" + key_digest, one) for one in service.settings.api_keys)
+    if known:
+        return Actor(f"key {key_digest[:8]}", "admin")
+    with service.database.read() as tx:
+        account = accounts.account_of(tx, key_digest)
+    return None if account is None else Actor(account.name, account.role, account.sites)
+
+
+def _by_session(request: Request, service: Service) -> Actor | None:
+    token = request.cookies.get(SESSION_COOKIE)
+    if not token:
+        return None
+    with service.database.read() as tx:
+        key_digest = accounts.session_key(tx, token)
+    if key_digest is None:
+        return None
+    _refuse_foreign_pages(request)
+    return _by_digest(key_digest, service)
+
+
+def _refuse_foreign_pages(request: Request) -> None:
+    """A browser says from which page a change comes; only our own may use what the browser knows by itself."""
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    own = (
+        site in ("same-origin", "none")
+        if site
+        else origin is None or _host_of(origin) == request.headers.get("host")
+    )
+    if not own:
+        raise Problem("forbidden", "the request comes from another site's page")
+
+
+def _host_of(origin: str) -> str:
+    return urlsplit(origin).netloc
 
 
 def _host_name(header: str) -> str:

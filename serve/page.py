@@ -10,11 +10,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 
 from belowline.model import ScoreInput
-from belowline.serve.api import Parts, check_text
+from belowline.serve.api.score import Parts, check_text
 from belowline.serve.errors import Problem
-from belowline.serve.keys import key_is_known
+from belowline.serve.keys import asks_for_key, key_is_known
 from belowline.serve.reference import operations
 from belowline.serve.results import EvidenceSpan, Result
 from belowline.serve.scoring import article_context
@@ -56,7 +57,7 @@ class Segment:
 async def form(service: Parts, example: str = "") -> HTMLResponse:
     """The empty form, or one filled with an example."""
     _, text, title = EXAMPLES.get(example, ("", "", ""))
-    return _page(service, {"text": text, "title": title})
+    return await _page(service, {"text": text, "title": title})
 
 
 @pages.post("/")
@@ -65,12 +66,12 @@ async def try_comment(request: Request, service: Parts) -> HTMLResponse:
     fields: Mapping[str, str] = _EMPTY_FORM
     try:
         fields = _form_fields(await request.body())
-        _check(fields, service)
+        await run_in_threadpool(_check, fields, service)
         comment = ScoreInput(fields["text"], article_context(fields["title"], None))
         [result] = await service.judge([None], [comment])
     except Problem as problem:
-        return _page(service, fields, problem=problem, status=problem.status_code)
-    return _page(service, fields, result=result)
+        return await _page(service, fields, problem=problem, status=problem.status_code)
+    return await _page(service, fields, result=result)
 
 
 @pages.get("/docs")
@@ -106,14 +107,14 @@ def _form_fields(body: bytes) -> dict[str, str]:
 
 
 def _check(fields: Mapping[str, str], service: Service) -> None:
-    if service.settings.api_keys and not key_is_known(fields["key"], service.settings):
+    if not key_is_known(fields["key"], service):
         raise Problem("invalid-key", "This service asks for an API key. Enter a valid one below the comment.")
     if not fields["text"].strip():
         raise Problem("invalid-request", "There is no comment yet. Paste or type one first.")
     check_text(fields["text"], "The comment", service.settings.max_comment_chars)
 
 
-def _page(
+async def _page(
     service: Service,
     fields: Mapping[str, str],
     *,
@@ -130,6 +131,7 @@ def _page(
         "reads_context": service.verdict.scorer.config.relevance is not None,
         "problem": problem,
         "settings": service.settings,
+        "asks_for_key": await run_in_threadpool(asks_for_key, service),
         "model": service.verdict.scorer.version,
     }
     return HTMLResponse(templates.get_template("page.html").render(values), status)

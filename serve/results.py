@@ -19,9 +19,9 @@ class Reason(BaseModel):
 
 
 class EvidenceSpan(BaseModel):
-    """Words that speak for a label."""
+    """Words that speak for a label, or that a rule of the policy found."""
 
-    label: str
+    label: str = Field(description="The label, or the reason code of the rule, such as `banned_word`.")
     start: int = Field(description="First character, counted in code points of the text as given.")
     end: int = Field(description="One past the last character.")
     strength: float = Field(description="How strongly the words speak for the label.")
@@ -46,19 +46,31 @@ class Result(BaseModel):
     model: str = Field(description="Version of the model.")
 
 
+def make_reason(decision: Decision) -> Reason:
+    """Why a policy decided so."""
+    return Reason.model_construct(code=decision.code, rule=decision.rule, label=decision.label)
+
+
 def make_result(comment_id: str | None, scores: Scores | None, decision: Decision, model: str) -> Result:
-    """The result of one comment; ``scores`` is None where scoring failed, probabilities get four decimals."""
+    """The result of one comment; ``scores`` is None where scoring failed, probabilities get four decimals.
+
+    Words or links that a rule found are evidence of that rule, by its code, with the strength 1.
+    """
     return Result.model_construct(
         id=comment_id,
         scores={label: round(p, 4) for label, p in scores.probabilities.items()} if scores else {},
         relevance=None if scores is None or scores.relevance is None else round(scores.relevance, 4),
         action=decision.action,
-        reason=Reason.model_construct(code=decision.code, rule=decision.rule, label=decision.label),
+        reason=make_reason(decision),
         evidence=[
             EvidenceSpan.model_construct(
                 label=e.label, start=e.start, end=e.end, strength=round(e.strength, 4)
             )
             for e in (scores.evidence if scores else ())
+        ]
+        + [
+            EvidenceSpan.model_construct(label=decision.code, start=start, end=end, strength=1.0)
+            for start, end in decision.spans
         ],
         language=scores.language if scores else UNKNOWN_LANGUAGE,
         model=model,

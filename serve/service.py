@@ -1,25 +1,21 @@
 """What one running service is made of, and the one way from comments to results over HTTP."""
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from belowline.model import ScoreInput
+from belowline.model import ScoreInput, Scores
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
 from belowline.serve.errors import Problem
 from belowline.serve.judge import Judge
 from belowline.serve.metrics import Metrics
+from belowline.serve.policy_in_force import PolicyInForce
 from belowline.serve.results import Result
 from belowline.serve.settings import Settings
-from belowline.serve.store import Store, StoreError
-
-logger = logging.getLogger(__name__)
-P = ParamSpec("P")
-T = TypeVar("T")
+from belowline.serve.store.database import Database
+from belowline.serve.store.intake import Incoming, Kept, Thread, take_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +23,20 @@ class Service:
     """The parts that the routes share."""
 
     settings: Settings
-    verdict: Judge
+    policy: PolicyInForce
     batcher: Batcher
     metrics: Metrics
-    store: Store
+    database: Database
 
-    async def judge(self, ids: Sequence[str | None], comments: Sequence[ScoreInput]) -> list[Result]:
-        """One result for each comment, in order; raises Problem while no more can wait."""
+    @property
+    def verdict(self) -> Judge:
+        """The model under the policy in force, as far as this worker knows."""
+        return self.policy.judge
+
+    async def scores(self, comments: Sequence[ScoreInput]) -> list[Scores | None]:
+        """Scores in order, None where scoring failed; raises Problem while no more can wait."""
         try:
-            scores = await self.batcher.submit(comments)
+            return await self.batcher.submit(comments)
         except QueueFull as full:
             raise Problem(
                 "queue-full",
@@ -44,28 +45,31 @@ class Service:
             ) from None
         except BatcherClosed:
             raise Problem("shutting-down", "try again in a moment") from None
-        results = self.verdict.results(ids, scores)
-        for result in results:
-            self.metrics.decision(result.action, result.reason.code)
+
+    async def judge(self, ids: Sequence[str | None], comments: Sequence[ScoreInput]) -> list[Result]:
+        """One result for each comment, in order, of which nothing is kept; raises Problem while no more can wait."""
+        results = self.verdict.results(ids, comments, await self.scores(comments))
+        self._count(results)
         return results
 
-    async def hold(self, site: str, comments: Sequence[ScoreInput], results: Sequence[Result]) -> None:
-        """Puts what is not to be published into the queue; raises Problem if it could not be kept."""
-        held = [
-            (comment.text, result)
-            for comment, result in zip(comments, results, strict=True)
-            if result.action != "publish"
-        ]
-        await in_store(self.store.enqueue, site, held, self.verdict.policy.version)
+    async def keep(
+        self, site: str, thread: Thread | None, incoming: Sequence[Incoming], *, held_only: bool = False
+    ) -> list[Kept]:
+        """Keeps comments that were scored; see ``take_in``."""
+        kept = await run_in_threadpool(self._keep, site, thread, incoming, held_only=held_only)
+        self._count([one.result for one in kept])
+        return kept
 
+    def _keep(
+        self, site: str, thread: Thread | None, incoming: Sequence[Incoming], *, held_only: bool
+    ) -> list[Kept]:
+        with self.database.write() as tx:
+            judge = self.policy.refresh(tx)
+            return take_in(tx, judge, site, thread, incoming, held_only=held_only)
 
-async def in_store(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs a call of the store in a thread; a store that fails becomes a problem and a line in the log."""
-    try:
-        return await run_in_threadpool(call, *args, **kwargs)
-    except StoreError as error:
-        logger.error("%s", error)
-        raise Problem("store-unavailable", "nothing was kept; send the request again later") from None
+    def _count(self, results: Sequence[Result]) -> None:
+        for result in results:
+            self.metrics.decision(result.action, result.reason.code)
 
 
 def service_of(request: Request) -> Service:

@@ -50,7 +50,10 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///belowline.sqlite3",
         repr=False,
-        description="Where held comments are kept: an SQLAlchemy URL, SQLite or `postgresql+psycopg://`.",
+        description="Where comments and decisions are kept: an SQLAlchemy URL, SQLite or `postgresql+psycopg://`.",
+    )
+    webhook_private_addresses: bool = Field(
+        False, description="Whether webhooks may go to addresses of private networks and this machine."
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of the model; unset: one for each core.")
     max_comment_chars: int = Field(

@@ -1,0 +1,75 @@
+"""What a policy lists: words, found through disguises, and the hosts of links."""
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from belowline.model.normalise import normalise
+
+_LINK = re.compile(r"(?i)\b(?:https?://|www\.)[^\s<>\"']+|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"']*")
+_HOST = re.compile(r"(?i)^(?:https?://)?(?:[^/@\s]*@)?([^/:?#\s]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry of a list and where it stands in a text."""
+
+    entry: str
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list of words and phrases, whatever their case; ``*`` at the end of one stands for any further letters."""
+
+    entries: tuple[str, ...] = ()
+
+    def find(self, text: str) -> list[Found]:
+        """Every entry in ``text``, by order of place, with offsets in the text as it was written.
+
+        Looked for in the normalised text, where a disguise is undone, as entries are normalised too.
+        """
+        if not self.entries or not text:
+            return []
+        normalised = normalise(text)
+        pattern, names = _pattern(self.entries)
+        return [
+            Found(names[match.lastindex or 0], normalised.original_span(*match.span()))
+            for match in pattern.finditer(normalised.text)
+        ]
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(entries: tuple[str, ...]) -> tuple[re.Pattern[str], dict[int, str]]:
+    names = dict(enumerate(entries, start=1))
+    return re.compile("|".join(f"({_one(entry)})" for entry in entries), re.IGNORECASE), names
+
+
+def _one(entry: str) -> str:
+    words = r"\s+".join(re.escape(word) for word in normalise(entry.removesuffix("*")).text.split())
+    if not words:
+        return "(?!)"
+    return rf"(?<!\w){words}\w*" if entry.endswith("*") else rf"(?<!\w){words}(?!\w)"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link in a text."""
+
+    host: str
+    span: tuple[int, int]
+
+    def within(self, domains: Sequence[str]) -> bool:
+        """Whether it leads to one of ``domains`` or below one."""
+        return any(self.host == domain or self.host.endswith("." + domain) for domain in domains)
+
+
+def links_in(text: str) -> list[Link]:
+    """The links of a text, in order; an address counts with ``http``, ``www.`` or a path."""
+    found = []
+    for match in _LINK.finditer(text):
+        host = _HOST.match(match.group())
+        if host is not None:
+            found.append(Link(host.group(1).lower().removeprefix("www."), match.span()))
+    return found

@@ -1,0 +1,113 @@
+"""The policy file: TOML that people write, checked field by field."""
+
+import tomllib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from belowline.model.directory import Thresholds
+
+_Domain = Annotated[
+    str,
+    StringConstraints(
+        to_lower=True, pattern=r"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
+    ),
+]
+_Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[^*]*\w[^*]*\*?$", max_length=200)
+]
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class PolicyError(Exception):
+    """A policy cannot be used; the message names file and field and what to do."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Links(_Table):
+    """Which links a comment may have."""
+
+    max: int | None = Field(default=None, ge=0)
+    blocked: tuple[_Domain, ...] = ()
+    allowed: tuple[_Domain, ...] = ()
+
+
+class Campaign(_Table):
+    """How often the same text may come."""
+
+    copies: int | None = Field(default=None, ge=2)
+
+
+class Words(_Table):
+    """Listed words and phrases; a ``*`` at the end stands for any letters."""
+
+    hold: tuple[_Words, ...] = ()
+    reject: tuple[_Words, ...] = ()
+
+
+class NewAuthors(_Table):
+    """How many published comments an author needs to be no new one."""
+
+    comments: int = Field(default=0, ge=0)
+
+
+class SiteRules(_Table):
+    """What a policy says for every site, or again for one."""
+
+    automatic_rejection: bool = False
+    labels: tuple[str, ...] = ()
+    unknown_language: Literal["hold", "publish"] = "hold"
+    thresholds: dict[str, Thresholds] = {}
+    trusted_authors: tuple[_Id, ...] = ()
+    trusted_roles: tuple[_Id, ...] = ()
+    links: Links = Links()
+    campaign: Campaign = Campaign()
+    words: Words = Words()
+    new_authors: NewAuthors = NewAuthors()
+    sample: _Share = 0.0
+    second_review: _Share = 0.0
+
+
+class File(SiteRules):
+    """The whole file."""
+
+    version: str = Field(min_length=1, max_length=100)
+    sites: dict[str, SiteRules] = {}
+
+
+def read_policy(text: str, name: str, default: str) -> File:
+    """The policy in ``text``, over the ``default`` one; raises PolicyError, which calls the policy ``name``."""
+    given = _toml(text, name)
+    try:
+        return File.model_validate(_toml(default, "the default policy") | given)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise PolicyError(f"{name}: {field}: {_advice(first)}; see model/policy.toml") from error
+
+
+def for_site(file: File, site: str) -> SiteRules:
+    """What counts for ``site``: its own table before the file's; thresholds are merged label by label, other values replace."""
+    general = file.model_dump(exclude={"version", "sites"})
+    own = file.sites[site].model_dump(exclude_unset=True)
+    thresholds = general["thresholds"] | own.pop("thresholds", {})
+    return SiteRules.model_validate(general | own | {"thresholds": thresholds})
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{name}: not TOML: {error}") from error
+
+
+def _advice(error: Any) -> str:
+    known = {
+        "extra_forbidden": "is not a field of a policy; remove it or correct its name",
+        "missing": "is missing; add it",
+    }
+    return known.get(error["type"], str(error["msg"]).removeprefix("Value error, "))

@@ -1,0 +1,1 @@
+"""The API of belowline's own: score, take comments in, work the queue, administer."""

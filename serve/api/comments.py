@@ -1,0 +1,177 @@
+"""The API: take comments in, read them back, appeal, erase."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from sqlalchemy import Connection
+
+from belowline.model import ScoreInput
+from belowline.serve.api.messages import (
+    AppealIn,
+    AppealOut,
+    CommentOut,
+    CommentPage,
+    FullComment,
+    KeptComment,
+    KeptComments,
+    NewComment,
+    NewComments,
+    ThreadIn,
+)
+from belowline.serve.api.score import Parts, check_ids, check_length, check_text
+from belowline.serve.errors import invalid_field
+from belowline.serve.keys import Actor, allowed
+from belowline.serve.scoring import article_context
+from belowline.serve.store import comments as reading
+from belowline.serve.store.appeals import appeal
+from belowline.serve.store.erasure import erase_author, erase_comment
+from belowline.serve.store.intake import Author, Incoming, Kept, Thread
+from belowline.serve.store.refusal import unknown
+
+router = APIRouter(prefix="/v1", tags=["comments"])
+Reader = Annotated[Actor, Depends(allowed("read"))]
+
+
+@router.post(
+    "/comments", summary="Keep comments, decide what to do with them, queue what a moderator should see"
+)
+async def take_in(
+    request: NewComments, service: Parts, actor: Annotated[Actor, Depends(allowed("take in"))]
+) -> KeptComments:
+    """Idempotent on site and id: the same comment again changes nothing, another text is an edit that is judged anew."""
+    actor.require_site(request.site)
+    _check(request, service.settings.max_comment_chars)
+    article = article_context(request.thread.title, request.thread.text) if request.thread else None
+    inputs = [ScoreInput(comment.text, article, comment.parent_text) for comment in request.comments]
+    scores = await service.scores(inputs)
+    incoming = [_incoming(comment, one) for comment, one in zip(request.comments, scores, strict=True)]
+    kept = await service.keep(request.site, _thread(request.thread), incoming)
+    return KeptComments.model_construct(
+        results=[_answer(one) for one in kept], model=service.verdict.scorer.version
+    )
+
+
+@router.get("/comments", summary="Search comments, newest first")
+def search(
+    service: Parts,
+    actor: Reader,
+    site: str | None = None,
+    id: Annotated[str | None, Query(description="The caller's id; needs `site`.")] = None,
+    words: Annotated[
+        str | None, Query(max_length=200, description="Part of the text, whatever the case.")
+    ] = None,
+    action: Annotated[str | None, Query(pattern="^(publish|hold|reject)$")] = None,
+    thread: int | None = None,
+    author: int | None = None,
+    campaign: int | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[str | None, Query(max_length=200)] = None,
+) -> CommentPage:
+    """Every condition that is given must hold."""
+    with service.database.read() as tx:
+        if id is not None:
+            number = reading.find(tx, f"{site}:{id}")
+            found = _visible(tx, actor, [] if number is None else [number])
+            return CommentPage(items=[CommentOut.model_validate(one) for one in found], next=None)
+        wanted = reading.Search(sites_of(actor, site), words, action, thread, author, campaign)
+        found, following = reading.search(tx, wanted, limit, after)
+    return CommentPage(items=[CommentOut.model_validate(one) for one in found], next=following)
+
+
+@router.get("/comments/{reference}", summary="A comment with its history")
+def read(service: Parts, actor: Reader, reference: str) -> FullComment:
+    """`reference` is the comment's id here, or `site:id` with the caller's own; its thread is under `GET /v1/comments?thread=`."""
+    with service.database.read() as tx:
+        number = comment_id(tx, actor, reference)
+        [comment] = reading.load(tx, [number])
+        fields = CommentOut.model_validate(comment).model_dump()
+        return FullComment.model_validate(fields | reading.history(tx, number))
+
+
+@router.post("/comments/{reference}/appeals", status_code=201, summary="Appeal against a decision")
+def make_appeal(
+    service: Parts, actor: Annotated[Actor, Depends(allowed("appeal"))], reference: str, request: AppealIn
+) -> AppealOut:
+    """Puts the comment first in the queue, for anybody but the moderator who decided."""
+    with service.database.write() as tx:
+        row = appeal(tx, actor.moderator, comment_id(tx, actor, reference), request.text)
+        return AppealOut.model_validate(row)
+
+
+@router.delete("/comments/{reference}", status_code=204, summary="Erase a comment")
+def erase(service: Parts, actor: Annotated[Actor, Depends(allowed("erase"))], reference: str) -> Response:
+    """Its text, revisions, evidence, notes and appeals go; that it was decided, and by which rule, stays."""
+    with service.database.write() as tx:
+        erase_comment(tx, actor.moderator, comment_id(tx, actor, reference))
+    service.database.forget()
+    return Response(status_code=204)
+
+
+@router.delete("/authors/{reference}", summary="Erase an author and all their comments")
+def erase_all(
+    service: Parts, actor: Annotated[Actor, Depends(allowed("erase"))], reference: str
+) -> dict[str, int]:
+    """`reference` is the author's id here, or `site:id` with the caller's own. Answers how many comments were erased."""
+    with service.database.write() as tx:
+        author = reading.find_author(tx, reference)
+        if author is None:
+            raise unknown("author")
+        erased = erase_author(tx, actor.moderator, author)
+    service.database.forget()
+    return {"comments": erased}
+
+
+def comment_id(tx: Connection, actor: Actor, reference: str) -> int:
+    """The id that ``reference`` means; raises Refusal where there is none that ``actor`` may see."""
+    number = reading.find(tx, reference)
+    if number is None or not _visible(tx, actor, [number]):
+        raise unknown("comment")
+    return number
+
+
+def sites_of(actor: Actor, site: str | None) -> tuple[str, ...]:
+    """The sites to look in: the one asked for, or all that ``actor`` may see; raises Problem for another's."""
+    if site is None:
+        return actor.sites
+    actor.require_site(site)
+    return (site,)
+
+
+def _visible(tx: Connection, actor: Actor, ids: Sequence[int]) -> list[reading.Comment]:
+    return [comment for comment in reading.load(tx, ids) if actor.moderator.sees(comment.site)]
+
+
+def _check(request: NewComments, longest: int) -> None:
+    if request.thread is not None and not (request.thread.id or request.thread.url):
+        raise invalid_field("thread.id", "is missing; give the article's id or url")
+    check_ids([comment.id for comment in request.comments])
+    for index, comment in enumerate(request.comments):
+        check_text(comment.text, f"comments[{index}].text", longest)
+        check_length(comment.parent_text or "", f"comments[{index}].parent_text", longest)
+        if comment.written is not None and comment.written.tzinfo is None:
+            raise invalid_field(
+                f"comments[{index}].written", "has no zone; write it like 2026-11-25T12:00:00Z"
+            )
+
+
+def _thread(thread: ThreadIn | None) -> Thread | None:
+    if thread is None:
+        return None
+    return Thread((thread.id or thread.url or "")[:500], thread.title, thread.url, thread.text)
+
+
+def _incoming(comment: NewComment, scores: Any) -> Incoming:
+    author = None
+    if comment.author is not None:
+        author = Author(comment.author.id, comment.author.name, comment.author.role)
+    return Incoming(
+        comment.id, comment.text, scores, author, comment.parent, comment.parent_text, comment.written
+    )
+
+
+def _answer(kept: Kept) -> KeptComment:
+    fields = dict(kept.result)
+    return KeptComment.model_construct(
+        **fields, comment=kept.comment, stands=kept.action, changed=kept.changed
+    )

@@ -1,0 +1,319 @@
+"""What the queue's API takes and gives; fields that are not listed here are refused."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from belowline.serve.messages import MAX_COMMENTS, CommentId, Site
+from belowline.serve.results import EvidenceSpan, Result
+
+Action = Literal["publish", "hold", "reject"]
+Note = Annotated[str, StringConstraints(max_length=4000)]
+
+
+class Message(BaseModel):
+    """Something that a caller sends."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class ThreadIn(Message):
+    """The article that the comments stand under."""
+
+    id: str | None = Field(
+        None, min_length=1, max_length=500, description="The caller's id; `url` serves without it."
+    )
+    title: str | None = Field(None, description="The article's title.")
+    url: str | None = Field(None, max_length=2000, description="Its address; it is not fetched.")
+    text: str | None = Field(None, description="Its text; title and text are read up to 4,000 characters.")
+
+
+class AuthorIn(Message):
+    """Who wrote a comment, as the site knows them."""
+
+    id: CommentId = Field(description="The caller's id of the author; a hash will do.")
+    name: str | None = Field(None, max_length=200)
+    role: str | None = Field(None, max_length=50, description="Such as `staff`; the policy may trust it.")
+
+
+class NewComment(Message):
+    """A comment to keep."""
+
+    id: CommentId = Field(description="The caller's own id; sent again with another text it is an edit.")
+    text: str = Field(min_length=1, description="The comment as its author wrote it.")
+    author: AuthorIn | None = None
+    parent: CommentId | None = Field(
+        None, description="The caller's id of the comment that this one answers."
+    )
+    parent_text: str | None = Field(None, description="Text of that comment, where it was not sent before.")
+    written: datetime | None = Field(None, description="When it was written, ISO 8601 with a zone.")
+
+
+class NewComments(Message):
+    """Comments of one article."""
+
+    site: Site
+    thread: ThreadIn | None = None
+    comments: list[NewComment] = Field(
+        min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments."
+    )
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "site": "paper.example",
+                    "thread": {"id": "a-17", "title": "The harbour reopens"},
+                    "comments": [
+                        {"id": "c1", "text": "Thanks, I learned something.", "author": {"id": "u5"}}
+                    ],
+                }
+            ]
+        }
+    )
+
+
+class KeptComment(Result):
+    """What became of a comment that was sent."""
+
+    comment: int = Field(description="Its id here.")
+    stands: Action = Field(description="What is to be done with it now; a moderator may have decided since.")
+    changed: bool = Field(description="False if it was known just so.")
+
+
+class KeptComments(BaseModel):
+    """One answer for each comment, in order."""
+
+    results: list[KeptComment]
+    model: str = Field(description="Version of the model.")
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ThreadOut(_Out):
+    """An article."""
+
+    id: int
+    site: str
+    caller_id: str
+    title: str | None
+    url: str | None
+
+
+class AuthorOut(_Out):
+    """An author, and how many of their comments stand, wait and were turned away."""
+
+    id: int
+    caller_id: str | None = Field(description="Null once erased.")
+    name: str | None
+    role: str | None
+    first_seen: datetime | None
+    published: int
+    held: int
+    rejected: int
+
+
+class ItemOut(_Out):
+    """A place in the queue."""
+
+    id: int
+    kind: str = Field(
+        description="`held`, `sample` (drawn at random), `appeal` or `second` (a second review)."
+    )
+    label: str | None
+    code: str
+    priority: float = Field(description="0 to 1; an appeal has 1.")
+    uncertainty: float = Field(description="1 just at a threshold.")
+    created: datetime
+    claimed_by: str | None
+    claimed_until: datetime | None
+
+
+class DecisionOut(_Out):
+    """A decision, the policy's or a person's."""
+
+    id: int
+    comment_id: int
+    revision: int
+    actor: str
+    via: str = Field(
+        description="`policy`, `console`, `api`, `bulk`, `undo`, `appeal`, `sample` or `second`."
+    )
+    action: Action
+    before: Action | None
+    labels: list[str]
+    code: str
+    rule: str
+    spans: list[tuple[int, int]] = Field(description="The characters that drove the rule.")
+    note: str | None
+    policy: str
+    model: str
+    scores: dict[str, float]
+    blind: bool = Field(description="Whether the scores were hidden from who decided.")
+    undoes: int | None
+    at: datetime
+
+
+class CommentOut(_Out):
+    """A comment with what is known of it."""
+
+    id: int
+    site: str
+    caller_id: str
+    text: str | None = Field(description="Null once erased.")
+    language: str
+    revision: int
+    action: Action = Field(description="What stands.")
+    campaign: int | None = Field(description="The group of its near-copies.")
+    copies: int = Field(description="How many comments that group has, this one included.")
+    written: datetime | None
+    received: datetime | None
+    erased: datetime | None
+    thread: ThreadOut | None
+    author: AuthorOut | None
+    parent: str | None
+    parent_text: str | None
+    probabilities: dict[str, float]
+    relevance: float | None
+    evidence: list[EvidenceSpan]
+    model: str | None
+    decision: DecisionOut | None = Field(description="The decision that stands.")
+    item: ItemOut | None = Field(description="Its place in the queue while it waits.")
+
+
+class RevisionOut(_Out):
+    """A text that the comment had."""
+
+    number: int
+    text: str | None
+    at: datetime
+
+
+class AppealOut(_Out):
+    """An author's appeal."""
+
+    id: int
+    comment_id: int
+    decision_id: int
+    text: str | None
+    state: Literal["open", "upheld", "overturned"]
+    created: datetime
+    answered_by: int | None
+
+
+class FullComment(CommentOut):
+    """A comment with its history."""
+
+    revisions: list[RevisionOut]
+    decisions: list[DecisionOut]
+    appeals: list[AppealOut]
+
+
+class CommentPage(BaseModel):
+    """A page of comments."""
+
+    items: list[CommentOut]
+    next: str | None = Field(description="Give it as `after` for the next page; null on the last one.")
+
+
+class ClaimIn(Message):
+    """Which items to lease."""
+
+    limit: int = Field(1, ge=1, le=100, description="Most items to hold, those held already among them.")
+    sort: Literal["priority", "uncertainty", "newest", "oldest"] = "priority"
+    site: Site | None = None
+    label: str | None = Field(None, max_length=50)
+    kind: Literal["held", "sample", "appeal", "second"] | None = None
+    language: str | None = Field(None, max_length=10)
+
+
+class ReleaseIn(Message):
+    """Which items to give back."""
+
+    items: list[int] | None = Field(
+        None, max_length=1000, description="Ids of items; all that you hold if not given."
+    )
+
+
+class DecisionIn(Message):
+    """A decision."""
+
+    action: Action
+    labels: list[str] = Field(
+        default=[], max_length=10, description="What the comment is; labels of the model."
+    )
+    code: str = Field("none", max_length=50, description="Reason code; see `/docs/codes`.")
+    note: Note | None = None
+    blind: bool = Field(False, description="Whether the scores were hidden.")
+    revision: int | None = Field(
+        None, description="The revision that was read; refused if there is a newer one."
+    )
+    after: int | None = Field(
+        None, description="The decision that was seen; refused if there is a newer one."
+    )
+
+
+class BulkIn(Message):
+    """One decision for many comments: give exactly one of `campaign`, `author` and `comments`."""
+
+    action: Action
+    labels: list[str] = Field(default=[], max_length=10)
+    code: str = Field("none", max_length=50)
+    note: Note | None = None
+    campaign: int | None = None
+    author: int | None = Field(None, description="Id of an author here.")
+    comments: list[int] = Field(default=[], max_length=1000)
+    queued_only: bool = Field(
+        True, description="Only comments that wait; false: whatever stands otherwise, too."
+    )
+
+
+class BulkOut(BaseModel):
+    """What became of them."""
+
+    decisions: list[int]
+    skipped: list[int] = Field(description="Comments that another moderator holds or must review.")
+
+
+class AppealIn(Message):
+    """Why the author asks for another look."""
+
+    text: Note | None = None
+
+
+class PolicyIn(Message):
+    """A policy to put in force."""
+
+    text: str = Field(min_length=1, max_length=200_000, description="TOML; see model/policy.toml.")
+    note: Note | None = None
+    after: int = Field(description="`number` of the policy that was read; refused if there is a newer one.")
+
+
+class DryRunIn(Message):
+    """A policy to try on recent comments."""
+
+    text: str = Field(min_length=1, max_length=200_000)
+    limit: int = Field(1000, ge=1, le=20_000, description="Newest comments to compare.")
+
+
+class KeyIn(Message):
+    """A key to make."""
+
+    name: str = Field(
+        min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="Decisions bear it."
+    )
+    role: Literal["service", "triage", "moderator", "admin"]
+    sites: list[Site] = Field(default=[], max_length=100, description="The sites that it is for; none: all.")
+
+
+class HookIn(Message):
+    """A webhook to tell."""
+
+    url: str = Field(max_length=2000, pattern=r"^https?://\S+$")
+    events: list[str] = Field(min_length=1, max_length=10, description="`comment.held`, `comment.decided`.")
+
+
+Table = dict[str, Any]
+"""A row as it is kept."""

@@ -1,0 +1,279 @@
+"""The API: the queue, claims, decisions, and the log of them."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from sqlalchemy import Connection
+
+from belowline.serve.api.comments import comment_id, sites_of
+from belowline.serve.api.messages import (
+    BulkIn,
+    BulkOut,
+    ClaimIn,
+    CommentOut,
+    CommentPage,
+    DecisionIn,
+    DecisionOut,
+    ReleaseIn,
+    Table,
+)
+from belowline.serve.api.score import Parts
+from belowline.serve.errors import Problem, invalid_field
+from belowline.serve.events import changes
+from belowline.serve.keys import Actor, allowed
+from belowline.serve.service import Service
+from belowline.serve.statement import statement_of_reasons
+from belowline.serve.store import comments as reading
+from belowline.serve.store import decision_log, items, repeats, rulings
+from belowline.serve.store.database import digest
+from belowline.serve.store.items import Filter, Order
+from belowline.serve.store.refusal import unknown
+from belowline.serve.store.rulings import Ruling
+from belowline.serve.store.statistics import Statistics, statistics
+
+router = APIRouter(prefix="/v1", tags=["queue"])
+Worker = Annotated[Actor, Depends(allowed("work the queue"))]
+LogReader = Annotated[Actor, Depends(allowed("read the log"))]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(max_length=200, description="A request sent again under the same key gets the same answer."),
+]
+Days = Annotated[float | None, Query(ge=0, le=3650, description="Days.")]
+
+
+@router.get("/queue", summary="List what waits for a moderator")
+def queue(
+    service: Parts,
+    actor: Annotated[Actor, Depends(allowed("read"))],
+    site: str | None = None,
+    label: str | None = None,
+    code: str | None = None,
+    action: Annotated[str | None, Query(pattern="^(publish|hold|reject)$")] = None,
+    kind: Annotated[str | None, Query(pattern="^(held|sample|appeal|second)$")] = None,
+    thread: int | None = None,
+    author: int | None = None,
+    campaign: int | None = None,
+    language: str | None = None,
+    older_than: Days = None,
+    newer_than: Days = None,
+    unclaimed: bool = False,
+    sort: Order = "priority",
+    limit: Annotated[int, Query(ge=1, le=200, description="Most comments of one page.")] = 50,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+) -> CommentPage:
+    """Every condition that is given must hold."""
+    wanted = Filter(
+        sites=sites_of(actor, site),
+        label=label,
+        code=code,
+        action=action,
+        kind=kind,
+        thread=thread,
+        author=author,
+        campaign=campaign,
+        language=language,
+        older_than=_days(older_than),
+        newer_than=_days(newer_than),
+        unclaimed=unclaimed,
+    )
+    with service.database.read() as tx:
+        rows, following = items.page(tx, wanted, sort, limit, after)
+        return _page(tx, [row.comment_id for row in rows], following)
+
+
+@router.post("/queue/claim", summary="Lease the next items")
+def claim(service: Parts, actor: Worker, request: ClaimIn) -> CommentPage:
+    """For five minutes nobody else gets them; asking again renews the lease of those held already, which come first."""
+    wanted = Filter(
+        sites=sites_of(actor, request.site),
+        label=request.label,
+        kind=request.kind,
+        language=request.language,
+        appeals=actor.may("answer appeals"),
+    )
+    with service.database.write() as tx:
+        rows = items.claim(tx, actor.name, wanted, request.sort, request.limit)
+        return _page(tx, [row.comment_id for row in rows], None)
+
+
+@router.post("/queue/release", summary="Give items back")
+def release(service: Parts, actor: Worker, request: ReleaseIn) -> dict[str, int]:
+    """Answers how many were yours."""
+    with service.database.write() as tx:
+        return {"released": items.release(tx, actor.name, request.items)}
+
+
+@router.post("/comments/{reference}/decisions", status_code=201, summary="Decide a comment")
+def decide(
+    service: Parts, actor: Worker, reference: str, request: DecisionIn, idempotency_key: IdempotencyKey = None
+) -> DecisionOut:
+    """A further decision replaces the one that stands and keeps it on record."""
+    check_labels(request.labels, service)
+    ruling = Ruling(
+        action=request.action,
+        labels=tuple(request.labels),
+        code=request.code,
+        note=request.note,
+        blind=request.blind,
+        revision=request.revision,
+        after=request.after,
+    )
+    asked = digest(f"decide {reference} {request.model_dump_json()}")
+    with service.database.write() as tx:
+        answer = repeats.recall(tx, actor.name, idempotency_key, asked) if idempotency_key else None
+        if answer is None:
+            policy = service.policy.refresh(tx).policy
+            row = rulings.rule(tx, actor.moderator, comment_id(tx, actor, reference), ruling, policy)
+            answer = DecisionOut.model_validate(row).model_dump(mode="json")
+            if idempotency_key:
+                repeats.remember(tx, actor.name, idempotency_key, asked, answer)
+    return DecisionOut.model_validate(answer)
+
+
+@router.post("/decisions/bulk", status_code=201, summary="Decide a campaign, an author's comments, or many")
+def decide_many(
+    service: Parts,
+    actor: Annotated[Actor, Depends(allowed("decide in bulk"))],
+    request: BulkIn,
+    idempotency_key: IdempotencyKey = None,
+) -> BulkOut:
+    """All in one transaction; at most 10,000 at once."""
+    check_labels(request.labels, service)
+    if sum((request.campaign is not None, request.author is not None, bool(request.comments))) != 1:
+        raise Problem("invalid-request", "give exactly one of campaign, author and comments")
+    ruling = Ruling(request.action, tuple(request.labels), request.code, request.note, via="bulk")
+    asked = digest(f"bulk {request.model_dump_json()}")
+    with service.database.write() as tx:
+        answer = repeats.recall(tx, actor.name, idempotency_key, asked) if idempotency_key else None
+        if answer is None:
+            done = rulings.rule_all(
+                tx,
+                actor.moderator,
+                ruling,
+                service.policy.refresh(tx).policy,
+                campaign=request.campaign,
+                author=request.author,
+                chosen=request.comments,
+                queued_only=request.queued_only,
+            )
+            answer = {"decisions": done.decided, "skipped": done.skipped}
+            if idempotency_key:
+                repeats.remember(tx, actor.name, idempotency_key, asked, answer)
+    return BulkOut.model_validate(answer)
+
+
+@router.post("/decisions/{decision}/undo", status_code=201, summary="Take a decision back")
+def undo(service: Parts, actor: Worker, decision: int) -> DecisionOut:
+    """By a further decision; the comment waits again if it did before. Others' decisions need an admin's key."""
+    with service.database.write() as tx:
+        policy = service.policy.refresh(tx).policy
+        row = rulings.undo(tx, actor.moderator, decision, policy, any_actor=actor.may("administer"))
+        return DecisionOut.model_validate(row)
+
+
+@router.get("/decisions", summary="Every decision as JSON lines, oldest first")
+def log(
+    service: Parts,
+    actor: LogReader,
+    since: Annotated[
+        str | None, Query(description="Id of the last decision seen, or a time in ISO 8601.")
+    ] = None,
+    site: str | None = None,
+    people: Annotated[bool, Query(description="Only what people decided.")] = False,
+) -> StreamingResponse:
+    """One JSON object a line, without comments' texts; the id of the last one is `since` of the next call."""
+    number, moment = _since(since)
+    wanted = decision_log.LogFilter(sites=sites_of(actor, site), by_people=people, since=moment)
+    rows = decision_log.stream(service.database, wanted, number)
+    return StreamingResponse(_lines(rows), media_type="application/jsonl")
+
+
+@router.get("/decisions/{decision}", summary="A decision")
+def read_decision(service: Parts, actor: LogReader, decision: int) -> Table:
+    """With its comment's site and id."""
+    return _decision(service, actor, decision)
+
+
+@router.get("/decisions/{decision}/statement", summary="A statement of reasons for the author")
+def statement(service: Parts, actor: LogReader, decision: int) -> Table:
+    """The fields of the EU's transparency database (DSA, Article 17), from the decision and its reason code."""
+    return statement_of_reasons(_decision(service, actor, decision))
+
+
+@router.get("/stats", summary="Figures of the queue and the decisions")
+def stats(
+    service: Parts,
+    actor: LogReader,
+    days: Annotated[int, Query(ge=1, le=366)] = 30,
+    site: str | None = None,
+) -> Statistics:
+    """Of the last `days` days, by day and label; what waits, and how good the decisions are."""
+    with service.database.read() as tx:
+        return statistics(tx, days, sites_of(actor, site))
+
+
+@router.get("/events", summary="Server-sent events when the queue changes")
+async def events(
+    request: Request,
+    service: Parts,
+    actor: Annotated[Actor, Depends(allowed("read"))],
+    site: str | None = None,
+) -> StreamingResponse:
+    """`queue` events with how many wait and the newest item's id; at most one a second."""
+    sites = sites_of(actor, site)
+
+    async def stream() -> AsyncIterator[str]:
+        async for line in changes(service.database, sites, request.is_disconnected):
+            yield line
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+def check_labels(labels: list[str], service: Service) -> None:
+    """Raises Problem for a label that the model does not know."""
+    known = service.verdict.scorer.labels
+    for index, label in enumerate(labels):
+        if label not in known:
+            raise invalid_field(f"labels[{index}]", f"is not a label; there are {', '.join(known)}")
+
+
+def _decision(service: Service, actor: Actor, decision: int) -> Table:
+    with service.database.read() as tx:
+        found = decision_log.one(tx, decision)
+    if found is None or not actor.moderator.sees(found["site"]):
+        raise unknown("decision")
+    return found
+
+
+def _page(tx: Connection, ids: list[int], following: str | None) -> CommentPage:
+    found = reading.load(tx, ids)
+    return CommentPage(items=[CommentOut.model_validate(one) for one in found], next=following)
+
+
+def _days(days: float | None) -> timedelta | None:
+    return None if days is None else timedelta(days=days)
+
+
+def _since(since: str | None) -> tuple[int, datetime | None]:
+    if since is None:
+        return 0, None
+    if since.isdecimal() and len(since) < 16:
+        return int(since), None
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        raise invalid_field(
+            "since", "is neither a decision's id nor a time like 2026-11-25T12:00:00Z"
+        ) from None
+    if moment.tzinfo is None:
+        raise invalid_field("since", "has no zone; write it like 2026-11-25T12:00:00Z")
+    return 0, moment
+
+
+def _lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps(row, default=str, ensure_ascii=False) + "\n"

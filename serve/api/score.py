@@ -1,0 +1,83 @@
+"""The API: score comments."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from belowline.model import ScoreInput
+from belowline.serve.errors import invalid_field
+from belowline.serve.keys import Actor, allowed
+from belowline.serve.messages import ArticleIn, CommentIn, ScoreAnswer, ScoreRequest
+from belowline.serve.results import Result
+from belowline.serve.scoring import article_context
+from belowline.serve.service import Service, service_of
+from belowline.serve.store.intake import Incoming, Thread
+
+router = APIRouter(prefix="/v1", tags=["score"])
+Parts = Annotated[Service, Depends(service_of)]
+
+
+@router.post("/score", summary="Score comments and decide what to do with them")
+async def score(
+    request: ScoreRequest, service: Parts, actor: Annotated[Actor, Depends(allowed("score"))]
+) -> ScoreAnswer:
+    """Scores 1 to 256 comments; a comment whose scoring failed is held with the code `scoring_failed`."""
+    for index, comment in enumerate(request.comments):
+        check_text(comment.text, f"comments[{index}].text", service.settings.max_comment_chars)
+        check_length(comment.parent or "", f"comments[{index}].parent", service.settings.max_comment_chars)
+    if request.site is not None:
+        actor.require("take in")
+        actor.require_site(request.site)
+        check_ids([comment.id for comment in request.comments])
+    article = article_context(request.article.title, request.article.text) if request.article else None
+    inputs = [ScoreInput(comment.text, article, comment.parent) for comment in request.comments]
+    if request.site is None:
+        results = await service.judge([comment.id for comment in request.comments], inputs)
+    else:
+        results = await _keep(request.site, request.article, request.comments, inputs, service)
+    return ScoreAnswer.model_construct(results=results, model=service.verdict.scorer.version)
+
+
+async def _keep(
+    site: str,
+    article: ArticleIn | None,
+    comments: list[CommentIn],
+    inputs: list[ScoreInput],
+    service: Service,
+) -> list[Result]:
+    """Results, while what is not to be published enters the queue."""
+    scores = await service.scores(inputs)
+    thread = None
+    if article is not None:
+        thread = Thread((article.url or article.title)[:500], article.title, article.url, article.text)
+    incoming = [
+        Incoming(comment.id or "", comment.text, one, parent_text=comment.parent)
+        for comment, one in zip(comments, scores, strict=True)
+    ]
+    return [kept.result for kept in await service.keep(site, thread, incoming, held_only=True)]
+
+
+def check_text(text: str, field: str, longest: int) -> None:
+    """Raises Problem for a text that is blank or longer than ``longest`` characters."""
+    if not text.strip():
+        raise invalid_field(field, "is blank; give the comment's text")
+    check_length(text, field, longest)
+
+
+def check_length(text: str, field: str, longest: int) -> None:
+    """Raises Problem for a text longer than ``longest`` characters."""
+    if len(text) > longest:
+        raise invalid_field(field, f"has {len(text)} characters; at most {longest} are accepted")
+
+
+def check_ids(ids: list[str | None]) -> None:
+    """Raises Problem for ids that are missing or not distinct."""
+    seen: set[str] = set()
+    for index, comment_id in enumerate(ids):
+        if comment_id is None:
+            raise invalid_field(f"comments[{index}].id", "is missing; the queue needs it when site is given")
+        if comment_id in seen:
+            raise invalid_field(
+                f"comments[{index}].id", "repeats an earlier id; the queue needs distinct ones"
+            )
+        seen.add(comment_id)

@@ -1,0 +1,1 @@
+"""The moderators' console: pages made on the server."""

@@ -1,0 +1,1 @@
+"""What belowline keeps: comments, scores, the queue, decisions, keys, policies, webhooks. Modules here know no HTTP."""

@@ -1,0 +1,140 @@
+"""A database, SQLite or PostgreSQL: opened, brought up to date, read and written in transactions."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from belowline.serve.store.tables import comments
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_UPGRADE_LOCK = 0x62656C6F  # any number, the same in every process
+
+
+class StoreError(Exception):
+    """The database cannot be reached or used; the message is one line and holds no comment."""
+
+
+class Database:
+    """Transactions on one database. Everything blocks and may raise StoreError."""
+
+    def __init__(self, engine: Engine, writing: Engine) -> None:
+        self._engine = engine
+        self._writing = writing
+
+    @classmethod
+    def open(cls, url: str) -> "Database":
+        """Connects and brings the schema up to date; raises StoreError."""
+        with _one_line("cannot be opened"):
+            engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            writing = engine
+            if engine.dialect.name == "sqlite":
+                writing = create_engine(url, hide_parameters=True)
+                for one, begin in ((engine, "BEGIN"), (writing, "BEGIN IMMEDIATE")):
+                    event.listen(one, "connect", _set_up_sqlite)
+                    event.listen(one, "begin", functools.partial(_begin, begin))
+            _migrate(writing)
+        return cls(engine, writing)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, and sees one state of the database."""
+        with _one_line("cannot be read"), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is kept as a whole once the block ends, or not at all if it raises.
+
+        SQLite has one writer: the others wait up to ten seconds for it.
+        """
+        with _one_line("did not keep the change"), self._writing.begin() as connection:
+            yield connection
+
+    def forget(self) -> None:
+        """Has SQLite drop its log, in which erased text would stay until it is overwritten."""
+        if self._writing.dialect.name == "sqlite":
+            with _one_line("did not shorten its log"), self._writing.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def ping(self) -> None:
+        """Raises StoreError unless comments can be read."""
+        with _one_line("cannot be reached"), self._engine.connect() as connection:
+            connection.execute(select(comments.c.id).limit(1))
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._engine.dispose()
+        self._writing.dispose()
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def as_utc(moment: datetime | None) -> datetime | None:
+    """What SQLite gives back without its zone, with it."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def digest(secret: str) -> str:
+    """SHA-256, in hexadecimal: what is kept of a key, a session or a request."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def upsert(connection: Connection, table: Any, values: dict[str, Any], unique: tuple[str, ...]) -> Any:
+    """The statement that inserts a row, or updates the one with the same ``unique`` columns; returns its id."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(values)
+    changed = {name: statement.excluded[name] for name in values if name not in unique}
+    return statement.on_conflict_do_update(index_elements=unique, set_=changed).returning(table.c.id)
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, CommandError, ImportError, OSError) as error:
+        # The driver's own message names the fault and holds no row; SQLAlchemy's would add the statement.
+        cause = getattr(error, "orig", None) or error
+        why = " ".join(str(cause).split("DETAIL:")[0].split())  # PostgreSQL's detail quotes the row
+        raise StoreError(f"the database {what}: {why}; check BELOWLINE_DATABASE_URL") from None
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, see _begin
+    # WAL lets readers go on while one writes; FULL keeps what was accepted through a power cut; secure_delete overwrites what is erased.
+    for pragma in (
+        "busy_timeout=10000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(statement: str, connection: Connection) -> None:
+    connection.exec_driver_sql(statement)
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # several workers start at once
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

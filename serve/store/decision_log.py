@@ -1,0 +1,75 @@
+"""The log of decisions: paged, streamed, and one at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, select
+
+from belowline.serve.store import cursor
+from belowline.serve.store.database import Database, as_utc
+from belowline.serve.store.tables import comments, decisions
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which decisions; None and no sites leave a column free."""
+
+    sites: Sequence[str] = ()
+    actor: str | None = None
+    action: str | None = None
+    by_people: bool = False
+    since: datetime | None = None
+
+
+def page(
+    tx: Connection, wanted: LogFilter, limit: int, after: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Decisions, newest first, and the cursor of the next page; raises Refusal for a strange cursor."""
+    query = cursor.after(_select(wanted), "newest", (decisions.c.id,), after, rising=False).limit(limit + 1)
+    rows = [_entry(row._mapping) for row in tx.execute(query)]
+    following = cursor.encode("newest", [rows[limit - 1]["id"]]) if len(rows) > limit else None
+    return rows[:limit], following
+
+
+def stream(database: Database, wanted: LogFilter, after: int) -> Iterator[dict[str, Any]]:
+    """Every decision behind the one with the id ``after``, oldest first, read in pieces so that memory stays flat."""
+    while True:
+        query = _select(wanted).where(decisions.c.id > after).order_by(decisions.c.id).limit(_AT_ONCE)
+        with database.read() as tx:
+            rows = [_entry(row._mapping) for row in tx.execute(query)]
+        yield from rows
+        if len(rows) < _AT_ONCE:
+            return
+        after = rows[-1]["id"]
+
+
+def one(tx: Connection, decision_id: int) -> dict[str, Any] | None:
+    """A decision with its comment's site and ids, None for an unknown one."""
+    row = tx.execute(_select(LogFilter()).where(decisions.c.id == decision_id)).one_or_none()
+    return None if row is None else _entry(row._mapping)
+
+
+def _select(wanted: LogFilter) -> Select[Any]:
+    query = select(
+        decisions,
+        comments.c.site,
+        comments.c.caller_id,
+        comments.c.received,
+        comments.c.written,
+        comments.c.language,
+    ).join(comments, comments.c.id == decisions.c.comment_id)
+    exact = {decisions.c.actor: wanted.actor, decisions.c.action: wanted.action}
+    query = query.where(*(column == value for column, value in exact.items() if value is not None))
+    if wanted.by_people:
+        query = query.where(decisions.c.via != "policy")
+    if wanted.since is not None:
+        query = query.where(decisions.c.at >= wanted.since)
+    return query.where(comments.c.site.in_(wanted.sites)) if wanted.sites else query
+
+
+def _entry(row: RowMapping) -> dict[str, Any]:
+    return {name: as_utc(value) if isinstance(value, datetime) else value for name, value in row.items()}

@@ -1,0 +1,67 @@
+"""Erasure: text leaves every table; that a decision was made, and by which rule, stays without it."""
+
+from sqlalchemy import Connection, delete, select, update
+
+from belowline.serve.store import items
+from belowline.serve.store.accounts import log
+from belowline.serve.store.comments import locked
+from belowline.serve.store.database import now
+from belowline.serve.store.refusal import unknown
+from belowline.serve.store.rulings import Moderator
+from belowline.serve.store.tables import (
+    appeals,
+    authors,
+    bands,
+    comments,
+    decisions,
+    golden,
+    revisions,
+    scores,
+)
+
+
+def erase_comment(tx: Connection, who: Moderator, comment_id: int) -> None:
+    """Erases a comment's text, revisions, evidence, notes and appeals; raises Refusal for one that is not there."""
+    comment = locked(tx, comment_id)
+    if comment is None or not who.sees(comment.site) or comment.erased is not None:
+        raise unknown("comment")
+    _erase(tx, [comment_id])
+    log(tx, who.name, "erase comment", f"{comment.site}:{comment_id}")
+
+
+def erase_author(tx: Connection, who: Moderator, author_id: int) -> int:
+    """Erases an author's name and id, and all their comments; returns how many. Raises Refusal for one that is not there."""
+    author = tx.execute(select(authors).where(authors.c.id == author_id)).one_or_none()
+    if author is None or not who.sees(author.site) or author.caller_id is None:
+        raise unknown("author")
+    alive = select(comments.c.id).where(comments.c.author_id == author_id, comments.c.erased.is_(None))
+    ids = list(tx.execute(alive).scalars())
+    _erase(tx, ids)
+    forgotten = {"caller_id": None, "name": None, "role": None}
+    tx.execute(update(authors).where(authors.c.id == author_id).values(**forgotten))
+    log(tx, who.name, "erase author", f"{author.site}:{author_id}", comments=len(ids))
+    return len(ids)
+
+
+def _erase(tx: Connection, ids: list[int]) -> None:
+    moment = now()
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        gone = {"text": None, "parent_text": None, "signature": None, "erased": moment}
+        tx.execute(update(comments).where(comments.c.id.in_(some)).values(**gone))
+        tx.execute(update(revisions).where(revisions.c.comment_id.in_(some)).values(text=None))
+        tx.execute(update(scores).where(scores.c.comment_id.in_(some)).values(evidence=[]))
+        tx.execute(update(decisions).where(decisions.c.comment_id.in_(some)).values(note=None, spans=[]))
+        tx.execute(update(appeals).where(appeals.c.comment_id.in_(some)).values(text=None))
+        for table in (bands, golden):
+            tx.execute(delete(table).where(table.c.comment_id.in_(some)))
+        _forget_as_parent(tx, some)
+        for one in some:
+            items.close_of(tx, one, moment)
+
+
+def _forget_as_parent(tx: Connection, ids: list[int]) -> None:
+    """Answers keep no copy of the text that they answer."""
+    for row in tx.execute(select(comments.c.site, comments.c.caller_id).where(comments.c.id.in_(ids))).all():
+        answers = (comments.c.site == row.site) & (comments.c.parent == row.caller_id)
+        tx.execute(update(comments).where(answers).values(parent_text=None))

@@ -1,0 +1,281 @@
+"""Taking comments in: each is kept with its scores, the policy's decision and, where a moderator should look, its place in the queue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from belowline.model import Context, Decision, Scores, sampled
+from belowline.serve.judge import Judge, overruled
+from belowline.serve.results import Result
+from belowline.serve.store import items, near_copies, outbox
+from belowline.serve.store.database import now, upsert
+from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, revisions, scores, threads
+
+_EDITED = Decision("hold", "edited", "edited after a moderator rejected it", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """The article that comments stand under, by the caller's id or address of it."""
+
+    caller_id: str
+    title: str | None = None
+    url: str | None = None
+    lead: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a comment, as the caller knows them."""
+
+    caller_id: str
+    name: str | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A comment as it came, with its scores; these are None where scoring failed."""
+
+    caller_id: str
+    text: str
+    scores: Scores | None
+    author: Author | None = None
+    parent: str | None = None
+    parent_text: str | None = None
+    written: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a comment: its id here, what stands now, and whether anything changed by its coming."""
+
+    comment: int
+    result: Result
+    action: str
+    changed: bool
+
+
+def take_in(
+    tx: Connection,
+    judge: Judge,
+    site: str,
+    thread: Thread | None,
+    incoming: Sequence[Incoming],
+    *,
+    held_only: bool = False,
+) -> list[Kept]:
+    """Keeps comments in the transaction ``tx``, in order, all or none.
+
+    The same comment again changes nothing, unless its scoring had failed; another text under a known id is a revision and is judged anew.
+    With ``held_only`` comments that are to be published and are not known yet leave no trace and have the id 0.
+    """
+    return [_take_in_one(tx, judge, site, thread, one, held_only=held_only) for one in incoming]
+
+
+def _take_in_one(
+    tx: Connection, judge: Judge, site: str, thread: Thread | None, one: Incoming, *, held_only: bool
+) -> Kept:
+    moment = now()
+    known = tx.execute(
+        select(comments)
+        .where(comments.c.site == site, comments.c.caller_id == one.caller_id)
+        .with_for_update()
+    ).one_or_none()
+    text = one.text.replace("\x00", "\ufffd")  # PostgreSQL has no NUL; offsets stay
+    if known is not None and known.text == text:
+        again = _as_decided(tx, known)
+        if again.reason.code != "scoring_failed" or one.scores is None:
+            return Kept(known.id, again, known.action, changed=False)
+    signature = near_copies.signature_of(text)
+    campaign = near_copies.campaign_of(tx, site, signature, moment) if known is None else known.campaign
+    author = _author(tx, site, one.author, moment)
+    context = Context(
+        text=text,
+        site=site,
+        author=one.author.caller_id if one.author else None,
+        role=one.author.role if one.author else None,
+        published=_published(tx, author),
+        copies=near_copies.copies_in(tx, campaign) + (known is None),
+    )
+    result, decision = judge.judged(one.caller_id, one.scores, context)
+    if known is not None and decision.action == "publish" and _rejected_by_a_person(tx, known.id):
+        decision = _EDITED
+        result = overruled(result, decision)
+    if held_only and known is None and decision.action == "publish":
+        return Kept(0, result, "publish", changed=False)
+    values: dict[str, Any] = {
+        "thread_id": _thread(tx, site, thread),
+        "author_id": author,
+        "parent": one.parent,
+        "parent_text": one.parent_text,
+        "text": text,
+        "language": result.language,
+        "action": decision.action,
+        "signature": signature.values if signature else None,
+        "written": one.written,
+        "erased": None,
+    }
+    comment, revision = _keep(tx, known, site, one.caller_id, values, campaign, moment)
+    near_copies.remember(tx, comment, signature)
+    if known is None or known.text != text:
+        tx.execute(insert(revisions).values(comment_id=comment, number=revision, text=text, at=moment))
+    tx.execute(
+        insert(scores).values(
+            comment_id=comment,
+            revision=revision,
+            model=result.model,
+            probabilities=result.scores,
+            relevance=result.relevance,
+            evidence=[span.model_dump() for span in result.evidence],
+            at=moment,
+        )
+    )
+    row = tx.execute(select(comments).where(comments.c.id == comment)).one()
+    _decide(tx, judge, row, result, decision, known.action if known is not None else None, moment)
+    return Kept(comment, result, decision.action, changed=True)
+
+
+def _keep(
+    tx: Connection,
+    known: Row[Any] | None,
+    site: str,
+    caller_id: str,
+    values: dict[str, Any],
+    campaign: int | None,
+    moment: datetime,
+) -> tuple[int, int]:
+    """Id and revision of the comment, new or changed."""
+    if known is not None:
+        revision = known.revision + (known.text != values["text"])
+        tx.execute(update(comments).where(comments.c.id == known.id).values(**values, revision=revision))
+        return known.id, revision
+    values |= {"site": site, "caller_id": caller_id, "revision": 1, "received": moment}
+    statement = insert(comments).values(**values, campaign=campaign).returning(comments.c.id)
+    comment: int = tx.execute(statement).scalar_one()
+    if campaign is None and values["signature"] is not None:  # the first of what may become a campaign
+        tx.execute(update(comments).where(comments.c.id == comment).values(campaign=comment))
+    return comment, 1
+
+
+def _decide(
+    tx: Connection,
+    judge: Judge,
+    comment: Row[Any],
+    result: Result,
+    decision: Decision,
+    before: str | None,
+    moment: datetime,
+) -> None:
+    """Adds the system's decision, gives the comment its place in the queue or takes it from there, and tells the webhooks."""
+    wanted = decision.action == "hold" or sampled(judge.policy, comment.site, comment.caller_id)
+    kind = "held" if decision.action == "hold" else "sample"
+    item = items.place(tx, comment, kind, result, judge.policy, moment) if wanted else None
+    if not wanted:
+        items.close_of(tx, comment.id, moment)
+    added = tx.execute(
+        insert(decisions)
+        .values(
+            comment_id=comment.id,
+            revision=comment.revision,
+            actor=SYSTEM,
+            via="policy",
+            action=decision.action,
+            before=before,
+            labels=[decision.label] if decision.label else [],
+            code=decision.code,
+            rule=decision.rule,
+            spans=[[span.start, span.end] for span in result.evidence if span.label in _drivers(decision)],
+            policy=judge.policy.version,
+            model=result.model,
+            scores=result.scores,
+            blind=False,
+            item_id=item,
+            at=moment,
+        )
+        .returning(decisions)
+    ).one()
+    outbox.tell(tx, comment, added, "comment.held" if decision.action == "hold" else "comment.decided")
+
+
+def _drivers(decision: Decision) -> tuple[str | None, str]:
+    return decision.label, decision.code
+
+
+def _as_decided(tx: Connection, comment: Row[Any]) -> Result:
+    """The result of a comment that is known, as it was given when it came."""
+    last = (
+        select(decisions)
+        .where(decisions.c.comment_id == comment.id, decisions.c.actor == SYSTEM)
+        .order_by(decisions.c.id.desc())
+        .limit(1)
+    )
+    decision = tx.execute(last).one()
+    score = tx.execute(
+        select(scores).where(scores.c.comment_id == comment.id).order_by(scores.c.id.desc()).limit(1)
+    ).one()
+    labels: list[str] = decision.labels
+    return Result.model_validate(
+        {
+            "id": comment.caller_id,
+            "scores": score.probabilities,
+            "relevance": score.relevance,
+            "action": decision.action,
+            "reason": {"code": decision.code, "rule": decision.rule, "label": next(iter(labels), None)},
+            "evidence": score.evidence,
+            "language": comment.language,
+            "model": score.model,
+        }
+    )
+
+
+def _rejected_by_a_person(tx: Connection, comment: int) -> bool:
+    last = (
+        select(decisions.c.action)
+        .where(decisions.c.comment_id == comment, decisions.c.actor != SYSTEM)
+        .order_by(decisions.c.id.desc())
+        .limit(1)
+    )
+    return tx.execute(last).scalar() == "reject"
+
+
+def _thread(tx: Connection, site: str, thread: Thread | None) -> int | None:
+    if thread is None:
+        return None
+    known = tx.execute(
+        select(threads).where(threads.c.site == site, threads.c.caller_id == thread.caller_id)
+    ).one_or_none()
+    given = {"title": thread.title, "url": thread.url, "lead": thread.lead}
+    told = {name: value for name, value in given.items() if value}
+    if known is not None and all(getattr(known, name) == value for name, value in told.items()):
+        return int(known.id)
+    values = {"site": site, "caller_id": thread.caller_id, **told}
+    return int(tx.execute(upsert(tx, threads, values, ("site", "caller_id"))).scalar_one())
+
+
+def _author(tx: Connection, site: str, author: Author | None, moment: datetime) -> int | None:
+    if author is None:
+        return None
+    known = tx.execute(
+        select(authors).where(authors.c.site == site, authors.c.caller_id == author.caller_id)
+    ).one_or_none()
+    if known is not None and (known.name, known.role) == (author.name, author.role):
+        return int(known.id)
+    values: dict[str, Any] = {
+        "site": site,
+        "caller_id": author.caller_id,
+        "name": author.name,
+        "role": author.role,
+    }
+    values["first_seen"] = known.first_seen if known is not None else moment
+    return int(tx.execute(upsert(tx, authors, values, ("site", "caller_id"))).scalar_one())
+
+
+def _published(tx: Connection, author: int | None) -> int | None:
+    if author is None:
+        return None
+    query = select(func.count()).where(comments.c.author_id == author, comments.c.action == "publish")
+    return tx.execute(query).scalar_one()

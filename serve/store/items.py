@@ -1,0 +1,214 @@
+"""The queue's items: placing them, listing them, and claims that no two moderators hold at once."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, insert, or_, select, update
+
+from belowline.model import Policy
+from belowline.serve.results import Result
+from belowline.serve.store import cursor
+from belowline.serve.store.database import as_utc, now
+from belowline.serve.store.tables import LIVE, items
+
+Order = Literal["priority", "uncertainty", "newest", "oldest"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+LEASE = timedelta(minutes=5)
+APPEAL_PRIORITY = 1.0
+_NO_LABEL_PRIORITY = 0.5
+_COLUMNS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
+    "priority": (items.c.priority, items.c.id),
+    "uncertainty": (items.c.uncertainty, items.c.id),
+    "newest": (items.c.id,),
+    "oldest": (items.c.id,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which items; None and an empty tuple of sites leave a column free."""
+
+    sites: tuple[str, ...] = ()
+    label: str | None = None
+    code: str | None = None
+    action: str | None = None
+    kind: str | None = None
+    thread: int | None = None
+    author: int | None = None
+    campaign: int | None = None
+    language: str | None = None
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+    unclaimed: bool = False
+    appeals: bool = True
+    moment: datetime = field(default_factory=now)
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """As conditions."""
+        exact = {
+            items.c.label: self.label,
+            items.c.code: self.code,
+            items.c.action: self.action,
+            items.c.kind: self.kind,
+            items.c.thread_id: self.thread,
+            items.c.author_id: self.author,
+            items.c.campaign: self.campaign,
+            items.c.language: self.language,
+        }
+        found: list[ColumnElement[bool]] = [items.c.state == LIVE]
+        found += [column == value for column, value in exact.items() if value is not None]
+        if len(self.sites) == 1:  # equality lets the index of the site give the order too
+            found.append(items.c.site == self.sites[0])
+        elif self.sites:
+            found.append(items.c.site.in_(self.sites))
+        if self.older_than is not None:
+            found.append(items.c.created <= self.moment - self.older_than)
+        if self.newer_than is not None:
+            found.append(items.c.created >= self.moment - self.newer_than)
+        if not self.appeals:
+            found.append(items.c.kind != "appeal")
+        if self.unclaimed:
+            found.append(_free(self.moment))
+        return found
+
+
+def place(
+    tx: Connection,
+    comment: Row[Any],
+    kind: str,
+    result: Result,
+    policy: Policy,
+    moment: datetime,
+    not_for: str | None = None,
+) -> int:
+    """Puts a comment into the queue, or renews the item that it has there, and returns the item's id."""
+    values = {
+        "kind": kind,
+        "site": comment.site,
+        "thread_id": comment.thread_id,
+        "author_id": comment.author_id,
+        "campaign": comment.campaign,
+        "label": result.reason.label,
+        "code": result.reason.code,
+        "action": result.action,
+        "language": comment.language,
+        "priority": priority(kind, result, policy, comment),
+        "uncertainty": uncertainty(result, policy, comment.site),
+        "claimed_by": None,
+        "claimed_until": None,
+        "not_for": not_for,
+    }
+    waiting = and_(items.c.comment_id == comment.id, items.c.state == LIVE)
+    renewed = tx.execute(update(items).where(waiting).values(**values).returning(items.c.id)).scalar()
+    if renewed is not None:
+        return int(renewed)
+    values |= {"comment_id": comment.id, "state": LIVE, "created": moment}
+    return int(tx.execute(insert(items).values(**values).returning(items.c.id)).scalar_one())
+
+
+def priority(kind: str, result: Result, policy: Policy, comment: Row[Any]) -> float:
+    """Between 0 and 1: appeals first, then by the likeliest label that can hold a comment; random samples are mixed in evenly."""
+    if kind == "appeal":
+        return APPEAL_PRIORITY
+    if kind in ("sample", "second"):
+        drawn = hashlib.sha256(f"{kind} {comment.site} {comment.caller_id}".encode()).digest()
+        return int.from_bytes(drawn[:4], "big") / 2**32
+    able = policy.for_site(comment.site).thresholds
+    found = [result.scores[label] for label in able if label in result.scores]
+    return max(found, default=_NO_LABEL_PRIORITY) if result.reason.label else _NO_LABEL_PRIORITY
+
+
+def uncertainty(result: Result, policy: Policy, site: str) -> float:
+    """1 where a label's probability is just at its hold threshold, towards 0 the further all are from theirs."""
+    able = policy.for_site(site).thresholds
+    gaps = [
+        abs(result.scores[label] - both.hold)
+        for label, both in able.items()
+        if label in result.scores and both.hold is not None
+    ]
+    return 1 - min(gaps, default=0.0)
+
+
+def close_of(tx: Connection, comment: int, moment: datetime) -> None:
+    """Takes a comment out of the queue."""
+    tx.execute(
+        update(items)
+        .where(items.c.comment_id == comment, items.c.state == LIVE)
+        .values(state="closed", closed=moment, claimed_by=None, claimed_until=None)
+    )
+
+
+def open_item(tx: Connection, comment: int) -> Row[Any] | None:
+    """The item that waits for a comment, locked until the transaction ends."""
+    query = select(items).where(items.c.comment_id == comment, items.c.state == LIVE).with_for_update()
+    return tx.execute(query).one_or_none()
+
+
+def page(
+    tx: Connection, chosen: Filter, order: Order, limit: int, after: str | None = None
+) -> tuple[Sequence[Row[Any]], str | None]:
+    """Up to ``limit`` open items in ``order`` behind the cursor ``after``, and the next cursor; raises Refusal for a strange cursor."""
+    query = select(items).where(*chosen.clauses()).limit(limit + 1)
+    columns = _COLUMNS[order]
+    rows = tx.execute(cursor.after(query, order, columns, after, rising=order == "oldest")).all()
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]._mapping
+        following = cursor.encode(order, [last[column.name] for column in columns if column.name])
+    return rows[:limit], following
+
+
+def count(tx: Connection, chosen: Filter) -> int:
+    """How many items wait."""
+    return tx.execute(select(func.count()).select_from(items).where(*chosen.clauses())).scalar_one()
+
+
+def claim(tx: Connection, actor: str, chosen: Filter, order: Order, limit: int) -> Sequence[Row[Any]]:
+    """Leases up to ``limit`` items to ``actor`` for five minutes, those that they hold already first; nobody else gets them meanwhile."""
+    moment = chosen.moment
+    own = [*chosen.clauses(), items.c.claimed_by == actor, items.c.claimed_until > moment]
+    held = _ordered(tx, own, order, limit)
+    free = [
+        *chosen.clauses(),
+        _free(moment),
+        or_(items.c.not_for.is_(None), items.c.not_for != actor),
+    ]
+    room = limit - len(held)
+    taken = _ordered(tx, free, order, room, locking=True) if room else []
+    ids = [row.id for row in (*held, *taken)]
+    tx.execute(
+        update(items)
+        .where(items.c.id.in_(ids) if ids else false())
+        .values(claimed_by=actor, claimed_until=moment + LEASE)
+    )
+    return [*held, *taken]
+
+
+def _ordered(
+    tx: Connection, clauses: list[ColumnElement[bool]], order: Order, limit: int, *, locking: bool = False
+) -> Sequence[Row[Any]]:
+    query = select(items).where(*clauses).limit(limit)
+    query = cursor.after(query, order, _COLUMNS[order], None, rising=order == "oldest")
+    # Others who claim at the same moment pass over rows that are being taken (SQLite lets one writer in at a time anyway).
+    return tx.execute(query.with_for_update(skip_locked=True) if locking else query).all()
+
+
+def release(tx: Connection, actor: str, ids: Sequence[int] | None = None) -> int:
+    """Gives back items that ``actor`` holds, all of them or those named; returns how many."""
+    held = items.c.claimed_by == actor
+    if ids is not None:
+        held = and_(held, items.c.id.in_(ids) if ids else false())
+    return tx.execute(update(items).where(held).values(claimed_by=None, claimed_until=None)).rowcount
+
+
+def _free(moment: datetime) -> ColumnElement[bool]:
+    return or_(items.c.claimed_until.is_(None), items.c.claimed_until <= moment)
+
+
+def claimed_by_other(item: Row[Any], actor: str, moment: datetime) -> bool:
+    """Whether somebody else's lease on ``item`` runs."""
+    until = as_utc(item.claimed_until)
+    return item.claimed_by not in (None, actor) and until is not None and until > moment
