@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from belowline.model import DEFAULT_MODEL_DIR, Scorer
 from belowline.serve.api import admin, comments, queue, score
 from belowline.serve.batcher import Batcher
+from belowline.serve.console.routes import add_console, as_page
 from belowline.serve.errors import add_error_handlers
 from belowline.serve.health import health
 from belowline.serve.judge import Judge
@@ -56,7 +57,8 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         dependencies=[Depends(require_known_host)],
     )
     app.state.service = service
-    add_error_handlers(app)
+    add_error_handlers(app, as_page)
+    add_console(app)
     app.add_middleware(Surround, metrics=service.metrics, max_body_bytes=settings.max_body_bytes)
     for router in (score.router, comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)

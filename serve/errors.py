@@ -1,13 +1,13 @@
 """The one table from error to status, answered as problem details (RFC 9457) that never echo a comment."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from belowline.serve.store.database import StoreError
@@ -81,27 +81,33 @@ def invalid_field(field: str, detail: str) -> Problem:
     return Problem("invalid-request", f"{field} {detail}", errors=[(field, detail)])
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Makes every error of ``app`` a problem."""
+Render = Callable[[Request, Problem], Response | None]
 
-    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+
+def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: None) -> None:
+    """Makes every error of ``app`` a problem; ``render`` may give some requests another answer than its JSON."""
+
+    def answer(request: Request, problem: Problem) -> Response:
+        return render(request, problem) or problem.response()
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        return _problem_of(error).response()
+        return answer(request, _problem_of(error))
 
-    async def on_invalid(request: Request, error: Exception) -> JSONResponse:
+    async def on_invalid(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
-        return _problem_of_invalid(request, error).response()
+        return answer(request, _problem_of_invalid(request, error))
 
-    async def on_refusal(request: Request, error: Exception) -> JSONResponse:
+    async def on_refusal(request: Request, error: Exception) -> Response:
         if not isinstance(error, Refusal):
             raise error
-        return Problem(error.kind, error.detail).response()
+        return answer(request, Problem(error.kind, error.detail))
 
-    async def on_store_error(request: Request, error: Exception) -> JSONResponse:
+    async def on_store_error(request: Request, error: Exception) -> Response:
         logger.error("%s", error)
-        return Problem("store-unavailable", "nothing was kept; send the request again later").response()
+        return answer(request, Problem("store-unavailable", "nothing was kept; send the request again later"))
 
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(StoreError, on_store_error)

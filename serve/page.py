@@ -1,15 +1,11 @@
 """The pages for people: try a comment at ``/``, read the API at ``/docs``."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import ScoreInput
@@ -17,18 +13,12 @@ from belowline.serve.api.score import Parts, check_text
 from belowline.serve.errors import Problem
 from belowline.serve.keys import asks_for_key, key_is_known
 from belowline.serve.reference import operations
-from belowline.serve.results import EvidenceSpan, Result
+from belowline.serve.rendering import segments, templates
+from belowline.serve.results import Result
 from belowline.serve.scoring import article_context
 from belowline.serve.service import Service
-from belowline.serve.wording import action_words, label_name, likelihood, with_code
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
-)
-templates.filters.update(label=label_name, likelihood=likelihood, code=with_code)
-templates.globals["action_words"] = action_words
-
 EXAMPLES = {
     "thanks": (
         "A reader's thanks",
@@ -43,14 +33,6 @@ EXAMPLES = {
     "insult": ("An insult", "You are a complete idiot and nobody should ever listen to you.", ""),
 }
 _EMPTY_FORM = {"text": "", "title": ""}
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of a comment: plain, or evidence for a label."""
-
-    text: str
-    label: str | None = None
 
 
 @pages.get("/")
@@ -82,17 +64,6 @@ async def docs(request: Request) -> HTMLResponse:
             operations=operations(request.app.openapi()), base=request.base_url
         )
     )
-
-
-def segments(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
-    """Cuts a text at the bounds of its evidence; where evidence overlaps, the strongest names the stretch."""
-    cuts = sorted({0, len(text), *(bound for span in evidence for bound in (span.start, span.end))})
-    found = []
-    for start, end in pairwise(cuts):
-        covering = [span for span in evidence if span.start <= start and end <= span.end]
-        strongest = max(covering, key=lambda span: span.strength, default=None)
-        found.append(Segment(text[start:end], strongest.label if strongest else None))
-    return found
 
 
 def _form_fields(body: bytes) -> dict[str, str]:

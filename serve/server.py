@@ -23,7 +23,13 @@ def run_server(settings: Settings) -> None:
         # What the model loads at its first comment should not make the first caller wait.
         score_each(app.state.service.verdict.scorer, [PROBE])
         print(f"belowline listens on {_url(listener)} (press Ctrl+C to stop)", flush=True)
-        config = uvicorn.Config(app, log_config=None, log_level=settings.log_level, server_header=False)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level=settings.log_level,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 

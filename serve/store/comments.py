@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 
 from belowline.serve.store import cursor
-from belowline.serve.store.database import as_utc
 from belowline.serve.store.tables import (
     LIVE,
     appeals,
@@ -108,9 +107,6 @@ def load(tx: Connection, ids: Sequence[int]) -> list[Comment]:
     return [
         Comment(
             **{name: row._mapping[name] for name in _OWN},
-            written=as_utc(row.written),
-            received=as_utc(row.received),
-            erased=as_utc(row.erased),
             copies=sizes.get(row.campaign, 1),
             thread=under.get(row.thread_id),
             author=known.get(row.author_id),
@@ -136,6 +132,9 @@ _OWN = (
     "campaign",
     "parent",
     "parent_text",
+    "written",
+    "received",
+    "erased",
 )
 
 
@@ -164,7 +163,7 @@ def records(tx: Connection, ids: set[int]) -> dict[int, AuthorRecord]:
             name=row.name,
             role=row.role,
             site=row.site,
-            first_seen=as_utc(row.first_seen),
+            first_seen=row.first_seen,
             published=numbers.get((row.id, "publish"), 0),
             held=numbers.get((row.id, "hold"), 0),
             rejected=numbers.get((row.id, "reject"), 0),
@@ -217,14 +216,7 @@ def _by(tx: Connection, query: Select[Any], key: str) -> dict[int, Mapping[str, 
 
 
 def _rows(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-    """Rows as dictionaries, times with their zone."""
-    return [
-        {
-            name: as_utc(value) if isinstance(value, datetime) else value
-            for name, value in row._mapping.items()
-        }
-        for row in rows
-    ]
+    return [dict(row._mapping) for row in rows]
 
 
 def _campaign_sizes(tx: Connection, campaigns: set[int]) -> dict[int | None, int]:

@@ -83,11 +83,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def as_utc(moment: datetime | None) -> datetime | None:
-    """What SQLite gives back without its zone, with it."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
-
-
 def digest(secret: str) -> str:
     """SHA-256, in hexadecimal: what is kept of a key, a session or a request."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

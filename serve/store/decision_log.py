@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, select
+from sqlalchemy import Connection, Select, select
 
 from belowline.serve.store import cursor
-from belowline.serve.store.database import Database, as_utc
+from belowline.serve.store.database import Database
 from belowline.serve.store.tables import comments, decisions
 
 _AT_ONCE = 500
@@ -30,7 +30,7 @@ def page(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Decisions, newest first, and the cursor of the next page; raises Refusal for a strange cursor."""
     query = cursor.after(_select(wanted), "newest", (decisions.c.id,), after, rising=False).limit(limit + 1)
-    rows = [_entry(row._mapping) for row in tx.execute(query)]
+    rows = [dict(row._mapping) for row in tx.execute(query)]
     following = cursor.encode("newest", [rows[limit - 1]["id"]]) if len(rows) > limit else None
     return rows[:limit], following
 
@@ -40,7 +40,7 @@ def stream(database: Database, wanted: LogFilter, after: int) -> Iterator[dict[s
     while True:
         query = _select(wanted).where(decisions.c.id > after).order_by(decisions.c.id).limit(_AT_ONCE)
         with database.read() as tx:
-            rows = [_entry(row._mapping) for row in tx.execute(query)]
+            rows = [dict(row._mapping) for row in tx.execute(query)]
         yield from rows
         if len(rows) < _AT_ONCE:
             return
@@ -50,7 +50,7 @@ def stream(database: Database, wanted: LogFilter, after: int) -> Iterator[dict[s
 def one(tx: Connection, decision_id: int) -> dict[str, Any] | None:
     """A decision with its comment's site and ids, None for an unknown one."""
     row = tx.execute(_select(LogFilter()).where(decisions.c.id == decision_id)).one_or_none()
-    return None if row is None else _entry(row._mapping)
+    return None if row is None else dict(row._mapping)
 
 
 def _select(wanted: LogFilter) -> Select[Any]:
@@ -69,7 +69,3 @@ def _select(wanted: LogFilter) -> Select[Any]:
     if wanted.since is not None:
         query = query.where(decisions.c.at >= wanted.since)
     return query.where(comments.c.site.in_(wanted.sites)) if wanted.sites else query
-
-
-def _entry(row: RowMapping) -> dict[str, Any]:
-    return {name: as_utc(value) if isinstance(value, datetime) else value for name, value in row.items()}

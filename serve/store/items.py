@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, insert
 from belowline.model import Policy
 from belowline.serve.results import Result
 from belowline.serve.store import cursor
-from belowline.serve.store.database import as_utc, now
+from belowline.serve.store.database import now
 from belowline.serve.store.tables import LIVE, items
 
 Order = Literal["priority", "uncertainty", "newest", "oldest"]
@@ -210,5 +210,5 @@ def _free(moment: datetime) -> ColumnElement[bool]:
 
 def claimed_by_other(item: Row[Any], actor: str, moment: datetime) -> bool:
     """Whether somebody else's lease on ``item`` runs."""
-    until = as_utc(item.claimed_until)
+    until = item.claimed_until
     return item.claimed_by not in (None, actor) and until is not None and until > moment

@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from belowline.serve.store.database import as_utc
 from belowline.serve.store.tables import deliveries, webhooks
 
 EVENTS = ("comment.held", "comment.decided")
@@ -18,7 +17,6 @@ def tell(tx: Connection, comment: Row[Any], decision: Row[Any], event: str) -> N
     wanted = [hook.id for hook in listening if event in hook.events]
     if not wanted:
         return
-    at = as_utc(decision.at)
     payload = {
         "event": event,
         "site": comment.site,
@@ -32,7 +30,7 @@ def tell(tx: Connection, comment: Row[Any], decision: Row[Any], event: str) -> N
         "rule": decision.rule,
         "labels": decision.labels,
         "by": "system" if decision.via == "policy" else "moderator",
-        "at": at.isoformat() if at else None,
+        "at": decision.at.isoformat(),
     }
     rows = [
         {

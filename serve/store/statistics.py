@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from belowline.serve.store import reviews
-from belowline.serve.store.database import as_utc, now
+from belowline.serve.store.database import now
 from belowline.serve.store.tables import LIVE, appeals, comments, decisions, items
 
 
@@ -54,8 +54,10 @@ def statistics(tx: Connection, days: int, sites: Sequence[str] = ()) -> Statisti
     start = datetime.combine(moment.date() - timedelta(days=days - 1), datetime.min.time(), moment.tzinfo)
     dates = [start.date() + timedelta(days=number) for number in range(days)]
     made = _decisions(tx, start, sites)
-    people = [row for row in made if row.via != "policy"]
-    settling = [row for row in people if row.action != "hold" and row.undoes is None]
+    taken_back = {row.undoes for row in made} | {row.id for row in made if row.undoes is not None}
+    settling = [
+        row for row in made if row.via != "policy" and row.action != "hold" and row.id not in taken_back
+    ]
     waits = _waits(tx, sites)
     ages = sorted((moment - created).total_seconds() for created, _ in waits)
     pairs = reviews.pairs(tx)
@@ -96,7 +98,14 @@ def _overturns(row: Any) -> bool:
 
 
 def _decisions(tx: Connection, start: datetime, sites: Sequence[str]) -> Sequence[Any]:
-    columns = (decisions.c.at, decisions.c.via, decisions.c.action, decisions.c.before, decisions.c.actor)
+    columns = (
+        decisions.c.id,
+        decisions.c.at,
+        decisions.c.via,
+        decisions.c.action,
+        decisions.c.before,
+        decisions.c.actor,
+    )
     query = (
         select(*columns, decisions.c.undoes, decisions.c.labels, decisions.c.comment_id, comments.c.received)
         .join(comments, comments.c.id == decisions.c.comment_id)
@@ -114,7 +123,7 @@ def _received(tx: Connection, start: datetime, sites: Sequence[str]) -> Sequence
 def _waits(tx: Connection, sites: Sequence[str]) -> list[tuple[datetime, str]]:
     query = select(items.c.created, items.c.kind).where(items.c.state == LIVE)
     rows = tx.execute(query.where(items.c.site.in_(sites)) if sites else query)
-    return [(as_utc(row.created) or now(), row.kind) for row in rows]
+    return [(row.created, row.kind) for row in rows]
 
 
 def _by_day(dates: Sequence[date], moments: Sequence[datetime]) -> dict[date, int]:

@@ -1,5 +1,8 @@
 """The tables. Rows of ``decisions``, ``revisions``, ``scores``, ``policies`` and ``audit_log`` are only ever added."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -14,9 +17,26 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC; SQLite gives it back without its zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Stored in UTC, so that SQLite orders times of any zone rightly."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """With its zone."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
 
 metadata = MetaData(
     naming_convention={
@@ -59,7 +79,7 @@ authors = Table(
     Column("caller_id", String(200)),  # null once erased
     Column("name", String(200)),
     Column("role", String(50)),
-    Column("first_seen", DateTime(timezone=True), nullable=False),
+    Column("first_seen", Moment(), nullable=False),
     UniqueConstraint("site", "caller_id"),
 )
 comments = Table(
@@ -78,9 +98,9 @@ comments = Table(
     Column("action", String(20), nullable=False),  # what stands: publish, hold or reject
     Column("campaign", Integer),  # id of the first of its near-copies
     Column("signature", LargeBinary),
-    Column("written", DateTime(timezone=True)),
-    Column("received", DateTime(timezone=True), nullable=False),
-    Column("erased", DateTime(timezone=True)),
+    Column("written", Moment()),
+    Column("received", Moment(), nullable=False),
+    Column("erased", Moment()),
     UniqueConstraint("site", "caller_id"),
     Index("ix_comments_author", "author_id", "action"),
     Index("ix_comments_thread", "thread_id", "id"),
@@ -102,7 +122,7 @@ revisions = Table(
     _comment(),
     Column("number", Integer, nullable=False),
     Column("text", Text),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Moment(), nullable=False),
     UniqueConstraint("comment_id", "number"),
 )
 scores = Table(
@@ -115,7 +135,7 @@ scores = Table(
     Column("probabilities", JSON, nullable=False),
     Column("relevance", Float),
     Column("evidence", JSON, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Moment(), nullable=False),
     Index("ix_scores_comment", "comment_id", "id"),
 )
 items = Table(
@@ -135,10 +155,10 @@ items = Table(
     Column("language", String(10), nullable=False),
     Column("priority", Float, nullable=False),
     Column("uncertainty", Float, nullable=False),
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("closed", DateTime(timezone=True)),
+    Column("created", Moment(), nullable=False),
+    Column("closed", Moment()),
     Column("claimed_by", String(120)),
-    Column("claimed_until", DateTime(timezone=True)),
+    Column("claimed_until", Moment()),
     Column("not_for", String(120)),  # who decided first: an appeal or a second review is somebody else's
     Index("ix_items_priority", "state", "priority", "id"),
     Index("ix_items_uncertainty", "state", "uncertainty", "id"),
@@ -177,7 +197,7 @@ decisions = Table(
     Column("blind", Boolean, nullable=False),  # whether the scores were hidden from who decided
     Column("undoes", Integer, ForeignKey("decisions.id")),
     Column("item_id", Integer),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Moment(), nullable=False),
     Index("ix_decisions_comment", "comment_id", "id"),
     Index("ix_decisions_actor", "actor", "id"),
     Index("ix_decisions_at", "at"),
@@ -191,7 +211,7 @@ appeals = Table(
     Column("decision_id", Integer, ForeignKey("decisions.id"), nullable=False),
     Column("text", Text),
     Column("state", String(20), nullable=False),  # open, upheld or overturned
-    Column("created", DateTime(timezone=True), nullable=False),
+    Column("created", Moment(), nullable=False),
     Column("answered_by", Integer, ForeignKey("decisions.id")),
     Index("ix_appeals_comment", "comment_id"),
 )
@@ -202,7 +222,7 @@ golden = Table(
     Column("action", String(20), nullable=False),
     Column("labels", JSON, nullable=False),
     Column("actor", String(120), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Moment(), nullable=False),
 )
 reviews = Table(
     "reviews",
@@ -213,7 +233,7 @@ reviews = Table(
     Column("actor", String(120), nullable=False),
     Column("action", String(20), nullable=False),
     Column("expected", String(20), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Moment(), nullable=False),
     UniqueConstraint("comment_id", "kind", "actor"),
 )
 api_keys = Table(
@@ -224,15 +244,15 @@ api_keys = Table(
     Column("digest", String(64), nullable=False, unique=True),
     Column("role", String(20), nullable=False),
     Column("sites", JSON, nullable=False),  # empty: every site
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("revoked", DateTime(timezone=True)),
+    Column("created", Moment(), nullable=False),
+    Column("revoked", Moment()),
 )
 sessions = Table(
     "sessions",
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("key_digest", String(64), nullable=False),
-    Column("expires", DateTime(timezone=True), nullable=False),
+    Column("expires", Moment(), nullable=False),
 )
 policies = Table(
     "policies",
@@ -241,7 +261,7 @@ policies = Table(
     Column("text", Text, nullable=False),
     Column("note", Text),
     Column("actor", String(120), nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Moment(), nullable=False),
     sqlite_autoincrement=True,
 )
 webhooks = Table(
@@ -251,8 +271,8 @@ webhooks = Table(
     Column("url", Text, nullable=False),
     Column("events", JSON, nullable=False),
     Column("secrets", JSON, nullable=False),  # newest first; each signs while it is there
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("disabled", DateTime(timezone=True)),
+    Column("created", Moment(), nullable=False),
+    Column("disabled", Moment()),
 )
 deliveries = Table(
     "deliveries",
@@ -263,10 +283,10 @@ deliveries = Table(
     Column("payload", JSON, nullable=False),  # ids and decisions, never a comment's text
     Column("state", String(20), nullable=False),  # pending, delivered or failed
     Column("tries", Integer, nullable=False),
-    Column("next_try", DateTime(timezone=True), nullable=False),
+    Column("next_try", Moment(), nullable=False),
     Column("status", Integer),
     Column("error", Text),
-    Column("created", DateTime(timezone=True), nullable=False),
+    Column("created", Moment(), nullable=False),
     Index("ix_deliveries_due", "state", "next_try"),
     sqlite_autoincrement=True,
 )
@@ -277,13 +297,13 @@ idempotency = Table(
     Column("key", String(200), primary_key=True),
     Column("request", String(64), nullable=False),
     Column("answer", JSON, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Moment(), nullable=False),
 )
 audit_log = Table(
     "audit_log",
     metadata,
     _id(),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", Moment(), nullable=False),
     Column("actor", String(120), nullable=False),
     Column("what", String(50), nullable=False),
     Column("target", String(300), nullable=False),

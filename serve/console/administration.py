@@ -1,0 +1,203 @@
+"""The console's policy editor, keys, webhooks and quality check."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from pydantic import ValidationError
+
+from belowline.serve.api.admin import in_words, new_key, proposed_judge
+from belowline.serve.api.messages import HookIn, KeyIn
+from belowline.serve.console.queue import card
+from belowline.serve.console.session import Form, Parts, Person, first, page, redirect
+from belowline.serve.errors import Problem, field_name
+from belowline.serve.keys import Actor
+from belowline.serve.service import Service
+from belowline.serve.store import accounts, hooks, policies, reviews
+from belowline.serve.store import comments as reading
+from belowline.serve.store.dry_run import dry_run
+from belowline.serve.store.outbox import EVENTS
+from belowline.serve.store.refusal import Refusal
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+_DRY_RUN = 2000
+
+
+@router.get("/console/policy")
+def policy(request: Request, service: Parts, actor: Person) -> HTMLResponse:
+    """The policy in force, to be edited."""
+    actor.require("read the log")
+    return _policy_page(request, service, actor)
+
+
+@router.post("/console/policy")
+def change_policy(request: Request, service: Parts, actor: Person, form: Form) -> Response:
+    """Tries a policy on recent comments, or puts it in force; what was written stays on the page if it cannot be used."""
+    actor.require("read the log")
+    text, note = first(form, "text"), first(form, "note").strip() or None
+    try:
+        judge = proposed_judge(service, text)
+        if first(form, "do") == "replace":
+            actor.require("administer")
+            with service.database.write() as tx:
+                policies.replace(tx, actor.name, text, note, int(first(form, "after") or -1))
+                service.policy.refresh(tx)
+            return redirect("/console/policy?replaced=1")
+        with service.database.read() as tx:
+            found = dry_run(tx, service.policy.refresh(tx).policy, judge.policy, actor.sites, _DRY_RUN)
+            examples = reading.load(tx, [comment for comment, *_ in found.examples])
+    except (Problem, Refusal) as problem:
+        return _policy_page(request, service, actor, text=text, problem=problem.detail, status=422)
+    told = {comment: (before, after, rule) for comment, before, after, rule in found.examples}
+    tried = {"summary": in_words(found), "examples": [(card(one), told[one.id]) for one in examples]}
+    return _policy_page(request, service, actor, text=text, tried=tried)
+
+
+def _policy_page(
+    request: Request,
+    service: Service,
+    actor: Actor,
+    *,
+    text: str | None = None,
+    problem: str | None = None,
+    tried: dict[str, Any] | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    with service.database.read() as tx:
+        number = policies.newest(tx)
+        version = service.policy.refresh(tx).policy.version
+        in_force = service.policy.text(tx)
+        history = policies.history(tx)
+    return page(
+        "console_policy.html",
+        request,
+        actor,
+        status,
+        text=in_force if text is None else text,
+        number=number,
+        version=version,
+        history=history,
+        problem=problem,
+        tried=tried,
+        replaced="replaced" in request.query_params,
+    )
+
+
+@router.get("/console/keys")
+def keys(request: Request, service: Parts, actor: Person) -> HTMLResponse:
+    """Keys and webhooks."""
+    actor.require("administer")
+    return _keys_page(request, service, actor)
+
+
+@router.post("/console/keys")
+def change_keys(request: Request, service: Parts, actor: Person, form: Form) -> HTMLResponse:
+    """Makes or revokes a key, or adds or removes a webhook; a new secret is shown once."""
+    actor.require("administer")
+    try:
+        made = _CHANGES[first(form, "do")](service, actor, form)
+    except (Problem, Refusal) as problem:
+        return _keys_page(request, service, actor, problem=problem.detail, status=422)
+    except (KeyError, ValueError) as error:
+        detail = "the form was not complete"
+        if isinstance(error, ValidationError):
+            worst = error.errors(include_input=False)[0]
+            detail = f"{field_name(('', *worst['loc']))}: {worst['msg']}"
+        return _keys_page(request, service, actor, problem=detail, status=422)
+    return _keys_page(request, service, actor, made=made)
+
+
+def _make_key(service: Service, actor: Actor, form: dict[str, list[str]]) -> tuple[str, str]:
+    sites = [site.strip() for site in first(form, "sites").split(",") if site.strip()]
+    asked = KeyIn.model_validate(
+        {"name": first(form, "name").strip(), "role": first(form, "role"), "sites": sites}
+    )
+    return f"Key of {asked.name}", new_key(service, actor, asked)
+
+
+def _revoke_key(service: Service, actor: Actor, form: dict[str, list[str]]) -> None:
+    with service.database.write() as tx:
+        accounts.revoke_key(tx, actor.name, int(first(form, "key")))
+
+
+def _add_hook(service: Service, actor: Actor, form: dict[str, list[str]]) -> tuple[str, str]:
+    asked = HookIn.model_validate({"url": first(form, "url").strip(), "events": form.get("events", [])})
+    with service.database.write() as tx:
+        return f"Secret of {asked.url}", hooks.add_hook(tx, actor.name, asked.url, asked.events)[1]
+
+
+def _rotate(service: Service, actor: Actor, form: dict[str, list[str]]) -> tuple[str, str]:
+    with service.database.write() as tx:
+        return "New secret", hooks.rotate_secret(tx, actor.name, int(first(form, "hook")))
+
+
+def _remove_hook(service: Service, actor: Actor, form: dict[str, list[str]]) -> None:
+    with service.database.write() as tx:
+        hooks.disable_hook(tx, actor.name, int(first(form, "hook")))
+
+
+_CHANGES: dict[str, Any] = {
+    "make key": _make_key,
+    "revoke key": _revoke_key,
+    "add webhook": _add_hook,
+    "rotate secret": _rotate,
+    "remove webhook": _remove_hook,
+}
+
+
+def _keys_page(
+    request: Request,
+    service: Service,
+    actor: Actor,
+    *,
+    made: tuple[str, str] | None = None,
+    problem: str | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    with service.database.read() as tx:
+        values = {"keys": accounts.keys(tx), "hooks": hooks.hooks(tx), "trail": accounts.audit_trail(tx, 20)}
+        logs = {hook.id: hooks.delivery_log(tx, hook.id, 5) for hook in values["hooks"]}
+    return page(
+        "console_keys.html",
+        request,
+        actor,
+        status,
+        **values,
+        deliveries=logs,
+        roles=accounts.ROLES,
+        events=EVENTS,
+        made=made,
+        problem=problem,
+    )
+
+
+@router.get("/console/quality")
+def quality(request: Request, service: Parts, actor: Person) -> HTMLResponse:
+    """The next golden comment that one has not judged, without scores, and how everybody did."""
+    with service.database.read() as tx:
+        number = reviews.golden_for(tx, actor.name, actor.sites)
+        found = reading.load(tx, [number]) if number is not None else []
+        results = [row for row in reviews.results(tx) if actor.may("read the log") or row.actor == actor.name]
+    return page(
+        "console_quality.html",
+        request,
+        actor,
+        one=card(found[0]) if found else None,
+        results=results,
+        agreed=request.query_params.get("agreed"),
+    )
+
+
+@router.post("/console/quality")
+def answer(service: Parts, actor: Person, form: Form) -> Response:
+    """Notes an answer and tells whether it agrees."""
+    action = first(form, "action")
+    if action not in ("publish", "reject"):
+        raise Problem("invalid-request", "choose to publish or reject")
+    try:
+        number = int(first(form, "comment"))
+    except ValueError:
+        raise Problem("invalid-request", "the form lacks the comment's number") from None
+    with service.database.write() as tx:
+        agreed = reviews.answer_golden(tx, actor.name, number, action)
+    return redirect(f"/console/quality?agreed={'yes' if agreed else 'no'}")

@@ -1,0 +1,174 @@
+"""The console's other views of comments: one with its history, a thread, an author, a campaign, a search."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Connection, select
+
+from belowline.serve.api.comments import comment_id, sites_of
+from belowline.serve.console.queue import card
+from belowline.serve.console.session import Form, Parts, Person, page, redirect
+from belowline.serve.keys import Actor
+from belowline.serve.statement import MODERATOR_CODES
+from belowline.serve.store import comments as reading
+from belowline.serve.store import items, reviews
+from belowline.serve.store.erasure import erase_author, erase_comment
+from belowline.serve.store.refusal import unknown
+from belowline.serve.store.tables import golden, threads
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+After = Annotated[str | None, Query(max_length=200)]
+_PAGE = 50
+
+
+@router.get("/console/comments/{number}")
+def comment(request: Request, service: Parts, actor: Person, number: int) -> HTMLResponse:
+    """A comment with its revisions, decisions and appeals."""
+    with service.database.read() as tx:
+        found = comment_id(tx, actor, str(number))
+        [shown] = reading.load(tx, [found])
+        history = reading.history(tx, found)
+        is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == found)).scalar()
+    return page(
+        "console_comment.html",
+        request,
+        actor,
+        one=card(shown),
+        history=history,
+        golden=is_golden,
+        labels=service.verdict.scorer.labels,
+        codes=MODERATOR_CODES,
+        may_bulk=actor.may("decide in bulk"),
+    )
+
+
+@router.post("/console/comments/{number}/golden")
+def toggle_golden(service: Parts, actor: Person, number: int, form: Form) -> Response:
+    """Makes a comment one to check judgement by, or no longer."""
+    actor.require("administer")
+    with service.database.write() as tx:
+        if "drop" in form:
+            reviews.drop_golden(tx, comment_id(tx, actor, str(number)))
+        else:
+            reviews.make_golden(tx, actor.name, comment_id(tx, actor, str(number)))
+    return redirect(f"/console/comments/{number}")
+
+
+@router.post("/console/comments/{number}/erase")
+def erase(service: Parts, actor: Person, number: int) -> Response:
+    """Erases a comment."""
+    actor.require("erase")
+    with service.database.write() as tx:
+        erase_comment(tx, actor.moderator, comment_id(tx, actor, str(number)))
+    service.database.forget()
+    return redirect(f"/console/comments/{number}")
+
+
+@router.get("/console/threads/{number}")
+def thread(request: Request, service: Parts, actor: Person, number: int, after: After = None) -> HTMLResponse:
+    """An article's comments, newest first."""
+    with service.database.read() as tx:
+        row = tx.execute(select(threads).where(threads.c.id == number)).one_or_none()
+        if row is None or not actor.moderator.sees(row.site):
+            raise unknown("thread")
+        found, following = reading.search(tx, reading.Search(thread=number), _PAGE, after)
+    return page(
+        "console_list.html",
+        request,
+        actor,
+        title=row.title or row.caller_id,
+        kind="Thread",
+        facts=[("Site", row.site), ("Address", row.url or row.caller_id)],
+        cards=[card(one) for one in found],
+        following=following,
+        bulk=None,
+        author=None,
+    )
+
+
+@router.get("/console/authors/{number}")
+def author(request: Request, service: Parts, actor: Person, number: int, after: After = None) -> HTMLResponse:
+    """An author's record and comments, with what may be done to all of them."""
+    with service.database.read() as tx:
+        known = reading.records(tx, {number}).get(number)
+        if known is None or not actor.moderator.sees(known.site):
+            raise unknown("author")
+        found, following = reading.search(tx, reading.Search(author=number), _PAGE, after)
+    return page(
+        "console_list.html",
+        request,
+        actor,
+        title=known.name or known.caller_id or "Erased author",
+        kind="Author",
+        facts=[
+            ("Site", known.site),
+            ("Published", f"{known.published:,}"),
+            ("Held", f"{known.held:,}"),
+            ("Rejected", f"{known.rejected:,}"),
+            ("First seen", known.first_seen.date().isoformat() if known.first_seen else "–"),
+        ],
+        cards=[card(one) for one in found],
+        following=following,
+        bulk=("author", number, known.held) if actor.may("decide in bulk") else None,
+        author=known if actor.may("erase") and known.caller_id else None,
+        codes=MODERATOR_CODES,
+    )
+
+
+@router.post("/console/authors/{number}/erase")
+def erase_everything(service: Parts, actor: Person, number: int) -> Response:
+    """Erases an author and their comments."""
+    actor.require("erase")
+    with service.database.write() as tx:
+        erase_author(tx, actor.moderator, number)
+    service.database.forget()
+    return redirect(f"/console/authors/{number}")
+
+
+@router.get("/console/campaigns/{number}")
+def campaign(
+    request: Request, service: Parts, actor: Person, number: int, after: After = None
+) -> HTMLResponse:
+    """Near-copies, to be decided at once."""
+    with service.database.read() as tx:
+        found, following = reading.search(tx, reading.Search(actor.sites, campaign=number), _PAGE, after)
+        waiting = _waiting(tx, actor, number)
+    if not found:
+        raise unknown("campaign")
+    return page(
+        "console_list.html",
+        request,
+        actor,
+        title=f"{found[0].copies:,} near-copies",
+        kind="Campaign",
+        facts=[("Waiting", f"{waiting:,}")],
+        cards=[card(one) for one in found],
+        following=following,
+        bulk=("campaign", number, waiting) if actor.may("decide in bulk") else None,
+        author=None,
+        codes=MODERATOR_CODES,
+    )
+
+
+@router.get("/console/search")
+def search(
+    request: Request,
+    service: Parts,
+    actor: Person,
+    words: Annotated[str, Query(max_length=200)] = "",
+    site: str = "",
+    action: str = "",
+    after: After = None,
+) -> HTMLResponse:
+    """Comments by a part of their text."""
+    with service.database.read() as tx:
+        wanted = reading.Search(sites_of(actor, site or None), words or None, action or None)
+        found, following = reading.search(tx, wanted, _PAGE, after)
+    chosen = {"words": words, "site": site, "action": action}
+    cards = [card(one) for one in found]
+    return page("console_search.html", request, actor, cards=cards, following=following, chosen=chosen)
+
+
+def _waiting(tx: Connection, actor: Actor, campaign: int) -> int:
+    return items.count(tx, items.Filter(sites=actor.sites, campaign=campaign))

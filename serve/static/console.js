@@ -1,0 +1,175 @@
+// The queue by keyboard. Without this file every button is a form and the page comes back after each.
+const cards = document.getElementById("cards");
+document.documentElement.classList.add("js");
+
+if (cards) {
+  const trouble = document.getElementById("trouble");
+  const bulk = document.getElementById("bulk");
+  const undone = [];
+  let loading = false;
+  let exhausted = false;
+
+  const open = () => [...cards.querySelectorAll(".card:not(.done)")];
+  const focused = () => document.activeElement?.closest?.(".card") ?? open()[0];
+  const focus = (card) => { card?.focus({ preventScroll: true }); card?.scrollIntoView({ block: "nearest" }); };
+  const picked = () => [...cards.querySelectorAll(".card:not(.done) .pick input:checked")];
+  const say = (text) => { trouble.textContent = text; trouble.hidden = !text; };
+
+  async function send(action, fields) {
+    say("");
+    try {
+      const answer = await fetch(action, { method: "POST", body: fields, headers: { Accept: "application/json" } });
+      const body = await answer.json();
+      if (answer.ok) return body;
+      say(body.detail ?? "The service refused.");
+    } catch {
+      say("The service did not answer. Nothing was decided; check your connection and press the key again.");
+    }
+    return null;
+  }
+
+  function settle(card, words, decision) {
+    card.classList.add("done");
+    card.querySelector(".outcome").textContent = words;
+    card.querySelectorAll("button, select, input, summary").forEach((part) => { part.tabIndex = -1; });
+    if (decision) undone.push({ card, decision });
+  }
+
+  function step(from, by) {
+    const all = [...cards.querySelectorAll(".card")];
+    for (let at = all.indexOf(from) + by; at >= 0 && at < all.length; at += by) {
+      if (!all[at].classList.contains("done")) return all[at];
+    }
+    return null;
+  }
+
+  const WORDS = { publish: "Published", reject: "Rejected", hold: "Left for others" };
+
+  async function decide(card, action) {
+    if (!card || card.classList.contains("done") || card.dataset.busy) return;
+    card.dataset.busy = "1";
+    const fields = new URLSearchParams(new FormData(card.querySelector(".decide")));
+    fields.set("action", action);
+    const answer = await send("/console/decide", fields);
+    delete card.dataset.busy;
+    if (!answer) { focus(card); return; }
+    const next = step(card, 1) ?? step(card, -1);
+    settle(card, `${WORDS[action]} – u to undo`, answer.decision);
+    focus(next);
+    if (open().length < 4) more();
+    if (!next) document.getElementById("empty").hidden = open().length > 0;
+  }
+
+  async function decideAll(action) {
+    const chosen = picked();
+    const fields = new URLSearchParams(new FormData(bulk));
+    fields.set("action", action);
+    fields.delete("comments");
+    chosen.forEach((box) => fields.append("comments", box.value));
+    const answer = await send("/console/bulk", fields);
+    if (!answer) return;
+    chosen.forEach((box) => { box.checked = false; settle(box.closest(".card"), `${WORDS[action]} with ${answer.decided - 1} others`); });
+    if (answer.skipped) say(`${answer.skipped} comments were skipped: other moderators hold them.`);
+    show();
+    focus(open()[0]);
+    more();
+  }
+
+  async function undo() {
+    const last = undone.pop();
+    if (!last) { say("There is nothing to undo on this page; the log has older decisions."); return; }
+    const answer = await send("/console/undo", new URLSearchParams({ decision: last.decision }));
+    if (!answer) { undone.push(last); return; }
+    last.card.classList.remove("done");
+    last.card.querySelector(".outcome").textContent = "";
+    last.card.querySelector("[name=after]").value = answer.decision;
+    last.card.querySelectorAll("[tabindex='-1']").forEach((part) => { if (part !== last.card) part.removeAttribute("tabindex"); });
+    document.getElementById("empty").hidden = true;
+    focus(last.card);
+  }
+
+  async function more(byHand = false) {
+    if (loading || (exhausted && !byHand)) return;
+    loading = true;
+    const query = new URLSearchParams(cards.dataset.query);
+    open().forEach((card) => { if (card.dataset.item) query.append("have", card.dataset.item); });
+    try {
+      const answer = await fetch(`/console/cards?${query}`);
+      if (answer.ok) {
+        const text = await answer.text();
+        exhausted = !text.trim();
+        cards.insertAdjacentHTML("beforeend", text);
+      }
+    } catch { say("The next comments could not be loaded; press n to try again."); }
+    loading = false;
+    document.getElementById("empty").hidden = open().length > 0;
+    if (!document.activeElement?.closest?.(".card:not(.done)")) focus(open()[0]);
+  }
+
+  function show() {
+    const count = picked().length;
+    if (!bulk) return;
+    bulk.classList.toggle("on", count > 0);
+    document.getElementById("selected").textContent = `${count} selected:`;
+  }
+
+  function relabel(card, key) {
+    const details = card?.querySelector(".relabel");
+    if (key === "l" && details) { details.open = !details.open; return true; }
+    if (details?.open && /^[1-9]$/.test(key)) {
+      const box = details.querySelectorAll("[name=labels]")[Number(key) - 1];
+      if (box) box.checked = !box.checked;
+      return true;
+    }
+    return false;
+  }
+
+  const dense = document.getElementById("dense");
+  const help = document.getElementById("help");
+  const press = (name) => document.querySelector(`.preferences [name=${name}]`).click();
+  const KEYS = {
+    j: () => focus(step(focused(), 1) ?? focused()),
+    k: () => focus(step(focused(), -1) ?? focused()),
+    f: () => (picked().length ? decideAll("publish") : decide(focused(), "publish")),
+    d: () => (picked().length ? decideAll("reject") : decide(focused(), "reject")),
+    s: () => decide(focused(), "hold"),
+    u: undo,
+    n: () => more(true),
+    x: () => { const box = focused()?.querySelector(".pick input"); if (box && bulk) { box.checked = !box.checked; show(); } },
+    c: () => focused()?.querySelector(".campaign a")?.click(),
+    b: () => document.body.classList.toggle("show-text"),
+    h: () => press("blind"),
+    v: () => { dense.setAttribute("aria-pressed", String(cards.classList.toggle("dense"))); },
+    "?": () => help.showModal(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const handled = relabel(focused(), event.key) || (KEYS[event.key] && (KEYS[event.key](), true));
+    if (handled) event.preventDefault();
+  });
+  cards.addEventListener("submit", (event) => {
+    event.preventDefault();
+    decide(event.target.closest(".card"), event.submitter.value);
+  });
+  cards.addEventListener("change", (event) => { if (event.target.closest(".pick")) show(); });
+  bulk?.addEventListener("submit", (event) => { event.preventDefault(); decideAll(event.submitter.value); });
+  dense.hidden = document.getElementById("ask").hidden = false;
+  dense.addEventListener("click", KEYS.v);
+  document.getElementById("ask").addEventListener("click", KEYS["?"]);
+  focus(open()[0]);
+
+  const site = new URLSearchParams(cards.dataset.query).get("site");
+  const events = new EventSource(`/v1/events${site ? `?site=${encodeURIComponent(site)}` : ""}`);
+  let newest = null;
+  events.addEventListener("queue", (event) => {
+    const state = JSON.parse(event.data);
+    document.getElementById("waiting").textContent = state.waiting.toLocaleString("en");
+    document.title = `Queue (${state.waiting}) · belowline`;
+    if (newest !== null && state.newest > newest) document.getElementById("new").textContent = "new comments – n to fetch";
+    if (newest !== null && state.newest > newest) exhausted = false;
+    newest = Math.max(newest ?? 0, state.newest);
+  });
+  addEventListener("pagehide", () => events.close());
+}
