@@ -4,11 +4,15 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from belowline.model.normalise import normalise
 
-_LINK = re.compile(r"(?i)\b(?:https?://|www\.)[^\s<>\"']+|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"']*")
-_HOST = re.compile(r"(?i)^(?:https?://)?(?:[^/@\s]*@)?([^/:?#\s]+)")
+_LINK = re.compile(
+    r"(?i)\b(?:https?:[/\\]+|www\.)[^\s<>\"'|\[\]]+|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"'|\[\]]*"
+)
+_SCHEME = re.compile(r"(?i)https?:[/\\]+")
+_HOST = re.compile(r"(?<![\w@.-])[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,14 @@ class Listed:
             return []
         normalised = normalise(text)
         pattern, names = _pattern(self.entries)
-        return [
+        found = [
             Found(names[match.lastindex or 0], normalised.original_span(*match.span()))
             for match in pattern.finditer(normalised.text)
+            # Behind @ stands a name that normalising calls "user".
+            if normalised.text[match.start() - 1 : match.start()] != "@"
         ]
+        # Normalising puts the word "link" before each host.
+        return [one for one in found if one.entry.lower() != "link" or not _LINK.match(text, one.span[0])]
 
 
 @functools.lru_cache(maxsize=64)
@@ -69,7 +77,28 @@ def links_in(text: str) -> list[Link]:
     """The links of a text, in order; an address counts with ``http``, ``www.`` or a path."""
     found = []
     for match in _LINK.finditer(text):
-        host = _HOST.match(match.group())
-        if host is not None:
-            found.append(Link(host.group(1).lower().removeprefix("www."), match.span()))
+        address = match.group().rstrip(".,;:!?*_")
+        found.append(Link(_host(address), (match.start(), match.start() + len(address))))
     return found
+
+
+def hosts_in(text: str) -> list[Link]:
+    """Every host that a text names, in order: of its links, or by itself, as it is written or once its disguise is undone."""
+    links = links_in(text)
+    plain = normalise(text)
+    alone = _LINK.sub(
+        lambda match: " " * len(match.group()), text
+    )  # what an address has behind its host is no host
+    named = [(match.group(), match.span()) for match in _HOST.finditer(alone)]
+    named += [(match.group(), plain.original_span(*match.span())) for match in _HOST.finditer(plain.text)]
+    return sorted((*links, *(Link(_plain(host), span) for host, span in named)), key=lambda link: link.span)
+
+
+def _host(address: str) -> str:
+    authority = re.split(r"[/?#\\]", _SCHEME.sub("", address, count=1), maxsplit=1)[0]
+    host = re.match(r"[\w.-]*", unquote(authority.rpartition("@")[2]))
+    return _plain(host.group() if host else "")
+
+
+def _plain(host: str) -> str:
+    return host.strip(".").lower().removeprefix("www.")

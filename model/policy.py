@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from belowline.model.directory import Thresholds
 from belowline.model.labels import HARMFUL
-from belowline.model.listed import Listed, links_in
+from belowline.model.listed import Listed, hosts_in, links_in
 from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
 from belowline.model.scorer import Scores
 
@@ -164,9 +164,9 @@ class Policy:
 
 
 def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> Decision:
-    """The decision of the first rule that fires: listed words that reject, where the site rejects without a person; whom the site trusts;
-    labels that reject, listed words, labels that hold, links, campaigns, new authors, the language. ``None`` says that scoring failed:
-    such a comment is held, never passed.
+    """The decision of the first rule that fires: listed words that reject (or hold, where nothing is rejected automatically); whom the site
+    trusts; labels that reject; listed words; labels that hold; blocked links and too many; campaigns; new authors; the language. ``None``
+    says that scoring failed: such a comment is held, never passed.
     """
     if scores is None:
         return Decision("hold", "scoring_failed", "scoring failed", None)
@@ -186,7 +186,8 @@ def sampled(policy: Policy, site: str, comment_id: str) -> bool:
 
 
 def _reject_words(scores: Scores, policy: Policy, context: Context) -> Decision | None:
-    return _listed("reject", policy.reject_words, context) if policy.automatic_rejection else None
+    """Listed words that reject are for everybody, whom the site trusts too; without automatic rejection they hold."""
+    return _listed("reject" if policy.automatic_rejection else "hold", policy.reject_words, context)
 
 
 def _trusted(scores: Scores, policy: Policy, context: Context) -> Decision | None:
@@ -205,7 +206,7 @@ def _reject(scores: Scores, policy: Policy, context: Context) -> Decision | None
 
 
 def _hold_words(scores: Scores, policy: Policy, context: Context) -> Decision | None:
-    return _listed("hold", policy.reject_words, context) or _listed("hold", policy.hold_words, context)
+    return _listed("hold", policy.hold_words, context)
 
 
 def _hold(scores: Scores, policy: Policy, context: Context) -> Decision | None:
@@ -213,20 +214,35 @@ def _hold(scores: Scores, policy: Policy, context: Context) -> Decision | None:
     return _first_at(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
 
 
-def _links(scores: Scores, policy: Policy, context: Context) -> Decision | None:
-    if policy.max_links is None and not policy.blocked_domains:
+def _blocked(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    if not policy.blocked_domains:
         return None
-    found = links_in(context.text)
-    blocked = [link for link in found if link.within(policy.blocked_domains)]
-    if blocked:
-        spans = tuple(link.span for link in blocked)
-        return Decision("hold", "links", f"link to {blocked[0].host}", None, spans)
-    counted = [link.span for link in found if not link.within(policy.allowed_domains)]
-    if policy.max_links is not None and len(counted) > policy.max_links:
-        return Decision(
-            "hold", "links", f"{len(counted)} links, more than {policy.max_links}", None, tuple(counted)
-        )
-    return None
+    found = [link for link in hosts_in(context.text) if link.within(policy.blocked_domains)]
+    if not found:
+        return None
+    return Decision("hold", "links", f"link to {found[0].host}", None, _apart([link.span for link in found]))
+
+
+def _apart(spans: list[Span]) -> tuple[Span, ...]:
+    """``spans``, which are in order, with those that overlap as one."""
+    apart: list[Span] = []
+    for start, end in spans:
+        if apart and start < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        else:
+            apart.append((start, end))
+    return tuple(apart)
+
+
+def _links(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+    if policy.max_links is None:
+        return None
+    counted = [link.span for link in links_in(context.text) if not link.within(policy.allowed_domains)]
+    if len(counted) <= policy.max_links:
+        return None
+    return Decision(
+        "hold", "links", f"{len(counted)} links, more than {policy.max_links}", None, tuple(counted)
+    )
 
 
 def _campaign(scores: Scores, policy: Policy, context: Context) -> Decision | None:
@@ -236,7 +252,7 @@ def _campaign(scores: Scores, policy: Policy, context: Context) -> Decision | No
 
 
 def _new_author(scores: Scores, policy: Policy, context: Context) -> Decision | None:
-    if context.published is None or context.published >= policy.new_author_comments:
+    if context.author is None or context.published is None or context.published >= policy.new_author_comments:
         return None
     rule = f"author with {context.published} published comments, fewer than {policy.new_author_comments}"
     return Decision("hold", "new_author", rule, None)
@@ -276,6 +292,7 @@ _RULES: tuple[Callable[[Scores, Policy, Context], Decision | None], ...] = (
     _reject,
     _hold_words,
     _hold,
+    _blocked,
     _links,
     _campaign,
     _new_author,

@@ -3,21 +3,34 @@
 import tomllib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from belowline.model.directory import Thresholds
+
+
+def _ordered(given: Thresholds) -> Thresholds:
+    if given.hold is not None and given.reject is not None and given.hold > given.reject:
+        raise ValueError(f"hold {given.hold:g} is above reject {given.reject:g}; lower hold or raise reject")
+    return given
+
 
 _Domain = Annotated[
     str,
     StringConstraints(
         to_lower=True, pattern=r"^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
     ),
+    AfterValidator(lambda domain: domain.removeprefix("www.")),
 ]
 _Words = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^[^*]*\w[^*]*\*?$", max_length=200)
 ]
+_ADVICE = {
+    "links": "is not a domain; write it like example.com, without https:// or a path",
+    "words": "is not a word or phrase; write letters, with * only at the very end",
+}
+"""For what does not match its pattern, by table."""
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-_Share = Annotated[float, Field(ge=0, le=1)]
+_Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 class PolicyError(Exception):
@@ -31,7 +44,7 @@ class _Table(BaseModel):
 class Links(_Table):
     """Which links a comment may have."""
 
-    max: int | None = Field(default=None, ge=0)
+    max: int | None = Field(default=None, ge=0, strict=True)
     blocked: tuple[_Domain, ...] = ()
     allowed: tuple[_Domain, ...] = ()
 
@@ -39,7 +52,7 @@ class Links(_Table):
 class Campaign(_Table):
     """How often the same text may come."""
 
-    copies: int | None = Field(default=None, ge=2)
+    copies: int | None = Field(default=None, ge=2, strict=True)
 
 
 class Words(_Table):
@@ -52,16 +65,16 @@ class Words(_Table):
 class NewAuthors(_Table):
     """How many published comments an author needs to be no new one."""
 
-    comments: int = Field(default=0, ge=0)
+    comments: int = Field(default=0, ge=0, strict=True)
 
 
 class SiteRules(_Table):
     """What a policy says for every site, or again for one."""
 
-    automatic_rejection: bool = False
+    automatic_rejection: bool = Field(default=False, strict=True)
     labels: tuple[str, ...] = ()
     unknown_language: Literal["hold", "publish"] = "hold"
-    thresholds: dict[str, Thresholds] = {}
+    thresholds: dict[str, Annotated[Thresholds, AfterValidator(_ordered)]] = {}
     trusted_authors: tuple[_Id, ...] = ()
     trusted_roles: tuple[_Id, ...] = ()
     links: Links = Links()
@@ -86,23 +99,27 @@ def read_policy(text: str, name: str, default: str) -> File:
         return File.model_validate(_toml(default, "the default policy") | given)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        field = ".".join(map(str, first["loc"]))
+        field = ".".join(part if part.isprintable() else ascii(part) for part in map(str, first["loc"]))
         raise PolicyError(f"{name}: {field}: {_advice(first)}; see model/policy.toml") from error
 
 
 def for_site(file: File, site: str) -> SiteRules:
-    """What counts for ``site``: its own table before the file's; thresholds are merged label by label, other values replace."""
+    """What counts for ``site``: its own values before the file's, within tables value by value."""
     general = file.model_dump(exclude={"version", "sites"})
     own = file.sites[site].model_dump(exclude_unset=True)
-    thresholds = general["thresholds"] | own.pop("thresholds", {})
-    return SiteRules.model_validate(general | own | {"thresholds": thresholds})
+    merged = {
+        name: general[name] | value if isinstance(value, dict) else value for name, value in own.items()
+    }
+    return SiteRules.model_validate(general | merged)
 
 
 def _toml(text: str, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{name}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise PolicyError(f"{name}: not TOML: brackets nested too deep; remove some") from error
 
 
 def _advice(error: Any) -> str:
@@ -110,4 +127,8 @@ def _advice(error: Any) -> str:
         "extra_forbidden": "is not a field of a policy; remove it or correct its name",
         "missing": "is missing; add it",
     }
+    if error["type"] == "extra_forbidden" and error["loc"][0] == "sites":
+        return 'is not a field of a site; if it is a part of the name, quote that: [sites."example.org"]'
+    if error["type"] == "string_pattern_mismatch":
+        return _ADVICE[str(error["loc"][-3])]
     return known.get(error["type"], str(error["msg"]).removeprefix("Value error, "))

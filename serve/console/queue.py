@@ -202,10 +202,11 @@ def _appeals(tx: Connection, ids: Sequence[int]) -> dict[int, str]:
 
 
 def _action(form: dict[str, list[str]]) -> rulings.Action:
-    action = first(form, "action")
-    if action == "publish" or action == "hold" or action == "reject":
-        return action
-    raise Problem("invalid-request", "choose to publish, hold or reject")
+    actions: dict[str, rulings.Action] = {"publish": "publish", "hold": "hold", "reject": "reject"}
+    try:
+        return actions[first(form, "action")]
+    except KeyError:
+        raise Problem("invalid-request", "choose to publish, hold or reject") from None
 
 
 def _code(form: dict[str, list[str]]) -> str:

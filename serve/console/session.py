@@ -70,7 +70,7 @@ def page(name: str, request: Request, actor: Actor | None, status: int = 200, **
         "actor": actor,
         "path": request.url.path,
         "blind": request.cookies.get(BLIND_COOKIE) == "1",
-        "blur": request.cookies.get(BLUR_COOKIE, "1") == "1",
+        "blur": request.cookies.get(BLUR_COOKIE) == "1",
         "signed_in": SESSION_COOKIE in request.cookies,
     }
     return HTMLResponse(templates.get_template(name).render(common | values), status)

@@ -137,7 +137,7 @@ if (cards) {
     n: () => more(true),
     x: () => { const box = focused()?.querySelector(".pick input"); if (box && bulk) { box.checked = !box.checked; show(); } },
     c: () => focused()?.querySelector(".campaign a")?.click(),
-    b: () => document.body.classList.toggle("show-text"),
+    b: () => (cards.querySelector(".blurred") ? document.body.classList.toggle("show-text") : press("blur")),
     h: () => press("blind"),
     v: () => { dense.setAttribute("aria-pressed", String(cards.classList.toggle("dense"))); },
     "?": () => help.showModal(),
@@ -160,13 +160,17 @@ if (cards) {
   document.getElementById("ask").addEventListener("click", KEYS["?"]);
   focus(open()[0]);
 
-  const site = new URLSearchParams(cards.dataset.query).get("site");
+  const shown = new URLSearchParams(cards.dataset.query);
+  const site = shown.get("site");
+  const counted = !["label", "kind", "language"].some((name) => shown.has(name)); // the events count all that waits
   const events = new EventSource(`/v1/events${site ? `?site=${encodeURIComponent(site)}` : ""}`);
   let newest = null;
   events.addEventListener("queue", (event) => {
     const state = JSON.parse(event.data);
-    document.getElementById("waiting").textContent = state.waiting.toLocaleString("en");
-    document.title = `Queue (${state.waiting}) · belowline`;
+    if (counted) {
+      document.getElementById("waiting").textContent = state.waiting.toLocaleString("en");
+      document.title = `Queue (${state.waiting}) · belowline`;
+    }
     if (newest !== null && state.newest > newest) document.getElementById("new").textContent = "new comments – n to fetch";
     if (newest !== null && state.newest > newest) exhausted = false;
     newest = Math.max(newest ?? 0, state.newest);
