@@ -48,6 +48,26 @@ _ADVICE = {
 }
 
 
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the problems with these statuses, as ``responses`` of a router."""
+    return {status: _documented(status) for status in statuses}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    kinds = [kind for kind, (its_status, _) in PROBLEMS.items() if its_status == status]
+    error = {"type": "object", "properties": {"field": {"type": "string"}, "detail": {"type": "string"}}}
+    properties: dict[str, Any] = {
+        "type": {"type": "string", "enum": [_TYPE_PREFIX + kind for kind in kinds]},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "enum": [status]},
+        "detail": {"type": "string"},
+        "errors": {"type": "array", "items": error},
+    }
+    schema = {"type": "object", "required": ["type", "title", "status", "detail"], "properties": properties}
+    description = "; ".join(PROBLEMS[kind][1] for kind in kinds)
+    return {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}
+
+
 class Problem(HTTPException):
     """An error with its place in the table; ``errors`` are pairs of a field and what is wrong with it."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
 
 from belowline.serve.store.database import Database
-from belowline.serve.store.tables import LIVE, decisions, items
+from belowline.serve.store.tables import LIVE, comments, decisions, items
 
 _EVERY_S = 1.0
 _HEARTBEAT_S = 15.0
@@ -34,9 +34,12 @@ async def changes(
 
 def _state(database: Database, sites: Sequence[str]) -> dict[str, int]:
     waiting = select(func.count(), func.coalesce(func.max(items.c.id), 0)).where(items.c.state == LIVE)
+    newest = select(decisions.c.id).order_by(decisions.c.id.desc()).limit(1)
     if sites:
         waiting = waiting.where(items.c.site.in_(sites))
+        newest = newest.join(comments, comments.c.id == decisions.c.comment_id)
+        newest = newest.where(comments.c.site.in_(sites))
     with database.read() as tx:
-        count, newest = tx.execute(waiting).one()
-        decided = tx.execute(select(func.coalesce(func.max(decisions.c.id), 0))).scalar_one()
-    return {"waiting": count, "newest": newest, "decision": decided}
+        count, item = tx.execute(waiting).one()
+        decided = tx.execute(newest).scalar() or 0
+    return {"waiting": count, "newest": item, "decision": decided}

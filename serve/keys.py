@@ -168,7 +168,10 @@ def _refuse_foreign_pages(request: Request) -> None:
 
 
 def _host_of(origin: str) -> str:
-    return urlsplit(origin).netloc
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _host_name(header: str) -> str:

@@ -18,14 +18,17 @@ import httpx
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
+from belowline.serve.scoring import describe
 from belowline.serve.store import hooks
 from belowline.serve.store.database import Database, StoreError
 
 logger = logging.getLogger(__name__)
 SIGNATURE = "X-Belowline-Signature"
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _AT_ONCE = 20
 _EVERY_S = 1.0
 _TIMEOUT_S = 10.0
+_AT_MOST_S = 30.0  # in all: a receiver that answers a byte at a time must not outlast the lease of a delivery
 
 
 class Undeliverable(Exception):
@@ -59,6 +62,9 @@ class Sender:
                 except StoreError as error:
                     logger.error("webhooks: %s", error)
                     sent = 0
+                except Exception as error:  # whatever it is, the next deliveries are due all the same
+                    logger.error("webhooks: %s", describe(error))
+                    sent = 0
                 if not sent:
                     await asyncio.sleep(self._every_s)
 
@@ -76,10 +82,11 @@ class Sender:
         status: int | None = None
         error: str | None = None
         try:
-            status = await self._post(client, delivery)
+            async with asyncio.timeout(_AT_MOST_S):
+                status = await self._post(client, delivery)
             if not 200 <= status < 300:
                 error = f"answered {status}"
-        except (Undeliverable, httpx.HTTPError, OSError, ValueError) as fault:
+        except (Undeliverable, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as fault:
             error = str(fault) or type(fault).__name__
         await run_in_threadpool(self._note, delivery, status, error)
 
@@ -133,5 +140,9 @@ def sign(body: bytes, secrets: Sequence[str]) -> str:
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the open internet."""
     ip = ipaddress.ip_address(address.split("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_global and not (mapped or ip).is_multicast
+    if isinstance(ip, ipaddress.IPv6Address):
+        within = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            within = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        ip = within or ip
+    return ip.is_global and not ip.is_multicast

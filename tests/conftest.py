@@ -1,11 +1,15 @@
 """What tests share."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from belowline.model import Scorer
+from belowline.serve.store.database import Database
+from tests.store_fakes import PostgresServer, postgres_server
 from tests.tiny_model import build_tiny_model
 
 # How long an example takes says how busy the machine is, nothing of the code.
@@ -46,3 +50,48 @@ def shared(name: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs ../shared/{name}, which is not part of the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for this run alone, or the one in BELOWLINE_TEST_POSTGRES."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the present schema, to be copied."""
+    file = tmp_path_factory.mktemp("empty") / "empty.sqlite3"
+    Database.open(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without any table, on each kind of database in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.sqlite3'}"
+        return
+    with request.getfixturevalue("postgres").fresh(bare=True) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with the present schema and no rows, on each kind of database in turn."""
+    if request.param == "sqlite":
+        file = tmp_path / "queue 100%.sqlite3"
+        shutil.copy(request.getfixturevalue("empty_sqlite"), file)
+        yield f"sqlite:///{file}"
+        return
+    with request.getfixturevalue("postgres").fresh() as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty store, on each kind of database in turn."""
+    opened = Database.open(database_url)
+    yield opened
+    opened.close()

@@ -1,14 +1,21 @@
 """A model whose answers a test can foresee: a label's name in a comment is what the comment is."""
 
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
+import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from belowline.model import Evidence, ScoreInput, Scorer, Scores
 from belowline.model.directory import Calibration, ModelConfig, Thresholds, Window
 from belowline.serve.app import create_app
+from belowline.serve.errors import PROBLEM_JSON, PROBLEMS
 from belowline.serve.settings import Settings
 
 LABELS = ("spam", "hate", "antisemitism", "personal_attack", "threat", "profanity", "toxicity", "on_topic")
@@ -70,3 +77,43 @@ def client_of(folder: Path, scorer: Any = None, host: str = "127.0.0.1", **setti
     known = {"database_url": f"sqlite:///{folder / 'queue.sqlite3'}", **settings}
     app = create_app(Settings(**known), scorer or fake_scorer())
     return TestClient(app, base_url=f"http://{host}", raise_server_exceptions=False)
+
+
+@contextmanager
+def client_on(request: pytest.FixtureRequest, folder: Path, **settings: Any) -> Iterator[TestClient]:
+    """A client whose app keeps comments in the kind of database that the fixture's parameter names."""
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            settings["database_url"] = stack.enter_context(request.getfixturevalue("postgres").fresh())
+        yield stack.enter_context(client_of(folder, **settings))
+
+
+@contextmanager
+def served(folder: Path, **settings: Any) -> Iterator[httpx.Client]:
+    """A client of a real server on a free port, for answers that do not end; they are read with ``stream``."""
+    known = {"database_url": f"sqlite:///{folder / 'queue.sqlite3'}", **settings}
+    app = create_app(Settings(**known), fake_scorer())
+    config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        yield client
+    server.should_exit = True
+    thread.join(20)
+
+
+def check_problem(answer: httpx.Response, status: int, kind: str | None = None) -> dict[str, Any]:
+    """An answer as problem details after RFC 9457 with a type of the table; returns it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == PROBLEM_JSON
+    problem: dict[str, Any] = answer.json()
+    name = problem["type"].removeprefix("urn:belowline:problem:")
+    assert PROBLEMS[name] == (status, problem["title"])
+    assert kind in (None, name), answer.text
+    assert problem["status"] == status
+    assert problem["detail"]
+    return problem

@@ -1,6 +1,8 @@
 import json
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,6 @@ from fastapi.testclient import TestClient
 
 from belowline.model import ScoreInput
 from belowline.serve.settings import Settings, SettingsError
-from belowline.serve.store import StoreError
 from tests.serve_fakes import KEY, LABELS, FakeScorer, client_of, fake_scorer
 
 
@@ -92,22 +93,25 @@ def test_a_comment_that_cannot_be_scored_is_held(client: TestClient) -> None:
 def test_held_comments_of_a_site_are_queued_once_newest_first(client: TestClient) -> None:
     assert hold(client, "paper.example", a="spam one", b="fine", c="hate two").status_code == 200
     assert hold(client, "paper.example", a="spam one, edited").status_code == 200
-    items = client.get("/v1/queue").json()["items"]
-    assert [(item["id"], item["text"]) for item in items] == [("c", "hate two"), ("a", "spam one, edited")]
+    items = client.get("/v1/queue?sort=newest").json()["items"]
+    assert [(item["caller_id"], item["text"]) for item in items] == [
+        ("c", "hate two"),
+        ("a", "spam one, edited"),
+    ]
     assert items[1]["site"] == "paper.example"
-    assert items[1]["scores"]["spam"] == 0.9
-    assert items[1]["reason"]["code"] == "spam"
+    assert items[1]["probabilities"]["spam"] == 0.9
+    assert (items[1]["decision"]["code"], items[1]["item"]["code"]) == ("spam", "spam")
     assert items[1]["model"] == "9.9.9"
-    assert items[1]["policy"]
-    assert items[1]["created"].endswith("+00:00")
+    assert items[1]["decision"]["policy"]
+    assert items[1]["item"]["created"].endswith("Z")
 
 
 def test_the_queue_says_how_relevant_a_held_comment_is(client: TestClient) -> None:
     hold(client, "s", bare="spam")
     comments = [{"id": "under", "text": "spam"}]
     client.post("/v1/score", json={"comments": comments, "site": "s", "article": {"title": "Harbour"}})
-    items = client.get("/v1/queue").json()["items"]
-    assert [(item["id"], item["relevance"]) for item in items] == [("under", 0.75), ("bare", None)]
+    items = client.get("/v1/queue?sort=newest").json()["items"]
+    assert [(item["caller_id"], item["relevance"]) for item in items] == [("under", 0.75), ("bare", None)]
 
 
 def test_without_a_site_nothing_is_kept(client: TestClient) -> None:
@@ -121,7 +125,7 @@ def test_the_queue_is_read_in_pages(client: TestClient) -> None:
     pages, after = [], None
     while True:
         page = client.get("/v1/queue", params={"limit": 2, **({"after": after} if after else {})}).json()
-        pages.append([item["id"] for item in page["items"]])
+        pages.append([item["caller_id"] for item in page["items"]])
         after = page["next"]
         if after is None:
             break
@@ -131,27 +135,31 @@ def test_the_queue_is_read_in_pages(client: TestClient) -> None:
 def test_a_comment_is_erased_by_site_and_id(client: TestClient, tmp_path: Path) -> None:
     hold(client, "s", **{"a/b c": "spam-that-is-erased", "d": "spam"})
     hold(client, "other", **{"a/b c": "spam"})
-    assert client.delete("/v1/comments/s/a%2Fb%20c").status_code == 204
-    assert client.delete("/v1/comments/s/a%2Fb%20c").status_code == 404
-    assert [(one["site"], one["id"]) for one in client.get("/v1/queue").json()["items"]] == [
-        ("other", "a/b c"),
-        ("s", "d"),
-    ]
+    assert client.delete("/v1/comments/s:a%2Fb%20c").status_code == 204
+    assert client.delete("/v1/comments/s:a%2Fb%20c").status_code == 404
+    items = client.get("/v1/queue?sort=newest").json()["items"]
+    assert [(one["site"], one["caller_id"]) for one in items] == [("other", "a/b c"), ("s", "d")]
 
 
-def test_a_store_that_fails_is_not_silent(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
-        raise StoreError("the database is gone")
+def test_a_store_that_fails_is_not_silent_and_stops_no_scoring(tmp_path: Path) -> None:
+    with client_of(tmp_path, api_keys=KEY) as client:
+        client.headers["X-API-Key"] = KEY
+        lose_tables(tmp_path)
+        answers = [hold(client, "s", a="spam"), client.get("/v1/queue"), client.delete("/v1/comments/s:a")]
+        assert [(one.status_code, one.json()["type"]) for one in answers] == [
+            (503, "urn:belowline:problem:store-unavailable")
+        ] * 3
+        assert score(client, "spam").status_code == 200
+        ready = client.get("/readyz").json()
+    assert (ready["store"], ready["ready"]) == ("unreachable", False)
 
-    for name in ("enqueue", "queue", "erase", "ping"):
-        monkeypatch.setattr(f"belowline.serve.store.Store.{name}", fail)
-    answers = [hold(client, "s", a="spam"), client.get("/v1/queue"), client.delete("/v1/comments/s/a")]
-    assert [(one.status_code, one.json()["type"]) for one in answers] == [
-        (503, "urn:belowline:problem:store-unavailable")
-    ] * 3
-    assert score(client, "spam").status_code == 200
-    ready = client.get("/readyz")
-    assert (ready.status_code, ready.json()["store"], ready.json()["ready"]) == (503, "unreachable", False)
+
+def lose_tables(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "queue.sqlite3")) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (name,) in tables:
+            if not name.startswith("sqlite_"):
+                database.execute(f"ALTER TABLE {name} RENAME TO lost_{name}")
 
 
 def test_readiness_follows_the_model(tmp_path: Path) -> None:
@@ -201,7 +209,7 @@ def test_a_full_queue_is_429_with_retry_after(tmp_path: Path) -> None:
 def test_metrics_count_and_hold_no_text(client: TestClient) -> None:
     hold(client, "site-name", secret_id="spam secret-text")
     client.get("/no/such/secret-path")
-    client.delete("/v1/comments/site-name/secret_id")
+    client.delete("/v1/comments/site-name:secret_id")
     text = client.get("/metrics").text
     assert 'belowline_comments_total{action="hold",code="spam"} 1.0' in text
     assert 'belowline_requests_total{method="POST",route="/v1/score",status="200"} 1.0' in text
@@ -231,7 +239,7 @@ def test_a_known_key_opens(tmp_path: Path, header: dict[str, str]) -> None:
 def test_other_keys_do_not(tmp_path: Path, header: dict[str, str]) -> None:
     with client_of(tmp_path, host="paper.example", api_keys=KEY) as client:
         client.headers.update(header)
-        answers = [score(client, "x"), client.get("/v1/queue"), client.delete("/v1/comments/s/i")]
+        answers = [score(client, "x"), client.get("/v1/queue"), client.delete("/v1/comments/s:i")]
         for answer in (*answers, client.get("/metrics")):
             assert answer.status_code == 401
             assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -258,6 +266,6 @@ def test_an_open_service_without_keys_is_not_built(tmp_path: Path) -> None:
 
 def test_the_schema_lists_every_field(client: TestClient) -> None:
     schema = json.dumps(client.get("/openapi.json").json())
-    for name in ("/v1/score", "/v1/queue", "/v1/comments/{site}/{comment_id}", "parent", "evidence"):
+    for name in ("/v1/score", "/v1/queue", "/v1/comments/{reference}", "parent", "evidence"):
         assert name in schema
     assert isinstance(client.app.state.service.verdict.scorer, FakeScorer)

@@ -120,8 +120,8 @@ def test_a_body_without_a_length_is_limited_too(client: TestClient) -> None:
         ("GET", "/v1/queue?limit=501", 422),
         ("GET", "/v1/queue?after=x", 422),
         ("GET", "/v1/queue?after=" + "9" * 30, 422),
-        ("DELETE", "/v1/comments/a%20b/1", 422),
-        ("DELETE", "/v1/comments/s/none", 404),
+        ("DELETE", "/v1/comments/a%20b:1", 404),
+        ("DELETE", "/v1/comments/s:none", 404),
     ],
 )
 def test_other_requests_are_problems_too(client: TestClient, method: str, path: str, status: int) -> None:
@@ -137,7 +137,7 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
     def fail(*_: Any) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr("belowline.serve.api.check_text", fail)
+    monkeypatch.setattr("belowline.serve.api.score.check_text", fail)
     with client_of(tmp_path) as client, caplog.at_level(logging.DEBUG):
         answer = client.post("/v1/score", json=comment())
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:belowline:problem:internal-error")

@@ -7,8 +7,9 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belowline.serve.page import EXAMPLES, Segment, segments
+from belowline.serve.page import EXAMPLES
 from belowline.serve.reference import operations
+from belowline.serve.rendering import Segment, segments
 from belowline.serve.results import EvidenceSpan
 from belowline.serve.wording import label_name, likelihood, with_code
 from tests.serve_fakes import KEY, LABELS, client_of, fake_scorer

@@ -16,7 +16,7 @@ from belowline.training.onnx_export import export_fp32, quantise
 from belowline.training.onnx_import import read_weights
 from belowline.training.recipe import RecipeError, load_recipe
 from belowline.training.run import RunError, load_model
-from belowline.training.start import adopt, origin
+from belowline.training.start import adopt, draw_back, origin
 from tests.tiny_model import build_tiny_model
 from tests.tiny_training import write_base, write_corpora, write_recipe
 
@@ -72,6 +72,27 @@ def test_a_model_goes_on_as_the_released_one(base: Path, released: tuple[Comment
     with torch.inference_mode():
         there, here = (one(ids, torch.ones_like(ids)).logits for one in (model, other))
     assert torch.allclose(there, here, atol=0.2)  # of logits up to 7, in weights far larger than trained ones
+
+
+def test_drawing_back_ends_between_the_start_and_what_training_made(base: Path) -> None:
+    start, model = trained(base, seed=1), trained(base, seed=2)
+    first, last = start.state_dict(), {name: value.clone() for name, value in model.state_dict().items()}
+    known = {name: value for name, value in first.items() if name != "length_weight"}
+    draw_back(model, known, 0.25)
+    for name, value in model.state_dict().items():
+        share = 0.25 if name in known else 0.0
+        assert torch.allclose(value, (1 - share) * last[name] + share * first[name], atol=1e-6), name
+
+
+def test_a_training_is_drawn_back_before_its_embedding_is_settled(base: Path, tmp_path: Path) -> None:
+    corpora = write_corpora(tmp_path / "corpora")
+    write_recipe(tmp_path / "first.toml", base)
+    recipe = load_recipe(write_recipe(tmp_path / "second.toml", base, name="second", start="first"))
+    whole = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"keep_start": 1.0})})
+    fit(whole, corpora, tmp_path / "run", QUIET)
+    first, second = (load_model(tmp_path / "run" / part)[0] for part in ("start/model", "model"))
+    pairs = zip(first.encoder.parameters(), second.encoder.parameters(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs), "keeping all of the start undoes the training"
 
 
 def test_heads_of_other_labels_are_as_new(base: Path, released: tuple[CommentModel, Path]) -> None:

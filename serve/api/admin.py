@@ -2,24 +2,31 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from belowline.model import PolicyError
-from belowline.serve.api.comments import comment_id
-from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, PolicyIn, Table
+from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, Number, PolicyIn, Table
 from belowline.serve.api.score import Parts
-from belowline.serve.errors import Problem
+from belowline.serve.errors import Problem, documented
 from belowline.serve.judge import Judge
-from belowline.serve.keys import Actor, allowed, asks_for_key
+from belowline.serve.keys import LOCAL, Actor, allowed, asks_for_key
 from belowline.serve.service import Service
-from belowline.serve.store import accounts, hooks, policies, reviews
+from belowline.serve.store import accounts, hooks, policies
 from belowline.serve.store.database import Database
 from belowline.serve.store.dry_run import DryRun, dry_run
+from belowline.serve.store.tables import SYSTEM
 
-router = APIRouter(prefix="/v1", tags=["administration"])
+router = APIRouter(
+    prefix="/v1",
+    tags=["administration"],
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 503),
+)
 Admin = Annotated[Actor, Depends(allowed("administer"))]
 Reader = Annotated[Actor, Depends(allowed("read the log"))]
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most that are listed.")]
+HookId = Annotated[Number, Path(description="Id of a webhook.")]
+_OURS = (SYSTEM, LOCAL.name)
+"""Names that decisions bear which no key made."""
 
 
 @router.get("/policy", summary="The policy in force")
@@ -85,7 +92,9 @@ def make_key(service: Parts, actor: Admin, request: KeyIn) -> Table:
 
 
 @router.delete("/keys/{key}", status_code=204, summary="Revoke a key")
-def revoke_key(service: Parts, actor: Admin, key: int) -> Response:
+def revoke_key(
+    service: Parts, actor: Admin, key: Annotated[Number, Path(description="Id of a key.")]
+) -> Response:
     """It and its sessions end at once."""
     with service.database.write() as tx:
         accounts.revoke_key(tx, actor.name, key)
@@ -114,14 +123,14 @@ def add_hook(service: Parts, actor: Admin, request: HookIn) -> Table:
 
 
 @router.post("/webhooks/{hook}/rotate", summary="Give a webhook a new secret")
-def rotate(service: Parts, actor: Admin, hook: int) -> Table:
+def rotate(service: Parts, actor: Admin, hook: HookId) -> Table:
     """Both the new and the old one sign until the old one is retired."""
     with service.database.write() as tx:
         return {"id": hook, "secret": hooks.rotate_secret(tx, actor.name, hook)}
 
 
 @router.post("/webhooks/{hook}/retire", summary="End a webhook's old secret")
-def retire(service: Parts, actor: Admin, hook: int) -> Response:
+def retire(service: Parts, actor: Admin, hook: HookId) -> Response:
     """Once the receiver knows the new one."""
     with service.database.write() as tx:
         hooks.retire_secret(tx, actor.name, hook)
@@ -129,7 +138,7 @@ def retire(service: Parts, actor: Admin, hook: int) -> Response:
 
 
 @router.delete("/webhooks/{hook}", status_code=204, summary="Remove a webhook")
-def remove_hook(service: Parts, actor: Admin, hook: int) -> Response:
+def remove_hook(service: Parts, actor: Admin, hook: HookId) -> Response:
     """What waited for it is not sent any more."""
     with service.database.write() as tx:
         hooks.disable_hook(tx, actor.name, hook)
@@ -137,28 +146,10 @@ def remove_hook(service: Parts, actor: Admin, hook: int) -> Response:
 
 
 @router.get("/webhooks/{hook}/deliveries", summary="How deliveries went, newest first")
-def deliveries(service: Parts, actor: Admin, hook: int, limit: Limit = 100) -> list[Table]:
+def deliveries(service: Parts, actor: Admin, hook: HookId, limit: Limit = 100) -> list[Table]:
     """With status, tries and the time of the next one."""
     with service.database.read() as tx:
         return [dict(row._mapping) for row in hooks.delivery_log(tx, hook, limit)]
-
-
-@router.put(
-    "/comments/{reference}/golden", status_code=204, summary="Check everybody's judgement by a comment"
-)
-def make_golden(service: Parts, actor: Admin, reference: str) -> Response:
-    """Its last decision, which has to be a person's, is the answer that is expected."""
-    with service.database.write() as tx:
-        reviews.make_golden(tx, actor.name, comment_id(tx, actor, reference))
-    return Response(status_code=204)
-
-
-@router.delete("/comments/{reference}/golden", status_code=204, summary="Stop checking by a comment")
-def drop_golden(service: Parts, actor: Admin, reference: str) -> Response:
-    """Answers that were given stay."""
-    with service.database.write() as tx:
-        reviews.drop_golden(tx, comment_id(tx, actor, reference))
-    return Response(status_code=204)
 
 
 @router.get("/audit-log", summary="What was administered, newest first")
@@ -177,9 +168,20 @@ def proposed_judge(service: Service, text: str) -> Judge:
 
 
 def new_key(service: Service, actor: Actor, request: KeyIn) -> str:
-    """Makes a key; raises Problem if the first one is not an admin's, for then nobody could make another."""
-    if not asks_for_key(service) and request.role != "admin":
-        raise Problem("conflict", "from the first key on every call needs one; make an admin's first")
+    """Makes a key; raises Problem for one that may more than ``actor``, and if the first is not an admin's of all sites, for then nobody
+    could make another."""
+    if not asks_for_key(service) and (request.role != "admin" or request.sites):
+        raise Problem(
+            "conflict", "from the first key on every call needs one; make an admin's for all sites first"
+        )
+    if request.name in _OURS:
+        raise Problem(
+            "conflict", f"{request.name!r} is what the service itself signs with; take another name"
+        )
+    if actor.sites and not request.sites:
+        raise Problem("forbidden", f"this key is for {', '.join(actor.sites)}; name sites among them")
+    for site in request.sites:
+        actor.require_site(site)
     return _make(service.database, actor, request)
 
 

@@ -3,34 +3,48 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from sqlalchemy import Connection
 
 from belowline.model import ScoreInput
 from belowline.serve.api.messages import (
+    ActionAsked,
     AppealIn,
     AppealOut,
+    AuthorAsked,
+    CampaignAsked,
     CommentOut,
     CommentPage,
+    Cursor,
     FullComment,
     KeptComment,
     KeptComments,
     NewComment,
     NewComments,
+    PageSize,
+    SiteAsked,
+    ThreadAsked,
     ThreadIn,
 )
-from belowline.serve.api.score import Parts, check_ids, check_length, check_text
-from belowline.serve.errors import invalid_field
+from belowline.serve.api.score import Parts, check_ids, check_length, check_moment, check_text
+from belowline.serve.errors import documented, invalid_field
 from belowline.serve.keys import Actor, allowed
 from belowline.serve.scoring import article_context
 from belowline.serve.store import comments as reading
+from belowline.serve.store import reviews
 from belowline.serve.store.appeals import appeal
 from belowline.serve.store.erasure import erase_author, erase_comment
 from belowline.serve.store.intake import Author, Incoming, Kept, Thread
 from belowline.serve.store.refusal import unknown
 
-router = APIRouter(prefix="/v1", tags=["comments"])
+router = APIRouter(
+    prefix="/v1",
+    tags=["comments"],
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
+)
 Reader = Annotated[Actor, Depends(allowed("read"))]
+Admin = Annotated[Actor, Depends(allowed("administer"))]
+Reference = Annotated[str, Path(description="The comment's id here, or `site:id` with the caller's own.")]
 
 
 @router.post(
@@ -56,32 +70,35 @@ async def take_in(
 def search(
     service: Parts,
     actor: Reader,
-    site: str | None = None,
+    site: SiteAsked = None,
     id: Annotated[str | None, Query(description="The caller's id; needs `site`.")] = None,
     words: Annotated[
         str | None, Query(max_length=200, description="Part of the text, whatever the case.")
     ] = None,
-    action: Annotated[str | None, Query(pattern="^(publish|hold|reject)$")] = None,
-    thread: int | None = None,
-    author: int | None = None,
-    campaign: int | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    after: Annotated[str | None, Query(max_length=200)] = None,
+    action: ActionAsked = None,
+    thread: ThreadAsked = None,
+    author: AuthorAsked = None,
+    campaign: CampaignAsked = None,
+    limit: PageSize = 50,
+    after: Cursor = None,
 ) -> CommentPage:
     """Every condition that is given must hold."""
+    sites = sites_of(actor, site)
+    if id is not None and site is None:
+        raise invalid_field("site", "is missing; give the site that the id belongs to")
     with service.database.read() as tx:
         if id is not None:
             number = reading.find(tx, f"{site}:{id}")
             found = _visible(tx, actor, [] if number is None else [number])
             return CommentPage(items=[CommentOut.model_validate(one) for one in found], next=None)
-        wanted = reading.Search(sites_of(actor, site), words, action, thread, author, campaign)
+        wanted = reading.Search(sites, words, action, thread, author, campaign)
         found, following = reading.search(tx, wanted, limit, after)
     return CommentPage(items=[CommentOut.model_validate(one) for one in found], next=following)
 
 
-@router.get("/comments/{reference}", summary="A comment with its history")
-def read(service: Parts, actor: Reader, reference: str) -> FullComment:
-    """`reference` is the comment's id here, or `site:id` with the caller's own; its thread is under `GET /v1/comments?thread=`."""
+@router.get("/comments/{reference:path}", summary="A comment with its history")
+def read(service: Parts, actor: Reader, reference: Reference) -> FullComment:
+    """Its thread is under `GET /v1/comments?thread=`."""
     with service.database.read() as tx:
         number = comment_id(tx, actor, reference)
         [comment] = reading.load(tx, [number])
@@ -89,9 +106,12 @@ def read(service: Parts, actor: Reader, reference: str) -> FullComment:
         return FullComment.model_validate(fields | reading.history(tx, number))
 
 
-@router.post("/comments/{reference}/appeals", status_code=201, summary="Appeal against a decision")
+@router.post("/comments/{reference:path}/appeals", status_code=201, summary="Appeal against a decision")
 def make_appeal(
-    service: Parts, actor: Annotated[Actor, Depends(allowed("appeal"))], reference: str, request: AppealIn
+    service: Parts,
+    actor: Annotated[Actor, Depends(allowed("appeal"))],
+    reference: Reference,
+    request: AppealIn,
 ) -> AppealOut:
     """Puts the comment first in the queue, for anybody but the moderator who decided."""
     with service.database.write() as tx:
@@ -99,8 +119,28 @@ def make_appeal(
         return AppealOut.model_validate(row)
 
 
-@router.delete("/comments/{reference}", status_code=204, summary="Erase a comment")
-def erase(service: Parts, actor: Annotated[Actor, Depends(allowed("erase"))], reference: str) -> Response:
+@router.put(
+    "/comments/{reference:path}/golden", status_code=204, summary="Check everybody's judgement by a comment"
+)
+def make_golden(service: Parts, actor: Admin, reference: Reference) -> Response:
+    """Its last decision, which has to be a person's, is the answer that is expected."""
+    with service.database.write() as tx:
+        reviews.make_golden(tx, actor.name, comment_id(tx, actor, reference))
+    return Response(status_code=204)
+
+
+@router.delete("/comments/{reference:path}/golden", status_code=204, summary="Stop checking by a comment")
+def drop_golden(service: Parts, actor: Admin, reference: Reference) -> Response:
+    """Answers that were given stay."""
+    with service.database.write() as tx:
+        reviews.drop_golden(tx, comment_id(tx, actor, reference))
+    return Response(status_code=204)
+
+
+@router.delete("/comments/{reference:path}", status_code=204, summary="Erase a comment")
+def erase(
+    service: Parts, actor: Annotated[Actor, Depends(allowed("erase"))], reference: Reference
+) -> Response:
     """Its text, revisions, evidence, notes and appeals go; that it was decided, and by which rule, stays."""
     with service.database.write() as tx:
         erase_comment(tx, actor.moderator, comment_id(tx, actor, reference))
@@ -108,11 +148,13 @@ def erase(service: Parts, actor: Annotated[Actor, Depends(allowed("erase"))], re
     return Response(status_code=204)
 
 
-@router.delete("/authors/{reference}", summary="Erase an author and all their comments")
+@router.delete("/authors/{reference:path}", summary="Erase an author and all their comments")
 def erase_all(
-    service: Parts, actor: Annotated[Actor, Depends(allowed("erase"))], reference: str
+    service: Parts,
+    actor: Annotated[Actor, Depends(allowed("erase"))],
+    reference: Annotated[str, Path(description="The author's id here, or `site:id` with the caller's own.")],
 ) -> dict[str, int]:
-    """`reference` is the author's id here, or `site:id` with the caller's own. Answers how many comments were erased."""
+    """Answers how many comments were erased."""
     with service.database.write() as tx:
         author = reading.find_author(tx, reference)
         if author is None:
@@ -149,10 +191,8 @@ def _check(request: NewComments, longest: int) -> None:
     for index, comment in enumerate(request.comments):
         check_text(comment.text, f"comments[{index}].text", longest)
         check_length(comment.parent_text or "", f"comments[{index}].parent_text", longest)
-        if comment.written is not None and comment.written.tzinfo is None:
-            raise invalid_field(
-                f"comments[{index}].written", "has no zone; write it like 2026-11-25T12:00:00Z"
-            )
+        if comment.written is not None:
+            check_moment(comment.written, f"comments[{index}].written")
 
 
 def _thread(thread: ThreadIn | None) -> Thread | None:

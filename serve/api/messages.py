@@ -2,14 +2,35 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from belowline.serve.messages import MAX_COMMENTS, CommentId, Site
 from belowline.serve.results import EvidenceSpan, Result
+from belowline.serve.statement import CODES
+
+
+def _known_code(code: str) -> str:
+    if code not in CODES:
+        raise ValueError(f"is not a reason code; there are {', '.join(CODES)}")
+    return code
+
 
 Action = Literal["publish", "hold", "reject"]
+
+
 Note = Annotated[str, StringConstraints(max_length=4000)]
+Number = Annotated[int, Field(ge=1, lt=2**31)]
+"""An id that was given here; no table has greater ones, and SQLite fails over those beyond 64 bits."""
+
+
+Code = Annotated[
+    str,
+    AfterValidator(_known_code),
+    Field(description=f"Reason code: {', '.join(f'`{code}`' for code in CODES)}."),
+]
 
 
 class Message(BaseModel):
@@ -33,7 +54,7 @@ class AuthorIn(Message):
     """Who wrote a comment, as the site knows them."""
 
     id: CommentId = Field(description="The caller's id of the author; a hash will do.")
-    name: str | None = Field(None, max_length=200)
+    name: str | None = Field(None, max_length=200, description="The name that readers see.")
     role: str | None = Field(None, max_length=50, description="Such as `staff`; the policy may trust it.")
 
 
@@ -42,7 +63,7 @@ class NewComment(Message):
 
     id: CommentId = Field(description="The caller's own id; sent again with another text it is an edit.")
     text: str = Field(min_length=1, description="The comment as its author wrote it.")
-    author: AuthorIn | None = None
+    author: AuthorIn | None = Field(None, description="Who wrote it.")
     parent: CommentId | None = Field(
         None, description="The caller's id of the comment that this one answers."
     )
@@ -54,7 +75,7 @@ class NewComments(Message):
     """Comments of one article."""
 
     site: Site
-    thread: ThreadIn | None = None
+    thread: ThreadIn | None = Field(None, description="The article that they all stand under.")
     comments: list[NewComment] = Field(
         min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments."
     )
@@ -222,17 +243,21 @@ class ClaimIn(Message):
     """Which items to lease."""
 
     limit: int = Field(1, ge=1, le=100, description="Most items to hold, those held already among them.")
-    sort: Literal["priority", "uncertainty", "newest", "oldest"] = "priority"
-    site: Site | None = None
-    label: str | None = Field(None, max_length=50)
-    kind: Literal["held", "sample", "appeal", "second"] | None = None
-    language: str | None = Field(None, max_length=10)
+    sort: Literal["priority", "uncertainty", "newest", "oldest"] = Field(
+        "priority", description="Which come first."
+    )
+    site: Site | None = Field(None, description="Only of this site.")
+    label: str | None = Field(None, max_length=50, description="Only those held for this label.")
+    kind: Literal["held", "sample", "appeal", "second"] | None = Field(
+        None, description="Only those that wait for this reason."
+    )
+    language: str | None = Field(None, max_length=10, description="Only in this language, such as `en`.")
 
 
 class ReleaseIn(Message):
     """Which items to give back."""
 
-    items: list[int] | None = Field(
+    items: list[Number] | None = Field(
         None, max_length=1000, description="Ids of items; all that you hold if not given."
     )
 
@@ -240,17 +265,17 @@ class ReleaseIn(Message):
 class DecisionIn(Message):
     """A decision."""
 
-    action: Action
+    action: Action = Field(description="What is to be done with the comment.")
     labels: list[str] = Field(
         default=[], max_length=10, description="What the comment is; labels of the model."
     )
-    code: str = Field("none", max_length=50, description="Reason code; see `/docs/codes`.")
-    note: Note | None = None
+    code: Code = "none"
+    note: Note | None = Field(None, description="For other moderators; it goes with the comment's erasure.")
     blind: bool = Field(False, description="Whether the scores were hidden.")
-    revision: int | None = Field(
+    revision: Number | None = Field(
         None, description="The revision that was read; refused if there is a newer one."
     )
-    after: int | None = Field(
+    after: Number | None = Field(
         None, description="The decision that was seen; refused if there is a newer one."
     )
 
@@ -258,13 +283,15 @@ class DecisionIn(Message):
 class BulkIn(Message):
     """One decision for many comments: give exactly one of `campaign`, `author` and `comments`."""
 
-    action: Action
-    labels: list[str] = Field(default=[], max_length=10)
-    code: str = Field("none", max_length=50)
-    note: Note | None = None
-    campaign: int | None = None
-    author: int | None = Field(None, description="Id of an author here.")
-    comments: list[int] = Field(default=[], max_length=1000)
+    action: Action = Field(description="What is to be done with the comments.")
+    labels: list[str] = Field(
+        default=[], max_length=10, description="What the comments are; labels of the model."
+    )
+    code: Code = "none"
+    note: Note | None = Field(None, description="For other moderators.")
+    campaign: Number | None = Field(None, description="`campaign` of any of the near-copies.")
+    author: Number | None = Field(None, description="Id of an author here.")
+    comments: list[Number] = Field(default=[], max_length=1000, description="Ids of comments here.")
     queued_only: bool = Field(
         True, description="Only comments that wait; false: whatever stands otherwise, too."
     )
@@ -280,21 +307,23 @@ class BulkOut(BaseModel):
 class AppealIn(Message):
     """Why the author asks for another look."""
 
-    text: Note | None = None
+    text: Note | None = Field(None, description="The author's words, shown to who answers.")
 
 
 class PolicyIn(Message):
     """A policy to put in force."""
 
     text: str = Field(min_length=1, max_length=200_000, description="TOML; see model/policy.toml.")
-    note: Note | None = None
-    after: int = Field(description="`number` of the policy that was read; refused if there is a newer one.")
+    note: Note | None = Field(None, description="Why it was changed, for the history.")
+    after: int = Field(
+        ge=0, lt=2**31, description="`number` of the policy that was read; refused if there is a newer one."
+    )
 
 
 class DryRunIn(Message):
     """A policy to try on recent comments."""
 
-    text: str = Field(min_length=1, max_length=200_000)
+    text: str = Field(min_length=1, max_length=200_000, description="TOML; see model/policy.toml.")
     limit: int = Field(1000, ge=1, le=20_000, description="Newest comments to compare.")
 
 
@@ -304,16 +333,41 @@ class KeyIn(Message):
     name: str = Field(
         min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="Decisions bear it."
     )
-    role: Literal["service", "triage", "moderator", "admin"]
+    role: Literal["service", "triage", "moderator", "admin"] = Field(description="What it may do.")
     sites: list[Site] = Field(default=[], max_length=100, description="The sites that it is for; none: all.")
 
 
 class HookIn(Message):
     """A webhook to tell."""
 
-    url: str = Field(max_length=2000, pattern=r"^https?://\S+$")
+    url: str = Field(
+        max_length=2000,
+        pattern=r"^https?://[^\s\x00-\x1f\x7f]+$",
+        description="Where deliveries are posted to; redirects are not followed.",
+    )
     events: list[str] = Field(min_length=1, max_length=10, description="`comment.held`, `comment.decided`.")
 
+    @field_validator("url")
+    @classmethod
+    def _can_be_called(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            sound = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError("is no address that can be called; write it like https://paper.example/hook")
+        return url
 
+
+SiteAsked = Annotated[str | None, Query(description="Only of this site.")]
+ActionAsked = Annotated[
+    str | None, Query(pattern="^(publish|hold|reject)$", description="`publish`, `hold` or `reject`.")
+]
+ThreadAsked = Annotated[Number | None, Query(description="Id of an article here.")]
+AuthorAsked = Annotated[Number | None, Query(description="Id of an author here.")]
+CampaignAsked = Annotated[Number | None, Query(description="Id of a group of near-copies.")]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Most comments of one page.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
 Table = dict[str, Any]
 """A row as it is kept."""

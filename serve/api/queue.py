@@ -5,24 +5,32 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 
-from belowline.serve.api.comments import comment_id, sites_of
+from belowline.serve.api.comments import Reference, comment_id, sites_of
 from belowline.serve.api.messages import (
+    ActionAsked,
+    AuthorAsked,
     BulkIn,
     BulkOut,
+    CampaignAsked,
     ClaimIn,
     CommentOut,
     CommentPage,
+    Cursor,
     DecisionIn,
     DecisionOut,
+    Number,
+    PageSize,
     ReleaseIn,
+    SiteAsked,
     Table,
+    ThreadAsked,
 )
-from belowline.serve.api.score import Parts
-from belowline.serve.errors import Problem, invalid_field
+from belowline.serve.api.score import Parts, check_moment
+from belowline.serve.errors import Problem, documented, invalid_field
 from belowline.serve.events import changes
 from belowline.serve.keys import Actor, allowed
 from belowline.serve.service import Service
@@ -35,35 +43,41 @@ from belowline.serve.store.refusal import unknown
 from belowline.serve.store.rulings import Ruling
 from belowline.serve.store.statistics import Statistics, statistics
 
-router = APIRouter(prefix="/v1", tags=["queue"])
+router = APIRouter(
+    prefix="/v1", tags=["queue"], responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 503)
+)
 Worker = Annotated[Actor, Depends(allowed("work the queue"))]
 LogReader = Annotated[Actor, Depends(allowed("read the log"))]
 IdempotencyKey = Annotated[
     str | None,
     Header(max_length=200, description="A request sent again under the same key gets the same answer."),
 ]
-Days = Annotated[float | None, Query(ge=0, le=3650, description="Days.")]
+Days = Annotated[float | None, Query(ge=0, le=3650, description="Days that it has waited.")]
+DecisionId = Annotated[Number, Path(description="Id of a decision.")]
 
 
 @router.get("/queue", summary="List what waits for a moderator")
 def queue(
     service: Parts,
     actor: Annotated[Actor, Depends(allowed("read"))],
-    site: str | None = None,
-    label: str | None = None,
-    code: str | None = None,
-    action: Annotated[str | None, Query(pattern="^(publish|hold|reject)$")] = None,
-    kind: Annotated[str | None, Query(pattern="^(held|sample|appeal|second)$")] = None,
-    thread: int | None = None,
-    author: int | None = None,
-    campaign: int | None = None,
-    language: str | None = None,
+    site: SiteAsked = None,
+    label: Annotated[str | None, Query(description="Only those held for this label.")] = None,
+    code: Annotated[str | None, Query(description="Only those with this reason code.")] = None,
+    action: ActionAsked = None,
+    kind: Annotated[
+        str | None,
+        Query(pattern="^(held|sample|appeal|second)$", description="`held`, `sample`, `appeal` or `second`."),
+    ] = None,
+    thread: ThreadAsked = None,
+    author: AuthorAsked = None,
+    campaign: CampaignAsked = None,
+    language: Annotated[str | None, Query(description="Such as `en`.")] = None,
     older_than: Days = None,
     newer_than: Days = None,
-    unclaimed: bool = False,
-    sort: Order = "priority",
-    limit: Annotated[int, Query(ge=1, le=200, description="Most comments of one page.")] = 50,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    unclaimed: Annotated[bool, Query(description="Only those that nobody holds.")] = False,
+    sort: Annotated[Order, Query(description="Which come first.")] = "priority",
+    limit: PageSize = 50,
+    after: Cursor = None,
 ) -> CommentPage:
     """Every condition that is given must hold."""
     wanted = Filter(
@@ -107,9 +121,13 @@ def release(service: Parts, actor: Worker, request: ReleaseIn) -> dict[str, int]
         return {"released": items.release(tx, actor.name, request.items)}
 
 
-@router.post("/comments/{reference}/decisions", status_code=201, summary="Decide a comment")
+@router.post("/comments/{reference:path}/decisions", status_code=201, summary="Decide a comment")
 def decide(
-    service: Parts, actor: Worker, reference: str, request: DecisionIn, idempotency_key: IdempotencyKey = None
+    service: Parts,
+    actor: Worker,
+    reference: Reference,
+    request: DecisionIn,
+    idempotency_key: IdempotencyKey = None,
 ) -> DecisionOut:
     """A further decision replaces the one that stands and keeps it on record."""
     check_labels(request.labels, service)
@@ -167,7 +185,7 @@ def decide_many(
 
 
 @router.post("/decisions/{decision}/undo", status_code=201, summary="Take a decision back")
-def undo(service: Parts, actor: Worker, decision: int) -> DecisionOut:
+def undo(service: Parts, actor: Worker, decision: DecisionId) -> DecisionOut:
     """By a further decision; the comment waits again if it did before. Others' decisions need an admin's key."""
     with service.database.write() as tx:
         policy = service.policy.refresh(tx).policy
@@ -182,7 +200,7 @@ def log(
     since: Annotated[
         str | None, Query(description="Id of the last decision seen, or a time in ISO 8601.")
     ] = None,
-    site: str | None = None,
+    site: SiteAsked = None,
     people: Annotated[bool, Query(description="Only what people decided.")] = False,
 ) -> StreamingResponse:
     """One JSON object a line, without comments' texts; the id of the last one is `since` of the next call."""
@@ -193,13 +211,13 @@ def log(
 
 
 @router.get("/decisions/{decision}", summary="A decision")
-def read_decision(service: Parts, actor: LogReader, decision: int) -> Table:
+def read_decision(service: Parts, actor: LogReader, decision: DecisionId) -> Table:
     """With its comment's site and id."""
     return _decision(service, actor, decision)
 
 
 @router.get("/decisions/{decision}/statement", summary="A statement of reasons for the author")
-def statement(service: Parts, actor: LogReader, decision: int) -> Table:
+def statement(service: Parts, actor: LogReader, decision: DecisionId) -> Table:
     """The fields of the EU's transparency database (DSA, Article 17), from the decision and its reason code."""
     return statement_of_reasons(_decision(service, actor, decision))
 
@@ -208,8 +226,8 @@ def statement(service: Parts, actor: LogReader, decision: int) -> Table:
 def stats(
     service: Parts,
     actor: LogReader,
-    days: Annotated[int, Query(ge=1, le=366)] = 30,
-    site: str | None = None,
+    days: Annotated[int, Query(ge=1, le=366, description="How many days, today among them.")] = 30,
+    site: SiteAsked = None,
 ) -> Statistics:
     """Of the last `days` days, by day and label; what waits, and how good the decisions are."""
     with service.database.read() as tx:
@@ -221,7 +239,7 @@ async def events(
     request: Request,
     service: Parts,
     actor: Annotated[Actor, Depends(allowed("read"))],
-    site: str | None = None,
+    site: SiteAsked = None,
 ) -> StreamingResponse:
     """`queue` events with how many wait and the newest item's id; at most one a second."""
     sites = sites_of(actor, site)
@@ -269,8 +287,7 @@ def _since(since: str | None) -> tuple[int, datetime | None]:
         raise invalid_field(
             "since", "is neither a decision's id nor a time like 2026-11-25T12:00:00Z"
         ) from None
-    if moment.tzinfo is None:
-        raise invalid_field("since", "has no zone; write it like 2026-11-25T12:00:00Z")
+    check_moment(moment, "since")
     return 0, moment
 
 

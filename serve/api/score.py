@@ -1,11 +1,12 @@
 """The API: score comments."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from belowline.model import ScoreInput
-from belowline.serve.errors import invalid_field
+from belowline.serve.errors import documented, invalid_field
 from belowline.serve.keys import Actor, allowed
 from belowline.serve.messages import ArticleIn, CommentIn, ScoreAnswer, ScoreRequest
 from belowline.serve.results import Result
@@ -13,7 +14,9 @@ from belowline.serve.scoring import article_context
 from belowline.serve.service import Service, service_of
 from belowline.serve.store.intake import Incoming, Thread
 
-router = APIRouter(prefix="/v1", tags=["score"])
+router = APIRouter(
+    prefix="/v1", tags=["score"], responses=documented(400, 401, 403, 413, 415, 421, 422, 429, 503)
+)
 Parts = Annotated[Service, Depends(service_of)]
 
 
@@ -68,6 +71,16 @@ def check_length(text: str, field: str, longest: int) -> None:
     """Raises Problem for a text longer than ``longest`` characters."""
     if len(text) > longest:
         raise invalid_field(field, f"has {len(text)} characters; at most {longest} are accepted")
+
+
+def check_moment(moment: datetime, field: str) -> None:
+    """Raises Problem for a time without a zone, or one that has no place in UTC's calendar."""
+    if moment.tzinfo is None:
+        raise invalid_field(field, "has no zone; write it like 2026-11-25T12:00:00Z")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise invalid_field(field, "is not a time that the calendar has") from None
 
 
 def check_ids(ids: list[str | None]) -> None:

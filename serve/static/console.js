@@ -91,6 +91,8 @@ if (cards) {
   async function more(byHand = false) {
     if (loading || (exhausted && !byHand)) return;
     loading = true;
+    const note = document.getElementById("new");
+    note.textContent = "loading…";
     const query = new URLSearchParams(cards.dataset.query);
     open().forEach((card) => { if (card.dataset.item) query.append("have", card.dataset.item); });
     try {
@@ -102,6 +104,7 @@ if (cards) {
       }
     } catch { say("The next comments could not be loaded; press n to try again."); }
     loading = false;
+    note.textContent = "";
     document.getElementById("empty").hidden = open().length > 0;
     if (!document.activeElement?.closest?.(".card:not(.done)")) focus(open()[0]);
   }

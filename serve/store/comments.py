@@ -78,7 +78,7 @@ def last_decision(tx: Connection, comment_id: int) -> Row[Any] | None:
 
 def find(tx: Connection, reference: str) -> int | None:
     """The id of a comment by a reference: that id itself, or ``site:the caller's id``."""
-    if reference.isdecimal() and len(reference) < 16:
+    if _is_id(reference):
         return tx.execute(select(comments.c.id).where(comments.c.id == int(reference))).scalar()
     site, _, caller_id = reference.partition(":")
     found = select(comments.c.id).where(comments.c.site == site, comments.c.caller_id == caller_id)
@@ -87,11 +87,15 @@ def find(tx: Connection, reference: str) -> int | None:
 
 def find_author(tx: Connection, reference: str) -> int | None:
     """The id of an author by a reference: that id itself, or ``site:the caller's id``."""
-    if reference.isdecimal() and len(reference) < 16:
+    if _is_id(reference):
         return tx.execute(select(authors.c.id).where(authors.c.id == int(reference))).scalar()
     site, _, caller_id = reference.partition(":")
     found = select(authors.c.id).where(authors.c.site == site, authors.c.caller_id == caller_id)
     return tx.execute(found).scalar()
+
+
+def _is_id(reference: str) -> bool:
+    return reference.isdecimal() and len(reference) < 16 and int(reference) < 2**31
 
 
 def load(tx: Connection, ids: Sequence[int]) -> list[Comment]:

@@ -27,7 +27,7 @@ def decode(cursor: str, order: str, count: int) -> list[float | int]:
             and len(values) == count
             and all(type(value) in (int, float) and abs(value) < 2**53 for value in values)
         )
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         sound = False
     if not sound:
         raise Refusal(

@@ -11,7 +11,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -43,6 +43,9 @@ class Database:
                 for one, begin in ((engine, "BEGIN"), (writing, "BEGIN IMMEDIATE")):
                     event.listen(one, "connect", _set_up_sqlite)
                     event.listen(one, "begin", functools.partial(_begin, begin))
+            else:  # otherwise each statement of a reader would see the state of its own moment
+                event.listen(writing, "connect", _set_up_postgres)
+                engine = writing.execution_options(isolation_level="REPEATABLE READ")
             _migrate(writing)
         return cls(engine, writing)
 
@@ -89,11 +92,21 @@ def digest(secret: str) -> str:
 
 
 def upsert(connection: Connection, table: Any, values: dict[str, Any], unique: tuple[str, ...]) -> Any:
-    """The statement that inserts a row, or updates the one with the same ``unique`` columns; returns its id."""
+    """The statement that inserts a row, or updates the one with the same ``unique`` columns; returns its primary key."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table).values(values)
-    changed = {name: statement.excluded[name] for name in values if name not in unique}
-    return statement.on_conflict_do_update(index_elements=unique, set_=changed).returning(table.c.id)
+    # Where there is nothing to change the row is touched all the same, for it is to be returned.
+    names = [name for name in values if name not in unique] or unique
+    changed = {name: statement.excluded[name] for name in names}
+    found = statement.on_conflict_do_update(index_elements=unique, set_=changed)
+    return found.returning(*table.primary_key.columns)
+
+
+def one_at_a_time(connection: Connection, what: str) -> None:
+    """Waits until no other transaction that asked for the same ``what`` is open. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 @contextmanager
@@ -118,6 +131,24 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    # SQLite's own knows the letters of ASCII alone.
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _set_up_postgres(connection: Any, _record: object) -> None:
+    from psycopg.types.string import StrDumperUnknown  # only here, for SQLite does without the package
+
+    class WithoutNul(StrDumperUnknown):
+        """PostgreSQL keeps no NUL; names, titles, notes and what is searched for get the character for what cannot be shown."""
+
+        def dump(self, obj: str) -> Any:
+            return super().dump(obj.replace("\x00", "\ufffd"))
+
+    connection.adapters.register_dumper(str, WithoutNul)
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin(statement: str, connection: Connection) -> None:

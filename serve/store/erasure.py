@@ -15,6 +15,7 @@ from belowline.serve.store.tables import (
     comments,
     decisions,
     golden,
+    idempotency,
     revisions,
     scores,
 )
@@ -53,6 +54,8 @@ def _erase(tx: Connection, ids: list[int]) -> None:
         tx.execute(update(scores).where(scores.c.comment_id.in_(some)).values(evidence=[]))
         tx.execute(update(decisions).where(decisions.c.comment_id.in_(some)).values(note=None, spans=[]))
         tx.execute(update(appeals).where(appeals.c.comment_id.in_(some)).values(text=None))
+        # An answer that is kept for repeats quotes the moderator's note.
+        tx.execute(delete(idempotency).where(idempotency.c.answer["comment_id"].as_integer().in_(some)))
         for table in (bands, golden):
             tx.execute(delete(table).where(table.c.comment_id.in_(some)))
         _forget_as_parent(tx, some)

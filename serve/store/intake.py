@@ -11,7 +11,8 @@ from belowline.model import Context, Decision, Scores, sampled
 from belowline.serve.judge import Judge, overruled
 from belowline.serve.results import Result
 from belowline.serve.store import items, near_copies, outbox
-from belowline.serve.store.database import now, upsert
+from belowline.serve.store.database import now, one_at_a_time, upsert
+from belowline.serve.store.rulings import answer_appeals
 from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, revisions, scores, threads
 
 _EDITED = Decision("hold", "edited", "edited after a moderator rejected it", None)
@@ -80,6 +81,8 @@ def _take_in_one(
     tx: Connection, judge: Judge, site: str, thread: Thread | None, one: Incoming, *, held_only: bool
 ) -> Kept:
     moment = now()
+    # Two that come at once would not see each other: neither the same comment, nor its copies, nor its author.
+    one_at_a_time(tx, f"comments of {site}")
     known = tx.execute(
         select(comments)
         .where(comments.c.site == site, comments.c.caller_id == one.caller_id)
@@ -88,28 +91,28 @@ def _take_in_one(
     text = one.text.replace("\x00", "\ufffd")  # PostgreSQL has no NUL; offsets stay
     if known is not None and known.text == text:
         again = _as_decided(tx, known)
-        if again.reason.code != "scoring_failed" or one.scores is None:
+        by_person = _decided_by_a_person(tx, known.id) is not None
+        if again.reason.code != "scoring_failed" or one.scores is None or by_person:
             return Kept(known.id, again, known.action, changed=False)
     signature = near_copies.signature_of(text)
     campaign = near_copies.campaign_of(tx, site, signature, moment) if known is None else known.campaign
-    author = _author(tx, site, one.author, moment)
     context = Context(
         text=text,
         site=site,
         author=one.author.caller_id if one.author else None,
         role=one.author.role if one.author else None,
-        published=_published(tx, author),
+        published=_published(tx, site, one.author),
         copies=near_copies.copies_in(tx, campaign) + (known is None),
     )
     result, decision = judge.judged(one.caller_id, one.scores, context)
-    if known is not None and decision.action == "publish" and _rejected_by_a_person(tx, known.id):
+    if known is not None and decision.action == "publish" and _decided_by_a_person(tx, known.id) == "reject":
         decision = _EDITED
         result = overruled(result, decision)
     if held_only and known is None and decision.action == "publish":
         return Kept(0, result, "publish", changed=False)
     values: dict[str, Any] = {
         "thread_id": _thread(tx, site, thread),
-        "author_id": author,
+        "author_id": _author(tx, site, one.author, moment),
         "parent": one.parent,
         "parent_text": one.parent_text,
         "text": text,
@@ -171,7 +174,8 @@ def _decide(
     moment: datetime,
 ) -> None:
     """Adds the system's decision, gives the comment its place in the queue or takes it from there, and tells the webhooks."""
-    wanted = decision.action == "hold" or sampled(judge.policy, comment.site, comment.caller_id)
+    drawn = decision.action == "publish" and sampled(judge.policy, comment.site, comment.caller_id)
+    wanted = decision.action == "hold" or drawn
     kind = "held" if decision.action == "hold" else "sample"
     item = items.place(tx, comment, kind, result, judge.policy, moment) if wanted else None
     if not wanted:
@@ -198,6 +202,8 @@ def _decide(
         )
         .returning(decisions)
     ).one()
+    if decision.action != "hold":  # of an edited comment that was appealed
+        answer_appeals(tx, added)
     outbox.tell(tx, comment, added, "comment.held" if decision.action == "hold" else "comment.decided")
 
 
@@ -232,14 +238,15 @@ def _as_decided(tx: Connection, comment: Row[Any]) -> Result:
     )
 
 
-def _rejected_by_a_person(tx: Connection, comment: int) -> bool:
+def _decided_by_a_person(tx: Connection, comment: int) -> str | None:
+    """What a person decided last, None where none did."""
     last = (
         select(decisions.c.action)
         .where(decisions.c.comment_id == comment, decisions.c.actor != SYSTEM)
         .order_by(decisions.c.id.desc())
         .limit(1)
     )
-    return tx.execute(last).scalar() == "reject"
+    return tx.execute(last).scalar()
 
 
 def _thread(tx: Connection, site: str, thread: Thread | None) -> int | None:
@@ -274,8 +281,11 @@ def _author(tx: Connection, site: str, author: Author | None, moment: datetime) 
     return int(tx.execute(upsert(tx, authors, values, ("site", "caller_id"))).scalar_one())
 
 
-def _published(tx: Connection, author: int | None) -> int | None:
+def _published(tx: Connection, site: str, author: Author | None) -> int | None:
     if author is None:
         return None
-    query = select(func.count()).where(comments.c.author_id == author, comments.c.action == "publish")
+    theirs = select(authors.c.id).where(authors.c.site == site, authors.c.caller_id == author.caller_id)
+    query = select(func.count()).where(
+        comments.c.author_id == theirs.scalar_subquery(), comments.c.action == "publish"
+    )
     return tx.execute(query).scalar_one()

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select
 
 from belowline.serve.store.accounts import log
-from belowline.serve.store.database import now
+from belowline.serve.store.database import now, one_at_a_time
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.tables import policies
 
@@ -23,6 +23,7 @@ def read(tx: Connection, policy_id: int) -> Row[Any] | None:
 
 def replace(tx: Connection, actor: str, text: str, note: str | None, after: int) -> int:
     """Puts a policy in force and returns its id; raises Refusal where another one than ``after`` is in force by now."""
+    one_at_a_time(tx, "policy")
     if newest(tx) != after:
         raise Refusal("conflict", "the policy was changed meanwhile; read it again and repeat your change")
     values = {"text": text, "note": note, "actor": actor, "at": now()}

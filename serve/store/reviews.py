@@ -34,8 +34,7 @@ def make_golden(tx: Connection, actor: str, comment_id: int) -> None:
         raise Refusal("conflict", "decide the comment first: a golden item needs a person's answer")
     values = {"comment_id": comment_id, "action": decision.action, "labels": decision.labels}
     values |= {"actor": actor, "at": now()}
-    insertion = upsert(tx, golden, values, ("comment_id",))
-    tx.execute(insertion.returning(golden.c.comment_id))
+    tx.execute(upsert(tx, golden, values, ("comment_id",)))
 
 
 def drop_golden(tx: Connection, comment_id: int) -> None:
@@ -75,9 +74,11 @@ def results(tx: Connection) -> Sequence[Row[Any]]:
     return tx.execute(query.group_by(reviews.c.kind, reviews.c.actor).order_by(reviews.c.actor)).all()
 
 
-def pairs(tx: Connection) -> Sequence[tuple[str, str]]:
-    """First and second decision of every comment that was reviewed again."""
+def pairs(tx: Connection, sites: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
+    """First and second decision of every comment of ``sites`` (none: all) that was reviewed again."""
     query = select(reviews.c.expected, reviews.c.action).where(reviews.c.kind == "second")
+    if sites:
+        query = query.join(comments, comments.c.id == reviews.c.comment_id).where(comments.c.site.in_(sites))
     return [(row.expected, row.action) for row in tx.execute(query)]
 
 

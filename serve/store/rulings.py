@@ -134,6 +134,8 @@ def undo(tx: Connection, who: Moderator, decision_id: int, policy: Policy, *, an
     comment = locked(tx, wanted.comment_id) if wanted is not None else None
     if wanted is None or comment is None or not who.sees(comment.site):
         raise unknown("decision")
+    if comment.erased is not None:
+        raise Refusal("conflict", "the comment was erased; there is nothing left to decide")
     last = last_decision(tx, comment.id)
     if last is None or last.id != decision_id or wanted.undoes is not None:
         raise Refusal("conflict", "only the last decision of a comment can be undone, and an undoing cannot")
@@ -146,6 +148,8 @@ def undo(tx: Connection, who: Moderator, decision_id: int, policy: Policy, *, an
     decision = _add(tx, who, comment, None, last, ruling, policy, moment)
     tx.execute(update(comments).where(comments.c.id == comment.id).values(action=ruling.action))
     _reopen(tx, who, wanted, moment)
+    if ruling.action == "publish":
+        answer_appeals(tx, decision)
     outbox.tell(tx, comment, decision, "comment.held" if ruling.action == "hold" else "comment.decided")
     return decision
 
@@ -228,9 +232,7 @@ def _settle(
         tx.execute(update(queue).where(queue.c.id == item.id).values(claimed_by=None, claimed_until=None))
         return
     items.close_of(tx, comment.id, moment)
-    if item.kind == "appeal":
-        state = "overturned" if before is not None and before.action != decision.action else "upheld"
-        _answer_appeal(tx, comment.id, decision.id, state)
+    answer_appeals(tx, decision)
     if item.kind == "second" and before is not None:
         reviews.note(tx, "second", decision, before.action)
     if item.kind in ("held", "sample") and reviews.wants_second(decision, policy.for_site(comment.site)):
@@ -239,11 +241,13 @@ def _settle(
         tx.execute(insert(queue).values(kind="second", state=LIVE, created=moment, **again))
 
 
-def _answer_appeal(tx: Connection, comment: int, decision: int, state: str) -> None:
+def answer_appeals(tx: Connection, decision: Row[Any]) -> None:
+    """A decision to publish or to reject answers the appeal that waits, by whichever item it was reached."""
+    state = "overturned" if decision.action == "publish" else "upheld"
     tx.execute(
         update(appeals)
-        .where(appeals.c.comment_id == comment, appeals.c.state == LIVE)
-        .values(state=state, answered_by=decision)
+        .where(appeals.c.comment_id == decision.comment_id, appeals.c.state == LIVE)
+        .values(state=state, answered_by=decision.id)
     )
 
 
@@ -272,15 +276,14 @@ def _requeue(tx: Connection, comment: Row[Any], ruling: Ruling, moment: datetime
 def _reopen(tx: Connection, who: Moderator, undone: Row[Any], moment: datetime) -> None:
     """The item that an undone decision had closed waits again, held by who undid it; what was opened since for the comment goes."""
     waiting = and_(queue.c.comment_id == undone.comment_id, queue.c.state == LIVE)
+    closed = {"state": "closed", "closed": moment, "claimed_by": None, "claimed_until": None}
     if undone.item_id is None:
-        if undone.before != "hold":
+        if undone.before == "publish":
             items.close_of(tx, undone.comment_id, moment)
+        elif undone.before == "reject":  # an appeal goes on: it is against what stands again
+            tx.execute(update(queue).where(waiting, queue.c.kind != "appeal").values(**closed))
         return
-    tx.execute(
-        update(queue)
-        .where(waiting, queue.c.id != undone.item_id)
-        .values(state="closed", closed=moment, claimed_by=None, claimed_until=None)
-    )
+    tx.execute(update(queue).where(waiting, queue.c.id != undone.item_id).values(**closed))
     tx.execute(
         update(queue)
         .where(queue.c.id == undone.item_id)

@@ -60,7 +60,7 @@ def statistics(tx: Connection, days: int, sites: Sequence[str] = ()) -> Statisti
     ]
     waits = _waits(tx, sites)
     ages = sorted((moment - created).total_seconds() for created, _ in waits)
-    pairs = reviews.pairs(tx)
+    pairs = reviews.pairs(tx, sites)
     return Statistics(
         days=days,
         received=_by_day(dates, [row.received for row in _received(tx, start, sites)]),

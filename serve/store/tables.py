@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 
 class Moment(TypeDecorator[datetime]):
-    """A time in UTC; SQLite gives it back without its zone."""
+    """A time in UTC; SQLite gives it back without its zone, PostgreSQL in the server's."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -34,8 +34,10 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """With its zone."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        """In UTC, with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 metadata = MetaData(
@@ -164,6 +166,8 @@ items = Table(
     Index("ix_items_uncertainty", "state", "uncertainty", "id"),
     Index("ix_items_age", "state", "id"),
     Index("ix_items_site", "state", "site", "priority", "id"),
+    Index("ix_items_comment", "comment_id", "state"),
+    Index("ix_items_label", "state", "label", "priority", "id"),
     Index("ix_items_campaign", "state", "campaign"),
     Index("ix_items_author", "state", "author_id"),
     Index("ix_items_claimed", "claimed_by", "claimed_until"),

@@ -299,6 +299,8 @@ def _create() -> None:
     op.create_index("ix_items_age", "items", ["state", "id"], unique=False)
     op.create_index("ix_items_author", "items", ["state", "author_id"], unique=False)
     op.create_index("ix_items_campaign", "items", ["state", "campaign"], unique=False)
+    op.create_index("ix_items_comment", "items", ["comment_id", "state"], unique=False)
+    op.create_index("ix_items_label", "items", ["state", "label", "priority", "id"], unique=False)
     op.create_index("ix_items_claimed", "items", ["claimed_by", "claimed_until"], unique=False)
     op.create_index("ix_items_priority", "items", ["state", "priority", "id"], unique=False)
     op.create_index("ix_items_site", "items", ["state", "site", "priority", "id"], unique=False)
