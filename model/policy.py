@@ -220,7 +220,9 @@ def _blocked(scores: Scores, policy: Policy, context: Context) -> Decision | Non
     found = [link for link in hosts_in(context.text) if link.within(policy.blocked_domains)]
     if not found:
         return None
-    return Decision("hold", "links", f"link to {found[0].host}", None, _apart([link.span for link in found]))
+    # Named as the policy names it: the rule outlives the comment's text.
+    domain = next(domain for domain in policy.blocked_domains if found[0].within((domain,)))
+    return Decision("hold", "links", f"link to {domain}", None, _apart([link.span for link in found]))
 
 
 def _apart(spans: list[Span]) -> tuple[Span, ...]:

@@ -66,19 +66,3 @@ class ScoreAnswer(BaseModel):
 
     results: list[Result]
     model: str = Field(description="Version of the model.")
-
-
-class QueueItem(Result):
-    """A comment that waits for a moderator."""
-
-    site: str
-    text: str
-    policy: str = Field(description="Version of the policy that held it.")
-    created: str = Field(description="When it was first held, ISO 8601 in UTC.")
-
-
-class QueueAnswer(BaseModel):
-    """A page of the queue, newest first."""
-
-    items: list[QueueItem]
-    next: int | None = Field(description="Give it as `after` for the next page; null on the last one.")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from belowline.model import normalise
 
 PIECES = (
-    "id", "1d10t", "ot", "3", "0", "!", "stuuu", "pid", "~", "hell",
-    "a", "o", "B", "ho", "u", "r", "link", "aaaa", "!!!!", "7", "$", "@", "-", ".", "·", "•", "|", "_", "*", "#", "'", '"', "<", " ", "\n", "\t",
+    "#", "id", "1d10t", "ot", "3", "0", "!", "stuuu", "pid", "~", "hell",
+    "a", "o", "B", "ho", "u", "r", "link", "aaaa", "!!!!", "7", "$", "@", "-", ".", "·", "•", "|", "_", "*", "'", '"', "<", " ", "\n", "\t",
     "https://", "WWW.", "www.", "/x", "?y", "\u200b", "\u0301", "\u0316", "\u200d", "\ufe0f", "\xad", "\x07", "\x85", "\u2028",
     "😂", "👍🏽", "❤️", "♥", "#️⃣", "🇩", "🇪", "\U0001f3f4", "\U000e0067", "ð", "Ÿ", "˜", "‚", "â", "€", "™", "©",
     "й", "а", "е", "р", "Ａ", "ﬁ", "𝐀", "①", "ﷺ", "ŉ", "ſ", "İ", "ı", "½", "…", "’", "“", "«", "—", "\ud83d", "\ude02",
@@ -149,8 +149,9 @@ def test_disguises(disguised: str, meant: str) -> None:
     [
         "vis-a-vis", "state-of-the-art", "jack-o-lantern", "rock-n-roll", "mother-in-law", "e-mail", "T-72", "B-52", "re-do", "up-to-date",
         "U.S. policy", "Ph.D. at 9 a.m.", "e.g. this", "plans A B C", "I am", "me@home.com", "$5", "3.5", "1-2-3", "and so on...", "www",
-        "www is short for it", "O'Neil", "C++ & C#", "news.example.com", "a/b", "10:30", "see #news and #weather", "C#major, F#m, No.#12", "a/b/c",
+        "www is short for it", "O'Neil", "C++ & C#", "news.example.com", "a/b", "10:30", "a/b/c",
         "mp3 h1n1 covid19 14th 4chan f150 b2b 1080p win10", "co-operate cray-cray wi-fi Coca-Cola", "zzz hmmm", "$100 yes! lol!!",
+        "see #news and #weather", "C#major, F#m, No.#12",
         "section 5(a)(b)(c)(d)", "<b>text</b>", "Привет, мир", "אני כאן", "这个城市", "naïve café",
         "Straße", "ಸಾಮ್ರಾಜ್ಯ", "বাংলায়", "הַמְּנֻצָּח",
     ],

@@ -92,7 +92,9 @@ def test_a_training_is_drawn_back_before_its_embedding_is_settled(base: Path, tm
     fit(whole, corpora, tmp_path / "run", QUIET)
     first, second = (load_model(tmp_path / "run" / part)[0] for part in ("start/model", "model"))
     pairs = zip(first.encoder.parameters(), second.encoder.parameters(), strict=True)
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs), "keeping all of the start undoes the training"
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs), (
+        "keeping all of the start undoes the training"
+    )
 
 
 def test_heads_of_other_labels_are_as_new(base: Path, released: tuple[CommentModel, Path]) -> None:

@@ -74,6 +74,7 @@ def replace_policy(service: Parts, actor: Admin, request: PolicyIn) -> Table:
     proposed_judge(service, request.text)
     with service.database.write() as tx:
         number = policies.replace(tx, actor.name, request.text, request.note, request.after)
+    with service.database.read() as tx:  # once it is kept
         judge = service.policy.refresh(tx)
     return {"number": number, "version": judge.policy.version}
 
@@ -168,20 +169,13 @@ def proposed_judge(service: Service, text: str) -> Judge:
 
 
 def new_key(service: Service, actor: Actor, request: KeyIn) -> str:
-    """Makes a key; raises Problem for one that may more than ``actor``, and if the first is not an admin's of all sites, for then nobody
-    could make another."""
-    if not asks_for_key(service) and (request.role != "admin" or request.sites):
-        raise Problem(
-            "conflict", "from the first key on every call needs one; make an admin's for all sites first"
-        )
+    """Makes a key; raises Problem if the first one is not an admin's, for then nobody could make another."""
+    if not asks_for_key(service) and request.role != "admin":
+        raise Problem("conflict", "from the first key on every call needs one; make an admin's first")
     if request.name in _OURS:
         raise Problem(
             "conflict", f"{request.name!r} is what the service itself signs with; take another name"
         )
-    if actor.sites and not request.sites:
-        raise Problem("forbidden", f"this key is for {', '.join(actor.sites)}; name sites among them")
-    for site in request.sites:
-        actor.require_site(site)
     return _make(service.database, actor, request)
 
 

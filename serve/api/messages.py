@@ -5,7 +5,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from belowline.serve.messages import MAX_COMMENTS, CommentId, Site
 from belowline.serve.results import EvidenceSpan, Result
@@ -219,7 +227,7 @@ class AppealOut(_Out):
     comment_id: int
     decision_id: int
     text: str | None
-    state: Literal["open", "upheld", "overturned"]
+    state: Literal["open", "upheld", "overturned", "withdrawn"]
     created: datetime
     answered_by: int | None
 
@@ -334,7 +342,16 @@ class KeyIn(Message):
         min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="Decisions bear it."
     )
     role: Literal["service", "triage", "moderator", "admin"] = Field(description="What it may do.")
-    sites: list[Site] = Field(default=[], max_length=100, description="The sites that it is for; none: all.")
+    sites: list[Site] = Field(
+        default=[], max_length=100, description="The sites that it is for; none: all. An admin is for all."
+    )
+
+    @field_validator("sites")
+    @classmethod
+    def _admins_see_all(cls, sites: list[str], info: ValidationInfo) -> list[str]:
+        if sites and info.data.get("role") == "admin":
+            raise ValueError("must be empty for an admin: policy, keys and webhooks are of all sites")
+        return sites
 
 
 class HookIn(Message):

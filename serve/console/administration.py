@@ -41,7 +41,6 @@ def change_policy(request: Request, service: Parts, actor: Person, form: Form) -
             actor.require("administer")
             with service.database.write() as tx:
                 policies.replace(tx, actor.name, text, note, int(first(form, "after") or -1))
-                service.policy.refresh(tx)
             return redirect("/console/policy?replaced=1")
         with service.database.read() as tx:
             found = dry_run(tx, service.policy.refresh(tx).policy, judge.policy, actor.sites, _DRY_RUN)

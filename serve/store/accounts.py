@@ -26,10 +26,7 @@ class Account:
 
 
 def create_key(tx: Connection, actor: str, name: str, role: str, sites: Sequence[str]) -> str:
-    """Makes a key and returns it, the only time that it can be read; raises Refusal for a name that is taken.
-
-    The first key has to be an admin's: from then on every call needs one.
-    """
+    """Makes a key and returns it, the only time that it can be read; raises Refusal for a name that is taken."""
     if tx.execute(select(api_keys.c.id).where(api_keys.c.name == name)).scalar() is not None:
         raise Refusal("conflict", f"a key named {name!r} exists; names stay taken, for decisions bear them")
     key = "bl_" + secrets.token_urlsafe(32)

@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from belowline.serve.store.tables import comments
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+logger = logging.getLogger(__name__)
+_WRITING = "writing"
 _UPGRADE_LOCK = 0x62656C6F  # any number, the same in every process
 
 
@@ -62,13 +66,34 @@ class Database:
         SQLite has one writer: the others wait up to ten seconds for it.
         """
         with _one_line("did not keep the change"), self._writing.begin() as connection:
+            _lock(connection, _WRITING, shared=True)
+            yield connection
+
+    @contextmanager
+    def settled(self) -> Iterator[Connection]:
+        """A transaction that reads once all changes under way are kept or gone: no row with a lower id comes after it.
+
+        PostgreSQL gives ids when rows are written and shows rows when they are kept; who reads on from the last id would miss some.
+        """
+        with _one_line("cannot be read"), self._writing.begin() as connection:
+            _lock(connection, _WRITING, shared=False)
             yield connection
 
     def forget(self) -> None:
-        """Has SQLite drop its log, in which erased text would stay until it is overwritten."""
-        if self._writing.dialect.name == "sqlite":
-            with _one_line("did not shorten its log"), self._writing.connect() as connection:
-                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Has SQLite drop its log, in which erased text would stay until it is overwritten; readers hold it up for two seconds at most."""
+        if self._writing.dialect.name != "sqlite":
+            return
+        with _one_line("did not shorten its log"), self._writing.connect() as connection:
+            for _ in range(20):
+                busy, *_ = (
+                    connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                )
+                if not busy:
+                    return
+                time.sleep(0.1)
+        logger.warning(
+            "readers keep the database's log from being shortened; erased text stays in it until it is"
+        )
 
     def ping(self) -> None:
         """Raises StoreError unless comments can be read."""
@@ -104,9 +129,14 @@ def upsert(connection: Connection, table: Any, values: dict[str, Any], unique: t
 
 def one_at_a_time(connection: Connection, what: str) -> None:
     """Waits until no other transaction that asked for the same ``what`` is open. SQLite has one writer anyway."""
+    _lock(connection, what, shared=False)
+
+
+def _lock(connection: Connection, what: str, *, shared: bool) -> None:
     if connection.dialect.name == "postgresql":
         number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
-        connection.execute(select(func.pg_advisory_xact_lock(number)))
+        take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        connection.execute(select(take(number)))
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def stream(database: Database, wanted: LogFilter, after: int) -> Iterator[dict[s
     """Every decision behind the one with the id ``after``, oldest first, read in pieces so that memory stays flat."""
     while True:
         query = _select(wanted).where(decisions.c.id > after).order_by(decisions.c.id).limit(_AT_ONCE)
-        with database.read() as tx:
+        with database.settled() as tx:
             rows = [dict(row._mapping) for row in tx.execute(query)]
         yield from rows
         if len(rows) < _AT_ONCE:

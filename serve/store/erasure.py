@@ -9,6 +9,7 @@ from belowline.serve.store.database import now
 from belowline.serve.store.refusal import unknown
 from belowline.serve.store.rulings import Moderator
 from belowline.serve.store.tables import (
+    LIVE,
     appeals,
     authors,
     bands,
@@ -54,6 +55,8 @@ def _erase(tx: Connection, ids: list[int]) -> None:
         tx.execute(update(scores).where(scores.c.comment_id.in_(some)).values(evidence=[]))
         tx.execute(update(decisions).where(decisions.c.comment_id.in_(some)).values(note=None, spans=[]))
         tx.execute(update(appeals).where(appeals.c.comment_id.in_(some)).values(text=None))
+        unanswered = appeals.c.comment_id.in_(some) & (appeals.c.state == LIVE)
+        tx.execute(update(appeals).where(unanswered).values(state="withdrawn"))
         # An answer that is kept for repeats quotes the moderator's note.
         tx.execute(delete(idempotency).where(idempotency.c.answer["comment_id"].as_integer().in_(some)))
         for table in (bands, golden):

@@ -61,7 +61,9 @@ def hooks(tx: Connection) -> Sequence[Row[Any]]:
 
 
 def delivery_log(tx: Connection, hook: int, limit: int) -> Sequence[Row[Any]]:
-    """The newest deliveries of a webhook."""
+    """The newest deliveries of a webhook; raises Refusal for an unknown one."""
+    if tx.execute(select(webhooks.c.id).where(webhooks.c.id == hook)).scalar() is None:
+        raise unknown("webhook")
     query = select(deliveries).where(deliveries.c.webhook_id == hook).order_by(deliveries.c.id.desc())
     return tx.execute(query.limit(limit)).all()
 

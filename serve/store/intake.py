@@ -95,14 +95,14 @@ def _take_in_one(
         if again.reason.code != "scoring_failed" or one.scores is None or by_person:
             return Kept(known.id, again, known.action, changed=False)
     signature = near_copies.signature_of(text)
-    campaign = near_copies.campaign_of(tx, site, signature, moment) if known is None else known.campaign
+    campaign = near_copies.campaign_of(tx, site, signature, moment, known.id if known is not None else None)
     context = Context(
         text=text,
         site=site,
         author=one.author.caller_id if one.author else None,
         role=one.author.role if one.author else None,
         published=_published(tx, site, one.author),
-        copies=near_copies.copies_in(tx, campaign) + (known is None),
+        copies=near_copies.copies_in(tx, campaign, known.id if known is not None else None) + 1,
     )
     result, decision = judge.judged(one.caller_id, one.scores, context)
     if known is not None and decision.action == "publish" and _decided_by_a_person(tx, known.id) == "reject":
@@ -118,28 +118,16 @@ def _take_in_one(
         "text": text,
         "language": result.language,
         "action": decision.action,
+        "campaign": campaign,
         "signature": signature.values if signature else None,
         "written": one.written,
         "erased": None,
     }
-    comment, revision = _keep(tx, known, site, one.caller_id, values, campaign, moment)
-    near_copies.remember(tx, comment, signature)
-    if known is None or known.text != text:
-        tx.execute(insert(revisions).values(comment_id=comment, number=revision, text=text, at=moment))
-    tx.execute(
-        insert(scores).values(
-            comment_id=comment,
-            revision=revision,
-            model=result.model,
-            probabilities=result.scores,
-            relevance=result.relevance,
-            evidence=[span.model_dump() for span in result.evidence],
-            at=moment,
-        )
-    )
-    row = tx.execute(select(comments).where(comments.c.id == comment)).one()
+    row = _keep(tx, known, site, one.caller_id, values, moment)
+    near_copies.remember(tx, row.id, signature)
+    _add_scores(tx, row, result, moment)
     _decide(tx, judge, row, result, decision, known.action if known is not None else None, moment)
-    return Kept(comment, result, decision.action, changed=True)
+    return Kept(row.id, result, decision.action, changed=True)
 
 
 def _keep(
@@ -148,20 +136,37 @@ def _keep(
     site: str,
     caller_id: str,
     values: dict[str, Any],
-    campaign: int | None,
     moment: datetime,
-) -> tuple[int, int]:
-    """Id and revision of the comment, new or changed."""
-    if known is not None:
-        revision = known.revision + (known.text != values["text"])
-        tx.execute(update(comments).where(comments.c.id == known.id).values(**values, revision=revision))
-        return known.id, revision
-    values |= {"site": site, "caller_id": caller_id, "revision": 1, "received": moment}
-    statement = insert(comments).values(**values, campaign=campaign).returning(comments.c.id)
-    comment: int = tx.execute(statement).scalar_one()
-    if campaign is None and values["signature"] is not None:  # the first of what may become a campaign
-        tx.execute(update(comments).where(comments.c.id == comment).values(campaign=comment))
-    return comment, 1
+) -> Row[Any]:
+    """The comment, new or changed, its text among its revisions."""
+    if known is None:
+        values |= {"site": site, "caller_id": caller_id, "revision": 1, "received": moment}
+        row = tx.execute(insert(comments).values(**values).returning(comments)).one()
+    else:
+        values["revision"] = known.revision + (known.text != values["text"])
+        changed = update(comments).where(comments.c.id == known.id).values(**values)
+        row = tx.execute(changed.returning(comments)).one()
+    if row.campaign is None and row.signature is not None:  # the first of what may become a campaign
+        changed = update(comments).where(comments.c.id == row.id).values(campaign=row.id)
+        row = tx.execute(changed.returning(comments)).one()
+    if known is None or known.text != row.text:
+        values = {"comment_id": row.id, "number": row.revision, "text": row.text, "at": moment}
+        tx.execute(insert(revisions).values(**values))
+    return row
+
+
+def _add_scores(tx: Connection, comment: Row[Any], result: Result, moment: datetime) -> None:
+    tx.execute(
+        insert(scores).values(
+            comment_id=comment.id,
+            revision=comment.revision,
+            model=result.model,
+            probabilities=result.scores,
+            relevance=result.relevance,
+            evidence=[span.model_dump() for span in result.evidence],
+            at=moment,
+        )
+    )
 
 
 def _decide(

@@ -54,8 +54,13 @@ def signature_of(text: str) -> Signature | None:
     return Signature(np.asarray(minhash.digest(), dtype="<u4").tobytes())
 
 
-def campaign_of(tx: Connection, site: str, signature: Signature | None, moment: datetime) -> int | None:
-    """The campaign of the most similar comment of the site in the 30 days before ``moment``, None where there is none."""
+def campaign_of(
+    tx: Connection, site: str, signature: Signature | None, moment: datetime, apart_from: int | None = None
+) -> int | None:
+    """The campaign of the most similar comment of the site in the 30 days before ``moment``, None where there is none.
+
+    A comment that was edited is compared with all ``apart_from`` itself.
+    """
     if signature is None:
         return None
     query = (
@@ -68,6 +73,8 @@ def campaign_of(tx: Connection, site: str, signature: Signature | None, moment: 
         .order_by(comments.c.id.desc())
         .limit(_CANDIDATES)
     )
+    if apart_from is not None:
+        query = query.where(comments.c.id != apart_from)
     own = np.frombuffer(signature.values, dtype="<u4")
     best, campaign = _SIMILAR, None
     for row in tx.execute(query):
@@ -77,11 +84,14 @@ def campaign_of(tx: Connection, site: str, signature: Signature | None, moment: 
     return campaign
 
 
-def copies_in(tx: Connection, campaign: int | None) -> int:
-    """How many comments a campaign has, 0 for none."""
+def copies_in(tx: Connection, campaign: int | None, apart_from: int | None = None) -> int:
+    """How many comments a campaign has, 0 for none; ``apart_from`` one that is known already."""
     if campaign is None:
         return 0
-    return tx.execute(select(func.count()).where(comments.c.campaign == campaign)).scalar_one()
+    query = select(func.count()).where(comments.c.campaign == campaign)
+    if apart_from is not None:
+        query = query.where(comments.c.id != apart_from)
+    return tx.execute(query).scalar_one()
 
 
 def remember(tx: Connection, comment: int, signature: Signature | None) -> None:

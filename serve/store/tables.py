@@ -214,7 +214,7 @@ appeals = Table(
     _comment(),
     Column("decision_id", Integer, ForeignKey("decisions.id"), nullable=False),
     Column("text", Text),
-    Column("state", String(20), nullable=False),  # open, upheld or overturned
+    Column("state", String(20), nullable=False),  # open, upheld, overturned or withdrawn
     Column("created", Moment(), nullable=False),
     Column("answered_by", Integer, ForeignKey("decisions.id")),
     Index("ix_appeals_comment", "comment_id"),
