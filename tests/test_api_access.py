@@ -59,7 +59,7 @@ TABLE: Mapping[str, Row] = {
     "POST /v1/webhooks/{hook}/rotate": Row("administer", 404, 404),
     "POST /v1/webhooks/{hook}/retire": Row("administer", 404, 404),
     "DELETE /v1/webhooks/{hook}": Row("administer", 404, 404),
-    "GET /v1/webhooks/{hook}/deliveries": Row("administer", 200, 200),
+    "GET /v1/webhooks/{hook}/deliveries": Row("administer", 404, 404),
     "GET /v1/audit-log": Row("administer", 200, 200),
     "GET /metrics": Row("read the log", 200, 200),
     "GET /healthz": Row(None, 200, 200),
@@ -158,6 +158,8 @@ def test_a_key_of_another_site_neither_sees_nor_changes_anything(callers: Caller
         ids = {**ids, "reference": f"{SITE}:u1"}
     roles = PERMISSIONS[row.may] if row.may else ROLES
     for role in roles:
+        if role == "admin":  # of all sites
+            continue
         answer = ask(callers, operation, f"foreign {role}", ids, row.body)
         assert answer.status_code == row.foreign, (role, answer.text)
         if row.foreign >= 400:
@@ -178,7 +180,7 @@ def test_a_key_of_another_site_neither_sees_nor_changes_anything(callers: Caller
 )
 def test_a_key_of_another_site_may_not_ask_for_this_one(callers: Callers, path: str) -> None:
     where = path + ("&" if "?" in path else "?") + f"site={SITE}"
-    check_problem(ask(callers, f"GET {where}", "foreign admin", {}), 403, "forbidden")
+    check_problem(ask(callers, f"GET {where}", "foreign moderator", {}), 403, "forbidden")
 
 
 def test_a_role_that_may_score_but_not_take_in_keeps_nothing(callers: Callers) -> None:
