@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from belowline.serve.api.admin import in_words, new_key, proposed_judge
 from belowline.serve.api.messages import HookIn, KeyIn
 from belowline.serve.console.queue import card
-from belowline.serve.console.session import Form, Parts, Person, first, page, redirect
+from belowline.serve.console.session import Form, Parts, Person, first, number, page, redirect
 from belowline.serve.errors import Problem, field_name
 from belowline.serve.keys import Actor
 from belowline.serve.service import Service
@@ -40,7 +40,7 @@ def change_policy(request: Request, service: Parts, actor: Person, form: Form) -
         if first(form, "do") == "replace":
             actor.require("administer")
             with service.database.write() as tx:
-                policies.replace(tx, actor.name, text, note, int(first(form, "after") or -1))
+                policies.replace(tx, actor.name, text, note, number(form, "after"))
             return redirect("/console/policy?replaced=1")
         with service.database.read() as tx:
             found = dry_run(tx, service.policy.refresh(tx).policy, judge.policy, actor.sites, _DRY_RUN)
@@ -63,7 +63,7 @@ def _policy_page(
     status: int = 200,
 ) -> HTMLResponse:
     with service.database.read() as tx:
-        number = policies.newest(tx)
+        newest = policies.newest(tx)
         version = service.policy.refresh(tx).policy.version
         in_force = service.policy.text(tx)
         history = policies.history(tx)
@@ -73,7 +73,7 @@ def _policy_page(
         actor,
         status,
         text=in_force if text is None else text,
-        number=number,
+        number=newest,
         version=version,
         history=history,
         problem=problem,
@@ -116,7 +116,7 @@ def _make_key(service: Service, actor: Actor, form: dict[str, list[str]]) -> tup
 
 def _revoke_key(service: Service, actor: Actor, form: dict[str, list[str]]) -> None:
     with service.database.write() as tx:
-        accounts.revoke_key(tx, actor.name, int(first(form, "key")))
+        accounts.revoke_key(tx, actor.name, number(form, "key"))
 
 
 def _add_hook(service: Service, actor: Actor, form: dict[str, list[str]]) -> tuple[str, str]:
@@ -127,12 +127,12 @@ def _add_hook(service: Service, actor: Actor, form: dict[str, list[str]]) -> tup
 
 def _rotate(service: Service, actor: Actor, form: dict[str, list[str]]) -> tuple[str, str]:
     with service.database.write() as tx:
-        return "New secret", hooks.rotate_secret(tx, actor.name, int(first(form, "hook")))
+        return "New secret", hooks.rotate_secret(tx, actor.name, number(form, "hook"))
 
 
 def _remove_hook(service: Service, actor: Actor, form: dict[str, list[str]]) -> None:
     with service.database.write() as tx:
-        hooks.disable_hook(tx, actor.name, int(first(form, "hook")))
+        hooks.disable_hook(tx, actor.name, number(form, "hook"))
 
 
 _CHANGES: dict[str, Any] = {
@@ -174,8 +174,8 @@ def _keys_page(
 def quality(request: Request, service: Parts, actor: Person) -> HTMLResponse:
     """The next golden comment that one has not judged, without scores, and how everybody did."""
     with service.database.read() as tx:
-        number = reviews.golden_for(tx, actor.name, actor.sites)
-        found = reading.load(tx, [number]) if number is not None else []
+        following = reviews.golden_for(tx, actor.name, actor.sites)
+        found = reading.load(tx, [following]) if following is not None else []
         results = [row for row in reviews.results(tx) if actor.may("read the log") or row.actor == actor.name]
     return page(
         "console_quality.html",
@@ -193,10 +193,7 @@ def answer(service: Parts, actor: Person, form: Form) -> Response:
     action = first(form, "action")
     if action not in ("publish", "reject"):
         raise Problem("invalid-request", "choose to publish or reject")
-    try:
-        number = int(first(form, "comment"))
-    except ValueError:
-        raise Problem("invalid-request", "the form lacks the comment's number") from None
+    comment = number(form, "comment")
     with service.database.write() as tx:
-        agreed = reviews.answer_golden(tx, actor.name, number, action)
+        agreed = reviews.answer_golden(tx, actor.name, comment, action)
     return redirect(f"/console/quality?agreed={'yes' if agreed else 'no'}")

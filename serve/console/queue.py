@@ -1,16 +1,17 @@
 """The console's queue: cards to decide with one key press, campaigns to decide at once."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlalchemy import Connection, select
 
 from belowline.serve.api.comments import sites_of
 from belowline.serve.api.queue import check_labels
-from belowline.serve.console.session import Form, Parts, Person, first, page, redirect
+from belowline.serve.console.session import Form, Parts, Person, first, number, numbers, page, redirect
 from belowline.serve.errors import Problem
 from belowline.serve.keys import Actor
 from belowline.serve.rendering import segments
@@ -28,33 +29,49 @@ _CARDS = 10
 _KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "second": "Second review"}
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a moderator wants to see, as the page's address says it."""
+
+    site: str = ""
+    label: str = ""
+    kind: str = ""
+    language: str = ""
+    sort: Order = "priority"
+
+    @property
+    def query(self) -> str:
+        """As a part of an address."""
+        return urlencode({name: value for name, value in asdict(self).items() if value})
+
+    def filter(self, actor: Actor) -> Filter:
+        """As the store's filter, within what ``actor`` may see."""
+        return Filter(
+            sites=sites_of(actor, self.site or None),
+            label=self.label or None,
+            kind=self.kind or None,
+            language=self.language or None,
+            appeals=actor.may("answer appeals"),
+        )
+
+
 @router.get("/console")
 def queue(
-    request: Request,
-    service: Parts,
-    actor: Person,
-    site: str = "",
-    label: str = "",
-    kind: str = "",
-    language: str = "",
-    sort: Order = "priority",
+    request: Request, service: Parts, actor: Person, chosen: Annotated[Chosen, Depends()]
 ) -> HTMLResponse:
     """Leases the next ten comments to who looks at the page, and shows them."""
-    chosen = {"site": site, "label": label, "kind": kind, "language": language, "sort": sort}
-    wanted = _filter(actor, chosen)
+    wanted = chosen.filter(actor)
     with service.database.write() as tx:
-        rows = items.claim(tx, actor.name, wanted, sort, _CARDS)
-        found = reading.load(tx, [row.comment_id for row in rows])
+        rows = items.claim(tx, actor.name, wanted, chosen.sort, _CARDS)
+        cards = _cards(tx, [row.comment_id for row in rows])
         waiting = items.count(tx, wanted)
-        pleas = _appeals(tx, [comment.id for comment in found])
     return page(
         "console_queue.html",
         request,
         actor,
-        cards=[card(comment, pleas.get(comment.id)) for comment in found],
+        cards=cards,
         waiting=waiting,
         chosen=chosen,
-        query=urlencode({name: value for name, value in chosen.items() if value}),
         orders=ORDERS,
         kinds=_KINDS,
         **_choices(service, actor),
@@ -66,46 +83,30 @@ def more_cards(
     request: Request,
     service: Parts,
     actor: Person,
+    chosen: Annotated[Chosen, Depends()],
     have: Annotated[tuple[int, ...], Query(max_length=200)] = (),
-    site: str = "",
-    label: str = "",
-    kind: str = "",
-    language: str = "",
-    sort: Order = "priority",
 ) -> HTMLResponse:
-    """Cards alone, without those that the page has, for a page that runs low; nothing where nothing waits."""
-    chosen = {"site": site, "label": label, "kind": kind, "language": language, "sort": sort}
+    """Cards alone, without those of the items that the page has, for a page that runs low; nothing where nothing waits."""
     with service.database.write() as tx:
-        rows = items.claim(tx, actor.name, _filter(actor, chosen), sort, _CARDS + len(have))
-        fresh = [row.comment_id for row in rows if row.id not in have][:_CARDS]
-        found = reading.load(tx, fresh)
-        pleas = _appeals(tx, fresh)
-    return page(
-        "console_cards.html",
-        request,
-        actor,
-        cards=[card(comment, pleas.get(comment.id)) for comment in found],
-        **_choices(service, actor),
-    )
+        rows = items.claim(tx, actor.name, chosen.filter(actor), chosen.sort, _CARDS + len(have))
+        cards = _cards(tx, [row.comment_id for row in rows if row.id not in have][:_CARDS])
+    return page("console_cards.html", request, actor, cards=cards, **_choices(service, actor))
 
 
 @router.post("/console/decide")
 def decide(request: Request, service: Parts, actor: Person, form: Form) -> Response:
     """Decides one comment; answers a script with JSON, a browser without one with the queue."""
-    try:
-        comment = int(first(form, "comment"))
-        ruling = Ruling(
-            action=_action(form),
-            labels=tuple(form.get("labels", [])),
-            code=_code(form),
-            note=first(form, "note").strip() or None,
-            blind=first(form, "blind") == "1",
-            revision=int(first(form, "revision")) if first(form, "revision") else None,
-            after=int(first(form, "after")) if first(form, "after") else None,
-            via="console",
-        )
-    except ValueError:
-        raise Problem("invalid-request", "the form lacks the comment's number") from None
+    comment = number(form, "comment")
+    ruling = Ruling(
+        action=_action(form),
+        labels=tuple(form.get("labels", [])),
+        code=_code(form),
+        note=first(form, "note").strip() or None,
+        blind=first(form, "blind") == "1",
+        revision=number(form, "revision") if first(form, "revision") else None,
+        after=number(form, "after") if first(form, "after") else None,
+        via="console",
+    )
     check_labels(list(ruling.labels), service)
     with service.database.write() as tx:
         policy = service.policy.refresh(tx).policy
@@ -116,10 +117,7 @@ def decide(request: Request, service: Parts, actor: Person, form: Form) -> Respo
 @router.post("/console/undo")
 def undo(request: Request, service: Parts, actor: Person, form: Form) -> Response:
     """Takes a decision back; the comment is the next card again."""
-    try:
-        decision = int(first(form, "decision"))
-    except ValueError:
-        raise Problem("invalid-request", "the form lacks the decision's number") from None
+    decision = number(form, "decision")
     with service.database.write() as tx:
         policy = service.policy.refresh(tx).policy
         row = rulings.undo(tx, actor.moderator, decision, policy, any_actor=actor.may("administer"))
@@ -130,12 +128,7 @@ def undo(request: Request, service: Parts, actor: Person, form: Form) -> Respons
 def bulk(request: Request, service: Parts, actor: Person, form: Form) -> Response:
     """Decides chosen comments, a campaign or an author's comments at once."""
     actor.require("decide in bulk")
-    try:
-        chosen = [int(value) for value in form.get("comments", [])]
-        campaign = int(first(form, "campaign")) if first(form, "campaign") else None
-        author = int(first(form, "author")) if first(form, "author") else None
-    except ValueError:
-        raise Problem("invalid-request", "the form names comments by their numbers") from None
+    campaign, author = (number(form, name) if first(form, name) else None for name in ("campaign", "author"))
     ruling = Ruling(
         action=_action(form), code=_code(form), note=first(form, "note").strip() or None, via="bulk"
     )
@@ -148,7 +141,7 @@ def bulk(request: Request, service: Parts, actor: Person, form: Form) -> Respons
             policy,
             campaign=campaign,
             author=author,
-            chosen=chosen,
+            chosen=numbers(form, "comments"),
             queued_only=first(form, "scope", "queued") == "queued",
         )
     answer = {"decided": len(done.decided), "skipped": len(done.skipped), "decisions": done.decided}
@@ -183,14 +176,9 @@ def _choices(service: Any, actor: Actor) -> dict[str, Any]:
     }
 
 
-def _filter(actor: Actor, chosen: dict[str, str]) -> Filter:
-    return Filter(
-        sites=sites_of(actor, chosen["site"] or None),
-        label=chosen["label"] or None,
-        kind=chosen["kind"] or None,
-        language=chosen["language"] or None,
-        appeals=actor.may("answer appeals"),
-    )
+def _cards(tx: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
+    pleas = _appeals(tx, ids)
+    return [card(comment, pleas.get(comment.id)) for comment in reading.load(tx, ids)]
 
 
 def _appeals(tx: Connection, ids: Sequence[int]) -> dict[int, str]:

@@ -64,6 +64,22 @@ def first(form: dict[str, list[str]], name: str, default: str = "") -> str:
     return form.get(name, [default])[0]
 
 
+def numbers(form: dict[str, list[str]], name: str) -> list[int]:
+    """All values of a field that names things by their numbers; raises Problem for anything else."""
+    values = form.get(name, [])
+    if not all(value.isascii() and value.isdecimal() and len(value) < 10 for value in values):
+        raise Problem("invalid-request", f"the form's {name} must be a number; open the page again")
+    return [int(value) for value in values]
+
+
+def number(form: dict[str, list[str]], name: str) -> int:
+    """The number in a field; raises Problem where there is none."""
+    found = numbers(form, name)
+    if not found:
+        raise Problem("invalid-request", f"the form lacks its {name}; open the page again")
+    return found[0]
+
+
 def page(name: str, request: Request, actor: Actor | None, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of the console from its template."""
     common = {
