@@ -1,11 +1,14 @@
 """The words that speak for a label, from the strengths of tokens."""
 
+import re
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from belowline.model.normalise import Normalised
 
 Strengths = dict[tuple[int, int], float]
-"""Strength in 0..1 by the (start, end) of a token."""
+"""Strength in 0..1 by the (start, end) of a token or a word."""
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,19 @@ class Evidence:
     start: int
     end: int
     strength: float
+
+
+def by_words(tokens: Strengths, text: str) -> Strengths:
+    """Strengths of whole words of ``text``, each that of its strongest token: nobody marks "ism" in a word. Signs keep their own."""
+    words = [match.span() for match in _WORD.finditer(text)]
+    starts = [start for start, _ in words]
+    strongest: Strengths = {}
+    for (start, end), strength in tokens.items():
+        at = bisect_right(starts, start) - 1
+        whole = words[at] if at >= 0 and start < words[at][1] else (start, end)
+        place = (whole[0], max(whole[1], end))
+        strongest[place] = max(strongest.get(place, 0.0), strength)
+    return strongest
 
 
 def in_original(tokens: Strengths, plain: Normalised) -> Strengths:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds, read_config
-from belowline.model.evidence import Evidence, Strengths, in_original, stretches
+from belowline.model.evidence import Evidence, Strengths, by_words, in_original, stretches
 from belowline.model.language import language_of
 from belowline.model.normalise import Normalised, normalise
 from belowline.model.recent import Recent
@@ -167,7 +167,7 @@ class Scorer:
         return np.stack([readings[text].embedding for text in texts])
 
     def token_strengths(self, text: str) -> dict[str, Strengths]:
-        """What every token head says: harmful label to (start, end) to strength in 0..1, whatever ``config.evidence`` names.
+        """What every token head says: harmful label to the (start, end) of a word to strength in 0..1, whatever ``config.evidence`` names.
 
         Offsets are code points of ``text`` as given; where several tokens come of one stretch (an emoji), it has the highest strength.
         """
@@ -175,7 +175,7 @@ class Scorer:
         windows = windows_of(self.tokenizer, plain.text, self.config.window)
         strengths = [self._run(ids).strengths for ids in windows.ids]
         return {
-            channel: in_original(self._channel(channel, windows, strengths), plain)
+            channel: in_original(self._channel(channel, plain, windows, strengths), plain)
             for channel in self.config.harmful
         }
 
@@ -254,14 +254,16 @@ class Scorer:
             hold = self.thresholds[label].hold if label in self.thresholds else None
             if hold is None or probabilities[label] < hold:
                 continue
-            tokens = self._channel(evidence.channel, windows, strengths)
-            found += stretches(label, tokens, evidence.floor, plain)
+            words = self._channel(evidence.channel, plain, windows, strengths)
+            found += stretches(label, words, evidence.floor, plain)
         return tuple(sorted(found, key=lambda evidence: -evidence.strength))
 
-    def _channel(self, channel: str, windows: Windows, strengths: Sequence[Floats]) -> Strengths:
-        """What the token head of ``channel`` says, by token of the normalised text."""
+    def _channel(
+        self, channel: str, plain: Normalised, windows: Windows, strengths: Sequence[Floats]
+    ) -> Strengths:
+        """What the token head of ``channel`` says, by word of the normalised text."""
         column = self.config.harmful.index(channel)
-        return windows.strengths([window[:, column] for window in strengths])
+        return by_words(windows.strengths([window[:, column] for window in strengths]), plain.text)
 
 
 def _key(text: str) -> bytes:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from belowline.model import ScoreInput, Scorer, Scores
 from belowline.model.directory import EvidenceChannel, Window
+from belowline.model.evidence import by_words
 from belowline.model.windows import Windows, windows_of
 from tests.tiny_model import HARMFUL, LABELS, tiny_tokenizer
 
@@ -229,6 +230,21 @@ def test_evidence_never_overlaps_and_comes_strongest_first(tiny_scorer: Scorer, 
     for label in HARMFUL:
         spans = sorted((e.start, e.end) for e in scores.evidence if e.label == label)
         assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        ({(0, 4): 0.1, (4, 7): 0.9}, {(0, 7): 0.9}),  # zion ##ism
+        ({(0, 7): 0.2, (8, 10): 0.3, (10, 11): 0.8}, {(0, 7): 0.2, (8, 10): 0.3, (10, 11): 0.8}),
+        ({(8, 9): 0.5}, {(8, 10): 0.5}),
+        ({}, {}),
+    ],
+)
+def test_a_word_is_as_strong_as_its_strongest_token(
+    tokens: dict[tuple[int, int], float], words: dict[tuple[int, int], float]
+) -> None:
+    assert by_words(tokens, "zionism is!") == words
 
 
 def test_a_label_reads_the_channel_that_the_model_names_and_no_other(tiny_scorer: Scorer) -> None:
