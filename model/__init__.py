@@ -10,6 +10,7 @@ import os
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds
+from belowline.model.draw import draw
 from belowline.model.evidence import Evidence
 from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.model.normalise import Normalised, normalise
@@ -34,6 +35,7 @@ __all__ = [
     "Scores",
     "Thresholds",
     "decide",
+    "draw",
     "normalise",
     "sampled",
 ]

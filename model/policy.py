@@ -1,12 +1,12 @@
 """From scores to a decision: an ordered list of small rules, each of which fires or stands aside."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
 from belowline.model.directory import Thresholds
+from belowline.model.draw import draw
 from belowline.model.labels import HARMFUL
 from belowline.model.listed import Listed, hosts_in, links_in
 from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
@@ -181,8 +181,7 @@ def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KN
 def sampled(policy: Policy, site: str, comment_id: str) -> bool:
     """Whether a comment is one of the policy's random share that a moderator sees though it is published; the same comment always is or
     never is."""
-    drawn = hashlib.sha256(f"sample {site} {comment_id}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(drawn[:4], "big") / 2**32 < policy.for_site(site).sample
+    return draw(f"sample {site} {comment_id}") < policy.for_site(site).sample
 
 
 def _reject_words(scores: Scores, policy: Policy, context: Context) -> Decision | None:

@@ -6,11 +6,10 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from belowline.serve.api.score import Parts
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
 from belowline.serve.keys import allowed
 from belowline.serve.scoring import PROBE
-from belowline.serve.service import Service
+from belowline.serve.service import Parts, Service
 from belowline.serve.store.database import StoreError
 
 health = APIRouter()

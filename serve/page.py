@@ -9,14 +9,14 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import ScoreInput
-from belowline.serve.api.score import Parts, check_text
+from belowline.serve.api.score import check_text
 from belowline.serve.errors import Problem
 from belowline.serve.keys import asks_for_key, key_is_known
 from belowline.serve.reference import operations
 from belowline.serve.rendering import segments, templates
 from belowline.serve.results import Result
 from belowline.serve.scoring import article_context
-from belowline.serve.service import Service
+from belowline.serve.service import Parts, Service
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 EXAMPLES = {

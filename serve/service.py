@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import ScoreInput, Scores
@@ -76,3 +77,7 @@ def service_of(request: Request) -> Service:
     """The service that answers ``request``."""
     service: Service = request.app.state.service
     return service
+
+
+Parts = Annotated[Service, Depends(service_of)]
+"""What routes ask for to get the service."""

@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from belowline.model import Scorer
 from belowline.serve.store.database import Database
-from tests.store_fakes import PostgresServer, postgres_server
+from tests.store_fakes import Desk, PostgresServer, postgres_server
 from tests.tiny_model import build_tiny_model
 
 # How long an example takes says how busy the machine is, nothing of the code.
@@ -95,3 +95,9 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database.open(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    """A newsroom's desk on an empty database."""
+    return Desk(database)

@@ -19,6 +19,7 @@ from belowline.serve.judge import Judge
 from belowline.serve.store import items, rulings
 from belowline.serve.store.database import Database
 from belowline.serve.store.intake import Author, Incoming, Kept, Thread, take_in
+from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.rulings import Moderator, Ruling
 from belowline.serve.store.tables import metadata
 from tests.serve_fakes import fake_scorer
@@ -224,3 +225,11 @@ def _postgres_programs() -> Path | None:
         return Path(found).resolve().parent
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
     return debian[-1].parent if debian else None
+
+
+def refused(kind: str, call: Any, *more: Any, **named: Any) -> str:
+    """That ``call`` is refused for a reason of ``kind``; the detail that the caller is told."""
+    with pytest.raises(Refusal) as caught:
+        call(*more, **named)
+    assert caught.value.kind == kind
+    return caught.value.detail

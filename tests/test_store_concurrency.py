@@ -6,19 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 from belowline.serve.store import items, policies
 from belowline.serve.store.database import Database
 from belowline.serve.store.intake import Author, Thread, take_in
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.rulings import Moderator
 from tests.store_fakes import ANN, BEN, Desk
-
-
-@pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:

@@ -15,11 +15,6 @@ from tests.store_fakes import ANN, REJECTING, SAMPLE, Desk, everything
 OFFER = "{} made {} from home in one single week with this simple trick, look at my page"
 
 
-@pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
-
-
 def test_what_was_taken_in_comes_back_whole(desk: Desk) -> None:
     zone = timezone(timedelta(hours=5, minutes=45))
     kept = desk.take(
@@ -47,7 +42,7 @@ def test_what_was_taken_in_comes_back_whole(desk: Desk) -> None:
     assert found.evidence == [{"label": "spam", "start": 5, "end": 9, "strength": 0.8765}]
     assert (found.decision["actor"], found.decision["spans"]) == ("system", [[5, 9]])
     assert (found.item["kind"], found.item["label"], found.item["priority"]) == ("held", "spam", 0.9)
-    assert reading.as_dict(found)["author"]["caller_id"] == "u1"
+    assert found.author.caller_id == "u1"
     assert desk.see(reading.load, [kept.comment + 1]) == []
 
 

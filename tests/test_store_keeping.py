@@ -14,24 +14,12 @@ from belowline.serve.store.database import Database, digest, now
 from belowline.serve.store.dry_run import dry_run
 from belowline.serve.store.erasure import erase_author, erase_comment
 from belowline.serve.store.intake import Author
-from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.reviews import make_golden
 from belowline.serve.store.tables import metadata
-from tests.store_fakes import ANN, BEN, SAMPLE, SECOND, Desk, everything
+from tests.store_fakes import ANN, BEN, SAMPLE, SECOND, Desk, everything, refused
 
 SECRET = "erase-this"
 LONG = f"{SECRET} spam that is told to everybody who reads below the line, with a note"
-
-
-@pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
-
-
-def refused(kind: str, call: Any, *more: Any, **named: Any) -> None:
-    with pytest.raises(Refusal) as caught:
-        call(*more, **named)
-    assert caught.value.kind == kind
 
 
 def set_all(desk: Desk, table: str, values: dict[str, Any], **where: Any) -> None:

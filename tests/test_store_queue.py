@@ -9,18 +9,13 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from belowline.serve.store import cursor, items
-from belowline.serve.store.database import Database, now
+from belowline.serve.store.database import now
 from belowline.serve.store.items import Filter
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.tables import items as queue
 from tests.store_fakes import ANN, BEN, Desk
 
 LATER = timedelta(minutes=5, seconds=1)
-
-
-@pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
 
 
 def listed(desk: Desk, order: items.Order = "oldest", limit: int = 100, **chosen: Any) -> list[int]:

@@ -10,26 +10,13 @@ from belowline.serve.store.appeals import appeal
 from belowline.serve.store.database import Database, now
 from belowline.serve.store.decision_log import LogFilter
 from belowline.serve.store.erasure import erase_comment
-from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.rulings import Moderator
 from belowline.serve.store.tables import items as queue
-from tests.store_fakes import ANN, BEN, CLEO, REJECTING, SAMPLE, SECOND, Desk
+from tests.store_fakes import ANN, BEN, CLEO, REJECTING, SAMPLE, SECOND, Desk, refused
 
 TRIAGE = Moderator("tim", may_answer_appeals=False)
 ELSEWHERE = Moderator("eve", sites=("elsewhere",))
 OFFER = "spam: {} made {} from home in one single week with this simple trick, look at my page"
-
-
-@pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
-
-
-def refused(kind: str, call: Any, *more: Any, **named: Any) -> str:
-    with pytest.raises(Refusal) as caught:
-        call(*more, **named)
-    assert caught.value.kind == kind
-    return caught.value.detail
 
 
 def test_a_decision_tells_what_was_decided_by_whom_and_upon_what(desk: Desk) -> None:

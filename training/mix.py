@@ -13,6 +13,7 @@ from belowline.data.corpora import CORPORA, CorpusError, read_corpus
 from belowline.data.example import Example, Split
 from belowline.data.hate_corpora import implied_statements
 from belowline.data.judgements import on_topic
+from belowline.model.draw import draw
 from belowline.model.normalise import normalise
 from belowline.training.contrast import contrast, material
 from belowline.training.generate import link_spam, own_links
@@ -37,9 +38,8 @@ def split_of(example: Example, *, validation: float = 0.07, test: float = 0.13) 
     if example.split is not None:
         return example.split
     # Salted: a corpus whose rows were chosen by a plain hash of their identifier (isca) would otherwise fall into one split.
-    key = f"split {example.split_key}".encode("utf-8", "surrogatepass")
-    draw = int(hashlib.sha256(key).hexdigest()[:8], 16) / 2**32
-    return "validation" if draw < validation else "test" if draw < validation + test else "train"
+    drawn = draw(f"split {example.split_key}")
+    return "validation" if drawn < validation else "test" if drawn < validation + test else "train"
 
 
 def gather(recipe: Recipe, root: Path) -> Iterator[Example]:

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from belowline.model import PolicyError
+from belowline.serve.api.comments import Admin
 from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, Number, PolicyIn, Table
-from belowline.serve.api.score import Parts
 from belowline.serve.errors import Problem, documented
 from belowline.serve.judge import Judge
 from belowline.serve.keys import LOCAL, Actor, allowed, asks_for_key
-from belowline.serve.service import Service
+from belowline.serve.service import Parts, Service
 from belowline.serve.store import accounts, hooks, policies
 from belowline.serve.store.database import Database
 from belowline.serve.store.dry_run import DryRun, dry_run
@@ -21,7 +21,6 @@ router = APIRouter(
     tags=["administration"],
     responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 503),
 )
-Admin = Annotated[Actor, Depends(allowed("administer"))]
 Reader = Annotated[Actor, Depends(allowed("read the log"))]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most that are listed.")]
 HookId = Annotated[Number, Path(description="Id of a webhook.")]
@@ -33,9 +32,8 @@ _OURS = (SYSTEM, LOCAL.name)
 def read_policy(service: Parts, actor: Reader) -> Table:
     """As it was written; `number` is 0 while it is the file that the service was started with."""
     with service.database.read() as tx:
-        number = policies.newest(tx)
         version = service.policy.refresh(tx).policy.version
-        return {"number": number, "version": version, "text": service.policy.text(tx)}
+        return {"number": service.policy.number, "version": version, "text": service.policy.text(tx)}
 
 
 @router.get("/policy/history", summary="Policies that were in force, newest first")

@@ -1,6 +1,5 @@
 """The API: take comments in, read them back, appeal, erase."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -26,10 +25,11 @@ from belowline.serve.api.messages import (
     ThreadAsked,
     ThreadIn,
 )
-from belowline.serve.api.score import Parts, check_ids, check_length, check_moment, check_text
+from belowline.serve.api.score import check_ids, check_length, check_moment, check_text
 from belowline.serve.errors import documented, invalid_field
 from belowline.serve.keys import Actor, allowed
 from belowline.serve.scoring import article_context
+from belowline.serve.service import Parts
 from belowline.serve.store import comments as reading
 from belowline.serve.store import reviews
 from belowline.serve.store.appeals import appeal
@@ -88,8 +88,8 @@ def search(
         raise invalid_field("site", "is missing; give the site that the id belongs to")
     with service.database.read() as tx:
         if id is not None:
-            number = reading.find(tx, f"{site}:{id}")
-            found = _visible(tx, actor, [] if number is None else [number])
+            number = reading.find(tx, f"{site}:{id}", sites)
+            found = [] if number is None else reading.load(tx, [number])
             return CommentPage(items=[CommentOut.model_validate(one) for one in found], next=None)
         wanted = reading.Search(sites, words, action, thread, author, campaign)
         found, following = reading.search(tx, wanted, limit, after)
@@ -166,8 +166,8 @@ def erase_all(
 
 def comment_id(tx: Connection, actor: Actor, reference: str) -> int:
     """The id that ``reference`` means; raises Refusal where there is none that ``actor`` may see."""
-    number = reading.find(tx, reference)
-    if number is None or not _visible(tx, actor, [number]):
+    number = reading.find(tx, reference, actor.sites)
+    if number is None:
         raise unknown("comment")
     return number
 
@@ -178,10 +178,6 @@ def sites_of(actor: Actor, site: str | None) -> tuple[str, ...]:
         return actor.sites
     actor.require_site(site)
     return (site,)
-
-
-def _visible(tx: Connection, actor: Actor, ids: Sequence[int]) -> list[reading.Comment]:
-    return [comment for comment in reading.load(tx, ids) if actor.moderator.sees(comment.site)]
 
 
 def _check(request: NewComments, longest: int) -> None:

@@ -270,15 +270,18 @@ class ReleaseIn(Message):
     )
 
 
-class DecisionIn(Message):
+class _Verdict(Message):
+    """What every decision says."""
+
+    action: Action = Field(description="What is to be done.")
+    labels: list[str] = Field(default=[], max_length=10, description="What was written; labels of the model.")
+    code: Code = "none"
+    note: Note | None = Field(None, description="For other moderators; it goes with a comment's erasure.")
+
+
+class DecisionIn(_Verdict):
     """A decision."""
 
-    action: Action = Field(description="What is to be done with the comment.")
-    labels: list[str] = Field(
-        default=[], max_length=10, description="What the comment is; labels of the model."
-    )
-    code: Code = "none"
-    note: Note | None = Field(None, description="For other moderators; it goes with the comment's erasure.")
     blind: bool = Field(False, description="Whether the scores were hidden.")
     revision: Number | None = Field(
         None, description="The revision that was read; refused if there is a newer one."
@@ -288,15 +291,9 @@ class DecisionIn(Message):
     )
 
 
-class BulkIn(Message):
+class BulkIn(_Verdict):
     """One decision for many comments: give exactly one of `campaign`, `author` and `comments`."""
 
-    action: Action = Field(description="What is to be done with the comments.")
-    labels: list[str] = Field(
-        default=[], max_length=10, description="What the comments are; labels of the model."
-    )
-    code: Code = "none"
-    note: Note | None = Field(None, description="For other moderators.")
     campaign: Number | None = Field(None, description="`campaign` of any of the near-copies.")
     author: Number | None = Field(None, description="Id of an author here.")
     comments: list[Number] = Field(default=[], max_length=1000, description="Ids of comments here.")

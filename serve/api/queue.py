@@ -29,11 +29,11 @@ from belowline.serve.api.messages import (
     Table,
     ThreadAsked,
 )
-from belowline.serve.api.score import Parts, check_moment
+from belowline.serve.api.score import check_moment
 from belowline.serve.errors import Problem, documented, invalid_field
 from belowline.serve.events import changes
 from belowline.serve.keys import Actor, allowed
-from belowline.serve.service import Service
+from belowline.serve.service import Parts, Service
 from belowline.serve.statement import statement_of_reasons
 from belowline.serve.store import comments as reading
 from belowline.serve.store import decision_log, items, repeats, rulings
@@ -142,14 +142,13 @@ def decide(
     )
     asked = digest(f"decide {reference} {request.model_dump_json()}")
     with service.database.write() as tx:
-        answer = repeats.recall(tx, actor.name, idempotency_key, asked) if idempotency_key else None
-        if answer is None:
+
+        def make() -> Table:
             policy = service.policy.refresh(tx).policy
             row = rulings.rule(tx, actor.moderator, comment_id(tx, actor, reference), ruling, policy)
-            answer = DecisionOut.model_validate(row).model_dump(mode="json")
-            if idempotency_key:
-                repeats.remember(tx, actor.name, idempotency_key, asked, answer)
-    return DecisionOut.model_validate(answer)
+            return DecisionOut.model_validate(row).model_dump(mode="json")
+
+        return DecisionOut.model_validate(repeats.once(tx, actor.name, idempotency_key, asked, make))
 
 
 @router.post("/decisions/bulk", status_code=201, summary="Decide a campaign, an author's comments, or many")
@@ -166,8 +165,8 @@ def decide_many(
     ruling = Ruling(request.action, tuple(request.labels), request.code, request.note, via="bulk")
     asked = digest(f"bulk {request.model_dump_json()}")
     with service.database.write() as tx:
-        answer = repeats.recall(tx, actor.name, idempotency_key, asked) if idempotency_key else None
-        if answer is None:
+
+        def make() -> Table:
             done = rulings.rule_all(
                 tx,
                 actor.moderator,
@@ -178,10 +177,9 @@ def decide_many(
                 chosen=request.comments,
                 queued_only=request.queued_only,
             )
-            answer = {"decisions": done.decided, "skipped": done.skipped}
-            if idempotency_key:
-                repeats.remember(tx, actor.name, idempotency_key, asked, answer)
-    return BulkOut.model_validate(answer)
+            return {"decisions": done.decided, "skipped": done.skipped}
+
+        return BulkOut.model_validate(repeats.once(tx, actor.name, idempotency_key, asked, make))
 
 
 @router.post("/decisions/{decision}/undo", status_code=201, summary="Take a decision back")

@@ -11,13 +11,12 @@ from belowline.serve.keys import Actor, allowed
 from belowline.serve.messages import ArticleIn, CommentIn, ScoreAnswer, ScoreRequest
 from belowline.serve.results import Result
 from belowline.serve.scoring import article_context
-from belowline.serve.service import Service, service_of
+from belowline.serve.service import Parts, Service
 from belowline.serve.store.intake import Incoming, Thread
 
 router = APIRouter(
     prefix="/v1", tags=["score"], responses=documented(400, 401, 403, 413, 415, 421, 422, 429, 503)
 )
-Parts = Annotated[Service, Depends(service_of)]
 
 
 @router.post("/score", summary="Score comments and decide what to do with them")

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from belowline.serve.api.admin import in_words, new_key, proposed_judge
 from belowline.serve.api.messages import HookIn, KeyIn
 from belowline.serve.console.queue import card
-from belowline.serve.console.session import Form, Parts, Person, first, number, page, redirect
+from belowline.serve.console.session import Form, Person, first, number, page, redirect
 from belowline.serve.errors import Problem, field_name
 from belowline.serve.keys import Actor
-from belowline.serve.service import Service
+from belowline.serve.service import Parts, Service
 from belowline.serve.store import accounts, hooks, policies, reviews
 from belowline.serve.store import comments as reading
 from belowline.serve.store.dry_run import dry_run
@@ -63,7 +63,6 @@ def _policy_page(
     status: int = 200,
 ) -> HTMLResponse:
     with service.database.read() as tx:
-        newest = policies.newest(tx)
         version = service.policy.refresh(tx).policy.version
         in_force = service.policy.text(tx)
         history = policies.history(tx)
@@ -73,7 +72,7 @@ def _policy_page(
         actor,
         status,
         text=in_force if text is None else text,
-        number=newest,
+        number=service.policy.number,
         version=version,
         history=history,
         problem=problem,

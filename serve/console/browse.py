@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from belowline.serve.api.comments import comment_id, sites_of
 from belowline.serve.console.queue import card
-from belowline.serve.console.session import Form, Parts, Person, page, redirect
-from belowline.serve.keys import Actor
+from belowline.serve.console.session import Form, Person, page, redirect
+from belowline.serve.service import Parts
 from belowline.serve.statement import MODERATOR_CODES
 from belowline.serve.store import comments as reading
 from belowline.serve.store import items, reviews
@@ -48,10 +48,11 @@ def toggle_golden(service: Parts, actor: Person, number: int, form: Form) -> Res
     """Makes a comment one to check judgement by, or no longer."""
     actor.require("administer")
     with service.database.write() as tx:
+        found = comment_id(tx, actor, str(number))
         if "drop" in form:
-            reviews.drop_golden(tx, comment_id(tx, actor, str(number)))
+            reviews.drop_golden(tx, found)
         else:
-            reviews.make_golden(tx, actor.name, comment_id(tx, actor, str(number)))
+            reviews.make_golden(tx, actor.name, found)
     return redirect(f"/console/comments/{number}")
 
 
@@ -133,7 +134,7 @@ def campaign(
     """Near-copies, to be decided at once."""
     with service.database.read() as tx:
         found, following = reading.search(tx, reading.Search(actor.sites, campaign=number), _PAGE, after)
-        waiting = _waiting(tx, actor, number)
+        waiting = items.count(tx, items.Filter(sites=actor.sites, campaign=number))
     if not found:
         raise unknown("campaign")
     return page(
@@ -168,7 +169,3 @@ def search(
     chosen = {"words": words, "site": site, "action": action}
     cards = [card(one) for one in found]
     return page("console_search.html", request, actor, cards=cards, following=following, chosen=chosen)
-
-
-def _waiting(tx: Connection, actor: Actor, campaign: int) -> int:
-    return items.count(tx, items.Filter(sites=actor.sites, campaign=campaign))

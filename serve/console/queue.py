@@ -11,11 +11,12 @@ from sqlalchemy import Connection, select
 
 from belowline.serve.api.comments import sites_of
 from belowline.serve.api.queue import check_labels
-from belowline.serve.console.session import Form, Parts, Person, first, number, numbers, page, redirect
+from belowline.serve.console.session import Form, Person, first, number, numbers, page, redirect
 from belowline.serve.errors import Problem
 from belowline.serve.keys import Actor
 from belowline.serve.rendering import segments
 from belowline.serve.results import EvidenceSpan
+from belowline.serve.service import Parts
 from belowline.serve.statement import MODERATOR_CODES
 from belowline.serve.store import comments as reading
 from belowline.serve.store import items, rulings

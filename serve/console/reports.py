@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from belowline.serve.api.comments import sites_of
 from belowline.serve.console.charts import columns
-from belowline.serve.console.session import Parts, Person, page
+from belowline.serve.console.session import Person, page
+from belowline.serve.service import Parts
 from belowline.serve.store import decision_log, reviews
 from belowline.serve.store.decision_log import LogFilter
 from belowline.serve.store.statistics import Statistics, statistics

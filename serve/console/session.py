@@ -9,12 +9,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from belowline.serve.errors import Problem
 from belowline.serve.keys import SESSION_COOKIE, Actor, asks_for_key, by_key, caller
 from belowline.serve.rendering import templates
-from belowline.serve.service import Service, service_of
+from belowline.serve.service import Parts
 from belowline.serve.store import accounts
 from belowline.serve.store.database import digest
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-Parts = Annotated[Service, Depends(service_of)]
 HOME = "/console"
 BLIND_COOKIE = "belowline_blind"
 BLUR_COOKIE = "belowline_blur"

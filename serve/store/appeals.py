@@ -5,12 +5,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from belowline.serve.store import items
-from belowline.serve.store.comments import last_decision, load, locked
+from belowline.serve.store.comments import last_decision, locked
 from belowline.serve.store.database import now
 from belowline.serve.store.refusal import Refusal, unknown
 from belowline.serve.store.rulings import Moderator
 from belowline.serve.store.tables import LIVE, SYSTEM, appeals
-from belowline.serve.store.tables import items as queue
 
 
 def appeal(tx: Connection, who: Moderator, comment_id: int, text: str | None) -> Row[Any]:
@@ -30,30 +29,17 @@ def appeal(tx: Connection, who: Moderator, comment_id: int, text: str | None) ->
     moment = now()
     values = {"comment_id": comment_id, "decision_id": decision.id, "text": text, "state": LIVE}
     added = tx.execute(insert(appeals).values(**values, created=moment).returning(appeals)).one()
-    _queue(tx, comment_id, decision)
-    return added
-
-
-def _queue(tx: Connection, comment_id: int, decision: Row[Any]) -> None:
-    [comment] = load(tx, [comment_id])
-    moment = now()
     items.close_of(tx, comment_id, moment)  # what waited for the same comment is answered with the appeal
-    tx.execute(
-        insert(queue).values(
-            comment_id=comment_id,
-            kind="appeal",
-            state=LIVE,
-            site=comment.site,
-            thread_id=comment.thread["id"] if comment.thread else None,
-            author_id=comment.author.id if comment.author else None,
-            campaign=comment.campaign,
-            label=next(iter(decision.labels), None),
-            code=decision.code,
-            action=decision.action,
-            language=comment.language,
-            priority=items.APPEAL_PRIORITY,
-            uncertainty=1.0,
-            created=moment,
-            not_for=None if decision.actor == SYSTEM else decision.actor,
-        )
+    items.add(
+        tx,
+        comment,
+        "appeal",
+        moment,
+        label=next(iter(decision.labels), None),
+        code=decision.code,
+        action=decision.action,
+        priority=items.APPEAL_PRIORITY,
+        uncertainty=1.0,
+        not_for=None if decision.actor == SYSTEM else decision.actor,
     )
+    return added

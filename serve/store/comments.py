@@ -1,14 +1,14 @@
 """Reading comments back: one with all that is known of it, several for a page, and searching."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 
 from belowline.serve.store import cursor
+from belowline.serve.store.database import within
 from belowline.serve.store.tables import (
     LIVE,
     appeals,
@@ -70,32 +70,37 @@ def locked(tx: Connection, comment_id: int) -> Row[Any] | None:
     return tx.execute(select(comments).where(comments.c.id == comment_id).with_for_update()).one_or_none()
 
 
-def last_decision(tx: Connection, comment_id: int) -> Row[Any] | None:
-    """The decision that stands."""
-    query = select(decisions).where(decisions.c.comment_id == comment_id)
-    return tx.execute(query.order_by(decisions.c.id.desc()).limit(1)).one_or_none()
+def last_decision(tx: Connection, comment_id: int, *of: ColumnElement[bool]) -> Row[Any] | None:
+    """The decision that stands, or the last one for which the conditions ``of`` hold."""
+    return _newest(tx, decisions, comment_id, *of)
 
 
-def find(tx: Connection, reference: str) -> int | None:
-    """The id of a comment by a reference: that id itself, or ``site:the caller's id``."""
-    if _is_id(reference):
-        return tx.execute(select(comments.c.id).where(comments.c.id == int(reference))).scalar()
-    site, _, caller_id = reference.partition(":")
-    found = select(comments.c.id).where(comments.c.site == site, comments.c.caller_id == caller_id)
-    return tx.execute(found).scalar()
+def last_scores(tx: Connection, comment_id: int) -> Row[Any] | None:
+    """The scores of a comment as it was scored last."""
+    return _newest(tx, scores, comment_id)
+
+
+def _newest(tx: Connection, table: Table, comment_id: int, *of: ColumnElement[bool]) -> Row[Any] | None:
+    query = select(table).where(table.c.comment_id == comment_id, *of)
+    return tx.execute(query.order_by(table.c.id.desc()).limit(1)).one_or_none()
+
+
+def find(tx: Connection, reference: str, sites: Sequence[str] = ()) -> int | None:
+    """The id of a comment of ``sites`` (none: all) by a reference: that id itself, or ``site:the caller's id``."""
+    return _find(tx, comments, reference, sites)
 
 
 def find_author(tx: Connection, reference: str) -> int | None:
     """The id of an author by a reference: that id itself, or ``site:the caller's id``."""
-    if _is_id(reference):
-        return tx.execute(select(authors.c.id).where(authors.c.id == int(reference))).scalar()
+    return _find(tx, authors, reference, ())
+
+
+def _find(tx: Connection, table: Table, reference: str, sites: Sequence[str]) -> int | None:
+    query = within(select(table.c.id), table.c.site, sites)
+    if reference.isdecimal() and len(reference) < 16 and int(reference) < 2**31:
+        return tx.execute(query.where(table.c.id == int(reference))).scalar()
     site, _, caller_id = reference.partition(":")
-    found = select(authors.c.id).where(authors.c.site == site, authors.c.caller_id == caller_id)
-    return tx.execute(found).scalar()
-
-
-def _is_id(reference: str) -> bool:
-    return reference.isdecimal() and len(reference) < 16 and int(reference) < 2**31
+    return tx.execute(query.where(table.c.site == site, table.c.caller_id == caller_id)).scalar()
 
 
 def load(tx: Connection, ids: Sequence[int]) -> list[Comment]:
@@ -192,7 +197,7 @@ def search(
     tx: Connection, wanted: Search, limit: int, after: str | None = None
 ) -> tuple[list[Comment], str | None]:
     """A page of comments, newest first, and the cursor of the next; raises Refusal for a strange cursor."""
-    query: Select[Any] = select(comments.c.id).where(comments.c.erased.is_(None)).limit(limit + 1)
+    query: Select[Any] = select(comments.c.id).where(comments.c.erased.is_(None))
     exact = {
         comments.c.action: wanted.action,
         comments.c.thread_id: wanted.thread,
@@ -200,16 +205,14 @@ def search(
         comments.c.campaign: wanted.campaign,
     }
     query = query.where(*(column == value for column, value in exact.items() if value is not None))
-    if wanted.sites:
-        query = query.where(comments.c.site.in_(wanted.sites))
+    query = within(query, comments.c.site, wanted.sites)
     if wanted.words:
         query = query.where(comments.c.text.icontains(wanted.words, autoescape=True))
-    ids = tx.execute(cursor.after(query, "newest", (comments.c.id,), after, rising=False)).scalars().all()
-    following = cursor.encode("newest", [ids[limit - 1]]) if len(ids) > limit else None
-    return load(tx, ids[:limit]), following
+    rows, following = cursor.page(tx, query, "newest", (comments.c.id,), limit, after)
+    return load(tx, [row.id for row in rows]), following
 
 
-def _last(tx: Connection, table: Any, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+def _last(tx: Connection, table: Table, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     """The newest row of each comment in ``table``."""
     newest = select(func.max(table.c.id)).where(table.c.comment_id.in_(ids)).group_by(table.c.comment_id)
     return _by(tx, select(table).where(table.c.id.in_(newest)), "comment_id")
@@ -230,8 +233,3 @@ def _campaign_sizes(tx: Connection, campaigns: set[int]) -> dict[int | None, int
         .group_by(comments.c.campaign)
     )
     return {row.campaign: row.number for row in tx.execute(query)}
-
-
-def as_dict(comment: Comment) -> dict[str, Any]:
-    """A comment as plain values."""
-    return dataclasses.asdict(comment)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, tuple_
 
 from belowline.serve.store.refusal import Refusal
 
@@ -46,3 +46,20 @@ def after(
         return ordered
     values = tuple_(*decode(cursor, order, len(columns)))
     return ordered.where(tuple_(*columns) > values if rising else tuple_(*columns) < values)
+
+
+def page(
+    tx: Connection,
+    query: Select[Any],
+    order: str,
+    columns: Sequence[ColumnElement[Any]],
+    limit: int,
+    cursor: str | None,
+    *,
+    rising: bool = False,
+) -> tuple[Sequence[Row[Any]], str | None]:
+    """Up to ``limit`` rows of ``query``, which selects ``columns`` too, and the next cursor; raises Refusal for a strange one."""
+    rows = tx.execute(after(query, order, columns, cursor, rising=rising).limit(limit + 1)).all()
+    if len(rows) <= limit:
+        return rows, None
+    return rows[:limit], encode(order, [rows[limit - 1]._mapping[column] for column in columns])

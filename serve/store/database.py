@@ -4,7 +4,7 @@ import functools
 import hashlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, Select, create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -114,6 +114,11 @@ def now() -> datetime:
 def digest(secret: str) -> str:
     """SHA-256, in hexadecimal: what is kept of a key, a session or a request."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def within(query: Select[Any], site: ColumnElement[str], sites: Sequence[str]) -> Select[Any]:
+    """``query`` for rows of ``sites`` alone, of all where none are named."""
+    return query.where(site.in_(sites)) if sites else query
 
 
 def upsert(connection: Connection, table: Any, values: dict[str, Any], unique: tuple[str, ...]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from belowline.serve.store import cursor
-from belowline.serve.store.database import Database
+from belowline.serve.store.database import Database, within
 from belowline.serve.store.tables import comments, decisions
 
 _AT_ONCE = 500
@@ -29,10 +29,8 @@ def page(
     tx: Connection, wanted: LogFilter, limit: int, after: str | None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Decisions, newest first, and the cursor of the next page; raises Refusal for a strange cursor."""
-    query = cursor.after(_select(wanted), "newest", (decisions.c.id,), after, rising=False).limit(limit + 1)
-    rows = [dict(row._mapping) for row in tx.execute(query)]
-    following = cursor.encode("newest", [rows[limit - 1]["id"]]) if len(rows) > limit else None
-    return rows[:limit], following
+    rows, following = cursor.page(tx, _select(wanted), "newest", (decisions.c.id,), limit, after)
+    return [dict(row._mapping) for row in rows], following
 
 
 def stream(database: Database, wanted: LogFilter, after: int) -> Iterator[dict[str, Any]]:
@@ -68,4 +66,4 @@ def _select(wanted: LogFilter) -> Select[Any]:
         query = query.where(decisions.c.via != "policy")
     if wanted.since is not None:
         query = query.where(decisions.c.at >= wanted.since)
-    return query.where(comments.c.site.in_(wanted.sites)) if wanted.sites else query
+    return within(query, comments.c.site, wanted.sites)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from belowline.model import Context, Policy, Scores, decide
 from belowline.serve.store.comments import Comment, load
+from belowline.serve.store.database import within
 from belowline.serve.store.tables import comments
 
 _AT_ONCE = 500
@@ -29,9 +30,7 @@ class DryRun:
 def dry_run(tx: Connection, present: Policy, proposed: Policy, sites: Sequence[str], limit: int) -> DryRun:
     """Both policies on the newest ``limit`` comments of ``sites`` (none: all) that are not erased and could be scored."""
     query = select(comments.c.id).where(comments.c.erased.is_(None)).order_by(comments.c.id.desc())
-    if sites:
-        query = query.where(comments.c.site.in_(sites))
-    ids = tx.execute(query.limit(limit)).scalars().all()
+    ids = tx.execute(within(query, comments.c.site, sites).limit(limit)).scalars().all()
     found = DryRun()
     for start in range(0, len(ids), _AT_ONCE):
         for comment in load(tx, ids[start : start + _AT_ONCE]):

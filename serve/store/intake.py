@@ -11,6 +11,7 @@ from belowline.model import Context, Decision, Scores, sampled
 from belowline.serve.judge import Judge, overruled
 from belowline.serve.results import Result
 from belowline.serve.store import items, near_copies, outbox
+from belowline.serve.store.comments import last_decision, last_scores
 from belowline.serve.store.database import now, one_at_a_time, upsert
 from belowline.serve.store.rulings import answer_appeals
 from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, revisions, scores, threads
@@ -74,6 +75,8 @@ def take_in(
     The same comment again changes nothing, unless its scoring had failed; another text under a known id is a revision and is judged anew.
     With ``held_only`` comments that are to be published and are not known yet leave no trace and have the id 0.
     """
+    # Two that come at once would not see each other: neither the same comment, nor its copies, nor its author.
+    one_at_a_time(tx, f"comments of {site}")
     return [_take_in_one(tx, judge, site, thread, one, held_only=held_only) for one in incoming]
 
 
@@ -81,8 +84,6 @@ def _take_in_one(
     tx: Connection, judge: Judge, site: str, thread: Thread | None, one: Incoming, *, held_only: bool
 ) -> Kept:
     moment = now()
-    # Two that come at once would not see each other: neither the same comment, nor its copies, nor its author.
-    one_at_a_time(tx, f"comments of {site}")
     known = tx.execute(
         select(comments)
         .where(comments.c.site == site, comments.c.caller_id == one.caller_id)
@@ -209,7 +210,7 @@ def _decide(
     ).one()
     if decision.action != "hold":  # of an edited comment that was appealed
         answer_appeals(tx, added)
-    outbox.tell(tx, comment, added, "comment.held" if decision.action == "hold" else "comment.decided")
+    outbox.tell(tx, comment, added)
 
 
 def _drivers(decision: Decision) -> tuple[str | None, str]:
@@ -218,16 +219,9 @@ def _drivers(decision: Decision) -> tuple[str | None, str]:
 
 def _as_decided(tx: Connection, comment: Row[Any]) -> Result:
     """The result of a comment that is known, as it was given when it came."""
-    last = (
-        select(decisions)
-        .where(decisions.c.comment_id == comment.id, decisions.c.actor == SYSTEM)
-        .order_by(decisions.c.id.desc())
-        .limit(1)
-    )
-    decision = tx.execute(last).one()
-    score = tx.execute(
-        select(scores).where(scores.c.comment_id == comment.id).order_by(scores.c.id.desc()).limit(1)
-    ).one()
+    decision, score = last_decision(tx, comment.id, decisions.c.actor == SYSTEM), last_scores(tx, comment.id)
+    if decision is None or score is None:
+        raise RuntimeError("a comment that was kept has neither decision nor scores")
     labels: list[str] = decision.labels
     return Result.model_validate(
         {
@@ -245,13 +239,8 @@ def _as_decided(tx: Connection, comment: Row[Any]) -> Result:
 
 def _decided_by_a_person(tx: Connection, comment: int) -> str | None:
     """What a person decided last, None where none did."""
-    last = (
-        select(decisions.c.action)
-        .where(decisions.c.comment_id == comment, decisions.c.actor != SYSTEM)
-        .order_by(decisions.c.id.desc())
-        .limit(1)
-    )
-    return tx.execute(last).scalar()
+    decision = last_decision(tx, comment, decisions.c.actor != SYSTEM)
+    return None if decision is None else decision.action
 
 
 def _thread(tx: Connection, site: str, thread: Thread | None) -> int | None:

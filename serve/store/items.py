@@ -1,6 +1,5 @@
 """The queue's items: placing them, listing them, and claims that no two moderators hold at once."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, insert, or_, select, update
 
-from belowline.model import Policy
+from belowline.model import Policy, draw
 from belowline.serve.results import Result
 from belowline.serve.store import cursor
 from belowline.serve.store.database import now
@@ -18,7 +17,10 @@ Order = Literal["priority", "uncertainty", "newest", "oldest"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 LEASE = timedelta(minutes=5)
 APPEAL_PRIORITY = 1.0
-_NO_LABEL_PRIORITY = 0.5
+UNKNOWN_PRIORITY = 0.5
+"""Of an item that no label's probability speaks for."""
+UNCLAIMED: Mapping[str, None] = {"claimed_by": None, "claimed_until": None}
+"""What an item has that nobody holds."""
 _COLUMNS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
     "priority": (items.c.priority, items.c.id),
     "uncertainty": (items.c.uncertainty, items.c.id),
@@ -75,50 +77,48 @@ class Filter:
         return found
 
 
+def add(tx: Connection, comment: Row[Any], kind: str, moment: datetime, **values: Any) -> int:
+    """Puts a comment that does not wait into the queue and returns the item's id; ``values`` are what the comment does not tell."""
+    row = {"kind": kind, "state": LIVE, "created": moment, **_of(comment), **values}
+    return int(tx.execute(insert(items).values(**row).returning(items.c.id)).scalar_one())
+
+
 def place(
-    tx: Connection,
-    comment: Row[Any],
-    kind: str,
-    result: Result,
-    policy: Policy,
-    moment: datetime,
-    not_for: str | None = None,
+    tx: Connection, comment: Row[Any], kind: str, result: Result, policy: Policy, moment: datetime
 ) -> int:
-    """Puts a comment into the queue, or renews the item that it has there, and returns the item's id."""
+    """Puts a comment into the queue as the policy decided, or renews the item that it has there, and returns the item's id."""
     values = {
-        "kind": kind,
-        "site": comment.site,
-        "thread_id": comment.thread_id,
-        "author_id": comment.author_id,
-        "campaign": comment.campaign,
         "label": result.reason.label,
         "code": result.reason.code,
         "action": result.action,
-        "language": comment.language,
         "priority": priority(kind, result, policy, comment),
         "uncertainty": uncertainty(result, policy, comment.site),
-        "claimed_by": None,
-        "claimed_until": None,
-        "not_for": not_for,
     }
-    waiting = and_(items.c.comment_id == comment.id, items.c.state == LIVE)
-    renewed = tx.execute(update(items).where(waiting).values(**values).returning(items.c.id)).scalar()
-    if renewed is not None:
-        return int(renewed)
-    values |= {"comment_id": comment.id, "state": LIVE, "created": moment}
-    return int(tx.execute(insert(items).values(**values).returning(items.c.id)).scalar_one())
+    renewed = {"kind": kind, **_of(comment), **values, **UNCLAIMED, "not_for": None}
+    found = tx.execute(
+        update(items).where(waiting(comment.id)).values(**renewed).returning(items.c.id)
+    ).scalar()
+    return int(found) if found is not None else add(tx, comment, kind, moment, **values)
+
+
+def _of(comment: Row[Any]) -> dict[str, Any]:
+    """What an item repeats of its comment, so that the queue is read without it."""
+    same = ("site", "thread_id", "author_id", "campaign", "language")
+    return {"comment_id": comment.id, **{name: comment._mapping[name] for name in same}}
+
+
+def waiting(comment: int) -> ColumnElement[bool]:
+    """The condition for the item that waits for a comment."""
+    return and_(items.c.comment_id == comment, items.c.state == LIVE)
 
 
 def priority(kind: str, result: Result, policy: Policy, comment: Row[Any]) -> float:
-    """Between 0 and 1: appeals first, then by the likeliest label that can hold a comment; random samples are mixed in evenly."""
-    if kind == "appeal":
-        return APPEAL_PRIORITY
-    if kind in ("sample", "second"):
-        drawn = hashlib.sha256(f"{kind} {comment.site} {comment.caller_id}".encode()).digest()
-        return int.from_bytes(drawn[:4], "big") / 2**32
+    """Between 0 and 1: by the likeliest label that can hold a comment; random samples are mixed in evenly."""
+    if kind == "sample":
+        return draw(f"sample {comment.site} {comment.caller_id}")
     able = policy.for_site(comment.site).thresholds
     found = [result.scores[label] for label in able if label in result.scores]
-    return max(found, default=_NO_LABEL_PRIORITY) if result.reason.label else _NO_LABEL_PRIORITY
+    return max(found, default=UNKNOWN_PRIORITY) if result.reason.label else UNKNOWN_PRIORITY
 
 
 def uncertainty(result: Result, policy: Policy, site: str) -> float:
@@ -132,33 +132,22 @@ def uncertainty(result: Result, policy: Policy, site: str) -> float:
     return 1 - min(gaps, default=0.0)
 
 
-def close_of(tx: Connection, comment: int, moment: datetime) -> None:
-    """Takes a comment out of the queue."""
-    tx.execute(
-        update(items)
-        .where(items.c.comment_id == comment, items.c.state == LIVE)
-        .values(state="closed", closed=moment, claimed_by=None, claimed_until=None)
-    )
+def close_of(tx: Connection, comment: int, moment: datetime, *of: ColumnElement[bool]) -> None:
+    """Takes a comment out of the queue, where the conditions ``of`` hold for its item."""
+    tx.execute(update(items).where(waiting(comment), *of).values(state="closed", closed=moment, **UNCLAIMED))
 
 
 def open_item(tx: Connection, comment: int) -> Row[Any] | None:
     """The item that waits for a comment, locked until the transaction ends."""
-    query = select(items).where(items.c.comment_id == comment, items.c.state == LIVE).with_for_update()
-    return tx.execute(query).one_or_none()
+    return tx.execute(select(items).where(waiting(comment)).with_for_update()).one_or_none()
 
 
 def page(
     tx: Connection, chosen: Filter, order: Order, limit: int, after: str | None = None
 ) -> tuple[Sequence[Row[Any]], str | None]:
     """Up to ``limit`` open items in ``order`` behind the cursor ``after``, and the next cursor; raises Refusal for a strange cursor."""
-    query = select(items).where(*chosen.clauses()).limit(limit + 1)
-    columns = _COLUMNS[order]
-    rows = tx.execute(cursor.after(query, order, columns, after, rising=order == "oldest")).all()
-    following = None
-    if len(rows) > limit:
-        last = rows[limit - 1]._mapping
-        following = cursor.encode(order, [last[column.name] for column in columns if column.name])
-    return rows[:limit], following
+    query = select(items).where(*chosen.clauses())
+    return cursor.page(tx, query, order, _COLUMNS[order], limit, after, rising=order == "oldest")
 
 
 def count(tx: Connection, chosen: Filter) -> int:
@@ -201,7 +190,7 @@ def release(tx: Connection, actor: str, ids: Sequence[int] | None = None) -> int
     held = items.c.claimed_by == actor
     if ids is not None:
         held = and_(held, items.c.id.in_(ids) if ids else false())
-    return tx.execute(update(items).where(held).values(claimed_by=None, claimed_until=None)).rowcount
+    return tx.execute(update(items).where(held).values(**UNCLAIMED)).rowcount
 
 
 def _free(moment: datetime) -> ColumnElement[bool]:

@@ -6,11 +6,12 @@ from sqlalchemy import Connection, Row, insert, select
 
 from belowline.serve.store.tables import deliveries, webhooks
 
-EVENTS = ("comment.held", "comment.decided")
+HELD, DECIDED = EVENTS = ("comment.held", "comment.decided")
 
 
-def tell(tx: Connection, comment: Row[Any], decision: Row[Any], event: str) -> None:
-    """Notes ``event`` for every webhook that asked for it. The payload has ids and the decision, no text."""
+def tell(tx: Connection, comment: Row[Any], decision: Row[Any]) -> None:
+    """Notes a decision for every webhook that asked for its event. The payload has ids and the decision, no text."""
+    event = HELD if decision.action == "hold" else DECIDED
     listening = tx.execute(
         select(webhooks.c.id, webhooks.c.events).where(webhooks.c.disabled.is_(None))
     ).all()

@@ -1,5 +1,6 @@
 """Idempotency: a request that is sent again under the same key gets the answer that it got first."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -29,3 +30,17 @@ def remember(tx: Connection, actor: str, key: str, request: str, answer: Any) ->
     tx.execute(delete(idempotency).where(idempotency.c.at < moment - _REMEMBERED))
     values = {"actor": actor, "key": key, "request": request, "answer": answer, "at": moment}
     tx.execute(insert(idempotency).values(**values))
+
+
+def once(
+    tx: Connection, actor: str, key: str | None, request: str, make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``make`` answers, or answered the first time under ``key``; without a key it is made each time. Raises Refusal as ``recall``."""
+    if key is None:
+        return make()
+    answer = recall(tx, actor, key, request)
+    if answer is None:
+        answer = make()
+        remember(tx, actor, key, request, answer)
+    found: dict[str, Any] = answer
+    return found

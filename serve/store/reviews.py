@@ -1,22 +1,20 @@
 """Quality of decisions: golden items whose answer is agreed, and second reviews by somebody else."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from belowline.model import Policy
+from belowline.model import Policy, draw
 from belowline.serve.store.comments import last_decision, locked
-from belowline.serve.store.database import now, upsert
+from belowline.serve.store.database import now, upsert, within
 from belowline.serve.store.refusal import Refusal, unknown
 from belowline.serve.store.tables import comments, golden, reviews
 
 
 def wants_second(decision: Row[Any], policy: Policy) -> bool:
     """Whether another moderator is to look at a decided comment again: the policy's share of them, chosen by a hash."""
-    drawn = hashlib.sha256(f"second review {decision.comment_id} {decision.id}".encode()).digest()
-    return int.from_bytes(drawn[:4], "big") / 2**32 < policy.second_review
+    return draw(f"second review {decision.comment_id} {decision.id}") < policy.second_review
 
 
 def note(tx: Connection, kind: str, decision: Row[Any], expected: str) -> None:
@@ -52,9 +50,7 @@ def golden_for(tx: Connection, actor: str, sites: Sequence[str]) -> int | None:
         .order_by(golden.c.comment_id)
         .limit(1)
     )
-    if sites:
-        query = query.where(comments.c.site.in_(sites))
-    found = tx.execute(query).scalar()
+    found = tx.execute(within(query, comments.c.site, sites)).scalar()
     return None if found is None else int(found)
 
 

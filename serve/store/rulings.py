@@ -9,27 +9,14 @@ from sqlalchemy import Connection, Row, and_, insert, select, update
 
 from belowline.model import Policy
 from belowline.serve.store import items, outbox, reviews
-from belowline.serve.store.comments import last_decision, locked
-from belowline.serve.store.database import now
+from belowline.serve.store.comments import last_decision, last_scores, locked
+from belowline.serve.store.database import now, within
 from belowline.serve.store.refusal import Refusal, unknown
-from belowline.serve.store.tables import LIVE, SYSTEM, appeals, comments, decisions, scores
+from belowline.serve.store.tables import LIVE, SYSTEM, appeals, comments, decisions
 from belowline.serve.store.tables import items as queue
 
 Action = Literal["publish", "hold", "reject"]
 MOST_AT_ONCE = 10_000
-_CARRIED_OVER = (
-    "comment_id",
-    "site",
-    "thread_id",
-    "author_id",
-    "campaign",
-    "label",
-    "code",
-    "language",
-    "priority",
-    "uncertainty",
-)
-"""What an item for a second review has from the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +71,19 @@ def rule(tx: Connection, who: Moderator, comment_id: int, ruling: Ruling, policy
     tx.execute(update(comments).where(comments.c.id == comment_id).values(action=ruling.action))
     if item is not None:
         _settle(tx, item, comment, decision, before, policy)
-    elif ruling.action == "hold":
-        _requeue(tx, comment, ruling, moment)
-    outbox.tell(tx, comment, decision, "comment.held" if ruling.action == "hold" else "comment.decided")
+    elif ruling.action == "hold":  # a comment that a moderator holds is one that waits
+        items.add(
+            tx,
+            comment,
+            "held",
+            moment,
+            label=next(iter(ruling.labels), None),
+            code=ruling.code,
+            action="hold",
+            priority=items.UNKNOWN_PRIORITY,
+            uncertainty=1.0,
+        )
+    outbox.tell(tx, comment, decision)
     return decision
 
 
@@ -104,20 +101,17 @@ def rule_all(
     """One ruling for a campaign, an author's comments, or chosen ones; those that somebody else holds, or may review alone, are skipped."""
     query = select(comments.c.id).order_by(comments.c.id).limit(MOST_AT_ONCE)
     if queued_only:
-        waiting = and_(queue.c.comment_id == comments.c.id, queue.c.state == LIVE)
-        query = query.join(queue, waiting)
+        query = query.join(queue, and_(queue.c.comment_id == comments.c.id, queue.c.state == LIVE))
     else:
         query = query.where(comments.c.action != ruling.action)
     aims = {comments.c.campaign: campaign, comments.c.author_id: author}
     wanted = [column == value for column, value in aims.items() if value is not None]
     if chosen:
         wanted.append(comments.c.id.in_(chosen))
-    if who.sites:
-        query = query.where(comments.c.site.in_(who.sites))
     if not wanted:
         raise Refusal("invalid-request", "name a campaign, an author or comments to decide")
     found = Bulk()
-    for comment in tx.execute(query.where(*wanted)).scalars().all():
+    for comment in tx.execute(within(query, comments.c.site, who.sites).where(*wanted)).scalars().all():
         try:
             found.decided.append(rule(tx, who, comment, ruling, policy).id)
         except Refusal:
@@ -150,7 +144,7 @@ def undo(tx: Connection, who: Moderator, decision_id: int, policy: Policy, *, an
     _reopen(tx, who, wanted, moment)
     if ruling.action == "publish":
         answer_appeals(tx, decision)
-    outbox.tell(tx, comment, decision, "comment.held" if ruling.action == "hold" else "comment.decided")
+    outbox.tell(tx, comment, decision)
     return decision
 
 
@@ -186,12 +180,7 @@ def _add(
     policy: Policy,
     moment: datetime,
 ) -> Row[Any]:
-    shown = tx.execute(
-        select(scores.c.model, scores.c.probabilities)
-        .where(scores.c.comment_id == comment.id)
-        .order_by(scores.c.id.desc())
-        .limit(1)
-    ).one_or_none()
+    shown = last_scores(tx, comment.id)
     kind = item.kind if item is not None else None
     values = {
         "comment_id": comment.id,
@@ -229,16 +218,25 @@ def _settle(
     """What a decision does to the item it answers."""
     moment = decision.at
     if decision.action == "hold":  # it stays, for somebody to come back to
-        tx.execute(update(queue).where(queue.c.id == item.id).values(claimed_by=None, claimed_until=None))
+        tx.execute(update(queue).where(queue.c.id == item.id).values(**items.UNCLAIMED))
         return
     items.close_of(tx, comment.id, moment)
     answer_appeals(tx, decision)
     if item.kind == "second" and before is not None:
         reviews.note(tx, "second", decision, before.action)
     if item.kind in ("held", "sample") and reviews.wants_second(decision, policy.for_site(comment.site)):
-        again = {name: getattr(item, name) for name in _CARRIED_OVER}
-        again |= {"action": decision.action, "not_for": decision.actor}
-        tx.execute(insert(queue).values(kind="second", state=LIVE, created=moment, **again))
+        items.add(
+            tx,
+            comment,
+            "second",
+            moment,
+            label=item.label,
+            code=item.code,
+            action=decision.action,
+            priority=item.priority,
+            uncertainty=item.uncertainty,
+            not_for=decision.actor,
+        )
 
 
 def answer_appeals(tx: Connection, decision: Row[Any]) -> None:
@@ -251,39 +249,15 @@ def answer_appeals(tx: Connection, decision: Row[Any]) -> None:
     )
 
 
-def _requeue(tx: Connection, comment: Row[Any], ruling: Ruling, moment: datetime) -> None:
-    """A comment that a moderator holds is one that waits."""
-    tx.execute(
-        insert(queue).values(
-            comment_id=comment.id,
-            kind="held",
-            state=LIVE,
-            site=comment.site,
-            thread_id=comment.thread_id,
-            author_id=comment.author_id,
-            campaign=comment.campaign,
-            label=next(iter(ruling.labels), None),
-            code=ruling.code,
-            action="hold",
-            language=comment.language,
-            priority=0.5,
-            uncertainty=1.0,
-            created=moment,
-        )
-    )
-
-
 def _reopen(tx: Connection, who: Moderator, undone: Row[Any], moment: datetime) -> None:
     """The item that an undone decision had closed waits again, held by who undid it; what was opened since for the comment goes."""
-    waiting = and_(queue.c.comment_id == undone.comment_id, queue.c.state == LIVE)
-    closed = {"state": "closed", "closed": moment, "claimed_by": None, "claimed_until": None}
     if undone.item_id is None:
         if undone.before == "publish":
             items.close_of(tx, undone.comment_id, moment)
         elif undone.before == "reject":  # an appeal goes on: it is against what stands again
-            tx.execute(update(queue).where(waiting, queue.c.kind != "appeal").values(**closed))
+            items.close_of(tx, undone.comment_id, moment, queue.c.kind != "appeal")
         return
-    tx.execute(update(queue).where(waiting, queue.c.id != undone.item_id).values(**closed))
+    items.close_of(tx, undone.comment_id, moment, queue.c.id != undone.item_id)
     tx.execute(
         update(queue)
         .where(queue.c.id == undone.item_id)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from belowline.serve.store import reviews
-from belowline.serve.store.database import now
+from belowline.serve.store.database import now, within
 from belowline.serve.store.tables import LIVE, appeals, comments, decisions, items
 
 
@@ -112,17 +112,17 @@ def _decisions(tx: Connection, start: datetime, sites: Sequence[str]) -> Sequenc
         .where(decisions.c.at >= start)
         .order_by(decisions.c.id)
     )
-    return tx.execute(query.where(comments.c.site.in_(sites)) if sites else query).all()
+    return tx.execute(within(query, comments.c.site, sites)).all()
 
 
 def _received(tx: Connection, start: datetime, sites: Sequence[str]) -> Sequence[Any]:
     query = select(comments.c.received).where(comments.c.received >= start)
-    return tx.execute(query.where(comments.c.site.in_(sites)) if sites else query).all()
+    return tx.execute(within(query, comments.c.site, sites)).all()
 
 
 def _waits(tx: Connection, sites: Sequence[str]) -> list[tuple[datetime, str]]:
     query = select(items.c.created, items.c.kind).where(items.c.state == LIVE)
-    rows = tx.execute(query.where(items.c.site.in_(sites)) if sites else query)
+    rows = tx.execute(within(query, items.c.site, sites))
     return [(row.created, row.kind) for row in rows]
 
 
@@ -161,5 +161,4 @@ def _appeals(tx: Connection, start: datetime, sites: Sequence[str]) -> dict[str,
         .where(appeals.c.created >= start)
         .group_by(appeals.c.state)
     )
-    query = query.where(comments.c.site.in_(sites)) if sites else query
-    return {row.state: row.number for row in tx.execute(query)}
+    return {row.state: row.number for row in tx.execute(within(query, comments.c.site, sites))}
