@@ -196,6 +196,15 @@ def test_a_sample_of_half_is_about_half(database: Database) -> None:
     assert 70 < len(desk.rows("items", kind="sample")) < 130
 
 
+def test_samples_are_mixed_evenly_among_what_is_held(database: Database) -> None:
+    desk = Desk(database, "sample = 0.2\n")
+    with database.write() as tx:
+        incoming = [desk.incoming("a word", f"c{number}") for number in range(200)]
+        take_in(tx, desk.judge, "s", None, incoming)
+    priorities = [row.priority for row in desk.rows("items", kind="sample")]
+    assert sum(priority > 0.5 for priority in priorities) > len(priorities) / 4
+
+
 def test_threads_and_authors_are_kept_once_and_follow_what_is_told(desk: Desk) -> None:
     desk.take("x", author=Author("u", "Old"), thread=Thread("t", "Old", "https://x.example"))
     desk.take("y", author=Author("u", "New", "staff"), thread=Thread("t", "New"))

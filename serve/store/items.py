@@ -115,7 +115,8 @@ def waiting(comment: int) -> ColumnElement[bool]:
 def priority(kind: str, result: Result, policy: Policy, comment: Row[Any]) -> float:
     """Between 0 and 1: by the likeliest label that can hold a comment; random samples are mixed in evenly."""
     if kind == "sample":
-        return draw(f"sample {comment.site} {comment.caller_id}")
+        # Another draw than the one that chose the sample, which is below its share for all of them.
+        return draw(f"priority {comment.site} {comment.caller_id}")
     able = policy.for_site(comment.site).thresholds
     found = [result.scores[label] for label in able if label in result.scores]
     return max(found, default=UNKNOWN_PRIORITY) if result.reason.label else UNKNOWN_PRIORITY
