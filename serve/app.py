@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from belowline.model import DEFAULT_MODEL_DIR, Scorer
 from belowline.serve.api import admin, comments, queue, score
 from belowline.serve.batcher import Batcher
 from belowline.serve.console.routes import add_console, as_page
-from belowline.serve.errors import add_error_handlers
+from belowline.serve.errors import Problem, add_error_handlers
 from belowline.serve.health import health
 from belowline.serve.judge import Judge
 from belowline.serve.keys import require_known_host
@@ -19,6 +20,7 @@ from belowline.serve.metrics import Metrics
 from belowline.serve.middleware import Surround
 from belowline.serve.page import pages
 from belowline.serve.policy_in_force import PolicyInForce
+from belowline.serve.protocols.routes import PROTOCOLS, in_own_shape
 from belowline.serve.service import Service
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
@@ -57,13 +59,22 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         dependencies=[Depends(require_known_host)],
     )
     app.state.service = service
-    add_error_handlers(app, as_page)
+    add_error_handlers(app, _in_its_shape)
     add_console(app)
-    app.add_middleware(Surround, metrics=service.metrics, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        Surround, metrics=service.metrics, max_body_bytes=settings.max_body_bytes, render=_in_its_shape
+    )
     for router in (score.router, comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
+    for protocol in PROTOCOLS:
+        app.include_router(protocol.router)
     app.mount("/static", StaticFiles(directory=STATIC, follow_symlink=True), name="static")
     return app
+
+
+def _in_its_shape(request: Request, problem: Problem) -> Response | None:
+    """A problem as who asks expects it: a page of the console, or another service's own errors; None for our own API."""
+    return as_page(request, problem) or in_own_shape(request, problem)
 
 
 def _service(settings: Settings, scorer: Scorer) -> Service:

@@ -34,10 +34,14 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "invalid-request": (422, "The request is not valid"),
     "queue-full": (429, "Too many comments are waiting"),
     "internal-error": (500, "The service failed"),
+    "scoring-failed": (500, "The model failed on this comment"),
     "store-unavailable": (503, "Nothing can be kept or read"),
     "shutting-down": (503, "The service is shutting down"),
 }
-_KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {422: "invalid-request"}
+_KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
+    422: "invalid-request",
+    500: "internal-error",
+}
 
 _ADVICE = {
     "missing": "is missing; add it",
@@ -161,6 +165,11 @@ def _problem_of_invalid(request: Request, error: RequestValidationError) -> Prob
         return Problem(
             "unsupported-media-type", "send a JSON object with the header Content-Type: application/json"
         )
+    return invalid_fields(found)
+
+
+def invalid_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
+    """The problem of what pydantic found; locations begin with where the field stands, such as ``body``."""
     errors = [(field_name(one["loc"]), _advice(one)) for one in found]
     return Problem("invalid-request", " ".join(errors[0]), errors=errors)
 

@@ -43,12 +43,18 @@ class Judge:
         return make_result(comment_id, scores, decision, self.scorer.version), decision
 
     def results(
-        self, ids: Sequence[str | None], comments: Sequence[ScoreInput], scores: Sequence[Scores | None]
+        self,
+        ids: Sequence[str | None],
+        comments: Sequence[ScoreInput],
+        scores: Sequence[Scores | None],
+        contexts: Sequence[Context] | None = None,
     ) -> list[Result]:
-        """One result for each comment with its id and its scores, which are None where scoring failed."""
+        """One result for each comment with its id and its scores, which are None where scoring failed; without ``contexts`` nothing but
+        the text is known of them."""
+        known = contexts or [Context(text=comment.text) for comment in comments]
         return [
-            self.judged(comment_id, one, Context(text=comment.text))[0]
-            for comment_id, comment, one in zip(ids, comments, scores, strict=True)
+            self.judged(comment_id, one, context)[0]
+            for comment_id, one, context in zip(ids, scores, known, strict=True)
         ]
 
     def __call__(self, ids: Sequence[str | None], comments: Sequence[ScoreInput]) -> list[Result]:

@@ -20,6 +20,7 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "score": ("service", "triage", "moderator", "admin"),
     "take in": ("service", "admin"),
+    "report": ("service", "moderator", "admin"),
     "read": ("service", "triage", "moderator", "admin"),
     "work the queue": ("triage", "moderator", "admin"),
     "decide in bulk": ("moderator", "admin"),
@@ -84,8 +85,20 @@ def asks_for_key(service: Service) -> bool:
 
 def caller(request: Request) -> Actor:
     """Who sends ``request``, by its key or its session; raises Problem for nobody known, or a foreign page behind a session."""
+    return _caller(request, _presented_key(request))
+
+
+def client(request: Request, key: str = "") -> Actor:
+    """Who sends ``request`` in another service's protocol, by ``key`` or else as in any other call; raises Problem as ``caller`` does.
+
+    Such clients cannot do without a key, so whatever they send will do while none is asked for. This reads the database.
+    """
+    presented = key or _presented_key(request)
+    return _caller(request, presented if asks_for_key(service_of(request)) else "")
+
+
+def _caller(request: Request, key: str) -> Actor:
     service = service_of(request)
-    key = _presented_key(request)
     if key:
         found = _by_digest(digest(key), service)
     elif not asks_for_key(service):

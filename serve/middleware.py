@@ -4,9 +4,10 @@ import logging
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from belowline.serve.errors import Problem
+from belowline.serve.errors import Problem, Render
 from belowline.serve.metrics import Metrics
 from belowline.serve.scoring import describe
 
@@ -26,8 +27,9 @@ SECURITY_HEADERS = {
 class Surround:
     """ASGI middleware around all routes; an unanswered error becomes a problem without its message."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, max_body_bytes: int, render: Render) -> None:
         self._app = app
+        self._render = render
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
 
@@ -53,7 +55,7 @@ class Surround:
                 problem = Problem(
                     "internal-error", "nothing was kept; try again, and see the service's log if it lasts"
                 )
-                await problem.response()(scope, receive, send_and_note)
+                await self._refuse(problem, scope, receive, send_and_note)
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.request(method, _route(scope), status, perf_counter() - started)
@@ -61,7 +63,7 @@ class Surround:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         too_large = Problem("body-too-large", f"send at most {self._max_body_bytes} bytes in one request")
         if int(Headers(scope=scope).get("content-length") or 0) > self._max_body_bytes:
-            await too_large.response()(scope, receive, send)
+            await self._refuse(too_large, scope, receive, send)
             return
         received = 0
 
@@ -74,6 +76,10 @@ class Surround:
             return message
 
         await self._app(scope, receive_and_count, send)
+
+    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._render(Request(scope), problem) or problem.response()
+        await answer(scope, receive, send)
 
 
 def _route(scope: Scope) -> str:

@@ -1,13 +1,13 @@
 """What one running service is made of, and the one way from comments to results over HTTP."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from belowline.model import ScoreInput, Scores
+from belowline.model import Context, ScoreInput, Scores
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
 from belowline.serve.errors import Problem
 from belowline.serve.judge import Judge
@@ -17,6 +17,7 @@ from belowline.serve.results import Result
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
 from belowline.serve.store.intake import Incoming, Kept, Thread, take_in
+from belowline.serve.store.rulings import Moderator, Ruling, rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,14 @@ class Service:
         except BatcherClosed:
             raise Problem("shutting-down", "try again in a moment") from None
 
-    async def judge(self, ids: Sequence[str | None], comments: Sequence[ScoreInput]) -> list[Result]:
+    async def judge(
+        self,
+        ids: Sequence[str | None],
+        comments: Sequence[ScoreInput],
+        contexts: Sequence[Context] | None = None,
+    ) -> list[Result]:
         """One result for each comment, in order, of which nothing is kept; raises Problem while no more can wait."""
-        results = self.verdict.results(ids, comments, await self.scores(comments))
+        results = self.verdict.results(ids, comments, await self.scores(comments), contexts)
         self._count(results)
         return results
 
@@ -60,6 +66,20 @@ class Service:
         kept = await run_in_threadpool(self._keep, site, thread, incoming, held_only=held_only)
         self._count([one.result for one in kept])
         return kept
+
+    async def report(
+        self, who: Moderator, site: str, thread: Thread | None, comment: Incoming, ruling: Ruling
+    ) -> None:
+        """Records what was decided elsewhere about a comment, which is kept first if it is not known; raises Refusal, see ``rule``."""
+        await run_in_threadpool(self._report, who, site, thread, comment, ruling)
+
+    def _report(
+        self, who: Moderator, site: str, thread: Thread | None, comment: Incoming, ruling: Ruling
+    ) -> None:
+        with self.database.write() as tx:
+            judge = self.policy.refresh(tx)
+            [kept] = take_in(tx, judge, site, thread, [comment])
+            rule(tx, who, kept.comment, replace(ruling, elsewhere=True), judge.policy)
 
     def _keep(
         self, site: str, thread: Thread | None, incoming: Sequence[Incoming], *, held_only: bool

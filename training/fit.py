@@ -32,7 +32,7 @@ from belowline.training.network import LABEL_HEADS, CommentModel, load_base, mea
 from belowline.training.precision import precision
 from belowline.training.recipe import Recipe
 from belowline.training.run import RunError, begin_from, claim, run_data, save_model, write_json
-from belowline.training.settle import settle_embedding
+from belowline.training.settle import settle_embedding, settle_length
 from belowline.training.start import adopt, draw_back, origin
 
 
@@ -88,7 +88,7 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console, start: Path 
     trainer = _Trainer(model, base, tokenizer, data["train"], recipe, run, console, accelerator, bf16=bf16)
     trainer.train()
     draw_back(model, adopted, recipe.fit.keep_start)
-    trainer.settle()
+    trainer.settle(data["validation"])
     if accelerator.is_main_process:
         save_model(model, tokenizer, done)
         shutil.rmtree(run / "checkpoint", ignore_errors=True)
@@ -181,11 +181,12 @@ class _Trainer:
                     self._checkpoint()
                     saved = time.monotonic()
 
-    def settle(self) -> None:
-        """Fit the embedding to the trunk, which must not change any more."""
+    def settle(self, validation: Dataset) -> None:
+        """Fit to the trunk, which must not change any more, the embedding and what length says."""
         if self.recipe.fit.hold_weight:
             self.console.print("settling the embedding")
             settle_embedding(self.model, self.base, self.encoder, self.data)
+        settle_length(self.model, self.encoder, validation)
 
     def _ahead(self) -> Iterator[tuple[int, int, list[Shown]]]:
         for number in range(self.state.pass_number, len(self.plans)):

@@ -65,8 +65,8 @@ class CommentModel(nn.Module):
         ).hidden_states
         states, means = layers[-1], self.means(layers, attention_mask)
         dropped = self.dropout(torch.cat((states[:, 0], means[:, -states.shape[-1] :]), dim=1))
-        length = torch.log(attention_mask.sum(1, keepdim=True).float() / _USUAL_LENGTH)
-        logits = self.label_head(dropped).float() + length * self.length_weight * self.reads_length
+        length = read_length(attention_mask) * self.length_weight * self.reads_length
+        logits = self.label_head(dropped).float() + length
         embedding = nn.functional.normalize(self.embedding_head(means).float(), dim=1)
         return Outputs(logits, self.evidence_head(self.dropout(states)).float(), embedding)
 
@@ -78,6 +78,11 @@ class CommentModel(nn.Module):
 def embedding_layers(count: int) -> tuple[int, ...]:
     """The ends of the first, second and last third of ``count`` layers, counted from 1 (0 are the token embeddings)."""
     return tuple(sorted({-(-count * third // 3) for third in (1, 2, 3)}))
+
+
+def read_length(attention_mask: Tensor) -> Tensor:
+    """The length of each text as the labels read it: [B, T] → [B, 1], zero at the usual one."""
+    return torch.log(attention_mask.sum(1, keepdim=True).float() / _USUAL_LENGTH)
 
 
 def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from belowline.training.network import CommentModel
 
-_LAYERS_KEPT = slice(1, 4)
+_LAYERS_KEPT = slice(0, 3)
 
 
 class _Graph(nn.Module):

@@ -52,11 +52,18 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tens
 
 def draw_back(model: CommentModel, start: dict[str, Tensor], share: float) -> None:
     """Make ``share`` of every weight in ``start`` what it was there, the rest what training made of it: a point between two models of one
-    road often has the strengths of both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models")."""
+    road often has the strengths of both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+
+    The heads of labels that read the length stay as they are: they were learned together with the weight of the length.
+    """
+    reads_length = model.reads_length.bool()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name in start:
+                learned = weight.clone()
                 weight.lerp_(start[name].to(weight.device, weight.dtype), share)
+                if name.startswith("label_head."):
+                    weight[reads_length] = learned[reads_length]
 
 
 def _file(folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, select, update
 
-from belowline.serve.store import items
+from belowline.serve.store import feedback, items
 from belowline.serve.store.accounts import log
 from belowline.serve.store.comments import locked
 from belowline.serve.store.database import now
@@ -62,6 +62,7 @@ def _erase(tx: Connection, ids: list[int]) -> None:
         for table in (bands, golden):
             tx.execute(delete(table).where(table.c.comment_id.in_(some)))
         _forget_as_parent(tx, some)
+        feedback.erase_of(tx, some)
         for one in some:
             items.close_of(tx, one, moment)
 

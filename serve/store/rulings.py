@@ -34,7 +34,10 @@ class Moderator:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A decision to be made. ``revision`` and ``after`` say what its maker had seen, so that nothing newer is overruled unseen."""
+    """A decision to be made. ``revision`` and ``after`` say what its maker had seen, so that nothing newer is overruled unseen.
+
+    ``elsewhere`` says that the site has decided already: that stands whoever holds the comment here.
+    """
 
     action: Action
     labels: tuple[str, ...] = ()
@@ -45,6 +48,7 @@ class Ruling:
     after: int | None = None
     via: str = "api"
     undoes: int | None = None
+    elsewhere: bool = False
 
 
 @dataclass(slots=True)
@@ -158,16 +162,21 @@ def _refuse_conflicts(
 ) -> None:
     if comment.erased is not None:
         raise Refusal("conflict", "the comment was erased; there is nothing left to decide")
-    if item is not None and items.claimed_by_other(item, who.name, moment):
-        raise Refusal("conflict", "another moderator holds this comment; take the next one")
-    if item is not None and item.not_for == who.name:
-        raise Refusal("forbidden", "you decided this comment first; somebody else has to look at it again")
-    if item is not None and item.kind == "appeal" and not who.may_answer_appeals:
-        raise Refusal("forbidden", "an appeal needs a moderator's answer")
+    if item is not None and not ruling.elsewhere:
+        _refuse_item(who, item, moment)
     if ruling.revision not in (None, comment.revision):
         raise Refusal("conflict", "the comment was edited meanwhile; read it again")
     if ruling.after is not None and (before is None or before.id != ruling.after):
         raise Refusal("conflict", "the comment was decided meanwhile; read it again")
+
+
+def _refuse_item(who: Moderator, item: Row[Any], moment: datetime) -> None:
+    if items.claimed_by_other(item, who.name, moment):
+        raise Refusal("conflict", "another moderator holds this comment; take the next one")
+    if item.not_for == who.name:
+        raise Refusal("forbidden", "you decided this comment first; somebody else has to look at it again")
+    if item.kind == "appeal" and not who.may_answer_appeals:
+        raise Refusal("forbidden", "an appeal needs a moderator's answer")
 
 
 def _add(
@@ -191,9 +200,7 @@ def _add(
         "before": before.action if before is not None else None,
         "labels": list(ruling.labels),
         "code": ruling.code,
-        "rule": f"moderator: {ruling.action}"
-        if ruling.undoes is None
-        else f"undo of decision {ruling.undoes}",
+        "rule": _rule(ruling),
         "spans": [],
         "note": ruling.note,
         "policy": policy.version,
@@ -205,6 +212,12 @@ def _add(
         "at": moment,
     }
     return tx.execute(insert(decisions).values(**values).returning(decisions)).one()
+
+
+def _rule(ruling: Ruling) -> str:
+    if ruling.undoes is not None:
+        return f"undo of decision {ruling.undoes}"
+    return f"{ruling.via if ruling.elsewhere else 'moderator'}: {ruling.action}"
 
 
 def _settle(

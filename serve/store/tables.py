@@ -219,6 +219,31 @@ appeals = Table(
     Column("answered_by", Integer, ForeignKey("decisions.id")),
     Index("ix_appeals_comment", "comment_id"),
 )
+feedback = Table(
+    "feedback",
+    metadata,
+    _id(),
+    Column("site", String(100), nullable=False),
+    Column("protocol", String(20), nullable=False),
+    Column("caller_id", String(200)),  # of the comment, where the caller named it
+    Column("comment_id", Integer, ForeignKey("comments.id")),  # where that comment is kept
+    Column("text", Text),  # null once erased
+    Column("context", Text),
+    Column("language", String(10)),
+    Column("scores", JSON, nullable=False),  # what the caller says it is: label to 0..1
+    Column("given", JSON, nullable=False),  # the same in the caller's own words
+    Column("actor", String(120), nullable=False),
+    Column("at", Moment(), nullable=False),
+    Column("erased", Moment()),
+    Index("ix_feedback_caller_id", "site", "caller_id"),
+    Index("ix_feedback_comment", "comment_id"),
+    sqlite_autoincrement=True,
+)
+pepper = Table(
+    "pepper",
+    metadata,
+    Column("secret", String(64), primary_key=True),  # one row: what hashes of addresses are made with
+)
 golden = Table(
     "golden",
     metadata,

@@ -1,0 +1,40 @@
+"""What callers of other protocols tell of comments, and the secret that hashes of their authors' addresses are made with."""
+
+import secrets
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Creates both tables, and draws the secret."""
+    op.create_table(
+        "feedback",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("site", sa.String(100), nullable=False),
+        sa.Column("protocol", sa.String(20), nullable=False),
+        sa.Column("caller_id", sa.String(200)),
+        sa.Column("comment_id", sa.Integer, sa.ForeignKey("comments.id")),
+        sa.Column("text", sa.Text),
+        sa.Column("context", sa.Text),
+        sa.Column("language", sa.String(10)),
+        sa.Column("scores", sa.JSON, nullable=False),
+        sa.Column("given", sa.JSON, nullable=False),
+        sa.Column("actor", sa.String(120), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("erased", sa.DateTime(timezone=True)),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_feedback_caller_id", "feedback", ["site", "caller_id"])
+    op.create_index("ix_feedback_comment", "feedback", ["comment_id"])
+    pepper = op.create_table("pepper", sa.Column("secret", sa.String(64), primary_key=True))
+    op.execute(sa.insert(pepper).values(secret=secrets.token_hex(32)))
+
+
+def downgrade() -> None:
+    """Drops both."""
+    op.drop_table("pepper")
+    op.drop_table("feedback")

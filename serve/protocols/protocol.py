@@ -1,0 +1,62 @@
+"""What a wire protocol of another service is here: its routes, and the shape of its errors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ValidationError
+
+from belowline.serve.errors import Problem, invalid_fields
+from belowline.serve.service import Service
+
+Message = TypeVar("Message", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Routes, how their addresses begin, and how a problem is told to who calls one of them."""
+
+    router: APIRouter
+    paths: tuple[str, ...]
+    problem: Callable[[Request, Problem], Response]
+
+
+async def read_json(request: Request, message: type[Message]) -> Message:
+    """The body as a ``message``, whatever media type the client gives it; raises Problem (malformed-body, invalid-request)."""
+    body = await request.body()
+    try:
+        return message.model_validate_json(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise Problem("malformed-body", "the body is not a JSON object in UTF-8") from None
+        raise invalid_fields([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
+
+
+def takes_json(message: type[BaseModel]) -> dict[str, Any]:
+    """What OpenAPI says of a route that reads its body with ``read_json``, as its ``openapi_extra``."""
+    schema = message.model_json_schema()
+    written_out = _written_out(schema, schema.pop("$defs", {}))
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": written_out}}}}
+
+
+def _written_out(schema: Any, definitions: dict[str, Any]) -> Any:
+    """``schema`` with each reference replaced by what it refers to: its definitions are nowhere in the app's document."""
+    if isinstance(schema, list):
+        return [_written_out(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _written_out(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    return {name: _written_out(value, definitions) for name, value in schema.items()}
+
+
+def check_text_length(text: str, service: Service) -> None:
+    """Raises Problem for a text that is longer than the service accepts."""
+    longest = service.settings.max_comment_chars
+    if len(text) > longest:
+        raise Problem(
+            "invalid-request", f"the text has {len(text)} characters; at most {longest} are accepted"
+        )
