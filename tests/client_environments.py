@@ -1,0 +1,71 @@
+"""Other people's clients, unmodified, each in an environment of its own: what they bring must not meet what we use."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+FOLDER = ROOT / ".clients"
+"""Kept between runs: an environment is made once for each list of packages."""
+
+
+def python_with(*packages: str) -> Path:
+    """The interpreter of an environment with ``packages``, each pinned; skips the test where they cannot be had."""
+    made = _made("python", packages, _make_python)
+    return made / "bin" / "python"
+
+
+def node_with(*packages: str) -> Path:
+    """A folder for ``node`` to run in, with ``packages``, each pinned; skips the test where they cannot be had."""
+    if shutil.which("npm") is None:
+        pytest.skip("needs node and npm")
+    return _made("node", packages, _make_node)
+
+
+def run_client(command: list[str | Path], folder: Path | None = None, **environment: str) -> str:
+    """What ``command`` prints; fails with all that it said if it fails."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _made(kind: str, packages: tuple[str, ...], make: Callable[[Path, tuple[str, ...]], None]) -> Path:
+    name = "-".join(sorted(packages)).replace("/", "_").replace("@", "").replace("==", "-")
+    folder = FOLDER / f"{kind}-{name}"
+    if not (folder / "complete").is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            make(folder, packages)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            pytest.skip(f"cannot install {', '.join(packages)}: {error}")
+        (folder / "complete").touch()
+    return folder
+
+
+def _make_python(folder: Path, packages: tuple[str, ...]) -> None:
+    _call([sys.executable, "-m", "venv", str(folder)], folder)
+    pip = [str(folder / "bin" / "pip"), "--disable-pip-version-check", "-q", "install"]
+    _call([*pip, *packages], folder)
+
+
+def _make_node(folder: Path, packages: tuple[str, ...]) -> None:
+    (folder / "package.json").write_text('{"private": true}\n', "utf-8")
+    _call(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages], folder)
+
+
+def _call(command: list[str], folder: Path) -> None:
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=240)
