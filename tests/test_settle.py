@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from belowline.training.batches import Encoder
 from belowline.training.network import CommentModel, load_base, mean_pool
 from belowline.training.recipe import Recipe
-from belowline.training.settle import settle_embedding
+from belowline.training.settle import settle_embedding, settle_length
 from tests.tiny_training import write_base
 
 WORDS = ("the", "you", "link", "report", "road", "bridge", "vote", "money", "song", "match")
@@ -59,3 +60,29 @@ def test_it_is_the_same_every_time(parts: tuple[CommentModel, nn.Module, Encoder
     for one in (model, other):
         settle_embedding(one, base, encoder, data)  # type: ignore[arg-type]
     assert torch.equal(model.embedding_head.weight, other.embedding_head.weight)
+
+
+def test_what_length_says_is_found_on_texts_that_know_the_label(
+    parts: tuple[CommentModel, nn.Module, Encoder, Dataset],
+) -> None:
+    model, _, encoder, _ = parts
+    label = model.labels.index("on_topic")
+    rng = np.random.default_rng(3)
+    rows = []
+    for words in range(1, 60):
+        for number in range(4):
+            labels: list[float | None] = [None] * len(model.labels)
+            labels[label] = float(rng.random() < words / 60) if number < 3 else None
+            text = " ".join(rng.choice(WORDS, words))
+            rows.append({"text": text, "labels": labels, "spans": [], "spans_known": False, "source": "toy"})
+    before = model.length_weight.detach().clone()
+    settle_length(model, encoder, Dataset.from_list(rows))
+    after = model.length_weight.detach().clone()
+    assert after[label] > 0.3, "longer texts have the label more often"
+    others = [at for at in range(len(before)) if at != label]
+    assert torch.equal(after[others], before[others])
+    settle_length(model, encoder, Dataset.from_list(rows))
+    assert torch.allclose(model.length_weight, after, rtol=1e-2), "where it begins makes no difference"
+    settled = model.length_weight.detach().clone()
+    settle_length(model, encoder, Dataset.from_list(rows[:100]))
+    assert torch.equal(model.length_weight, settled), "75 texts are too few"
