@@ -1,6 +1,7 @@
 """The one table from error to status, answered as problem details (RFC 9457) that never echo a comment."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
 _TYPE_PREFIX = "urn:belowline:problem:"
 _LONGEST_NAME = 80
+_PARAMETER = re.compile(r"\{[^}]*\}")
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
     "malformed-body": (400, "The body cannot be read"),
@@ -117,7 +119,12 @@ def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: N
     async def on_http_error(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        return answer(request, _problem_of(error))
+        problem = _problem_of(error)
+        if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            problem.headers = {
+                "Allow": ", ".join(_methods(request)) or dict(error.headers or {}).get("Allow", "")
+            }
+        return answer(request, problem)
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
@@ -137,6 +144,14 @@ def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: N
     app.add_exception_handler(StoreError, on_store_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of an address as the app documents them; the router itself would name those of one route alone."""
+    paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
+    fitting = [path for path in paths if re.fullmatch(_PARAMETER.sub(".+", path), request.url.path)]
+    closest = max(fitting, key=lambda path: len(_PARAMETER.sub("", path)), default=None)
+    return [] if closest is None else sorted(method.upper() for method in paths[closest])
 
 
 def _problem_of(error: HTTPException) -> Problem:

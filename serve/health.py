@@ -3,6 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
@@ -38,7 +39,13 @@ async def readyz(service: Parts, response: Response) -> Readiness:
     return readiness
 
 
-@health.get("/metrics", summary="Metrics for Prometheus", dependencies=[Depends(allowed("read the log"))])
+@health.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    dependencies=[Depends(allowed("read the log"))],
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics(service: Parts) -> Response:
     """Counts and times, never text."""
     return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -26,8 +27,15 @@ def _known_code(code: str) -> str:
     return code
 
 
-Action = Literal["publish", "hold", "reject"]
+def _only_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a string such as 2026-11-25T12:00:00Z")
+    return value
 
+
+Action = Literal["publish", "hold", "reject"]
+Moment = Annotated[datetime, BeforeValidator(_only_text)]
+"""A time as JSON has it; pydantic alone would take a number for seconds since 1970."""
 
 Note = Annotated[str, StringConstraints(max_length=4000)]
 Number = Annotated[int, Field(ge=1, lt=2**31)]
@@ -76,7 +84,7 @@ class NewComment(Message):
         None, description="The caller's id of the comment that this one answers."
     )
     parent_text: str | None = Field(None, description="Text of that comment, where it was not sent before.")
-    written: datetime | None = Field(None, description="When it was written, ISO 8601 with a zone.")
+    written: Moment | None = Field(None, description="When it was written, ISO 8601 with a zone.")
 
 
 class NewComments(Message):

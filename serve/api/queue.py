@@ -191,7 +191,12 @@ def undo(service: Parts, actor: Worker, decision: DecisionId) -> DecisionOut:
         return DecisionOut.model_validate(row)
 
 
-@router.get("/decisions", summary="Every decision as JSON lines, oldest first")
+@router.get(
+    "/decisions",
+    summary="Every decision as JSON lines, oldest first",
+    responses={200: {"content": {"application/jsonl": {"schema": {"type": "string"}}}}},
+    response_class=StreamingResponse,
+)
 def log(
     service: Parts,
     actor: LogReader,
@@ -208,7 +213,7 @@ def log(
     return StreamingResponse(_lines(rows), media_type="application/jsonl")
 
 
-@router.get("/decisions/{decision}", summary="A decision")
+@router.get("/decisions/{decision:int}", summary="A decision")
 def read_decision(service: Parts, actor: LogReader, decision: DecisionId) -> Table:
     """With its comment's site and id."""
     return _decision(service, actor, decision)
