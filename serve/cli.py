@@ -1,6 +1,7 @@
 """The command ``belowline``: serve, score, audit. What is slow to import is imported inside the commands."""
 
 import sys
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold comments
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+bridge = typer.Typer(help="Moderate comments where another system keeps them.")
+app.add_typer(bridge, name="bridge")
 UsageError = typer.BadParameter.__mro__[1]
 USAGE, FAILED = 2, 1
 
@@ -173,6 +176,33 @@ def audit(
 
     run_audit(paths, out, _judge(model, policy, threads), format=format, force=force)
     print(f"report: {out / 'report.html'}")
+
+
+@bridge.command()
+def wordpress(
+    site: Annotated[str, typer.Option(help="Address of the WordPress, such as https://paper.example.")],
+    user: Annotated[str, typer.Option(help="An editor or administrator there.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Change comments; without it nothing is changed or kept.")
+    ] = False,
+    every: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="Go on so often; default: once.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Leave out comments on hold that are older than this day."),
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Send the password over plain HTTP.")] = False,
+) -> None:
+    """Score the comments on hold in a WordPress, and approve, keep or mark them as spam by the policy.
+
+    What moderators decide there is kept here, and the other way round. The application password comes from
+    BELOWLINE_WORDPRESS_PASSWORD or is asked for; settings are those of the service.
+    """
+    from belowline.serve.bridge.command import run_wordpress
+
+    day = since.date() if since else None
+    run_wordpress(site, user, apply=apply, every=every, since=day, insecure=insecure)
 
 
 def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "Judge":

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of the model; unset: one for each core.")
     max_comment_chars: int = Field(
-        20_000, ge=1, description="Longest comment that is accepted, in characters."
+        20_480, ge=1, description="Longest comment that is accepted, in characters."
     )
     max_body_bytes: int = Field(
         4_194_304, ge=1024, description="Largest request body that is accepted, in bytes."

@@ -33,7 +33,7 @@ from belowline.serve.service import Parts
 from belowline.serve.store import comments as reading
 from belowline.serve.store import reviews
 from belowline.serve.store.appeals import appeal
-from belowline.serve.store.erasure import erase_author, erase_comment
+from belowline.serve.store.erasure import erase_author, erase_comment, erase_told
 from belowline.serve.store.intake import Author, Incoming, Kept, Thread
 from belowline.serve.store.refusal import unknown
 
@@ -141,9 +141,17 @@ def drop_golden(service: Parts, actor: Admin, reference: Reference) -> Response:
 def erase(
     service: Parts, actor: Annotated[Actor, Depends(allowed("erase"))], reference: Reference
 ) -> Response:
-    """Its text, revisions, evidence, notes and appeals go; that it was decided, and by which rule, stays."""
+    """Its text, revisions, evidence, notes and appeals go; that it was decided, and by which rule, stays.
+
+    Of a comment that is not kept, by `site:id`, the feedback that was given on it goes.
+    """
     with service.database.write() as tx:
-        erase_comment(tx, actor.moderator, comment_id(tx, actor, reference))
+        number = reading.find(tx, reference, actor.sites)
+        if number is None:
+            site, _, caller_id = reference.partition(":")
+            erase_told(tx, actor.moderator, site, caller_id)
+        else:
+            erase_comment(tx, actor.moderator, number)
     service.database.forget()
     return Response(status_code=204)
 

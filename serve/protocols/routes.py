@@ -4,9 +4,10 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from belowline.serve.errors import Problem
+from belowline.serve.protocols import perspective
 from belowline.serve.protocols.protocol import Protocol
 
-PROTOCOLS: tuple[Protocol, ...] = ()
+PROTOCOLS: tuple[Protocol, ...] = (perspective.PROTOCOL,)
 
 
 def in_own_shape(request: Request, problem: Problem) -> Response | None:

@@ -23,12 +23,25 @@ from belowline.serve.store.tables import (
 
 
 def erase_comment(tx: Connection, who: Moderator, comment_id: int) -> None:
-    """Erases a comment's text, revisions, evidence, notes and appeals; raises Refusal for one that is not there."""
+    """Erases a comment's text, revisions, evidence, notes and appeals; raises Refusal for one that is not there.
+
+    Of one that was erased before, what was told of it since goes.
+    """
     comment = locked(tx, comment_id)
-    if comment is None or not who.sees(comment.site) or comment.erased is not None:
+    if comment is None or not who.sees(comment.site):
         raise unknown("comment")
+    if comment.erased is not None:
+        erase_told(tx, who, comment.site, comment.caller_id)
+        return
     _erase(tx, [comment_id])
     log(tx, who.name, "erase comment", f"{comment.site}:{comment_id}")
+
+
+def erase_told(tx: Connection, who: Moderator, site: str, caller_id: str) -> None:
+    """Erases what was told of a comment that is not kept, by the caller's id of it; raises Refusal where nothing was."""
+    if not who.sees(site) or not feedback.erase(tx, site, caller_id):
+        raise unknown("comment")
+    log(tx, who.name, "erase feedback", site)
 
 
 def erase_author(tx: Connection, who: Moderator, author_id: int) -> int:

@@ -187,7 +187,7 @@ decisions = Table(
     _comment(),
     Column("revision", Integer, nullable=False),
     Column("actor", String(120), nullable=False),
-    Column("via", String(20), nullable=False),  # policy, console, api, bulk, undo, appeal, sample, second
+    Column("via", String(20), nullable=False),  # policy, console, api, bulk, undo, appeal, sample, second, akismet, wordpress
     Column("action", String(20), nullable=False),
     Column("before", String(20)),  # the action that stood
     Column("labels", JSON, nullable=False),
@@ -243,6 +243,13 @@ pepper = Table(
     "pepper",
     metadata,
     Column("secret", String(64), primary_key=True),  # one row: what hashes of addresses are made with
+)
+bridges = Table(
+    "bridges",
+    metadata,
+    Column("comment_id", Integer, ForeignKey("comments.id"), primary_key=True),
+    Column("action", String(20), nullable=False),  # what the other system last made of it
+    Column("at", Moment(), nullable=False),
 )
 golden = Table(
     "golden",

@@ -10,7 +10,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Creates both tables, and draws the secret."""
+    """Creates the tables, and draws the secret."""
     op.create_table(
         "feedback",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
@@ -30,11 +30,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_feedback_caller_id", "feedback", ["site", "caller_id"])
     op.create_index("ix_feedback_comment", "feedback", ["comment_id"])
+    op.create_table(
+        "bridges",
+        sa.Column("comment_id", sa.Integer, sa.ForeignKey("comments.id"), primary_key=True),
+        sa.Column("action", sa.String(20), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    )
     pepper = op.create_table("pepper", sa.Column("secret", sa.String(64), primary_key=True))
     op.execute(sa.insert(pepper).values(secret=secrets.token_hex(32)))
 
 
 def downgrade() -> None:
-    """Drops both."""
+    """Drops them."""
     op.drop_table("pepper")
+    op.drop_table("bridges")
     op.drop_table("feedback")

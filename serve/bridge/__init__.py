@@ -1,0 +1,1 @@
+"""Bridges: comments that wait in another system, moderated there by belowline."""

@@ -1,0 +1,106 @@
+"""The command ``belowline bridge wordpress``: rounds once or again and again, and what they did."""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from belowline.model import DEFAULT_MODEL_DIR, Scorer
+from belowline.serve.bridge.polling import Bridge, Outcome, Step
+from belowline.serve.bridge.wordpress import Unreachable, WordPress, WordPressError, address_of
+from belowline.serve.judge import Judge
+from belowline.serve.policy_in_force import PolicyInForce
+from belowline.serve.settings import load_settings
+from belowline.serve.store.database import Database
+from belowline.serve.terminal import counting
+
+PASSWORD = "BELOWLINE_WORDPRESS_PASSWORD"  # noqa: S105 - the variable's name
+_WORDS: Mapping[Outcome, str] = {
+    "approve": "approved",
+    "spam": "marked as spam",
+    "hold": "put on hold again",
+    "wait": "left on hold",
+    "learn": "decided in WordPress",
+    "later": "changed by somebody meanwhile",
+    "fail": "not changed",
+}
+
+
+def run_wordpress(
+    site: str, user: str, *, apply: bool, every: float | None, since: date | None, insecure: bool
+) -> None:
+    """One round, or with ``every`` one in so many seconds until Ctrl-C; raises WordPressError, and whatever loading a model raises."""
+    address = address_of(site, insecure=insecure)
+    with WordPress(address, user, _password(address.host, user)) as remote, _bridge(remote, apply) as bridge:
+        if every is None:
+            failed = _round(bridge, remote, since, apply)
+            if failed:
+                raise WordPressError(f"comments not changed in WordPress: {failed}; the next run tries again")
+            return
+        try:
+            while True:
+                _round_that_may_fail(bridge, remote, since, apply)
+                time.sleep(every)
+        except KeyboardInterrupt:
+            return
+
+
+@contextmanager
+def _bridge(remote: WordPress, apply: bool) -> Iterator[Bridge]:
+    """A bridge with the model, the policy and the database that the settings name, as the service has them."""
+    settings = load_settings()
+    scorer = Scorer.load(settings.model_dir or DEFAULT_MODEL_DIR, threads=settings.threads)
+    database = Database.open(settings.database_url)
+    try:
+        policy = PolicyInForce(Judge.of(scorer, settings.policy), settings.policy, database)
+        yield Bridge(remote, policy, database, apply=apply)
+    finally:
+        database.close()
+
+
+def _password(host: str, user: str) -> str:
+    given = os.environ.get(PASSWORD)
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise WordPressError(f"set {PASSWORD} to the application password of {user}")
+    return str(typer.prompt(f"Application password of {user} on {host}", hide_input=True, err=True))
+
+
+def _round_that_may_fail(bridge: Bridge, remote: WordPress, since: date | None, apply: bool) -> None:
+    try:
+        _round(bridge, remote, since, apply)
+    except Unreachable as error:
+        print(f"belowline: {error}", file=sys.stderr)
+
+
+def _round(bridge: Bridge, remote: WordPress, since: date | None, apply: bool) -> int:
+    """Does it and says so, even if it is cut off; returns how many comments were not changed that should have been."""
+    steps: list[Step] = []
+    try:
+        with counting() as count:
+            for step in bridge.round(since):
+                steps.append(step)
+                count(1)
+    finally:
+        _print(steps, remote, apply)
+    return sum(step.outcome == "fail" for step in steps)
+
+
+def _print(steps: Sequence[Step], remote: WordPress, apply: bool) -> None:
+    """A line for each comment, without its text, and how many there were of each kind."""
+    console = Console(highlight=False, soft_wrap=True)
+    for step in steps:
+        link = remote.site.join(f"wp-admin/comment.php?action=editcomment&c={step.remote}")
+        console.print(Text(f"{step.remote}  {_WORDS[step.outcome]}  {step.code} ({step.rule})  {link}"))
+    counted = Counter(step.outcome for step in steps)
+    told = ", ".join(f"{counted[outcome]} {words}" for outcome, words in _WORDS.items() if counted[outcome])
+    note = "" if apply else "dry run, nothing was changed (--apply does it): "
+    console.print(Text(f"{note}{told or 'nothing to do'}"))

@@ -1,0 +1,93 @@
+"""A comment as WordPress gives it to a moderator, and as we read it."""
+
+import html
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_BLOCKS = frozenset({"p", "br", "div", "li", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"})
+
+
+class _Rendered(BaseModel):
+    rendered: str = ""
+
+
+class _Embedded(BaseModel):
+    """What a comment stands under or answers; all is empty where WordPress does not show it."""
+
+    link: str = ""
+    title: _Rendered = _Rendered()
+    excerpt: _Rendered = _Rendered()
+    content: _Rendered = _Rendered()
+
+
+class _Raw(BaseModel):
+    raw: str
+
+
+class RemoteComment(BaseModel):
+    """A comment as a moderator gets it from WordPress."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    id: int = Field(ge=1)
+    post: int
+    parent: int
+    author: int
+    author_name: str
+    author_email: str
+    date_gmt: str | None
+    content: _Raw
+    embedded: dict[str, list[_Embedded]] = Field({}, alias="_embedded")
+
+    @property
+    def text(self) -> str:
+        """The comment as its author wrote it: WordPress keeps ``&`` as an entity."""
+        return html.unescape(self.content.raw)
+
+    @property
+    def written(self) -> datetime | None:
+        """When it was written."""
+        try:
+            return datetime.fromisoformat(self.date_gmt or "").replace(tzinfo=UTC)
+        except ValueError:
+            return None
+
+    @property
+    def article(self) -> tuple[str, str, str | None]:
+        """Title, excerpt and address of what it stands under."""
+        post = self._embed("up")
+        address = (
+            post.link if post.link.startswith(("http://", "https://")) and len(post.link) <= 2000 else None
+        )
+        return plain(post.title.rendered), plain(post.excerpt.rendered), address
+
+    @property
+    def answered(self) -> str | None:
+        """The text of the comment that it answers, if it answers one."""
+        return plain(self._embed("in-reply-to").content.rendered) or None
+
+    def _embed(self, relation: str) -> _Embedded:
+        return next(iter(self.embedded.get(relation, ())), _Embedded())
+
+
+def plain(rendered: str) -> str:
+    """The text of a piece of HTML, on one line."""
+    reader = _Text()
+    reader.feed(rendered)
+    reader.close()
+    return " ".join("".join(reader.parts).split())
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag in _BLOCKS:
+            self.parts.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)

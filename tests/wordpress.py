@@ -1,0 +1,164 @@
+"""A real WordPress for the tests: Debian's packages, its files and its database in a folder that goes afterwards."""
+
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+SOURCE = Path("/usr/share/wordpress")
+MODERATOR = "mona"
+_CONFIG = """<?php
+define('DB_NAME', 'wordpress'); define('DB_USER', 'root'); define('DB_PASSWORD', '');
+define('DB_HOST', 'localhost:SOCKET'); define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', '');
+define('WP_ENVIRONMENT_TYPE', 'local');  // application passwords without HTTPS
+define('DISABLE_WP_CRON', true);         // it would call this server, which answers one at a time
+define('AUTH_SALT', 'SALT'); define('SECURE_AUTH_SALT', 'SALT');
+$table_prefix = 'wp_';
+if (!defined('ABSPATH')) { define('ABSPATH', __DIR__ . '/'); }
+require_once ABSPATH . 'wp-settings.php';
+"""
+_NO_MAIL = "<?php function wp_mail() { return true; }\n"
+_INSTALL = """<?php
+[, $folder, $home] = $argv;
+$_SERVER['HTTP_HOST'] = parse_url($home, PHP_URL_HOST) . ':' . parse_url($home, PHP_URL_PORT);
+define('WP_INSTALLING', true);
+mysqli_report(MYSQLI_REPORT_OFF);
+$server = new mysqli('localhost', 'root', '', '', 0, "$folder/database.sock");
+$server->query('CREATE DATABASE wordpress CHARACTER SET utf8mb4');
+require "$folder/www/wp-load.php";
+require ABSPATH . 'wp-admin/includes/upgrade.php';
+wp_install('The Harbour Paper', 'root', 'root@paper.example', false, '', wp_generate_password());
+update_option('siteurl', $home); update_option('home', $home);
+$passwords = [];
+foreach (['mona' => 'editor', 'rita' => 'subscriber'] as $name => $role) {
+    $id = wp_insert_user(['user_login' => $name, 'user_pass' => wp_generate_password(), 'role' => $role]);
+    $passwords[$name] = WP_Application_Passwords::create_new_application_password($id, ['name' => 'belowline'])[0];
+}
+$post = ['post_title' => 'Tom &amp; the <em>harbour</em>', 'post_content' => '<p>It reopens &mdash; today.</p>',
+    'post_status' => 'publish', 'comment_status' => 'open'];
+$posts = [wp_insert_post($post), wp_insert_post(['post_title' => 'About us', 'post_type' => 'page'] + $post)];
+echo json_encode(['passwords' => $passwords, 'posts' => $posts]);
+"""
+
+
+@dataclass(frozen=True)
+class RealWordPress:
+    """A running WordPress, as its moderator sees it."""
+
+    url: str
+    passwords: dict[str, str]
+    posts: Sequence[int]
+    api: httpx.Client
+
+    def write(self, text: str, *, author: str = "Ann", post: int = 0, **more: Any) -> int:
+        """A new comment on hold; its id."""
+        known = {"author_name": author, "author_email": f"{author}@reader.example", "status": "hold", **more}
+        return int(self._call("POST", "comments", post=self.posts[post], content=text, **known)["id"])
+
+    def status(self, comment: int) -> str:
+        return str(self._call("GET", f"comments/{comment}&context=edit")["status"])
+
+    def moderate(self, comment: int, status: str) -> None:
+        self._call("POST", f"comments/{comment}", status=status)
+
+    def delete(self, comment: int) -> None:
+        self._call("DELETE", f"comments/{comment}&force=true")
+
+    def everything(self) -> Any:
+        """Every comment as it stands."""
+        return self._call("GET", "comments&status=any&context=edit&per_page=100")
+
+    def _call(self, method: str, path: str, **values: Any) -> Any:
+        answer = self.api.request(method, f"/?rest_route=/wp/v2/{path}", json=values or None)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+
+@contextmanager
+def wordpress_server() -> Iterator[RealWordPress]:
+    """A fresh WordPress on a free port; skips where its programs are missing."""
+    if not SOURCE.is_dir() or not shutil.which("php") or not shutil.which("mariadbd"):
+        pytest.skip("needs WordPress (Debian: apt install wordpress mariadb-server php-cli php-mysql)")
+    with tempfile.TemporaryDirectory(prefix="belowline-wp-") as name, ExitStack() as stack:
+        folder = Path(name)
+        stack.enter_context(_database(folder))
+        _copy(folder)
+        url = f"http://127.0.0.1:{_free_port()}"
+        (folder / "install.php").write_text(_INSTALL)
+        made = json.loads(_php(folder, "install.php", str(folder), url))
+        server = ["php", "-q", "-S", url.removeprefix("http://"), "-t", str(folder / "www")]
+        stack.enter_context(_running(server, folder / "php.log"))
+        password = made["passwords"][MODERATOR]
+        api = stack.enter_context(httpx.Client(base_url=url, auth=(MODERATOR, password), timeout=60))
+        _wait_for(lambda: api.get("/?rest_route=/").is_success)
+        yield RealWordPress(url, made["passwords"], made["posts"], api)
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[None]:
+    """MariaDB that nobody but this user can reach, by a socket; it needs no system tables without accounts."""
+    options = ["--skip-grant-tables", "--skip-networking", "--innodb-flush-log-at-trx-commit=0"]
+    (folder / "data").mkdir()
+    options += [f"--datadir={folder / 'data'}", f"--socket={folder / 'database.sock'}"]
+    options += ["--user=root", f"--pid-file={folder / 'database.pid'}", "--innodb-log-file-size=8M"]
+    with _running(["mariadbd", "--no-defaults", *options], folder / "database.log"):
+        _wait_for((folder / "database.sock").exists)
+        yield
+
+
+def _copy(folder: Path) -> None:
+    www = folder / "www"
+    shutil.copytree(SOURCE, www, symlinks=True)
+    config = _CONFIG.replace("SOCKET", str(folder / "database.sock")).replace("SALT", secrets.token_hex(32))
+    (www / "wp-config.php").unlink()  # Debian's looks below /etc
+    (www / "wp-config.php").write_text(config)
+    plugins = www / "wp-content" / "mu-plugins"
+    plugins.mkdir()
+    (plugins / "no-mail.php").write_text(_NO_MAIL)
+
+
+def _php(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["php", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def _running(command: list[str], log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(ready: Any) -> None:
+    for _ in range(300):
+        try:
+            if ready():
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("it does not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
