@@ -34,9 +34,9 @@ async def healthz() -> dict[str, str]:
 @health.get("/readyz", summary="Can it score and keep comments?", responses={503: {"model": Readiness}})
 async def readyz(service: Parts, response: Response) -> Readiness:
     """503 while the model fails, the batcher is stopped or the store out of reach."""
-    readiness = await _readiness(service)
-    response.status_code = 200 if readiness.ready else 503
-    return readiness
+    found = await readiness(service)
+    response.status_code = 200 if found.ready else 503
+    return found
 
 
 @health.get(
@@ -51,7 +51,8 @@ async def metrics(service: Parts) -> Response:
     return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _readiness(service: Service) -> Readiness:
+async def readiness(service: Service) -> Readiness:
+    """How each part is, asked anew."""
     model: Literal["ok", "failing"] = "failing" if await _model_fails(service.batcher) else "ok"
     batcher: Literal["ok", "stopped"] = "ok" if service.batcher.alive else "stopped"
     store: Literal["ok", "unreachable"] = "ok"

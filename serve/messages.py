@@ -1,5 +1,6 @@
 """What callers send to and get from the API; fields that are not listed here are refused."""
 
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -8,6 +9,7 @@ from belowline.serve.results import Result
 
 MAX_COMMENTS = 256
 SITE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_NOT_IN_SITE = re.compile(r"[^A-Za-z0-9._-]+")
 ID_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 Site = Annotated[
     str,
@@ -19,6 +21,11 @@ CommentId = Annotated[
     StringConstraints(max_length=200, pattern=ID_PATTERN),
     Field(description="The caller's own id of the comment."),
 ]
+
+
+def site_name(name: str) -> str:
+    """What of ``name``, such as a host with its port, may be a site's name; empty if nothing may."""
+    return _NOT_IN_SITE.sub("-", name).strip("._-")[:100]
 
 
 class _Message(BaseModel):

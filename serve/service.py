@@ -15,6 +15,7 @@ from belowline.serve.metrics import Metrics
 from belowline.serve.policy_in_force import PolicyInForce
 from belowline.serve.results import Result
 from belowline.serve.settings import Settings
+from belowline.serve.store.comments import last_decision
 from belowline.serve.store.database import Database
 from belowline.serve.store.intake import Incoming, Kept, Thread, take_in
 from belowline.serve.store.rulings import Moderator, Ruling, rule
@@ -69,17 +70,24 @@ class Service:
 
     async def report(
         self, who: Moderator, site: str, thread: Thread | None, comment: Incoming, ruling: Ruling
-    ) -> None:
-        """Records what was decided elsewhere about a comment, which is kept first if it is not known; raises Refusal, see ``rule``."""
-        await run_in_threadpool(self._report, who, site, thread, comment, ruling)
+    ) -> str:
+        """Records what was decided elsewhere about a comment, which is kept first if it is not known; raises Refusal, see ``rule``.
+
+        The same told again adds nothing. Returns the action that stood before.
+        """
+        return await run_in_threadpool(self._report, who, site, thread, comment, ruling)
 
     def _report(
         self, who: Moderator, site: str, thread: Thread | None, comment: Incoming, ruling: Ruling
-    ) -> None:
+    ) -> str:
         with self.database.write() as tx:
             judge = self.policy.refresh(tx)
             [kept] = take_in(tx, judge, site, thread, [comment])
-            rule(tx, who, kept.comment, replace(ruling, elsewhere=True), judge.policy)
+            last = last_decision(tx, kept.comment)
+            told = (who.name, ruling.action, ruling.code, list(ruling.labels))
+            if last is None or (last.actor, last.action, last.code, last.labels) != told:
+                rule(tx, who, kept.comment, replace(ruling, elsewhere=True), judge.policy)
+            return kept.action
 
     def _keep(
         self, site: str, thread: Thread | None, incoming: Sequence[Incoming], *, held_only: bool

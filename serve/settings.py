@@ -55,6 +55,21 @@ class Settings(BaseSettings):
     webhook_private_addresses: bool = Field(
         False, description="Whether webhooks may go to addresses of private networks and this machine."
     )
+    coral_secrets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        repr=False,
+        description=(
+            "Signing secrets of Coral's external moderation phase, separated by commas: the new and the old one while they are rotated. "
+            "Unset: calls of Coral need an API key, which it cannot send."
+        ),
+    )
+    coral_answer_ms: int = Field(
+        150,
+        ge=10,
+        le=9000,
+        description="After how many milliseconds Coral is told to withhold a comment that is not scored yet; "
+        "less than the phase's own timeout, after which it would publish it.",
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads of the model; unset: one for each core.")
     max_comment_chars: int = Field(
         20_480, ge=1, description="Longest comment that is accepted, in characters."
@@ -80,7 +95,7 @@ class Settings(BaseSettings):
         "info", description="Least level that is logged."
     )
 
-    @field_validator("api_keys", "allowed_hosts", mode="before")
+    @field_validator("api_keys", "allowed_hosts", "coral_secrets", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return (

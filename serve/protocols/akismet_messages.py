@@ -13,12 +13,12 @@ from fastapi import Request
 from pydantic import BaseModel, Field, ValidationError
 
 from belowline.serve.errors import Problem, invalid_field, invalid_fields
-from belowline.serve.store.database import now
+from belowline.serve.store.usage import this_month
 
 _MOST_FIELDS = 1000
 _CHARSET = re.compile(rb"charset=\"?([\w.:-]{1,40})", re.ASCII)
-_LEGACY = re.compile(r"(iso8859|cp|koi8|euc|shift|gb|big5|iso2022|mac|tis)[\w-]*", re.ASCII)
-"""Text codecs that pages were written in, by Python's names; it has others that are not for text, or slow."""
+_LEGACY = re.compile(r"(iso8859|cp125|cp866|cp874|cp9|koi8|euc|shift|gb|big5|mac|tis)[\w-]*", re.ASCII)
+"""What pages were written in, by Python's names of codecs; it has others that no page was written in, or that are slow."""
 _TRUE = ("1", "true")
 _SPAM_NAME, _SPAM_ADDRESS = "viagra-test-123", "akismet-guaranteed-spam@example.com"
 
@@ -56,7 +56,9 @@ class Call:
     @property
     def author(self) -> str:
         """The address that tells authors apart, empty where none is given."""
-        return self.get("comment_author_email").lower() or self.get("comment_author_url") or self.get("user_ip")
+        return (
+            self.get("comment_author_email").lower() or self.get("comment_author_url") or self.get("user_ip")
+        )
 
     @property
     def by_administrator(self) -> bool:
@@ -96,7 +98,7 @@ class Call:
 class Listing(BaseModel):
     """What is asked of ``key-sites``."""
 
-    month: str = Field(default_factory=lambda: f"{now():%Y-%m}", pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")
+    month: str = Field(default_factory=this_month, pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")
     filter: str = ""
     format: Literal["json", "csv"] = "json"
     order: Literal["total", "spam", "ham", "missed_spam", "false_positives"] = "total"
@@ -124,7 +126,7 @@ async def read_call(request: Request) -> Call:
         pairs += _json(body, declared and declared[1])
     else:
         pairs += _form(body, declared and declared[1])
-    found = [(name, value) for name, value in pairs if value.strip()]
+    found = [(name, value) for name, value in pairs if name and value.strip()]
     context = tuple(value for name, value in found if name.partition("[")[0] == "comment_context")
     return Call(dict(found), context)
 

@@ -1,6 +1,6 @@
 """What a wire protocol of another service is here: its routes, and the shape of its errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError
 
-from belowline.serve.errors import Problem, invalid_fields
+from belowline.serve.errors import PROBLEMS, Problem, invalid_fields
 from belowline.serve.service import Service
 
 Message = TypeVar("Message", bound=BaseModel)
@@ -16,7 +16,7 @@ Message = TypeVar("Message", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Routes, how their addresses begin, and how a problem is told to who calls one of them."""
+    """Routes, their addresses (what ends with a slash stands for all below it), and how a problem is told to who calls one of them."""
 
     router: APIRouter
     paths: tuple[str, ...]
@@ -51,6 +51,18 @@ def _written_out(schema: Any, definitions: dict[str, Any]) -> Any:
     if "$ref" in schema:
         return _written_out(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
     return {name: _written_out(value, definitions) for name, value in schema.items()}
+
+
+def documented(
+    schema: Mapping[str, Any], status_of: Callable[[str], int], *statuses: int
+) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of errors with these statuses, which all have ``schema``, as ``responses`` of a route; ``status_of`` gives the
+    status of a kind of problem."""
+    content = {"application/json": {"schema": dict(schema)}}
+    titles: dict[int, list[str]] = {status: [] for status in statuses}
+    for kind, (_, title) in PROBLEMS.items():
+        titles.get(status_of(kind), []).append(title)
+    return {status: {"description": "; ".join(one), "content": content} for status, one in titles.items()}
 
 
 def check_text_length(text: str, service: Service) -> None:

@@ -4,16 +4,22 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from belowline.serve.errors import Problem
-from belowline.serve.protocols import perspective
+from belowline.serve.protocols import akismet, coral, moderations, perspective, text_classification
 from belowline.serve.protocols.protocol import Protocol
 
-PROTOCOLS: tuple[Protocol, ...] = (perspective.PROTOCOL,)
+PROTOCOLS: tuple[Protocol, ...] = (
+    perspective.PROTOCOL,
+    moderations.PROTOCOL,
+    akismet.PROTOCOL,
+    coral.PROTOCOL,
+    text_classification.PROTOCOL,
+)
 
 
 def in_own_shape(request: Request, problem: Problem) -> Response | None:
     """A problem in the shape of the protocol whose address was called; None for an address of no other protocol."""
     path = request.url.path
     for protocol in PROTOCOLS:
-        if path.startswith(protocol.paths):
+        if any(path == one or (one.endswith("/") and path.startswith(one)) for one in protocol.paths):
             return protocol.problem(request, problem)
     return None

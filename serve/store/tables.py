@@ -187,7 +187,7 @@ decisions = Table(
     _comment(),
     Column("revision", Integer, nullable=False),
     Column("actor", String(120), nullable=False),
-    Column("via", String(20), nullable=False),  # policy, console, api, bulk, undo, appeal, sample, second, akismet, wordpress
+    Column("via", String(20), nullable=False),  # policy, console, api, bulk, undo, appeal or a protocol
     Column("action", String(20), nullable=False),
     Column("before", String(20)),  # the action that stood
     Column("labels", JSON, nullable=False),
@@ -250,6 +250,17 @@ bridges = Table(
     Column("comment_id", Integer, ForeignKey("comments.id"), primary_key=True),
     Column("action", String(20), nullable=False),  # what the other system last made of it
     Column("at", Moment(), nullable=False),
+)
+usage = Table(
+    "usage",
+    metadata,
+    Column("month", String(7), primary_key=True),  # such as 2026-11, in UTC
+    Column("actor", String(120), primary_key=True),
+    Column("site", String(100), primary_key=True),
+    Column("spam", Integer, nullable=False),
+    Column("ham", Integer, nullable=False),
+    Column("missed_spam", Integer, nullable=False),
+    Column("false_positives", Integer, nullable=False),
 )
 golden = Table(
     "golden",

@@ -36,6 +36,16 @@ def upgrade() -> None:
         sa.Column("action", sa.String(20), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
+    op.create_table(
+        "usage",
+        sa.Column("month", sa.String(7), primary_key=True),
+        sa.Column("actor", sa.String(120), primary_key=True),
+        sa.Column("site", sa.String(100), primary_key=True),
+        sa.Column("spam", sa.Integer, nullable=False),
+        sa.Column("ham", sa.Integer, nullable=False),
+        sa.Column("missed_spam", sa.Integer, nullable=False),
+        sa.Column("false_positives", sa.Integer, nullable=False),
+    )
     pepper = op.create_table("pepper", sa.Column("secret", sa.String(64), primary_key=True))
     op.execute(sa.insert(pepper).values(secret=secrets.token_hex(32)))
 
@@ -43,5 +53,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drops them."""
     op.drop_table("pepper")
+    op.drop_table("usage")
     op.drop_table("bridges")
     op.drop_table("feedback")

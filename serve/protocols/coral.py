@@ -1,0 +1,196 @@
+"""Coral's external moderation phase: each new or edited comment is judged before Coral saves it.
+
+Coral goes on as if nothing had been said when an answer is late or not to be read, and so would publish the comment. Whatever goes wrong
+after a call has been read is therefore answered in time, and withholds the comment: a model that is slow, fails or is over capacity.
+Nothing is kept: a comment has no id yet, and Coral has a queue of its own. ``status: "NONE"`` is never sent, for it would end Coral's own
+checks.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from belowline.model import Context, ScoreInput
+from belowline.serve import keys
+from belowline.serve.errors import PROBLEMS, Problem
+from belowline.serve.messages import site_name
+from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
+from belowline.serve.results import Result
+from belowline.serve.service import Parts, Service
+from belowline.serve.statement import coral_code
+
+_SPAM_CODES = ("spam", "campaign", "links")
+_BLOCKS = frozenset({"br", "p", "div", "li", "blockquote"})
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+router = APIRouter(tags=["coral"])
+
+
+class _Comment(BaseModel):
+    body: str = Field(description="The comment.")
+
+
+class _Author(BaseModel):
+    id: str = Field(default="", description="Coral's id of the author.")
+    role: str = Field(default="", description="`COMMENTER`, `MEMBER`, `STAFF`, `MODERATOR` or `ADMIN`.")
+
+
+class CoralRequest(BaseModel):
+    """A comment as Coral sends it; other fields are not read."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    comment: _Comment
+    author: _Author = _Author()
+    tenantDomain: str = Field(default="coral", description="The site.")
+
+
+class _Flag(BaseModel):
+    actionType: Literal["FLAG"] = "FLAG"
+    reason: Literal["COMMENT_DETECTED_TOXIC", "COMMENT_DETECTED_SPAM"]
+
+
+class CoralAnswer(BaseModel):
+    """What Coral is to do; without ``status`` its own checks go on."""
+
+    actions: list[_Flag]
+    status: Literal["SYSTEM_WITHHELD", "REJECTED"] | None = None
+    moderationAction: dict[str, Any] | None = None
+
+
+def problem(request: Request, problem: Problem) -> Response:
+    """Any problem, as JSON with one line; Coral reads none of it and goes on."""
+    return JSONResponse({"error": problem.detail}, problem.status_code, problem.headers)
+
+
+_SCHEMA = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+
+
+@router.post(
+    "/coral/moderate",
+    summary="Judge a comment, as an external moderation phase of Coral",
+    response_model=CoralAnswer,
+    response_model_exclude_none=True,
+    responses={
+        204: {"description": "Coral's own checks go on."},
+        **documented(_SCHEMA, lambda kind: PROBLEMS[kind][0], 400, 401, 403, 413, 421, 422),
+    },
+    openapi_extra=takes_json(CoralRequest),
+)
+async def moderate(
+    request: Request,
+    service: Parts,
+    format: Annotated[Literal["text", "html"], Query(description="What the phase is set to send.")] = "text",
+) -> Any:
+    """Signed by Coral with one of `BELOWLINE_CORAL_SECRETS`; without these a key is asked for as elsewhere."""
+    await _check_signature(request, service)
+    asked = await read_json(request, CoralRequest)
+    text = _plain(asked.comment.body) if format == "html" else asked.comment.body
+    if not text.strip():  # a picture alone
+        return Response(status_code=204)
+    site = site_name(asked.tenantDomain) or "coral"
+    result = await _judged(asked, text, site, service)
+    return _answer(result, _unheld(service, site)) or Response(status_code=204)
+
+
+PROTOCOL = Protocol(router, ("/coral/",), problem)
+
+
+async def _check_signature(request: Request, service: Service) -> None:
+    """Raises Problem unless the body is signed with one of our secrets; where there are none, unless the caller may score."""
+    secrets = service.settings.coral_secrets
+    if not secrets:
+        (await run_in_threadpool(keys.client, request)).require("score")
+        return
+    body = await request.body()
+    sent = [part.strip() for part in request.headers.get("x-coral-signature", "").split(",")]
+    signed = ["sha256=" + hmac.new(one.encode(), body, hashlib.sha256).hexdigest() for one in secrets]
+    # Every pair is compared, in time that does not depend on which fits.
+    if not sum(hmac.compare_digest(ours.encode(), theirs.encode()) for ours in signed for theirs in sent):
+        raise Problem("invalid-key", "X-Coral-Signature fits none of BELOWLINE_CORAL_SECRETS")
+
+
+async def _judged(asked: CoralRequest, text: str, site: str, service: Service) -> Result | None:
+    """The result, or None where there is none in time."""
+    if len(text) > service.settings.max_comment_chars:
+        return None
+    author = asked.author
+    context = Context(text=text, site=site, author=author.id or None, role=author.role.lower() or None)
+    judging = service.judge([None], [ScoreInput(text)], [context])
+    try:
+        [result] = await asyncio.wait_for(judging, service.settings.coral_answer_ms / 1000)
+    except (TimeoutError, Problem):
+        return None
+    return result
+
+
+def _unheld(service: Service, site: str) -> dict[str, float]:
+    """The model's own thresholds for holding, of the labels that the policy does not hold for."""
+    held = service.verdict.policy.for_site(site).thresholds
+    own = service.verdict.scorer.thresholds
+    return {label: both.hold for label, both in own.items() if label not in held and both.hold is not None}
+
+
+def _answer(result: Result | None, unheld: Mapping[str, float]) -> CoralAnswer | None:
+    """None where Coral's own checks are to go on; a label that does not hold a comment only flags it."""
+    if result is None:
+        return CoralAnswer(actions=_flags("scoring_failed"), status="SYSTEM_WITHHELD")
+    code = result.reason.code
+    if result.action == "hold":
+        return CoralAnswer(actions=_flags(code), status="SYSTEM_WITHHELD")
+    if result.action == "reject":
+        return CoralAnswer(actions=_flags(code), status="REJECTED", moderationAction=_rejection(result))
+    remarkable = [label for label, threshold in unheld.items() if result.scores[label] >= threshold]
+    return CoralAnswer(actions=_flags(remarkable[0])) if remarkable else None
+
+
+def _rejection(result: Result) -> dict[str, Any]:
+    reason = {
+        "code": coral_code(result.reason.code),
+        "legalGrounds": "",
+        "detailedExplanation": result.reason.rule,
+        "customReason": "",
+    }
+    return {"status": "REJECTED", "rejectionReason": reason}
+
+
+def _flags(code: str) -> list[_Flag]:
+    return [_Flag(reason="COMMENT_DETECTED_SPAM" if code in _SPAM_CODES else "COMMENT_DETECTED_TOXIC")]
+
+
+def _plain(body: str) -> str:
+    """The text of a comment that Coral sends as HTML, with the addresses of its links."""
+    reader = _Text()
+    reader.feed(body)
+    reader.close()
+    return "".join(reader.parts)
+
+
+class _Text(HTMLParser):
+    """Collects text; a link's address follows its words where these do not show it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._link = ""
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        if tag in _BLOCKS:
+            self.parts.append("\n")
+        elif tag == "a":
+            self._link = dict(attrs).get("href") or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and _ADDRESS.match(self._link) and self._link not in self.parts[-1:]:
+            self.parts.append(f" {self._link}")
+            self._link = ""
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)

@@ -1,0 +1,210 @@
+"""Text classification as Hugging Face's text-embeddings-inference serves it, which Discourse and others call.
+
+Scores are the calibrated probabilities of the labels, each by itself; ``raw_scores`` are their log-odds. Nothing is ever truncated: long
+texts are read in windows. Of a pair of texts the second one is what the first answers.
+"""
+
+import math
+from importlib.metadata import version
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+
+from belowline.model import ScoreInput, Scores
+from belowline.serve import keys
+from belowline.serve.errors import PROBLEMS, Problem
+from belowline.serve.health import readiness
+from belowline.serve.keys import Actor
+from belowline.serve.messages import MAX_COMMENTS
+from belowline.serve.protocols.protocol import Protocol, check_text_length, documented, read_json, takes_json
+from belowline.serve.service import Parts, Service
+
+_SMALLEST = 1e-7
+_STATUS = {"scoring-failed": 424, "invalid-request": 413, "malformed-body": 422, "internal-error": 424}
+_TYPES = {
+    413: "Validation",
+    422: "Tokenizer",
+    424: "Backend",
+    429: "Overloaded",
+    503: "Unhealthy",
+    401: "Unauthorized",
+    403: "Unauthorized",
+}
+router = APIRouter(tags=["text-classification"])
+
+
+class PredictRequest(BaseModel):
+    """What to classify; other fields are not read."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    inputs: str | list[str] | list[list[str]] = Field(
+        description="A text; a list of one text, or of a pair; or up to 256 such lists."
+    )
+    raw_scores: bool = Field(False, description="Log-odds instead of probabilities.")
+    truncate: bool = Field(False, description="Makes no difference: nothing is truncated.")
+    truncation_direction: Literal["Left", "Right"] = Field("Right", description="Makes no difference.")
+
+    @field_validator("inputs", mode="wrap")
+    @classmethod
+    def _one_of_three(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:  # pydantic's own would name every way in which it is none of them
+            raise ValueError("must be a string, a list of strings, or a list of such lists") from None
+
+
+class Prediction(BaseModel):
+    """A label and how likely it is."""
+
+    score: float
+    label: str
+
+
+class Info(BaseModel):
+    """What serves, in the words of text-embeddings-inference."""
+
+    model_config = ConfigDict(protected_namespaces=())
+    model_id: str
+    model_sha: str | None
+    model_dtype: str
+    model_type: dict[str, dict[str, dict[str, Any]]]
+    max_concurrent_requests: int = Field(description="Texts that may wait at once.")
+    max_input_length: int = Field(description="Characters, for nothing is cut to tokens.")
+    max_batch_tokens: int
+    max_batch_requests: int | None
+    max_client_batch_size: int
+    auto_truncate: bool
+    tokenization_workers: int
+    version: str
+    sha: str | None
+    docker_label: str | None
+
+
+def problem(request: Request, problem: Problem) -> Response:
+    """Any problem as text-embeddings-inference answers it."""
+    status = _status_of(problem.kind)
+    kind = _TYPES.get(status, "Backend" if status >= 500 else "Validation")
+    return JSONResponse({"error": problem.detail, "error_type": kind}, status, problem.headers)
+
+
+def _status_of(kind: str) -> int:
+    return _STATUS.get(kind, PROBLEMS[kind][0])
+
+
+_ERROR = {"error": {"type": "string"}, "error_type": {"type": "string"}}
+_SCHEMA = {"type": "object", "required": list(_ERROR), "properties": _ERROR}
+Caller = Annotated[Actor, Depends(keys.client)]
+
+
+@router.post(
+    "/predict",
+    summary="Classify texts, as text-embeddings-inference does",
+    responses=documented(_SCHEMA, _status_of, 401, 403, 413, 421, 422, 424, 429, 503),
+    openapi_extra=takes_json(PredictRequest),
+)
+async def predict(
+    request: Request, service: Parts, actor: Caller
+) -> list[Prediction] | list[list[Prediction]]:
+    """All labels, the likeliest first. `["a", "b"]` is one pair, `[["a"], ["b"]]` are two texts."""
+    actor.require("score")
+    asked = await read_json(request, PredictRequest)
+    inputs = _inputs(asked.inputs)
+    _check(inputs, service)
+    scores = await service.scores(inputs)
+    found = [_predictions(one, raw=asked.raw_scores) for one in scores]
+    return found if _is_batch(asked.inputs) else found[0]
+
+
+@router.get("/info", summary="What serves", responses=documented(_SCHEMA, _status_of, 401, 403, 421))
+def info(service: Parts, actor: Caller) -> Info:
+    """Labels by number, and limits."""
+    actor.require("score")
+    config, settings = service.verdict.scorer.config, service.settings
+    classifier: dict[str, dict[str, Any]] = {
+        "id2label": {str(number): label for number, label in enumerate(config.labels)},
+        "label2id": {label: number for number, label in enumerate(config.labels)},
+    }
+    return Info(
+        model_id=f"belowline {config.version}",
+        model_sha=None,
+        model_dtype="int8",
+        model_type={"classifier": classifier},
+        max_concurrent_requests=settings.queue_comments,
+        max_input_length=settings.max_comment_chars,
+        max_batch_tokens=settings.batch_comments * config.window.tokens,
+        max_batch_requests=settings.batch_comments,
+        max_client_batch_size=MAX_COMMENTS,
+        auto_truncate=False,
+        tokenization_workers=1,
+        version=version("belowline"),
+        sha=None,
+        docker_label=None,
+    )
+
+
+@router.get(
+    "/health",
+    summary="Can it classify?",
+    responses=documented(_SCHEMA, _status_of, 503),
+    response_class=Response,
+)
+async def health(service: Parts) -> Response:
+    """200 while it can, as `/readyz`."""
+    if not (await readiness(service)).ready:
+        raise Problem("shutting-down", "the model, its queue or the database does not work; see /readyz")
+    return Response()
+
+
+PROTOCOL = Protocol(router, ("/predict", "/info", "/health"), problem)
+
+
+def _is_batch(inputs: str | list[str] | list[list[str]]) -> bool:
+    return isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], list)
+
+
+def _inputs(given: str | list[str] | list[list[str]]) -> list[ScoreInput]:
+    if isinstance(given, str):
+        return [ScoreInput(given)]
+    lists = [one for one in given if isinstance(one, list)]
+    return [_input(one) for one in lists or [[one for one in given if isinstance(one, str)]]]
+
+
+def _input(texts: list[str]) -> ScoreInput:
+    if len(texts) not in (1, 2):
+        raise _refused('holds a list of neither one text nor a pair; write many texts as [["a"], ["b"]]')
+    return ScoreInput(texts[0], parent=texts[1] if len(texts) == 2 else None)
+
+
+def _check(inputs: list[ScoreInput], service: Service) -> None:
+    if len(inputs) > MAX_COMMENTS:
+        raise _refused(f"holds {len(inputs)} texts; at most {MAX_COMMENTS} are accepted")
+    for one in inputs:
+        if not one.text.strip():
+            raise _refused("holds a text that is empty")
+        check_text_length(one.text, service)
+        check_text_length(one.parent or "", service)
+
+
+def _refused(why: str) -> Problem:
+    return Problem("invalid-request", f"inputs {why}", errors=[("inputs", why)])
+
+
+def _predictions(scores: Scores | None, *, raw: bool) -> list[Prediction]:
+    if scores is None:
+        raise Problem("scoring-failed", "the text could not be scored; let a person read it")
+    likeliest = sorted(scores.probabilities.items(), key=lambda one: -one[1])
+    return [Prediction(label=label, score=_log_odds(p) if raw else p) for label, p in likeliest]
+
+
+def _log_odds(probability: float) -> float:
+    bounded = min(max(probability, _SMALLEST), 1 - _SMALLEST)
+    return math.log(bounded / (1 - bounded))
