@@ -47,7 +47,7 @@ router = APIRouter(tags=["akismet"], default_response_class=PlainTextResponse)
 
 def _takes(*fields: str) -> dict[str, Any]:
     """What OpenAPI says of a call's body: no more than its fields, for whatever else is sent has the status 200 too."""
-    schema = {"properties": {name: {} for name in fields}}
+    schema: dict[str, Any] = {"properties": {name: {} for name in fields}}
     media = ("application/x-www-form-urlencoded", "application/json")
     return {"requestBody": {"content": {one: {"schema": schema} for one in media}}}
 
