@@ -28,6 +28,7 @@ def run_server(settings: Settings) -> None:
             log_config=None,
             log_level=settings.log_level,
             server_header=False,
+            access_log=False,  # it would write down keys that clients put into addresses; /metrics counts requests
             timeout_graceful_shutdown=3,
         )
         uvicorn.Server(config).run(sockets=[listener])

@@ -30,6 +30,7 @@ ROWS = [
         ]
     )
 ]
+KEY_IN_ADDRESS = "a-key-that-must-not-be-logged"
 SERVE = ["-c", "from belowline.serve.cli import main; main()"]
 
 
@@ -67,6 +68,7 @@ def server(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     yield address
     process.send_signal(signal.SIGINT)
     assert process.wait(20) in (0, 130)
+    assert KEY_IN_ADDRESS not in process.stdout.read(), "a key was logged"
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +164,14 @@ def test_what_was_scored_is_counted(service: httpx.Client) -> None:
     metrics = service.get("/metrics").text
     assert "belowline_comments_total{" in metrics
     assert "counted" not in metrics
+
+
+def test_keys_in_addresses_are_not_logged(service: httpx.Client) -> None:
+    """What the log says is read when the server ends."""
+    usage = service.get("/1.2/usage-limit", params={"api_key": KEY_IN_ADDRESS})
+    body = {"comment": {"text": "fine"}, "requestedAttributes": {"TOXICITY": {}}}
+    analysed = service.post("/v1alpha1/comments:analyze", params={"key": KEY_IN_ADDRESS}, json=body)
+    assert (usage.status_code, analysed.status_code) == (200, 200)
 
 
 def test_a_body_that_is_too_large_is_refused(service: httpx.Client) -> None:

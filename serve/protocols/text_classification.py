@@ -25,11 +25,11 @@ from belowline.serve.errors import PROBLEMS, Problem
 from belowline.serve.health import readiness
 from belowline.serve.keys import Actor
 from belowline.serve.messages import MAX_COMMENTS
-from belowline.serve.protocols.protocol import Protocol, check_text_length, documented, read_json, takes_json
+from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
 from belowline.serve.service import Parts, Service
 
 _SMALLEST = 1e-7
-_STATUS = {"scoring-failed": 424, "invalid-request": 413, "malformed-body": 422, "internal-error": 424}
+_STATUS = {"scoring-failed": 424, "malformed-body": 422, "internal-error": 424}
 _TYPES = {
     413: "Validation",
     422: "Tokenizer",
@@ -89,9 +89,16 @@ class Info(BaseModel):
     docker_label: str | None
 
 
+class _Unfit(Problem):
+    """Inputs that have the right form, and cannot be classified."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("invalid-request", why)
+
+
 def problem(request: Request, problem: Problem) -> Response:
     """Any problem as text-embeddings-inference answers it."""
-    status = _status_of(problem.kind)
+    status = 413 if isinstance(problem, _Unfit) else _status_of(problem.kind)
     kind = _TYPES.get(status, "Backend" if status >= 500 else "Validation")
     return JSONResponse({"error": problem.detail, "error_type": kind}, status, problem.headers)
 
@@ -180,22 +187,21 @@ def _inputs(given: str | list[str] | list[list[str]]) -> list[ScoreInput]:
 
 def _input(texts: list[str]) -> ScoreInput:
     if len(texts) not in (1, 2):
-        raise _refused('holds a list of neither one text nor a pair; write many texts as [["a"], ["b"]]')
+        raise _Unfit('inputs hold a list of neither one text nor a pair; write many texts as [["a"], ["b"]]')
     return ScoreInput(texts[0], parent=texts[1] if len(texts) == 2 else None)
 
 
 def _check(inputs: list[ScoreInput], service: Service) -> None:
     if len(inputs) > MAX_COMMENTS:
-        raise _refused(f"holds {len(inputs)} texts; at most {MAX_COMMENTS} are accepted")
+        raise _Unfit(f"inputs hold {len(inputs)} texts; at most {MAX_COMMENTS} are accepted")
     for one in inputs:
         if not one.text.strip():
-            raise _refused("holds a text that is empty")
-        check_text_length(one.text, service)
-        check_text_length(one.parent or "", service)
-
-
-def _refused(why: str) -> Problem:
-    return Problem("invalid-request", f"inputs {why}", errors=[("inputs", why)])
+            raise _Unfit("inputs hold a text that is empty")
+        longest = max(len(one.text), len(one.parent or ""))
+        if longest > service.settings.max_comment_chars:
+            raise _Unfit(
+                f"a text of {longest} characters; at most {service.settings.max_comment_chars} are accepted"
+            )
 
 
 def _predictions(scores: Scores | None, *, raw: bool) -> list[Prediction]:
