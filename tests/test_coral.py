@@ -169,6 +169,27 @@ def test_whatever_fails_withholds_the_comment(tmp_path: Path) -> None:
         assert moderate(client, "fine").json() == WITHHELD
 
 
+def test_nothing_that_is_out_of_reach_or_too_large_lets_a_comment_pass(tmp_path: Path) -> None:
+    with client_of(tmp_path, coral_answer_ms=9000) as client:
+        client.app.state.service.database.close()  # type: ignore[attr-defined]
+        (tmp_path / "queue.sqlite3").write_bytes(b"no database" * 1000)
+        assert moderate(client, "fine").json() == WITHHELD
+        assert moderate(client, "fine " * 1_000_000).json() == WITHHELD
+
+
+def test_a_lone_surrogate_hides_nothing(client: TestClient) -> None:
+    for half in (b"\\ud800", b"\\udfff"):  # as JavaScript writes one
+        body = call("ha|te \u00e9").replace(b"|", half)
+        assert client.post("/coral/moderate", content=body, headers=signed(body, NEW)).json() == WITHHELD
+
+
+@pytest.mark.parametrize(
+    "text", ["hate <![", "fine <![odd[x]]>", "<a " * 6000 + "<b>hate</b>", "hate <!-- <p>"]
+)
+def test_html_that_is_none_lets_no_comment_pass(client: TestClient, text: str) -> None:
+    assert moderate(client, text, "?format=HTML").json() == WITHHELD
+
+
 def test_a_label_without_a_threshold_never_flags(tmp_path: Path) -> None:
     class Unsure(FakeScorer):
         config = FakeScorer.config.model_copy(
@@ -193,8 +214,17 @@ def test_html_is_read_as_text_with_the_addresses_of_links(tmp_path: Path) -> Non
             moderate(client, '<a href="https://a.example"><img src="x"></a>', "?format=html").status_code
             == 204
         )
+        links = "http://www.a.example", "https://b.example/", "https://c.example/y"
+        words = "www.a.example", "<b>b</b>.example", "c.example/x"
+        moderate(
+            client,
+            " ".join(f'<a href="{link}">{word}</a>' for link, word in zip(links, words, strict=True)),
+            "?format=html",
+        )
+        shown = [one.text for one in client.app.state.service.verdict.scorer.calls[-1]]  # type: ignore[attr-defined]
         read = [one.text for one in client.app.state.service.verdict.scorer.calls[0]]  # type: ignore[attr-defined]
         assert moderate(client, text).status_code == 204, "as plain text the tags part the word"
+    assert shown == ["www.a.example b.example c.example/x https://c.example/y"]
     assert read == ["\nhate\nsee here https://a.example/x & https://b.example"]
 
 

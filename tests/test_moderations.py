@@ -9,8 +9,12 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from belowline.serve.protocols.moderations import _UNJUDGED as UNJUDGED
+from belowline.serve.protocols.moderations import ModerationRequest
+from belowline.serve.protocols.text_classification import PredictRequest
 from tests.client_environments import python_with, run_client
 from tests.serve_fakes import KEY, client_of, served
 
@@ -140,10 +144,29 @@ def test_images_alone_are_not_judged(client: TestClient) -> None:
     assert "images are not judged" in answer.json()["error"]["message"]
 
 
+def test_images_beside_a_text_are_named_as_not_judged(client: TestClient) -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://x.example/i.png"}}
+    answer = judged(client, input=[{"type": "text", "text": "a"}, image, {"type": "text", "text": "threat"}])
+    [result] = answer.json()["results"]
+    assert result["categories"]["harassment/threatening"]
+    assert answer.headers["X-Belowline-Unjudged"].endswith(",image_url")
+
+
+@pytest.mark.parametrize("item", [1, {}, None, [1], [1] * 9])
+@pytest.mark.parametrize(
+    "field", [ModerationRequest.model_fields["input"], PredictRequest.model_fields["inputs"]]
+)
+def test_of_a_body_full_of_faults_few_are_listed(field: FieldInfo, item: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(field.annotation).validate_python([item] * 1000)
+    assert caught.value.error_count() < 5, "each takes a kilobyte, and a body has room for millions"
+
+
 def test_limits_are_told(client: TestClient) -> None:
     check_error(judged(client, input=["fine"] * 257), 400, "invalid_request_error", "invalid_value")
     answer = judged(client, input="fine " * 10_000)
-    check_error(answer, 400, "invalid_request_error", "invalid_value")
+    check_error(answer, 400, "invalid_request_error", "string_above_max_length")
+    assert answer.json()["error"]["param"] == "input"
     assert "fine" not in answer.text
 
 

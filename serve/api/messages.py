@@ -183,7 +183,9 @@ class DecisionOut(_Out):
     labels: list[str]
     code: str
     rule: str
-    spans: list[tuple[int, int]] = Field(description="The characters that drove the rule.")
+    spans: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
+        description="The characters that drove the rule."
+    )
     note: str | None
     policy: str
     model: str

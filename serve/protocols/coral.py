@@ -1,7 +1,7 @@
 """Coral's external moderation phase: each new or edited comment is judged before Coral saves it.
 
 Coral goes on as if nothing had been said when an answer is late or not to be read, and so would publish the comment. Whatever goes wrong
-after a call has been read is therefore answered in time, and withholds the comment: a model that is slow, fails or is over capacity.
+here is therefore answered in time, and withholds the comment: a model that is slow, fails or is over capacity, a database out of reach.
 Nothing is kept: a comment has no id yet, and Coral has a queue of its own. ``status: "NONE"`` is never sent, for it would end Coral's own
 checks.
 """
@@ -9,6 +9,7 @@ checks.
 import asyncio
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
@@ -16,26 +17,39 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput
 from belowline.serve import keys
-from belowline.serve.errors import PROBLEMS, Problem
+from belowline.serve.errors import PROBLEMS, Problem, invalid_fields
 from belowline.serve.messages import site_name
-from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
+from belowline.serve.protocols.protocol import Protocol, documented, takes_json
 from belowline.serve.results import Result
 from belowline.serve.service import Parts, Service
 from belowline.serve.statement import coral_code
 
 _SPAM_CODES = ("spam", "campaign", "links")
+_FAILURES = (
+    "body-too-large",
+    "queue-full",
+    "internal-error",
+    "scoring-failed",
+    "store-unavailable",
+    "shutting-down",
+)
 _BLOCKS = frozenset({"br", "p", "div", "li", "blockquote"})
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 router = APIRouter(tags=["coral"])
 
 
+def _whole(text: Any) -> Any:
+    """Without lone surrogates, which JavaScript's strings may hold: no comment may pass unread for one."""
+    return text.encode("utf-8", "surrogatepass").decode() if isinstance(text, str) else text
+
+
 class _Comment(BaseModel):
-    body: str = Field(description="The comment.")
+    body: Annotated[str, BeforeValidator(_whole)] = Field(description="The comment.")
 
 
 class _Author(BaseModel):
@@ -66,7 +80,9 @@ class CoralAnswer(BaseModel):
 
 
 def problem(request: Request, problem: Problem) -> Response:
-    """Any problem, as JSON with one line; Coral reads none of it and goes on."""
+    """A failure as what withholds the comment, for Coral goes on after any other; else JSON with one line, which it does not read."""
+    if problem.kind in _FAILURES:
+        return JSONResponse(_withheld(problem.kind).model_dump(exclude_none=True))
     return JSONResponse({"error": problem.detail}, problem.status_code, problem.headers)
 
 
@@ -80,24 +96,26 @@ _SCHEMA = {"type": "object", "required": ["error"], "properties": {"error": {"ty
     response_model_exclude_none=True,
     responses={
         204: {"description": "Coral's own checks go on."},
-        **documented(_SCHEMA, lambda kind: PROBLEMS[kind][0], 400, 401, 403, 413, 421, 422),
+        **documented(_SCHEMA, lambda kind: PROBLEMS[kind][0], 400, 401, 403, 421, 422),
     },
     openapi_extra=takes_json(CoralRequest),
 )
 async def moderate(
     request: Request,
     service: Parts,
-    format: Annotated[Literal["text", "html"], Query(description="What the phase is set to send.")] = "text",
+    format: Annotated[str, Query(description="`html` if the phase is set to send that.")] = "text",
 ) -> Any:
     """Signed by Coral with one of `BELOWLINE_CORAL_SECRETS`; without these a key is asked for as elsewhere."""
     await _check_signature(request, service)
-    asked = await read_json(request, CoralRequest)
-    text = _plain(asked.comment.body) if format == "html" else asked.comment.body
-    if not text.strip():  # a picture alone
-        return Response(status_code=204)
-    site = site_name(asked.tenantDomain) or "coral"
-    result = await _judged(asked, text, site, service)
-    return _answer(result, _unheld(service, site)) or Response(status_code=204)
+    asked = await _read(request)
+    if len(asked.comment.body) > service.settings.max_comment_chars:
+        return _withheld("too_long")
+    try:
+        async with asyncio.timeout(service.settings.coral_answer_ms / 1000):
+            answer = await _judged(asked, service, html=format.lower() == "html")
+    except TimeoutError:
+        answer = _withheld("too_late")
+    return answer or Response(status_code=204)
 
 
 PROTOCOL = Protocol(router, ("/coral/",), problem)
@@ -117,18 +135,26 @@ async def _check_signature(request: Request, service: Service) -> None:
         raise Problem("invalid-key", "X-Coral-Signature fits none of BELOWLINE_CORAL_SECRETS")
 
 
-async def _judged(asked: CoralRequest, text: str, site: str, service: Service) -> Result | None:
-    """The result, or None where there is none in time."""
-    if len(text) > service.settings.max_comment_chars:
-        return None
-    author = asked.author
-    context = Context(text=text, site=site, author=author.id or None, role=author.role.lower() or None)
-    judging = service.judge([None], [ScoreInput(text)], [context])
+async def _read(request: Request) -> CoralRequest:
+    """The body; not by pydantic's own reader of JSON, which refuses lone surrogates."""
     try:
-        [result] = await asyncio.wait_for(judging, service.settings.coral_answer_ms / 1000)
-    except (TimeoutError, Problem):
+        return CoralRequest.model_validate(json.loads(await request.body()))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise invalid_fields([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
+    except (ValueError, RecursionError):
+        raise Problem("malformed-body", "the body is not a JSON object in UTF-8") from None
+
+
+async def _judged(asked: CoralRequest, service: Service, *, html: bool) -> CoralAnswer | None:
+    # In a thread, for it takes seconds over what only looks like HTML.
+    text = await asyncio.to_thread(_plain, asked.comment.body) if html else asked.comment.body
+    if not text.strip():  # a picture alone
         return None
-    return result
+    author, site = asked.author, site_name(asked.tenantDomain) or "coral"
+    context = Context(text=text, site=site, author=author.id or None, role=author.role.lower() or None)
+    [result] = await service.judge([None], [ScoreInput(text)], [context])
+    return _answer(result, _unheld(service, site))
 
 
 def _unheld(service: Service, site: str) -> dict[str, float]:
@@ -138,17 +164,19 @@ def _unheld(service: Service, site: str) -> dict[str, float]:
     return {label: both.hold for label, both in own.items() if label not in held and both.hold is not None}
 
 
-def _answer(result: Result | None, unheld: Mapping[str, float]) -> CoralAnswer | None:
+def _answer(result: Result, unheld: Mapping[str, float]) -> CoralAnswer | None:
     """None where Coral's own checks are to go on; a label that does not hold a comment only flags it."""
-    if result is None:
-        return CoralAnswer(actions=_flags("scoring_failed"), status="SYSTEM_WITHHELD")
     code = result.reason.code
     if result.action == "hold":
-        return CoralAnswer(actions=_flags(code), status="SYSTEM_WITHHELD")
+        return _withheld(code)
     if result.action == "reject":
         return CoralAnswer(actions=_flags(code), status="REJECTED", moderationAction=_rejection(result))
     remarkable = [label for label, threshold in unheld.items() if result.scores[label] >= threshold]
     return CoralAnswer(actions=_flags(remarkable[0])) if remarkable else None
+
+
+def _withheld(code: str) -> CoralAnswer:
+    return CoralAnswer(actions=_flags(code), status="SYSTEM_WITHHELD")
 
 
 def _rejection(result: Result) -> dict[str, Any]:
@@ -179,18 +207,21 @@ class _Text(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.parts: list[str] = []
-        self._link = ""
+        self._link, self._words = "", 0
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         if tag in _BLOCKS:
             self.parts.append("\n")
         elif tag == "a":
-            self._link = dict(attrs).get("href") or ""
+            self._link, self._words = dict(attrs).get("href") or "", len(self.parts)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "a" and _ADDRESS.match(self._link) and self._link not in self.parts[-1:]:
+        if tag != "a":
+            return
+        scheme, words = _ADDRESS.match(self._link), "".join(self.parts[self._words :])
+        if scheme and self._link[scheme.end() :].rstrip("/") not in words:
             self.parts.append(f" {self._link}")
-            self._link = ""
+        self._link = ""
 
     def handle_data(self, data: str) -> None:
         self.parts.append(data)

@@ -25,7 +25,7 @@ from belowline.serve import keys
 from belowline.serve.errors import PROBLEMS, Problem
 from belowline.serve.keys import Actor
 from belowline.serve.messages import MAX_COMMENTS
-from belowline.serve.protocols.protocol import Protocol, check_text_length, documented, read_json, takes_json
+from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
 from belowline.serve.results import Result
 from belowline.serve.service import Parts, Service
 
@@ -70,9 +70,10 @@ class ModerationRequest(BaseModel):
     """What to judge; other fields are not read."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
-    input: str | list[str] | list[_Part] = Field(
-        description="A text, up to 256 texts with a result for each, or the parts of one."
-    )
+    # All the faults of a large body would fill gigabytes.
+    input: (
+        str | Annotated[list[str], Field(fail_fast=True)] | Annotated[list[_Part], Field(fail_fast=True)]
+    ) = Field(description="A text, up to 256 texts with a result for each, or the parts of one.")
     model: str | None = Field(None, max_length=200, description="Given back as it came; there is one model.")
 
     @field_validator("input", mode="wrap")
@@ -95,6 +96,14 @@ class ModerationResult(BaseModel):
     category_applied_input_types: dict[str, list[str]] = Field(description="Empty where nothing is judged.")
 
 
+class _Refused(Problem):
+    """An input that is not judged, with OpenAI's code for why."""
+
+    def __init__(self, why: str, code: str = "invalid_value") -> None:
+        super().__init__("invalid-request", f"input {why}", errors=[("input", why)])
+        self.code = code
+
+
 class ModerationAnswer(BaseModel):
     """One result for each input, in order."""
 
@@ -108,6 +117,8 @@ def problem(request: Request, problem: Problem) -> Response:
     status = _status_of(problem.kind)
     kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     code = _CODES.get(problem.kind, problem.kind.replace("-", "_"))
+    if isinstance(problem, _Refused):
+        code = problem.code
     param = problem.errors[0][0] if problem.errors else None
     error = {"message": problem.detail, "type": kind, "param": param, "code": code}
     return JSONResponse({"error": error}, status, problem.headers)
@@ -142,7 +153,8 @@ async def moderate(
     results = await service.judge([None] * len(texts), [ScoreInput(text) for text in texts])
     if any(not result.scores for result in results):
         raise Problem("scoring-failed", "the text could not be scored; let a person read it")
-    response.headers["X-Belowline-Unjudged"] = ",".join(_UNJUDGED)
+    images = any(isinstance(one, _Part) and one.type == "image_url" for one in asked.input)
+    response.headers["X-Belowline-Unjudged"] = ",".join((*_UNJUDGED, "image_url") if images else _UNJUDGED)
     response.headers["X-Belowline-Reasons"] = ",".join(result.reason.code for result in results)
     return ModerationAnswer(
         id=f"modr-{secrets.token_hex(16)}",
@@ -161,19 +173,18 @@ def _texts(given: str | list[str] | list[_Part], service: Service) -> list[str]:
     if parts:
         words = [part.text or "" for part in parts if part.type == "text"]
         if not words:
-            raise _refused("holds no text, and images are not judged here")
+            raise _Refused("holds no text, and images are not judged here")
         texts = ["\n".join(words)]
     if not texts or not all(text.strip() for text in texts):
-        raise _refused("is empty; give at least one text")
+        raise _Refused("is empty; give at least one text")
     if len(texts) > MAX_COMMENTS:
-        raise _refused(f"holds {len(texts)} texts; at most {MAX_COMMENTS} are accepted")
-    for text in texts:
-        check_text_length(text, service)
+        raise _Refused(f"holds {len(texts)} texts; at most {MAX_COMMENTS} are accepted")
+    longest = service.settings.max_comment_chars
+    if any(len(text) > longest for text in texts):
+        raise _Refused(
+            f"holds a text longer than the {longest} characters that are accepted", "string_above_max_length"
+        )
     return texts
-
-
-def _refused(why: str) -> Problem:
-    return Problem("invalid-request", f"input {why}", errors=[("input", why)])
 
 
 def _result(result: Result, service: Service) -> ModerationResult:

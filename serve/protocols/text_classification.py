@@ -40,17 +40,19 @@ _TYPES = {
     403: "Unauthorized",
 }
 router = APIRouter(tags=["text-classification"])
+# All the faults of a large body would fill gigabytes.
+_Texts = Annotated[list[str], Field(fail_fast=True)]
 
 
 class PredictRequest(BaseModel):
     """What to classify; other fields are not read."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
-    inputs: str | list[str] | list[list[str]] = Field(
+    inputs: str | _Texts | Annotated[list[_Texts], Field(fail_fast=True)] = Field(
         description="A text; a list of one text, or of a pair; or up to 256 such lists."
     )
-    raw_scores: bool = Field(False, description="Log-odds instead of probabilities.")
-    truncate: bool = Field(False, description="Makes no difference: nothing is truncated.")
+    raw_scores: bool = Field(False, strict=True, description="Log-odds instead of probabilities.")
+    truncate: bool = Field(False, strict=True, description="Makes no difference: nothing is truncated.")
     truncation_direction: Literal["Left", "Right"] = Field("Right", description="Makes no difference.")
 
     @field_validator("inputs", mode="wrap")
