@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belowline.model.directory import Thresholds
+from belowline.serve.store.database import StoreError
 from tests.client_environments import node_with, run_client
 from tests.serve_fakes import KEY, FakeScorer, client_of, fake_scorer, served
 from tests.test_moderations import ANY_JSON
@@ -169,10 +170,14 @@ def test_whatever_fails_withholds_the_comment(tmp_path: Path) -> None:
         assert moderate(client, "fine").json() == WITHHELD
 
 
-def test_nothing_that_is_out_of_reach_or_too_large_lets_a_comment_pass(tmp_path: Path) -> None:
+def test_neither_a_lost_database_nor_a_large_body_lets_a_comment_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> None:
+        raise StoreError("gone")
+
     with client_of(tmp_path, coral_answer_ms=9000) as client:
-        client.app.state.service.database.close()  # type: ignore[attr-defined]
-        (tmp_path / "queue.sqlite3").write_bytes(b"no database" * 1000)
+        monkeypatch.setattr("belowline.serve.keys.accounts.any_keys", gone)
         assert moderate(client, "fine").json() == WITHHELD
         assert moderate(client, "fine " * 1_000_000).json() == WITHHELD
 

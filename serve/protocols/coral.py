@@ -45,7 +45,7 @@ router = APIRouter(tags=["coral"])
 
 def _whole(text: Any) -> Any:
     """Without lone surrogates, which JavaScript's strings may hold: no comment may pass unread for one."""
-    return text.encode("utf-8", "surrogatepass").decode() if isinstance(text, str) else text
+    return text.encode("utf-8", "ignore").decode() if isinstance(text, str) else text
 
 
 class _Comment(BaseModel):
