@@ -88,7 +88,12 @@ def caller(request: Request) -> Actor:
     return _caller(request, _presented_key(request))
 
 
-def client(request: Request, key: str = "") -> Actor:
+def client(request: Request) -> Actor:
+    """Who sends ``request`` in another service's protocol, by a key in its headers; see ``client_with``."""
+    return client_with(request, "")
+
+
+def client_with(request: Request, key: str) -> Actor:
     """Who sends ``request`` in another service's protocol, by ``key`` or else as in any other call; raises Problem as ``caller`` does.
 
     Such clients cannot do without a key, so whatever they send will do while none is asked for. This reads the database.

@@ -136,3 +136,14 @@ def test_corals_signature_opens_nothing_else(
         signature = "sha256=" + hmac.new(b"a-secret", body, hashlib.sha256).hexdigest()
         answer = client.post("/predict", content=body, headers={"X-Coral-Signature": signature})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "operation", ["POST /v1/moderations", "POST /predict", "GET /info", "POST /coral/moderate"]
+)
+def test_a_key_in_the_address_opens_nothing_that_can_take_one_in_a_header(
+    callers: Callers, operation: str
+) -> None:
+    method, path = operation.split(" ")
+    answer = callers.client.request(method, path, params={"key": KEY}, **TABLE[operation].request)
+    assert answer.status_code == 401

@@ -62,7 +62,7 @@ Read = TypeVar("Read", AnalyzeRequest, SuggestRequest)
 def _caller(request: Request) -> Actor:
     """By the key where Google's clients put it, or else as in any other call."""
     key = request.query_params.get("key") or request.headers.get("x-goog-api-key", "")
-    return keys.client(request, key)
+    return keys.client_with(request, key)
 
 
 Caller = Annotated[Actor, Depends(_caller)]
