@@ -3,7 +3,8 @@
 A real ``belowline serve`` with the released model, on this machine, which the clients share with it. Texts are ``c3`` comments where
 ``../shared/corpora`` is at hand, otherwise the invented sample with numbers added; none is sent twice, for repeats come from a cache.
 Closed loop: each client sends its next request when it has its answer. Open loop: requests leave at random moments (Poisson) at a stated
-share of the rate that 32 clients reached, and their time counts from the moment at which they were due.
+share of the rate that 32 clients of our own API reached, and their time counts from the moment at which they were due. For Coral the share
+of answers that withhold the comment is told too: what is not judged in time is withheld.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from tests.bench_scorer import texts_for
 KEY = "a-key-for-the-benchmark"
 SECRET = "a-secret-for-the-benchmark"
 CONSOLE = Console(stderr=True)
-LONE, MANY, OPEN_S = 150, 640, 8.0
+LONE, MANY, OPEN_S = 150, 480, 8.0
 LIMIT_S = 0.2
 """After which Coral goes on without an answer."""
 Call = Callable[[str], dict[str, Any]]
@@ -99,19 +101,39 @@ def _address(server: subprocess.Popen[bytes], log: Path) -> str:
     raise SystemExit(f"belowline serve did not start: {log.read_text()}")
 
 
-async def one(client: httpx.AsyncClient, call: Call, text: str, due: float, times: list[float]) -> None:
+@dataclass(slots=True)
+class Times:
+    """Seconds to each answer, and how many of them withheld the comment."""
+
+    seconds: list[float] = field(default_factory=list)
+    withheld: int = 0
+
+    def percentiles(self) -> dict[str, float]:
+        """Milliseconds."""
+        shares = (50, 95, 99)
+        return {f"p{share}": round(float(np.percentile(self.seconds, share)) * 1000, 1) for share in shares}
+
+    def share(self, number: int) -> float:
+        return round(number / len(self.seconds), 4)
+
+    def within_limit(self) -> float:
+        return self.share(sum(one <= LIMIT_S for one in self.seconds))
+
+
+async def one(client: httpx.AsyncClient, call: Call, text: str, due: float, times: Times) -> None:
     """Sends a text and notes how long after ``due`` its answer came; an answer that is none ends the run."""
     answer = await client.post(**call(text))
-    times.append(time.perf_counter() - due)
+    times.seconds.append(time.perf_counter() - due)
+    times.withheld += "SYSTEM_WITHHELD" in answer.text
     if answer.status_code not in (200, 204, 429):
         raise SystemExit(f"{answer.request.url.path}: {answer.status_code} {answer.text[:200]}")
 
 
 async def closed(
     client: httpx.AsyncClient, call: Call, texts: list[str], clients: int
-) -> tuple[list[float], float]:
+) -> tuple[Times, float]:
     """Times of all texts with so many clients, and answers a second."""
-    times: list[float] = []
+    times = Times()
     waiting = iter(texts)
 
     async def work() -> None:
@@ -123,9 +145,9 @@ async def closed(
     return times, len(texts) / (time.perf_counter() - began)
 
 
-async def opened(client: httpx.AsyncClient, call: Call, texts: Iterator[str], rate: float) -> list[float]:
+async def opened(client: httpx.AsyncClient, call: Call, texts: Iterator[str], rate: float) -> Times:
     """Times while requests arrive at ``rate`` a second, whether those before were answered or not."""
-    times: list[float] = []
+    times = Times()
     rng = random.Random(5)
     began = due = time.perf_counter()
     tasks = []
@@ -137,17 +159,8 @@ async def opened(client: httpx.AsyncClient, call: Call, texts: Iterator[str], ra
     return times
 
 
-def percentiles(times: list[float]) -> dict[str, float]:
-    """Milliseconds."""
-    return {f"p{share}": round(float(np.percentile(times, share)) * 1000, 1) for share in (50, 95, 99)}
-
-
-def within_limit(times: list[float]) -> float:
-    return round(sum(one <= LIMIT_S for one in times) / len(times), 4)
-
-
-async def measure(address: str, name: str, texts: Iterator[str]) -> dict[str, Any]:
-    """Everything of one protocol."""
+async def measure(address: str, name: str, texts: Iterator[str], capacity: float | None) -> dict[str, Any]:
+    """Everything of one protocol; without ``capacity`` its own rate is what full load is."""
     call = CALLS[name]
     headers = {"Authorization": f"Bearer {KEY}"}
     limits = httpx.Limits(max_connections=512, max_keepalive_connections=512)
@@ -155,27 +168,36 @@ async def measure(address: str, name: str, texts: Iterator[str]) -> dict[str, An
         await closed(client, call, list(itertools.islice(texts, 20)), 4)
         lone, _ = await closed(client, call, list(itertools.islice(texts, LONE)), 1)
         many, rate = await closed(client, call, list(itertools.islice(texts, MANY)), 32)
-        half = await opened(client, call, texts, rate / 2)
-        full = await opened(client, call, texts, rate)
+        half = await opened(client, call, texts, (capacity or rate) / 2)
+        full = await opened(client, call, texts, capacity or rate)
     return {
         "protocol": name,
-        "one": percentiles(lone),
-        "many": percentiles(many),
+        "one": lone.percentiles(),
+        "many": many.percentiles(),
         "per_second": round(rate, 1),
-        "half": within_limit(half),
-        "full": within_limit(full),
+        "half": half.within_limit(),
+        "full": full.within_limit(),
+        "withheld": [times.share(times.withheld) for times in (lone, half, full)],
     }
+
+
+def endless(texts: list[str]) -> Iterator[str]:
+    """``texts``, and then again with a number, so that none is sent twice."""
+    for turn in itertools.count():
+        yield from (f"{text} {turn}" if turn else text for text in texts)
 
 
 def main() -> None:
     """Prints a table; the same as JSON on standard output."""
     found, source = texts_for(11_000, Path("../shared/corpora"))
-    texts = iter(found)
-    rows = []
+    random.Random(3).shuffle(found)  # each protocol gets its own part, of the same lengths
+    texts = endless(found)
+    rows: list[dict[str, Any]] = []
     with service() as address:
         for name in CALLS:
             CONSOLE.print(f"measuring {name}")
-            rows.append(asyncio.run(measure(address, name, texts)))
+            capacity = rows[0]["per_second"] if rows else None
+            rows.append(asyncio.run(measure(address, name, texts, capacity)))
     table = Table(title=f"milliseconds; texts: {source}")
     for column in (
         "protocol",
