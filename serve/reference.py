@@ -26,6 +26,7 @@ class Operation:
     parameters: list[FieldRow]
     body: list[FieldRow]
     answer: list[FieldRow]
+    problems: list[tuple[str, str]]  # status and what it says
 
 
 def operations(openapi: Mapping[str, Any]) -> list[Operation]:
@@ -48,6 +49,11 @@ def _operation(method: str, path: str, what: Mapping[str, Any], schemas: Mapping
         parameters=[_parameter(one, schemas) for one in what.get("parameters", [])],
         body=_rows(what.get("requestBody", {}), schemas),
         answer=_rows(answers[0], schemas) if answers else [],
+        problems=[
+            (status, answer["description"])
+            for status, answer in what["responses"].items()
+            if status[0] in "45"
+        ],
     )
 
 

@@ -165,6 +165,7 @@ def test_the_reference_describes_every_operation(client: TestClient) -> None:
     for path, methods in schema["paths"].items():
         for method in methods:
             assert f"<h2><code>{method.upper()} {path}</code></h2>" in page.text
+    assert "<strong>429</strong> Too many comments are waiting" in page.text
     rows = {row.name: row for one in operations(schema) for row in one.body}
     assert rows["comments[].text"].required
     assert rows["comments[].text"].type == "string"

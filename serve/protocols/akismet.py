@@ -45,18 +45,33 @@ _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": 
 router = APIRouter(tags=["akismet"], default_response_class=PlainTextResponse)
 
 
-def _takes(*fields: str) -> dict[str, Any]:
+_FIELDS: Mapping[str, str] = {
+    "api_key": "The key, where it is not elsewhere.",
+    "blog": "Address of the site.",
+    "user_ip": "The author's address; kept as a hash alone, and only where there is no other.",
+    "permalink": "Address of the page that the comment stands on.",
+    "user_role": "The author's role; an `administrator` is never spam.",
+    "is_test": "`1`: nothing is kept or counted.",
+    "blog_charset": "Encoding of the call, where it is not UTF-8.",
+    "comment_content": "The comment.",
+    "comment_author": "The author's name; judged where there is no content, never kept.",
+    "comment_author_email": "Tells authors apart; kept as a hash alone.",
+    "comment_author_url": "Tells authors apart where there is no e-mail address; kept as a hash alone.",
+    "comment_context": "What the comment stands under; it may be repeated.",
+    "comment_parent": "Id of the comment that this one answers.",
+    "comment_date_gmt": "When it was written.",
+    "honeypot_field_name": "Name of the field that people do not see and programs fill in.",
+}
+
+
+def _takes(**fields: str) -> dict[str, Any]:
     """What OpenAPI says of a call's body: no more than its fields, for whatever else is sent has the status 200 too."""
-    schema: dict[str, Any] = {"properties": {name: {} for name in fields}}
+    schema = {"properties": {name: {"description": meaning} for name, meaning in fields.items()}}
     media = ("application/x-www-form-urlencoded", "application/json")
     return {"requestBody": {"content": {one: {"schema": schema} for one in media}}}
 
 
-_COMMENT = _takes(
-    *("api_key", "blog", "user_ip", "permalink", "user_role", "is_test", "blog_charset"),
-    *("comment_content", "comment_author", "comment_author_email", "comment_author_url"),
-    *("comment_context", "comment_parent", "comment_date_gmt", "honeypot_field_name"),
-)
+_COMMENT = _takes(**_FIELDS)
 
 
 def problem(request: Request, problem: Problem) -> Response:
@@ -76,7 +91,11 @@ def problem(request: Request, problem: Problem) -> Response:
     return PlainTextResponse("invalid", headers=headers)
 
 
-@router.post("/1.1/verify-key", summary="Check a key, as Akismet does", openapi_extra=_takes("key", "blog"))
+@router.post(
+    "/1.1/verify-key",
+    summary="Check a key, as Akismet does",
+    openapi_extra=_takes(key="The key.", blog=_FIELDS["blog"]),
+)
 async def verify_key(request: Request) -> PlainTextResponse:
     """`valid`, or `invalid` for an unknown key and for one that is for other sites."""
     call = await read_call(request)

@@ -61,8 +61,8 @@ class CoralRequest(BaseModel):
     """A comment as Coral sends it; other fields are not read."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
-    comment: _Comment
-    author: _Author = _Author()
+    comment: _Comment = Field(description="The comment; one without words is passed.")
+    author: _Author = Field(default=_Author(), description="Who wrote it; the policy may trust their role.")
     tenantDomain: str = Field(default="coral", description="The site.")
 
 

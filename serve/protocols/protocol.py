@@ -49,7 +49,8 @@ def _written_out(schema: Any, definitions: dict[str, Any]) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _written_out(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+        schema = {**definitions[schema["$ref"].rsplit("/", 1)[-1]], **schema}
+        del schema["$ref"]
     return {name: _written_out(value, definitions) for name, value in schema.items()}
 
 
