@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
+
+Verdict = Literal["publish", "hold", "reject", "spam"]
+"""What moderators made of a comment: shown, waiting, taken down, or taken down as spam."""
 
 
 class ReadError(Exception):
@@ -18,6 +22,7 @@ class Comment:
         author: Name as printed, or None where the archive does not tell.
         time: When it was written, with a time zone, or None.
         parent: ``id`` of the comment in the same thread that this one answers, or None.
+        verdict: What the site's own moderators made of it, or None where the archive does not tell.
     """
 
     id: str
@@ -25,6 +30,7 @@ class Comment:
     author: str | None = None
     time: datetime | None = None
     parent: str | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ from belowline.serve.scoring import article_context
 
 @dataclass(frozen=True, slots=True)
 class ArchiveComment:
-    """A comment, where it stands (``position`` counts from 0 in its thread), and what the model is told."""
+    """A comment, where it stands (``position`` counts from 0 in its thread), when it was written (ISO 8601 in UTC), what the site's
+    moderators made of it, and what the model is told."""
 
     source: str
     thread: str
     position: int
     author: str | None
     id: str
+    parent: str | None
+    time: str | None
+    verdict: str | None
     comment: ScoreInput
 
 
@@ -78,5 +83,8 @@ def _comments_of(thread: Thread) -> Iterator[ArchiveComment]:
             position=position,
             author=comment.author,
             id=comment.id,
+            parent=comment.parent,
+            time=comment.time.astimezone(UTC).isoformat() if comment.time else None,
+            verdict=comment.verdict,
             comment=ScoreInput(comment.text, article, parent),
         )

@@ -11,14 +11,18 @@ from typing import Any
 
 from belowline.model import Scorer
 from belowline.serve.archive import ArchiveComment, Inventory, archive_comments, take_inventory
+from belowline.serve.audit_tables import comments_table, write_threads
 from belowline.serve.files import replacing
 from belowline.serve.judge import Judge
+from belowline.serve.ledger import Ledger
 from belowline.serve.report import render_report
 from belowline.serve.rows import in_chunks
 from belowline.serve.tally import Tally
 from belowline.serve.terminal import counting
 
 COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
+COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"
+AUTHORS_TOLD = CAMPAIGNS_TOLD = 20
 PART_COMMENTS = 1024
 
 
@@ -34,7 +38,8 @@ def run_audit(
     format: str | None = None,
     force: bool = False,
 ) -> None:
-    """Writes ``comments.jsonl``, ``summary.json`` and ``report.html`` of the archive ``paths`` into ``out``.
+    """Writes comments (``.jsonl``, ``.parquet``), ``threads.parquet``, ``campaigns.jsonl``, ``summary.json`` and ``report.html`` of the
+    archive ``paths`` into ``out``; serve/AUDIT.md has their columns.
 
     An audit of the same inputs with the same model and policy is continued, or left as it is when complete.
     Raises ReadError for what cannot be read, AuditError where ``out`` holds something else and not ``force``.
@@ -112,6 +117,9 @@ def _lines(chunk: Sequence[ArchiveComment], judge: Judge) -> Iterator[bytes]:
             "thread": one.thread,
             "position": one.position,
             "author": one.author,
+            "parent": one.parent,
+            "time": one.time,
+            "verdict": one.verdict,
             "text": one.comment.text,
             **result.model_dump(),
         }
@@ -120,23 +128,62 @@ def _lines(chunk: Sequence[ArchiveComment], judge: Judge) -> Iterator[bytes]:
 
 def _finish(out: Path, inventory: Inventory, judge: Judge, made: Mapping[str, Any]) -> None:
     """Joins the parts and counts them; the summary comes last, for it says that the audit is complete."""
-    thresholds = {label: _threshold(judge.scorer, label) for label in judge.scorer.labels}
-    tally = Tally(inventory.threads, thresholds)
-    with replacing(out / COMMENTS) as joined:
-        for part in sorted((out / PARTS).glob("*.jsonl")):
-            for line in part.read_bytes().splitlines(keepends=True):
-                tally.add(json.loads(line))
-                joined.write(line)
+    labels = judge.scorer.labels
+    tally = Tally(inventory.threads, {label: _threshold(judge.scorer, label) for label in labels})
+    with Ledger.within(out / PARTS) as ledger:
+        for number, row in enumerate(_rows(out), 1):
+            tally.add(row)
+            ledger.add(number, row)
+        ledger.seal()
+        _join(out, ledger, labels)
+        campaigns = _write_campaigns(out, ledger)
+        authors = ledger.authors(AUTHORS_TOLD)
     summary = {
         "comments": inventory.comments,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **made,
         **tally.summary(),
+        "campaigns": campaigns,
+        "authors": authors,
     }
+    write_threads(out / THREADS_TABLE, summary["threads"], labels)
     with replacing(out / REPORT) as report:
         report.write(render_report(summary, tally, judge.scorer.config.harmful).encode())
     with replacing(out / SUMMARY) as file:
         file.write(json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def _rows(out: Path) -> Iterator[dict[str, Any]]:
+    for part in sorted((out / PARTS).glob("*.jsonl")):
+        with part.open("rb") as lines:
+            for line in lines:
+                yield json.loads(line)
+
+
+def _join(out: Path, ledger: Ledger, labels: Sequence[str]) -> None:
+    """The comments, each with the campaign that it belongs to."""
+    with (
+        replacing(out / COMMENTS) as joined,
+        comments_table(out / COMMENTS_TABLE, labels) as table,
+    ):
+        for row, campaign in zip(_rows(out), ledger.campaigns_of_rows(), strict=True):
+            whole = {**row, "campaign": campaign}
+            joined.write(json.dumps(whole, ensure_ascii=False).encode() + b"\n")
+            table.add(whole)
+
+
+def _write_campaigns(out: Path, ledger: Ledger) -> dict[str, Any]:
+    """All of them into their file; how many there are, and the largest, for the summary."""
+    found = comments = 0
+    largest: list[dict[str, Any]] = []
+    with replacing(out / CAMPAIGNS) as file:
+        for campaign in ledger.campaigns():
+            file.write(json.dumps(campaign, ensure_ascii=False).encode() + b"\n")
+            found += 1
+            comments += campaign["comments"]
+            if len(largest) < CAMPAIGNS_TOLD:
+                largest.append(campaign)
+    return {"campaigns": found, "comments": comments, "largest": largest}
 
 
 def _threshold(scorer: Scorer, label: str) -> float | None:

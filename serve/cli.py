@@ -159,7 +159,7 @@ def audit(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Files or folders of saved comments.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder for comments.jsonl, summary.json and report.html.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report and the tables; see serve/AUDIT.md.")],
     format: Annotated[
         str | None,
         typer.Option(help="Format of the files: page, jsonl or csv; default: found out for each file."),

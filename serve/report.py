@@ -31,6 +31,8 @@ def render_report(summary: Mapping[str, Any], tally: Tally, harmful: Sequence[st
         threads=threads[:THREADS_SHOWN],
         hidden_threads=max(0, len(threads) - THREADS_SHOWN),
         top={label: one.best() for label, one in tally.labels.items()},
+        passed=tally.differences.passed(),
+        removed=tally.differences.removed(),
         floor=WORTH_A_LOOK,
         harmful=harmful,
         needing_a_look=_needing_a_look,

@@ -1,17 +1,25 @@
+import dataclasses
 import json
+import random
 import re
+from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from belowline.data import SAMPLE_DIR, read_threads
 from belowline.model import ScoreInput, Scorer
+from belowline.serve import archive as archive_module
 from belowline.serve import audit as audit_module
 from belowline.serve import cli
 from belowline.serve.archive import archive_comments, take_inventory
 from belowline.serve.audit import run_audit
+from belowline.serve.audit_tables import comments_schema
 from belowline.serve.judge import Judge
+from belowline.serve.ledger import Ledger
 from belowline.serve.report import columns, shares
 from belowline.serve.results import Result
 from belowline.serve.tally import BINS, TOP, Tally
@@ -24,6 +32,16 @@ ROWS = [
     {"thread": "two", "title": "Bridge", "id": "1", "text": "שלום hate"},
     {"thread": "two", "title": "Bridge", "id": "2", "text": "lovely spam </script><b>"},
 ]
+
+
+FILES = {
+    "comments.jsonl",
+    "comments.parquet",
+    "threads.parquet",
+    "campaigns.jsonl",
+    "summary.json",
+    "report.html",
+}
 
 
 @pytest.fixture
@@ -76,7 +94,9 @@ def test_every_comment_is_a_row_with_its_place_and_result(
         ("hold", "hate_speech"),
         ("hold", "spam"),
     ]
-    assert set(rows[0]) == fields | {"source", "thread", "position", "author", "text"}
+    place = {"source", "thread", "position", "author", "parent", "time"}
+    assert set(rows[0]) == fields | place | {"text", "verdict", "campaign"}
+    assert [row["parent"] for row in rows] == [None, "1", None, None, None]
 
 
 def test_the_summary_counts(archive: Path, judge: Judge, tmp_path: Path) -> None:
@@ -160,7 +180,7 @@ def test_an_interrupted_audit_goes_on_where_it_was(
     scored = {comment.text for call in judge.scorer.calls for comment in call}
     assert "fine" not in scored
     assert [row["text"] for row in rows_of(out)] == [row["text"] for row in ROWS]
-    assert sorted(path.name for path in out.iterdir()) == ["comments.jsonl", "report.html", "summary.json"]
+    assert {path.name for path in out.iterdir()} == FILES
 
 
 def test_a_complete_audit_is_not_made_again(archive: Path, judge: Judge, tmp_path: Path) -> None:
@@ -250,6 +270,7 @@ def test_top_comments_are_the_highest_and_bars_add_up() -> None:
         row = {"source": "s", "thread": "t", "text": f"{number % 30}", "action": "publish", "language": "en"}
         relevance = None if number < 10 else number / 40
         row |= {"scores": {"spam": (number % 30) / 30}, "reason": {"code": "none"}, "relevance": relevance}
+        row |= {"time": None, "verdict": None}
         tally.add(row)
     best = tally.labels["spam"].best()
     assert [one.row["text"] for one in best] == [str(29 - place) for place in range(TOP)]
@@ -276,3 +297,140 @@ def test_real_pages_are_audited_whole(archives: Path, tiny_scorer: Scorer, tmp_p
     counts = {Path(one["source"]).name: one["comments"] for one in summary_of(tmp_path / "out")["threads"]}
     assert len(counts) == len(list(archives.glob("*.txt")))
     assert sum(counts.values()) == len(rows_of(tmp_path / "out")) > 0
+
+
+OFFER = "Hello {0}, I work from home and earn {1} dollars every week, you can do it too at {2}"
+TOLD = [
+    {
+        "id": "1",
+        "thread": "one",
+        "text": OFFER.format("Ann", 97, "http://a.example"),
+        "author": "Sue",
+        "time": "2025-10-30T12:00:00Z",
+    },
+    {
+        "id": "2",
+        "thread": "one",
+        "text": "spam, and not a copy of anything else here",
+        "author": "Ben",
+        "time": "2025-11-02T12:00:00Z",
+    },
+    {
+        "id": "3",
+        "thread": "two",
+        "text": OFFER.format("Bob", 120, "http://b.example/x"),
+        "author": "Kim",
+        "time": "2025-11-05T12:00:00+02:00",
+    },
+    {"id": "4", "thread": "two", "text": "thanks", "author": "Ben"},
+    {"id": "5", "thread": "two", "text": "thanks", "author": "Ann"},
+]
+
+
+def test_campaigns_months_and_authors_are_told(judge: Judge, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run_audit([write_archive(tmp_path / "a", TOLD)], out, judge)
+    assert [row["campaign"] for row in rows_of(out)] == [1, None, 1, None, None]
+    [campaign] = [json.loads(line) for line in (out / "campaigns.jsonl").read_text("utf-8").splitlines()]
+    assert campaign == {
+        "campaign": 1,
+        "comments": 2,
+        "first_seen": "2025-10-30T12:00:00+00:00",
+        "last_seen": "2025-11-05T10:00:00+00:00",
+        "authors": 2,
+        "threads": 2,
+        "actions": {"publish": 2, "hold": 0, "reject": 0},
+        "text": TOLD[0]["text"],
+        "author_names": ["Sue", "Kim"],
+        "thread_names": ["one", "two"],
+    }
+    summary = summary_of(out)
+    assert summary["campaigns"] == {"campaigns": 1, "comments": 2, "largest": [campaign]}
+    months = [(one["month"], one["comments"], one["labels"]["spam"]) for one in summary["months"]]
+    assert months == [("2025-10", 1, 0), ("2025-11", 2, 1)]
+    assert [(one["author"], one["comments"], one["actions"]["hold"]) for one in summary["authors"]] == [
+        ("Ben", 2, 1)
+    ]
+    report = (out / "report.html").read_text("utf-8")
+    assert "2 comments in 1 campaign." in report
+    assert "2025-10-30 to 2025-11-05 · 2 threads · 2 authors: Sue, Kim" in report
+
+
+def test_the_tables_say_what_the_lines_say(archive: Path, judge: Judge, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run_audit([write_archive(tmp_path / "a", [*ROWS, *TOLD])], out, judge)
+    table = parquet.read_table(out / "comments.parquet")
+    assert table.schema.equals(comments_schema(LABELS))
+    for row, line in zip(table.to_pylist(), rows_of(out), strict=True):
+        same = (
+            "source",
+            "thread",
+            "position",
+            "id",
+            "parent",
+            "author",
+            "text",
+            "action",
+            "campaign",
+            "language",
+            "verdict",
+        )
+        assert all(row[name] == line[name] for name in same)
+        assert (row["code"], row["rule"], row["label"]) == tuple(line["reason"].values())
+        assert row["time"] == (datetime.fromisoformat(line["time"]) if line["time"] else None)
+        for label in LABELS:
+            assert row[f"score_{label}"] == pytest.approx(line["scores"].get(label))
+        assert [(one["label"], one["start"]) for one in row["evidence"]] == [
+            (one["label"], one["start"]) for one in line["evidence"]
+        ]
+    threads = parquet.read_table(out / "threads.parquet").to_pylist()
+    assert [(one["thread"], one["hold"], one["spam"]) for one in threads] == [
+        (one["thread"], one["actions"]["hold"], one["labels"]["spam"]) for one in summary_of(out)["threads"]
+    ]
+
+
+def test_verdicts_are_set_beside_the_policys(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts = {"1": "publish", "2": "spam", "3": "publish", "4": "reject", "5": None}
+    real = archive_module.archive_comments
+
+    def with_verdicts(*arguments: Any) -> Any:
+        return (dataclasses.replace(one, verdict=verdicts[one.id]) for one in real(*arguments))
+
+    monkeypatch.setattr(audit_module, "archive_comments", with_verdicts)
+    rows = [{"id": "1", "text": "hate"}, {"id": "2", "text": "spam"}, {"id": "3", "text": "fine"}]
+    rows += [{"id": "4", "text": "so nice"}, {"id": "5", "text": "spam"}]
+    out = tmp_path / "out"
+    run_audit([write_archive(tmp_path / "a", rows)], out, judge)
+    assert summary_of(out)["verdicts"] == {
+        "publish": {"publish": 1, "hold": 1, "reject": 0},
+        "reject": {"publish": 1, "hold": 0, "reject": 0},
+        "spam": {"publish": 0, "hold": 1, "reject": 0},
+    }
+    report = (out / "report.html").read_text("utf-8")
+    passed, _, removed = report.partition("Taken down by moderators, published by the policy")
+    assert ">hate<" in passed.partition("Published by moderators, not by the policy")[2]
+    assert ">so nice<" in removed.partition("</ol>")[0]
+
+
+def test_the_ledger_finds_copies_whatever_stands_between(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    words = [f"word{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(300)]
+    kinds = [" ".join(rng.sample(words, 25)) for _ in range(30)]
+    place = {"source": "s", "author": None, "time": None, "action": "hold"}
+    wanted: dict[int, int] = {}
+    with Ledger.within(tmp_path) as ledger:
+        members = []
+        for number in range(1, 301):
+            kind = rng.randrange(30)
+            text = f"{kinds[kind]} {number} http://x.example/{number}"
+            members.append(wanted.setdefault(kind, number))
+            ledger.add(number, {**place, "thread": f"t{number % 7}", "text": text})
+        ledger.add(301, {**place, "thread": "t", "text": "alone in the world with these own words"})
+        ledger.seal()
+        assert list(ledger.campaigns_of_rows()) == [*members, None]
+        sizes = [(one["campaign"], one["comments"]) for one in ledger.campaigns()]
+    assert dict(sizes) == Counter(members)
+    assert [size for _, size in sizes] == sorted((size for _, size in sizes), reverse=True)
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from belowline.serve.store import comments as reading
+from belowline.serve.signatures import signature_of
 from belowline.serve.store import near_copies
 from belowline.serve.store.database import Database
 from belowline.serve.store.intake import Author, Thread, take_in
@@ -264,10 +265,10 @@ def test_copies_of_long_ago_do_not_count(database: Database) -> None:
 
 
 def test_short_texts_are_no_campaign() -> None:
-    assert near_copies.signature_of("thank you very much") is None
-    first = near_copies.signature_of(OFFER.format("Sue", "https://a.example/1"))
+    assert signature_of("thank you very much") is None
+    first = signature_of(OFFER.format("Sue", "https://a.example/1"))
     assert first is not None
-    assert first == near_copies.signature_of(OFFER.format("Sue", "https://b.example/2"))
+    assert first == signature_of(OFFER.format("Sue", "https://b.example/2"))
     assert len(first.bands) == len(set(first.bands)) == 12
     assert len(first.values) == 240
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from belowline.model import Context, Decision, Scores, sampled
 from belowline.serve.judge import Judge, overruled
 from belowline.serve.results import Result
+from belowline.serve.signatures import signature_of
 from belowline.serve.store import items, near_copies, outbox
 from belowline.serve.store.comments import last_decision, last_scores
 from belowline.serve.store.database import now, one_at_a_time, upsert
@@ -95,7 +96,7 @@ def _take_in_one(
         by_person = _decided_by_a_person(tx, known.id) is not None
         if again.reason.code != "scoring_failed" or one.scores is None or by_person:
             return Kept(known.id, again, known.action, changed=False)
-    signature = near_copies.signature_of(text)
+    signature = signature_of(text)
     campaign = near_copies.campaign_of(tx, site, signature, moment, known.id if known is not None else None)
     context = Context(
         text=text,
