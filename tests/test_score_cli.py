@@ -207,8 +207,8 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
         ("in.jsonl", b'{"text": "x", "id": [1]}\n', "in.jsonl, row 1, field id: is a list"),
         (
             "in.jsonl",
-            b'{"text": "' + b"x" * 20_001 + b'"}\n',
-            "has 20001 characters; BELOWLINE_MAX_COMMENT_CHARS",
+            b'{"text": "' + b"x" * 20_481 + b'"}\n',
+            "has 20481 characters; BELOWLINE_MAX_COMMENT_CHARS",
         ),
         ("in.jsonl", b'{"text": "\xff"}\n', "in.jsonl, row 1: byte 11 is not UTF-8"),
         ("in.parquet", b"not parquet at all", "in.parquet: is not valid Parquet"),

@@ -88,7 +88,7 @@ def fit(recipe: Recipe, corpora: Path, run: Path, console: Console, start: Path 
     trainer = _Trainer(model, base, tokenizer, data["train"], recipe, run, console, accelerator, bf16=bf16)
     trainer.train()
     draw_back(model, adopted, recipe.fit.keep_start)
-    trainer.settle(data["validation"])
+    trainer.settle(data.get("validation"))
     if accelerator.is_main_process:
         save_model(model, tokenizer, done)
         shutil.rmtree(run / "checkpoint", ignore_errors=True)
@@ -181,12 +181,13 @@ class _Trainer:
                     self._checkpoint()
                     saved = time.monotonic()
 
-    def settle(self, validation: Dataset) -> None:
-        """Fit to the trunk, which must not change any more, the embedding and what length says."""
+    def settle(self, validation: Dataset | None) -> None:
+        """Fit to the trunk, which must not change any more, the embedding and, where there are texts to tell it, what length says."""
         if self.recipe.fit.hold_weight:
             self.console.print("settling the embedding")
             settle_embedding(self.model, self.base, self.encoder, self.data)
-        settle_length(self.model, self.encoder, validation)
+        if validation is not None:
+            settle_length(self.model, self.encoder, validation)
 
     def _ahead(self) -> Iterator[tuple[int, int, list[Shown]]]:
         for number in range(self.state.pass_number, len(self.plans)):
