@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import update
 
 from belowline.model import Policy
-from belowline.serve.store import accounts, comments, hooks, policies, repeats, statistics
+from belowline.serve.store import accounts, comments, feedback, hooks, policies, repeats, statistics
 from belowline.serve.store.appeals import appeal
 from belowline.serve.store.database import Database, digest, now
 from belowline.serve.store.dry_run import dry_run
 from belowline.serve.store.erasure import erase_author, erase_comment
+from belowline.serve.store.feedback import Feedback
 from belowline.serve.store.intake import Author
+from belowline.serve.store.pepper import alias
 from belowline.serve.store.reviews import make_golden
 from belowline.serve.store.tables import metadata
 from tests.store_fakes import ANN, BEN, SAMPLE, SECOND, Desk, everything, refused
@@ -32,12 +34,22 @@ def fill(desk: Desk) -> list[int]:
     """An author's comments with all that can hold their words."""
     desk.do(hooks.add_hook, "admin", "https://x.example", ["comment.held", "comment.decided"])
     author = Author("person-17", f"{SECRET} name", "reader")
+    told = Feedback(
+        "perspective",
+        f"{SECRET} told",
+        {"toxicity": 1.0},
+        {"TOXICITY": 1.0, SECRET: 0.0},
+        "a",
+        f"{SECRET} context",
+    )
+    desk.do(feedback.add, "coral", "s", told)  # before the comment is kept
     one = desk.take(f"{SECRET} first spam", "a", author=author).comment
     desk.take(LONG, "a", author=author)
     other = desk.take(
         f"{SECRET} spam", "b", author=author, parent="a", parent_text=f"{SECRET} parent"
     ).comment
     desk.take("an answer, spam", "answer", parent="a", parent_text=LONG)
+    desk.do(feedback.add, "coral", "s", told)
     desk.rule(one, "reject", note=f"{SECRET} note", labels=("spam",))
     desk.do(make_golden, "ann", one)
     desk.do(appeal, ANN, one, f"{SECRET} appeal")
@@ -63,6 +75,8 @@ def test_erasure_of_an_author_leaves_no_word_and_no_name_but_the_decisions(
     assert [(row.id, row.actor, row.action, row.rule) for row in desk.rows("decisions")] == kept
     assert [desk.waiting(one) for one in ids] == [None, None]
     assert desk.rows("golden") == []
+    told = [(row.comment_id, row.scores, row.erased is not None) for row in desk.rows("feedback")]
+    assert told == [(None, {"toxicity": 1.0}, True), (ids[0], {"toxicity": 1.0}, True)]
     assert not {row.comment_id for row in desk.rows("bands")} & set(ids)
     assert desk.row("comments", caller_id="answer").text == "an answer, spam"
     log = desk.rows("audit_log")[-1]
@@ -101,6 +115,28 @@ def test_an_author_who_comes_again_after_an_erasure_is_a_new_one(desk: Desk) -> 
     desk.do(erase_author, ANN, old)
     desk.take("a word", author="u")
     assert [row.caller_id for row in desk.rows("authors")] == [None, "u"]
+
+
+def test_feedback_on_a_comment_that_is_not_kept_is_erased_by_its_id(desk: Desk) -> None:
+    told = Feedback("perspective", SECRET, {}, {"TOXICITY": 1.0}, "elsewhere")
+    desk.do(feedback.add, "coral", "s", told)
+    desk.do(
+        feedback.add, "coral", "s", Feedback("perspective", "of nobody knows which", {}, {"TOXICITY": 0.0})
+    )
+    assert desk.do(feedback.erase, "other", "elsewhere") == 0
+    assert desk.do(feedback.erase, "s", "elsewhere") == 1
+    assert desk.do(feedback.erase, "s", "elsewhere") == 0
+    assert [row.text for row in desk.rows("feedback")] == [None, "of nobody knows which"]
+
+
+def test_an_alias_is_the_same_here_and_another_elsewhere(desk: Desk, tmp_path: Path) -> None:
+    one = desk.see(alias, "ann@paper.example")
+    assert one == desk.see(alias, "ann@paper.example") != desk.see(alias, "ben@paper.example")
+    assert len(one) == 32
+    other = Database.open(f"sqlite:///{tmp_path / 'other.sqlite3'}")
+    with other.read() as tx:
+        assert alias(tx, "ann@paper.example") != one
+    other.close()
 
 
 def test_a_key_is_known_until_it_is_revoked_and_its_sessions_with_it(desk: Desk) -> None:
