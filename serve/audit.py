@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +15,7 @@ from belowline.serve.audit_tables import comments_table, write_threads
 from belowline.serve.files import replacing
 from belowline.serve.judge import Judge
 from belowline.serve.ledger import Ledger
+from belowline.serve.redact import Redactor
 from belowline.serve.report import render_report
 from belowline.serve.rows import in_chunks
 from belowline.serve.tally import Tally
@@ -22,6 +23,7 @@ from belowline.serve.terminal import counting
 
 COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
 COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"
+Shown = Callable[[dict[str, Any]], dict[str, Any]]
 AUTHORS_TOLD = CAMPAIGNS_TOLD = 20
 PART_COMMENTS = 1024
 
@@ -37,12 +39,14 @@ def run_audit(
     *,
     format: str | None = None,
     force: bool = False,
+    redactor: Redactor | None = None,
 ) -> None:
     """Writes comments (``.jsonl``, ``.parquet``), ``threads.parquet``, ``campaigns.jsonl``, ``summary.json`` and ``report.html`` of the
     archive ``paths`` into ``out``; serve/AUDIT.md has their columns.
 
-    An audit of the same inputs with the same model and policy is continued, or left as it is when complete.
-    Raises ReadError for what cannot be read, AuditError where ``out`` holds something else and not ``force``.
+    With ``redactor`` they hold hashes in place of authors' names and comments' texts. An audit of the same inputs with the same model and
+    policy is continued, or left as it is when complete. Raises ReadError for what cannot be read, AuditError where ``out`` holds something
+    else and not ``force``.
     """
     _check_apart(paths, out)
     started = perf_counter()
@@ -52,12 +56,15 @@ def run_audit(
             f"{', '.join(map(str, paths))}: holds no comments; name a file or folder of saved comments"
         )
     made_with = {"inputs": inventory.fingerprint, **judge.identity}
+    if redactor:
+        made_with["redaction"] = "names and texts"
     if not force and _is_complete(out, made_with):
         print(f"{out} already holds this audit; --force makes it again", file=sys.stderr)
         return
     parts = _prepared(out, made_with, force)
     _score_parts(archive_comments(paths, format), inventory, parts, judge)
-    _finish(out, inventory, judge, {"made_with": made_with, "seconds": round(perf_counter() - started, 1)})
+    made = {"made_with": made_with, "seconds": round(perf_counter() - started, 1)}
+    _finish(out, inventory, judge, made, redactor.row if redactor else dict)
     shutil.rmtree(parts)
 
 
@@ -73,13 +80,14 @@ def _is_complete(out: Path, made_with: Mapping[str, str]) -> bool:
     return not (out / PARTS).exists() and _made_with(out / SUMMARY) == made_with
 
 
-def _prepared(out: Path, made_with: Mapping[str, str], force: bool) -> Path:
+def _prepared(out: Path, made_with: dict[str, str], force: bool) -> Path:
     """The folder of part files, which may hold some of this audit; finished files are not touched yet."""
     parts = out / PARTS
     note = parts / "made_with.json"
     found = _made_with(note) if parts.exists() else _made_with(out / SUMMARY)
     if found != made_with and not force and (found or parts.exists() or (out / COMMENTS).exists()):
-        other = ", ".join(name for name in made_with if (found or {}).get(name) != made_with[name])
+        before = found or {}
+        other = ", ".join(name for name in made_with | before if before.get(name) != made_with.get(name))
         raise AuditError(
             f"{out}: holds an audit made with other {other}; give another --out, or --force to replace it"
         )
@@ -91,7 +99,7 @@ def _prepared(out: Path, made_with: Mapping[str, str], force: bool) -> Path:
     return parts
 
 
-def _made_with(file: Path) -> Mapping[str, str] | None:
+def _made_with(file: Path) -> dict[str, str] | None:
     try:
         found = json.loads(file.read_text("utf-8"))["made_with"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -126,16 +134,20 @@ def _lines(chunk: Sequence[ArchiveComment], judge: Judge) -> Iterator[bytes]:
         yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
-def _finish(out: Path, inventory: Inventory, judge: Judge, made: Mapping[str, Any]) -> None:
-    """Joins the parts and counts them; the summary comes last, for it says that the audit is complete."""
+def _finish(out: Path, inventory: Inventory, judge: Judge, made: Mapping[str, Any], shown: Shown) -> None:
+    """Joins the parts and counts them; the summary comes last, for it says that the audit is complete.
+
+    ``shown`` makes of a row what is to be seen of it. Copies are found by the texts themselves.
+    """
     labels = judge.scorer.labels
     tally = Tally(inventory.threads, {label: _threshold(judge.scorer, label) for label in labels})
     with Ledger.within(out / PARTS) as ledger:
         for number, row in enumerate(_rows(out), 1):
-            tally.add(row)
-            ledger.add(number, row)
+            seen = shown(row)
+            tally.add(seen)
+            ledger.add(number, seen, row["text"])
         ledger.seal()
-        _join(out, ledger, labels)
+        _join(out, ledger, labels, shown)
         campaigns = _write_campaigns(out, ledger)
         authors = ledger.authors(AUTHORS_TOLD)
     summary = {
@@ -160,14 +172,14 @@ def _rows(out: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def _join(out: Path, ledger: Ledger, labels: Sequence[str]) -> None:
+def _join(out: Path, ledger: Ledger, labels: Sequence[str], shown: Shown) -> None:
     """The comments, each with the campaign that it belongs to."""
     with (
         replacing(out / COMMENTS) as joined,
         comments_table(out / COMMENTS_TABLE, labels) as table,
     ):
         for row, campaign in zip(_rows(out), ledger.campaigns_of_rows(), strict=True):
-            whole = {**row, "campaign": campaign}
+            whole = {**shown(row), "campaign": campaign}
             joined.write(json.dumps(whole, ensure_ascii=False).encode() + b"\n")
             table.add(whole)
 

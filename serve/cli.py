@@ -167,14 +167,20 @@ def audit(
     force: Annotated[
         bool, typer.Option("--force", help="Replace an audit of other inputs or another model.")
     ] = False,
+    redact: Annotated[
+        bool,
+        typer.Option("--redact", help="Write keyed hashes instead of authors' names and comments' texts."),
+    ] = False,
     model: ModelOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Audit an archive: score every comment of every page and write a report."""
     from belowline.serve.audit import run_audit
+    from belowline.serve.redact import Redactor
 
-    run_audit(paths, out, _judge(model, policy, threads), format=format, force=force)
+    redactor = Redactor.from_environment() if redact else None
+    run_audit(paths, out, _judge(model, policy, threads), format=format, force=force, redactor=redactor)
     print(f"report: {out / 'report.html'}")
 
 

@@ -45,9 +45,9 @@ class Ledger:
             database.close()
             file.unlink(missing_ok=True)
 
-    def add(self, number: int, row: Mapping[str, Any]) -> None:
-        """Notes a row of comments.jsonl, and whether it is a copy of one before."""
-        signature = signature_of(row["text"])
+    def add(self, number: int, row: Mapping[str, Any], text: str) -> None:
+        """Notes a row of comments.jsonl, and whether its ``text``, which the row may not show, is a copy of one before."""
+        signature = signature_of(text)
         campaign = self._first_like(signature) if signature else None
         if signature and campaign is None:
             campaign = number
@@ -55,10 +55,10 @@ class Ledger:
             self._database.executemany(
                 "INSERT OR IGNORE INTO bands VALUES (?, ?)", [(band, number) for band in signature.bands]
             )
-        text = row["text"] if campaign == number else None
+        first = row["text"] if campaign == number else None
         place = (row["source"], row["thread"], row["author"], row["time"], row["action"])
         self._database.execute(
-            "INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, campaign, *place, text)
+            "INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, campaign, *place, first)
         )
 
     def seal(self) -> None:

@@ -426,11 +426,37 @@ def test_the_ledger_finds_copies_whatever_stands_between(tmp_path: Path) -> None
             kind = rng.randrange(30)
             text = f"{kinds[kind]} {number} http://x.example/{number}"
             members.append(wanted.setdefault(kind, number))
-            ledger.add(number, {**place, "thread": f"t{number % 7}", "text": text})
-        ledger.add(301, {**place, "thread": "t", "text": "alone in the world with these own words"})
+            ledger.add(number, {**place, "thread": f"t{number % 7}", "text": text}, text)
+        alone = "alone in the world with these own words"
+        ledger.add(301, {**place, "thread": "t", "text": alone}, alone)
         ledger.seal()
         assert list(ledger.campaigns_of_rows()) == [*members, None]
         sizes = [(one["campaign"], one["comments"]) for one in ledger.campaigns()]
     assert dict(sizes) == Counter(members)
     assert [size for _, size in sizes] == sorted((size for _, size in sizes), reverse=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_redacted_audit_holds_no_name_and_no_word(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELOWLINE_REDACT_KEY", "a key of the publisher's own")
+    archive, out, plain = write_archive(tmp_path / "a", [*ROWS, *TOLD]), tmp_path / "out", tmp_path / "plain"
+    arguments = ["audit", str(archive), "--out", str(out)]
+    assert cli.run([*arguments, "--redact"]) == 0
+    run_audit([archive], plain, judge)
+    for file in FILES:
+        content = (out / file).read_bytes()
+        for words in ("lovely spam", "שלום", "work from home", "Ana &lt;", "Ana <", "Sue", "Kim"):
+            assert words.encode() not in content, (file, words)
+    redacted, whole = rows_of(out), rows_of(plain)
+    same = ("source", "thread", "id", "scores", "action", "evidence", "campaign", "time")
+    assert [[row[name] for name in same] for row in redacted] == [
+        [row[name] for name in same] for row in whole
+    ]
+    for name in ("text", "author"):
+        pairs = {(one[name], other[name]) for one, other in zip(redacted, whole, strict=True)}
+        assert len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
+    assert redacted[1]["author"] is None
+    assert cli.run([*arguments, "--redact"]) == 0, "the same again is left as it is"
+    assert cli.run(arguments) == 1, "not replaced by one with words unless forced"
