@@ -83,7 +83,7 @@ class Ledger:
             "COUNT(DISTINCT author) AS authors, COUNT(DISTINCT source || char(0) || thread) AS threads "
             "FROM comments JOIN sizes USING (campaign) GROUP BY campaign ORDER BY comments DESC, campaign"
         )
-        for row in self._database.execute(query).fetchall():
+        for row in self._database.execute(query):
             yield self._campaign(row)
 
     def authors(self, most: int) -> list[dict[str, Any]]:
