@@ -4,22 +4,38 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 
 from belowline.data.comment import ReadError, Thread
+from belowline.data.containers import Member, is_container, unpack
+from belowline.data.disqus import is_disqus, read_disqus
+from belowline.data.html_pages import looks_like_html, read_html
 from belowline.data.page import has_comment_form, parse_page
 from belowline.data.rows import csv_columns, decode, has_text_column, read_csv, read_jsonl
+from belowline.data.safe_xml import find_root
+from belowline.data.warc import looks_like_warc, read_warc
+from belowline.data.wxr import is_wxr, read_wxr
 
 SAMPLE_DIR = Path(__file__).resolve().parent / "sample"
 """The invented sample archive."""
 
+LARGEST_PAGE = 2**26
+"""Bytes of a page saved as plain text, which is read as a whole; a page is a few kilobytes."""
+
 _HEAD = 65_536
+_LONGEST_NAME = 40
 _PAGE_SUFFIXES = frozenset({".txt", ".text"})
 _ROW_SUFFIXES: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
+_OTHER_SUFFIXES = frozenset({".htm", ".html", ".warc", ".xhtml", ".xml", ".zip"})
+_NOT_ONLY_UTF8 = frozenset({"html", "warc"})
 _NOT_ARCHIVES = re.compile(
     r"(?:readme|licen[cs]e|copying|notice|changelog|requirements|robots)\b", re.IGNORECASE
 )
-_KNOWN = "a saved page as plain text, JSONL or CSV"
+_KNOWN = (
+    "saved pages as plain text or HTML, WARC, JSONL, CSV, exports of WordPress (WXR) and Disqus, "
+    "and gzip and zip files of these"
+)
 
 
 def read_threads(path: Path, *, format: str | None = None) -> Iterator[Thread]:
@@ -27,8 +43,11 @@ def read_threads(path: Path, *, format: str | None = None) -> Iterator[Thread]:
 
     Args:
         path: File or folder. In a folder, hidden files, READMEs, licences and files whose suffix is none of
-            .txt .text .jsonl .ndjson .csv .tsv are passed over (with ``format``, only the first three kinds).
-        format: ``"page"``, ``"jsonl"`` or ``"csv"``; None tells it from each file's content.
+            .txt .text .html .htm .xhtml .warc .jsonl .ndjson .csv .tsv .xml .zip, alone or before .gz, are passed
+            over (with ``format``, only the first three kinds), and so is what a browser saved along with a page
+            in ``PAGE_files``. A zip file is read like a folder, its members as ``FILE.zip/MEMBER``.
+        format: ``"page"`` (plain text), ``"html"``, ``"warc"``, ``"jsonl"``, ``"csv"``, ``"wxr"`` or ``"disqus"``,
+            which then holds for what is in gzip and zip files; None tells it from each file's content.
 
     Raises:
         ReadError: At once for a path that does not exist or an unknown ``format``; on the way for a file that
@@ -44,7 +63,9 @@ def read_threads(path: Path, *, format: str | None = None) -> Iterator[Thread]:
 def _read_folder(folder: Path, known: str | None) -> Iterator[Thread]:
     files = sorted(file for file in _walk(folder) if _may_be_archive(file, known))
     if not files:
-        raise ReadError(f"{folder}: no archives in it; put files there that end in .txt, .jsonl or .csv")
+        raise ReadError(
+            f"{folder}: no archives in it; put files there that end in .txt, .html, .jsonl, .csv, .xml or .zip"
+        )
     for file in files:
         yield from _read_file(file, known)
 
@@ -54,25 +75,57 @@ def _walk(folder: Path) -> Iterator[Path]:
         raise ReadError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions")
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        pages = {f"{PurePath(name).stem}_files" for name in names if name.lower().endswith((".htm", ".html"))}
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in pages]
         yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
-def _may_be_archive(file: Path, known: str | None) -> bool:
+def _may_be_archive(file: PurePath, known: str | None) -> bool:
+    return not _NOT_ARCHIVES.match(file.name) and (known is not None or _has_known_suffix(file))
+
+
+def _has_known_suffix(file: PurePath) -> bool:
     suffix = file.suffix.lower()
-    return not _NOT_ARCHIVES.match(file.name) and (
-        known is not None or suffix in _PAGE_SUFFIXES or suffix in _ROW_SUFFIXES
-    )
+    if suffix == ".gz":
+        return _has_known_suffix(file.with_suffix("")) or not file.with_suffix("").suffix
+    return suffix in _PAGE_SUFFIXES or suffix in _ROW_SUFFIXES or suffix in _OTHER_SUFFIXES
 
 
 def _read_file(path: Path, known: str | None) -> Iterator[Thread]:
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
-        _refuse_unreadable(path, head)
-        yield from _READERS[known or _sniff(path, head)](path)
+        packed = is_container(head) and not looks_like_warc(head)
+        yield from _read_container(path, known) if packed else _read_plain(path, head, known)
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({error.strerror}); check the file") from error
+
+
+def _read_plain(path: Path, head: bytes, known: str | None) -> Iterator[Thread]:
+    format = known or ("warc" if looks_like_warc(head) else "html" if looks_like_html(head) else None)
+    if format not in _NOT_ONLY_UTF8:
+        _refuse_unreadable(path, head)
+    return _READERS[format or _sniff(path, head)](path)
+
+
+def _read_container(path: Path, known: str | None) -> Iterator[Thread]:
+    for member in unpack(path, lambda name: _may_be_member(name, known)):
+        yield from _read_member(member, known)
+
+
+def _may_be_member(name: PurePath, known: str | None) -> bool:
+    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts)
+    return not hidden and _may_be_archive(name, known)
+
+
+def _read_member(member: Member, known: str | None) -> Iterator[Thread]:
+    """The threads of an unpacked file under the name that it has in its container."""
+    unpacked = str(member.path)
+    try:
+        for thread in _read_file(member.path, known):
+            yield replace(thread, source=thread.source.replace(unpacked, member.name))
+    except ReadError as error:
+        raise ReadError(str(error).replace(unpacked, member.name)) from error
 
 
 def _read_page(path: Path) -> Iterator[Thread]:
@@ -80,6 +133,9 @@ def _read_page(path: Path) -> Iterator[Thread]:
 
 
 def _page_text(path: Path) -> str:
+    size = path.stat().st_size
+    if size > LARGEST_PAGE:
+        raise ReadError(f"{path}: {size} bytes, too long for a saved page; split it, or export JSONL or CSV")
     return decode(path.read_bytes(), str(path)).removeprefix("\ufeff")
 
 
@@ -98,9 +154,7 @@ def _sniff(path: Path, head: bytes) -> str:
     first = text.partition("\n")[0]
     by_suffix = _ROW_SUFFIXES.get(path.suffix.lower())
     if re.match(r"<[!?a-zA-Z]", text):
-        raise ReadError(
-            f"{path}: unknown format (HTML or XML); save the page as plain text, or export JSONL or CSV"
-        )
+        return _sniff_xml(path, head)
     if by_suffix != "csv" and _starts_jsonl(first):
         return "jsonl"
     if by_suffix is None and re.match(r"\{\s*[\"}]|\[\s*[\[{\"\]]", text):
@@ -116,6 +170,20 @@ def _sniff(path: Path, head: bytes) -> str:
             f"{path}: unknown format; belowline reads {_KNOWN} (`format` names it where this is one)"
         )
     return by_suffix or "page"
+
+
+def _sniff_xml(path: Path, head: bytes) -> str:
+    root = find_root(path, head)
+    if root is not None and is_wxr(root):
+        return "wxr"
+    if root is not None and is_disqus(root):
+        return "disqus"
+    name = f"XML or HTML with the root element {_short(root.name)}" if root else "XML without a root element"
+    raise ReadError(f"{path}: unknown format ({name}); belowline reads {_KNOWN}")
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…")
 
 
 def _starts_jsonl(first: str) -> bool:
@@ -134,6 +202,10 @@ def _starts_csv(first: str) -> bool:
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Thread]]] = {
     "page": _read_page,
+    "html": read_html,
+    "warc": read_warc,
     "jsonl": read_jsonl,
     "csv": read_csv,
+    "wxr": read_wxr,
+    "disqus": read_disqus,
 }

@@ -162,7 +162,9 @@ def audit(
     out: Annotated[Path, typer.Option(help="Folder for the report and the tables; see serve/AUDIT.md.")],
     format: Annotated[
         str | None,
-        typer.Option(help="Format of the files: page, jsonl or csv; default: found out for each file."),
+        typer.Option(
+            help="Format of the files: page, html, warc, jsonl, csv, wxr or disqus; default: found out for each file."
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an audit of other inputs or another model.")

@@ -1,5 +1,6 @@
 """Telling formats apart, and folders."""
 
+import gzip
 import os
 
 import pytest
@@ -11,14 +12,51 @@ from belowline.data import SAMPLE_DIR, ReadError, read_threads
 PAGE = "Bridge\n\nDivers found cracks.\n\n\nNotify of\nView all comments\n\nAnn Lee\n\nIt is old.\n\n\nVery."
 JSONL = '{"text": "One."}\n{"text": "Two."}\n'
 CSV = "author,text\nAnn,One.\nBob,Two.\n"
+HTML = """<!DOCTYPE html><title>Bridge</title><p>Divers found cracks.</p><ol class="commentlist">
+<li class="comment" id="comment-1"><cite class="fn">Ann</cite><div class="comment-content"><p>One.</p></div></li>
+<li class="comment" id="comment-2"><cite class="fn">Bob</cite><div class="comment-content"><p>Two.</p></div></li></ol>
+"""
+WXR = """<?xml version="1.0"?><!-- An export. -->
+<rss xmlns:wp="http://wordpress.org/export/1.2/"><channel><item>
+<wp:comment><wp:comment_id>1</wp:comment_id><wp:comment_content>One.</wp:comment_content></wp:comment>
+<wp:comment><wp:comment_id>2</wp:comment_id><wp:comment_content>Two.</wp:comment_content></wp:comment>
+</item></channel></rss>
+"""
+DISQUS = """<?xml version="1.0"?><disqus xmlns="http://disqus.com">
+<post><message>One.</message></post><post><message>Two.</message></post></disqus>
+"""
 
 
-@pytest.mark.parametrize("content", [PAGE, JSONL, CSV])
+@pytest.mark.parametrize("content", [PAGE, HTML, JSONL, CSV, WXR, DISQUS])
 @pytest.mark.parametrize("name", ["archive", "archive.txt", "archive.bin"])
 def test_the_content_tells_the_format(tmp_path, content, name):
     (tmp_path / name).write_text(content)
     (thread,) = read_threads(tmp_path / name)
     assert len(thread.comments) == 2
+
+
+def test_xhtml_is_html_and_not_other_xml(tmp_path):
+    doctype = '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "xhtml1-strict.dtd">'
+    (tmp_path / "a.xml").write_text(f'<?xml version="1.0"?>\n{HTML.replace("<!DOCTYPE html>", doctype)}')
+    assert len(next(read_threads(tmp_path / "a.xml")).comments) == 2
+
+
+@pytest.mark.parametrize("name", ["a.warc", "a.warc.gz", "a"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_warc_is_read_as_it_is(tmp_path, name, pack):
+    page = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{HTML}".encode()
+    fields = [
+        "WARC/1.0",
+        "WARC-Type: response",
+        "WARC-Record-ID: <urn:uuid:6a5e3a4e-0000-4000-8000-000000000001>",
+        "WARC-Target-URI: https://example.com/bridge",
+        "WARC-Date: 2024-05-09T07:12:00Z",
+        "Content-Type: application/http; msgtype=response",
+        f"Content-Length: {len(page)}",
+    ]
+    (tmp_path / name).write_bytes(pack("\r\n".join([*fields, "", ""]).encode() + page + b"\r\n\r\n"))
+    (thread,) = read_threads(tmp_path) if name != "a" else read_threads(tmp_path / name)
+    assert (thread.url, len(thread.comments)) == ("https://example.com/bridge", 2)
 
 
 def test_the_suffix_tells_where_the_content_does_not(tmp_path):
@@ -43,8 +81,11 @@ def test_a_format_that_is_named_is_not_guessed(tmp_path):
         (b"\xef\xbb\xbf", "empty"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "binary"),
         (PAGE.encode("utf-16"), "UTF-16"),
-        (b"<!DOCTYPE html><p>x", "HTML"),
-        (b"<?xml version='1.0'?><a/>", "XML"),
+        (b"<?xml version='1.0'?><a/>", "root element 'a'"),
+        (b"<!-- nothing else -->", "without a root element"),
+        (b"<!DOCTYPE a><a/>", "DTD"),
+        (b"<!DOCTYPE html>", "neither a title nor any text"),
+        (b"WARC/1.0\r\n", "WARC"),
         (b'[{"text": "x"}]', "one object on each line"),
         (b'{\n  "text": "x"\n}', "one object on each line"),
         (b"int main() { return 0; }\n", "unknown format"),
@@ -68,7 +109,7 @@ def test_position_of_a_wrong_byte_in_a_page(tmp_path):
 def test_wrong_calls_are_refused_at_once(tmp_path):
     with pytest.raises(ReadError, match="no such file"):
         read_threads(tmp_path / "nothing")
-    with pytest.raises(ReadError, match="page, jsonl, csv"):
+    with pytest.raises(ReadError, match="page, html, warc, jsonl, csv, wxr, disqus"):
         read_threads(tmp_path, format="xml")
 
 
@@ -83,6 +124,7 @@ def test_unreadable_file(tmp_path):
 
 
 def test_folder_is_walked_in_order(tmp_path):
+    contents = {"jsonl": JSONL, "csv": CSV, "xml": WXR, "HTML": HTML}
     for name in (
         "b.txt",
         "a/z.jsonl",
@@ -93,13 +135,15 @@ def test_folder_is_walked_in_order(tmp_path):
         ".hidden.txt",
         ".git/x.txt",
         "p.png",
+        "d.xml",
+        "e.HTML",
+        "e_files/ad.html",
+        "f.tar.gz",
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(
-            JSONL if name.endswith("jsonl") else CSV if name.endswith("csv") else PAGE
-        )
+        (tmp_path / name).write_text(contents.get(name.rpartition(".")[2], PAGE))
     sources = [thread.source.removeprefix(f"{tmp_path}/") for thread in read_threads(tmp_path)]
-    assert sources == ["a/c.csv:2", "a/z.jsonl:1", "b.txt"]
+    assert sources == ["a/c.csv:2", "a/z.jsonl:1", "b.txt", "d.xml:2", "e.HTML"]
 
 
 def test_broken_file_in_a_folder_is_not_passed_over(tmp_path):
@@ -128,12 +172,27 @@ def test_sample():
 
 
 SNIPPETS = st.sampled_from(
-    [b"{", b'{"text": "x"}', b"text,author\n", b"\n\n\n", b"\xef\xbb\xbf", b'"', b"View all comments\n", b","]
+    [
+        b"{",
+        b'{"text": "x"}',
+        b"text,author\n",
+        b"\n\n\n",
+        b"\xef\xbb\xbf",
+        b'"',
+        b"View all comments\n",
+        b",",
+        b"<",
+        b"<p>",
+        b"<rss>",
+        b"PK\x03\x04",
+        b"\x1f\x8b\x08",
+        b"WARC/1.0\r\n",
+    ]
 )
 
 
 @given(
-    st.sampled_from(["a", "a.txt", "a.jsonl", "a.csv"]),
+    st.sampled_from(["a", "a.txt", "a.jsonl", "a.csv", "a.xml", "a.html", "a.gz"]),
     st.binary() | st.lists(SNIPPETS | st.binary(max_size=8)).map(b"".join),
 )
 @example("a.jsonl", b"[" * 100_000)

@@ -1,0 +1,198 @@
+"""Opens gzip and zip files: one member after the other, each in a temporary file, within limits.
+
+Nothing is ever written under a name that a container gives, so none can reach outside of the temporary folder.
+"""
+
+import gzip
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import IO
+
+from belowline.data.comment import ReadError
+
+MAX_BYTES = 50 * 10**9
+"""Bytes that one container may unpack to, all its members together."""
+
+MAX_RATIO = 1000
+"""How many times its own size a container may unpack to, once it has unpacked to more than ``RATIO_FROM``."""
+
+RATIO_FROM = 100 * 10**6
+"""Bytes up to which any ratio is fine: short files of repeated text compress well."""
+
+MAX_DEPTH = 2
+"""Containers within each other: a gzip in a zip is read, a zip in that gzip is not."""
+
+_Stream = IO[bytes] | gzip.GzipFile
+_CHUNK = 2**20
+_GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})
+_ENCRYPTED = 0x1
+_BROKEN = (
+    EOFError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An unpacked file: ``name`` to show, ``path`` of the temporary file, which ends like the name."""
+
+    name: str
+    path: Path
+
+
+def is_container(head: bytes) -> bool:
+    """Whether a file that starts with ``head`` is a gzip or zip file."""
+    return head.startswith((_GZIP, *_ZIP))
+
+
+def unpack(path: Path, may_read: Callable[[PurePosixPath], bool]) -> Iterator[Member]:
+    """The members of a container, zip members in sorted order, each there until the next is asked for.
+
+    Args:
+        path: A gzip or zip file.
+        may_read: Which members of a zip file to read, by name; containers among them are opened.
+
+    Raises:
+        ReadError: For broken, encrypted, empty or too deeply nested containers, and for those that unpack to
+            more than the limits of this module. Members before it have been yielded by then.
+    """
+    with TemporaryDirectory(prefix="belowline-") as folder:
+        budget = _Budget(path.stat().st_size)
+        yield from _members(Member(str(path), path), Path(folder), budget, may_read, 1)
+
+
+@dataclass(slots=True)
+class _Budget:
+    """Counts what a container and those in it unpack to; zip headers may lie, and members may overlap."""
+
+    packed: int
+    unpacked: int = 0
+
+    def spend(self, size: int, name: str) -> None:
+        self.unpacked += size
+        if self.unpacked > MAX_BYTES:
+            raise ReadError(
+                f"{name}: up to here {MAX_BYTES} bytes and more were unpacked; unpack it yourself"
+            )
+        if self.unpacked > RATIO_FROM and self.unpacked > self.packed * MAX_RATIO:
+            raise ReadError(
+                f"{name}: up to here more than {MAX_RATIO} times the container's size was unpacked, as in files made to "
+                "fill disks; unpack it yourself if you trust it"
+            )
+
+
+def _members(
+    container: Member, folder: Path, budget: _Budget, may_read: Callable[[PurePosixPath], bool], depth: int
+) -> Iterator[Member]:
+    if depth > MAX_DEPTH:
+        raise ReadError(f"{container.name}: a container in a container in a container; unpack the outer ones")
+    opened = (
+        _zip_members(container, may_read) if _starts_with(container.path, _ZIP) else _gzip_member(container)
+    )
+    for name, stream in opened:
+        member = Member(name, folder / f"{depth}{_suffix(name, container)}")
+        _copy(stream, member, budget)
+        if _starts_with(member.path, (_GZIP, *_ZIP)):
+            yield from _members(member, folder, budget, may_read, depth + 1)
+        else:
+            yield member
+        member.path.unlink()
+
+
+def _starts_with(path: Path, starts: tuple[bytes, ...]) -> bool:
+    with path.open("rb") as file:
+        return file.read(4).startswith(starts)
+
+
+def _suffix(name: str, container: Member) -> str:
+    """The end of a member's name, which tells formats apart; a gzip file's member has the file's name without .gz."""
+    inner = re.sub(r"\.gz$", "", name, flags=re.IGNORECASE) if name == container.name else name
+    suffix = PurePosixPath(inner).suffix.lower()
+    return suffix if re.fullmatch(r"\.[a-z0-9]{1,10}", suffix) else ""
+
+
+def _gzip_member(container: Member) -> Iterator[tuple[str, _Stream]]:
+    with gzip.open(container.path) as stream:
+        yield container.name, stream
+
+
+def _zip_members(
+    container: Member, may_read: Callable[[PurePosixPath], bool]
+) -> Iterator[tuple[str, _Stream]]:
+    with _refusing_broken(container.name):
+        archive = zipfile.ZipFile(container.path)
+    with archive:
+        infos = [info for info in archive.infolist() if _is_wanted(info, may_read)]
+        if not infos:
+            raise ReadError(
+                f"{container.name}: no archives in it; its files must end as those in a folder do"
+            )
+        for info in sorted(infos, key=lambda info: info.filename):
+            name = f"{container.name}/{_printable(info.filename)}"
+            if info.flag_bits & _ENCRYPTED:
+                raise ReadError(f"{name}: encrypted; unpack it with its password and read the folder")
+            if info.compress_type not in _METHODS:
+                raise ReadError(f"{name}: packed by zip's method {info.compress_type}; pack it with deflate")
+            with _refusing_broken(name):
+                stream = archive.open(info)
+            with stream:
+                yield name, stream
+
+
+def _is_wanted(info: zipfile.ZipInfo, may_read: Callable[[PurePosixPath], bool]) -> bool:
+    return (
+        bool(info.filename)
+        and not info.is_dir()
+        and may_read(PurePosixPath(info.filename.replace("\\", "/")))
+    )
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+
+
+def _copy(stream: _Stream, member: Member, budget: _Budget) -> None:
+    with _refusing_full_disk(member.name), member.path.open("wb") as target:
+        while chunk := _chunk(stream, member.name):
+            budget.spend(len(chunk), member.name)
+            target.write(chunk)
+
+
+def _chunk(stream: _Stream, name: str) -> bytes:
+    with _refusing_broken(name):
+        return stream.read(_CHUNK)
+
+
+@contextmanager
+def _refusing_broken(name: str) -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise ReadError(
+            f"{name}: broken or cut off ({_printable(str(error))}); download or pack it again"
+        ) from error
+
+
+@contextmanager
+def _refusing_full_disk(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ReadError(
+            f"{name}: cannot be unpacked ({error.strerror}); free disk space, or set TMPDIR to another disk"
+        ) from error
