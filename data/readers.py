@@ -12,7 +12,7 @@ from belowline.data.containers import Member, is_container, unpack
 from belowline.data.disqus import is_disqus, read_disqus
 from belowline.data.html_pages import looks_like_html, read_html
 from belowline.data.page import has_comment_form, parse_page
-from belowline.data.rows import csv_columns, decode, has_text_column, read_csv, read_jsonl
+from belowline.data.rows import csv_columns, decode, has_text_column, read_csv, read_jsonl, read_parquet
 from belowline.data.safe_xml import find_root
 from belowline.data.warc import looks_like_warc, read_warc
 from belowline.data.wxr import is_wxr, read_wxr
@@ -27,13 +27,13 @@ _HEAD = 65_536
 _LONGEST_NAME = 40
 _PAGE_SUFFIXES = frozenset({".txt", ".text"})
 _ROW_SUFFIXES: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
-_OTHER_SUFFIXES = frozenset({".htm", ".html", ".warc", ".xhtml", ".xml", ".zip"})
-_NOT_ONLY_UTF8 = frozenset({"html", "warc"})
+_OTHER_SUFFIXES = frozenset({".htm", ".html", ".parquet", ".warc", ".xhtml", ".xml", ".zip"})
+_NOT_UTF8_TEXT = frozenset({"html", "parquet", "warc"})
 _NOT_ARCHIVES = re.compile(
     r"(?:readme|licen[cs]e|copying|notice|changelog|requirements|robots)\b", re.IGNORECASE
 )
 _KNOWN = (
-    "saved pages as plain text or HTML, WARC, JSONL, CSV, exports of WordPress (WXR) and Disqus, "
+    "saved pages as plain text or HTML, WARC, JSONL, CSV, Parquet, exports of WordPress (WXR) and Disqus, "
     "and gzip and zip files of these"
 )
 
@@ -43,10 +43,10 @@ def read_threads(path: Path, *, format: str | None = None) -> Iterator[Thread]:
 
     Args:
         path: File or folder. In a folder, hidden files, READMEs, licences and files whose suffix is none of
-            .txt .text .html .htm .xhtml .warc .jsonl .ndjson .csv .tsv .xml .zip, alone or before .gz, are passed
+            .txt .text .html .htm .xhtml .warc .jsonl .ndjson .csv .tsv .parquet .xml .zip, alone or before .gz, are passed
             over (with ``format``, only the first three kinds), and so is what a browser saved along with a page
             in ``PAGE_files``. A zip file is read like a folder, its members as ``FILE.zip/MEMBER``.
-        format: ``"page"`` (plain text), ``"html"``, ``"warc"``, ``"jsonl"``, ``"csv"``, ``"wxr"`` or ``"disqus"``,
+        format: ``"page"`` (plain text), ``"html"``, ``"warc"``, ``"jsonl"``, ``"csv"``, ``"parquet"``, ``"wxr"`` or ``"disqus"``,
             which then holds for what is in gzip and zip files; None tells it from each file's content.
 
     Raises:
@@ -102,10 +102,16 @@ def _read_file(path: Path, known: str | None) -> Iterator[Thread]:
 
 
 def _read_plain(path: Path, head: bytes, known: str | None) -> Iterator[Thread]:
-    format = known or ("warc" if looks_like_warc(head) else "html" if looks_like_html(head) else None)
-    if format not in _NOT_ONLY_UTF8:
+    format = known or _by_first_bytes(head)
+    if format not in _NOT_UTF8_TEXT:
         _refuse_unreadable(path, head)
     return _READERS[format or _sniff(path, head)](path)
+
+
+def _by_first_bytes(head: bytes) -> str | None:
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    return "warc" if looks_like_warc(head) else "html" if looks_like_html(head) else None
 
 
 def _read_container(path: Path, known: str | None) -> Iterator[Thread]:
@@ -206,6 +212,7 @@ _READERS: Mapping[str, Callable[[Path], Iterator[Thread]]] = {
     "warc": read_warc,
     "jsonl": read_jsonl,
     "csv": read_csv,
+    "parquet": read_parquet,
     "wxr": read_wxr,
     "disqus": read_disqus,
 }

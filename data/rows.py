@@ -1,4 +1,4 @@
-"""Reads archives with one comment a row: JSONL and CSV.
+"""Reads archives with one comment a row: JSONL, CSV and Parquet.
 
 Rows of one thread must stand together: a thread is yielded as soon as a row of another one comes, so memory
 is bounded by the largest thread. A thread that comes back later is yielded as a further thread.
@@ -8,13 +8,13 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, get_args
 
-from belowline.data.comment import Comment, ReadError, Thread
+from belowline.data.comment import Comment, ReadError, Thread, Verdict
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "comment_text", "comment", "body", "content", "message"),
@@ -26,10 +26,12 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "title": ("title", "article_title", "thread_title"),
     "url": ("url", "article_url", "thread_url", "link"),
     "article": ("article", "article_text"),
+    "verdict": ("verdict",),
 }
 """Each field and the names under which a file may give it, the preferred one first; case does not matter."""
 
 _LOOSE_ROWS = 1000
+_VERDICTS: Mapping[str, Verdict] = {one: one for one in get_args(Verdict)}
 _MAX_FIELD = 2**31 - 1
 _SHOWN_NAMES = 20
 
@@ -56,6 +58,24 @@ def read_csv(path: Path) -> Iterator[Thread]:
     """The threads of a CSV file with a header, parted by commas, semicolons or tabs; raises ReadError."""
     with path.open("rb") as file:
         yield from _threads(_csv_rows(path, file), path)
+
+
+def read_parquet(path: Path) -> Iterator[Thread]:
+    """The threads of a Parquet file, of which only the columns that are known are read; raises ReadError."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield from _threads(_parquet_rows(path, file), path)
+    except (
+        pa.ArrowException,
+        OSError,
+        UnicodeDecodeError,
+    ) as error:  # which of them depends on where the damage is
+        raise ReadError(
+            f"{path}: damaged, or not Parquet ({type(error).__name__}); export it again"
+        ) from None
 
 
 def decode(line: bytes, where: str, offset: int = 0) -> str:
@@ -124,6 +144,19 @@ def _object(where: str, line: str) -> dict[str, object]:
     return record
 
 
+def _parquet_rows(path: Path, file: Any) -> Iterator[_Row]:
+    names = file.schema_arrow.names
+    columns = list(_columns(tuple(names)).values())
+    if not has_text_column(names):
+        raise ReadError(f"{path}: no text column; {_present(names)}; name one of them 'text'")
+    number = 0
+    for batch in file.iter_batches(_LOOSE_ROWS, columns=columns):
+        for record in batch.to_pylist():
+            number += 1
+            times = {name: value.isoformat() for name, value in record.items() if isinstance(value, date)}
+            yield _row(f"{path}, row {number}", number, record | times)
+
+
 def _csv_rows(path: Path, file: BinaryIO) -> Iterator[_Row]:
     csv.field_size_limit(_MAX_FIELD)
     lines = _lines(path, file)
@@ -167,6 +200,7 @@ def _row(where: str, line: int, record: Mapping[str, object]) -> _Row:
         author=values["author"],
         time=_time(where, values["time"]),
         parent=values["parent"],
+        verdict=_verdict(where, values["verdict"]),
     )
     key = values["thread"] or values["url"] or values["title"] or ""
     return _Row(
@@ -211,6 +245,12 @@ def _time(where: str, value: str | None) -> datetime | None:
             f"{where}, field 'time': not an ISO 8601 time; write it like 2018-01-14T09:30:00Z"
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _verdict(where: str, value: str | None) -> Verdict | None:
+    if value is not None and value not in _VERDICTS:
+        raise ReadError(f"{where}, field 'verdict': is none of {', '.join(_VERDICTS)}")
+    return None if value is None else _VERDICTS[value]
 
 
 def _present(columns: Iterable[str]) -> str:

@@ -163,7 +163,7 @@ def audit(
     format: Annotated[
         str | None,
         typer.Option(
-            help="Format of the files: page, html, warc, jsonl, csv, wxr or disqus; default: found out for each file."
+            help="Format of the files: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: found out for each file."
         ),
     ] = None,
     force: Annotated[

@@ -460,3 +460,11 @@ def test_a_redacted_audit_holds_no_name_and_no_word(
     assert redacted[1]["author"] is None
     assert cli.run([*arguments, "--redact"]) == 0, "the same again is left as it is"
     assert cli.run(arguments) == 1, "not replaced by one with words unless forced"
+
+
+def test_an_audits_table_is_an_archive(judge: Judge, tmp_path: Path) -> None:
+    run_audit([write_archive(tmp_path / "a", [*ROWS, *TOLD])], tmp_path / "out", judge)
+    run_audit([tmp_path / "out" / "comments.parquet"], tmp_path / "again", judge)
+    one, other = rows_of(tmp_path / "out"), rows_of(tmp_path / "again")
+    same = ("thread", "id", "parent", "author", "time", "text", "campaign", "action", "verdict")
+    assert [[row[name] for name in same] for row in one] == [[row[name] for name in same] for row in other]

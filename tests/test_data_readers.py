@@ -109,7 +109,7 @@ def test_position_of_a_wrong_byte_in_a_page(tmp_path):
 def test_wrong_calls_are_refused_at_once(tmp_path):
     with pytest.raises(ReadError, match="no such file"):
         read_threads(tmp_path / "nothing")
-    with pytest.raises(ReadError, match="page, html, warc, jsonl, csv, wxr, disqus"):
+    with pytest.raises(ReadError, match="page, html, warc, jsonl, csv, parquet, wxr, disqus"):
         read_threads(tmp_path, format="xml")
 
 

@@ -1,12 +1,16 @@
-"""JSONL and CSV archives."""
+"""JSONL, CSV and Parquet archives."""
 
+import contextlib
 import csv
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from belowline.data import ReadError, Thread, read_threads
 
@@ -233,3 +237,67 @@ def test_jsonl_and_csv_give_back_what_was_written(tmp_path, records):
     for name in ("r.jsonl", "r.csv"):
         comments = [comment for thread in read_threads(tmp_path / name) for comment in thread.comments]
         assert [(c.text, c.author) for c in comments] == [(r["text"], r.get("author")) for r in records]
+
+
+def test_parquet_is_read_as_the_same_rows_would_be_as_lines(tmp_path: Path) -> None:
+    moment = datetime(2024, 5, 9, 7, 40, tzinfo=UTC)
+    rows = [
+        {
+            "comment_id": 7,
+            "Body": "one",
+            "user": "Ann",
+            "created": moment,
+            "thread": "a",
+            "extra": {"x": [1]},
+        },
+        {"comment_id": 8, "Body": "two", "user": None, "created": None, "thread": "b", "extra": None},
+    ]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    lines = [{name: value for name, value in row.items() if name != "extra"} for row in rows]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row, default=str) + "\n" for row in lines), "utf-8")
+    one, other = (list(read_threads(tmp_path / f"a.{suffix}")) for suffix in ("parquet", "jsonl"))
+    assert [thread.comments for thread in one] == [thread.comments for thread in other]
+    assert (one[0].comments[0].id, one[0].comments[0].time) == ("7", moment)
+    assert list(read_threads(tmp_path / "a.parquet", format="parquet")) == one
+
+
+def test_parquet_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"words": ["one"]}), file)
+    with pytest.raises(ReadError, match=r"a\.parquet: no text column; the columns are 'words'"):
+        list(read_threads(file))
+    parquet.write_table(pa.table({"text": ["one", " "]}), file)
+    with pytest.raises(ReadError, match=r"row 2, field 'text': empty"):
+        list(read_threads(file))
+    parquet.write_table(pa.table({"text": [1.5]}), file)
+    with pytest.raises(ReadError, match=r"row 1, field 'text': a JSON float, not a string"):
+        list(read_threads(file))
+    whole = file.read_bytes()
+    for damaged in (whole[:40], whole[:-4] + b"PAR2", b"PAR1" + b"\0" * 60):
+        file.write_bytes(damaged)
+        with pytest.raises(ReadError, match="damaged, or not Parquet"):
+            list(read_threads(file))
+
+
+@given(changes=st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
+def test_damaged_parquet_raises_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]
+) -> None:
+    file = tmp_path_factory.mktemp("damaged") / "a.parquet"
+    parquet.write_table(pa.table({"text": ["one", "two"], "id": [1, 2]}), file)
+    content = bytearray(file.read_bytes())
+    for at, value in changes:
+        content[at % len(content)] = value
+    file.write_bytes(content)
+    with contextlib.suppress(ReadError):
+        list(read_threads(file))
+
+
+def test_a_verdict_is_one_of_four(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "one", "verdict": "spam"}\n{"text": "two", "verdict": null}\n', "utf-8")
+    [thread] = read_threads(file)
+    assert [comment.verdict for comment in thread.comments] == ["spam", None]
+    file.write_text('{"text": "one", "verdict": "gone"}\n', "utf-8")
+    with pytest.raises(ReadError, match=r"line 1, field 'verdict': is none of publish, hold, reject, spam"):
+        list(read_threads(file))
