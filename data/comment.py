@@ -52,3 +52,12 @@ class Thread:
     text: str
     comments: tuple[Comment, ...]
     notes: tuple[str, ...] = ()
+
+
+def whole(text: str) -> str:
+    """JSON can spell half a character; no file can hold it, so it becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -177,7 +177,7 @@ def with_known_parents(comments: Mapping[str, Comment]) -> tuple[Comment, ...]:
     return tuple(
         comment
         if comment.parent in comments and comment.parent != comment.id
-        else Comment(comment.id, comment.text, comment.author, comment.time)
+        else replace(comment, parent=None)
         for comment in comments.values()
     )
 

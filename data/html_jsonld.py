@@ -7,7 +7,7 @@ from datetime import datetime
 
 from selectolax.lexbor import LexborHTMLParser
 
-from belowline.data.comment import Comment
+from belowline.data.comment import Comment, whole
 from belowline.data.html_comments import Found, with_known_parents, zoned_time
 from belowline.data.html_text import text_of
 
@@ -67,7 +67,7 @@ def _id(record: dict[str, object]) -> str | None:
         if isinstance(value, int) and not isinstance(value, bool):
             return f"{value:d}" if abs(value) < 10**30 else None
         if isinstance(value, str) and value.strip():
-            return _clean(value.rpartition("#")[2].removeprefix("comment-") or value)
+            return whole(value.rpartition("#")[2].removeprefix("comment-") or value).strip()
     return None
 
 
@@ -99,14 +99,9 @@ def _plain(value: object) -> str | None:
     """Text as written; markup and entities that some systems leave in it are resolved."""
     if not isinstance(value, str):
         return None
-    text = _clean(value)
+    text = whole(value).strip()
     if _MARKUP.search(text):
         body = LexborHTMLParser(text).body
         return text_of(body, links=True) if body is not None else None
     lines = (line.strip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() or None
-
-
-def _clean(text: str) -> str:
-    """JSON can spell half a character; no file can hold it, so it becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()

@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
-from belowline.data.comment import Comment, ReadError, Thread, Verdict
+from belowline.data.comment import Comment, ReadError, Thread, Verdict, whole
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "comment_text", "comment", "body", "content", "message"),
@@ -223,16 +223,7 @@ def _value(where: str, field: str, column: str, record: Mapping[str, object]) ->
         raise ReadError(
             f"{where}, field {column!r}: a JSON {type(value).__name__}, not a string; write it as a string"
         )
-    return _without_surrogates(value)
-
-
-def _without_surrogates(text: str) -> str:
-    """JSON can spell half a character; no file can hold it, so it becomes U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    return whole(value)
 
 
 def _time(where: str, value: str | None) -> datetime | None:

@@ -85,7 +85,10 @@ def asks_for_key(service: Service) -> bool:
 
 def caller(request: Request) -> Actor:
     """Who sends ``request``, by its key or its session; raises Problem for nobody known, or a foreign page behind a session."""
-    return _caller(request, _presented_key(request))
+    key = _presented_key(request)
+    if not key and not asks_for_key(service_of(request)):
+        return _local(request)
+    return _known(request, key)
 
 
 def client(request: Request) -> Actor:
@@ -98,19 +101,19 @@ def client_with(request: Request, key: str) -> Actor:
 
     Such clients cannot do without a key, so whatever they send will do while none is asked for. This reads the database.
     """
-    presented = key or _presented_key(request)
-    return _caller(request, presented if asks_for_key(service_of(request)) else "")
+    if not asks_for_key(service_of(request)):
+        return _local(request)
+    return _known(request, key or _presented_key(request))
 
 
-def _caller(request: Request, key: str) -> Actor:
+def _local(request: Request) -> Actor:
+    _refuse_foreign_pages(request)
+    return LOCAL
+
+
+def _known(request: Request, key: str) -> Actor:
     service = service_of(request)
-    if key:
-        found = _by_digest(digest(key), service)
-    elif not asks_for_key(service):
-        _refuse_foreign_pages(request)
-        return LOCAL
-    else:
-        found = _by_session(request, service)
+    found = _by_digest(digest(key), service) if key else _by_session(request, service)
     if found is None:
         raise Problem(
             "invalid-key",

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from belowline.data import ReadError, Thread, containers, read_threads, readers
+from belowline.data import ReadError, containers, read_threads, readers
+from tests.reading import read, refusal
 
 JSONL = b'{"text": "One."}\n{"text": "Two."}\n'
 CSV = b"author,text\nAnn,One.\nBob,Two.\n"
@@ -30,20 +31,6 @@ def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> b
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name), content, method)
     return target.getvalue()
-
-
-def read(path: Path, content: bytes, **options: str) -> list[Thread]:
-    path.write_bytes(content)
-    return list(read_threads(path, **options))
-
-
-def refusal(path: Path, content: bytes) -> str:
-    with pytest.raises(ReadError) as caught:
-        read(path, content)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message.removeprefix(str(path))
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from belowline.data import ReadError, Thread, read_threads, safe_xml
 from belowline.data.xml_exports import html_text, one_line
 from tests.conftest import shared
+from tests.reading import read, refusal
 
 AT = datetime(2024, 5, 9, 7, 12, tzinfo=UTC)
 WXR = """<?xml version="1.0" encoding="{encoding}" ?>
@@ -64,20 +65,6 @@ def post(
         f"<createdAt>2024-05-09T{at}:00Z</createdAt>{marks}"
         f'<author><name>Ann</name></author><thread dsq:id="{in_thread}"/>{answer}</post>'
     )
-
-
-def read(path: Path, content: str | bytes, **options: str) -> list[Thread]:
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(read_threads(path, **options))
-
-
-def refusal(path: Path, content: str | bytes) -> str:
-    with pytest.raises(ReadError) as caught:
-        read(path, content)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message.removeprefix(str(path))
 
 
 @pytest.fixture

@@ -12,23 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from belowline.data import ReadError, Thread, read_threads
+from belowline.data import ReadError, read_threads
+from tests.reading import read, refusal
 
 AT = datetime(2024, 5, 9, 7, 12, tzinfo=UTC)
-
-
-def read(path, content: str | bytes, **options) -> list[Thread]:
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(read_threads(path, **options))
-
-
-def refusal(path, content: str | bytes) -> str:
-    with pytest.raises(ReadError) as caught:
-        read(path, content)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message.removeprefix(str(path))
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 import html
 from datetime import UTC, datetime
-from html.parser import HTMLParser
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_BLOCKS = frozenset({"p", "br", "div", "li", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"})
+from belowline.data.xml_exports import one_line
 
 
 class _Rendered(BaseModel):
@@ -74,20 +72,4 @@ class RemoteComment(BaseModel):
 
 def plain(rendered: str) -> str:
     """The text of a piece of HTML, on one line."""
-    reader = _Text()
-    reader.feed(rendered)
-    reader.close()
-    return " ".join("".join(reader.parts).split())
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag in _BLOCKS:
-            self.parts.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
+    return one_line(rendered) or ""

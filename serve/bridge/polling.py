@@ -26,6 +26,7 @@ from belowline.model import ScoreInput, Scores
 from belowline.serve.bridge.messages import RemoteComment
 from belowline.serve.bridge.wordpress import PAGE, Refused, Status, WordPress
 from belowline.serve.policy_in_force import PolicyInForce
+from belowline.serve.rows import in_chunks
 from belowline.serve.scoring import article_context, score_each
 from belowline.serve.store import bridges, rulings
 from belowline.serve.store.comments import last_decision
@@ -83,9 +84,9 @@ class Bridge:
         """Compares what is carried, then takes in what waits in WordPress (with ``since``: and was written then or later)."""
         with self._database.read() as tx:
             due = bridges.due(tx, self._site, now() - WATCHED)
-        for links in _pages(due):
+        for links in in_chunks(due, PAGE):
             yield from self._compare(links)
-        for ids in _pages(self._remote.held(since)):
+        for ids in in_chunks(self._remote.held(since), PAGE):
             yield from self._take_in(ids)
 
     def _compare(self, links: Sequence[Row[Any]]) -> Iterator[Step]:
@@ -187,7 +188,3 @@ def _author(tx: Connection, comment: RemoteComment) -> Author | None:
     who = f"user {comment.author}" if comment.author else comment.author_email.strip().lower()
     name = comment.author_name[:200] or None
     return Author(alias(tx, f"wordpress {who}"), name) if who else None
-
-
-def _pages(whole: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (whole[start : start + PAGE] for start in range(0, len(whole), PAGE))

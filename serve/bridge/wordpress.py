@@ -11,6 +11,7 @@ import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from belowline.serve.bridge.messages import RemoteComment
+from belowline.serve.messages import site_name
 
 PAGE = 100
 """Most comments that WordPress gives or takes at once."""
@@ -82,7 +83,7 @@ class WordPress:
         """What the site is called in the queue, such as ``paper.example`` or ``paper.example-blog``."""
         port = f":{self.site.port}" if self.site.port else ""
         whole = f"{self.site.raw_host.decode('ascii')}{port}{self.site.path}"
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", whole).strip("-._")[:100]
+        return site_name(whole)
 
     def held(self, since: date | None = None) -> list[int]:
         """Ids of the comments on hold, oldest first; with ``since`` of those that were written then or later."""

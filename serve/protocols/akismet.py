@@ -24,10 +24,11 @@ from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput
 from belowline.serve import keys
+from belowline.serve.api.score import check_length
 from belowline.serve.errors import Problem, invalid_field
 from belowline.serve.keys import Actor
 from belowline.serve.protocols.akismet_messages import Call, Listing, read_call, site_of
-from belowline.serve.protocols.protocol import Protocol, check_text_length
+from belowline.serve.protocols.protocol import Protocol
 from belowline.serve.scoring import article_context
 from belowline.serve.service import Parts, Service
 from belowline.serve.store import usage
@@ -202,7 +203,7 @@ def _site(blog: str) -> str:
 
 async def _comment(service: Service, call: Call) -> _Comment:
     text = call.text
-    check_text_length(text, service)
+    check_length(text, "comment_content", service.settings.max_comment_chars)
     return await run_in_threadpool(_known_as, service, call, text)
 
 

@@ -7,7 +7,6 @@ checks.
 """
 
 import asyncio
-import hashlib
 import hmac
 import json
 import re
@@ -22,12 +21,13 @@ from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput
 from belowline.serve import keys
-from belowline.serve.errors import PROBLEMS, Problem, invalid_fields
+from belowline.serve.errors import PROBLEMS, Problem
 from belowline.serve.messages import site_name
-from belowline.serve.protocols.protocol import Protocol, documented, takes_json
+from belowline.serve.protocols.protocol import Protocol, documented, takes_json, unread
 from belowline.serve.results import Result
 from belowline.serve.service import Parts, Service
 from belowline.serve.statement import coral_code
+from belowline.serve.webhooks import sign
 
 _SPAM_CODES = ("spam", "campaign", "links")
 _FAILURES = (
@@ -129,7 +129,7 @@ async def _check_signature(request: Request, service: Service) -> None:
         return
     body = await request.body()
     sent = [part.strip() for part in request.headers.get("x-coral-signature", "").split(",")]
-    signed = ["sha256=" + hmac.new(one.encode(), body, hashlib.sha256).hexdigest() for one in secrets]
+    signed = sign(body, secrets).split(",")
     # Every pair is compared, in time that does not depend on which fits.
     if not sum(hmac.compare_digest(ours.encode(), theirs.encode()) for ours in signed for theirs in sent):
         raise Problem("invalid-key", "X-Coral-Signature fits none of BELOWLINE_CORAL_SECRETS")
@@ -140,10 +140,9 @@ async def _read(request: Request) -> CoralRequest:
     try:
         return CoralRequest.model_validate(json.loads(await request.body()))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise invalid_fields([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
+        raise unread(error) from None
     except (ValueError, RecursionError):
-        raise Problem("malformed-body", "the body is not a JSON object in UTF-8") from None
+        raise unread() from None
 
 
 async def _judged(asked: CoralRequest, service: Service, *, html: bool) -> CoralAnswer | None:

@@ -1,31 +1,24 @@
 """OpenAI's ``/v1/moderations``: its clients work unchanged but for the address and the key.
 
-Six of the thirteen categories are not judged here, and say so: they are zero, false, and named in the header ``X-Belowline-Unjudged``. What
-OpenAI has no category for, such as spam, still flags a comment: ``flagged`` is also true where the policy does not publish it, and
+Nine of the thirteen categories are not judged here, and say so: they are zero, false, and named in the header ``X-Belowline-Unjudged``.
+What OpenAI has no category for, such as spam, still flags a comment: ``flagged`` is also true where the policy does not publish it, and
 ``X-Belowline-Reasons`` gives the reason code of each result.
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field
 
 from belowline.model import ScoreInput
 from belowline.serve import keys
 from belowline.serve.errors import PROBLEMS, Problem
 from belowline.serve.keys import Actor
 from belowline.serve.messages import MAX_COMMENTS
-from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
+from belowline.serve.protocols.protocol import Protocol, documented, or_else, read_json, takes_json
 from belowline.serve.results import Result
 from belowline.serve.service import Parts, Service
 
@@ -71,20 +64,11 @@ class ModerationRequest(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
     # All the faults of a large body would fill gigabytes.
-    input: (
-        str | Annotated[list[str], Field(fail_fast=True)] | Annotated[list[_Part], Field(fail_fast=True)]
-    ) = Field(description="A text, up to 256 texts with a result for each, or the parts of one.")
+    input: Annotated[
+        str | Annotated[list[str], Field(fail_fast=True)] | Annotated[list[_Part], Field(fail_fast=True)],
+        or_else("must be a string, a list of strings, or a list of text and image parts"),
+    ] = Field(description="A text, up to 256 texts with a result for each, or the parts of one.")
     model: str | None = Field(None, max_length=200, description="Given back as it came; there is one model.")
-
-    @field_validator("input", mode="wrap")
-    @classmethod
-    def _one_of_three(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:  # pydantic's own would name every way in which it is none of them
-            raise ValueError(
-                "must be a string, a list of strings, or a list of text and image parts"
-            ) from None
 
 
 class ModerationResult(BaseModel):

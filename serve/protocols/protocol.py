@@ -6,10 +6,9 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from belowline.serve.errors import PROBLEMS, Problem, invalid_fields
-from belowline.serve.service import Service
 
 Message = TypeVar("Message", bound=BaseModel)
 
@@ -29,10 +28,27 @@ async def read_json(request: Request, message: type[Message]) -> Message:
     try:
         return message.model_validate_json(body)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        if found[0]["type"] == "json_invalid":
-            raise Problem("malformed-body", "the body is not a JSON object in UTF-8") from None
-        raise invalid_fields([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
+        raise unread(error) from None
+
+
+def unread(error: ValidationError | None = None) -> Problem:
+    """The problem of a body that is no JSON, or does not fit its message."""
+    found = error.errors(include_url=False, include_input=False) if error else []
+    if not found or found[0]["type"] == "json_invalid":
+        return Problem("malformed-body", "the body is not a JSON object in UTF-8")
+    return invalid_fields([{**one, "loc": ("body", *one["loc"])} for one in found])
+
+
+def or_else(says: str) -> WrapValidator:
+    """Annotates a union, whose every alternative pydantic would name in its error, with what is said instead."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(says) from None
+
+    return WrapValidator(check)
 
 
 def takes_json(message: type[BaseModel]) -> dict[str, Any]:
@@ -64,12 +80,3 @@ def documented(
     for kind, (_, title) in PROBLEMS.items():
         titles.get(status_of(kind), []).append(title)
     return {status: {"description": "; ".join(one), "content": content} for status, one in titles.items()}
-
-
-def check_text_length(text: str, service: Service) -> None:
-    """Raises Problem for a text that is longer than the service accepts."""
-    longest = service.settings.max_comment_chars
-    if len(text) > longest:
-        raise Problem(
-            "invalid-request", f"the text has {len(text)} characters; at most {longest} are accepted"
-        )

@@ -10,14 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field
 
 from belowline.model import ScoreInput, Scores
 from belowline.serve import keys
@@ -25,7 +18,7 @@ from belowline.serve.errors import PROBLEMS, Problem
 from belowline.serve.health import readiness
 from belowline.serve.keys import Actor
 from belowline.serve.messages import MAX_COMMENTS
-from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
+from belowline.serve.protocols.protocol import Protocol, documented, or_else, read_json, takes_json
 from belowline.serve.service import Parts, Service
 
 _SMALLEST = 1e-7
@@ -48,20 +41,13 @@ class PredictRequest(BaseModel):
     """What to classify; other fields are not read."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
-    inputs: str | _Texts | Annotated[list[_Texts], Field(fail_fast=True)] = Field(
-        description="A text; a list of one text, or of a pair; or up to 256 such lists."
-    )
+    inputs: Annotated[
+        str | _Texts | Annotated[list[_Texts], Field(fail_fast=True)],
+        or_else("must be a string, a list of strings, or a list of such lists"),
+    ] = Field(description="A text; a list of one text, or of a pair; or up to 256 such lists.")
     raw_scores: bool = Field(False, strict=True, description="Log-odds instead of probabilities.")
     truncate: bool = Field(False, strict=True, description="Makes no difference: nothing is truncated.")
     truncation_direction: Literal["Left", "Right"] = Field("Right", description="Makes no difference.")
-
-    @field_validator("inputs", mode="wrap")
-    @classmethod
-    def _one_of_three(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:  # pydantic's own would name every way in which it is none of them
-            raise ValueError("must be a string, a list of strings, or a list of such lists") from None
 
 
 class Prediction(BaseModel):
