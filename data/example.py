@@ -38,6 +38,8 @@ class Example:
         article: Title or body of the article, if known.
         spans: What annotators marked in the text, or None where nobody was asked to mark anything.
         slice: A finer division to report on (a keyword, a target, a kind).
+        weight: How much of the population the example stands for, beside others of its source: 1 over the probability that it was drawn,
+            1 where nothing was drawn.
     """
 
     text: str
@@ -50,6 +52,7 @@ class Example:
     article: str | None = None
     spans: tuple[Span, ...] | None = None
     slice: str = ""
+    weight: float = 1.0
 
 
 def known(**labels: float) -> Mapping[str, float]:

@@ -3,28 +3,18 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
-from belowline.model import Scorer
 from belowline.serve.archive import ArchiveComment, Inventory, archive_comments, take_inventory
-from belowline.serve.audit_tables import comments_table, write_threads
+from belowline.serve.audit_outputs import COMMENTS, PARTS, SUMMARY, write_outputs
 from belowline.serve.files import replacing
 from belowline.serve.judge import Judge
-from belowline.serve.ledger import Ledger
 from belowline.serve.redact import Redactor
-from belowline.serve.report import render_report
 from belowline.serve.rows import in_chunks
-from belowline.serve.tally import Tally
 from belowline.serve.terminal import counting
 
-COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
-COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"
-Shown = Callable[[dict[str, Any]], dict[str, Any]]
-AUTHORS_TOLD = CAMPAIGNS_TOLD = 20
 PART_COMMENTS = 1024
 
 
@@ -64,7 +54,7 @@ def run_audit(
     parts = _prepared(out, made_with, force)
     _score_parts(archive_comments(paths, format), inventory, parts, judge)
     made = {"made_with": made_with, "seconds": round(perf_counter() - started, 1)}
-    _finish(out, inventory, judge, made, redactor.row if redactor else dict)
+    write_outputs(out, inventory, judge, made, redactor.row if redactor else dict)
     shutil.rmtree(parts)
 
 
@@ -132,72 +122,3 @@ def _lines(chunk: Sequence[ArchiveComment], judge: Judge) -> Iterator[bytes]:
             **result.model_dump(),
         }
         yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
-
-
-def _finish(out: Path, inventory: Inventory, judge: Judge, made: Mapping[str, Any], shown: Shown) -> None:
-    """Joins the parts and counts them; the summary comes last, for it says that the audit is complete.
-
-    ``shown`` makes of a row what is to be seen of it. Copies are found by the texts themselves.
-    """
-    labels = judge.scorer.labels
-    tally = Tally(inventory.threads, {label: _threshold(judge.scorer, label) for label in labels})
-    with Ledger.within(out / PARTS) as ledger:
-        for number, row in enumerate(_rows(out), 1):
-            seen = shown(row)
-            tally.add(seen)
-            ledger.add(number, seen, row["text"])
-        ledger.seal()
-        _join(out, ledger, labels, shown)
-        campaigns = _write_campaigns(out, ledger)
-        authors = ledger.authors(AUTHORS_TOLD)
-    summary = {
-        "comments": inventory.comments,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        **made,
-        **tally.summary(),
-        "campaigns": campaigns,
-        "authors": authors,
-    }
-    write_threads(out / THREADS_TABLE, summary["threads"], labels)
-    with replacing(out / REPORT) as report:
-        report.write(render_report(summary, tally, judge.scorer.config.harmful).encode())
-    with replacing(out / SUMMARY) as file:
-        file.write(json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
-
-
-def _rows(out: Path) -> Iterator[dict[str, Any]]:
-    for part in sorted((out / PARTS).glob("*.jsonl")):
-        with part.open("rb") as lines:
-            for line in lines:
-                yield json.loads(line)
-
-
-def _join(out: Path, ledger: Ledger, labels: Sequence[str], shown: Shown) -> None:
-    """The comments, each with the campaign that it belongs to."""
-    with (
-        replacing(out / COMMENTS) as joined,
-        comments_table(out / COMMENTS_TABLE, labels) as table,
-    ):
-        for row, campaign in zip(_rows(out), ledger.campaigns_of_rows(), strict=True):
-            whole = {**shown(row), "campaign": campaign}
-            joined.write(json.dumps(whole, ensure_ascii=False).encode() + b"\n")
-            table.add(whole)
-
-
-def _write_campaigns(out: Path, ledger: Ledger) -> dict[str, Any]:
-    """All of them into their file; how many there are, and the largest, for the summary."""
-    found = comments = 0
-    largest: list[dict[str, Any]] = []
-    with replacing(out / CAMPAIGNS) as file:
-        for campaign in ledger.campaigns():
-            file.write(json.dumps(campaign, ensure_ascii=False).encode() + b"\n")
-            found += 1
-            comments += campaign["comments"]
-            if len(largest) < CAMPAIGNS_TOLD:
-                largest.append(campaign)
-    return {"campaigns": found, "comments": comments, "largest": largest}
-
-
-def _threshold(scorer: Scorer, label: str) -> float | None:
-    known = scorer.thresholds.get(label)
-    return known.hold if known else None

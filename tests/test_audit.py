@@ -13,7 +13,7 @@ from pyarrow import parquet
 from belowline.data import SAMPLE_DIR, read_threads
 from belowline.model import ScoreInput, Scorer
 from belowline.serve import archive as archive_module
-from belowline.serve import audit as audit_module
+from belowline.serve import audit_outputs
 from belowline.serve import cli
 from belowline.serve.archive import archive_comments, take_inventory
 from belowline.serve.audit import run_audit
@@ -227,7 +227,7 @@ def test_a_failing_audit_leaves_the_finished_one_alone(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(audit_module, "render_report", fail)
+    monkeypatch.setattr(audit_outputs, "render_report", fail)
     with pytest.raises(ZeroDivisionError):
         run_audit([archive], out, judge, force=True)
     (out / "parts").rename(tmp_path / "parts")
