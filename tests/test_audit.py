@@ -13,8 +13,8 @@ from pyarrow import parquet
 from belowline.data import SAMPLE_DIR, read_threads
 from belowline.model import ScoreInput, Scorer
 from belowline.serve import archive as archive_module
-from belowline.serve import audit_outputs
-from belowline.serve import cli
+from belowline.serve import audit as audit_module
+from belowline.serve import audit_outputs, cli
 from belowline.serve.archive import archive_comments, take_inventory
 from belowline.serve.audit import run_audit
 from belowline.serve.audit_tables import comments_schema
