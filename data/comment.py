@@ -1,15 +1,74 @@
 """What a comment and a thread are, whatever archive they were read from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NoReturn
 
 Verdict = Literal["publish", "hold", "reject", "spam"]
 """What moderators made of a comment: shown, waiting, taken down, or taken down as spam."""
 
 
 class ReadError(Exception):
-    """An archive cannot be read; the message says what, where (file, line or byte, field) and what to do."""
+    """An archive cannot be read; the message says what, where (file, line or byte, field) and what to do.
+
+    Attributes:
+        reason: What is wrong and what to do about it.
+        source: File, or ``FILE.zip/MEMBER``; empty where the message says it all.
+        position: Where in the source, counted in ``unit``; None where the whole of it is meant.
+        unit: What ``position`` counts.
+        part: Which part of the record is meant, ``"field 'text'"`` say, or empty.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        source: object = "",
+        position: int | None = None,
+        unit: Literal["line", "row", "byte"] = "line",
+        part: str = "",
+    ) -> None:
+        self.reason, self.source, self.position, self.unit, self.part = (
+            reason,
+            str(source),
+            position,
+            unit,
+            part,
+        )
+        where = (self.source, "" if position is None else f"{unit} {position}", part)
+        super().__init__(": ".join(filter(None, (", ".join(filter(None, where)), reason))))
+
+    def at(
+        self, source: object, position: int | None = None, unit: Literal["line", "row", "byte"] = "line"
+    ) -> "ReadError":
+        """The same error in another place."""
+        return ReadError(self.reason, source, position, unit, self.part)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record or a file that could not be read.
+
+    Attributes:
+        source: File, or ``FILE.zip/MEMBER``.
+        position: Where in the source: JSONL, CSV and XML the line (of CSV the one on which the row begins), Parquet the
+            row, WARC the byte at which the record begins, in the file as gzip unpacks it where all records share
+            one gzip member. None where the whole source is meant.
+        reason: What is wrong and what to do about it; never holds comment text.
+    """
+
+    source: str
+    position: int | None
+    reason: str
+
+
+Report = Callable[[ReadError], None]
+"""What a reader does with a record that it cannot read, before it goes on with the next one."""
+
+
+def refuse(error: ReadError) -> NoReturn:
+    """The ``Report`` of a reader that stops at the first record that it cannot read."""
+    raise error from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from belowline.data.comment import ReadError
+from belowline.data.comment import ReadError, Report, refuse
 
 MAX_BYTES = 50 * 10**9
 """Bytes that one container may unpack to, all its members together."""
@@ -60,12 +60,15 @@ def is_container(head: bytes) -> bool:
     return head.startswith((_GZIP, *_ZIP))
 
 
-def unpack(path: Path, may_read: Callable[[PurePosixPath], bool]) -> Iterator[Member]:
+def unpack(
+    path: Path, may_read: Callable[[PurePosixPath], bool], report: Report = refuse
+) -> Iterator[Member]:
     """The members of a container, zip members in sorted order, each there until the next is asked for.
 
     Args:
         path: A gzip or zip file.
         may_read: Which members of a zip file to read, by name; containers among them are opened.
+        report: Called with what is wrong with a member, before the next one goes on.
 
     Raises:
         ReadError: For broken, encrypted, empty or too deeply nested containers, and for those that unpack to
@@ -73,7 +76,7 @@ def unpack(path: Path, may_read: Callable[[PurePosixPath], bool]) -> Iterator[Me
     """
     with TemporaryDirectory(prefix="belowline-") as folder:
         budget = _Budget(path.stat().st_size)
-        yield from _members(Member(str(path), path), Path(folder), budget, may_read, 1)
+        yield from _members(Member(str(path), path), Path(folder), budget, may_read, report, 1)
 
 
 @dataclass(slots=True)
@@ -82,36 +85,50 @@ class _Budget:
 
     packed: int
     unpacked: int = 0
+    exceeded: bool = False
 
     def spend(self, size: int, name: str) -> None:
         self.unpacked += size
-        if self.unpacked > MAX_BYTES:
+        too_much = self.unpacked > MAX_BYTES
+        self.exceeded = too_much or self.unpacked > max(RATIO_FROM, self.packed * MAX_RATIO)
+        if too_much:
+            raise ReadError(f"up to here {MAX_BYTES} bytes and more were unpacked; unpack it yourself", name)
+        if self.exceeded:
             raise ReadError(
-                f"{name}: up to here {MAX_BYTES} bytes and more were unpacked; unpack it yourself"
-            )
-        if self.unpacked > RATIO_FROM and self.unpacked > self.packed * MAX_RATIO:
-            raise ReadError(
-                f"{name}: up to here more than {MAX_RATIO} times the container's size was unpacked, as in files made to "
-                "fill disks; unpack it yourself if you trust it"
+                f"up to here more than {MAX_RATIO} times the container's size was unpacked, as in files made to fill "
+                "disks; unpack it yourself if you trust it",
+                name,
             )
 
 
 def _members(
-    container: Member, folder: Path, budget: _Budget, may_read: Callable[[PurePosixPath], bool], depth: int
+    container: Member,
+    folder: Path,
+    budget: _Budget,
+    may_read: Callable[[PurePosixPath], bool],
+    report: Report,
+    depth: int,
 ) -> Iterator[Member]:
     if depth > MAX_DEPTH:
-        raise ReadError(f"{container.name}: a container in a container in a container; unpack the outer ones")
+        raise ReadError("a container in a container in a container; unpack the outer ones", container.name)
     opened = (
         _zip_members(container, may_read) if _starts_with(container.path, _ZIP) else _gzip_member(container)
     )
-    for name, stream in opened:
+    for name, opening in opened:
         member = Member(name, folder / f"{depth}{_suffix(name, container)}")
-        _copy(stream, member, budget)
-        if _starts_with(member.path, (_GZIP, *_ZIP)):
-            yield from _members(member, folder, budget, may_read, depth + 1)
-        else:
-            yield member
-        member.path.unlink()
+        try:
+            with opening as stream:
+                _copy(stream, member, budget)
+            if _starts_with(member.path, (_GZIP, *_ZIP)):
+                yield from _members(member, folder, budget, may_read, report, depth + 1)
+            else:
+                yield member
+        except ReadError as error:
+            if budget.exceeded:
+                raise
+            report(error)
+        finally:
+            member.path.unlink(missing_ok=True)
 
 
 def _starts_with(path: Path, starts: tuple[bytes, ...]) -> bool:
@@ -126,32 +143,34 @@ def _suffix(name: str, container: Member) -> str:
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,10}", suffix) else ""
 
 
-def _gzip_member(container: Member) -> Iterator[tuple[str, _Stream]]:
-    with gzip.open(container.path) as stream:
-        yield container.name, stream
+def _gzip_member(container: Member) -> Iterator[tuple[str, AbstractContextManager[_Stream]]]:
+    yield container.name, gzip.GzipFile(container.path)
 
 
 def _zip_members(
     container: Member, may_read: Callable[[PurePosixPath], bool]
-) -> Iterator[tuple[str, _Stream]]:
+) -> Iterator[tuple[str, AbstractContextManager[_Stream]]]:
     with _refusing_broken(container.name):
         archive = zipfile.ZipFile(container.path)
     with archive:
         infos = [info for info in archive.infolist() if _is_wanted(info, may_read)]
         if not infos:
-            raise ReadError(
-                f"{container.name}: no archives in it; its files must end as those in a folder do"
-            )
+            raise ReadError("no archives in it; its files must end as those in a folder do", container.name)
         for info in sorted(infos, key=lambda info: info.filename):
             name = f"{container.name}/{_printable(info.filename)}"
-            if info.flag_bits & _ENCRYPTED:
-                raise ReadError(f"{name}: encrypted; unpack it with its password and read the folder")
-            if info.compress_type not in _METHODS:
-                raise ReadError(f"{name}: packed by zip's method {info.compress_type}; pack it with deflate")
-            with _refusing_broken(name):
-                stream = archive.open(info)
-            with stream:
-                yield name, stream
+            yield name, _zip_member(archive, info, name)
+
+
+@contextmanager
+def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Iterator[_Stream]:
+    if info.flag_bits & _ENCRYPTED:
+        raise ReadError("encrypted; unpack it with its password and read the folder", name)
+    if info.compress_type not in _METHODS:
+        raise ReadError(f"packed by zip's method {info.compress_type}; pack it with deflate", name)
+    with _refusing_broken(name):
+        stream = archive.open(info)
+    with stream:
+        yield stream
 
 
 def _is_wanted(info: zipfile.ZipInfo, may_read: Callable[[PurePosixPath], bool]) -> bool:
@@ -184,7 +203,7 @@ def _refusing_broken(name: str) -> Iterator[None]:
         yield
     except _BROKEN as error:
         raise ReadError(
-            f"{name}: broken or cut off ({_printable(str(error))}); download or pack it again"
+            f"broken or cut off ({_printable(str(error))}); download or pack it again", name
         ) from error
 
 
@@ -194,5 +213,5 @@ def _refusing_full_disk(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise ReadError(
-            f"{name}: cannot be unpacked ({error.strerror}); free disk space, or set TMPDIR to another disk"
+            f"cannot be unpacked ({error.strerror}); free disk space, or set TMPDIR to another disk", name
         ) from error

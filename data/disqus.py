@@ -3,7 +3,8 @@
 The posts of one thread stand anywhere in the file, so no thread is whole before the end of it. They are gathered in
 a temporary SQLite database, which grows to about the size of the texts, in the folder that SQLITE_TMPDIR or TMPDIR
 names; SQLite removes it even if the program is killed. Memory is bounded by the largest thread. A file that
-breaks off or is malformed is therefore refused before its first thread, not after some with half of their posts.
+breaks off or is malformed is therefore refused before its first thread, not after some with half of their posts; where
+the damage is only reported, the threads hold the posts before it.
 """
 
 import sqlite3
@@ -12,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from belowline.data.comment import ReadError, Thread, Verdict
+from belowline.data.comment import ReadError, Report, Thread, Verdict, refuse
 from belowline.data.safe_xml import Root, read_records
 from belowline.data.xml_exports import Post, comments_of, html_text, no_comments, one_line, utc_time
 
@@ -47,7 +48,7 @@ def is_disqus(root: Root) -> bool:
     return root.name == "disqus" and _NAMESPACE in root.namespaces
 
 
-def read_disqus(path: Path) -> Iterator[Thread]:
+def read_disqus(path: Path, report: Report = refuse) -> Iterator[Thread]:
     """One thread for each that has posts, those that the file does not describe last; raises ReadError.
 
     Posts are in the order of writing, then of the file. Verdicts are spam, then deleted, then not approved, as
@@ -55,22 +56,35 @@ def read_disqus(path: Path) -> Iterator[Thread]:
     """
     try:
         with closing(sqlite3.connect("", check_same_thread=False)) as index:
-            _gather(path, index)
-            yield from _threads(path, index)
+            damage = _gather(path, index)
+            if damage:
+                report(damage)
+            yield from _threads(path, index, whole=damage is None)
     except sqlite3.Error as error:
         raise ReadError(
-            f"{path}: its temporary index failed ({error}); free disk space, or set SQLITE_TMPDIR to another disk"
+            f"its temporary index failed ({error}); free disk space, or set SQLITE_TMPDIR to another disk",
+            path,
         ) from error
 
 
-def _gather(path: Path, index: sqlite3.Connection) -> None:
+def _gather(path: Path, index: sqlite3.Connection) -> ReadError | None:
+    """Fills the index; returns what broke the file off, None where it is whole."""
     index.executescript(_TABLES)
-    for line, record in read_records(path, {"thread", "post"}, _PREFIXES):
-        if record.tag == "thread":
-            index.execute("INSERT OR IGNORE INTO threads VALUES (?, ?, ?, ?, ?)", _thread_row(line, record))
-        else:
-            index.execute("INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _post_row(line, record))
+    damage = None
+    try:
+        for line, record in read_records(path, {"thread", "post"}, _PREFIXES):
+            if record.tag == "thread":
+                index.execute(
+                    "INSERT OR IGNORE INTO threads VALUES (?, ?, ?, ?, ?)", _thread_row(line, record)
+                )
+            else:
+                index.execute(
+                    "INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _post_row(line, record)
+                )
+    except ReadError as error:
+        damage = error
     index.execute(_INDEX)
+    return damage
 
 
 def _thread_row(line: int, record: Element) -> tuple[object, ...]:
@@ -113,7 +127,7 @@ def _is_true(text: str | None) -> bool:
     return (text or "").strip().lower() in ("true", "1")
 
 
-def _threads(path: Path, index: sqlite3.Connection) -> Iterator[Thread]:
+def _threads(path: Path, index: sqlite3.Connection, *, whole: bool) -> Iterator[Thread]:
     empty = True
     for query in (_KNOWN, _UNKNOWN):
         for id, line, title, url, text, note in index.execute(query):
@@ -124,5 +138,5 @@ def _threads(path: Path, index: sqlite3.Connection) -> Iterator[Thread]:
             ]
             comments, notes = comments_of(posts)
             yield Thread(f"{path}:{line}", title, url, text, comments, (*notes, note) if note else notes)
-    if empty:
+    if empty and whole:
         yield no_comments(path)

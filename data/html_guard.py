@@ -43,6 +43,7 @@ def refuse_slow(page: str, source: str) -> None:
                 depth += 1
         if steps > _MOST_STEPS or copies > _MOST_COPIES:
             raise ReadError(
-                f"{source}, character {tag.start() + 1}: elements nested too deeply or with too many attributes "
-                "to be a page; leave it out"
+                "elements nested too deeply or with too many attributes to be a page; leave it out",
+                source,
+                part=f"character {tag.start() + 1}",
             )

@@ -56,10 +56,10 @@ def read_html(path: Path) -> Iterator[Thread]:
     with path.open("rb") as file:
         page = file.read(LARGEST_PAGE + 1)
     if len(page) > LARGEST_PAGE:
-        raise ReadError(f"{path}: larger than {LARGEST_PAGE >> 20} MB; split it, or leave it out")
+        raise ReadError(f"larger than {LARGEST_PAGE >> 20} MB; split it, or leave it out", path)
     thread = html_thread(decode_page(page), str(path))
     if thread is None:
-        raise ReadError(f"{path}: neither a title nor any text in the page; check the file")
+        raise ReadError("neither a title nor any text in the page; check the file", path)
     yield thread
 
 
@@ -109,7 +109,7 @@ def html_thread(text: str, source: str, url: str | None = None) -> Thread | None
         ReadError: The page is larger than ``LARGEST_PAGE`` or made to be slow to read.
     """
     if len(text) > LARGEST_PAGE:
-        raise ReadError(f"{source}: larger than {LARGEST_PAGE >> 20} MB; split it, or leave it out")
+        raise ReadError(f"larger than {LARGEST_PAGE >> 20} MB; split it, or leave it out", source)
     refuse_slow(text, source)
     page = LexborHTMLParser(text.encode("utf-8", "replace"))
     found = find_comments(page) or find_stated_comments(page)

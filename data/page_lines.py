@@ -30,7 +30,7 @@ _MORE_ELSEWHERE = re.compile(
 
 _BUTTON = re.compile(
     r"(?:reply|(?:view|hide|show)(?: all)?(?: \d+)? repl(?:y|ies)(?: ?\(\d+\))?|\d+ repl(?:y|ies)"
-    r"|load (?:more|rest of) comments|copy link|[+\-−–]?\d{1,5}|[<>|]|\(\)|\| reply|read more ?»"
+    r"|load (?:more|rest of) comments|copy link|[+\-−–]?\d{1,5}|[<>|]|\(\)|\| reply|read more ?»|(?:- )?share|vote (?:up|down)"
     r"|last edited .* by .*)",
     re.IGNORECASE,
 )
@@ -46,13 +46,15 @@ _STAMP = re.compile(
     re.IGNORECASE,
 )
 _MONEY = re.compile(
-    r"(?:\d[\d., ]* ?[$€£]|[$€£] ?\d[\d., ]*)(?: ?/ ?\w+| (?:of|from|raised).*)?", re.IGNORECASE
+    r"(?:\d[\d., ]* ?(?:[$€£]|usd|eur|gbp)|(?:[$€£]|usd|eur|gbp) ?\d[\d., ]*)(?: ?/ ?\w+| (?:of|from|raised).*)?",
+    re.IGNORECASE,
 )
 _BESIDE_ARTICLE = re.compile(
     r"support southfront|donate|share(?: this)?|tweet|print|advertisement|click to enlarge"
     r"|(?:click|tap) (?:here )?to (?:see|view|open) (?:the )?(?:full|larg|big)\S*(?: \S+)?",
     re.IGNORECASE,
 )
+_BADGE = re.compile(r"admin|author|editor|guest|moderator|reader|subscriber|(?:\w+ )?member", re.IGNORECASE)
 _REPLY_TO = re.compile(r"(?:in )?reply to\s+(?P<name>\S.{0,60})", re.IGNORECASE)
 _LONGEST_FURNITURE = 250
 _URL = re.compile(r"https?://\S+")
@@ -190,6 +192,8 @@ class _Builder:
         self._counted = self._counted or counted
 
     def stamp(self) -> None:
+        if len(self._lines) > 1 and _BADGE.fullmatch(self._lines[-1]):
+            self._lines.pop()
         self.furniture()
         if self._blocks:
             self._blocks[-1] = replace(self._blocks[-1], stamped=True)

@@ -4,15 +4,17 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from belowline.data.comment import ReadError, Thread
-from belowline.data.containers import Member, is_container, unpack
+from belowline.data.columns import Mapped, csv_columns, has_text_column, mapped_columns
+from belowline.data.comment import ReadError, Reject, Report, Thread, refuse
+from belowline.data.containers import is_container, unpack
 from belowline.data.disqus import is_disqus, read_disqus
 from belowline.data.html_pages import looks_like_html, read_html
+from belowline.data.lines import decode
 from belowline.data.page import has_comment_form, parse_page
-from belowline.data.rows import csv_columns, decode, has_text_column, read_csv, read_jsonl, read_parquet
+from belowline.data.rows import read_csv, read_jsonl, read_parquet
 from belowline.data.safe_xml import find_root
 from belowline.data.warc import looks_like_warc, read_warc
 from belowline.data.wxr import is_wxr, read_wxr
@@ -38,7 +40,23 @@ _KNOWN = (
 )
 
 
-def read_threads(path: Path, *, format: str | None = None) -> Iterator[Thread]:
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What a caller asked for; without ``report`` the first record that cannot be read ends the reading."""
+
+    format: str | None
+    mapped: Mapped
+    report: Report | None
+
+
+def read_threads(
+    path: Path,
+    *,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    on_reject: Callable[[Reject], None] | None = None,
+    name: str | None = None,
+) -> Iterator[Thread]:
     """The threads of a file, or of every archive in a folder and the folders below it, in sorted order.
 
     Args:
@@ -48,33 +66,68 @@ def read_threads(path: Path, *, format: str | None = None) -> Iterator[Thread]:
             in ``PAGE_files``. A zip file is read like a folder, its members as ``FILE.zip/MEMBER``.
         format: ``"page"`` (plain text), ``"html"``, ``"warc"``, ``"jsonl"``, ``"csv"``, ``"parquet"``, ``"wxr"`` or ``"disqus"``,
             which then holds for what is in gzip and zip files; None tells it from each file's content.
+        columns: For JSONL, CSV and Parquet, fields (``text``, ``author``; see ``FIELDS``) and the columns that give them,
+            instead of those under the names that are known.
+        on_reject: Called with each record and each file that cannot be read; all others are read. It must not raise
+            ReadError. None stops at the first one.
+        name: What the path is called in sources, errors and rejects, where it is a temporary file, say.
 
     Raises:
-        ReadError: At once for a path that does not exist or an unknown ``format``; on the way for a file that
-            is empty, in an unknown format or malformed. Threads before it have been yielded by then.
+        ReadError: At once for a path that does not exist, an unknown ``format`` or an unknown field; on the way for a folder
+            without archives and, without ``on_reject``, for a file that is empty, in an unknown format or malformed.
+            Threads before it have been yielded by then.
     """
     if format is not None and format not in _READERS:
         raise ReadError(f"unknown format {format!r}; use one of {', '.join(_READERS)}")
+    how = _How(format, mapped_columns(columns), _reporting(on_reject) if on_reject else None)
     if not path.exists():
-        raise ReadError(f"{path}: no such file or folder; check the path")
-    return _read_folder(path, format) if path.is_dir() else _read_file(path, format)
+        raise ReadError("no such file or folder; check the path", path)
+    return _read(path, how) if name is None else _read_as(name, path, how)
 
 
-def _read_folder(folder: Path, known: str | None) -> Iterator[Thread]:
-    files = sorted(file for file in _walk(folder) if _may_be_archive(file, known))
+def _reporting(on_reject: Callable[[Reject], None]) -> Report:
+    def report(error: ReadError) -> None:
+        reason = f"{error.part}: {error.reason}" if error.part else error.reason
+        on_reject(Reject(error.source, error.position, reason))
+
+    return report
+
+
+def _read(path: Path, how: _How) -> Iterator[Thread]:
+    return _read_folder(path, how) if path.is_dir() else _read_file(path, how)
+
+
+def _read_as(name: str, path: Path, how: _How) -> Iterator[Thread]:
+    """The threads of a file under another name than its own."""
+
+    def named(source: str) -> str:
+        return name + source.removeprefix(str(path))
+
+    def report(error: ReadError) -> None:
+        (how.report or refuse)(error.at(named(error.source), error.position, error.unit))
+
+    try:
+        for thread in _read(path, replace(how, report=how.report and report)):
+            yield replace(thread, source=named(thread.source))
+    except ReadError as error:
+        raise error.at(named(error.source), error.position, error.unit) from error
+
+
+def _read_folder(folder: Path, how: _How) -> Iterator[Thread]:
+    files = sorted(file for file in _walk(folder, how.report or refuse) if _may_be_archive(file, how.format))
     if not files:
         raise ReadError(
-            f"{folder}: no archives in it; put files there that end in .txt, .html, .jsonl, .csv, .xml or .zip"
+            "no archives in it; put files there that end in .txt, .html, .jsonl, .csv, .xml or .zip", folder
         )
     for file in files:
-        yield from _read_file(file, known)
+        yield from _read_file(file, how)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        raise ReadError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions")
+def _walk(folder: Path, report: Report) -> Iterator[Path]:
+    def closed(error: OSError) -> None:
+        report(ReadError(f"cannot be read ({error.strerror}); check its permissions", error.filename))
 
-    for parent, folders, names in os.walk(folder, onerror=refuse):
+    for parent, folders, names in os.walk(folder, onerror=closed):
         pages = {f"{PurePath(name).stem}_files" for name in names if name.lower().endswith((".htm", ".html"))}
         folders[:] = [name for name in folders if not name.startswith(".") and name not in pages]
         yield from (Path(parent, name) for name in names if not name.startswith("."))
@@ -91,21 +144,24 @@ def _has_known_suffix(file: PurePath) -> bool:
     return suffix in _PAGE_SUFFIXES or suffix in _ROW_SUFFIXES or suffix in _OTHER_SUFFIXES
 
 
-def _read_file(path: Path, known: str | None) -> Iterator[Thread]:
+def _read_file(path: Path, how: _How) -> Iterator[Thread]:
+    report = how.report or refuse
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
         packed = is_container(head) and not looks_like_warc(head)
-        yield from _read_container(path, known) if packed else _read_plain(path, head, known)
+        yield from _read_container(path, how) if packed else _read_plain(path, head, how)
+    except ReadError as error:
+        report(error)
     except OSError as error:
-        raise ReadError(f"{path}: cannot be read ({error.strerror}); check the file") from error
+        report(ReadError(f"cannot be read ({error.strerror}); check the file", path))
 
 
-def _read_plain(path: Path, head: bytes, known: str | None) -> Iterator[Thread]:
-    format = known or _by_first_bytes(head)
+def _read_plain(path: Path, head: bytes, how: _How) -> Iterator[Thread]:
+    format = how.format or _by_first_bytes(head)
     if format not in _NOT_UTF8_TEXT:
         _refuse_unreadable(path, head)
-    return _READERS[format or _sniff(path, head)](path)
+    return _READERS[format or _sniff(path, head, how.mapped)](path, how)
 
 
 def _by_first_bytes(head: bytes) -> str | None:
@@ -114,24 +170,14 @@ def _by_first_bytes(head: bytes) -> str | None:
     return "warc" if looks_like_warc(head) else "html" if looks_like_html(head) else None
 
 
-def _read_container(path: Path, known: str | None) -> Iterator[Thread]:
-    for member in unpack(path, lambda name: _may_be_member(name, known)):
-        yield from _read_member(member, known)
+def _read_container(path: Path, how: _How) -> Iterator[Thread]:
+    for member in unpack(path, lambda name: _may_be_member(name, how.format), how.report or refuse):
+        yield from _read_as(member.name, member.path, how)
 
 
 def _may_be_member(name: PurePath, known: str | None) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts)
     return not hidden and _may_be_archive(name, known)
-
-
-def _read_member(member: Member, known: str | None) -> Iterator[Thread]:
-    """The threads of an unpacked file under the name that it has in its container."""
-    unpacked = str(member.path)
-    try:
-        for thread in _read_file(member.path, known):
-            yield replace(thread, source=thread.source.replace(unpacked, member.name))
-    except ReadError as error:
-        raise ReadError(str(error).replace(unpacked, member.name)) from error
 
 
 def _read_page(path: Path) -> Iterator[Thread]:
@@ -141,20 +187,18 @@ def _read_page(path: Path) -> Iterator[Thread]:
 def _page_text(path: Path) -> str:
     size = path.stat().st_size
     if size > LARGEST_PAGE:
-        raise ReadError(f"{path}: {size} bytes, too long for a saved page; split it, or export JSONL or CSV")
-    return decode(path.read_bytes(), str(path)).removeprefix("\ufeff")
+        raise ReadError(f"{size} bytes, too long for a saved page; split it, or export JSONL or CSV", path)
+    return decode(path.read_bytes(), path).removeprefix("\ufeff")
 
 
 def _refuse_unreadable(path: Path, head: bytes) -> None:
-    if not head.removeprefix(b"\xef\xbb\xbf").strip():
-        raise ReadError(f"{path}: empty; nothing to read")
+    if len(head) < _HEAD and not head.removeprefix(b"\xef\xbb\xbf").strip():
+        raise ReadError("empty; nothing to read", path)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ReadError(f"{path}: in UTF-16; convert it to UTF-8")
-    if b"\0" in head:
-        raise ReadError(f"{path}: unknown format (binary); belowline reads {_KNOWN}")
+        raise ReadError("in UTF-16; convert it to UTF-8", path)
 
 
-def _sniff(path: Path, head: bytes) -> str:
+def _sniff(path: Path, head: bytes, mapped: Mapped) -> str:
     """The format of a file from its content; its suffix decides only where the content does not."""
     text = head.decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
     first = text.partition("\n")[0]
@@ -164,18 +208,20 @@ def _sniff(path: Path, head: bytes) -> str:
     if by_suffix != "csv" and _starts_jsonl(first):
         return "jsonl"
     if by_suffix is None and re.match(r"\{\s*[\"}]|\[\s*[\[{\"\]]", text):
-        raise ReadError(f"{path}: unknown format (JSON that is not JSONL); write one object on each line")
-    if by_suffix is None and _starts_csv(first):
+        raise ReadError("unknown format (JSON that is not JSONL); write one object on each line", path)
+    if by_suffix is None and _starts_csv(first, mapped):
         return "csv"
-    if (
-        by_suffix is None
-        and path.suffix.lower() not in _PAGE_SUFFIXES
-        and not has_comment_form(_page_text(path))
-    ):
+    return by_suffix or _sniff_page(path, head)
+
+
+def _sniff_page(path: Path, head: bytes) -> str:
+    if b"\0" in head:
+        raise ReadError(f"unknown format (binary); belowline reads {_KNOWN}", path)
+    if path.suffix.lower() not in _PAGE_SUFFIXES and not has_comment_form(_page_text(path)):
         raise ReadError(
-            f"{path}: unknown format; belowline reads {_KNOWN} (`format` names it where this is one)"
+            f"unknown format; belowline reads {_KNOWN} (`format` names it where this is one)", path
         )
-    return by_suffix or "page"
+    return "page"
 
 
 def _sniff_xml(path: Path, head: bytes) -> str:
@@ -185,7 +231,7 @@ def _sniff_xml(path: Path, head: bytes) -> str:
     if root is not None and is_disqus(root):
         return "disqus"
     name = f"XML or HTML with the root element {_short(root.name)}" if root else "XML without a root element"
-    raise ReadError(f"{path}: unknown format ({name}); belowline reads {_KNOWN}")
+    raise ReadError(f"unknown format ({name}); belowline reads {_KNOWN}", path)
 
 
 def _short(name: str) -> str:
@@ -201,18 +247,18 @@ def _starts_jsonl(first: str) -> bool:
         return len(first) > _HEAD // 2 and first.startswith('{"')
 
 
-def _starts_csv(first: str) -> bool:
-    _, columns = csv_columns(first)
-    return len(columns) > 1 and has_text_column(columns)
+def _starts_csv(first: str, mapped: Mapped) -> bool:
+    _, columns = csv_columns(first, mapped)
+    return has_text_column(columns, mapped) and (len(columns) > 1 or "text" in dict(mapped))
 
 
-_READERS: Mapping[str, Callable[[Path], Iterator[Thread]]] = {
-    "page": _read_page,
-    "html": read_html,
-    "warc": read_warc,
-    "jsonl": read_jsonl,
-    "csv": read_csv,
-    "parquet": read_parquet,
-    "wxr": read_wxr,
-    "disqus": read_disqus,
+_READERS: Mapping[str, Callable[[Path, _How], Iterator[Thread]]] = {
+    "page": lambda path, _: _read_page(path),
+    "html": lambda path, _: read_html(path),
+    "warc": lambda path, how: read_warc(path, how.report),
+    "jsonl": lambda path, how: read_jsonl(path, how.mapped, how.report or refuse),
+    "csv": lambda path, how: read_csv(path, how.mapped, how.report or refuse),
+    "parquet": lambda path, how: read_parquet(path, how.mapped, how.report or refuse),
+    "wxr": lambda path, _: read_wxr(path),
+    "disqus": lambda path, how: read_disqus(path, how.report or refuse),
 }

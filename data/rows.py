@@ -1,7 +1,8 @@
 """Reads archives with one comment a row: JSONL, CSV and Parquet.
 
 Rows of one thread must stand together: a thread is yielded as soon as a row of another one comes, so memory
-is bounded by the largest thread. A thread that comes back later is yielded as a further thread.
+is bounded by the largest thread. A thread that comes back later is yielded as a further thread. A row that cannot
+be read is reported, and the next one goes on.
 """
 
 import csv
@@ -9,31 +10,20 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, BinaryIO, Literal, get_args
 
-from belowline.data.comment import Comment, ReadError, Thread, Verdict, whole
-
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "text": ("text", "comment_text", "comment", "body", "content", "message"),
-    "id": ("id", "comment_id"),
-    "author": ("author", "user", "username"),
-    "time": ("time", "timestamp", "created_at", "created", "published", "date"),
-    "parent": ("parent", "parent_id", "reply_to", "in_reply_to"),
-    "thread": ("thread", "thread_id", "article_id"),
-    "title": ("title", "article_title", "thread_title"),
-    "url": ("url", "article_url", "thread_url", "link"),
-    "article": ("article", "article_text"),
-    "verdict": ("verdict",),
-}
-"""Each field and the names under which a file may give it, the preferred one first; case does not matter."""
+from belowline.data.columns import FIELDS, Mapped, check_columns, columns_of, csv_columns, shown
+from belowline.data.comment import Comment, ReadError, Report, Thread, Verdict, refuse, whole
+from belowline.data.lines import CsvRows, lines_of
 
 _LOOSE_ROWS = 1000
 _VERDICTS: Mapping[str, Verdict] = {one: one for one in get_args(Verdict)}
 _MAX_FIELD = 2**31 - 1
-_SHOWN_NAMES = 20
+
+_Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
+"""Line or row and what stands there, or why that cannot be read; None where the file cannot be read further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,159 +38,173 @@ class _Row:
     comment: Comment
 
 
-def read_jsonl(path: Path) -> Iterator[Thread]:
-    """The threads of a file with one JSON object a line; raises ReadError."""
+def read_jsonl(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
+    """The threads of a file with one JSON object a line; raises ReadError.
+
+    A row may leave out what was mapped, save the text; a file in which every row does is reported at its end.
+    """
     with path.open("rb") as file:
-        yield from _threads(_jsonl_rows(path, file), path)
+        yield from _threads(path, _rows(path, "line", _jsonl_records(file, mapped), mapped, report))
 
 
-def read_csv(path: Path) -> Iterator[Thread]:
+def read_csv(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
     """The threads of a CSV file with a header, parted by commas, semicolons or tabs; raises ReadError."""
     with path.open("rb") as file:
-        yield from _threads(_csv_rows(path, file), path)
+        yield from _threads(path, _rows(path, "line", _csv_records(path, file, mapped), mapped, report))
 
 
-def read_parquet(path: Path) -> Iterator[Thread]:
+def read_parquet(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
     """The threads of a Parquet file, of which only the columns that are known are read; raises ReadError."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            yield from _threads(_parquet_rows(path, file), path)
-    except (
-        pa.ArrowException,
-        OSError,
-        UnicodeDecodeError,
-    ) as error:  # which of them depends on where the damage is
-        raise ReadError(
-            f"{path}: damaged, or not Parquet ({type(error).__name__}); export it again"
-        ) from None
+    yield from _threads(path, _rows(path, "row", _parquet_records(path, mapped), mapped, report))
 
 
-def decode(line: bytes, where: str, offset: int = 0) -> str:
-    """UTF-8 to text; raises ReadError with the position of the first wrong byte, counted from ``offset``."""
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ReadError(
-            f"{where}: byte {offset + error.start + 1} is not valid UTF-8; convert the file to UTF-8"
-        ) from None
+def _threads(path: Path, rows: Iterable[_Row]) -> Iterator[Thread]:
+    def part(numbered: tuple[int, _Row]) -> tuple[str, int]:
+        # Rows that name no thread are no thread: they are cut into parts so that memory stays bounded.
+        number, row = numbered
+        return row.key, 0 if row.key else number // _LOOSE_ROWS
+
+    for _, run in groupby(enumerate(rows), key=part):
+        group = [row for _, row in run]
+        article = next((row.article for row in group if row.article), "")
+        first = group[0]
+        yield Thread(
+            f"{path}:{first.line}", first.title, first.url, article, tuple(row.comment for row in group)
+        )
 
 
-def csv_columns(header: str) -> tuple[str, list[str]]:
-    """Delimiter and names of a CSV header: the delimiter that gives a text column, else the most columns."""
-    options = [(delimiter, _split(header, delimiter)) for delimiter in ",;\t"]
-    return max(options, key=lambda option: (has_text_column(option[1]), len(option[1])))
+def _rows(
+    path: Path, unit: Literal["line", "row"], records: _Records, mapped: Mapped, report: Report
+) -> Iterator[_Row]:
+    empty = True
+    for number, record in records:
+        empty = False
+        try:
+            row = _row(number or 0, record, mapped)
+        except ReadError as error:
+            report(error.at(path, number, unit))
+        else:
+            yield row
+    if empty:
+        raise ReadError("no rows; nothing to read", path)
 
 
-def has_text_column(columns: Iterable[str]) -> bool:
-    """Whether one of the columns holds the comment's text."""
-    return "text" in _columns(tuple(columns))
+def _jsonl_records(file: BinaryIO, mapped: Mapped) -> _Records:
+    missing = dict(mapped)
+    missing.pop("text", None)
+    some = False
+    for line in lines_of(file):
+        if line.problem or line.text.strip():
+            record = line.problem or _object(line.text)
+            yield line.number, record
+            if missing and not isinstance(record, ReadError):
+                some = True
+                for field in columns_of(tuple(record), mapped):
+                    missing.pop(field, None)
+    for field, column in missing.items() if some else ():
+        yield None, ReadError(f"no row has the column {column!r} for the field {field!r}; check its name")
 
 
-def _split(header: str, delimiter: str) -> list[str]:
-    try:
-        return [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
-    except csv.Error:
-        return []
-
-
-@lru_cache(maxsize=256)
-def _columns(present: tuple[str, ...]) -> Mapping[str, str]:
-    """Field to the column that gives it, for the fields that are present."""
-    known = {column.strip().casefold(): column for column in reversed(present)}
-    found = ((field, next(filter(known.__contains__, names), None)) for field, names in FIELDS.items())
-    return {field: known[name] for field, name in found if name is not None}
-
-
-def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
-    offset = 0
-    for number, line in enumerate(file, start=1):
-        yield decode(line, f"{path}, line {number}", offset).removeprefix("\ufeff" if number == 1 else "")
-        offset += len(line)
-
-
-def _jsonl_rows(path: Path, file: BinaryIO) -> Iterator[_Row]:
-    for number, line in enumerate(_lines(path, file), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        yield _row(where, number, _object(where, line))
-
-
-def _object(where: str, line: str) -> dict[str, object]:
+def _object(line: str) -> Mapping[str, object] | ReadError:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         detail = f"{error.msg}, column {error.colno}"
-        raise ReadError(f"{where}: not valid JSON ({detail}); put one whole object on each line") from None
+        return ReadError(f"not valid JSON ({detail}); put one whole object on each line")
     except (ValueError, RecursionError):
-        raise ReadError(f"{where}: JSON with too long a number or too deep; shorten it") from None
+        return ReadError("JSON with too long a number or too deep; shorten it")
     if not isinstance(record, dict):
-        raise ReadError(
-            f"{where}: a JSON {type(record).__name__}, not an object; put one object on each line"
-        )
+        return ReadError(f"a JSON {type(record).__name__}, not an object; put one object on each line")
     return record
 
 
-def _parquet_rows(path: Path, file: Any) -> Iterator[_Row]:
-    names = file.schema_arrow.names
-    columns = list(_columns(tuple(names)).values())
-    if not has_text_column(names):
-        raise ReadError(f"{path}: no text column; {_present(names)}; name one of them 'text'")
-    number = 0
-    for batch in file.iter_batches(_LOOSE_ROWS, columns=columns):
-        for record in batch.to_pylist():
-            number += 1
-            times = {name: value.isoformat() for name, value in record.items() if isinstance(value, date)}
-            yield _row(f"{path}, row {number}", number, record | times)
-
-
-def _csv_rows(path: Path, file: BinaryIO) -> Iterator[_Row]:
+def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> _Records:
     csv.field_size_limit(_MAX_FIELD)
-    lines = _lines(path, file)
-    above, header = next((filled for filled in enumerate(lines, start=1) if filled[1].strip()), (1, ""))
-    delimiter, columns = csv_columns(header)
-    if not has_text_column(columns):
-        raise ReadError(f"{path}, line {above}: no text column; {_present(columns)}; name one of them 'text'")
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        line = above + reader.line_num + 1
-        where = f"{path}, line {line}"
-        try:
-            cells = next(reader)
-        except StopIteration:
+    lines = lines_of(file)
+    header = next((line for line in lines if line.problem or line.text.strip()), None)
+    delimiter, columns = csv_columns(header.text if header else "", mapped)
+    try:
+        if header and header.problem:
+            raise header.problem
+        check_columns(columns, mapped)
+    except ReadError as error:
+        raise error.at(path, header.number if header else 1) from None
+    for line, cells in CsvRows(lines, delimiter, len(columns)):
+        record = cells if isinstance(cells, ReadError) else reversed(list(zip(columns, cells, strict=False)))
+        yield line, record if isinstance(record, ReadError) else dict(record)
+
+
+def _parquet_records(path: Path, mapped: Mapped) -> _Records:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    # Which of them it is depends on where the damage is.
+    broken = (pa.ArrowException, OSError, ValueError, LookupError, OverflowError)
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            check_columns(names, mapped)
+            columns = list(dict.fromkeys(columns_of(tuple(names), mapped).values()))
+            for batch in file.iter_batches(_LOOSE_ROWS, columns=columns):
+                for record in _batch_records(_in_microseconds(batch), broken):
+                    number += 1
+                    yield number, record
+    except ReadError as error:
+        raise error.at(path) from None
+    except broken as error:
+        after = f" after row {number}" if number else ""
+        yield None, ReadError(f"damaged, or not Parquet ({type(error).__name__}){after}; export it again")
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """The batch with times as exact as Python's: it cannot hold nanoseconds, which pandas writes."""
+    import pyarrow as pa
+
+    fields = [
+        field.with_type(pa.timestamp("us", field.type.tz))
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns"
+        else field
+        for field in batch.schema
+    ]
+    return batch.cast(pa.schema(fields), safe=False)
+
+
+def _batch_records(
+    batch: Any, broken: tuple[type[Exception], ...]
+) -> Iterator[Mapping[str, object] | ReadError]:
+    """The rows of a batch; where it cannot be read as a whole, each on its own."""
+    if batch.num_rows == 0:
+        return
+    try:
+        records = batch.to_pylist()
+    except broken as error:
+        if batch.num_rows == 1:
+            yield ReadError(f"a value that cannot be read ({type(error).__name__}); write it as text")
             return
-        except csv.Error as error:
-            raise ReadError(
-                f"{where}: not valid CSV ({error}); quote fields with commas, quotes or newlines"
-            ) from None
-        if len(cells) > len(columns):
-            raise ReadError(
-                f"{where}: {len(cells)} fields under a header of {len(columns)}; quote fields with commas"
-            )
-        if any(map(str.strip, cells)):
-            yield _row(where, line, dict(reversed(list(zip(columns, cells, strict=False)))))
+        for start in range(batch.num_rows):
+            yield from _batch_records(batch.slice(start, 1), broken)
+        return
+    for record in records:
+        times = {name: value.isoformat() for name, value in record.items() if isinstance(value, date)}
+        yield record | times
 
 
-def _row(where: str, line: int, record: Mapping[str, object]) -> _Row:
-    columns = _columns(tuple(record))
-    values = {
-        field: _value(where, field, columns[field], record) if field in columns else None for field in FIELDS
-    }
+def _row(line: int, record: Mapping[str, object] | ReadError, mapped: Mapped) -> _Row:
+    if isinstance(record, ReadError):
+        raise record
+    columns = columns_of(tuple(record), mapped)
+    values = {field: _value(columns[field], field, record) if field in columns else None for field in FIELDS}
     text = values["text"]
     if text is None:
-        if "text" in columns:
-            raise ReadError(f"{where}, field {columns['text']!r}: empty; remove the row or fill it")
-        raise ReadError(f"{where}: no field with the text; {_present(record)}; name one of them 'text'")
+        raise _without_text(columns.get("text"), record, mapped)
     comment = Comment(
         id=values["id"] or f"line-{line}",
         text=text,
         author=values["author"],
-        time=_time(where, values["time"]),
+        time=_time(columns.get("time"), values["time"]),
         parent=values["parent"],
-        verdict=_verdict(where, values["verdict"]),
+        verdict=_verdict(columns.get("verdict"), values["verdict"]),
     )
     key = values["thread"] or values["url"] or values["title"] or ""
     return _Row(
@@ -208,7 +212,20 @@ def _row(where: str, line: int, record: Mapping[str, object]) -> _Row:
     )
 
 
-def _value(where: str, field: str, column: str, record: Mapping[str, object]) -> str | None:
+def _without_text(column: str | None, record: Mapping[str, object], mapped: Mapped) -> ReadError:
+    if column is not None:
+        return ReadError("empty; remove the row or fill it", part=_field(column))
+    wanted = dict(mapped).get("text")
+    if wanted is not None:
+        return ReadError(f"no field {wanted!r} with the text; {shown(record)}; name the one that has it")
+    return ReadError(f"no field with the text; {shown(record)}; name one of them 'text'")
+
+
+def _field(column: str | None) -> str:
+    return f"field {column!r}"
+
+
+def _value(column: str, field: str, record: Mapping[str, object]) -> str | None:
     """A field as text, or None where it is missing or blank."""
     value = record.get(column)
     if (
@@ -221,49 +238,24 @@ def _value(where: str, field: str, column: str, record: Mapping[str, object]) ->
         return None
     if not isinstance(value, str):
         raise ReadError(
-            f"{where}, field {column!r}: a JSON {type(value).__name__}, not a string; write it as a string"
+            f"a JSON {type(value).__name__}, not a string; write it as a string", part=_field(column)
         )
     return whole(value)
 
 
-def _time(where: str, value: str | None) -> datetime | None:
+def _time(column: str | None, value: str | None) -> datetime | None:
     if value is None:
         return None
     try:
         time = datetime.fromisoformat(value.strip())
     except ValueError:
         raise ReadError(
-            f"{where}, field 'time': not an ISO 8601 time; write it like 2018-01-14T09:30:00Z"
+            "not an ISO 8601 time; write it like 2018-01-14T09:30:00Z", part=_field(column)
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _verdict(where: str, value: str | None) -> Verdict | None:
+def _verdict(column: str | None, value: str | None) -> Verdict | None:
     if value is not None and value not in _VERDICTS:
-        raise ReadError(f"{where}, field 'verdict': is none of {', '.join(_VERDICTS)}")
+        raise ReadError(f"is none of {', '.join(_VERDICTS)}", part=_field(column))
     return None if value is None else _VERDICTS[value]
-
-
-def _present(columns: Iterable[str]) -> str:
-    names = [column if len(column) <= 30 else column[:29] + "…" for column in columns]
-    shown = ", ".join(map(repr, names[:_SHOWN_NAMES])) + (", …" if len(names) > _SHOWN_NAMES else "")
-    return f"the columns are {shown}" if names else "there are no columns"
-
-
-def _threads(rows: Iterable[_Row], path: Path) -> Iterator[Thread]:
-    def part(numbered: tuple[int, _Row]) -> tuple[str, int]:
-        # Rows that name no thread are no thread: they are cut into parts so that memory stays bounded.
-        number, row = numbered
-        return row.key, 0 if row.key else number // _LOOSE_ROWS
-
-    found = False
-    for _, run in groupby(enumerate(rows), key=part):
-        group = [row for _, row in run]
-        article = next((row.article for row in group if row.article), "")
-        first = group[0]
-        found = True
-        yield Thread(
-            f"{path}:{first.line}", first.title, first.url, article, tuple(row.comment for row in group)
-        )
-    if not found:
-        raise ReadError(f"{path}: no rows; nothing to read")

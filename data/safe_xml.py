@@ -58,7 +58,7 @@ def read_records(
                 builder = _Builder(_Parser(path, lines), records, prefixes)
             yield from builder.feed(chunk)
     if builder is None:
-        raise ReadError(f"{path}: empty; nothing to read")
+        raise ReadError("empty; nothing to read", path)
     yield from builder.feed(b"", final=True)
 
 
@@ -103,7 +103,7 @@ class _Parser:
         return self.expat.CurrentLineNumber + self.skipped
 
     def refuse(self, why: str) -> NoReturn:
-        raise ReadError(f"{self.path}, line {self.line}, column {self.expat.CurrentColumnNumber + 1}: {why}")
+        raise ReadError(why, self.path, self.line, part=f"column {self.expat.CurrentColumnNumber + 1}")
 
     def feed(self, chunk: bytes, final: bool = False) -> None:
         self.fed += len(chunk)

@@ -1,7 +1,6 @@
 """Reads the pages of web archives (WARC), plain or gzipped."""
 
 import gzip
-import io
 import re
 import zlib
 from collections.abc import Iterator
@@ -10,41 +9,59 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from warcio.archiveiterator import WARCIterator  # type: ignore[import-untyped]
-from warcio.bufferedreaders import (  # type: ignore[import-untyped]
-    ChunkedDataReader,
-    DecompressingBufferedReader,
-)
+from warcio.bufferedreaders import ChunkedDataReader  # type: ignore[import-untyped]
 from warcio.recordloader import ArcWarcRecord  # type: ignore[import-untyped]
 
-from belowline.data.comment import ReadError, Thread
+from belowline.data.comment import ReadError, Report, Thread
 from belowline.data.html_pages import LARGEST_PAGE, decode_page, html_thread
+from belowline.data.warc_records import GZIP, Damaged, Unzipped, records_from
 
-_GZIP = b"\x1f\x8b\x08"
 _START = b"WARC/1."
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-_LONGEST_LINE = 65_536
-_MOST_LINES = 2_000
 _MOST_DAMAGE = 1_000
 _BLOCK = 1 << 20
 
 
-class _Damaged(Exception):
-    """A record cannot be read."""
-
-
 @dataclass(slots=True)
 class _Index:
-    """Where the last capture of each address begins, and how many records could not be read."""
+    """Where the last capture of each address begins, and what could not be read: reported, or else in ``problems``."""
 
+    path: Path
+    report: Report | None
     captures: dict[str, tuple[datetime, int]] = field(default_factory=dict)
     damaged: int = 0
-    stopped: bool = False
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether so many records are damaged that the rest of the file was left."""
+        return self.damaged >= _MOST_DAMAGE
+
+    def damage(self, offset: int, why: str) -> None:
+        """Counts a record that the first pass could not read."""
+        self.damaged += 1
+        if self.report:
+            left = f", and after {self.damaged} of them the rest of the file" if self.stopped else ""
+            reason = f"damaged WARC record ({why}); it was passed over{left}"
+            self.report(ReadError(reason, self.path, offset, "byte"))
+
+    def unreadable(self, error: ReadError) -> None:
+        """Tells of a page that the second pass could not read."""
+        self.damaged += 1
+        if self.report:
+            self.report(error)
+        else:
+            self.problems.append(f"a page could not be read: {error.unit} {error.position}: {error.reason}")
+
+    def take_problems(self) -> list[str]:
+        """What is to be noted, once."""
+        problems, self.problems = self.problems, []
+        return problems
 
 
 def looks_like_warc(head: bytes) -> bool:
     """Whether a file that begins like this is a WARC file, plain or gzipped."""
-    if head.startswith(_GZIP):
+    if head.startswith(GZIP):
         try:
             head = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head, 64)
         except zlib.error:
@@ -52,30 +69,31 @@ def looks_like_warc(head: bytes) -> bool:
     return head.startswith(_START)
 
 
-def read_warc(path: Path) -> Iterator[Thread]:
+def read_warc(path: Path, report: Report | None = None) -> Iterator[Thread]:
     """The HTML pages that a WARC file holds, one thread each, in the file's order.
 
     Of several captures of one address the latest counts. Two passes, so that memory holds the addresses and one
-    page. ``source`` ends in the byte at which the record begins. Records that cannot be read are passed over and
-    counted in the notes of the thread that follows them, or of the last one.
+    page. ``source`` ends in the byte at which the record begins. Records that cannot be read are passed over, and told
+    to ``report``; without it they are counted in the notes of the thread that follows them, or of the last one.
 
     Raises:
         ReadError: No page could be read.
     """
     with path.open("rb") as plain:
         whole = _is_one_gzip(plain)
-    with cast(BinaryIO, gzip.open(path)) if whole else path.open("rb") as file:
-        index = _index(file)
-        yield from _threads(path, file, index)
+    with cast(BinaryIO, Unzipped(path)) if whole else path.open("rb") as file:
+        index = _Index(path, report)
+        _fill(index, file)
+        yield from _threads(index, file)
 
 
 def _is_one_gzip(file: BinaryIO) -> bool:
     """Whether all records share one gzip member: such a file is not cut at its records, and read as a stream."""
-    if file.read(len(_GZIP)) != _GZIP:
+    if file.read(len(GZIP)) != GZIP:
         return False
     file.seek(0)
     try:
-        records = _records(file)
+        records = records_from(file)
         next(records)
         records.read_to_end()
         return bool(records.next_line)
@@ -87,26 +105,25 @@ def _is_one_gzip(file: BinaryIO) -> bool:
         file.seek(0)
 
 
-def _threads(path: Path, file: BinaryIO, index: _Index) -> Iterator[Thread]:
+def _threads(index: _Index, file: BinaryIO) -> Iterator[Thread]:
     """The pages of an index; one is held back, so that the last can tell what went wrong after it."""
     held: Thread | None = None
-    problems = [f"{index.damaged} damaged records were cut or passed over"] if index.damaged else []
-    if index.stopped:
-        problems.append("the rest of the file is too damaged to be read")
     for url, (_, offset) in sorted(index.captures.items(), key=lambda capture: capture[1][1]):
         try:
-            thread = _thread(path, file, url, offset)
-        except (_Damaged, ReadError) as error:
-            problems.append(f"a page could not be read: {error}")
+            thread = _thread(index.path, file, url, offset)
+        except ReadError as error:
+            index.unreadable(error)
             continue
         if thread is not None and held is not None:
-            yield _noted(held, [])
+            yield held
         if thread is not None:
-            held, problems = _noted(thread, problems), []
-    if held is None:
+            held = _noted(thread, index.take_problems())
+    problems = index.take_problems()
+    if held is not None:
+        yield _noted(held, problems)
+    elif not (index.report and index.damaged):
         detail = f" ({problems[0]})" if problems else ""
-        raise ReadError(f"{path}: no HTML page could be read from the WARC file{detail}; check the file")
-    yield _noted(held, problems)
+        raise ReadError(f"no HTML page could be read from the WARC file{detail}; check the file", index.path)
 
 
 def _noted(thread: Thread, problems: list[str]) -> Thread:
@@ -117,45 +134,48 @@ def _noted(thread: Thread, problems: list[str]) -> Thread:
     )
 
 
-def _index(file: BinaryIO) -> _Index:
-    index = _Index()
+def _fill(index: _Index, file: BinaryIO) -> None:
+    """The first pass over the file."""
     start: int | None = 0
     while start is not None:
         file.seek(start)
-        damaged_at = _index_from(file, index)
-        if damaged_at is None:
+        damage = _index_from(file, index)
+        if damage is None:
             break
-        index.damaged += 1
-        index.stopped = index.damaged >= _MOST_DAMAGE
-        start = None if index.stopped else _next_start(file, max(damaged_at, start) + 1)
-    return index
+        index.damage(*damage)
+        start = None if index.stopped else _next_start(file, max(damage[0], start) + 1)
+    if index.damaged and not index.report:
+        index.problems.append(f"{index.damaged} damaged records were cut or passed over")
+        if index.stopped:
+            index.problems.append("the rest of the file is too damaged to be read")
 
 
-def _index_from(file: BinaryIO, index: _Index) -> int | None:
-    """Notes the captures from here on; returns where a record is damaged, None at the end of the file."""
-    records = _records(file)
-    offset = file.tell()
+def _index_from(file: BinaryIO, index: _Index) -> tuple[int, str] | None:
+    """Notes the captures from here on; returns which record is damaged and how, None at the end of the file."""
+    records = records_from(file)
+    offset, url = file.tell(), None
     try:
         for record in records:
-            offset = records.offset
-            if record.length is None:
-                raise _Damaged("no length")
-            url = record.rec_headers.get_header("WARC-Target-URI")
-            if url and _is_page(record):
+            offset, url = records.offset, None
+            if record.length is None or not record.rec_type:
+                raise Damaged("no length or type")
+            if _is_page(record):
+                url = record.rec_headers.get_header("WARC-Target-URI")
+                if not url:
+                    raise Damaged("no address")
                 _keep_latest(index, url, _date(record), offset)
             records.read_to_end()
             if getattr(record.raw_stream, "limit", 0):
-                index.damaged += 1
-                _forget(index, url, offset)
+                raise Damaged("cut short")
             if records.reader.decompressor and records.next_line:
-                raise _Damaged("more in the gzip member than the record")
+                url = None  # the record itself is whole
+                raise Damaged("more in its gzip member than the record")
             offset = records.offset
-    except OSError as error:
-        if not isinstance(error, gzip.BadGzipFile):
+    except Exception as error:  # warcio raises whatever the damage leads to
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
             raise
-        return offset
-    except Exception:  # warcio raises whatever the damage leads to
-        return max(offset, int(records.offset))
+        _forget(index, url, offset)
+        return offset, str(error) if isinstance(error, Damaged) else "broken header or gzip, or cut short"
     return None
 
 
@@ -168,14 +188,6 @@ def _keep_latest(index: _Index, url: str, date: datetime, offset: int) -> None:
 def _forget(index: _Index, url: str | None, offset: int) -> None:
     if url and index.captures.get(url, (None, None))[1] == offset:
         del index.captures[url]
-
-
-def _records(file: BinaryIO) -> WARCIterator:
-    """warcio's iterator from here on, with a reader that bounds lines and reports damage."""
-    here = file.tell()
-    zipped = file.read(len(_GZIP)) == _GZIP
-    file.seek(here)
-    return _Records(file, _Reader(file, decomp_type="gzip" if zipped else None))
 
 
 def _is_page(record: ArcWarcRecord) -> bool:
@@ -203,20 +215,23 @@ def _date(record: ArcWarcRecord) -> datetime:
 
 
 def _thread(path: Path, file: BinaryIO, url: str, offset: int) -> Thread | None:
-    source = f"{path}:{offset}"
     file.seek(offset)
     try:
-        record = next(_records(file))
+        record = next(records_from(file))
         content = _content(record)
-    except (OSError, _Damaged):
+    except OSError:
         raise
-    except Exception:  # warcio raises whatever the damage leads to
-        raise _Damaged(f"{source}: damaged") from None
-    if len(content) > LARGEST_PAGE:
-        raise ReadError(f"{source}: larger than {LARGEST_PAGE >> 20} MB")
+    except Exception as error:  # warcio raises whatever the damage leads to
+        why = f"its page is damaged ({error})" if isinstance(error, Damaged) else "its page is damaged"
+        raise ReadError(f"{why}; it was passed over", path, offset, "byte") from None
     kind = record.http_headers.get_header("Content-Type") if record.http_headers else record.content_type
     charset = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", kind or "", re.IGNORECASE)
-    return html_thread(decode_page(content, charset[1] if charset else None), source, url)
+    try:
+        if len(content) > LARGEST_PAGE:
+            raise ReadError(f"its page is larger than {LARGEST_PAGE >> 20} MB; it was passed over")
+        return html_thread(decode_page(content, charset[1] if charset else None), f"{path}:{offset}", url)
+    except ReadError as error:
+        raise error.at(path, offset, "byte") from None
 
 
 def _content(record: ArcWarcRecord) -> bytes:
@@ -232,25 +247,25 @@ def _content(record: ArcWarcRecord) -> bytes:
     if encoding in ("", "identity"):
         return raw
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise _Damaged(f"content encoding {encoding[:20]!r} is not supported")
+        raise Damaged(f"content encoding {encoding[:20]!r} is not supported")
     return _inflated(raw, encoding)
 
 
 def _inflated(raw: bytes, encoding: str) -> bytes:
     # Recorders that unpack a page often keep the header that calls it packed.
-    if encoding != "deflate" and not raw.startswith(_GZIP):
+    if encoding != "deflate" and not raw.startswith(GZIP):
         return raw
     for window in (32 + zlib.MAX_WBITS, -zlib.MAX_WBITS):
         try:
             return zlib.decompressobj(window).decompress(raw, LARGEST_PAGE + 1)
         except zlib.error:
             continue
-    raise _Damaged(f"its {encoding} encoding is damaged")
+    raise Damaged(f"its {encoding} encoding is damaged")
 
 
 def _next_start(file: BinaryIO, start: int) -> int | None:
     """Where the next record may begin: a line with the version, or a gzip member that holds one."""
-    pattern = re.compile(rb"\n(?=WARC/1\.)|" + re.escape(_GZIP))
+    pattern = re.compile(rb"\n(?=WARC/1\.)|" + re.escape(GZIP))
     try:
         file.seek(start)
         kept, position = b"", start
@@ -272,49 +287,3 @@ def _holds_record(file: BinaryIO, start: int, back: int) -> bool:
     head = file.read(4096)
     file.seek(back)
     return looks_like_warc(head)
-
-
-class _Records(WARCIterator):  # type: ignore[misc]
-    """warcio's iterator, which prints part of the archive where a length is wrong; this one raises."""
-
-    def __init__(self, file: BinaryIO, reader: "_Reader") -> None:
-        super().__init__(file)
-        self.reader = reader
-
-    def _consume_blanklines(self) -> tuple[bytes | None, int]:
-        size = 0
-        while line := self.reader.readline():
-            if line.strip():
-                if not size:
-                    raise _Damaged("its length is wrong")
-                return line, size
-            size += len(line)
-        return None, size
-
-
-class _Reader(DecompressingBufferedReader):  # type: ignore[misc]
-    """warcio's reader, with lines and headers bounded and damage raised instead of printed."""
-
-    def __init__(self, stream: io.BufferedIOBase | BinaryIO, decomp_type: str | None) -> None:
-        super().__init__(stream, decomp_type=decomp_type)
-        self._lines = 0
-
-    def read(self, length: int | None = None) -> bytes:
-        """Bytes of a record's content."""
-        self._lines = 0
-        return cast(bytes, super().read(length))
-
-    def readline(self, length: int | None = None) -> bytes:
-        """One line of a header."""
-        self._lines += 1
-        if self._lines > _MOST_LINES:
-            raise _Damaged("header too long")
-        return cast(bytes, super().readline(min(length or _LONGEST_LINE, _LONGEST_LINE)))
-
-    def _decompress(self, data: bytes) -> bytes:
-        if not self.decompressor:
-            return data
-        try:
-            return cast(bytes, self.decompressor.decompress(data))
-        except zlib.error as error:
-            raise _Damaged(str(error)) from None

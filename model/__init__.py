@@ -13,10 +13,10 @@ from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError
 from belowline.model.draw import draw
 from belowline.model.evidence import Evidence
 from belowline.model.labels import DEFINITIONS, HARMFUL
-from belowline.model.normalise import Normalised, normalise
+from belowline.model.normalise import Normalised, masked, normalise
 from belowline.model.policy import Context, Decision, Policy, decide, sampled
 from belowline.model.policy_file import PolicyError
-from belowline.model.scorer import ScoreInput, Scorer, Scores
+from belowline.model.scorer import Reading, ScoreInput, Scorer, Scores
 
 __all__ = [
     "DEFAULT_MODEL_DIR",
@@ -30,12 +30,14 @@ __all__ = [
     "Normalised",
     "Policy",
     "PolicyError",
+    "Reading",
     "ScoreInput",
     "Scorer",
     "Scores",
     "Thresholds",
     "decide",
     "draw",
+    "masked",
     "normalise",
     "sampled",
 ]

@@ -78,6 +78,12 @@ def normalise(text: str) -> Normalised:
     return Normalised(text, tuple(steps))
 
 
+def masked(plain: Normalised) -> Normalised:
+    """``plain`` with every number and every link's host as one sign: texts that differ in sums and links alone become equal."""
+    text, edits = _apply(plain.text, _SUM_OR_HOST, lambda match: "0" if match["sum"] else "link")
+    return Normalised(text, (*plain.steps, edits) if edits else plain.steps)
+
+
 Replacement = Callable[[re.Match[str]], str]
 
 
@@ -240,6 +246,8 @@ def _link(match: re.Match[str]) -> str:
     host = _WWW.sub("", match.group("host"))
     return f" link {host[:60]} "
 
+
+_SUM_OR_HOST = re.compile(r"(?P<sum>\d+(?:[.,:]\d+)*)|\blink \S+")
 
 _SIGNS = {
     LEET: re.compile(r"[a-zA-Z][0134578$@!|][a-zA-Z0134578$@!|]|[0134578$@|][a-zA-Z]{2}"),

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +65,22 @@ class _Outputs(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """What a text gives by itself, whatever it stands under: all that is kept of it."""
+class Reading:
+    """What a text gives by itself, whatever it stands under: all that is kept of it.
+
+    Attributes:
+        probabilities: As in ``Scores``, but ``on_topic`` is that of substance alone.
+        evidence: As in ``Scores``.
+        language: As in ``Scores``.
+        passages: [windows, hidden], the embedding of each window.
+        embedding: [hidden], unit length.
+    """
 
     probabilities: dict[str, float]
     evidence: tuple[Evidence, ...]
     language: str
-    passages: Floats  # [windows, hidden], the embedding of each window
-    embedding: Floats  # [hidden], unit length
+    passages: Floats
+    embedding: Floats
 
 
 class Scorer:
@@ -93,7 +101,7 @@ class Scorer:
         self._session = session
         self.tokenizer = tokenizer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="scorer")
-        self._readings: Recent[_Reading] = Recent(cache_size, lambda reading: len(reading.passages))
+        self._readings: Recent[Reading] = Recent(cache_size, lambda reading: len(reading.passages))
         self._scale = np.array([config.calibration[label].scale for label in config.labels], dtype=np.float64)
         self._shift = np.array([config.calibration[label].shift for label in config.labels], dtype=np.float64)
 
@@ -140,19 +148,27 @@ class Scorer:
         """Label to the thresholds that the model was released with."""
         return self.config.thresholds
 
-    def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
+    def score(
+        self, comments: Sequence[ScoreInput], known: Mapping[str, Reading] | None = None
+    ) -> list[Scores]:
         """Scores of ``comments``, in their order. Any text is accepted, of any length: long ones are read in windows, never cut.
 
-        Repeats are answered from a cache; what else is in the call never changes a score.
+        Repeats are answered from a cache; what else is in the call never changes a score. Texts in ``known``, which this model has
+        read before (``read``), are not read again.
         """
+        known = known or {}
         contexts = [self._contexts(comment) for comment in comments]
-        readings = self._read(
-            [*(comment.text for comment in comments), *(text for one in contexts for text in one)]
-        )
+        texts = [*(comment.text for comment in comments), *(text for one in contexts for text in one)]
+        readings = {**self._read(text for text in texts if text not in known), **known}
         return [
             self._scores(readings[comment.text], [readings[text] for text in texts])
             for comment, texts in zip(comments, contexts, strict=True)
         ]
+
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """What each of ``texts`` gives by itself, in their order: for keeping, and for ``known`` of ``score``."""
+        readings = self._read(texts)
+        return [readings[text] for text in texts]
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """Embeddings [n, hidden] of ``texts``, in their order and of unit length: a product of two is their cosine.
@@ -189,7 +205,7 @@ class Scorer:
             return []
         return [text for text in (comment.article, comment.parent) if text and text.strip()]
 
-    def _read(self, texts: Iterable[str]) -> dict[str, _Reading]:
+    def _read(self, texts: Iterable[str]) -> dict[str, Reading]:
         keys = {text: _key(text) for text in texts}
         known = self._readings.recall(keys.values())
         # Longest first, so that the threads finish together.
@@ -199,7 +215,7 @@ class Scorer:
         known |= read
         return {text: known[key] for text, key in keys.items()}
 
-    def _read_one(self, text: str) -> _Reading:
+    def _read_one(self, text: str) -> Reading:
         plain = normalise(text)
         windows = windows_of(self.tokenizer, plain.text, self.config.window)
         runs = [self._run(ids) for ids in windows.ids]
@@ -208,9 +224,9 @@ class Scorer:
         named = {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
         evidence = self._evidence(named, plain, windows, [run.strengths for run in runs])
         passages = np.stack([run.embedding for run in runs])
-        return _Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
+        return Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
 
-    def _scores(self, reading: _Reading, contexts: Sequence[_Reading]) -> Scores:
+    def _scores(self, reading: Reading, contexts: Sequence[Reading]) -> Scores:
         relevance = self._relevance(reading, contexts)
         probabilities = {
             label: p if relevance is None or label in self.config.harmful else p * relevance
@@ -218,7 +234,7 @@ class Scorer:
         }
         return Scores(probabilities, reading.evidence, reading.language, self.version, relevance)
 
-    def _relevance(self, reading: _Reading, contexts: Sequence[_Reading]) -> float | None:
+    def _relevance(self, reading: Reading, contexts: Sequence[Reading]) -> float | None:
         """By the passage of all ``contexts`` that is nearest to the comment; None where there are none."""
         fitted = self.config.relevance
         if fitted is None or not contexts:

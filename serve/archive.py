@@ -2,15 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from belowline.data import Thread, read_threads
+from belowline.data import Reject, Thread, read_threads
 from belowline.model import ScoreInput
+from belowline.serve.copies import Copies
+from belowline.serve.files import replacing
 from belowline.serve.scoring import article_context
+from belowline.serve.terminal import counting
+
+REJECTS = "rejects.jsonl"
+_THREADS = "threads.jsonl"
+_REJECTS_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,50 +36,82 @@ class ArchiveComment:
     comment: ScoreInput
 
 
-@dataclass(slots=True)
-class Inventory:
-    """What an archive holds, known before anything is scored."""
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What is to be audited: files and folders, and how to read them (see ``belowline.data.read_threads``).
 
-    threads: list[dict[str, Any]] = field(default_factory=list)
-    comments: int = 0
-    fingerprint: str = ""
-
-
-def archive_comments(paths: Sequence[Path], format: str | None) -> Iterator[ArchiveComment]:
-    """Every comment of every thread, in the readers' order; raises ReadError."""
-    for thread in _threads(paths, format):
-        yield from _comments_of(thread)
-
-
-def take_inventory(paths: Sequence[Path], format: str | None) -> Inventory:
-    """Reads the whole archive once, so that a file that cannot be read shows before hours of scoring.
-
-    The fingerprint covers everything that scores depend on; raises ReadError.
+    ``names`` has what to call a file whose path means nothing to people.
     """
-    inventory, digest = Inventory(), hashlib.sha256()
-    for thread in _threads(paths, format):
-        for comment in _comments_of(thread):
-            digest.update(json.dumps(astuple(comment)).encode())
-        inventory.threads.append(
-            {
-                "source": thread.source,
-                "thread": thread.title or thread.source,
-                "url": thread.url,
-                "comments": len(thread.comments),
-                "notes": list(thread.notes),
-            }
-        )
-        inventory.comments += len(thread.comments)
-    inventory.fingerprint = digest.hexdigest()
-    return inventory
+
+    paths: Sequence[Path]
+    format: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[Path, str] = field(default_factory=dict)
+
+    def threads(self, on_reject: Callable[[Reject], None]) -> Iterator[Thread]:
+        """Every thread that can be read; raises ReadError for what cannot be asked of the archive."""
+        for path in self.paths:
+            yield from read_threads(
+                path,
+                format=self.format,
+                columns=self.columns or None,
+                on_reject=on_reject,
+                name=self.names.get(path),
+            )
+
+    def comments(self) -> Iterator[ArchiveComment]:
+        """Every comment that can be read, in the readers' order."""
+        for thread in self.threads(lambda _: None):
+            yield from comments_of(thread)
 
 
-def _threads(paths: Sequence[Path], format: str | None) -> Iterator[Thread]:
-    for path in paths:
-        yield from read_threads(path, format=format)
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What an archive holds, known before anything is scored. Threads and rejects lie in files of ``folder``.
+
+    The fingerprint covers everything that scores depend on; ``repeated`` has how many comments share a text that is read once, and how
+    many texts these are.
+    """
+
+    folder: Path
+    comments: int
+    fingerprint: str
+    rejects: Mapping[str, Any]
+    repeated: Mapping[str, int]
+
+    @property
+    def threads(self) -> Iterator[dict[str, Any]]:
+        """The threads, with their notes."""
+        with (self.folder / _THREADS).open("rb") as lines:
+            for line in lines:
+                yield json.loads(line)
 
 
-def _comments_of(thread: Thread) -> Iterator[ArchiveComment]:
+def take_inventory(archive: Archive, folder: Path, copies: Copies) -> Inventory:
+    """Reads the whole archive once, so that what cannot be read shows before hours of scoring.
+
+    Writes threads and rejects into ``folder`` and fills ``copies``; raises ReadError.
+    """
+    digest, comments = hashlib.sha256(), 0
+    with (
+        counting(what="reading") as advance,
+        replacing(folder / _THREADS) as threads,
+        replacing(folder / REJECTS) as rejected,
+    ):
+        rejects = _Rejects(rejected.write)
+        for thread in archive.threads(rejects):
+            for one in comments_of(thread):
+                digest.update(json.dumps(astuple(one)).encode())
+                copies.add(one.comment.text)
+            threads.write(json.dumps(_described(thread)).encode() + b"\n")
+            comments += len(thread.comments)
+            advance(len(thread.comments))
+    copies.seal()
+    return Inventory(folder, comments, digest.hexdigest(), rejects.told(), copies.counts())
+
+
+def comments_of(thread: Thread) -> Iterator[ArchiveComment]:
+    """The comments of a thread with what the model is told of each."""
     texts = {comment.id: comment.text for comment in thread.comments}
     article = article_context(thread.title, thread.text)
     for position, comment in enumerate(thread.comments):
@@ -88,3 +127,31 @@ def _comments_of(thread: Thread) -> Iterator[ArchiveComment]:
             verdict=comment.verdict,
             comment=ScoreInput(comment.text, article, parent),
         )
+
+
+class _Rejects:
+    """Writes what could not be read as it comes, and keeps the first for the summary."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._count, self._first = 0, list[dict[str, Any]]()
+
+    def __call__(self, reject: Reject) -> None:
+        row = asdict(reject)
+        self._write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+        self._count += 1
+        if len(self._first) < _REJECTS_TOLD:
+            self._first.append(row)
+
+    def told(self) -> dict[str, Any]:
+        return {"rejects": self._count, "first": self._first}
+
+
+def _described(thread: Thread) -> dict[str, Any]:
+    return {
+        "source": thread.source,
+        "thread": thread.title or thread.source,
+        "url": thread.url,
+        "comments": len(thread.comments),
+        "notes": list(thread.notes),
+    }

@@ -1,61 +1,100 @@
 """Audits an archive: every comment scored and decided, with a summary and a report; resumes when stopped."""
 
 import json
+import logging
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
-from belowline.serve.archive import ArchiveComment, Inventory, archive_comments, take_inventory
+from belowline.model import Reading, ScoreInput, Scorer, Scores
+from belowline.serve.archive import REJECTS, Archive, ArchiveComment, Inventory, take_inventory
 from belowline.serve.audit_outputs import COMMENTS, PARTS, SUMMARY, write_outputs
+from belowline.serve.copies import Copies, reading_for, text_hash, written_reading
+from belowline.serve.engines import Engine, Here, Job, Work
 from belowline.serve.files import replacing
 from belowline.serve.judge import Judge
 from belowline.serve.redact import Redactor
 from belowline.serve.rows import in_chunks
+from belowline.serve.scoring import describe, score_each
 from belowline.serve.terminal import counting
 
+INVENTORY, READINGS = "inventory", "readings"
 PART_COMMENTS = 1024
+logger = logging.getLogger(__name__)
 
 
 class AuditError(Exception):
     """An audit cannot be made where or of what it was asked; the message is one line."""
 
 
+class Audited(NamedTuple):
+    """What an audit held: comments, and records that could not be read."""
+
+    comments: int
+    rejects: int
+
+
 def run_audit(
-    paths: Sequence[Path],
+    archive: Archive,
     out: Path,
     judge: Judge,
     *,
-    format: str | None = None,
+    engine: Engine | None = None,
     force: bool = False,
     redactor: Redactor | None = None,
-) -> None:
-    """Writes comments (``.jsonl``, ``.parquet``), ``threads.parquet``, ``campaigns.jsonl``, ``summary.json`` and ``report.html`` of the
-    archive ``paths`` into ``out``; serve/AUDIT.md has their columns.
+    card: str | None = None,
+) -> Audited:
+    """Writes comments (``.jsonl``, ``.parquet``), ``threads.parquet``, ``campaigns.jsonl``, ``rejects.jsonl``, ``summary.json`` and
+    ``report.html`` of ``archive`` into ``out``; serve/AUDIT.md has their columns.
 
-    With ``redactor`` they hold hashes in place of authors' names and comments' texts. An audit of the same inputs with the same model and
-    policy is continued, or left as it is when complete. Raises ReadError for what cannot be read, AuditError where ``out`` holds something
-    else and not ``force``.
+    With ``redactor`` they hold hashes in place of authors' names and comments' texts. ``engine`` does the scoring, by default this process;
+    ``card`` is the model's, for the report. An audit of the same inputs with the same model and policy is continued, or left as it is when
+    complete. Raises ReadError for what was asked of the archive and cannot be, AuditError where ``out`` holds something else and not
+    ``force``, EngineError.
     """
-    _check_apart(paths, out)
+    _check_apart(archive.paths, out)
     started = perf_counter()
-    inventory = take_inventory(paths, format)
-    if not inventory.comments:
-        raise AuditError(
-            f"{', '.join(map(str, paths))}: holds no comments; name a file or folder of saved comments"
-        )
-    made_with = {"inputs": inventory.fingerprint, **judge.identity}
-    if redactor:
-        made_with["redaction"] = "names and texts"
-    if not force and _is_complete(out, made_with):
-        print(f"{out} already holds this audit; --force makes it again", file=sys.stderr)
-        return
-    parts = _prepared(out, made_with, force)
-    _score_parts(archive_comments(paths, format), inventory, parts, judge)
-    made = {"made_with": made_with, "seconds": round(perf_counter() - started, 1)}
-    write_outputs(out, inventory, judge, made, redactor.row if redactor else dict)
-    shutil.rmtree(parts)
+    with _beside(out) as folder, Copies.within(folder) as copies:
+        inventory = take_inventory(archive, folder, copies)
+        audited = Audited(inventory.comments, inventory.rejects["rejects"])
+        _check_some(archive, inventory)
+        made_with = {"inputs": inventory.fingerprint, **judge.identity}
+        if redactor:
+            made_with["redaction"] = "names and texts"
+        if not force and _is_complete(out, made_with):
+            print(f"{out} already holds this audit; --force makes it again", file=sys.stderr)
+            return audited
+        parts = _prepared(out, made_with, force)
+        _write_parts(archive, inventory, copies, parts, engine or Here(judge))
+        seconds = round(perf_counter() - started, 1)
+        made = {
+            "made_with": made_with,
+            "seconds": seconds,
+            "copies": inventory.repeated,
+            "rejects": inventory.rejects,
+        }
+        (folder / REJECTS).replace(out / REJECTS)
+        write_outputs(out, inventory, judge, made, redactor.row if redactor else dict)
+        shutil.rmtree(parts)
+    return audited
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A folder for the inventory, which is taken anew each time."""
+    folder, before = out / INVENTORY, out.exists()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not before and not any(out.iterdir()):
+            out.rmdir()
 
 
 def _check_apart(paths: Sequence[Path], out: Path) -> None:
@@ -64,6 +103,17 @@ def _check_apart(paths: Sequence[Path], out: Path) -> None:
             raise AuditError(f"{out}: lies inside {path}, which is to be read; give --out a folder elsewhere")
     if out.exists() and not out.is_dir():
         raise AuditError(f"{out}: is not a folder; give --out a folder")
+
+
+def _check_some(archive: Archive, inventory: Inventory) -> None:
+    if inventory.comments:
+        return
+    names = ", ".join(archive.names.get(path, str(path)) for path in archive.paths)
+    if not inventory.rejects["rejects"]:
+        raise AuditError(f"{names}: holds no comments; name a file or folder of saved comments")
+    first = inventory.rejects["first"][0]
+    place = first["source"] if first["position"] is None else f"{first['source']}:{first['position']}"
+    raise AuditError(f"{names}: no comment in it can be read; the first reject: {place}: {first['reason']}")
 
 
 def _is_complete(out: Path, made_with: Mapping[str, str]) -> bool:
@@ -83,7 +133,7 @@ def _prepared(out: Path, made_with: dict[str, str], force: bool) -> Path:
         )
     if parts.exists() and (force or found != made_with):
         shutil.rmtree(parts)
-    parts.mkdir(parents=True, exist_ok=True)
+    (parts / READINGS).mkdir(parents=True, exist_ok=True)
     with replacing(note) as file:
         file.write(json.dumps({"made_with": made_with}).encode())
     return parts
@@ -97,20 +147,83 @@ def _made_with(file: Path) -> dict[str, str] | None:
     return found if isinstance(found, dict) else None
 
 
-def _score_parts(comments: Iterator[ArchiveComment], inventory: Inventory, parts: Path, judge: Judge) -> None:
-    with counting(inventory.comments) as advance:
-        for number, chunk in enumerate(in_chunks(comments, PART_COMMENTS)):
-            part = parts / f"{number:06}.jsonl"
-            if not part.exists():
-                with replacing(part) as file:
-                    file.writelines(_lines(chunk, judge))
-            advance(len(chunk))
+def _write_parts(archive: Archive, inventory: Inventory, copies: Copies, parts: Path, engine: Engine) -> None:
+    """First the texts that have copies are read, each once; then all comments are scored."""
+    readings = parts / READINGS
+    first_ones = (one for one in archive.comments() if copies.ask(one.comment.text))
+    _work(engine, read_part, first_ones, readings, inventory.repeated["texts"], "copies")
+    for part in sorted(readings.glob("*.jsonl")):
+        copies.keep(part.read_text("utf-8").splitlines())
+    _work(engine, score_part, archive.comments(), parts, inventory.comments, "scoring", copies)
 
 
-def _lines(chunk: Sequence[ArchiveComment], judge: Judge) -> Iterator[bytes]:
-    results = judge([one.id for one in chunk], [one.comment for one in chunk])
-    for one, result in zip(chunk, results, strict=True):
-        row = {
+def _work(
+    engine: Engine,
+    work: Work,
+    comments: Iterable[ArchiveComment],
+    folder: Path,
+    total: int,
+    what: str,
+    copies: Copies | None = None,
+) -> None:
+    """One part file for each ``PART_COMMENTS`` of the comments; a part that is there is not made again."""
+    before = sum(1 for _ in folder.glob("*.jsonl")) * PART_COMMENTS
+    with counting(total, what, min(before, total)) as advance:
+        for part, comments_done, content in engine.run(work, _jobs(comments, folder, copies)):
+            with replacing(folder / part) as file:
+                file.write(content)
+            advance(comments_done)
+
+
+def _jobs(comments: Iterable[ArchiveComment], folder: Path, copies: Copies | None) -> Iterator[Job]:
+    for number, chunk in enumerate(in_chunks(comments, PART_COMMENTS)):
+        part = f"{number:06}.jsonl"
+        if not (folder / part).exists():
+            yield Job(part, chunk, copies.readings_for([one.comment.text for one in chunk]) if copies else {})
+
+
+def read_part(judge: Judge, job: Job) -> bytes:
+    """What the texts of a job give by themselves, a line for each that can be read."""
+    texts = [one.comment.text for one in job.comments]
+    lines = (written_reading(text, one) for text, one in _read_each(judge.scorer, texts))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _read_each(scorer: Scorer, texts: Sequence[str]) -> Iterator[tuple[str, Reading]]:
+    """One that cannot be read is left out: it is tried again where it stands, and held there."""
+    try:
+        yield from zip(texts, scorer.read(texts), strict=True)
+    except Exception as error:
+        if len(texts) == 1:
+            logger.error("reading failed: %s", describe(error))
+            return
+        middle = len(texts) // 2
+        yield from _read_each(scorer, texts[:middle])
+        yield from _read_each(scorer, texts[middle:])
+
+
+class _Knowing:
+    """A model that has read some texts before."""
+
+    def __init__(self, scorer: Scorer, known: Mapping[str, Reading]) -> None:
+        self._scorer, self._known = scorer, known
+
+    def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
+        return self._scorer.score(comments, self._known)
+
+
+def score_part(judge: Judge, job: Job) -> bytes:
+    """Rows of comments.jsonl for the comments of a job, but for the campaigns."""
+    comments = [one.comment for one in job.comments]
+    known = {
+        text: reading_for(text, job.readings[key])
+        for text in {comment.text for comment in comments}
+        if (key := text_hash(text).hex()) in job.readings
+    }
+    scores = score_each(_Knowing(judge.scorer, known), comments)
+    results = judge.results([one.id for one in job.comments], comments, scores)
+    rows = (
+        {
             "source": one.source,
             "thread": one.thread,
             "position": one.position,
@@ -121,4 +234,6 @@ def _lines(chunk: Sequence[ArchiveComment], judge: Judge) -> Iterator[bytes]:
             "text": one.comment.text,
             **result.model_dump(),
         }
-        yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        for one, result in zip(job.comments, results, strict=True)
+    )
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from belowline.model import Scorer
 from belowline.serve.archive import Inventory
 from belowline.serve.audit_tables import comments_table, write_threads
 from belowline.serve.files import replacing
@@ -18,38 +17,43 @@ from belowline.serve.tally import Tally
 COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
 COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"
 Shown = Callable[[dict[str, Any]], dict[str, Any]]
-AUTHORS_TOLD = CAMPAIGNS_TOLD = 20
+THREADS_TOLD, AUTHORS_TOLD, CAMPAIGNS_TOLD = 100, 20, 20
 
 
 def write_outputs(
-    out: Path, inventory: Inventory, judge: Judge, made: Mapping[str, Any], shown: Shown
+    out: Path,
+    inventory: Inventory,
+    judge: Judge,
+    made: Mapping[str, Any],
+    shown: Shown,
+    card: str | None = None,
 ) -> None:
     """Joins the parts and counts them; the summary comes last, for it says that the audit is complete.
 
-    ``shown`` makes of a row what is to be seen of it. Copies are found by the texts themselves.
+    ``shown`` makes of a row what is to be seen of it. Copies are found by the texts themselves. ``card`` is the model's card in Markdown,
+    which the report shows.
     """
     labels = judge.scorer.labels
-    tally = Tally(inventory.threads, {label: _threshold(judge.scorer, label) for label in labels})
-    with Ledger.within(out / PARTS) as ledger:
+    tally = Tally({label: _threshold(judge, label) for label in labels})
+    with Ledger.within(out / PARTS, labels) as ledger:
+        ledger.add_threads(inventory.threads)
         for number, row in enumerate(_rows(out), 1):
             seen = shown(row)
-            tally.add(seen)
-            ledger.add(number, seen, row["text"])
+            ledger.add(number, seen, row["text"], tally.add(seen))
         ledger.seal()
         _join(out, ledger, labels, shown)
-        campaigns = _write_campaigns(out, ledger)
-        authors = ledger.authors(AUTHORS_TOLD)
-    summary = {
-        "comments": inventory.comments,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        **made,
-        **tally.summary(),
-        "campaigns": campaigns,
-        "authors": authors,
-    }
-    write_threads(out / THREADS_TABLE, summary["threads"], labels)
+        write_threads(out / THREADS_TABLE, ledger.threads(), labels)
+        summary = {
+            "comments": inventory.comments,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **made,
+            **tally.summary(),
+            "threads": {"threads": ledger.thread_count(), "worst": ledger.worst_threads(THREADS_TOLD)},
+            "campaigns": _write_campaigns(out, ledger),
+            "authors": ledger.authors(AUTHORS_TOLD),
+        }
     with replacing(out / REPORT) as report:
-        report.write(render_report(summary, tally, judge.scorer.config.harmful).encode())
+        report.write(render_report(summary, tally, judge, card).encode())
     with replacing(out / SUMMARY) as file:
         file.write(json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
 
@@ -87,6 +91,8 @@ def _write_campaigns(out: Path, ledger: Ledger) -> dict[str, Any]:
     return {"campaigns": found, "comments": comments, "largest": largest}
 
 
-def _threshold(scorer: Scorer, label: str) -> float | None:
-    known = scorer.thresholds.get(label)
-    return known.hold if known else None
+def _threshold(judge: Judge, label: str) -> float | None:
+    """Where the policy holds a label, or where the model would if the policy does not name it."""
+    known = judge.policy.thresholds.get(label) or judge.scorer.thresholds.get(label)
+    stated = [value for value in (known.hold, known.reject) if value is not None] if known else []
+    return min(stated, default=None)

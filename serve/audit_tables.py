@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from belowline.serve.files import replacing
+from belowline.serve.rows import in_chunks
 
 _ROWS_AT_ONCE = 4096
 
@@ -70,7 +71,7 @@ def comments_schema(labels: Sequence[str]) -> Any:
 
 
 def write_threads(path: Path, threads: Iterable[Mapping[str, Any]], labels: Sequence[str]) -> None:
-    """``threads.parquet``: a row for each thread of summary.json, its counts of decisions and of labels at their thresholds."""
+    """``threads.parquet``: a row for each thread of the ledger, its counts of decisions and of labels, read as a stream."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -83,9 +84,10 @@ def write_threads(path: Path, threads: Iterable[Mapping[str, Any]], labels: Sequ
             "notes": pa.list_(text),
         }
     )
-    rows = [{**thread, **thread["actions"], **thread["labels"]} for thread in threads]
-    with replacing(path) as file:
-        parquet.write_table(pa.Table.from_pylist(rows, schema), file, compression="zstd")
+    rows = ({**thread, **thread["actions"], **thread["labels"]} for thread in threads)
+    with replacing(path) as file, parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        for some in in_chunks(rows, _ROWS_AT_ONCE):
+            writer.write_table(pa.Table.from_pylist(some, schema))
 
 
 def _flat(row: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ import sys
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from belowline.serve.judge import Judge
@@ -19,6 +20,18 @@ app = typer.Typer(
 )
 bridge = typer.Typer(help="Moderate comments where another system keeps them.")
 app.add_typer(bridge, name="bridge")
+
+
+class _AuditUnlessNamed(TyperGroup):
+    """``belowline audit PATH...`` runs an audit; what has another name is one of its other commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = args and args[0] in self.commands
+        return super().parse_args(ctx, args if named else ["run", *args])
+
+
+audits = typer.Typer(cls=_AuditUnlessNamed)
+app.add_typer(audits, name="audit", help="Audit an archive: score every comment and write a report.")
 UsageError = typer.BadParameter.__mro__[1]
 USAGE, FAILED = 2, 1
 
@@ -154,16 +167,24 @@ def score(
     score_rows(rows, target, _judge(model, policy, threads))
 
 
-@app.command()
+@audits.command(name="run")
 def audit(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files or folders of saved comments.")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Files or folders of saved comments; - is standard input."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the report and the tables; see serve/AUDIT.md.")],
     format: Annotated[
         str | None,
         typer.Option(
             help="Format of the files: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: found out for each file."
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=NAME",
+            help="Column of JSONL, CSV and Parquet that holds a field, such as text=body; may be given again.",
         ),
     ] = None,
     force: Annotated[
@@ -173,17 +194,55 @@ def audit(
         bool,
         typer.Option("--redact", help="Write keyed hashes instead of authors' names and comments' texts."),
     ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="N", help="Draw N comments for people to review, into sample.csv."),
+    ] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SITE", help="Send what the policy does not publish to the queue, as comments of SITE."
+        ),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Where to score: local, or ray.")] = "local",
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that share the threads, or workers on Ray; default: one for each 8 threads, on Ray what there is room for.",
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, else one is started here."),
+    ] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
-) -> None:
-    """Audit an archive: score every comment of every page and write a report."""
-    from belowline.serve.audit import run_audit
-    from belowline.serve.redact import Redactor
+) -> int:
+    """Audit an archive: score every comment of every page and write a report.
 
-    redactor = Redactor.from_environment() if redact else None
-    run_audit(paths, out, _judge(model, policy, threads), format=format, force=force, redactor=redactor)
-    print(f"report: {out / 'report.html'}")
+    The same command goes on where it was interrupted. The exit status is 3 where something could not be read: rejects.jsonl names it, the
+    rest is audited. `belowline audit import-review` reads a reviewed sample back.
+    """
+    from belowline.serve.audit_command import AuditOptions, audit_command
+    from belowline.serve.settings import load_settings
+
+    settings = load_settings(model_dir=model, policy=policy, threads=threads)
+    options = AuditOptions(format, column or [], force, redact, sample, queue, engine, processes, address)
+    return audit_command(paths, out, options, settings)
+
+
+@audits.command(name="import-review")
+def import_review(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The sample.csv of an audit, filled in.")],
+    out: Annotated[Path, typer.Option(help="Folder of the audit that the sample was drawn from.")],
+    reviewer: Annotated[str | None, typer.Option(help="Who filled it in, for decisions.jsonl.")] = None,
+) -> None:
+    """Read a reviewed sample: decisions.jsonl for training, and how common what is, with intervals, in estimate.json."""
+    from belowline.serve.audit_command import import_review_command
+
+    import_review_command(file, out, reviewer)
 
 
 @bridge.command()

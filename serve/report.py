@@ -1,62 +1,65 @@
 """The audit's report: one page that needs nothing else, with harmful texts blurred until they are opened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from belowline.serve import report_charts
+from belowline.serve.judge import Judge
+from belowline.serve.report_method import card_html, label_rules, method_words, policy_words
 from belowline.serve.tally import WORTH_A_LOOK, Tally
-from belowline.serve.wording import label_name
+from belowline.serve.wording import code_words, done_words, label_name
 
 HERE = Path(__file__).parent
-THREADS_SHOWN = 200
-_ACTIONS = ("publish", "hold", "reject")
+THREADS_SHOWN = 50
+MONTHS_SHOWN = 240
+TEXT_SHOWN = 4000
+"""Most characters of a comment in the report, which stays readable and of bounded size; comments.jsonl has all of it."""
 
 templates = Environment(
-    loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
+    loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
-templates.filters["label"] = label_name
+templates.filters.update(label=label_name, reason=code_words, done=done_words, count="{:,}".format)
+templates.globals.update(
+    shares=report_charts.shares, columns=report_charts.columns, percent=report_charts.percent
+)
 
 
-def render_report(summary: Mapping[str, Any], tally: Tally, harmful: Sequence[str]) -> str:
-    """The report as HTML; ``summary`` is summary.json, texts high in ``harmful`` labels are blurred."""
-    threads = sorted(summary["threads"], key=lambda thread: (-_needing_a_look(thread), thread["source"]))
-    return templates.get_template(
-        "report.html"
-    ).render(
+def render_report(summary: Mapping[str, Any], tally: Tally, judge: Judge, card: str | None = None) -> str:
+    """The report as HTML: ``summary`` is summary.json, ``card`` the model's card in Markdown; texts that a harmful label picked are
+    blurred."""
+    config, months = judge.scorer.config, summary["months"][-MONTHS_SHOWN:]
+    threads = summary["threads"]["worst"][:THREADS_SHOWN]
+    counted = {"threads": threads, "authors": summary["authors"]}
+    return templates.get_template("report.html").render(
         summary=summary,
-        css=Markup((HERE / "static" / "belowline.css").read_text("utf-8")),  # noqa: S704
-        threads=threads[:THREADS_SHOWN],
-        hidden_threads=max(0, len(threads) - THREADS_SHOWN),
-        top={label: one.best() for label, one in tally.labels.items()},
+        css=Markup("".join((HERE / "static" / name).read_text("utf-8") for name in _STYLES)),  # noqa: S704
+        months=months,
+        lines=report_charts.label_lines(months, config.labels),
+        fewest=report_charts.FEWEST_IN_MONTH,
+        threads=threads,
+        highest={what: report_charts.highest_shares(rows, config.labels) for what, rows in counted.items()},
+        top={label: one.top.best() for label, one in tally.labels.items()},
+        nearest={
+            label: one.nearest.best() for label, one in tally.labels.items() if one.threshold is not None
+        },
         passed=tally.differences.passed(),
         removed=tally.differences.removed(),
+        rejects=summary.get("rejects") or {"rejects": 0, "first": []},
+        verdicts=sum(sum(actions.values()) for actions in summary["verdicts"].values()),
+        copies=summary.get("copies"),
         floor=WORTH_A_LOOK,
-        harmful=harmful,
-        needing_a_look=_needing_a_look,
-        shares=shares,
-        columns=columns,
+        longest=TEXT_SHOWN,
+        labels=config.labels,
+        harmful=config.harmful,
+        rules=label_rules(judge.policy, config),
+        policy=list(policy_words(judge.policy)),
+        method=list(method_words(config, context=bool(summary["relevance"]["comments"]))),
+        card=card_html(card) if card else None,
     )
 
 
-def shares(actions: Mapping[str, int]) -> list[tuple[str, float, float]]:
-    """Action, start and width of each piece of a bar that is 100 wide."""
-    total, start, pieces = sum(actions.values()) or 1, 0.0, []
-    for action in _ACTIONS:
-        width = 100 * actions[action] / total
-        pieces.append((action, round(start, 3), round(width, 3)))
-        start += width
-    return pieces
-
-
-def columns(histogram: Sequence[int]) -> list[tuple[int, float]]:
-    """Position and height (0..1) of each column of a histogram; square roots, to show rare scores too."""
-    highest = max(histogram) or 1
-    return [(index, round((count / highest) ** 0.5, 3)) for index, count in enumerate(histogram)]
-
-
-def _needing_a_look(thread: Mapping[str, Any]) -> int:
-    actions: Mapping[str, int] = thread["actions"]
-    return actions["hold"] + actions["reject"]
+_STYLES = ("belowline.css", "report.css")

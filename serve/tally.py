@@ -1,19 +1,24 @@
-"""Counts over an audit's rows, in one pass; memory grows with the threads, not with the comments."""
+"""Counts over an audit's rows, in one pass; memory grows neither with the comments nor with the threads, only with the months."""
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 BINS = 20
 TOP = 10
+NEAREST = 5
 WORTH_A_LOOK = 0.1
+EVEN = 0.5
+"""From here on a label without a threshold, such as ``on_topic``, is counted: it is more likely than not."""
+UNSURE_WITHIN = 0.1
+"""So near to its threshold the model may well be wrong."""
 
 
 @dataclass(slots=True)
 class TopComment:
-    """A comment that scored high for a label, and how often its text was met."""
+    """A comment that stands out for a label, and how often its text was met since."""
 
     probability: float
     row: Mapping[str, Any]
@@ -21,43 +26,76 @@ class TopComment:
 
 
 @dataclass(slots=True)
+class Foremost:
+    """The ``size`` texts of the highest rank, each once; of equal ranks the first that came."""
+
+    size: int
+    _kept: dict[str, tuple[float, TopComment]] = field(default_factory=dict)
+    _lowest: float = float("-inf")
+
+    def consider(self, rank: float, probability: float, row: Mapping[str, Any]) -> None:
+        """Keeps a row if its rank is high enough, or counts its text again."""
+        text = row["text"]
+        if text in self._kept:
+            self._kept[text][1].times += 1
+        elif len(self._kept) < self.size or rank > self._lowest:
+            if len(self._kept) == self.size:
+                del self._kept[min(self._kept, key=lambda one: self._kept[one][0])]
+            self._kept[text] = rank, TopComment(probability, row)
+            self._lowest = min(rank for rank, _ in self._kept.values())
+
+    def best(self) -> list[TopComment]:
+        """Those kept, the highest rank first."""
+        return [one for _, one in sorted(self._kept.values(), key=lambda pair: -pair[0])]
+
+
+@dataclass(slots=True)
 class LabelTally:
-    """One label: how many comments reach its threshold, how all of them spread, which score highest."""
+    """One label: how many comments reach its threshold, how all of them spread, which score highest and which lie next to the
+    threshold."""
 
     threshold: float | None
     at_threshold: int = 0
+    unsure: int = 0
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
-    top: dict[str, TopComment] = field(default_factory=dict)
+    top: Foremost = field(default_factory=lambda: Foremost(TOP))
+    nearest: Foremost = field(default_factory=lambda: Foremost(NEAREST))
+
+    @property
+    def counted_from(self) -> float:
+        """The threshold; ``EVEN`` for a label that has none."""
+        return EVEN if self.threshold is None else self.threshold
 
     def add(self, probability: float, row: Mapping[str, Any]) -> bool:
-        """Counts a comment; whether it reaches the threshold."""
+        """Counts a comment; whether it reaches what the label is counted from."""
         self.histogram[_bin(probability)] += 1
-        self._keep_if_high(probability, row)
-        reached = self.threshold is not None and probability >= self.threshold
+        if probability >= WORTH_A_LOOK:
+            self.top.consider(probability, probability, row)
+        reached = probability >= self.counted_from
         self.at_threshold += reached
         return reached
 
-    def _keep_if_high(self, probability: float, row: Mapping[str, Any]) -> None:
-        if known := self.top.get(row["text"]):
-            known.times += 1
-            return
-        if probability < WORTH_A_LOOK:
-            return
-        if len(self.top) == TOP:
-            lowest = min(self.top, key=lambda text: self.top[text].probability)
-            if self.top[lowest].probability >= probability:
-                return
-            del self.top[lowest]
-        self.top[row["text"]] = TopComment(probability, row)
+    def doubt(self, probability: float, row: Mapping[str, Any]) -> bool:
+        """Whether a probability lies so near to the threshold that the model is unsure; counts it then."""
+        if self.threshold is None or (distance := abs(probability - self.threshold)) > UNSURE_WITHIN:
+            return False
+        self.unsure += 1
+        self.nearest.consider(-distance, probability, row)
+        return True
 
-    def best(self) -> list[TopComment]:
-        """The highest, highest first; a score below ``WORTH_A_LOOK`` is never among them."""
-        return sorted(self.top.values(), key=lambda one: -one.probability)
+    def summary(self) -> dict[str, Any]:
+        """The label as summary.json holds it."""
+        return {
+            "threshold": self.threshold,
+            "counted_from": self.counted_from,
+            "at_threshold": self.at_threshold,
+            "histogram": self.histogram,
+        }
 
 
 @dataclass(slots=True)
 class Month:
-    """Comments of a month, what was decided, and how many reach each label's threshold."""
+    """Comments of a month, what was decided, and how many reach what each label is counted from."""
 
     actions: Counter[str] = field(default_factory=lambda: Counter(publish=0, hold=0, reject=0))
     labels: Counter[str] = field(default_factory=Counter)
@@ -95,9 +133,10 @@ class Differences:
 
 
 class Tally:
-    """Counts of a whole audit and of each of its threads and months."""
+    """Counts of a whole audit and of each of its months."""
 
-    def __init__(self, threads: Sequence[Mapping[str, Any]], thresholds: Mapping[str, float | None]) -> None:
+    def __init__(self, thresholds: Mapping[str, float | None]) -> None:
+        """``thresholds`` names every label, with None for one that holds nothing."""
         self.actions: Counter[str] = Counter(publish=0, hold=0, reject=0)
         self.reasons: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
@@ -106,28 +145,30 @@ class Tally:
         self.differences = Differences()
         self.relevance = [0] * BINS
         self.labels = {label: LabelTally(threshold) for label, threshold in thresholds.items()}
+        self.unsure = 0
         self._seen = 0
-        self._threads = {
-            (thread["source"], thread["thread"]): _thread(thread, thresholds) for thread in threads
-        }
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Counts one row of comments.jsonl."""
+    def add(self, row: Mapping[str, Any]) -> list[str]:
+        """Counts one row of comments.jsonl; the labels that it reaches."""
         self._seen += 1
-        thread = self._threads[row["source"], row["thread"]]
-        month = self.months.setdefault(row["time"][:7], Month()) if row["time"] else Month()
-        for actions in (self.actions, thread["actions"], month.actions):
-            actions[row["action"]] += 1
+        scores = row["scores"]
+        reached = [label for label, probability in scores.items() if self.labels[label].add(probability, row)]
+        doubted = [
+            label for label, probability in scores.items() if self.labels[label].doubt(probability, row)
+        ]
+        self.unsure += bool(doubted)
+        self.actions[row["action"]] += 1
         self.reasons[row["reason"]["code"]] += 1
         self.languages[row["language"]] += 1
         if row["relevance"] is not None:
             self.relevance[_bin(row["relevance"])] += 1
-        for label, probability in row["scores"].items():
-            if self.labels[label].add(probability, row):
-                thread["labels"][label] += 1
-                month.labels[label] += 1
+        if row["time"]:
+            month = self.months.setdefault(row["time"][:7], Month())
+            month.actions[row["action"]] += 1
+            month.labels.update(reached)
         if row["verdict"] is not None:
             self._compare(row)
+        return reached
 
     def _compare(self, row: Mapping[str, Any]) -> None:
         self.verdicts.setdefault(row["verdict"], Counter(publish=0, hold=0, reject=0))[row["action"]] += 1
@@ -136,17 +177,16 @@ class Tally:
 
     def summary(self) -> dict[str, Any]:
         """The counts as summary.json holds them."""
+        thresholded = {label: one for label, one in self.labels.items() if one.threshold is not None}
         return {
             "actions": dict(self.actions),
             "reasons": dict(self.reasons.most_common()),
             "languages": dict(self.languages.most_common()),
-            "labels": {
-                label: {
-                    "threshold": one.threshold,
-                    "at_threshold": one.at_threshold,
-                    "histogram": one.histogram,
-                }
-                for label, one in self.labels.items()
+            "labels": {label: one.summary() for label, one in self.labels.items()},
+            "unsure": {
+                "within": UNSURE_WITHIN,
+                "comments": self.unsure,
+                "labels": {label: one.unsure for label, one in thresholded.items()},
             },
             "relevance": {"comments": sum(self.relevance), "histogram": self.relevance},
             "verdicts": {verdict: dict(actions) for verdict, actions in sorted(self.verdicts.items())},
@@ -155,20 +195,12 @@ class Tally:
                     "month": name,
                     "comments": sum(month.actions.values()),
                     "actions": dict(month.actions),
-                    "labels": dict.fromkeys(self._thresholded(), 0) | dict(month.labels),
+                    "labels": dict.fromkeys(self.labels, 0) | dict(month.labels),
                 }
                 for name, month in sorted(self.months.items())
             ],
-            "threads": list(self._threads.values()),
         }
-
-    def _thresholded(self) -> list[str]:
-        return [label for label, one in self.labels.items() if one.threshold is not None]
 
 
 def _bin(probability: float) -> int:
     return min(int(probability * BINS), BINS - 1)
-
-
-def _thread(thread: Mapping[str, Any], labels: Mapping[str, float | None]) -> dict[str, Any]:
-    return {**thread, "actions": {"publish": 0, "hold": 0, "reject": 0}, "labels": dict.fromkeys(labels, 0)}

@@ -32,14 +32,16 @@ class _RateColumn(ProgressColumn):
 
 
 @contextmanager
-def counting(total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Shows progress with its rate while the block runs; yields a function to count comments with."""
-    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+def counting(
+    total: int | None = None, what: str = "scoring", done: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Shows progress with its rate while the block runs; yields a function to count comments with, ``done`` of which were before."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(
         *columns, console=console, transient=total is None, disable=not console.is_terminal
     ) as progress:
-        task = progress.add_task("scoring", total=total)
+        task = progress.add_task(what, total=total, completed=done)
         yield lambda comments: progress.advance(task, comments)
 
 

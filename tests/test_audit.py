@@ -1,8 +1,5 @@
-import dataclasses
 import json
-import random
 import re
-from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,17 +9,14 @@ from pyarrow import parquet
 
 from belowline.data import SAMPLE_DIR, read_threads
 from belowline.model import ScoreInput, Scorer
-from belowline.serve import archive as archive_module
 from belowline.serve import audit as audit_module
 from belowline.serve import audit_outputs, cli
-from belowline.serve.archive import archive_comments, take_inventory
+from belowline.serve.archive import Archive, take_inventory
 from belowline.serve.audit import run_audit
 from belowline.serve.audit_tables import comments_schema
+from belowline.serve.copies import Copies
 from belowline.serve.judge import Judge
-from belowline.serve.ledger import Ledger
-from belowline.serve.report import columns, shares
 from belowline.serve.results import Result
-from belowline.serve.tally import BINS, TOP, Tally
 from tests.serve_fakes import LABELS, fake_scorer
 
 ROWS = [
@@ -39,6 +33,7 @@ FILES = {
     "comments.parquet",
     "threads.parquet",
     "campaigns.jsonl",
+    "rejects.jsonl",
     "summary.json",
     "report.html",
 }
@@ -70,10 +65,15 @@ def summary_of(out: Path) -> Any:
     return json.loads((out / "summary.json").read_text("utf-8"))
 
 
+def fingerprint_of(archive: Path, folder: Path) -> str:
+    with Copies.within(folder) as copies:
+        return take_inventory(Archive([archive]), folder, copies).fingerprint
+
+
 def test_every_comment_is_a_row_with_its_place_and_result(
     archive: Path, judge: Judge, tmp_path: Path
 ) -> None:
-    run_audit([archive], tmp_path / "out", judge)
+    run_audit(Archive([archive]), tmp_path / "out", judge)
     rows = rows_of(tmp_path / "out")
     assert [(row["thread"], row["position"], row["id"]) for row in rows] == [
         ("Harbour", 0, "1"),
@@ -100,7 +100,7 @@ def test_every_comment_is_a_row_with_its_place_and_result(
 
 
 def test_the_summary_counts(archive: Path, judge: Judge, tmp_path: Path) -> None:
-    run_audit([archive], tmp_path / "out", judge)
+    run_audit(Archive([archive]), tmp_path / "out", judge)
     summary = summary_of(tmp_path / "out")
     assert summary["comments"] == 5
     assert summary["actions"] == {"publish": 1, "hold": 4, "reject": 0}
@@ -111,16 +111,18 @@ def test_the_summary_counts(archive: Path, judge: Judge, tmp_path: Path) -> None
     assert summary["labels"]["on_topic"]["threshold"] is None
     assert summary["relevance"]["comments"] == summary["relevance"]["histogram"][15] == 4
     assert summary["languages"] == {"en": 4, "und": 1}
-    assert summary["made_with"] == {**judge.identity, "inputs": take_inventory([archive], None).fingerprint}
+    assert summary["made_with"] == {**judge.identity, "inputs": fingerprint_of(archive, tmp_path)}
     assert summary["finished"]
-    threads = [(one["thread"], one["comments"], one["actions"]["hold"]) for one in summary["threads"]]
+    threads = [
+        (one["thread"], one["comments"], one["actions"]["hold"]) for one in summary["threads"]["worst"]
+    ]
     assert threads == [("Harbour", 3, 2), ("Bridge", 2, 2)]
-    assert summary["threads"][0]["labels"]["spam"] == 1
+    assert summary["threads"]["worst"][0]["labels"]["spam"] == 1
 
 
 def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
     rows = [row | {"article": "First.\n\nSecond."} for row in ROWS[:2]]
-    comments = list(archive_comments([write_archive(tmp_path / "a", rows)], None))
+    comments = list(Archive([write_archive(tmp_path / "a", rows)]).comments())
     assert comments[0].comment == ScoreInput(ROWS[0]["text"], "Harbour\nFirst.\n\nSecond.", None)
     assert comments[1].comment == ScoreInput("fine", "Harbour\nFirst.\n\nSecond.", ROWS[0]["text"])
 
@@ -128,7 +130,7 @@ def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
 def test_the_report_needs_nothing_else_and_escapes_everything(
     archive: Path, judge: Judge, tmp_path: Path
 ) -> None:
-    run_audit([archive], tmp_path / "out", judge)
+    run_audit(Archive([archive]), tmp_path / "out", judge)
     report = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "<script" not in report
     assert "</script>" not in report
@@ -151,7 +153,7 @@ def test_a_report_of_comments_without_context_does_not_speak_of_relevance(
     judge: Judge, tmp_path: Path
 ) -> None:
     rows = write_archive(tmp_path / "a", [{"text": "spam"}])
-    run_audit([rows], tmp_path / "out", judge)
+    run_audit(Archive([rows]), tmp_path / "out", judge)
     assert rows_of(tmp_path / "out")[0]["relevance"] is None
     assert "relevance" not in (tmp_path / "out" / "report.html").read_text("utf-8").lower()
 
@@ -163,20 +165,24 @@ def test_an_interrupted_audit_goes_on_where_it_was(
     out = tmp_path / "out"
     real = judge.scorer.score
 
-    def stop_at_the_second_part(comments: Any) -> Any:
+    def stop_at_the_second_part(comments: Any, known: Any) -> Any:
         if any("explode" in comment.text for comment in comments):
             raise KeyboardInterrupt
-        return real(comments)
+        return real(comments, known)
 
     monkeypatch.setattr(judge.scorer, "score", stop_at_the_second_part)
     with pytest.raises(KeyboardInterrupt):
-        run_audit([archive], out, judge)
+        run_audit(Archive([archive]), out, judge)
     assert [path.name for path in out.iterdir()] == ["parts"]
-    assert sorted(path.name for path in (out / "parts").iterdir()) == ["000000.jsonl", "made_with.json"]
+    assert sorted(path.name for path in (out / "parts").iterdir()) == [
+        "000000.jsonl",
+        "made_with.json",
+        "readings",
+    ]
 
     monkeypatch.setattr(judge.scorer, "score", real)
     judge.scorer.calls.clear()
-    run_audit([archive], out, judge)
+    run_audit(Archive([archive]), out, judge)
     scored = {comment.text for call in judge.scorer.calls for comment in call}
     assert "fine" not in scored
     assert [row["text"] for row in rows_of(out)] == [row["text"] for row in ROWS]
@@ -185,12 +191,12 @@ def test_an_interrupted_audit_goes_on_where_it_was(
 
 def test_a_complete_audit_is_not_made_again(archive: Path, judge: Judge, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_audit([archive], out, judge)
+    run_audit(Archive([archive]), out, judge)
     before = (out / "summary.json").stat().st_mtime_ns
     judge.scorer.calls.clear()
-    run_audit([archive], out, judge)
+    run_audit(Archive([archive]), out, judge)
     assert (judge.scorer.calls, (out / "summary.json").stat().st_mtime_ns) == ([], before)
-    run_audit([archive], out, judge, force=True)
+    run_audit(Archive([archive]), out, judge, force=True)
     assert judge.scorer.calls
 
 
@@ -221,7 +227,7 @@ def test_a_failing_audit_leaves_the_finished_one_alone(
     archive: Path, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    run_audit([archive], out, judge)
+    run_audit(Archive([archive]), out, judge)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
 
     def fail(*_: Any) -> None:
@@ -229,7 +235,7 @@ def test_a_failing_audit_leaves_the_finished_one_alone(
 
     monkeypatch.setattr(audit_outputs, "render_report", fail)
     with pytest.raises(ZeroDivisionError):
-        run_audit([archive], out, judge, force=True)
+        run_audit(Archive([archive]), out, judge, force=True)
     (out / "parts").rename(tmp_path / "parts")
     after = {path.name: path.read_bytes() for path in out.iterdir()}
     assert {name: after[name] for name in ("report.html", "summary.json")} == {
@@ -255,46 +261,31 @@ def test_bad_input_is_one_line_and_makes_no_folder(
     assert "no such file" in failure(capsys, tmp_path / "none", "--out", out)
     assert str(empty) in failure(capsys, empty, "--out", out)
     assert "unknown format 'pdf'" in failure(capsys, archive, "--out", out, "--format", "pdf")
-    (archive / "b.jsonl").write_bytes(b'{"text": "\xff"}\n')
-    assert "b.jsonl, line 1: byte 11 is not valid UTF-8" in failure(capsys, archive, "--out", out)
+    assert "no field 'body'" in failure(capsys, archive, "--out", out, "--column", "body=text")
+    assert "--column text: say FIELD=NAME" in failure(capsys, archive, "--out", out, "--column", "text")
+    assert "text is a already" in failure(
+        capsys, archive, "--out", out, "--column", "text=a", "--column", "text=b"
+    )
+    assert "--engine spark: is unknown" in failure(capsys, archive, "--out", out, "--engine", "spark")
+    (empty / "b.jsonl").write_bytes(b'{"text": "\xff"}\n')
+    assert "b.jsonl:1: byte 11 is not valid UTF-8" in failure(capsys, empty, "--out", out)
     assert not out.exists()
     assert f"lies inside {archive}" in failure(capsys, archive, "--out", archive / "out")
     (tmp_path / "file").write_text("")
     assert "is not a folder" in failure(capsys, archive, "--out", tmp_path / "file")
 
 
-def test_top_comments_are_the_highest_and_bars_add_up() -> None:
-    thread = {"source": "s", "thread": "t", "url": None, "comments": 40, "notes": []}
-    tally = Tally([thread], dict.fromkeys(LABELS, 0.5))
-    for number in range(40):
-        row = {"source": "s", "thread": "t", "text": f"{number % 30}", "action": "publish", "language": "en"}
-        relevance = None if number < 10 else number / 40
-        row |= {"scores": {"spam": (number % 30) / 30}, "reason": {"code": "none"}, "relevance": relevance}
-        row |= {"time": None, "verdict": None}
-        tally.add(row)
-    best = tally.labels["spam"].best()
-    assert [one.row["text"] for one in best] == [str(29 - place) for place in range(TOP)]
-    assert sum(tally.labels["spam"].histogram) == 40
-    assert len(tally.labels["spam"].histogram) == BINS
-    assert tally.summary()["relevance"] == {"comments": 30, "histogram": [0] * 5 + [2] * 15}
-    assert shares({"publish": 1, "hold": 1, "reject": 2}) == [
-        ("publish", 0.0, 25.0),
-        ("hold", 25.0, 25.0),
-        ("reject", 50.0, 50.0),
-    ]
-    assert columns([0, 4, 1]) == [(0, 0.0), (1, 1.0), (2, 0.5)]
-    assert shares({"publish": 0, "hold": 0, "reject": 0})[2] == ("reject", 0.0, 0.0)
-
-
 def test_the_sample_is_audited_whole(tiny_scorer: Scorer, tmp_path: Path) -> None:
-    run_audit([SAMPLE_DIR], tmp_path / "out", Judge.of(tiny_scorer, None))
+    run_audit(Archive([SAMPLE_DIR]), tmp_path / "out", Judge.of(tiny_scorer, None))
     expected = [comment.text for thread in read_threads(SAMPLE_DIR) for comment in thread.comments]
     assert [row["text"] for row in rows_of(tmp_path / "out")] == expected
 
 
 def test_real_pages_are_audited_whole(archives: Path, tiny_scorer: Scorer, tmp_path: Path) -> None:
-    run_audit([archives], tmp_path / "out", Judge.of(tiny_scorer, None))
-    counts = {Path(one["source"]).name: one["comments"] for one in summary_of(tmp_path / "out")["threads"]}
+    run_audit(Archive([archives]), tmp_path / "out", Judge.of(tiny_scorer, None))
+    counts = {
+        Path(one["source"]).name: one["comments"] for one in summary_of(tmp_path / "out")["threads"]["worst"]
+    }
     assert len(counts) == len(list(archives.glob("*.txt")))
     assert sum(counts.values()) == len(rows_of(tmp_path / "out")) > 0
 
@@ -329,7 +320,7 @@ TOLD = [
 
 def test_campaigns_months_and_authors_are_told(judge: Judge, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_audit([write_archive(tmp_path / "a", TOLD)], out, judge)
+    run_audit(Archive([write_archive(tmp_path / "a", TOLD)]), out, judge)
     assert [row["campaign"] for row in rows_of(out)] == [1, None, 1, None, None]
     [campaign] = [json.loads(line) for line in (out / "campaigns.jsonl").read_text("utf-8").splitlines()]
     assert campaign == {
@@ -358,7 +349,7 @@ def test_campaigns_months_and_authors_are_told(judge: Judge, tmp_path: Path) -> 
 
 def test_the_tables_say_what_the_lines_say(archive: Path, judge: Judge, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_audit([write_archive(tmp_path / "a", [*ROWS, *TOLD])], out, judge)
+    run_audit(Archive([write_archive(tmp_path / "a", [*ROWS, *TOLD])]), out, judge)
     table = parquet.read_table(out / "comments.parquet")
     assert table.schema.equals(comments_schema(LABELS))
     for row, line in zip(table.to_pylist(), rows_of(out), strict=True):
@@ -385,24 +376,16 @@ def test_the_tables_say_what_the_lines_say(archive: Path, judge: Judge, tmp_path
         ]
     threads = parquet.read_table(out / "threads.parquet").to_pylist()
     assert [(one["thread"], one["hold"], one["spam"]) for one in threads] == [
-        (one["thread"], one["actions"]["hold"], one["labels"]["spam"]) for one in summary_of(out)["threads"]
+        (one["thread"], one["actions"]["hold"], one["labels"]["spam"])
+        for one in summary_of(out)["threads"]["worst"]
     ]
 
 
-def test_verdicts_are_set_beside_the_policys(
-    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    verdicts = {"1": "publish", "2": "spam", "3": "publish", "4": "reject", "5": None}
-    real = archive_module.archive_comments
-
-    def with_verdicts(*arguments: Any) -> Any:
-        return (dataclasses.replace(one, verdict=verdicts[one.id]) for one in real(*arguments))
-
-    monkeypatch.setattr(audit_module, "archive_comments", with_verdicts)
-    rows = [{"id": "1", "text": "hate"}, {"id": "2", "text": "spam"}, {"id": "3", "text": "fine"}]
-    rows += [{"id": "4", "text": "so nice"}, {"id": "5", "text": "spam"}]
+def test_verdicts_are_set_beside_the_policys(judge: Judge, tmp_path: Path) -> None:
+    told = [("hate", "publish"), ("spam", "spam"), ("fine", "publish"), ("so nice", "reject"), ("spam", None)]
+    rows = [{"id": str(n), "text": text, "verdict": verdict} for n, (text, verdict) in enumerate(told)]
     out = tmp_path / "out"
-    run_audit([write_archive(tmp_path / "a", rows)], out, judge)
+    run_audit(Archive([write_archive(tmp_path / "a", rows)]), out, judge)
     assert summary_of(out)["verdicts"] == {
         "publish": {"publish": 1, "hold": 1, "reject": 0},
         "reject": {"publish": 1, "hold": 0, "reject": 0},
@@ -414,29 +397,6 @@ def test_verdicts_are_set_beside_the_policys(
     assert ">so nice<" in removed.partition("</ol>")[0]
 
 
-def test_the_ledger_finds_copies_whatever_stands_between(tmp_path: Path) -> None:
-    rng = random.Random(4)
-    words = [f"word{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(300)]
-    kinds = [" ".join(rng.sample(words, 25)) for _ in range(30)]
-    place = {"source": "s", "author": None, "time": None, "action": "hold"}
-    wanted: dict[int, int] = {}
-    with Ledger.within(tmp_path) as ledger:
-        members = []
-        for number in range(1, 301):
-            kind = rng.randrange(30)
-            text = f"{kinds[kind]} {number} http://x.example/{number}"
-            members.append(wanted.setdefault(kind, number))
-            ledger.add(number, {**place, "thread": f"t{number % 7}", "text": text}, text)
-        alone = "alone in the world with these own words"
-        ledger.add(301, {**place, "thread": "t", "text": alone}, alone)
-        ledger.seal()
-        assert list(ledger.campaigns_of_rows()) == [*members, None]
-        sizes = [(one["campaign"], one["comments"]) for one in ledger.campaigns()]
-    assert dict(sizes) == Counter(members)
-    assert [size for _, size in sizes] == sorted((size for _, size in sizes), reverse=True)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_redacted_audit_holds_no_name_and_no_word(
     judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,7 +404,7 @@ def test_a_redacted_audit_holds_no_name_and_no_word(
     archive, out, plain = write_archive(tmp_path / "a", [*ROWS, *TOLD]), tmp_path / "out", tmp_path / "plain"
     arguments = ["audit", str(archive), "--out", str(out)]
     assert cli.run([*arguments, "--redact"]) == 0
-    run_audit([archive], plain, judge)
+    run_audit(Archive([archive]), plain, judge)
     for file in FILES:
         content = (out / file).read_bytes()
         for words in ("lovely spam", "שלום", "work from home", "Ana &lt;", "Ana <", "Sue", "Kim"):
@@ -463,8 +423,8 @@ def test_a_redacted_audit_holds_no_name_and_no_word(
 
 
 def test_an_audits_table_is_an_archive(judge: Judge, tmp_path: Path) -> None:
-    run_audit([write_archive(tmp_path / "a", [*ROWS, *TOLD])], tmp_path / "out", judge)
-    run_audit([tmp_path / "out" / "comments.parquet"], tmp_path / "again", judge)
+    run_audit(Archive([write_archive(tmp_path / "a", [*ROWS, *TOLD])]), tmp_path / "out", judge)
+    run_audit(Archive([tmp_path / "out" / "comments.parquet"]), tmp_path / "again", judge)
     one, other = rows_of(tmp_path / "out"), rows_of(tmp_path / "again")
     same = ("thread", "id", "parent", "author", "time", "text", "campaign", "action", "verdict")
     assert [[row[name] for name in same] for row in one] == [[row[name] for name in same] for row in other]

@@ -217,7 +217,9 @@ def _add(
 def _rule(ruling: Ruling) -> str:
     if ruling.undoes is not None:
         return f"undo of decision {ruling.undoes}"
-    return f"{ruling.via if ruling.elsewhere else 'moderator'}: {ruling.action}"
+    # By whichever item it is reached, that many were decided alike stays known.
+    maker = ruling.via if ruling.elsewhere or ruling.via == "bulk" else "moderator"
+    return f"{maker}: {ruling.action}"
 
 
 def _settle(

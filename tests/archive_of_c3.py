@@ -1,0 +1,51 @@
+"""An archive of any size out of the comments of ``c3``, with the variations that copies have: made as it is written, the same each time."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from belowline.data.corpora import read_corpus
+
+_BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
+_NAMES = ("Ana", "Ben", "Chloe", "Dan", "Eve", "Farid", "Gus", "Hana")
+TAILS = 0.03
+"""Share of comments with a tail that none other has, so that they are texts of their own."""
+
+
+def write_archive(file: Path, comments: int, corpora: Path, tails: float = TAILS) -> None:
+    """``comments`` rows of JSONL: rounds over c3, article by article, in which a comment comes back as it was (half), with another sum
+    or link at its end (most others), or with a tail of its own (``tails``)."""
+    examples = sorted(read_corpus("c3", corpora), key=lambda one: (one.split_key, one.row))
+    texts = [(one.split_key, one.text) for one in examples if one.text.strip()]
+    with file.open("w", encoding="utf-8") as lines:
+        for row in _rows(texts, comments, tails):
+            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _rows(texts: Sequence[tuple[str, str]], comments: int, tails: float) -> Iterator[dict[str, Any]]:
+    rng = random.Random(20261126)
+    for number in range(comments):
+        around, at = divmod(number, len(texts))
+        article, text = texts[at]
+        yield {
+            "id": str(number),
+            "thread": f"{article}-{around}",
+            "title": f"Article {article}, round {around}",
+            "author": f"{rng.choice(_NAMES)} {rng.randrange(5000)}",
+            "time": (_BEGIN + timedelta(minutes=4 * number)).isoformat(),
+            "text": _varied(text, rng, tails),
+        }
+
+
+def _varied(text: str, rng: random.Random, tails: float) -> str:
+    drawn = rng.random()
+    if drawn < tails:
+        return f"{text} {rng.choice(_NAMES)} of {' '.join(rng.choices(text.split(), k=3))}"
+    if drawn < 0.5:
+        return text
+    if drawn < 0.75:
+        return f"{text} I made ${rng.randrange(100, 10_000)} with it."
+    return f"{text} See https://site{rng.randrange(1000)}.example/{rng.randrange(100)}"
