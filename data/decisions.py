@@ -22,6 +22,8 @@ FEEDBACK = "feedback"
 """Origin of what callers of the Perspective API tell of comments."""
 REVIEW = "review"
 """Origin of what somebody judged of an audit's sample."""
+UNNAMED = "audit"
+"""Site of reviews of which nobody said where they were written."""
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -65,7 +67,10 @@ class Decided(_Part):
 
 
 class Counts(_Part):
-    """How many examples a file holds, by what, and how many decisions gave none, by why; ``unweighted`` are random draws of unknown share."""
+    """How many examples a file holds, by what, and how many decisions gave none, by why.
+
+    ``unweighted`` are random draws of which the share is not known.
+    """
 
     examples: int = 0
     origin: Counter[str] = Counter()
@@ -165,7 +170,7 @@ def read_decided(path: Path) -> Iterator[Decided]:
 def read_reviews(path: Path, site: str | None = None) -> Iterator[Decided]:
     """What was judged of an audit's sample (``decisions.jsonl`` of ``belowline audit import-review``); raises ReadError.
 
-    ``site`` is taken for that of rows that name none, which are of the site ``audit`` otherwise.
+    ``site`` is taken for that of rows that name none, which are of the site ``UNNAMED`` otherwise.
     """
     for number, line in _lines(path):
         yield _of_review(_parsed(_Reviewed, line, path, number), site)
@@ -173,7 +178,7 @@ def read_reviews(path: Path, site: str | None = None) -> Iterator[Decided]:
 
 def review_row(site: str | None, *parts: object) -> str:
     """The name of a reviewed row: the same in every audit of the same archive."""
-    return f"{site or 'audit'}:review-{digest(json.dumps([str(part) for part in parts]))}"
+    return f"{site or UNNAMED}:review-{digest(json.dumps([str(part) for part in parts]))}"
 
 
 def _of_review(given: _Reviewed, site: str | None) -> Decided:
@@ -185,7 +190,7 @@ def _of_review(given: _Reviewed, site: str | None) -> Decided:
     labels = implied(decision_labels(given.decision, None) | given.labels)
     return Decided(
         row=row,
-        site=site or "audit",
+        site=site or UNNAMED,
         text=given.text,
         labels=labels,
         origin=REVIEW,

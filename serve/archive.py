@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def take_inventory(archive: Archive, folder: Path, copies: Copies) -> Inventory:
         rejects = _Rejects(rejected.write)
         for thread in archive.threads(rejects):
             for one in comments_of(thread):
-                digest.update(json.dumps(astuple(one)).encode())
+                digest.update(json.dumps(_identity(one)).encode())
                 copies.add(one.comment.text)
             threads.write(json.dumps(_described(thread)).encode() + b"\n")
             comments += len(thread.comments)
@@ -127,6 +127,11 @@ def comments_of(thread: Thread) -> Iterator[ArchiveComment]:
             verdict=comment.verdict,
             comment=ScoreInput(comment.text, article, parent),
         )
+
+
+def _identity(one: ArchiveComment) -> tuple[object, ...]:
+    place = (one.source, one.thread, one.position, one.author, one.id, one.parent, one.time, one.verdict)
+    return (*place, one.comment.text, one.comment.article, one.comment.parent)
 
 
 class _Rejects:

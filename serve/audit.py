@@ -78,7 +78,7 @@ def run_audit(
             "rejects": inventory.rejects,
         }
         (folder / REJECTS).replace(out / REJECTS)
-        write_outputs(out, inventory, judge, made, redactor.row if redactor else dict)
+        write_outputs(out, inventory, judge, made, redactor.row if redactor else dict, copies, card)
         shutil.rmtree(parts)
     return audited
 

@@ -97,7 +97,7 @@ def _engine(options: AuditOptions, settings: Settings) -> tuple[Judge, Engine]:
 
 
 def _columns(told: Sequence[str]) -> dict[str, str]:
-    columns = {}
+    columns: dict[str, str] = {}
     for one in told:
         field, found, name = one.partition("=")
         if not (field and found and name):

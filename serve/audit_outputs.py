@@ -8,6 +8,7 @@ from typing import Any
 
 from belowline.serve.archive import Inventory
 from belowline.serve.audit_tables import comments_table, write_threads
+from belowline.serve.copies import Copies
 from belowline.serve.files import replacing
 from belowline.serve.judge import Judge
 from belowline.serve.ledger import Ledger
@@ -26,16 +27,17 @@ def write_outputs(
     judge: Judge,
     made: Mapping[str, Any],
     shown: Shown,
+    copies: Copies,
     card: str | None = None,
 ) -> None:
     """Joins the parts and counts them; the summary comes last, for it says that the audit is complete.
 
-    ``shown`` makes of a row what is to be seen of it. Copies are found by the texts themselves. ``card`` is the model's card in Markdown,
-    which the report shows.
+    ``shown`` makes of a row what is to be seen of it. Campaigns are found by the texts themselves, which ``copies`` knows. ``card`` is
+    the model's card in Markdown, for the report.
     """
     labels = judge.scorer.labels
     tally = Tally({label: _threshold(judge, label) for label in labels})
-    with Ledger.within(out / PARTS, labels) as ledger:
+    with Ledger.within(out / PARTS, labels, copies.kin) as ledger:
         ledger.add_threads(inventory.threads)
         for number, row in enumerate(_rows(out), 1):
             seen = shown(row)

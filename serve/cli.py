@@ -1,7 +1,7 @@
 """The command ``belowline``: serve, score, audit. What is slow to import is imported inside the commands."""
 
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +20,10 @@ app = typer.Typer(
 )
 bridge = typer.Typer(help="Moderate comments where another system keeps them.")
 app.add_typer(bridge, name="bridge")
+
+
+decisions = typer.Typer(help="What moderators decided, as training data.")
+app.add_typer(decisions, name="decisions")
 
 
 class _AuditUnlessNamed(TyperGroup):
@@ -245,6 +249,33 @@ def import_review(
     import_review_command(file, out, reviewer)
 
 
+@decisions.command()
+def export(
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", help="JSONL file to write; see serve/DECISIONS.md.")
+    ],
+    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what was decided on this day (UTC) or later."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what was decided before this day (UTC)."),
+    ] = None,
+    review: Annotated[
+        list[Path] | None, typer.Option(help="An audit's decisions.jsonl to merge; may be given again.")
+    ] = None,
+    bulk: Annotated[
+        bool, typer.Option("--bulk", help="Also what was decided for many comments at once.")
+    ] = False,
+) -> None:
+    """Write what people decided as examples for training; the policy's own decisions are never among them."""
+    from belowline.serve.decisions import run_export
+
+    run_export(target, site=site, since=_day(since), until=_day(until), reviews=review or (), bulk=bulk)
+
+
 @bridge.command()
 def wordpress(
     site: Annotated[str, typer.Option(help="Address of the WordPress, such as https://paper.example.")],
@@ -268,8 +299,11 @@ def wordpress(
     """
     from belowline.serve.bridge.command import run_wordpress
 
-    day = since.date() if since else None
-    run_wordpress(site, user, apply=apply, every=every, since=day, insecure=insecure)
+    run_wordpress(site, user, apply=apply, every=every, since=_day(since), insecure=insecure)
+
+
+def _day(given: datetime | None) -> date | None:
+    return given.date() if given else None
 
 
 def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "Judge":

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from belowline.model import Evidence, Normalised, Reading, masked, normalise
+from belowline.model import Evidence, Reading, masked, normalise
 
 _FEWEST_WORDS = 5
 """In shorter texts a number is too much of what is said: "I give it 10" is not "I give it 1"."""
@@ -36,7 +36,7 @@ def text_hash(text: str) -> bytes:
 
 def kin_of(text: str) -> bytes:
     """16 bytes that copies share."""
-    words = _words(masked(normalise(text)))
+    words = _WORD.findall(masked(normalise(text)).text)
     if len(words) < _FEWEST_WORDS:
         return text_hash(text)
     return hashlib.blake2b(
@@ -71,6 +71,12 @@ class Copies:
         again = self._database.execute("UPDATE texts SET times = times + 1 WHERE hash = ?", (key,))
         if not again.rowcount:
             self._database.execute("INSERT INTO texts VALUES (?, ?, 1)", (key, kin_of(text)))
+
+    def kin(self, text: str) -> bytes:
+        """What a text that was added shares with its copies, as ``kin_of``."""
+        return self._database.execute("SELECT kin FROM texts WHERE hash = ?", (text_hash(text),)).fetchone()[
+            0
+        ]  # type: ignore[no-any-return]
 
     def seal(self) -> None:
         """Called once all are added, before anything is asked."""
@@ -110,13 +116,13 @@ class Copies:
 
 def written_reading(text: str, reading: Reading) -> str:
     """A reading of ``text`` as a line of JSON, with the words that its evidence covers, for its copies."""
-    words = _places(text) if reading.evidence else []
     return json.dumps(
         {
             "hash": text_hash(text).hex(),
             "probabilities": reading.probabilities,
             "evidence": [
-                [e.label, e.start, e.end, e.strength, *_covered(e, words)] for e in reading.evidence
+                [one.label, one.start, one.end, one.strength, *covered]
+                for one, covered in zip(reading.evidence, _covered(reading.evidence, text), strict=True)
             ],
             "language": reading.language,
             "windows": len(reading.passages),
@@ -140,27 +146,28 @@ def reading_for(text: str, line: str) -> Reading:
 
 
 def _evidence(kept: dict[str, Any], text: str) -> Iterator[Evidence]:
-    itself = not kept["evidence"] or kept["hash"] == text_hash(text).hex()
-    words = [] if itself else _places(text)
-    for label, start, end, strength, first, last in kept["evidence"]:
-        place = (start, end) if itself else (words[first][0], words[last][1])
-        yield Evidence(label, *place, strength)
+    if kept["hash"] == text_hash(text).hex():
+        yield from (Evidence(*one[:4]) for one in kept["evidence"])
+    elif kept["evidence"]:
+        plain = masked(normalise(text))
+        words = list(_WORD.finditer(plain.text))
+        for label, _, _, strength, first, last in kept["evidence"]:
+            start, _ = plain.original_span(*words[first].span())
+            _, end = plain.original_span(*words[last].span())
+            yield Evidence(label, start, end, strength)
 
 
-def _words(plain: Normalised) -> list[str]:
-    return _WORD.findall(plain.text)
-
-
-def _places(text: str) -> list[tuple[int, int]]:
-    """Where each word that copies share stands in ``text``."""
+def _covered(evidence: Sequence[Evidence], text: str) -> list[tuple[int, int]]:
+    """The first and the last of the words that copies share which each piece of evidence touches."""
+    if not evidence:
+        return []
     plain = masked(normalise(text))
-    return [plain.original_span(*match.span()) for match in _WORD.finditer(plain.text)]
-
-
-def _covered(evidence: Evidence, words: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The first and the last word that the evidence touches."""
-    touched = [n for n, (start, end) in enumerate(words) if start < evidence.end and end > evidence.start]
-    return touched[0], touched[-1]
+    places = [plain.original_span(*match.span()) for match in _WORD.finditer(plain.text)]
+    touched = [
+        [number for number, (start, end) in enumerate(places) if start < one.end and end > one.start]
+        for one in evidence
+    ]
+    return [(numbers[0], numbers[-1]) for numbers in touched]
 
 
 def _packed(numbers: Any) -> str:

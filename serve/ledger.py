@@ -1,14 +1,14 @@
 """What an audit groups its comments by, on disk: campaigns, authors, threads. Memory does not grow with the archive."""
 
-import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from belowline.serve.signatures import SIMILAR, Signature, signature_of
+from belowline.model.signatures import SIMILAR, Signature, signature_of
+from belowline.serve.copies import text_hash
 
 _CANDIDATES = 40
 _NAMED = 20
@@ -44,8 +44,11 @@ _COUNTS = ", ".join(
 class Ledger:
     """Comments in their order, numbered from 1; a campaign is known by the number of its first comment."""
 
-    def __init__(self, database: sqlite3.Connection, labels: Sequence[str]) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, labels: Sequence[str], kin: Callable[[str], bytes]
+    ) -> None:
         self._database = database
+        self._kin = kin
         self._database.row_factory = sqlite3.Row
         self._labels = {label: 1 << at for at, label in enumerate(labels)}
         sums = (f"SUM(labels & {bit} != 0) AS label{bit}" for bit in self._labels.values())
@@ -56,14 +59,17 @@ class Ledger:
 
     @classmethod
     @contextmanager
-    def within(cls, folder: Path, labels: Sequence[str]) -> Iterator[Self]:
-        """A new one in a file in ``folder``, which is gone once the block ends; ``labels`` are those that are counted."""
+    def within(
+        cls, folder: Path, labels: Sequence[str], kin: Callable[[str], bytes] = text_hash
+    ) -> Iterator[Self]:
+        """A new one in a file in ``folder``, which is gone once the block ends; ``labels`` are those that are counted. Texts that have
+        the same ``kin`` have the same signature."""
         file = folder / "ledger.sqlite3"
         file.unlink(missing_ok=True)
         database = sqlite3.connect(file)
         try:
             database.executescript(_SCHEMA)
-            yield cls(database, labels)
+            yield cls(database, labels, kin)
         finally:
             database.close()
             file.unlink(missing_ok=True)
@@ -158,7 +164,7 @@ class Ledger:
         return number if found is None else found
 
     def _signature(self, text: str) -> Signature | None:
-        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        key = self._kin(text)
         if key not in self._signatures:
             if len(self._signatures) == _REMEMBERED:
                 self._signatures.clear()

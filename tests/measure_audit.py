@@ -8,28 +8,27 @@ import argparse
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from belowline.serve.audit import PART_COMMENTS
 from tests.archive_of_c3 import write_archive
 
 COMPARED = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.jsonl", "rejects.jsonl")
 
 
-def audited(archive: Path, out: Path, *options: str, kills: int = 0, seed: int = 1) -> dict[str, Any]:
-    """One audit, killed ``kills`` times on its way and begun again; what it took."""
-    rng, took = random.Random(seed), 0.0
+def audited(archive: Path, out: Path, *options: str, parts: int, kills: int = 0) -> dict[str, Any]:
+    """One audit of so many parts, killed ``kills`` times on its way and begun again; what it took."""
+    took = 0.0
     memory: list[tuple[float, float]] = []
     for life in range(kills + 1):
         began = time.perf_counter()
-        seconds = rng.uniform(30, 240) if life < kills else None
-        ended = _run(archive, out, options, memory, took, seconds)
+        until = parts * (life + 1) // (kills + 1) if life < kills else None
+        ended = _run(archive, out, options, memory, took, until)
         took += time.perf_counter() - began
         if life == kills and ended:
             raise SystemExit(f"{out}: the audit ended with {ended}")
@@ -47,26 +46,18 @@ def _run(
     options: tuple[str, ...],
     memory: list[tuple[float, float]],
     before: float,
-    kill_after: float | None,
+    until: int | None,
 ) -> int:
-    command = [
-        str(Path(sys.executable).with_name("belowline")),
-        "audit",
-        str(archive),
-        "--out",
-        str(out),
-        *options,
-    ]
+    """One life of an audit, which is killed once it has ``until`` parts; its exit status."""
+    belowline = str(Path(sys.executable).with_name("belowline"))
+    command = [belowline, "audit", str(archive), "--out", str(out), *options]
     began = time.perf_counter()
     with subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL) as process:
-        death = threading.Timer(kill_after, os.killpg, (process.pid, signal.SIGKILL)) if kill_after else None
-        if death:
-            death.start()
         while process.poll() is None:
             memory.append((before + time.perf_counter() - began, _memory_of(process.pid)))
+            if until is not None and sum(1 for _ in (out / "parts").glob("*.jsonl")) >= until:
+                os.killpg(process.pid, signal.SIGKILL)
             time.sleep(1)
-        if death:
-            death.cancel()
         return process.returncode
 
 
@@ -127,9 +118,9 @@ def main() -> None:
     }
     for name in arguments.runs.split(","):
         out = folder / f"{name}-{arguments.comments}"
-        found[out.name] = audited(
-            archive, out, *options[name], kills=arguments.kills if name == "killed" else 0
-        )
+        kills = arguments.kills if name == "killed" else 0
+        parts = -(-arguments.comments // PART_COMMENTS)
+        found[out.name] = audited(archive, out, *options[name], parts=parts, kills=kills)
         rate = arguments.comments / found[out.name]["seconds"]
         print(
             f"{out.name}: {rate:.0f} comments/s, at most {max(mb for _, mb in found[out.name]['memory_mb'])} MB",

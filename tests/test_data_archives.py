@@ -6,11 +6,13 @@ the page itself cannot tell, and the reader parts them; by sense the page has 42
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 
-from belowline.data import Thread, read_threads
+from belowline.data import Comment, Thread, read_threads
+from belowline.data.page import parse_page
 
 ARCHIVES = Path(__file__).resolve().parents[2] / "shared" / "archives"
 CONTINUES = True
@@ -170,3 +172,50 @@ def test_whole_folder():
     if not ARCHIVES.is_dir():
         pytest.skip("../shared/archives is not there: the real pages are never committed")
     assert [len(thread.comments) for thread in read_threads(ARCHIVES)] == [17, 47, 15]
+
+
+def where_comments_begin(page: str, comments: tuple[Comment, ...]) -> int:
+    return page.find("View all comments") + 1 or page.index(f"\n{comments[0].author}\n")
+
+
+def below_texts(page: str, comments: tuple[Comment, ...], below: str) -> str:
+    """The page with lines below every comment."""
+    start = where_comments_begin(page, comments)
+    for comment in comments:
+        last = comment.text.rpartition("\n\n")[2]
+        start = page.index(last, start) + len(last)
+        page = page[:start] + below + page[start:]
+    return page
+
+
+def below_names(page: str, comments: tuple[Comment, ...], below: str) -> str:
+    """The page with lines below every author's name."""
+    start = where_comments_begin(page, comments)
+    for name in filter(None, (comment.author for comment in comments)):
+        start = page.index(f"\n{name}\n", start) + 1 + len(name)
+        page = page[:start] + below + page[start:]
+    return page
+
+
+KIN = {
+    "oldest first": lambda page, _: page.replace("Newest Most Voted", "Oldest"),
+    "all orders": lambda page, _: page.replace("Newest Most Voted", "Oldest | Newest | Most Voted"),
+    "other figures": lambda page, _: re.sub(r"\A(?:[\d,]+ \$\n)+", "€ 0\n€ 9.000\n€ 2.210\n", page),
+    "a stated count": lambda page, found: page.replace("Notify of", f"Notify of\n{len(found)} Comments"),
+    "votes": lambda page, found: below_texts(page, found, "\n\n3\n\nReply"),
+    "votes down": lambda page, found: below_texts(page, found, "\n-1\n| Reply\n- Share"),
+    "replies": lambda page, found: below_texts(page, found, "\n\n0\n\nReply\n\nHide Replies (2)"),
+    "dates": lambda page, found: below_names(page, found, "\n\nDecember 14, 2017 3:21 pm"),
+    "ages and badges": lambda page, found: below_names(page, found, "\nGuest\n7 years ago"),
+    "other line ends": lambda page, _: page.replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("kin", KIN)
+@pytest.mark.parametrize("name", PAGES)
+def test_kin_of_the_pages_hold_the_same_comments(name, kin):
+    thread = read(name)
+    changed = parse_page(KIN[kin]((ARCHIVES / name).read_text("utf-8"), thread.comments), name)
+    said = [(comment.author, comment.text) for comment in thread.comments]
+    assert [(comment.author, comment.text) for comment in changed.comments] == said
+    assert (changed.title, changed.text) == (thread.title, thread.text)

@@ -118,7 +118,7 @@ def test_votes_dates_and_buttons_are_left_out():
         "Ann Lee\n\n7 years ago\n\nIt is an old bridge.\n\n3\n\nReply\n\n"
         "Hide Replies (2)\n\nRob\n\nJanuary 14, 2018 10:32 am\n\nlol\n\n"
         "-1\n\nReply\n\nLast edited 6 years ago by Rob\n\nBob Ray\n\n"
-        "2018-01-14\n\nTrue, very old … Read more »\n\n0\nReply"
+        "2018-01-14\n\nTrue, very old … Read more »\n\n0\nReply\n- Share\n\nVote Up\n5\nVote Down"
     )
     assert below(page) == [("Ann Lee", "It is an old bridge."), ("Rob", "lol"), ("Bob Ray", "True, very old")]
 
@@ -127,6 +127,11 @@ def test_date_below_a_line_makes_it_an_author():
     assert below("thanks for nothing\n\n2 days ago\n\nIt is an old bridge.") == [
         ("thanks for nothing", "It is an old bridge.")
     ]
+
+
+def test_a_badge_between_name_and_date_is_no_part_of_the_name():
+    page = "Ann Lee\nNoble Member\n7 years ago\n\nIt is old.\n\n3\n\nGuest\n2 days ago\n\nVery."
+    assert below(page) == [("Ann Lee", "It is old."), ("Guest", "Very.")]
 
 
 def test_parent_only_where_the_page_names_it():
@@ -158,7 +163,8 @@ def test_sort_orders(order):
 
 
 @pytest.mark.parametrize(
-    "figures", ["0 $\n2,500 $\n5,000 $\n640 $", "€ 120\n€ 3.000", "$1,200 of $5,000", "1 500 £"]
+    "figures",
+    ["0 $\n2,500 $\n5,000 $\n640 $", "€ 120\n€ 3.000", "$1,200 of $5,000", "1 500 £", "2,500 USD\nEUR 640"],
 )
 def test_article_is_free_of_furniture(figures):
     page = (
