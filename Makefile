@@ -5,7 +5,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --co
 # A strict editable install links single files: a new file changes its folder and calls for another install. (Absolute, for there is a target named serve.)
 FOLDERS := $(shell find $(CURDIR)/data $(CURDIR)/model $(CURDIR)/training $(CURDIR)/serve -type d -not -name __pycache__)
 
-.PHONY: install serve audit test check wheel bench bench-protocols bench-queue
+.PHONY: install serve audit test check wheel bench bench-audit bench-protocols bench-queue
 .DEFAULT_GOAL := install
 
 .venv/bin/python:
@@ -30,5 +30,7 @@ bench: .venv/.dev  ## comments a second beside Detoxify's architecture and the H
 	$(BIN)/python -m tests.bench_scorer
 bench-protocols: .venv/.dev  ## how long each protocol's answer takes with 1 client, with 32, and at half and full load
 	$(BIN)/python -m tests.bench_protocols
+bench-audit: .venv/.dev  ## an audit beside the Hugging Face pipeline and Detoxify's architecture, from file to file
+	$(BIN)/python -m tests.bench_audit
 bench-queue: .venv/.dev  ## the queue's first page and next claim from 1,000 to 100,000 comments
 	$(BIN)/python -m tests.bench_queue
