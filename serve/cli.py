@@ -229,7 +229,7 @@ def audit(
     The same command goes on where it was interrupted. The exit status is 3 where something could not be read: rejects.jsonl names it, the
     rest is audited. `belowline audit import-review` reads a reviewed sample back.
     """
-    from belowline.serve.audit_command import AuditOptions, audit_command
+    from belowline.serve.audit.command import AuditOptions, audit_command
     from belowline.serve.settings import load_settings
 
     settings = load_settings(model_dir=model, policy=policy, threads=threads)
@@ -244,7 +244,7 @@ def import_review(
     reviewer: Annotated[str | None, typer.Option(help="Who filled it in, for decisions.jsonl.")] = None,
 ) -> None:
     """Read a reviewed sample: decisions.jsonl for training, and how common what is, with intervals, in estimate.json."""
-    from belowline.serve.audit_command import import_review_command
+    from belowline.serve.audit.command import import_review_command
 
     import_review_command(file, out, reviewer)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from belowline.data import SAMPLE_DIR
 from belowline.model import ScoreInput, Scorer
-from belowline.serve.archive import archive_comments
+from belowline.serve.audit.archive import Archive
 
 FILE = Path(__file__).with_name("golden.json")
 TOLERANCE = 0.03
@@ -19,7 +19,7 @@ TOLERANCE = 0.03
 
 def comments() -> list[ScoreInput]:
     """The comments of the invented sample under their articles, in reading order."""
-    return [one.comment for one in archive_comments([SAMPLE_DIR], None)]
+    return [one.comment for one in Archive([SAMPLE_DIR]).comments()]
 
 
 def reference() -> dict[str, Any]:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from belowline.serve.audit import PART_COMMENTS
+from belowline.serve.audit.run import PART_COMMENTS
 from tests.archive_of_c3 import write_archive
 
 COMPARED = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.jsonl", "rejects.jsonl")

@@ -9,12 +9,13 @@ from pyarrow import parquet
 
 from belowline.data import SAMPLE_DIR, read_threads
 from belowline.model import ScoreInput, Scorer
-from belowline.serve import audit as audit_module
-from belowline.serve import audit_outputs, cli
-from belowline.serve.archive import Archive, take_inventory
-from belowline.serve.audit import run_audit
-from belowline.serve.audit_tables import comments_schema
-from belowline.serve.copies import Copies
+from belowline.serve import cli
+from belowline.serve.audit import outputs as audit_outputs
+from belowline.serve.audit import run as audit_module
+from belowline.serve.audit.archive import Archive, take_inventory
+from belowline.serve.audit.copies import Copies
+from belowline.serve.audit.run import run_audit
+from belowline.serve.audit.tables import comments_schema
 from belowline.serve.judge import Judge
 from belowline.serve.results import Result
 from tests.serve_fakes import LABELS, fake_scorer

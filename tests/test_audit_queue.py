@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from belowline.serve import audit_queue
-from belowline.serve.archive import Archive
-from belowline.serve.audit import run_audit
-from belowline.serve.audit_folder import AuditFolderError
-from belowline.serve.audit_queue import Queued, QueueError, comment_id, queue_held
+from belowline.serve.audit import queue as audit_queue
+from belowline.serve.audit.archive import Archive
+from belowline.serve.audit.folder import AuditFolderError
+from belowline.serve.audit.queue import Queued, QueueError, comment_id, queue_held
+from belowline.serve.audit.redact import Redactor
+from belowline.serve.audit.run import run_audit
 from belowline.serve.judge import Judge
-from belowline.serve.redact import Redactor
 from belowline.serve.settings import Settings
 from belowline.serve.store import comments as reading
 from belowline.serve.store import items

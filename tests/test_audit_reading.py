@@ -10,9 +10,9 @@ import pytest
 
 from belowline.model import Scorer
 from belowline.serve import cli
-from belowline.serve.archive import Archive
-from belowline.serve.audit import Audited, run_audit
-from belowline.serve.engines import JudgeSpec, Processes
+from belowline.serve.audit.archive import Archive
+from belowline.serve.audit.engines import JudgeSpec, Processes
+from belowline.serve.audit.run import Audited, run_audit
 from belowline.serve.judge import Judge
 from tests.serve_fakes import FakeScorer, fake_scorer
 
@@ -125,7 +125,7 @@ def test_results_do_not_depend_on_order_processes_or_part_size(
     whole, other, backwards = (tmp_path / name for name in ("whole", "other", "backwards"))
     archive = Archive([written(tmp_path / "a.jsonl", *rows)])
     run_audit(archive, whole, judge)
-    monkeypatch.setattr("belowline.serve.audit.PART_COMMENTS", 5)
+    monkeypatch.setattr("belowline.serve.audit.run.PART_COMMENTS", 5)
     run_audit(archive, other, judge, engine=engine)
     same = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.jsonl", "rejects.jsonl")
     assert [(whole / name).read_bytes() for name in same] == [(other / name).read_bytes() for name in same]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belowline.model import Evidence, Reading, Scorer, masked, normalise
-from belowline.serve.copies import Copies, kin_of, reading_for, text_hash, written_reading
+from belowline.serve.audit.copies import Copies, kin_of, reading_for, text_hash, written_reading
 
 SPAM = "Google is paying $97 per hour, start at https://one.example/a?b=c today"
 COPIES = [

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from belowline.model import ModelError, ScoreInput, Scorer
-from belowline.serve.archive import ArchiveComment
-from belowline.serve.audit import score_part
-from belowline.serve.engines import Engine, EngineError, Here, Job, JudgeSpec, Processes, Ray, split_of
+from belowline.serve.audit.archive import ArchiveComment
+from belowline.serve.audit.engines import Engine, EngineError, Here, Job, JudgeSpec, Processes, Ray, split_of
+from belowline.serve.audit.run import score_part
 from belowline.serve.judge import Judge
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,7 +102,7 @@ def sleep(judge: Judge, job: Job) -> bytes:
 PARENT = """
 import sys, pickle
 from tests.test_engines import jobs, sleep
-from belowline.serve.engines import Processes
+from belowline.serve.audit.engines import Processes
 if __name__ == "__main__":
     spec = pickle.loads(bytes.fromhex(sys.argv[1]))
     import multiprocessing, threading, time

@@ -14,7 +14,7 @@ from belowline.data import SAMPLE_DIR, read_threads
 from belowline.model import DEFAULT_MODEL_DIR, Policy, ScoreInput, Scorer, decide
 from belowline.model.directory import read_config
 from belowline.serve.app import create_app
-from belowline.serve.archive import archive_comments
+from belowline.serve.audit.archive import Archive
 from belowline.serve.cli import app as command
 from belowline.serve.settings import Settings
 from tests.golden import TOLERANCE, comments, reference
@@ -152,8 +152,8 @@ def test_the_openly_antisemitic_comment_is_among_the_top_two_antisemitism(
 def test_real_comments_are_more_relevant_to_their_own_article_than_to_a_tram(
     archives: Path, released: Scorer
 ) -> None:
-    tram = next(one.comment.article for one in archive_comments([SAMPLE_DIR], None) if "tram" in one.thread)
-    real = list(archive_comments([archives], None))
+    tram = next(one.comment.article for one in Archive([SAMPLE_DIR]).comments() if "tram" in one.thread)
+    real = list(Archive([archives]).comments())
     own = [score.relevance or 0 for score in released.score([one.comment for one in real])]
     other = [
         score.relevance or 0 for score in released.score([replace(one.comment, article=tram) for one in real])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from belowline.serve import ledger as ledger_module
-from belowline.serve.ledger import Ledger
+from belowline.serve.audit import ledger as ledger_module
+from belowline.serve.audit.ledger import Ledger
 
 LABELS = ("spam", "hate")
 

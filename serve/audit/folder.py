@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from belowline.serve.audit_outputs import COMMENTS, PARTS, SUMMARY
+from belowline.serve.audit.outputs import COMMENTS, PARTS, SUMMARY
 
 Row = dict[str, Any]
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 
 from belowline.model import Context, Decision, Policy, Scorer, Scores
 from belowline.model.directory import Thresholds
-from belowline.serve.audit_folder import FinishedAudit, Row, article_of
-from belowline.serve.audit_outputs import THREADS_TABLE
+from belowline.serve.audit.folder import FinishedAudit, Row, article_of
+from belowline.serve.audit.outputs import THREADS_TABLE
 from belowline.serve.judge import Judge, overruled
 from belowline.serve.messages import SITE_PATTERN
 from belowline.serve.results import Result

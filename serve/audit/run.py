@@ -11,13 +11,13 @@ from time import perf_counter
 from typing import NamedTuple
 
 from belowline.model import Reading, ScoreInput, Scorer, Scores
-from belowline.serve.archive import REJECTS, Archive, ArchiveComment, Inventory, take_inventory
-from belowline.serve.audit_outputs import COMMENTS, PARTS, SUMMARY, write_outputs
-from belowline.serve.copies import Copies, reading_for, text_hash, written_reading
-from belowline.serve.engines import Engine, Here, Job, Work
+from belowline.serve.audit.archive import REJECTS, Archive, ArchiveComment, Inventory, take_inventory
+from belowline.serve.audit.copies import Copies, reading_for, text_hash, written_reading
+from belowline.serve.audit.engines import Engine, Here, Job, Work
+from belowline.serve.audit.outputs import COMMENTS, PARTS, SUMMARY, write_outputs
+from belowline.serve.audit.redact import Redactor
 from belowline.serve.files import replacing
 from belowline.serve.judge import Judge
-from belowline.serve.redact import Redactor
 from belowline.serve.rows import in_chunks
 from belowline.serve.scoring import describe, score_each
 from belowline.serve.terminal import counting

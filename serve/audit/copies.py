@@ -74,9 +74,8 @@ class Copies:
 
     def kin(self, text: str) -> bytes:
         """What a text that was added shares with its copies, as ``kin_of``."""
-        return self._database.execute("SELECT kin FROM texts WHERE hash = ?", (text_hash(text),)).fetchone()[
-            0
-        ]  # type: ignore[no-any-return]
+        query = "SELECT kin FROM texts WHERE hash = ?"
+        return bytes(self._database.execute(query, (text_hash(text),)).fetchone()[0])
 
     def seal(self) -> None:
         """Called once all are added, before anything is asked."""

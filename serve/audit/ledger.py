@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from belowline.model.signatures import SIMILAR, Signature, signature_of
-from belowline.serve.copies import text_hash
+from belowline.serve.audit.copies import text_hash
 
 _CANDIDATES = 40
 _NAMED = 20

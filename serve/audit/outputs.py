@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from belowline.serve.archive import Inventory
-from belowline.serve.audit_tables import comments_table, write_threads
-from belowline.serve.copies import Copies
+from belowline.serve.audit.archive import Inventory
+from belowline.serve.audit.copies import Copies
+from belowline.serve.audit.ledger import Ledger
+from belowline.serve.audit.report import render_report
+from belowline.serve.audit.tables import comments_table, write_threads
+from belowline.serve.audit.tally import Tally
 from belowline.serve.files import replacing
 from belowline.serve.judge import Judge
-from belowline.serve.ledger import Ledger
-from belowline.serve.report import render_report
-from belowline.serve.tally import Tally
 
 COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
 COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"

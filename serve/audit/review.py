@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from belowline.serve.audit_estimate import LEVEL, Estimate, Judged, recall, share
-from belowline.serve.audit_folder import FinishedAudit, article_of
-from belowline.serve.audit_sample import CELLS, Sample, read_sample
+from belowline.serve.audit.estimate import LEVEL, Estimate, Judged, recall, share
+from belowline.serve.audit.folder import FinishedAudit, article_of
+from belowline.serve.audit.sample import CELLS, Sample, read_sample
+from belowline.serve.audit.spreadsheet import read_sheet
 from belowline.serve.files import replacing
-from belowline.serve.spreadsheet import read_sheet
 
 DECISIONS, ESTIMATE = "decisions.jsonl", "estimate.json"
 _FLAGGED = tuple(cell for cell in CELLS if not cell.startswith("publish"))

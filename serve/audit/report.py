@@ -7,13 +7,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from belowline.serve import report_charts
+from belowline.serve.audit import report_charts
+from belowline.serve.audit.report_method import card_html, label_rules, method_words, policy_words
+from belowline.serve.audit.tally import WORTH_A_LOOK, Tally
 from belowline.serve.judge import Judge
-from belowline.serve.report_method import card_html, label_rules, method_words, policy_words
-from belowline.serve.tally import WORTH_A_LOOK, Tally
 from belowline.serve.wording import code_words, done_words, label_name
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent.parent
 THREADS_SHOWN = 50
 MONTHS_SHOWN = 240
 TEXT_SHOWN = 4000

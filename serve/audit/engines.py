@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from belowline.model import ModelError, Policy, Scorer
-from belowline.serve.archive import ArchiveComment
+from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.judge import Judge
 from belowline.serve.scoring import describe
 

@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 
 from belowline.data import ReadError
 from belowline.model import DEFAULT_MODEL_DIR, Scorer
-from belowline.serve.archive import Archive
-from belowline.serve.audit import AuditError, run_audit
-from belowline.serve.audit_queue import queue_held
-from belowline.serve.audit_review import import_review, review_lines
-from belowline.serve.audit_sample import write_sample
-from belowline.serve.engines import Engine, EngineError, Here, JudgeSpec, Processes, Ray, split_of
+from belowline.serve.audit.archive import Archive
+from belowline.serve.audit.engines import Engine, EngineError, Here, JudgeSpec, Processes, Ray, split_of
+from belowline.serve.audit.queue import queue_held
+from belowline.serve.audit.redact import Redactor
+from belowline.serve.audit.review import import_review, review_lines
+from belowline.serve.audit.run import AuditError, run_audit
+from belowline.serve.audit.sample import write_sample
 from belowline.serve.judge import Judge
-from belowline.serve.redact import Redactor
 from belowline.serve.settings import Settings
 
 PARTIAL = 3

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from belowline.serve.audit_folder import FinishedAudit, Row
+from belowline.serve.audit.folder import FinishedAudit, Row
+from belowline.serve.audit.spreadsheet import SheetError, read_sheet, write_sheet
 from belowline.serve.files import replacing
-from belowline.serve.spreadsheet import SheetError, read_sheet, write_sheet
 
 SAMPLE, SAMPLE_NOTE = "sample.csv", "sample.json"
 Cell = Literal[

@@ -10,7 +10,7 @@ from typing import Any
 
 from belowline.data import Reject, Thread, read_threads
 from belowline.model import ScoreInput
-from belowline.serve.copies import Copies
+from belowline.serve.audit.copies import Copies
 from belowline.serve.files import replacing
 from belowline.serve.scoring import article_context
 from belowline.serve.terminal import counting

@@ -1,0 +1,1 @@
+"""The audit of archives: ``belowline audit``. AUDIT.md says what it reads, does and writes."""
