@@ -1,0 +1,90 @@
+"""What a comparison found: the first contender beside each of the others."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from belowline.training.bootstrap import Figure
+from belowline.training.compare.contenders import Contender
+from belowline.training.compare.flips import Flips
+from belowline.training.compare.paired import Difference
+from belowline.training.compare.speed import Speed
+from belowline.training.metrics import known_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The first contender (A) beside another one (B).
+
+    Attributes:
+        name: B's name.
+        labels: Labels that both know and that the rows have, on which alone they are compared.
+        only_a: Labels that only A knows.
+        only_b: Labels that only B knows.
+        figures: Every figure that was measured of both, by label, part and name.
+        flips: What is decided differently.
+        parity: Mean difference of B's probabilities from those of its fp32 twin; None where B has none at hand.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    figures: Sequence[Difference]
+    flips: Flips
+    parity: Figure | None = None
+
+    def verdicts(self) -> dict[str, int]:
+        """How many figures are better, worse, and neither."""
+        counted = Counter(figure.verdict for figure in self.figures)
+        return {verdict: counted[verdict] for verdict in ("better", "worse", "no difference")}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Contenders, the first of them A; pairs in the order of the others; speed by name; and what was compared how."""
+
+    contenders: Sequence[Contender]
+    pairs: Sequence[Pair]
+    speed: Mapping[str, Speed]
+    facts: Mapping[str, Any]
+
+    def contender(self, name: str) -> Contender:
+        """The contender that is called ``name``; raises KeyError."""
+        return {one.name: one for one in self.contenders}[name]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without any text of a comment."""
+        return {
+            "facts": dict(self.facts),
+            "contenders": [self._described(one) for one in self.contenders],
+            "pairs": [_pair(pair) for pair in self.pairs],
+        }
+
+    def _described(self, one: Contender) -> dict[str, Any]:
+        first, speed = self.contenders[0], self.speed.get(one.name)
+        return {
+            "name": one.name,
+            "kind": one.kind,
+            "version": one.version,
+            "digest": one.digest,
+            "bytes": one.size,
+            "bytes_ratio": one.size / first.size if one.size and first.size else None,
+            "speed": speed.as_dict() if speed else None,
+        }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    parity = pair.parity
+    return {
+        "a_and": pair.name,
+        "labels": list(pair.labels),
+        "only_a": list(pair.only_a),
+        "only_b": list(pair.only_b),
+        "verdicts": pair.verdicts(),
+        "parity": parity
+        and {name: known_or_none(getattr(parity, name)) for name in ("value", "low", "high", "n")},
+        "flips": pair.flips.as_dict(),
+        "figures": [figure.as_dict() for figure in pair.figures],
+    }

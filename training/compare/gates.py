@@ -1,0 +1,189 @@
+"""Gates: what a candidate must not be worse at to take the place of the model that serves.
+
+The rule. A loss fails its gate where the best estimate is larger than allowed *and* it is surely a loss: its 95 % interval leaves out
+zero, and its p-value is at most 5 % after correction for how many figures the gate looks at (Benjamini and Hochberg). The estimate
+alone would refuse a good candidate for the noise of one of a hundred slices; asking that the whole interval lies above the limit would
+let a large loss through wherever a slice is small. Levels (calibration error, bias gap, parity, latency) fail where both the estimate
+and the lower end of its interval are above the limit. What cannot be measured is an outcome of its own and blocks, unless the recipe
+allows it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from belowline.training.bootstrap import NAN, Figure
+from belowline.training.compare.comparison import Comparison, Pair
+from belowline.training.compare.gate_limits import Gates
+from belowline.training.compare.paired import FALSE_SHARE, Difference
+from belowline.training.compare.rows import ALL
+from belowline.training.metrics import known_or_none
+
+Outcome = Literal["passed", "failed", "not measurable"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate: what was allowed, what was measured with its interval (NaN where there is none), the outcome, and why in a sentence.
+
+    ``passed`` is also true of what could not be measured where the recipe allows that.
+    """
+
+    name: str
+    limit: float
+    value: float
+    low: float
+    high: float
+    outcome: Outcome
+    passed: bool
+    why: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; None for NaN."""
+        return {
+            name: known_or_none(value) if isinstance(value, float) else value
+            for name, value in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """Whether ``candidate`` may take the place of ``baseline``, both by ``model_digest``: the report speaks of these files alone."""
+
+    baseline: str
+    candidate: str
+    name: str
+    version: str
+    results: Sequence[GateResult]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate lets the candidate pass."""
+        return all(result.passed for result in self.results)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "baseline": self.baseline,
+            "candidate": self.candidate,
+            "name": self.name,
+            "version": self.version,
+            "passed": self.passed,
+            "results": [result.as_dict() for result in self.results],
+        }
+
+
+class _Measured(NamedTuple):
+    """The worst that a gate found: how much with its interval, whether it is certain to be too much if it is, and where."""
+
+    value: float
+    low: float
+    high: float
+    certain: bool
+    where: str
+
+    def exceeds(self, limit: float) -> bool:
+        """Whether it fails a gate."""
+        return self.certain and self.value > limit
+
+
+def check_gates(comparison: Comparison, gates: Gates, name: str | None = None) -> GateReport:
+    """The gates of the candidate ``name``, by default the first after A; both must be model directories, or ValueError is raised."""
+    pair = next(pair for pair in comparison.pairs if name in (None, pair.name))
+    first, candidate = comparison.contenders[0], comparison.contender(pair.name)
+    if first.digest is None or candidate.digest is None:
+        raise ValueError(f"gates are for model directories, not for {first.kind} and {candidate.kind}")
+    found = _of_figures(pair, gates) | _of_files(comparison, pair, gates)
+    results = [_labels(pair), *(_result(gate, *found[gate], gates) for gate in found)]
+    return GateReport(first.digest, candidate.digest, candidate.name, candidate.version, results)
+
+
+_Found = dict[str, tuple[float, _Measured | None]]
+"""Gate to its limit and what was measured."""
+
+
+def _labels(pair: Pair) -> GateResult:
+    """A label that is gone would otherwise pass every gate, for it is compared nowhere."""
+    lost = len(pair.only_a)
+    why = f"it does not know {', '.join(pair.only_a)}" if lost else "it knows every label of the first model"
+    return GateResult("labels", 0.0, float(lost), NAN, NAN, "failed" if lost else "passed", not lost, why)
+
+
+def _of_figures(pair: Pair, gates: Gates) -> _Found:
+    """Gates on figures with paired intervals. The slices are every label and part that has the metric."""
+    large = [figure for figure in pair.figures if figure.examples >= gates.min_examples]
+    slices = [figure for figure in large if figure.metric == gates.slice_metric]
+    calibration = [one for one in large if one.metric == "calibration_error" and one.part == ALL]
+    bias = [one for one in large if one.metric == "bias_gap"]
+    return {
+        "slice_loss": _losses(slices, gates.max_slice_loss),
+        "calibration_error": _levels(calibration, gates.max_calibration_error),
+        "calibration_loss": _losses(calibration, gates.max_calibration_loss),
+        "bias_gap": _levels(bias, gates.max_bias_gap),
+        "bias_gap_increase": _losses(bias, gates.max_bias_gap_increase),
+    }
+
+
+def _of_files(comparison: Comparison, pair: Pair, gates: Gates) -> _Found:
+    """Gates on the model as it lies on disk and runs."""
+    speed, parity = comparison.speed.get(pair.name), pair.parity
+    sizes = [comparison.contenders[0].size, comparison.contender(pair.name).size]
+    ratio = sizes[1] / sizes[0] if sizes[0] and sizes[1] else NAN
+    return {
+        "parity_loss": _level(parity, gates.max_parity_loss),
+        "latency_ratio": _level(speed.beside_first() if speed else None, gates.max_latency_ratio),
+        "size_ratio": _level(
+            None if np.isnan(ratio) else Figure(ratio, note="all files"), gates.max_size_ratio
+        ),
+    }
+
+
+def _losses(figures: Sequence[Difference], limit: float) -> tuple[float, _Measured | None]:
+    corrected = false_discovery_control([one.p for one in figures])
+    found = [
+        _Measured(*one.loss, bool(q <= FALSE_SHARE and one.loss[1] > 0), f"{one.label}, {one.part}")
+        for one, q in zip(figures, corrected, strict=True)
+    ]
+    return limit, _worst(found, limit)
+
+
+def _levels(figures: Iterable[Difference], limit: float) -> tuple[float, _Measured | None]:
+    found = (
+        _Measured(one.b, one.b_low, one.b_high, one.b_low > limit, f"{one.label}, {one.part}")
+        for one in figures
+    )
+    return limit, _worst(found, limit)
+
+
+def _level(figure: Figure | None, limit: float) -> tuple[float, _Measured | None]:
+    if figure is None:
+        return limit, None
+    certain = np.isnan(figure.low) or figure.low > limit
+    return limit, _Measured(figure.value, figure.low, figure.high, bool(certain), figure.note)
+
+
+def _worst(found: Iterable[_Measured], limit: float) -> _Measured | None:
+    """What fails by most, or else what is nearest to failing; None where there is nothing."""
+    return max(found, key=lambda one: (one.exceeds(limit), one.value), default=None)
+
+
+def _result(name: str, limit: float, measured: _Measured | None, gates: Gates) -> GateResult:
+    if measured is None:
+        allowed = name in gates.allow_unmeasured
+        why = f"there is nothing to measure it by{', which the recipe allows' if allowed else ''}"
+        return GateResult(name, limit, NAN, NAN, NAN, "not measurable", allowed, why)
+    failed = measured.exceeds(limit)
+    outcome: Outcome = "failed" if failed else "passed"
+    ends = measured.value, measured.low, measured.high
+    return GateResult(name, limit, *ends, outcome, not failed, _why(measured, limit))
+
+
+def _why(measured: _Measured, limit: float) -> str:
+    if measured.exceeds(limit):
+        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}"
+    if measured.value > limit:
+        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}, but that may be chance"
+    return f"at most {measured.value:.3f} ({measured.where}), allowed {limit:g}"

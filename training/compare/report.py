@@ -1,0 +1,229 @@
+"""What a comparison says, on the terminal and as one page that needs nothing else."""
+
+import tempfile
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from rich.console import Console
+from rich.table import Table
+
+from belowline.training.card import figure
+from belowline.training.compare.comparison import Comparison, Pair
+from belowline.training.compare.gates import GateReport
+from belowline.training.compare.paired import LOWER_IS_BETTER, Difference
+from belowline.training.compare.rows import ALL, GROUPS, Rows
+from belowline.training.evaluate import Floats
+from belowline.training.plots import PRECISION_RECALL, RELIABILITY, draw
+
+POOLED = ("auc", "average_precision", "f1", "calibration_error")
+"""Figures of the terminal's table over all rows; the page and the JSON have every one."""
+NAMES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "f1": "F1 at hold",
+    "precision_at_hold": "precision at hold",
+    "recall_at_hold": "recall at hold",
+    "precision_at_reject": "precision at reject",
+    "recall_at_reject": "recall at reject",
+    "precision_at_50": "precision at recall 0.50",
+    "precision_at_80": "precision at recall 0.80",
+    "precision_at_95": "precision at recall 0.95",
+    "calibration_error": "calibration error",
+    "bias_gap": "bias gap",
+    "false_positive_gap": "false-positive gap",
+}
+"""What each figure is called in print."""
+_COLOURS = {"better": "green", "worse": "red", "no difference": "default"}
+_MARKS = {"better": "+", "worse": "-", "no difference": "="}
+_SHOWN = 12
+"""Slices of a verdict on the terminal, flips of a kind in the page."""
+
+
+def show_comparison(comparison: Comparison, reports: Sequence[GateReport], console: Console) -> None:
+    """Print each pair: figures over all rows, slices that differ, flips; then speed, size and gates."""
+    for pair in comparison.pairs:
+        console.print(_pooled(comparison, pair))
+        for label, why in (("only A knows", pair.only_a), ("only B knows", pair.only_b)):
+            if why:
+                console.print(f"not compared, {label}: {', '.join(why)}")
+        console.print(_verdicts(pair, int(comparison.facts["fewest"])))
+        console.print(_slices(pair))
+        console.print(_flips(pair))
+    console.print(_speeds(comparison))
+    for report in reports:
+        console.print(_gates(report))
+
+
+def _pooled(comparison: Comparison, pair: Pair) -> Table:
+    first = comparison.contenders[0].name
+    table = Table("label", "n", "positive", title=f"A {first} | B {pair.name}", title_justify="left")
+    for name in (*POOLED, "bias_gap"):
+        table.add_column(f"{NAMES[name]}\nA > B (B-A, 95 %)", justify="right")
+    by = {(one.label, one.part, one.metric): one for one in pair.figures}
+    for label in pair.labels:
+        found = [by.get((label, ALL, name)) for name in POOLED]
+        known = next((one for one in found if one is not None), None)
+        if known is not None:
+            cells = [_cell(one) for one in (*found, by.get((label, GROUPS, "bias_gap")))]
+            table.add_row(label, str(known.examples), str(known.positives), *cells)
+    return table
+
+
+def _cell(one: Difference | None) -> str:
+    if one is None:
+        return "-"
+    verdict = f"[{_COLOURS[one.verdict]}]{_MARKS[one.verdict]}[/]"
+    return f"{one.a:.3f} > {one.b:.3f} {verdict}\n({one.low:+.3f} to {one.high:+.3f})"
+
+
+def _verdicts(pair: Pair, fewest: int) -> str:
+    found = pair.verdicts()
+    return (
+        f"Of {len(pair.figures)} figures on all labels and slices of at least {fewest} rows B is better in {found['better']} (+), "
+        f"worse in {found['worse']} (-), no different in {found['no difference']} (=). "
+        "Corrected for their number: of the verdicts better and worse at most 5 % are expected to be chance (Benjamini and Hochberg)."
+    )
+
+
+def differing(pair: Pair) -> list[Difference]:
+    """Slices with a verdict on AUC, average precision, F1, calibration or bias; the largest losses first, then the largest gains."""
+    told = [
+        one
+        for one in pair.figures
+        if one.verdict != "no difference"
+        and one.part != ALL
+        and one.metric in ("auc", "average_precision", "f1", "calibration_error", "bias_gap")
+    ]
+    return sorted(told, key=lambda one: -one.loss[0])
+
+
+def _slices(pair: Pair) -> Table:
+    told = differing(pair)
+    shown = told if len(told) <= 2 * _SHOWN else told[:_SHOWN] + told[-_SHOWN:]
+    title = f"slices that differ, {len(shown)} of {len(told)} (the largest losses and gains)"
+    table = Table(
+        "label", "slice", "figure", "n", "A", "B", "B-A (95 %)", "", title=title, title_justify="left"
+    )
+    for one in shown:
+        gap = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
+        verdict = f"[{_COLOURS[one.verdict]}]{one.verdict}[/]"
+        values = (NAMES[one.metric], str(one.examples), f"{one.a:.3f}", f"{one.b:.3f}")
+        table.add_row(one.label, one.part, *values, gap, verdict)
+    return table
+
+
+def _flips(pair: Pair) -> Table:
+    title = f"decided differently, of {pair.flips.decided} rows"
+    table = Table("A > B", "B right", "B wrong", "not known", title=title, title_justify="left")
+    for change, judged in pair.flips.counts.items():
+        table.add_row(change, *(str(judged[name]) for name in ("right", "wrong", "unknown")))
+    return table
+
+
+def _speeds(comparison: Comparison) -> Table:
+    columns = ("contender", "comments/s", "p50 ms", "p99 ms", "p50 beside A (rounds)", "MB", "beside A")
+    table = Table(*columns, title="speed and size", title_justify="left")
+    for name, cells in speed_rows(comparison):
+        table.add_row(name, *cells)
+    return table
+
+
+def speed_rows(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
+    """Name and cells of each contender; a dash for what was not measured."""
+    first = comparison.contenders[0]
+    for one in comparison.contenders:
+        speed = comparison.speed.get(one.name)
+        cells = ["-"] * 4
+        if speed is not None:
+            ratio = f"{speed.ratio:.2f} ({speed.ratio_low:.2f}-{speed.ratio_high:.2f})"
+            cells = [f"{speed.per_second:.0f}", f"{speed.p50_ms:.1f}", f"{speed.p99_ms:.1f}", ratio]
+        cells.append(f"{one.size / 1e6:.1f}" if one.size else "-")
+        cells.append(f"{one.size / first.size:.2f}" if one.size and first.size else "-")
+        yield one.name, cells
+
+
+def _gates(report: GateReport) -> Table:
+    said = "[green]every gate passed[/]" if report.passed else "[red]refused[/]"
+    title = f"gates for {report.name} ({report.version}): {said}"
+    table = Table("gate", "limit", "measured (95 %)", "outcome", "why", title=title, title_justify="left")
+    for one in report.results:
+        colour = "green" if one.passed else "red"
+        ends = "" if np.isnan(one.low) else f" ({one.low:.3f} to {one.high:.3f})"
+        measured = f"{figure(one.value)}{ends}"
+        table.add_row(one.name, f"{one.limit:g}", measured, f"[{colour}]{one.outcome}[/]", one.why)
+    return table
+
+
+def write_report(
+    comparison: Comparison,
+    reports: Sequence[GateReport],
+    rows: Rows,
+    given: Mapping[str, Mapping[str, Floats]],
+    path: Path,
+) -> None:
+    """Write the page, whole or not at all. It holds texts of flips, blurred until they are opened; nothing else does."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["figure"] = figure
+    template = resources.files("belowline.training").joinpath("templates", "compare.html").read_text("utf-8")
+    page = environment.from_string(template).render(
+        comparison=comparison,
+        reports=reports,
+        first=comparison.contenders[0],
+        all=ALL,
+        names=NAMES,
+        lower=LOWER_IS_BETTER,
+        speeds=list(speed_rows(comparison)),
+        pictures=_pictures(comparison, rows, given),
+        texts=rows.test.texts,
+        flips={pair.name: _chosen(pair) for pair in comparison.pairs},
+        span=_span,
+    )
+    part = path.with_suffix(".part")
+    part.write_text(page, "utf-8", errors="replace")
+    part.replace(path)
+
+
+def _chosen(pair: Pair) -> dict[str, list[Any]]:
+    """Some flips of each change, those where B is wrong first."""
+    order = ("wrong", "right", "unknown")
+    return {
+        f"{change}: B {judged if judged != 'unknown' else 'not known to be right'}": [
+            flip for flip in pair.flips.examples if f"{flip.a} > {flip.b}" == change and flip.b_is == judged
+        ][:_SHOWN]
+        for change in pair.flips.counts
+        for judged in order
+        if pair.flips.counts[change][judged]
+    }
+
+
+def _span(one: Difference) -> tuple[float, float, float]:
+    """Start, middle and end of an interval in a picture from 0 to 100, where 50 is no difference and the ends are 0.2."""
+    return tuple(
+        round(float(np.clip(50 + 250 * value, 0, 100)), 1) for value in (one.low, one.difference, one.high)
+    )  # type: ignore[return-value]
+
+
+def _pictures(
+    comparison: Comparison, rows: Rows, given: Mapping[str, Mapping[str, Floats]]
+) -> dict[str, str]:
+    """Reliability and precision-recall over all rows, as addresses that hold the picture itself; labels with unscored rows are left out."""
+    whole = {
+        name: {label: values for label, values in by.items() if not np.isnan(values).any()}
+        for name, by in given.items()
+    }
+    thresholds = {label: both.hold for label, both in comparison.contenders[0].thresholds.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        draw(rows.test, whole, thresholds, Path(folder))
+        files = {"Reliability": RELIABILITY, "Precision and recall": PRECISION_RECALL}
+        return {
+            title: "data:image/svg+xml;base64," + b64encode((Path(folder) / name).read_bytes()).decode()
+            for title, name in files.items()
+            if (Path(folder) / name).is_file()
+        }

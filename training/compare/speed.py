@@ -1,0 +1,89 @@
+"""How fast contenders answer, side by side: the same texts, threads and minutes."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from belowline.training.bootstrap import Figure
+from belowline.training.compare.contenders import Contender
+
+ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Of one contender.
+
+    Attributes:
+        per_second: Comments a second when all texts are given at once; median over rounds.
+        p50_ms: Milliseconds for one comment by itself, median over texts and rounds.
+        p99_ms: Likewise the 99th percentile.
+        ratio: ``p50_ms`` beside that of the first contender in the same round, median over rounds.
+        ratio_low: The smallest of the rounds.
+        ratio_high: The largest of the rounds.
+        texts: How many different texts.
+    """
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    texts: int
+
+    def beside_first(self) -> Figure:
+        """``ratio`` with the rounds' smallest and largest as its interval."""
+        return Figure(self.ratio, self.ratio_low, self.ratio_high, self.texts, note="median of one comment")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON."""
+        return asdict(self)
+
+
+def measure_speed(
+    contenders: Sequence[Contender], texts: Sequence[str], console: Console, rounds: int = ROUNDS
+) -> dict[str, Speed]:
+    """Name to speed of those that run on this machine; every other round goes through them backwards.
+
+    An address elsewhere is left out: what it takes tells of the network and of its quota. Without texts nothing is measured.
+    """
+    local = [one for one in contenders if one.kind != "perspective"]
+    if not texts or not local:
+        return {}
+    singles: dict[str, list[list[float]]] = {one.name: [] for one in local}
+    rates: dict[str, list[float]] = {one.name: [] for one in local}
+    for one in local:  # what is made or loaded at the first call is no part of any
+        one.predict(texts[:1])
+    for number in track(range(rounds), description="speed", console=console):
+        for one in local if number % 2 == 0 else local[::-1]:
+            one.forget()
+            singles[one.name].append([_milliseconds(one, [text]) for text in texts])
+            one.forget()
+            rates[one.name].append(1000 * len(texts) / _milliseconds(one, texts))
+    return {one.name: _speed(singles[one.name], rates[one.name], singles[local[0].name]) for one in local}
+
+
+def _milliseconds(contender: Contender, texts: Sequence[str]) -> float:
+    begun = time.perf_counter()
+    contender.predict(texts)
+    return 1000 * (time.perf_counter() - begun)
+
+
+def _speed(own: list[list[float]], rates: list[float], first: list[list[float]]) -> Speed:
+    ratios = np.median(own, axis=1) / np.median(first, axis=1)
+    p50, p99 = np.percentile(own, (50, 99))
+    return Speed(
+        float(np.median(rates)),
+        float(p50),
+        float(p99),
+        float(np.median(ratios)),
+        float(ratios.min()),
+        float(ratios.max()),
+        len(own[0]),
+    )
