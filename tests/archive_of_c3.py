@@ -11,13 +11,13 @@ from belowline.data.corpora import read_corpus
 
 _BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
 _NAMES = ("Ana", "Ben", "Chloe", "Dan", "Eve", "Farid", "Gus", "Hana")
-TAILS = 0.03
+TAILS = 0.005
 """Share of comments with a tail that none other has, so that they are texts of their own."""
 
 
 def write_archive(file: Path, comments: int, corpora: Path, tails: float = TAILS) -> None:
     """``comments`` rows of JSONL: rounds over c3, article by article, in which a comment comes back as it was (half), with another sum
-    or link at its end (most others), or with a tail of its own (``tails``)."""
+    and link (most others), or with a tail of its own (``tails``)."""
     examples = sorted(read_corpus("c3", corpora), key=lambda one: (one.split_key, one.row))
     texts = [(one.split_key, one.text) for one in examples if one.text.strip()]
     with file.open("w", encoding="utf-8") as lines:
@@ -44,8 +44,5 @@ def _varied(text: str, rng: random.Random, tails: float) -> str:
     drawn = rng.random()
     if drawn < tails:
         return f"{text} {rng.choice(_NAMES)} of {' '.join(rng.choices(text.split(), k=3))}"
-    if drawn < 0.5:
-        return text
-    if drawn < 0.75:
-        return f"{text} I made ${rng.randrange(100, 10_000)} with it."
-    return f"{text} See https://site{rng.randrange(1000)}.example/{rng.randrange(100)}"
+    number = 97 if drawn < 0.5 else rng.randrange(100, 100_000)
+    return f"{text} I made ${number} with it, see https://site{number}.example/"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from belowline.serve.audit.run import PART_COMMENTS
-from tests.archive_of_c3 import write_archive
+from tests.archive_of_c3 import TAILS, write_archive
 
 COMPARED = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.jsonl", "rejects.jsonl")
 
@@ -96,7 +96,7 @@ def main() -> None:
         "--corpora", type=Path, default=Path("../shared/corpora"), help="folder that holds c3"
     )
     parser.add_argument("--folder", type=Path, required=True, help="folder to work in")
-    parser.add_argument("--tails", type=float, default=0.03, help="share of comments that are no copies")
+    parser.add_argument("--tails", type=float, default=TAILS, help="share of comments that are no copies")
     parser.add_argument("--kills", type=int, default=3, help="how often the broken run is killed")
     parser.add_argument(
         "--runs", default="unbroken,killed", help="which of unbroken, killed, processes-2, ray-1, ray-2"

@@ -36,7 +36,7 @@ def test_eight_moderators_decide_four_hundred_items_once_each(desk: Desk) -> Non
 
     def work(number: int) -> list[int]:
         who, decided = Moderator(f"moderator {number}"), []
-        while got := desk.claim(who.name, 1 + number % 4, orders[number % 4]):
+        while got := desk.claim(who.name, 1 + number % 4, orders[number % len(orders)]):
             for comment in got:
                 desk.rule(comment, "reject" if comment % 2 else "publish", who)
                 decided.append(comment)

@@ -189,6 +189,7 @@ class DecisionOut(_Out):
     note: str | None
     policy: str
     model: str
+    model_digest: str | None = Field(description="SHA-256 of the model's files; null of older decisions.")
     scores: dict[str, float]
     blind: bool = Field(description="Whether the scores were hidden from who decided.")
     undoes: int | None
@@ -261,7 +262,7 @@ class ClaimIn(Message):
     """Which items to lease."""
 
     limit: int = Field(1, ge=1, le=100, description="Most items to hold, those held already among them.")
-    sort: Literal["priority", "uncertainty", "newest", "oldest"] = Field(
+    sort: Literal["priority", "uncertainty", "learn", "newest", "oldest"] = Field(
         "priority", description="Which come first."
     )
     site: Site | None = Field(None, description="Only of this site.")

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
-from sqlalchemy import Connection
 
 from belowline.serve.api.comments import Reference, comment_id, sites_of
 from belowline.serve.api.messages import (
@@ -17,8 +16,6 @@ from belowline.serve.api.messages import (
     BulkOut,
     CampaignAsked,
     ClaimIn,
-    CommentOut,
-    CommentPage,
     Cursor,
     DecisionIn,
     DecisionOut,
@@ -29,13 +26,13 @@ from belowline.serve.api.messages import (
     Table,
     ThreadAsked,
 )
+from belowline.serve.api.offers import OfferPage, offers
 from belowline.serve.api.score import check_moment
 from belowline.serve.errors import Problem, documented, invalid_field
 from belowline.serve.events import changes
 from belowline.serve.keys import Actor, allowed
 from belowline.serve.service import Parts, Service
 from belowline.serve.statement import statement_of_reasons
-from belowline.serve.store import comments as reading
 from belowline.serve.store import decision_log, items, repeats, rulings
 from belowline.serve.store.database import digest
 from belowline.serve.store.items import Filter, Order
@@ -78,8 +75,9 @@ def queue(
     sort: Annotated[Order, Query(description="Which come first.")] = "priority",
     limit: PageSize = 50,
     after: Cursor = None,
-) -> CommentPage:
-    """Every condition that is given must hold."""
+) -> OfferPage:
+    """Every condition that is given must hold. The order `learn` is for training: comments near a threshold, every fourth drawn at random
+    instead, and of near-copies one on each page."""
     wanted = Filter(
         sites=sites_of(actor, site),
         label=label,
@@ -96,11 +94,11 @@ def queue(
     )
     with service.database.read() as tx:
         rows, following = items.page(tx, wanted, sort, limit, after)
-        return _page(tx, [row.comment_id for row in rows], following)
+        return offers(tx, [row.comment_id for row in rows], following, sort)
 
 
 @router.post("/queue/claim", summary="Lease the next items")
-def claim(service: Parts, actor: Worker, request: ClaimIn) -> CommentPage:
+def claim(service: Parts, actor: Worker, request: ClaimIn) -> OfferPage:
     """For five minutes nobody else gets them; asking again renews the lease of those held already, which come first."""
     wanted = Filter(
         sites=sites_of(actor, request.site),
@@ -111,7 +109,7 @@ def claim(service: Parts, actor: Worker, request: ClaimIn) -> CommentPage:
     )
     with service.database.write() as tx:
         rows = items.claim(tx, actor.name, wanted, request.sort, request.limit)
-        return _page(tx, [row.comment_id for row in rows], None)
+        return offers(tx, [row.comment_id for row in rows], None, request.sort)
 
 
 @router.post("/queue/release", summary="Give items back")
@@ -268,11 +266,6 @@ def _decision(service: Service, actor: Actor, decision: int) -> Table:
     if found is None or not actor.moderator.sees(found["site"]):
         raise unknown("decision")
     return found
-
-
-def _page(tx: Connection, ids: list[int], following: str | None) -> CommentPage:
-    found = reading.load(tx, ids)
-    return CommentPage(items=[CommentOut.model_validate(one) for one in found], next=following)
 
 
 def _days(days: float | None) -> timedelta | None:

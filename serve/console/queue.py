@@ -19,7 +19,7 @@ from belowline.serve.results import EvidenceSpan
 from belowline.serve.service import Parts
 from belowline.serve.statement import MODERATOR_CODES
 from belowline.serve.store import comments as reading
-from belowline.serve.store import items, rulings
+from belowline.serve.store import items, learning, rulings
 from belowline.serve.store.comments import Comment
 from belowline.serve.store.items import ORDERS, Filter, Order
 from belowline.serve.store.rulings import Ruling
@@ -28,6 +28,7 @@ from belowline.serve.store.tables import appeals
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _CARDS = 10
 _KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "second": "Second review"}
+_ORDER_WORDS = {"learn": "to learn from"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def queue(
     wanted = chosen.filter(actor)
     with service.database.write() as tx:
         rows = items.claim(tx, actor.name, wanted, chosen.sort, _CARDS)
-        cards = _cards(tx, [row.comment_id for row in rows])
+        cards = _cards(tx, [row.comment_id for row in rows], chosen.sort)
         waiting = items.count(tx, wanted)
     return page(
         "console_queue.html",
@@ -73,7 +74,7 @@ def queue(
         cards=cards,
         waiting=waiting,
         chosen=chosen,
-        orders=ORDERS,
+        orders={order: _ORDER_WORDS.get(order, order) for order in ORDERS},
         kinds=_KINDS,
         **_choices(service, actor),
     )
@@ -90,7 +91,7 @@ def more_cards(
     """Cards alone, without those of the items that the page has, for a page that runs low; nothing where nothing waits."""
     with service.database.write() as tx:
         rows = items.claim(tx, actor.name, chosen.filter(actor), chosen.sort, _CARDS + len(have))
-        cards = _cards(tx, [row.comment_id for row in rows if row.id not in have][:_CARDS])
+        cards = _cards(tx, [row.comment_id for row in rows if row.id not in have][:_CARDS], chosen.sort)
     return page("console_cards.html", request, actor, cards=cards, **_choices(service, actor))
 
 
@@ -157,13 +158,16 @@ def release(request: Request, service: Parts, actor: Person, form: Form) -> Resp
     return _after(request, form, {"released": released})
 
 
-def card(comment: Comment, plea: str | None = None) -> dict[str, Any]:
-    """A comment with what its card shows."""
+def card(
+    comment: Comment, plea: str | None = None, offered: learning.Offered | None = None
+) -> dict[str, Any]:
+    """A comment with what its card shows; ``offered`` says why it comes, where the order has reasons."""
     spans = [EvidenceSpan.model_validate(span) for span in comment.evidence]
     return {
         "comment": comment,
         "segments": segments(comment.text or "", spans),
         "plea": plea,
+        "offered": offered,
         "probabilities": sorted(comment.probabilities.items(), key=lambda pair: -pair[1]),
     }
 
@@ -177,9 +181,17 @@ def _choices(service: Any, actor: Actor) -> dict[str, Any]:
     }
 
 
-def _cards(tx: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
+def _cards(tx: Connection, ids: Sequence[int], order: Order) -> list[dict[str, Any]]:
     pleas = _appeals(tx, ids)
-    return [card(comment, pleas.get(comment.id)) for comment in reading.load(tx, ids)]
+    return [
+        card(comment, pleas.get(comment.id), _offered(comment) if order == learning.ORDER else None)
+        for comment in reading.load(tx, ids)
+    ]
+
+
+def _offered(comment: Comment) -> learning.Offered | None:
+    item = comment.item
+    return learning.offered(item["id"], item["kind"], item["code"]) if item is not None else None
 
 
 def _appeals(tx: Connection, ids: Sequence[int]) -> dict[int, str]:

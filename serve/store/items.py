@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, insert
 
 from belowline.model import Policy, draw
 from belowline.serve.results import Result
-from belowline.serve.store import cursor
+from belowline.serve.store import cursor, learning
 from belowline.serve.store.database import now
 from belowline.serve.store.tables import LIVE, items
 
-Order = Literal["priority", "uncertainty", "newest", "oldest"]
+Order = Literal["priority", "uncertainty", "newest", "oldest", "learn"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 LEASE = timedelta(minutes=5)
 APPEAL_PRIORITY = 1.0
@@ -26,6 +26,10 @@ _COLUMNS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
     "uncertainty": (items.c.uncertainty, items.c.id),
     "newest": (items.c.id,),
     "oldest": (items.c.id,),
+    "learn": (
+        items.c.uncertainty,
+        items.c.id,
+    ),  # of the items that one holds already; see learning.py for the rest
 }
 
 
@@ -125,12 +129,7 @@ def priority(kind: str, result: Result, policy: Policy, comment: Row[Any]) -> fl
 def uncertainty(result: Result, policy: Policy, site: str) -> float:
     """1 where a label's probability is just at its hold threshold, towards 0 the further all are from theirs."""
     able = policy.for_site(site).thresholds
-    gaps = [
-        abs(result.scores[label] - both.hold)
-        for label, both in able.items()
-        if label in result.scores and both.hold is not None
-    ]
-    return 1 - min(gaps, default=0.0)
+    return learning.uncertainty(result.scores, {label: both.hold for label, both in able.items()})
 
 
 def close_of(tx: Connection, comment: int, moment: datetime, *of: ColumnElement[bool]) -> None:
@@ -147,6 +146,9 @@ def page(
     tx: Connection, chosen: Filter, order: Order, limit: int, after: str | None = None
 ) -> tuple[Sequence[Row[Any]], str | None]:
     """Up to ``limit`` open items in ``order`` behind the cursor ``after``, and the next cursor; raises Refusal for a strange cursor."""
+    if order == "learn":
+        found, following = learning.page(tx, chosen.clauses(), limit, after)
+        return _known(tx, [one.id for one in found]), following
     query = select(items).where(*chosen.clauses())
     return cursor.page(tx, query, order, _COLUMNS[order], limit, after, rising=order == "oldest")
 
@@ -167,7 +169,11 @@ def claim(tx: Connection, actor: str, chosen: Filter, order: Order, limit: int) 
         or_(items.c.not_for.is_(None), items.c.not_for != actor),
     ]
     room = limit - len(held)
-    taken = _ordered(tx, free, order, room, locking=True) if room else []
+    if order == "learn":
+        place = int(learning.EVERY * draw(f"learn {actor} {moment.isoformat()}"))
+        taken = _to_learn(tx, free, room, place, {row.campaign for row in held if row.campaign is not None})
+    else:
+        taken = _ordered(tx, free, order, room, locking=True) if room else []
     ids = [row.id for row in (*held, *taken)]
     tx.execute(
         update(items)
@@ -184,6 +190,32 @@ def _ordered(
     query = cursor.after(query, order, _COLUMNS[order], None, rising=order == "oldest")
     # Others who claim at the same moment pass over rows that are being taken (SQLite lets one writer in at a time anyway).
     return tx.execute(query.with_for_update(skip_locked=True) if locking else query).all()
+
+
+def _to_learn(
+    tx: Connection, clauses: list[ColumnElement[bool]], room: int, place: int, passed: set[int]
+) -> Sequence[Row[Any]]:
+    """The first ``room`` in the order ``learn``, locked; those that somebody takes at the same moment are replaced by the next."""
+    taken: list[Row[Any]] = []
+    tried: list[int] = []
+    while len(taken) < room:
+        left = [*clauses, items.c.id.not_in(tried)] if tried else clauses
+        found = learning.first(tx, left, room - len(taken), place + len(taken), passed)
+        if not found:
+            break
+        tried += [one.id for one in found]
+        taken += _known(tx, [one.id for one in found], *clauses, locking=True)
+    return taken
+
+
+def _known(
+    tx: Connection, ids: Sequence[int], *clauses: ColumnElement[bool], locking: bool = False
+) -> Sequence[Row[Any]]:
+    """The items with these ids, in their order; those for which ``clauses`` do not hold, or which others lock, are left out."""
+    query = select(items).where(items.c.id.in_(ids), *clauses)
+    rows = tx.execute(query.with_for_update(skip_locked=True) if locking else query)
+    found = {row.id: row for row in rows}
+    return [found[one] for one in ids if one in found]
 
 
 def release(tx: Connection, actor: str, ids: Sequence[int] | None = None) -> int:
