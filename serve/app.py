@@ -6,20 +6,22 @@ from pathlib import Path
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
-from belowline.model import DEFAULT_MODEL_DIR, Scorer
+from belowline.model import Scorer
 from belowline.serve.api import admin, comments, queue, score
 from belowline.serve.batcher import Batcher
 from belowline.serve.console.routes import add_console, as_page
 from belowline.serve.errors import Problem, add_error_handlers
 from belowline.serve.health import health
-from belowline.serve.judge import Judge
 from belowline.serve.keys import require_known_host
 from belowline.serve.metrics import Metrics
 from belowline.serve.middleware import Surround
+from belowline.serve.models.in_force import Follower, Serving, serving_model
+from belowline.serve.models.shadow import Shadow
 from belowline.serve.page import pages
-from belowline.serve.policy_in_force import PolicyInForce
+from belowline.serve.policy_in_force import under_policy
 from belowline.serve.protocols.routes import PROTOCOLS, in_own_shape
 from belowline.serve.service import Service
 from belowline.serve.settings import Settings
@@ -30,24 +32,32 @@ STATIC = Path(__file__).parent / "static"
 
 
 def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
-    """The service with all its parts; loads the model unless a scorer is given.
+    """The service with all its parts; loads the model in force unless a scorer is given to begin with.
 
     Raises SettingsError, ModelError, PolicyError or StoreError, each with one clear line.
     """
     settings.check_exposure()
-    service = _service(
-        settings, scorer or Scorer.load(settings.model_dir or DEFAULT_MODEL_DIR, threads=settings.threads)
-    )
+    service = _service(settings, scorer)
+
+    database, batcher, shadow = service.database, service.batcher, service.shadow
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sender = Sender(service.database, private=settings.webhook_private_addresses)
-        service.batcher.start()
+        # Holds none but parts that stay: the service itself would keep the model alive that it began with.
+        sender = Sender(database, private=settings.webhook_private_addresses)
+        follower = Follower(app)
+        batcher.start()
         sender.start()
+        follower.start()
+        if shadow:
+            shadow.start()
         yield
+        await follower.close()
         await sender.close()
-        await service.batcher.close()
-        service.database.close()
+        await batcher.close()
+        if shadow:
+            await run_in_threadpool(shadow.close)
+        database.close()
 
     app = FastAPI(
         title="belowline",
@@ -77,15 +87,26 @@ def _in_its_shape(request: Request, problem: Problem) -> Response | None:
     return as_page(request, problem) or in_own_shape(request, problem)
 
 
-def _service(settings: Settings, scorer: Scorer) -> Service:
-    verdict = Judge.of(scorer, settings.policy)
+def _service(settings: Settings, scorer: Scorer | None) -> Service:
     database = Database.open(settings.database_url)
+    serving = (
+        Serving(under_policy(scorer, None, settings, database), 0)
+        if scorer
+        else serving_model(settings, database)
+    )
     metrics = Metrics(lambda: batcher.queued)
+    judge = serving.policy.judge
+    metrics.serves(judge.scorer.version, judge.digest or "")
+    if serving.behind:
+        metrics.model_failed()
     batcher = Batcher(
-        scorer,
         queue_comments=settings.queue_comments,
         batch_comments=settings.batch_comments,
         wait_s=settings.batch_wait_ms / 1000,
         on_batch=metrics.batch,
     )
-    return Service(settings, PolicyInForce(verdict, settings.policy, database), batcher, metrics, database)
+    candidate = settings.shadow_model_dir
+    shadow = Shadow(candidate, settings, metrics) if candidate else None
+    return Service(
+        settings, serving.policy, batcher, metrics, database, shadow, serving.number, serving.behind
+    )

@@ -24,27 +24,27 @@ class BatcherClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Job:
+    scorer: Scoring
     comments: Sequence[ScoreInput]
     answer: asyncio.Future[list[Scores | None]]
 
 
 class Batcher:
-    """A bounded queue in front of one scorer; must be started inside the event loop that submits to it.
+    """A bounded queue in front of the model; must be started inside the event loop that submits to it.
 
-    The scorer runs in one worker thread: the model uses all cores for one call and releases the GIL in it.
-    While it runs, arriving comments gather and make up the next batch, so an idle service adds no wait.
+    The model runs in one worker thread: the model uses all cores for one call and releases the GIL in it.
+    While it runs, arriving comments gather and make up the next batch, so an idle service adds no wait. Each request names its model, and
+    a batch is of one model: while a model takes another's place, none is asked for what the other was to score.
     """
 
     def __init__(
         self,
-        scorer: Scoring,
         *,
         queue_comments: int,
         batch_comments: int,
         wait_s: float = 0.0,
         on_batch: Callable[[int, float], None] | None = None,
     ) -> None:
-        self._scorer = scorer
         self._queue_comments = queue_comments
         self._batch_comments = batch_comments
         self._wait_s = wait_s
@@ -75,13 +75,13 @@ class Batcher:
             await self._task
         self._thread.shutdown()
 
-    async def submit(self, comments: Sequence[ScoreInput]) -> list[Scores | None]:
-        """Scores in order, None where scoring a comment failed; raises QueueFull or BatcherClosed."""
+    async def submit(self, comments: Sequence[ScoreInput], scorer: Scoring) -> list[Scores | None]:
+        """Scores by ``scorer`` in order, None where scoring a comment failed; raises QueueFull or BatcherClosed."""
         if not self.alive:
             raise BatcherClosed
         if self.queued + len(comments) > self._queue_comments:
             raise QueueFull(self._retry_after())
-        job = _Job(comments, asyncio.get_running_loop().create_future())
+        job = _Job(scorer, comments, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self.queued += len(comments)
         self._arrived.set()
@@ -100,10 +100,10 @@ class Batcher:
                 await self._answer(jobs)
 
     def _take(self) -> list[_Job]:
-        """Whole jobs up to the limit, at least one; jobs whose caller has gone away are dropped."""
+        """Whole jobs of one model up to the limit, at least one; jobs whose caller has gone away are dropped."""
         jobs: list[_Job] = []
         room = self._batch_comments
-        while self._waiting and (not jobs or len(self._waiting[0].comments) <= room):
+        while self._waiting and (not jobs or self._joins(jobs[0], room)):
             job = self._waiting.popleft()
             self.queued -= len(job.comments)
             if not job.answer.cancelled():
@@ -113,11 +113,15 @@ class Batcher:
             self._arrived.clear()
         return jobs
 
+    def _joins(self, first: _Job, room: int) -> bool:
+        following = self._waiting[0]
+        return following.scorer is first.scorer and len(following.comments) <= room
+
     async def _answer(self, jobs: list[_Job]) -> None:
         loop = asyncio.get_running_loop()
         comments = [comment for job in jobs for comment in job.comments]
         started = loop.time()
-        scores = await loop.run_in_executor(self._thread, score_each, self._scorer, comments)
+        scores = await loop.run_in_executor(self._thread, score_each, jobs[0].scorer, comments)
         seconds = loop.time() - started
         self._rate = len(comments) / max(seconds, 1e-6)
         self.failing = all(score is None for score in scores)

@@ -26,6 +26,10 @@ decisions = typer.Typer(help="What moderators decided, as training data.")
 app.add_typer(decisions, name="decisions")
 
 
+models = typer.Typer(help="Which model serves: promote one that is proven, go back, look.")
+app.add_typer(models, name="models")
+
+
 class _AuditUnlessNamed(TyperGroup):
     """``belowline audit PATH...`` runs an audit; what has another name is one of its other commands."""
 
@@ -271,7 +275,7 @@ def export(
     ] = False,
 ) -> None:
     """Write what people decided as examples for training; the policy's own decisions are never among them."""
-    from belowline.serve.decisions import run_export
+    from belowline.serve.decisions.export import run_export
 
     run_export(target, site=site, since=_day(since), until=_day(until), reviews=review or (), bulk=bulk)
 
@@ -300,6 +304,52 @@ def wordpress(
     from belowline.serve.bridge.command import run_wordpress
 
     run_wordpress(site, user, apply=apply, every=every, since=_day(since), insecure=insecure)
+
+
+@models.command(name="promote")
+def promote_model(
+    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Model directory to put in force.")],
+    compare: Annotated[
+        Path | None,
+        typer.Option(help="The compare.json of belowline-train compare, whose gates must have passed."),
+    ] = None,
+    force_reason: Annotated[
+        str | None, typer.Option(help="Why it is promoted without gates that passed; kept in the history.")
+    ] = None,
+) -> None:
+    """Put a model in force that passed its gates against the one in force; running services take it over, no request is lost.
+
+    Settings are those of the service; serve/MODELS.md says what is checked and kept.
+    """
+    from belowline.serve.models.command import promote_command
+
+    promote_command(candidate, compare, force_reason)
+
+
+@models.command(name="rollback")
+def roll_back_model(
+    reason: Annotated[str | None, typer.Option(help="Why; kept in the history.")] = None,
+) -> None:
+    """Put the model before the one in force in force again, also when the newest does not load."""
+    from belowline.serve.models.command import rollback_command
+
+    rollback_command(reason)
+
+
+@models.command(name="list")
+def list_models() -> None:
+    """Show the model in force with its directory, and every promotion and rollback."""
+    from belowline.serve.models.command import list_command
+
+    list_command()
+
+
+@models.command(name="shadow")
+def shadow_figures() -> None:
+    """Show what the candidate of BELOWLINE_SHADOW_MODEL_DIR would have decided beside what was decided."""
+    from belowline.serve.models.command import shadow_command
+
+    shadow_command()
 
 
 def _day(given: datetime | None) -> date | None:

@@ -4,10 +4,10 @@ from typing import Literal
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
+from belowline.serve.batcher import BatcherClosed, QueueFull
 from belowline.serve.keys import allowed
 from belowline.serve.scoring import PROBE
 from belowline.serve.service import Parts, Service
@@ -23,6 +23,9 @@ class Readiness(BaseModel):
     model: Literal["ok", "failing"]
     batcher: Literal["ok", "stopped"]
     store: Literal["ok", "unreachable"]
+    promotion: Literal["ok", "failing"] = Field(
+        description="`failing` while the model in force cannot be used and one before it serves; the service is ready all the same."
+    )
 
 
 @health.get("/healthz", summary="Is the process alive?")
@@ -53,21 +56,27 @@ async def metrics(service: Parts) -> Response:
 
 async def readiness(service: Service) -> Readiness:
     """How each part is, asked anew."""
-    model: Literal["ok", "failing"] = "failing" if await _model_fails(service.batcher) else "ok"
+    model: Literal["ok", "failing"] = "failing" if await _model_fails(service) else "ok"
     batcher: Literal["ok", "stopped"] = "ok" if service.batcher.alive else "stopped"
     store: Literal["ok", "unreachable"] = "ok"
     try:
         await run_in_threadpool(service.database.ping)
     except StoreError:
         store = "unreachable"
-    return Readiness(ready=(model, batcher, store) == ("ok",) * 3, model=model, batcher=batcher, store=store)
+    return Readiness(
+        ready=(model, batcher, store) == ("ok",) * 3,
+        model=model,
+        batcher=batcher,
+        store=store,
+        promotion="failing" if service.behind else "ok",
+    )
 
 
-async def _model_fails(batcher: Batcher) -> bool:
+async def _model_fails(service: Service) -> bool:
     """Asks again after a failure, so that one odd comment does not take the service out of rotation."""
-    if not batcher.failing:
+    if not service.batcher.failing:
         return False
     try:
-        return await batcher.submit([PROBE]) == [None]
+        return await service.batcher.submit([PROBE], service.verdict.scorer) == [None]
     except (QueueFull, BatcherClosed):
         return True

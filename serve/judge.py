@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,20 +13,26 @@ from belowline.serve.scoring import score_each
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A model and a policy that belong together."""
+    """A model and a policy that belong together; ``digest`` is that of the model's files, None where nobody looked."""
 
     scorer: Scorer
     policy: Policy
+    digest: str | None = field(default=None, kw_only=True)
 
     @classmethod
-    def of(cls, scorer: Scorer, policy: Path | None) -> Self:
+    def of(cls, scorer: Scorer, policy: Path | None, digest: str | None = None) -> Self:
         """A model with the policy in a file, None for the default one; raises PolicyError."""
-        return cls(scorer, Policy.load(policy, scorer.thresholds, scorer.config.languages))
+        return cls(scorer, Policy.load(policy, scorer.thresholds, scorer.config.languages), digest=digest)
 
     def under(self, text: str, name: str) -> "Judge":
         """The same model under the policy in ``text``; raises PolicyError, which calls it ``name``."""
         policy = Policy.parse(text, name, self.scorer.thresholds, self.scorer.config.languages)
-        return Judge(self.scorer, policy)
+        return Judge(self.scorer, policy, digest=self.digest)
+
+    @property
+    def model(self) -> str:
+        """The model by its version and, where it is known, the beginning of its digest."""
+        return f"{self.scorer.version} ({self.digest[:12]})" if self.digest else self.scorer.version
 
     @property
     def identity(self) -> dict[str, str]:

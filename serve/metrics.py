@@ -34,6 +34,26 @@ class Metrics:
         self._batch_seconds = Histogram(
             "belowline_batch_seconds", "Time of one call to the model.", buckets=_SECONDS, registry=registry
         )
+        self._model = Gauge(
+            "belowline_model_info", "The model that serves.", ["version", "digest"], registry=registry
+        )
+        self._model_failures = Counter(
+            "belowline_model_takeover_failures",
+            "Times that the model in force could not take over.",
+            registry=registry,
+        )
+        self._behind = Gauge(
+            "belowline_model_behind", "1 while another model serves than the one in force.", registry=registry
+        )
+        self._shadow = Counter(
+            "belowline_shadow_comments",
+            "Comments that a candidate scored, by what the model and what it would do.",
+            ["action", "candidate_action"],
+            registry=registry,
+        )
+        self._shadow_dropped = Counter(
+            "belowline_shadow_dropped", "Comments that the candidate had no time for.", registry=registry
+        )
         depth = Gauge("belowline_queue_comments", "Comments that wait for the model.", registry=registry)
         depth.set_function(queued)
 
@@ -50,6 +70,25 @@ class Metrics:
         """Counts one call to the model."""
         self._batches.observe(comments)
         self._batch_seconds.observe(seconds)
+
+    def serves(self, version: str, digest: str) -> None:
+        """Notes which model serves, which is the one in force."""
+        self._model.clear()
+        self._model.labels(version, digest[:12]).set(1)
+        self._behind.set(0)
+
+    def model_failed(self) -> None:
+        """Counts a model in force that could not take over."""
+        self._model_failures.inc()
+        self._behind.set(1)
+
+    def shadow(self, action: str, candidate_action: str) -> None:
+        """Counts a comment that a candidate scored."""
+        self._shadow.labels(action, candidate_action).inc()
+
+    def shadow_dropped(self) -> None:
+        """Counts a comment that the candidate had no time for."""
+        self._shadow_dropped.inc()
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -1,6 +1,6 @@
 """What one running service is made of, and the one way from comments to results over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -12,8 +12,11 @@ from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
 from belowline.serve.errors import Problem
 from belowline.serve.judge import Judge
 from belowline.serve.metrics import Metrics
+from belowline.serve.models.candidate import Seen
+from belowline.serve.models.shadow import Shadow
 from belowline.serve.policy_in_force import PolicyInForce
 from belowline.serve.results import Result
+from belowline.serve.scoring import article_context
 from belowline.serve.settings import Settings
 from belowline.serve.store.comments import last_decision
 from belowline.serve.store.database import Database
@@ -23,13 +26,27 @@ from belowline.serve.store.rulings import Moderator, Ruling, rule
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts that the routes share."""
+    """The parts that the routes share. A request keeps the one that it began with, and with it the model that answers it.
+
+    Attributes:
+        settings: What the service was started with.
+        policy: The model that serves, under the policy in force.
+        batcher: What waits for the model.
+        metrics: What is measured.
+        database: The store.
+        shadow: The candidate that scores beside the model, None where there is none.
+        promotion: The number in the store of the model that serves, 0 for the one of the settings.
+        behind: Why the model that serves is not the one that the store says is in force; None while it is.
+    """
 
     settings: Settings
     policy: PolicyInForce
     batcher: Batcher
     metrics: Metrics
     database: Database
+    shadow: Shadow | None = None
+    promotion: int = 0
+    behind: str | None = None
 
     @property
     def verdict(self) -> Judge:
@@ -39,7 +56,7 @@ class Service:
     async def scores(self, comments: Sequence[ScoreInput]) -> list[Scores | None]:
         """Scores in order, None where scoring failed; raises Problem while no more can wait."""
         try:
-            return await self.batcher.submit(comments)
+            return await self.batcher.submit(comments, self.verdict.scorer)
         except QueueFull as full:
             raise Problem(
                 "queue-full",
@@ -56,8 +73,18 @@ class Service:
         contexts: Sequence[Context] | None = None,
     ) -> list[Result]:
         """One result for each comment, in order, of which nothing is kept; raises Problem while no more can wait."""
-        results = self.verdict.results(ids, comments, await self.scores(comments), contexts)
+        scores = await self.scores(comments)
+        known = contexts or [Context(text=comment.text) for comment in comments]
+        judge = self.verdict
+        results = judge.results(ids, comments, scores, known)
         self._count(results)
+        if self.shadow:
+            seen = (
+                Seen(judge.model, comment, context, one, result.action)
+                for comment, context, one, result in zip(comments, known, scores, results, strict=True)
+                if one is not None
+            )
+            self.shadow.offer(seen)
         return results
 
     async def keep(
@@ -66,6 +93,8 @@ class Service:
         """Keeps comments that were scored; see ``take_in``."""
         kept = await run_in_threadpool(self._keep, site, thread, incoming, held_only=held_only)
         self._count([one.result for one in kept])
+        if self.shadow:
+            self.shadow.offer(_seen(self.verdict.model, thread, incoming, kept))
         return kept
 
     async def report(
@@ -99,6 +128,17 @@ class Service:
     def _count(self, results: Sequence[Result]) -> None:
         for result in results:
             self.metrics.decision(result.action, result.reason.code)
+
+
+def _seen(
+    model: str, thread: Thread | None, incoming: Sequence[Incoming], kept: Sequence[Kept]
+) -> Iterator[Seen]:
+    """What the policy decided just now, for a candidate to decide as well."""
+    article = article_context(thread.title, thread.lead) if thread else None
+    for one, decided in zip(incoming, kept, strict=True):
+        if decided.context is not None and one.scores is not None:
+            comment = ScoreInput(one.text, article, one.parent_text)
+            yield Seen(model, comment, decided.context, one.scores, decided.action, decided.comment or None)
 
 
 def service_of(request: Request) -> Service:

@@ -27,7 +27,20 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address to listen on. Anything but loopback needs `API_KEYS`."
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    model_dir: Path | None = Field(None, description="Model directory; unset: the model inside the package.")
+    model_dir: Path | None = Field(
+        None,
+        description="Model directory; unset: the model inside the package. Once a model was promoted, that one serves.",
+    )
+    models_dir: Path | None = Field(
+        None,
+        description="Folder of promoted models; unset: `belowline-models` beside the SQLite database, "
+        "or in the working directory. See MODELS.md.",
+    )
+    shadow_model_dir: Path | None = Field(
+        None,
+        description="Model directory of a candidate that scores what the model has scored, without any effect on decisions. "
+        "See MODELS.md.",
+    )
     policy: Path | None = Field(
         None, description="TOML policy that turns scores into actions; unset: the model's own thresholds."
     )

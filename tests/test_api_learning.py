@@ -80,7 +80,7 @@ def test_claims_say_why_too_and_the_lease_shows(client: TestClient) -> None:
 def test_an_unknown_order_is_refused_and_the_description_names_all(client: TestClient) -> None:
     check_problem(client.get("/v1/queue", params={"sort": "teach"}), 422, "invalid-request")
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    assert "learn" in schemas["OrderedClaim"]["properties"]["sort"]["enum"]
+    assert "learn" in schemas["ClaimIn"]["properties"]["sort"]["enum"]
 
 
 def test_the_console_offers_the_order_and_says_why_unless_scores_are_hidden(local: TestClient) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from belowline.data.decisions import Counts, Decided, read_decided, read_decisions
 from belowline.model import sampled
-from belowline.serve.decisions import ExportError, export_decisions, run_export
+from belowline.serve.decisions.export import ExportError, export_decisions, run_export
 from belowline.serve.store import decided, feedback, policies, reviews
 from belowline.serve.store.appeals import appeal
 from belowline.serve.store.database import Database, now
@@ -399,7 +399,7 @@ def test_pages_and_order_are_the_same_each_time(
         local.do(feedback.add, "x", "s", Feedback("perspective", "t", {"spam": 1.0}, {}, f"f{number}"))
     whole = Exported(local, tmp_path).file.read_text("utf-8").splitlines()[1:]
     monkeypatch.setattr(decided, "_AT_ONCE", 3)
-    monkeypatch.setattr("belowline.serve.decisions._AT_ONCE", 2)
+    monkeypatch.setattr("belowline.serve.decisions.export._AT_ONCE", 2)
     found = Exported(local, tmp_path)
     assert found.file.read_text("utf-8").splitlines()[1:] == whole
     assert [*found.rows] == [f"s:d{n}" for n in range(7)] + [f"s:f{n}" for n in reversed(range(7))]

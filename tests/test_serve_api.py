@@ -170,7 +170,8 @@ def test_readiness_follows_the_model(tmp_path: Path) -> None:
             raise RuntimeError
 
     with client_of(tmp_path, fake_scorer(fail_while_broken)) as client:
-        assert client.get("/readyz").json() == {"ready": True, "model": "ok", "batcher": "ok", "store": "ok"}
+        parts = dict.fromkeys(("model", "batcher", "store", "promotion"), "ok")
+        assert client.get("/readyz").json() == {"ready": True, **parts}
         score(client, "explode")
         assert client.get("/readyz").status_code == 200
         broken.set()

@@ -13,14 +13,13 @@ from tests.serve_fakes import FakeScorer
 
 def run(
     scenario: Callable[[Batcher], Awaitable[None]],
-    scorer: FakeScorer,
     *,
     queue: int = 256,
     batch: int = 256,
     wait_s: float = 0.0,
 ) -> None:
     async def whole() -> None:
-        batcher = Batcher(scorer, queue_comments=queue, batch_comments=batch, wait_s=wait_s)
+        batcher = Batcher(queue_comments=queue, batch_comments=batch, wait_s=wait_s)
         batcher.start()
         try:
             await asyncio.wait_for(scenario(batcher), 20)
@@ -28,6 +27,9 @@ def run(
             await batcher.close()
 
     asyncio.run(whole())
+
+
+FAKE = FakeScorer()
 
 
 def comments(*texts: str) -> list[ScoreInput]:
@@ -43,13 +45,13 @@ async def until(condition: Callable[[], bool]) -> None:
 @given(st.lists(st.lists(st.sampled_from(["spam", "hate", "fine"]), min_size=1, max_size=5), max_size=12))
 def test_every_caller_gets_the_scores_of_its_own_comments(requests: list[list[str]]) -> None:
     async def scenario(batcher: Batcher) -> None:
-        answers = await asyncio.gather(*(batcher.submit(comments(*texts)) for texts in requests))
+        answers = await asyncio.gather(*(batcher.submit(comments(*texts), FAKE) for texts in requests))
         for texts, scores in zip(requests, answers, strict=True):
             for text, one in zip(texts, scores, strict=True):
                 assert one is not None
                 assert one.probabilities["spam"] == (0.9 if text == "spam" else 0.01)
 
-    run(scenario, FakeScorer(), batch=7)
+    run(scenario, batch=7)
 
 
 def test_what_arrives_while_the_model_is_busy_is_one_batch() -> None:
@@ -57,14 +59,14 @@ def test_what_arrives_while_the_model_is_busy_is_one_batch() -> None:
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
     async def scenario(batcher: Batcher) -> None:
-        first = asyncio.create_task(batcher.submit(comments("a")))
+        first = asyncio.create_task(batcher.submit(comments("a"), scorer))
         await until(lambda: len(scorer.calls) == 1)
-        others = [asyncio.create_task(batcher.submit(comments(f"{i}", "x"))) for i in range(5)]
+        others = [asyncio.create_task(batcher.submit(comments(f"{i}", "x"), scorer)) for i in range(5)]
         await until(lambda: batcher.queued == 10)
         free.set()
         await asyncio.gather(first, *others)
 
-    run(scenario, scorer, batch=8)
+    run(scenario, batch=8)
     assert [len(call) for call in scorer.calls] == [1, 8, 2]
 
 
@@ -72,9 +74,9 @@ def test_a_request_above_the_batch_size_goes_alone() -> None:
     scorer = FakeScorer()
 
     async def scenario(batcher: Batcher) -> None:
-        assert len(await batcher.submit(comments(*"abcdef"))) == 6
+        assert len(await batcher.submit(comments(*"abcdef"), scorer)) == 6
 
-    run(scenario, scorer, batch=4)
+    run(scenario, batch=4)
     assert [len(call) for call in scorer.calls] == [6]
 
 
@@ -83,19 +85,19 @@ def test_a_full_queue_refuses_and_recovers() -> None:
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
     async def scenario(batcher: Batcher) -> None:
-        busy = asyncio.create_task(batcher.submit(comments("a")))
+        busy = asyncio.create_task(batcher.submit(comments("a"), scorer))
         await until(lambda: len(scorer.calls) == 1)
-        waiting = asyncio.create_task(batcher.submit(comments("b", "c")))
+        waiting = asyncio.create_task(batcher.submit(comments("b", "c"), scorer))
         await until(lambda: batcher.queued == 2)
         with pytest.raises(QueueFull) as full:
-            await batcher.submit(comments("d"))
+            await batcher.submit(comments("d"), scorer)
         assert full.value.retry_after >= 1
         free.set()
         await asyncio.gather(busy, waiting)
         assert batcher.queued == 0
-        assert len(await batcher.submit(comments("d"))) == 1
+        assert len(await batcher.submit(comments("d"), scorer)) == 1
 
-    run(scenario, scorer, queue=2)
+    run(scenario, queue=2)
 
 
 def test_comments_whose_caller_left_are_not_scored() -> None:
@@ -103,16 +105,16 @@ def test_comments_whose_caller_left_are_not_scored() -> None:
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
     async def scenario(batcher: Batcher) -> None:
-        busy = asyncio.create_task(batcher.submit(comments("a")))
+        busy = asyncio.create_task(batcher.submit(comments("a"), scorer))
         await until(lambda: len(scorer.calls) == 1)
-        gone = asyncio.create_task(batcher.submit(comments("gone")))
-        kept = asyncio.create_task(batcher.submit(comments("kept")))
+        gone = asyncio.create_task(batcher.submit(comments("gone"), scorer))
+        kept = asyncio.create_task(batcher.submit(comments("kept"), scorer))
         await until(lambda: batcher.queued == 2)
         gone.cancel()
         free.set()
         await asyncio.gather(busy, kept)
 
-    run(scenario, scorer)
+    run(scenario)
     assert [[comment.text for comment in call] for call in scorer.calls] == [["a"], ["kept"]]
 
 
@@ -121,51 +123,69 @@ def test_a_caller_that_leaves_during_scoring_harms_nobody() -> None:
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
     async def scenario(batcher: Batcher) -> None:
-        gone = asyncio.create_task(batcher.submit(comments("a")))
+        gone = asyncio.create_task(batcher.submit(comments("a"), scorer))
         await until(lambda: len(scorer.calls) == 1)
         gone.cancel()
         free.set()
-        assert len(await batcher.submit(comments("b"))) == 1
+        assert len(await batcher.submit(comments("b"), scorer)) == 1
         assert batcher.alive
 
-    run(scenario, scorer)
+    run(scenario)
 
 
 def test_closing_answers_what_waits_and_refuses_more() -> None:
     async def whole() -> None:
-        batcher = Batcher(FakeScorer(), queue_comments=256, batch_comments=1)
+        batcher = Batcher(queue_comments=256, batch_comments=1)
         with pytest.raises(BatcherClosed):
-            await batcher.submit(comments("too early"))
+            await batcher.submit(comments("too early"), FAKE)
         batcher.start()
-        waiting = [asyncio.create_task(batcher.submit(comments(f"{i}"))) for i in range(4)]
+        waiting = [asyncio.create_task(batcher.submit(comments(f"{i}"), FAKE)) for i in range(4)]
         await asyncio.sleep(0)
         await batcher.close()
         assert all(task.done() for task in waiting)
         assert not batcher.alive
         with pytest.raises(BatcherClosed):
-            await batcher.submit(comments("too late"))
+            await batcher.submit(comments("too late"), FAKE)
 
     asyncio.run(whole())
 
 
 def test_failures_show_and_pass() -> None:
     async def scenario(batcher: Batcher) -> None:
-        assert await batcher.submit(comments("explode")) == [None]
+        assert await batcher.submit(comments("explode"), FAKE) == [None]
         assert batcher.failing
-        mixed = await batcher.submit(comments("explode", "fine"))
+        mixed = await batcher.submit(comments("explode", "fine"), FAKE)
         assert [one is None for one in mixed] == [True, False]
         assert not batcher.failing
 
-    run(scenario, FakeScorer())
+    run(scenario)
 
 
 def test_a_batch_can_wait_for_company() -> None:
     scorer = FakeScorer()
 
     async def scenario(batcher: Batcher) -> None:
-        first = asyncio.create_task(batcher.submit(comments("a")))
+        first = asyncio.create_task(batcher.submit(comments("a"), scorer))
         await asyncio.sleep(0.01)
-        await asyncio.gather(first, batcher.submit(comments("b")))
+        await asyncio.gather(first, batcher.submit(comments("b"), scorer))
 
-    run(scenario, scorer, wait_s=0.3)
+    run(scenario, wait_s=0.3)
     assert [len(call) for call in scorer.calls] == [2]
+
+
+def test_a_batch_is_of_one_model_and_every_request_gets_its_own() -> None:
+    free = threading.Event()
+    old, new = FakeScorer(before=lambda: free.wait(10) and None), FakeScorer()
+
+    async def scenario(batcher: Batcher) -> None:
+        asked = [asyncio.create_task(batcher.submit(comments("a"), old))]
+        await until(lambda: len(old.calls) == 1)
+        for name, scorer in (("b", old), ("c", old), ("d", new), ("e", old)):
+            asked.append(asyncio.create_task(batcher.submit(comments(name), scorer)))
+        await until(lambda: batcher.queued == 4)
+        free.set()
+        await asyncio.gather(*asked)
+
+    run(scenario)
+    assert [[one.text for one in call] for call in old.calls] == [["a"], ["b", "c"], ["e"]]
+    assert [[one.text for one in call] for call in new.calls] == [["d"]]

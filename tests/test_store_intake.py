@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import update
 
-from belowline.serve.signatures import signature_of
+from belowline.model.signatures import signature_of
 from belowline.serve.store import comments as reading
 from belowline.serve.store import near_copies
 from belowline.serve.store.database import Database

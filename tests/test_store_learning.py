@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event, update
 
 from belowline.data.decisions import read_decided
-from belowline.serve.decisions import export_decisions
+from belowline.serve.decisions.export import export_decisions
 from belowline.serve.store import cursor, items, learning
 from belowline.serve.store.database import now
 from belowline.serve.store.items import Filter

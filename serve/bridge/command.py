@@ -12,11 +12,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from belowline.model import DEFAULT_MODEL_DIR, Scorer
 from belowline.serve.bridge.polling import Bridge, Outcome, Step
 from belowline.serve.bridge.wordpress import Unreachable, WordPress, WordPressError, address_of
-from belowline.serve.judge import Judge
-from belowline.serve.policy_in_force import PolicyInForce
+from belowline.serve.models.in_force import serving_model
 from belowline.serve.settings import load_settings
 from belowline.serve.store.database import Database
 from belowline.serve.terminal import counting
@@ -56,11 +54,9 @@ def run_wordpress(
 def _bridge(remote: WordPress, apply: bool) -> Iterator[Bridge]:
     """A bridge with the model, the policy and the database that the settings name, as the service has them."""
     settings = load_settings()
-    scorer = Scorer.load(settings.model_dir or DEFAULT_MODEL_DIR, threads=settings.threads)
     database = Database.open(settings.database_url)
     try:
-        policy = PolicyInForce(Judge.of(scorer, settings.policy), settings.policy, database)
-        yield Bridge(remote, policy, database, apply=apply)
+        yield Bridge(remote, serving_model(settings, database).policy, database, apply=apply)
     finally:
         database.close()
 

@@ -1,4 +1,4 @@
-"""The console's policy editor, keys, webhooks and quality check."""
+"""The console's policy editor, models, keys, webhooks and quality check."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from belowline.serve.console.session import Form, Person, first, number, page, r
 from belowline.serve.errors import Problem, field_name
 from belowline.serve.keys import Actor
 from belowline.serve.service import Parts, Service
-from belowline.serve.store import accounts, hooks, policies, reviews
+from belowline.serve.store import accounts, hooks, models, policies, reviews, shadow
 from belowline.serve.store import comments as reading
 from belowline.serve.store.dry_run import dry_run
 from belowline.serve.store.outbox import EVENTS
@@ -78,6 +78,25 @@ def _policy_page(
         problem=problem,
         tried=tried,
         replaced="replaced" in request.query_params,
+    )
+
+
+@router.get("/console/models")
+def models_page(request: Request, service: Parts, actor: Person) -> HTMLResponse:
+    """The model that serves, the history of models, and what a candidate would have decided."""
+    actor.require("read the log")
+    with service.database.read() as tx:
+        values: dict[str, Any] = {"history": models.history(tx), "compared": shadow.compared(tx)}
+    return page(
+        "console_models.html",
+        request,
+        actor,
+        **values,
+        serving=service.verdict.model,
+        number=service.promotion,
+        behind=service.behind,
+        candidate_problem=service.shadow.problem if service.shadow else None,
+        gates_in_words=models.gates_in_words,
     )
 
 

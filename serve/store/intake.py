@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from belowline.model import Context, Decision, Scores, sampled
+from belowline.model.signatures import signature_of
 from belowline.serve.judge import Judge, overruled
 from belowline.serve.results import Result
-from belowline.serve.signatures import signature_of
 from belowline.serve.store import items, near_copies, outbox
 from belowline.serve.store.comments import last_decision, last_scores
 from belowline.serve.store.database import now, one_at_a_time, upsert
@@ -54,12 +54,14 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of a comment: its id here, what stands now, and whether anything changed by its coming."""
+    """What became of a comment: its id here, what stands now, whether anything changed by its coming, and what the policy was told of it if
+    it was the policy that decided now."""
 
     comment: int
     result: Result
     action: str
     changed: bool
+    context: Context | None = None
 
 
 def take_in(
@@ -110,8 +112,9 @@ def _take_in_one(
     if known is not None and decision.action == "publish" and _decided_by_a_person(tx, known.id) == "reject":
         decision = _EDITED
         result = overruled(result, decision)
+    told = None if decision is _EDITED else context
     if held_only and known is None and decision.action == "publish":
-        return Kept(0, result, "publish", changed=False)
+        return Kept(0, result, "publish", changed=False, context=told)
     values: dict[str, Any] = {
         "thread_id": _thread(tx, site, thread),
         "author_id": _author(tx, site, one.author, moment),
@@ -127,9 +130,9 @@ def _take_in_one(
     }
     row = _keep(tx, known, site, one.caller_id, values, moment)
     near_copies.remember(tx, row.id, signature)
-    _add_scores(tx, row, result, moment)
+    _add_scores(tx, judge, row, result, moment)
     _decide(tx, judge, row, result, decision, known.action if known is not None else None, moment)
-    return Kept(row.id, result, decision.action, changed=True)
+    return Kept(row.id, result, decision.action, changed=True, context=told)
 
 
 def _keep(
@@ -157,12 +160,13 @@ def _keep(
     return row
 
 
-def _add_scores(tx: Connection, comment: Row[Any], result: Result, moment: datetime) -> None:
+def _add_scores(tx: Connection, judge: Judge, comment: Row[Any], result: Result, moment: datetime) -> None:
     tx.execute(
         insert(scores).values(
             comment_id=comment.id,
             revision=comment.revision,
             model=result.model,
+            model_digest=judge.digest,
             probabilities=result.scores,
             relevance=result.relevance,
             evidence=[span.model_dump() for span in result.evidence],
@@ -202,6 +206,7 @@ def _decide(
             spans=[[span.start, span.end] for span in result.evidence if span.label in _drivers(decision)],
             policy=judge.policy.version,
             model=result.model,
+            model_digest=judge.digest,
             scores=result.scores,
             blind=False,
             item_id=item,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from belowline.serve.signatures import SIMILAR, Signature
+from belowline.model.signatures import SIMILAR, Signature
 from belowline.serve.store.tables import bands, comments
 
 _CANDIDATES = 40

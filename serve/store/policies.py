@@ -23,13 +23,18 @@ def read(tx: Connection, policy_id: int) -> Row[Any] | None:
 
 def replace(tx: Connection, actor: str, text: str, note: str | None, after: int) -> int:
     """Puts a policy in force and returns its id; raises Refusal where another one than ``after`` is in force by now."""
-    one_at_a_time(tx, "policy")
-    if newest(tx) != after:
-        raise Refusal("conflict", "the policy was changed meanwhile; read it again and repeat your change")
+    still(tx, after)
     values = {"text": text, "note": note, "actor": actor, "at": now()}
     added: int = tx.execute(insert(policies).values(**values).returning(policies.c.id)).scalar_one()
     log(tx, actor, "replace policy", str(added))
     return added
+
+
+def still(tx: Connection, number: int) -> None:
+    """Keeps the policy as it is until the transaction ends; raises Refusal where another one than ``number`` is in force by now."""
+    one_at_a_time(tx, "policy")
+    if newest(tx) != number:
+        raise Refusal("conflict", "the policy was changed meanwhile; read it again and repeat your change")
 
 
 def history(tx: Connection) -> Sequence[Row[Any]]:

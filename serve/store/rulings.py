@@ -205,6 +205,7 @@ def _add(
         "note": ruling.note,
         "policy": policy.version,
         "model": shown.model if shown is not None else "",
+        "model_digest": shown.model_digest if shown is not None else None,
         "scores": shown.probabilities if shown is not None else {},
         "blind": ruling.blind,
         "undoes": ruling.undoes,

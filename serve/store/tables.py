@@ -1,4 +1,4 @@
-"""The tables. Rows of ``decisions``, ``revisions``, ``scores``, ``policies`` and ``audit_log`` are only ever added."""
+"""The tables. Rows of ``decisions``, ``revisions``, ``scores``, ``policies``, ``models`` and ``audit_log`` are only ever added."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -134,6 +134,7 @@ scores = Table(
     _comment(),
     Column("revision", Integer, nullable=False),
     Column("model", String(100), nullable=False),
+    Column("model_digest", String(64)),  # null where nobody looked
     Column("probabilities", JSON, nullable=False),
     Column("relevance", Float),
     Column("evidence", JSON, nullable=False),
@@ -197,6 +198,7 @@ decisions = Table(
     Column("note", Text),
     Column("policy", String(100), nullable=False),
     Column("model", String(100), nullable=False),
+    Column("model_digest", String(64)),  # null where nobody looked
     Column("scores", JSON, nullable=False),
     Column("blind", Boolean, nullable=False),  # whether the scores were hidden from who decided
     Column("undoes", Integer, ForeignKey("decisions.id")),
@@ -309,6 +311,53 @@ policies = Table(
     Column("note", Text),
     Column("actor", String(120), nullable=False),
     Column("at", Moment(), nullable=False),
+    sqlite_autoincrement=True,
+)
+models = Table(
+    "models",
+    metadata,
+    _id(),
+    Column("kind", String(20), nullable=False),  # begin, promote or rollback
+    Column("version", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("folder", String(200), nullable=False),  # its name in the folder of models
+    Column("previous", Integer, ForeignKey("models.id")),  # what a rollback returns to
+    Column("gates", JSON, nullable=False),  # what a comparison said of it; empty where none was asked for
+    Column("reason", Text),  # why it was promoted in spite of that, or rolled back
+    Column("actor", String(120), nullable=False),
+    Column("at", Moment(), nullable=False),
+    sqlite_autoincrement=True,
+)
+shadow_actions = Table(
+    "shadow_actions",
+    metadata,
+    Column("model", String(120), primary_key=True),  # the one that served
+    Column("candidate", String(120), primary_key=True),
+    Column("action", String(20), primary_key=True),
+    Column("candidate_action", String(20), primary_key=True),
+    Column("comments", Integer, nullable=False),
+)
+shadow_labels = Table(
+    "shadow_labels",
+    metadata,
+    Column("model", String(120), primary_key=True),
+    Column("candidate", String(120), primary_key=True),
+    Column("label", String(50), primary_key=True),
+    Column("comments", Integer, nullable=False),
+    Column("difference", Float, nullable=False),  # sum of candidate minus model
+    Column("distance", Float, nullable=False),  # sum of its absolute values
+)
+shadow_disagreements = Table(
+    "shadow_disagreements",
+    metadata,
+    _id(),
+    _comment(),
+    Column("model", String(120), nullable=False),
+    Column("candidate", String(120), nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("candidate_action", String(20), nullable=False),
+    Column("at", Moment(), nullable=False),
+    Index("ix_shadow_disagreements_comment", "comment_id"),
     sqlite_autoincrement=True,
 )
 webhooks = Table(

@@ -16,12 +16,12 @@ from rich.table import Table
 from sqlalchemy import Row, make_url
 
 from belowline.data.decisions import Counts, Decided, Header
-from belowline.serve.decision_rows import of_comment, of_feedback
+from belowline.serve.decisions.final import Final, final
+from belowline.serve.decisions.reviewed import Reviews
+from belowline.serve.decisions.rows import of_comment, of_feedback
+from belowline.serve.decisions.shares import SampleShares
 from belowline.serve.files import replacing
-from belowline.serve.final_decisions import Final, final
-from belowline.serve.reviewed import Reviews
 from belowline.serve.rows import in_chunks
-from belowline.serve.sample_shares import SampleShares
 from belowline.serve.settings import load_settings
 from belowline.serve.store import decided
 from belowline.serve.store.database import Database, now

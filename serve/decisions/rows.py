@@ -6,8 +6,8 @@ from sqlalchemy import Row
 
 from belowline.data.decision_labels import implied
 from belowline.data.decisions import FEEDBACK, MOST_WEIGHT, Decided
-from belowline.serve.final_decisions import Final
-from belowline.serve.sample_shares import SampleShares
+from belowline.serve.decisions.final import Final
+from belowline.serve.decisions.shares import SampleShares
 from belowline.serve.scoring import article_context
 from belowline.serve.store.decided import History
 

@@ -1,0 +1,119 @@
+"""The candidate of ``belowline.serve.models.shadow``, in a process of its own: what it would have decided, and the store's account of it.
+
+A thread would not do: the candidate would hold Python's lock while others wait for it, all the longer the lower its priority is.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from belowline.model import Context, ScoreInput, Scorer, Scores, decide
+from belowline.serve.models.files import check_scores, digest_of
+from belowline.serve.policy_in_force import PolicyInForce, under_policy
+from belowline.serve.scoring import score_each
+from belowline.serve.settings import Settings
+from belowline.serve.store import shadow
+from belowline.serve.store.database import Database
+from belowline.serve.store.shadow import Tally
+
+_PRIORITY = 19
+"""The lowest: it gets what others leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A comment that was scored and decided; ``model`` is the one that did, ``kept`` its id in the store, None where it is not there."""
+
+    model: str
+    comment: ScoreInput
+    context: Context
+    scores: Scores
+    action: str
+    kept: int | None = None
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A model under the policy in force, and what it was compared in since it was last kept."""
+
+    policy: PolicyInForce
+    database: Database
+    tallies: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+
+    def compare(self, one: Seen) -> str | None:
+        """What the candidate would have done, ``failed`` where it cannot score; None for a comment that it scored itself."""
+        judge = self.policy.judge
+        if one.model == judge.model:
+            return None
+        [scores] = score_each(judge.scorer, [one.comment])
+        action = shadow.FAILED if scores is None else decide(scores, judge.policy, one.context).action
+        # Where only one of them read the article they say different things of the same label.
+        alike = scores is not None and (scores.relevance is None) == (one.scores.relevance is None)
+        tally, actions = self.tallies[one.model], (one.action, action)
+        tally.add(one.scores.probabilities, scores.probabilities if scores and alike else None, actions)
+        if one.kept is not None and one.action != action != shadow.FAILED:
+            tally.disagreements.append((one.kept, *actions))
+        return action
+
+    def keep(self) -> None:
+        """Adds what was compared to the store, and follows the policy; raises StoreError, and then has it still."""
+        if self.tallies:
+            with self.database.write() as tx:
+                for model, tally in sorted(self.tallies.items()):
+                    shadow.keep(tx, model, self.policy.judge.model, tally)
+            self.tallies.clear()
+        with self.database.read() as tx:
+            self.policy.refresh(tx)
+
+
+_candidate: Candidate | None = None
+"""That of this process."""
+
+
+def load(directory: Path, settings: Settings) -> str:
+    """Makes this process the candidate's and returns the model's name; raises ModelError, PolicyError or StoreError."""
+    global _candidate
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _give_way()
+    database = Database.open(settings.database_url)
+    digest = digest_of(directory)
+    scorer = Scorer.load(directory, threads=1)
+    check_scores(scorer, directory)
+    _candidate = Candidate(under_policy(scorer, digest, settings, database), database)
+    return _candidate.policy.judge.model
+
+
+def compare(one: Seen) -> str | None:
+    """See ``Candidate.compare``."""
+    return _loaded().compare(one)
+
+
+def keep() -> None:
+    """See ``Candidate.keep``."""
+    _loaded().keep()
+
+
+def _loaded() -> Candidate:
+    if _candidate is None:
+        raise RuntimeError("the candidate was not loaded")
+    return _candidate
+
+
+def _give_way() -> None:
+    """Lowest priority; no answer to Ctrl+C, which is for the service; and an end when that ends, even by kill -9."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
