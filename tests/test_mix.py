@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from belowline.data.corpora import CORPORA, CorpusError
 from belowline.data.example import Example, Span, Split, known
 from belowline.training import mix
-from belowline.training.mix import build, divide, fingerprint, gather, generated, passes, split_of
+from belowline.training.mix import (
+    at_hand,
+    build,
+    divide,
+    fingerprint,
+    gather,
+    generated,
+    passes,
+    replayed,
+    split_of,
+    weights,
+)
 from belowline.training.recipe import Recipe
 from tests.tiny_training import write_corpora
 
@@ -224,3 +235,38 @@ def test_spans_and_odd_characters_survive(root: Path, monkeypatch: pytest.Monkey
     assert row["spans"] == [{"label": "threat", "start": 4, "end": 8, "strength": 0.5}]
     assert row["spans_known"] is True
     assert row["passes"] == 1.0
+
+
+def test_weights_have_mean_one_within_a_source_and_none_is_above_the_cap() -> None:
+    given = [replace(example(str(n), source="a"), weight=100.0 if n == 0 else 1.0) for n in range(50)]
+    given += [replace(example(str(n), source="b"), weight=7.0) for n in range(3)]
+    found = weights(given, cap=4.0)
+    assert sum(found[:50]) == pytest.approx(50, rel=1e-3)
+    assert found[0] == pytest.approx(4.0)
+    assert len({round(weight, 9) for weight in found[1:50]}) == 1
+    assert found[50:] == [1.0, 1.0, 1.0]
+    with pytest.raises(CorpusError, match=r"toy, row k: weight nan is not above 0"):
+        weights([replace(example("a"), weight=float("nan"))], cap=4.0)
+
+
+def test_a_replay_draws_by_rate_and_keeps_every_decision() -> None:
+    given = [example(f"{n}", str(n), source="often" if n % 2 else "seldom") for n in range(1000)]
+    given += [example("own", str(n), source="decisions:herald") for n in range(5)]
+    mixed = recipe(mix={"often": 3.0, "seldom": 1.0, "decisions": 2.0}, replay={"examples": 200})
+    drawn = replayed(given, mixed)
+    counts = Counter(e.source for e in drawn)
+    assert counts["decisions:herald"] == 5
+    assert counts["often"] + counts["seldom"] == 200
+    assert 125 <= counts["often"] <= 165
+    assert drawn == replayed(given, mixed) == [e for e in given if e in drawn]
+    assert replayed(given, recipe()) == given
+    assert [passes(e, mixed) for e in (drawn[0], drawn[-1])] == [1.0, 2.0]
+
+
+def test_what_is_not_at_hand_is_left_out_with_all_that_is_generated(root: Path) -> None:
+    asked = recipe(mix=MIX | {"cad": 1.0, "on-topic": 1.0, "decisions": 1.0}, generated={"own-links": 9})
+    here, missing = at_hand(asked, root)
+    assert (here.mix, here.generated, missing) == (MIX | {"decisions": 1.0}, {}, ["cad", "on-topic"])
+    here, missing = at_hand(recipe(generated={"own-links": 9, "link-spam": 9}), root)
+    assert (here.mix, here.generated, missing) == (MIX, {}, ["link-spam"])
+    assert at_hand(recipe(generated={"own-links": 9}), root) == (recipe(generated={"own-links": 9}), [])

@@ -1,14 +1,12 @@
-"""The network's outputs, its loss, and weights that survive a round trip."""
+"""The network's outputs, and weights that survive a round trip."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from belowline.model.labels import DEFINITIONS, HARMFUL
-from belowline.training.fit import masked_loss
 from belowline.training.network import CommentModel, embedding_layers, load_base, mean_pool
 from belowline.training.run import RunError, load_model, save_model
 from tests.tiny_training import write_base
@@ -32,34 +30,6 @@ def model(folder: Path) -> CommentModel:
 @pytest.fixture(scope="module")
 def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return load_base(str(folder))[1]
-
-
-def nan(*values: float | None) -> Tensor:
-    return torch.tensor([float("nan") if value is None else value for value in values])
-
-
-def test_the_loss_is_the_mean_over_what_is_known() -> None:
-    logits = torch.tensor([0.0, 5.0, -2.0])
-    wanted = torch.nn.functional.binary_cross_entropy_with_logits(logits[[0, 2]], torch.tensor([1.0, 0.3]))
-    assert masked_loss(logits, nan(1.0, None, 0.3)) == pytest.approx(float(wanted))
-    assert masked_loss(torch.zeros(2), nan(1.0, 0.0)) == pytest.approx(0.693147)
-
-
-def test_what_is_unknown_gives_no_gradient() -> None:
-    logits = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
-    masked_loss(logits, nan(None, 1.0, None)).backward()  # type: ignore[no-untyped-call]
-    assert logits.grad is not None
-    assert logits.grad[[0, 2]].tolist() == [0.0, 0.0]
-    assert logits.grad[1] < 0
-
-
-def test_the_loss_is_zero_where_nothing_is_known() -> None:
-    logits = torch.tensor([3.0, -3.0], requires_grad=True)
-    loss = masked_loss(logits, nan(None, None))
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert loss == 0
-    assert logits.grad is not None
-    assert logits.grad.tolist() == [0.0, 0.0]
 
 
 def test_the_mean_ignores_padding() -> None:

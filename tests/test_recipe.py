@@ -7,7 +7,7 @@ import pytest
 
 from belowline.data.corpora import CORPORA
 from belowline.model.labels import DEFINITIONS
-from belowline.training.recipe import RecipeError, load_recipe
+from belowline.training.recipe import DECISIONS, RELEASED, RecipeError, load_recipe, recipe_file
 from tests.conftest import ROOT
 
 SHIPPED = sorted((ROOT / "training" / "recipes").glob("*.toml"))
@@ -45,9 +45,41 @@ def test_a_shipped_recipe_loads_and_trains_only_on_what_it_may(path: Path) -> No
     recipe = load_recipe(path)
     assert recipe.name == path.stem
     for name in recipe.mix:
-        assert name == "on-topic" or CORPORA[name].trainable
+        assert name in ("on-topic", DECISIONS) or CORPORA[name].trainable
     assert set(recipe.augment.swap_in) <= set(recipe.mix)
     assert set(recipe.generated) <= {"link-spam", "own-links", "contrast"}
+
+
+def test_the_recipes_for_a_site_replay_what_newsroom_mixes_and_start_from_the_released_weights() -> None:
+    newsroom = load_recipe(recipe_file(Path("newsroom")))
+    for name in ("retrain", "heads"):
+        recipe = load_recipe(recipe_file(Path(name)))
+        assert recipe.start == RELEASED
+        assert recipe.mix == {**newsroom.mix, DECISIONS: recipe.mix[DECISIONS]}
+        assert recipe.max_tokens == newsroom.max_tokens
+        assert recipe.replay.optional
+
+
+def test_a_file_goes_before_a_shipped_recipe_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert recipe_file(Path("retrain")).name == "retrain.toml"
+    assert recipe_file(Path("nothing")) == Path("nothing")
+    Path("retrain").touch()
+    assert recipe_file(Path("retrain")) == Path("retrain")
+
+
+def test_name_and_version_can_be_given_instead(written: Callable[..., Path]) -> None:
+    recipe = load_recipe(written(), name="november", version=None)
+    assert (recipe.name, recipe.version) == ("november", "0.0.0")
+    with pytest.raises(RecipeError, match=r"trial\.toml: name: "):
+        load_recipe(written(), name="No such name")
+
+
+def test_patience_needs_something_to_wait_for(written: Callable[..., Path]) -> None:
+    path = written("[mix]\njigsaw = 1.0\n[fit]\npatience = 3")
+    assert "patience needs evaluate_every" in problem(path)
 
 
 def test_what_is_left_out_has_a_default(written: Callable[..., Path]) -> None:

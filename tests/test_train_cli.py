@@ -1,6 +1,7 @@
 """The command belowline-train: every foreseen error is one line."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from belowline.data.corpora import CORPORA
 from belowline.training import cli
-from tests.tiny_training import write_base, write_corpora, write_recipe
+from tests.tiny_training import write_base, write_corpora, write_decisions, write_recipe
 
 
 def failure(
@@ -32,7 +33,8 @@ def recipe(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["fit --recipe r.toml", "export --run r", "evaluate --run r", "figures --run r"]
+    "command",
+    ["fit --recipe r.toml", "check --recipe r", "export --run r", "evaluate --run r", "figures --run r"],
 )
 def test_without_torch_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
@@ -130,3 +132,39 @@ def test_fit_names_the_trained_model(
     cli.fit_command(recipe, write_corpora(tmp_path / "corpora"), tmp_path / "runs")
     assert capsys.readouterr().out.strip() == str(tmp_path / "runs" / "miniature" / "model")
     assert (tmp_path / "runs" / "miniature" / "model" / "weights.pt").is_file()
+
+
+def test_a_shipped_recipe_is_checked_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    files = [
+        write_decisions(tmp_path / f"{name}.jsonl", 9, (spam,)) for name, spam in (("a", True), ("b", False))
+    ]
+    options = ("--corpora", tmp_path / "nowhere", "--runs", tmp_path / "runs", "--recipe", "retrain")
+    said = failure(monkeypatch, capsys, "check", *options, "--decisions", files[0])
+    assert said[0].startswith("one-sided: decisions:herald: no label has both verdicts")
+    assert (tmp_path / "runs" / "retrain" / "data_checks.json").is_file()
+    cli.check_command(Path("retrain"), tmp_path / "nowhere", tmp_path / "runs", files)
+    shown = capsys.readouterr().err
+    assert "WARNING not below" in shown
+    assert "few-examples" in shown
+
+
+def test_files_that_hold_no_decisions(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "d.jsonl").write_text("no\n", "utf-8")
+    options = ("--corpora", tmp_path, "--runs", tmp_path / "runs", "--decisions", tmp_path / "d.jsonl")
+    (line,) = failure(monkeypatch, capsys, "fit", "--recipe", "heads", *options)
+    assert "d.jsonl" in line
+    assert "belowline decisions export" in line
+
+
+def test_one_more_run_of_a_recipe_has_a_name_and_a_version(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "recipe.toml", write_base(tmp_path / "base"), limit=20)
+    corpora, runs = write_corpora(tmp_path / "corpora"), tmp_path / "runs"
+    cli.fit_command(recipe, corpora, runs, name="november", version="0.0.3")
+    assert capsys.readouterr().out.strip() == str(runs / "november" / "model")
+    assert json.loads((runs / "november" / "run.json").read_text("utf-8"))["recipe"]["version"] == "0.0.3"

@@ -3,22 +3,24 @@
 import csv
 import json
 import random
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.tiny_model import tiny_tokenizer
 
 _THINGS = ("report", "budget", "bridge", "song", "vote", "road", "school", "match")
-_FINE = (
+FINE = (
     "I think the {} is sound because the figures add up",
     "The {} was discussed last year too",
     "Good point about the {}",
 )
-_SPAM = (
+SPAM = (
     "Earn money at home, visit my {} channel",
     "Cheap {} offer, click the link now",
     "Subscribe to my {} page for free cash",
 )
-_RUDE = (
+RUDE = (
     "You are a silly fool about the {}",
     "What a daft thing to say on the {}",
     "Only a fool likes the {}",
@@ -35,14 +37,12 @@ def write_corpora(root: Path, seed: int = 3) -> Path:
         rows = []
         for spam in (0, 1) * 40:  # enough of either kind for a threshold, see calibrate._FEWEST_HELD
             number += 1
-            rows.append((f"id{number}", "", _sentence(_SPAM if spam else _FINE, rng, number), spam))
+            rows.append((f"id{number}", "", _sentence(SPAM if spam else FINE, rng, number), spam))
         _write(root / "youtube-spam" / f"{video}.csv", ("COMMENT_ID", "DATE", "CONTENT", "CLASS"), rows)
     scores = []
     for rude in (0, 1) * 60:
         number += 1
-        scores.append(
-            (_sentence(_RUDE if rude else _FINE, rng, number), rude * 0.9, 0, 0, 0, rude * 0.8, 0, 0)
-        )
+        scores.append((_sentence(RUDE if rude else FINE, rng, number), rude * 0.9, 0, 0, 0, rude * 0.8, 0, 0))
     header = (
         "text",
         "toxicity",
@@ -55,16 +55,22 @@ def write_corpora(root: Path, seed: int = 3) -> Path:
     )
     _write(root / "civil-sample" / "scores.csv", header, scores)
     binary = [
-        (_sentence(_RUDE if n % 3 == 0 else _FINE, rng, n + 900), "toxic" if n % 3 == 0 else "not toxic")
+        (_sentence(RUDE if n % 3 == 0 else FINE, rng, n + 900), "toxic" if n % 3 == 0 else "not toxic")
         for n in range(90)
     ]
     _write(root / "civil-sample" / "binary.csv", ("example", "label"), binary)
     lines = [
-        f"{'spam' if n % 2 else 'ham'}\t{_sentence(_SPAM if n % 2 else _FINE, rng, n + 2000)}"
+        f"{'spam' if n % 2 else 'ham'}\t{_sentence(SPAM if n % 2 else FINE, rng, n + 2000)}"
         for n in range(90)
     ]
     (root / "sms-spam" / "SMSSpamCollection").write_text("\n".join(["Label\tSMS", *lines]) + "\n", "utf-8")
     return root
+
+
+def sentences(kinds: tuple[tuple[str, ...], ...], count: int) -> list[str]:
+    """Texts of the kinds in turn."""
+    rng = random.Random(5)
+    return [_sentence(kinds[number % len(kinds)], rng, number) for number in range(count)]
 
 
 def _sentence(templates: tuple[str, ...], rng: random.Random, number: int) -> str:
@@ -76,6 +82,41 @@ def _write(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) 
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def write_decisions(path: Path, count: int = 60, verdicts: tuple[bool, ...] = (True, False)) -> Path:
+    """A site's decisions on ``count`` comments, every third drawn at random; ``verdicts``, in turn, say which are spam."""
+    from belowline.data.decisions import Counts, Decided, Header
+
+    rng, decided = random.Random(4), []
+    at = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    for number in range(count):
+        spam, drawn = verdicts[number % len(verdicts)], number % 3 == 0
+        given: dict[str, Any] = {
+            **{
+                "row": f"herald:{number}",
+                "site": "herald",
+                "split_key": f"herald {number}",
+                "origin": "moderator",
+            },
+            "text": _sentence(SPAM if spam else FINE, rng, number + 5000),
+            "labels": {"spam": 1.0} if spam else {"spam": 0.0, "hate": 0.0, "toxicity": 0.0},
+            **{
+                "decision": "reject" if spam else "publish",
+                "code": None,
+                "overturned": False,
+                "blind": False,
+            },
+            **{"article": None, "parent": None, "sampled": "random" if drawn else "picked"},
+            **{"weight": 20.0 if drawn else 1.0, "decided_at": at, "model": None, "scores": {}},
+        }
+        decided.append(Decided(**given))
+    header = Header(
+        **{"exported_at": at, "belowline": "0", "site": None, "since": None, "until": None},
+        **{"counts": Counts(examples=count), "guidelines": "", "erasure": ""},
+    )
+    path.write_text("".join(line.model_dump_json() + "\n" for line in (header, *decided)), "utf-8")
+    return path
 
 
 def write_base(folder: Path) -> Path:

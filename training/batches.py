@@ -29,6 +29,7 @@ class Batch:
     attention_mask: Tensor  # [B, T]
     labels: Tensor  # [B, labels]
     evidence: Tensor  # [B, T, harmful labels]
+    weights: Tensor  # [B]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ class Encoder:
             torch.from_numpy(encoded["attention_mask"]),
             torch.from_numpy(labels),
             torch.from_numpy(evidence),
+            torch.tensor([row.get("weight", 1.0) for row in rows], dtype=torch.float32),
         )
 
     def _augmented(self, row: dict[str, Any], rng: random.Random) -> dict[str, Any]:

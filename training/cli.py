@@ -16,7 +16,18 @@ app = typer.Typer(
 _RUNS = Path("runs")
 
 Corpora = Annotated[Path, typer.Option("--corpora", help="Folder with the corpora, as `fetch` fills it.")]
-Recipe = Annotated[Path, typer.Option("--recipe", help="TOML file with the training recipe.")]
+Recipe = Annotated[
+    Path,
+    typer.Option("--recipe", help="TOML file with the training recipe, or the name of one in the package."),
+]
+Decisions = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--decisions",
+        help="File of a site's decisions, as `belowline decisions export` writes it; may be given again.",
+    ),
+]
+Runs = Annotated[Path, typer.Option(help="Where runs lie.")]
 Run = Annotated[Path, typer.Option("--run", help="Run directory, as `fit` makes it.")]
 
 
@@ -34,10 +45,15 @@ def _foreseen() -> tuple[type[Exception], ...]:
     names = (
         ("belowline.training.recipe", "RecipeError"),
         ("belowline.training.run", "RunError"),
+        ("belowline.training.data_checks", "DataProblem"),
         ("belowline.training.export", "ParityError"),
         ("belowline.training.detoxify_peer", "PeerError"),
         ("belowline.model.directory", "ModelError"),
         ("belowline.data.fetch", "FetchError"),
+        ("belowline.data.comment", "ReadError"),
+        ("belowline.training.compare.perspective_peer", "ContenderError"),
+        ("belowline.training.decided_comments", "TuneError"),
+        ("belowline.model.policy_file", "PolicyError"),
     )
     loaded = [getattr(sys.modules[module], name) for module, name in names if module in sys.modules]
     return (CorpusError, MissingExtra, *loaded)
@@ -50,7 +66,16 @@ class MissingExtra(Exception):
 def _need_training() -> None:
     missing = [
         name
-        for name in ("torch", "transformers", "datasets", "sklearn", "matplotlib", "detoxify")
+        for name in (
+            "torch",
+            "transformers",
+            "datasets",
+            "sklearn",
+            "matplotlib",
+            "detoxify",
+            "cleanlab",
+            "tensorboard",
+        )
         if importlib.util.find_spec(name) is None
     ]
     if missing:
@@ -80,22 +105,144 @@ def fetch(
 def fit_command(
     recipe: Recipe,
     corpora: Corpora = Path("corpora"),
-    runs: Annotated[Path, typer.Option(help="Where runs lie.")] = _RUNS,
+    runs: Runs = _RUNS,
     start: Annotated[
         Path | None,
         typer.Option(
             help="Begin with the weights of this model directory, a released one or a run's model, "
-            "instead of training first what the recipe starts from."
+            "instead of what the recipe starts from."
         ),
+    ] = None,
+    decisions: Decisions = None,
+    name: Annotated[
+        str | None, typer.Option(help="Another name for the run than the recipe's, for one more of its kind.")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Version of the model that comes out, instead of the recipe's.")
     ] = None,
 ) -> None:
     """Fine-tune by a recipe; the same command goes on where an interrupted run stopped."""
     _need_training()
     from belowline.training.fit import fit
-    from belowline.training.recipe import load_recipe
+    from belowline.training.recipe import load_recipe, recipe_file
 
-    loaded = load_recipe(recipe)
-    print(fit(loaded, corpora, runs / loaded.name, Console(stderr=True), start))
+    loaded = load_recipe(recipe_file(recipe), name=name, version=version)
+    print(fit(loaded, corpora, runs / loaded.name, Console(stderr=True), start, decisions or ()))
+
+
+@app.command(name="check")
+def check_command(
+    recipe: Recipe,
+    corpora: Corpora = Path("corpora"),
+    runs: Runs = _RUNS,
+    decisions: Decisions = None,
+) -> None:
+    """Look for problems in the data of a recipe, as `fit` does before it trains; rows are named in the run's data_checks.json."""
+    _need_training()
+    from belowline.training.data_checks import check
+    from belowline.training.recipe import load_recipe, recipe_file
+
+    loaded = load_recipe(recipe_file(recipe))
+    check(loaded, corpora, runs / loaded.name, Console(stderr=True), decisions or ())
+
+
+@app.command(name="compare")
+def compare_command(
+    contenders: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="The one to beat, then others: a model directory, tfidf:RUN, detoxify:original|unbiased|multilingual, "
+            "detoxify:FILE.ckpt or perspective:URL (key in PERSPECTIVE_API_KEY).",
+        ),
+    ],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Compare on the test split of this run directory.")
+    ] = None,
+    corpora: Annotated[
+        Path | None, typer.Option("--corpora", help="And on test rows of the corpora below this folder.")
+    ] = None,
+    decisions: Annotated[
+        Path | None, typer.Option("--decisions", help="And on test rows of exported decisions.")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="Recipe whose [gates] count.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="Policy file for thresholds; default each model's own.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the report, compare.json and the scores that are kept.")
+    ] = Path("compared"),
+    limit: Annotated[int | None, typer.Option(min=10, help="Rows of each corpus at most.")] = None,
+    per_second: Annotated[
+        float, typer.Option(min=0.01, help="Requests a second to a Perspective address.")
+    ] = 1.0,
+) -> None:
+    """Say whether models are better than the first one: every figure with a paired interval, flips, speed, gates, a report."""
+    _need_training()
+    from belowline.training.compare.run import Options, compare
+    from belowline.training.recipe import load_recipe, recipe_file
+
+    gates = load_recipe(recipe_file(recipe)).gates if recipe else None
+    options = Options(run, corpora, decisions, limit, policy, per_second=per_second)
+    compare(contenders, out, options, Console(), gates)
+
+
+@app.command(name="tune")
+def tune_command(
+    decisions: Annotated[
+        list[Path],
+        typer.Option(
+            "--decisions",
+            help="File of a site's decisions, as `belowline decisions export` writes it; may be given again.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="Policy file to write; curves go beside it as .json and .png.")
+    ] = Path("proposed.toml"),
+    precision: Annotated[
+        float | None, typer.Option(help="Precision to promise of what each label holds, such as 0.9.")
+    ] = None,
+    reject_precision: Annotated[
+        float | None, typer.Option(help="Precision to promise of what each label rejects.")
+    ] = None,
+    per_day: Annotated[
+        int | None, typer.Option(min=1, help="Reviews a day that the team can do, instead of a precision.")
+    ] = None,
+    comments_per_day: Annotated[
+        int | None, typer.Option(min=1, help="Comments that come in on a day.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Model directory that scores; default the released one.")
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", help="Policy in force; default the one that belowline starts with."),
+    ] = None,
+    kept_scores: Annotated[
+        bool,
+        typer.Option(
+            "--kept-scores", help="Take scores from the files where they are of the same model version."
+        ),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+) -> None:
+    """Propose a policy whose thresholds keep a precision, or a day's reviews, by a site's own decisions."""
+    _need_training()
+    from belowline.model import DEFAULT_MODEL_DIR
+    from belowline.training.threshold_choice import Goal
+    from belowline.training.tune import tune
+
+    goal = Goal(precision, reject_precision, per_day, comments_per_day)
+    tune(
+        decisions,
+        out,
+        goal,
+        Console(),
+        model=model or DEFAULT_MODEL_DIR,
+        policy=policy,
+        kept_scores=kept_scores,
+        force=force,
+    )
 
 
 @app.command(name="export")

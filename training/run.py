@@ -1,7 +1,8 @@
 """A run directory: what one training writes, and what export and evaluation read.
 
-It holds ``recipe.toml`` (as given), ``run.json`` (whole recipe, versions, fingerprint), ``data/`` (the dataset), ``checkpoint/`` (the
-last one), ``log.jsonl`` (losses) and, when done, ``model/`` (weights, tokenizer).
+It holds ``run.json`` (whole recipe, versions, fingerprint, decisions), ``data_checks.json`` (problems of the data), ``data/`` (the
+dataset), ``start-config.json`` (of the released model that it started from), ``checkpoint/`` (the last one), ``log.jsonl`` and
+``tensorboard/`` (losses, validation) and, when done, ``model/`` (weights, tokenizer).
 """
 
 import json
@@ -25,25 +26,44 @@ class RunError(Exception):
     """A run directory cannot be used; the message says why and what to do."""
 
 
+def belongs(run: Path, recipe: Recipe) -> bool:
+    """Whether ``run`` was begun by ``recipe``; raises RunError when it was by another one."""
+    file = run / "run.json"
+    if not file.exists():
+        return False
+    try:
+        begun = Recipe.model_validate(json.loads(file.read_text("utf-8"))["recipe"])
+    except ValueError:  # of a version whose recipes had other fields
+        begun = None
+    # What a candidate must reach afterwards says nothing of how it was trained.
+    if begun is None or begun.model_copy(update={"gates": recipe.gates}) != recipe:
+        raise RunError(
+            f"{run}: begun with another recipe; give the recipe another name or remove the directory"
+        )
+    return True
+
+
 def claim(run: Path, recipe: Recipe) -> None:
     """Make ``run`` the directory of ``recipe``, or raise RunError when it is another recipe's."""
     run.mkdir(parents=True, exist_ok=True)
-    file, wanted = run / "run.json", recipe.model_dump(mode="json")
-    if file.exists():
-        if json.loads(file.read_text("utf-8"))["recipe"] != wanted:
-            raise RunError(
-                f"{run}: begun with another recipe; give the recipe another name or remove the directory"
-            )
-        return
-    write_json(file, {"recipe": wanted, "versions": _versions(), "machine": platform.machine()})
+    if not belongs(run, recipe):
+        content = {"recipe": recipe.model_dump(mode="json"), "versions": _versions()}
+        write_json(run / "run.json", content | {"machine": platform.machine()})
+
+
+def note(run: Path, facts: dict[str, object]) -> None:
+    """Add ``facts`` to what ``run.json`` says."""
+    info = json.loads((run / "run.json").read_text("utf-8"))
+    if info | facts != info:
+        write_json(run / "run.json", info | facts)
 
 
 def begin_from(run: Path, origin: dict[str, str]) -> None:
     """Note which weights the run of ``run`` starts from; raises RunError when it was begun from others."""
     info = json.loads((run / "run.json").read_text("utf-8"))
-    if info.setdefault("start", origin) != origin:
+    if info.get("start", origin) != origin:
         raise RunError(f"{run}: begun from other weights; start from the same or remove the directory")
-    write_json(run / "run.json", info)
+    note(run, {"start": origin})
 
 
 def _versions() -> dict[str, str]:

@@ -7,12 +7,13 @@ from rich.console import Console
 from torch import Tensor
 
 from belowline.data.fetch import checksum_of
-from belowline.model.directory import read_config
+from belowline.model.directory import ModelConfig, read_config
 from belowline.training.network import LABEL_HEADS, CommentModel
 from belowline.training.onnx_import import read_weights
 from belowline.training.run import WEIGHTS, RunError, read_state
 
 _RELEASED = "model.onnx"
+_CONFIG = "start-config.json"
 
 
 def origin(folder: Path) -> dict[str, str]:
@@ -25,6 +26,18 @@ def origin(folder: Path) -> dict[str, str]:
     if file.name == _RELEASED:
         version = read_config(folder).version
     return {"version": version, "sha256": checksum_of(file)}
+
+
+def keep_config(run: Path, folder: Path) -> None:
+    """Keep in ``run`` what a released model in ``folder`` says of itself: a site alone can hardly measure all of it anew."""
+    if _file(folder).name == _RELEASED:
+        (run / _CONFIG).write_text(read_config(folder).model_dump_json(indent=1) + "\n", "utf-8")
+
+
+def start_config(run: Path) -> ModelConfig | None:
+    """The configuration of the released model that ``run`` started from, None where it started from none."""
+    file = run / _CONFIG
+    return ModelConfig.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
 
 
 def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tensor]:

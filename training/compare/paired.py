@@ -17,9 +17,15 @@ from scipy.stats import false_discovery_control, norm
 from belowline.model import HARMFUL, Thresholds
 from belowline.training.bias import FEWEST, power_mean
 from belowline.training.compare.rows import GROUPS, Rows
-from belowline.training.metrics import Bools, Floats, known_or_none, percentiles, resampled_auc
-from belowline.training.metrics import _figures as figures_of  # the same definitions, weighted
-from belowline.training.metrics import _rank as ranked
+from belowline.training.metrics import (
+    Bools,
+    Floats,
+    figures_of,
+    known_or_none,
+    percentiles,
+    rank,
+    resampled_auc,
+)
 
 RESAMPLES = 1000
 LOWER_IS_BETTER = frozenset({"calibration_error", "bias_gap", "false_positive_gap"})
@@ -127,7 +133,7 @@ def draws_of(
 def _figures(
     target: Floats, probability: Floats, both: Thresholds, weights: Floats, counts: Counts
 ) -> dict[str, Floats]:
-    order = ranked(target, probability, both.hold)
+    order = rank(target, probability, both.hold)
     truth = target >= 0.5
     pieces: dict[str, list[Floats]] = {}
     for some in _weighted(counts, weights):
