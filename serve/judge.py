@@ -4,11 +4,31 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from belowline.model import Context, Decision, Policy, ScoreInput, Scorer, Scores, decide
 from belowline.serve.results import Result, make_reason, make_result
 from belowline.serve.scoring import score_each
+
+
+class Judging(Protocol):
+    """Whoever says what is to become of a comment: the model under its policy, or something that has been asked before."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy by which it decides."""
+        ...
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the model's files, None where nobody looked."""
+        ...
+
+    def judged(
+        self, comment_id: str | None, scores: Scores | None, context: Context
+    ) -> tuple[Result, Decision]:
+        """Result and decision of one comment with these scores, which are None where scoring failed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

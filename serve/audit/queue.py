@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 from sqlalchemy import Connection, select
 
-from belowline.model import Context, Decision, Policy, Scorer, Scores
+from belowline.model import Context, Decision, Policy, Scores
 from belowline.model.directory import Thresholds
 from belowline.serve.audit.folder import FinishedAudit, Row, article_of
 from belowline.serve.audit.outputs import THREADS_TABLE
-from belowline.serve.judge import Judge, overruled
+from belowline.serve.judge import overruled
 from belowline.serve.messages import SITE_PATTERN
 from belowline.serve.results import Result
 from belowline.serve.rows import in_chunks
@@ -43,11 +42,13 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
-class _AsAudited(Judge):
+class _AsAudited:
     """Answers with what the audit found of one comment: nothing is scored again, and nothing decided anew by another policy."""
 
+    policy: Policy
     result: Result
     decision: Decision
+    digest: str | None = None
 
     def judged(
         self, comment_id: str | None, scores: Scores | None, context: Context
@@ -114,8 +115,7 @@ def _send(
     reason = row["reason"]
     decision = Decision("hold", reason["code"], reason["rule"], reason["label"])
     found = Result.model_validate({**{name: row[name] for name in Result.model_fields}, "id": caller_id})
-    # The model is never asked, so none is loaded.
-    judge = _AsAudited(cast(Scorer, None), policy, overruled(found, decision), decision)
+    judge = _AsAudited(policy, overruled(found, decision), decision)
     incoming = Incoming(
         caller_id=caller_id,
         text=row["text"],

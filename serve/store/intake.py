@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from belowline.model import Context, Decision, Scores, sampled
 from belowline.model.signatures import signature_of
-from belowline.serve.judge import Judge, overruled
+from belowline.serve.judge import Judging, overruled
 from belowline.serve.results import Result
 from belowline.serve.store import items, near_copies, outbox
 from belowline.serve.store.comments import last_decision, last_scores
@@ -66,7 +66,7 @@ class Kept:
 
 def take_in(
     tx: Connection,
-    judge: Judge,
+    judge: Judging,
     site: str,
     thread: Thread | None,
     incoming: Sequence[Incoming],
@@ -84,7 +84,7 @@ def take_in(
 
 
 def _take_in_one(
-    tx: Connection, judge: Judge, site: str, thread: Thread | None, one: Incoming, *, held_only: bool
+    tx: Connection, judge: Judging, site: str, thread: Thread | None, one: Incoming, *, held_only: bool
 ) -> Kept:
     moment = now()
     known = tx.execute(
@@ -160,7 +160,7 @@ def _keep(
     return row
 
 
-def _add_scores(tx: Connection, judge: Judge, comment: Row[Any], result: Result, moment: datetime) -> None:
+def _add_scores(tx: Connection, judge: Judging, comment: Row[Any], result: Result, moment: datetime) -> None:
     tx.execute(
         insert(scores).values(
             comment_id=comment.id,
@@ -177,7 +177,7 @@ def _add_scores(tx: Connection, judge: Judge, comment: Row[Any], result: Result,
 
 def _decide(
     tx: Connection,
-    judge: Judge,
+    judge: Judging,
     comment: Row[Any],
     result: Result,
     decision: Decision,
