@@ -17,6 +17,7 @@ from belowline.data.decisions import (
     Decided,
     Header,
     example_of,
+    examples_to_split,
     read_decided,
     read_decisions,
     read_reviews,
@@ -239,3 +240,14 @@ def test_a_review_that_names_no_site_is_taken_for_that_of_the_export(file: Path)
     assert one.decided_at == AT
     [same] = read_reviews(write_reviews(file, {"number": 9, "weight": 1.0}), "paper.example")
     assert same.row == one.row
+
+
+@pytest.mark.parametrize(("articles", "kept"), [(59, False), (60, True)])
+def test_few_articles_are_split_by_comment(file: Path, articles: int, kept: bool) -> None:
+    rows = [
+        Decided.model_validate(ROW | {"row": f"s:{number}", "split_key": f"s thread {number % articles}"})
+        for number in range(180)
+    ]
+    examples = examples_to_split(write(file, *rows))
+    assert len({one.split_key for one in examples}) == (articles if kept else 180)
+    assert [one.row for one in examples] == [f"s:{number}" for number in range(180)]

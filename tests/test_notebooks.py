@@ -30,4 +30,11 @@ def test_a_notebook_is_committed_without_outputs_and_defines_nothing(path) -> No
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS][:1] == ["01_first_look"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_first_look",
+        "02_train_and_read_the_errors",
+        "03_thresholds_and_calibration",
+        "04_bias_by_named_group",
+        "05_audit_an_archive",
+        "06_active_learning",
+    ]

@@ -74,10 +74,12 @@ def decided(recipe: Recipe, files: Sequence[Path]) -> list[Example]:
         )
     if not files:
         return []
-    from belowline.data.decisions import read_decisions
+    from belowline.data.decisions import examples_to_split
 
     wanted = frozenset(recipe.labels)
-    return [example for file in files for example in read_decisions(file) if wanted & example.labels.keys()]
+    return [
+        example for file in files for example in examples_to_split(file) if wanted & example.labels.keys()
+    ]
 
 
 def is_decision(source: str) -> bool:
@@ -208,7 +210,7 @@ def build(recipe: Recipe, root: Path, examples: Iterable[Example] | None = None)
     empty = [split for split in _SPLITS if not splits[split]]
     if empty:
         raise CorpusError(
-            f"the mix has no examples for {' and '.join(empty)}; add a corpus or raise the recipe's limit"
+            f"the mix has no examples for {' and '.join(empty)}; add a corpus, raise the recipe's limit, or export more decisions"
         )
     return DatasetDict({split: _dataset(examples, recipe) for split, examples in splits.items()})
 

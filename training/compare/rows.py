@@ -52,9 +52,9 @@ def gather_rows(
     if corpora is not None:
         examples += _of_corpora(corpora)
     if decisions is not None:
-        from belowline.data.decisions import read_decisions
+        from belowline.data.decisions import examples_to_split
 
-        examples += [example for example in read_decisions(decisions) if split_of(example) == "test"]
+        examples += [example for example in examples_to_split(decisions) if split_of(example) == "test"]
     if not examples:
         raise ContenderError("compare: no test rows; name a run, a folder of corpora or a file of decisions")
     labels = tuple(DEFINITIONS) if run is None else run_labels(run)
