@@ -77,9 +77,11 @@ def decided(
     examples: Sequence[Example], given: Sequence[float], order: str, counts: Sequence[int], folder: Path
 ) -> list[Path]:
     """Files of decisions, one for each count: the comments wait in a queue and are decided in an order, as the corpus has them."""
-    database = Database.open(f"sqlite:///{folder / f'{order}.sqlite3'}")
+    store = folder / f"{order}.sqlite3"
+    store.unlink(missing_ok=True)
+    database = Database.open(f"sqlite:///{store}")
     thresholds = {LABEL: Thresholds(hold=0.0, reject=None)}  # everything waits
-    judge = Judge(cast(Scorer, _Named()), Policy.parse("", "all", thresholds, ("en",)))
+    judge = Judge(cast(Scorer, _Named()), Policy("all", False, thresholds, "publish"))
     incoming = [
         Incoming(caller_id=one.row, text=one.text, scores=Scores({LABEL: p}, (), "en", _Named.version))
         for one, p in zip(examples, given, strict=True)
@@ -163,7 +165,13 @@ def main() -> None:
         ):
             name = f"{order}-{count}"
             recipe = recipe_without(
-                "retrain", arguments.without, name=name, replay={"examples": arguments.replay}, generated={}
+                "retrain",
+                arguments.without,
+                name=name,
+                limit=arguments.limit,
+                replay={"examples": arguments.replay},
+                generated={},
+                checks={"wrong_labels": False},  # looked at before; takes as long as the training
             )
             again = fit(recipe, root, folder / name, console, model, [file])
             results[name] = areas(again, tests, labels)

@@ -199,7 +199,9 @@ def test_a_model_beside_itself_passes_every_gate_that_can_be_measured(world: Wor
 def test_a_spoiled_calibration_is_refused(world: World, tmp_path: Path) -> None:
     comparison, (report,) = world.compare([str(world.model), str(world.spoiled)], tmp_path)
     failed = {one.name for one in report.results if one.outcome == "failed"}
-    assert {"calibration_loss", "parity_loss"} <= failed
+    assert "parity_loss" in failed
+    [loss] = [one for one in report.results if one.name == "calibration_loss"]
+    assert loss.value > loss.limit  # these corpora have too few clusters to say that it is no chance
     assert "slice_loss" not in failed  # the order of its probabilities is the same
     assert figures(comparison)["spam", "all", "auc"].difference == pytest.approx(0, abs=1e-6)
     assert set(comparison.pairs[0].flips.counts) == {"publish > hold"}
