@@ -42,16 +42,15 @@ def list_command() -> None:
     if not rows:
         console.print("no model was promoted; this is the one of the settings", markup=False)
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("number", "when (UTC)", "what", "model", "gates", "who"):
-        table.add_column(name, no_wrap=name != "who")
-    table.add_column("why")
+    console.print(f"models lie in {models_dir(settings)}; times are in UTC", markup=False)
     for row in rows:
-        model = f"{row.version} ({row.digest[:12]})"
-        told = (str(row.id), f"{row.at:%Y-%m-%d %H:%M}", row.kind, model, models.gates_in_words(row))
-        table.add_row(*told, row.actor, row.reason or "")
-    console.print(f"models lie in {models_dir(settings)}", markup=False)
-    console.print(table)
+        gates = f", gates {told}" if (told := models.gates_in_words(row)) else ""
+        console.print(
+            f"{row.id:>4}  {row.at:%Y-%m-%d %H:%M}  {row.kind} {row.version} ({row.digest[:12]}){gates}",
+            markup=False,
+        )
+        why = f": {row.reason}" if row.reason else ""
+        console.print(f"      by {row.actor}{why}", markup=False)
 
 
 def shadow_command() -> None:
