@@ -91,9 +91,9 @@ def test_a_model_that_is_no_worse_passes() -> None:
     [
         (difference("auc", 0.9, 0.87, "worse", part="corpus b"), "slice_loss"),
         (difference("calibration_error", 0.03, 0.06, "worse"), "calibration_loss"),
-        (difference("calibration_error", 0.2, 0.2), "calibration_error"),
+        (difference("calibration_error", 0.07, 0.1), "calibration_error"),
         (difference("bias_gap", 0.02, 0.05, "worse", part=GROUPS), "bias_gap_increase"),
-        (difference("bias_gap", 0.2, 0.2, part=GROUPS), "bias_gap"),
+        (difference("bias_gap", 0.14, 0.18, part=GROUPS), "bias_gap"),
     ],
 )
 def test_each_figure_has_its_gate(figure: Difference, gate: str) -> None:
@@ -104,6 +104,14 @@ def test_each_figure_has_its_gate(figure: Difference, gate: str) -> None:
     assert f"{figure.label}, {figure.part}" in failed.why
     assert failed.low < failed.value < failed.high
     assert failed.value > failed.limit
+
+
+@pytest.mark.parametrize(("metric", "part"), [("calibration_error", ALL), ("bias_gap", GROUPS)])
+def test_a_level_that_the_first_model_has_too_is_not_held_against_a_candidate(metric: str, part: str) -> None:
+    assert report(difference(metric, 0.2, 0.2, part=part)).passed
+    worse = outcomes(report(difference(metric, 0.2, 0.25, "worse", part=part)))
+    assert set(worse.values()) == {"failed"}
+    assert metric in worse
 
 
 @pytest.mark.parametrize(
@@ -138,7 +146,10 @@ def test_what_is_no_evidence_of_too_much_passes(figure: Difference) -> None:
 def test_a_loss_that_may_be_chance_is_told() -> None:
     found = report(difference("auc", 0.9, 0.7, part="corpus b"))
     (loss,) = (one for one in found.results if one.name == "slice_loss")
-    assert loss.why == "hate, corpus b: 0.200 is more than 0.02, but that may be chance"
+    assert (
+        loss.why
+        == "hate, corpus b: 0.200 is more than 0.02, but by chance, or no more than the first model's"
+    )
 
 
 def test_a_slow_round_is_no_evidence() -> None:

@@ -4,7 +4,8 @@ The rule. A loss fails its gate where the best estimate is larger than allowed *
 zero, and its p-value is at most 5 % after correction for how many figures the gate looks at (Benjamini and Hochberg). The estimate
 alone would refuse a good candidate for the noise of one of a hundred slices; asking that the whole interval lies above the limit would
 let a large loss through wherever a slice is small. Levels (calibration error, bias gap, parity, latency) fail where both the estimate
-and the lower end of its interval are above the limit. What cannot be measured is an outcome of its own and blocks, unless the recipe
+and the lower end of its interval are above the limit; calibration error and bias gap only where the first model is within it, or surely
+better. What cannot be measured is an outcome of its own and blocks, unless the recipe
 allows it.
 """
 
@@ -151,8 +152,15 @@ def _losses(figures: Sequence[Difference], limit: float) -> tuple[float, _Measur
 
 
 def _levels(figures: Iterable[Difference], limit: float) -> tuple[float, _Measured | None]:
+    """Where the first model is above the limit as well, only a candidate that is worse still is refused: keeping the first mends nothing."""
     found = (
-        _Measured(one.b, one.b_low, one.b_high, one.b_low > limit, f"{one.label}, {one.part}")
+        _Measured(
+            one.b,
+            one.b_low,
+            one.b_high,
+            one.b_low > limit and (one.a <= limit or one.loss[1] > 0),
+            f"{one.label}, {one.part}",
+        )
         for one in figures
     )
     return limit, _worst(found, limit)
@@ -185,5 +193,5 @@ def _why(measured: _Measured, limit: float) -> str:
     if measured.exceeds(limit):
         return f"{measured.where}: {measured.value:.3f} is more than {limit:g}"
     if measured.value > limit:
-        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}, but that may be chance"
+        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}, but by chance, or no more than the first model's"
     return f"at most {measured.value:.3f} ({measured.where}), allowed {limit:g}"
