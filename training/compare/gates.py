@@ -152,7 +152,7 @@ def _losses(figures: Sequence[Difference], limit: float) -> tuple[float, _Measur
 
 
 def _levels(figures: Iterable[Difference], limit: float) -> tuple[float, _Measured | None]:
-    """Where the first model is above the limit as well, only a candidate that is worse still is refused: keeping the first mends nothing."""
+    """Where the first model is above the limit too, only a candidate that is worse still is refused: keeping the first mends nothing."""
     found = (
         _Measured(
             one.b,
