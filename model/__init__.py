@@ -16,7 +16,7 @@ from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.model.normalise import Normalised, masked, normalise
 from belowline.model.policy import Context, Decision, Policy, decide, sampled
 from belowline.model.policy_file import PolicyError
-from belowline.model.scorer import Reading, ScoreInput, Scorer, Scores
+from belowline.model.scorer import Reading, ScoreInput, Scorer, Scores, text_hash
 
 __all__ = [
     "DEFAULT_MODEL_DIR",
@@ -40,4 +40,5 @@ __all__ = [
     "masked",
     "normalise",
     "sampled",
+    "text_hash",
 ]

@@ -5,8 +5,6 @@ import hashlib
 import os
 from pathlib import Path
 
-_CHUNK = 1 << 20
-
 
 def model_digest(directory: Path) -> str:
     """SHA-256 (64 hex digits) over names and contents of all files below ``directory`` but hidden ones, in the order of their names.
@@ -31,8 +29,5 @@ def _files(directory: Path) -> list[tuple[str, Path]]:
 
 
 def _content(file: Path) -> bytes:
-    digest = hashlib.sha256()
     with file.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            digest.update(chunk)
-    return digest.digest()
+        return hashlib.file_digest(content, "sha256").digest()

@@ -206,7 +206,7 @@ class Scorer:
         return [text for text in (comment.article, comment.parent) if text and text.strip()]
 
     def _read(self, texts: Iterable[str]) -> dict[str, Reading]:
-        keys = {text: _key(text) for text in texts}
+        keys = {text: text_hash(text) for text in texts}
         known = self._readings.recall(keys.values())
         # Longest first, so that the threads finish together.
         fresh = sorted((text for text, key in keys.items() if key not in known), key=len, reverse=True)
@@ -282,8 +282,8 @@ class Scorer:
         return by_words(windows.strengths([window[:, column] for window in strengths]), plain.text)
 
 
-def _key(text: str) -> bytes:
-    """What a text is known again by: its hash, so that no comment stays in memory after it was answered."""
+def text_hash(text: str) -> bytes:
+    """16 bytes that a text is known again by, so that no comment stays in memory after it was answered."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

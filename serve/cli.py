@@ -357,10 +357,10 @@ def _day(given: datetime | None) -> date | None:
 
 
 def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "Judge":
-    from belowline.model import DEFAULT_MODEL_DIR, Scorer
+    from belowline.model import Scorer
     from belowline.serve.judge import Judge
     from belowline.serve.settings import load_settings
 
     settings = load_settings(model_dir=model, policy=policy, threads=threads)
-    scorer = Scorer.load(settings.model_dir or DEFAULT_MODEL_DIR, threads=settings.threads)
+    scorer = Scorer.load(settings.model_directory, threads=settings.threads)
     return Judge.of(scorer, settings.policy)

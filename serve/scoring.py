@@ -1,12 +1,14 @@
 """What every door does around the model: give it context, and survive a comment that it cannot score."""
 
 import logging
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from belowline.model import ScoreInput, Scores
 
 logger = logging.getLogger(__name__)
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 PROBE = ScoreInput("Thank you for this article.")
 _ARTICLE_CHARS = 4000
 """Title and beginning of an article say what it is about; a megabyte of it would keep the model from comments."""
@@ -27,23 +29,30 @@ def article_context(title: str | None, text: str | None) -> str | None:
 
 
 def score_each(scorer: Scoring, comments: Sequence[ScoreInput]) -> list[Scores | None]:
-    """Scores in order, None for a comment whose scoring failed: one bad comment takes no others down.
+    """Scores in order, None for a comment whose scoring failed; see ``each``."""
+    return each(scorer.score, comments, "scoring")
 
-    A failure is logged by its type and place alone, because its message may quote the comment.
+
+def each(
+    ask: Callable[[Sequence[Asked]], Sequence[Answer]], asked: Sequence[Asked], what: str
+) -> list[Answer | None]:
+    """What ``ask`` answers to each of ``asked``, in order, None where it failed: one bad comment takes no others down.
+
+    A failure is logged by its type and place alone, as that of ``what``, because its message may quote the comment.
     """
-    if not comments:
+    if not asked:
         return []
     try:
-        scores = scorer.score(comments)
-        if len(scores) != len(comments):
+        answers = ask(asked)
+        if len(answers) != len(asked):
             raise RuntimeError("the model answered another number of comments than it was asked")
-        return list(scores)
+        return list(answers)
     except Exception as error:
-        if len(comments) == 1:
-            logger.error("scoring failed: %s", describe(error))
+        if len(asked) == 1:
+            logger.error("%s failed: %s", what, describe(error))
             return [None]
-    middle = len(comments) // 2
-    return score_each(scorer, comments[:middle]) + score_each(scorer, comments[middle:])
+    middle = len(asked) // 2
+    return each(ask, asked[:middle], what) + each(ask, asked[middle:], what)
 
 
 def describe(error: BaseException) -> str:

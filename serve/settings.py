@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from belowline.model import DEFAULT_MODEL_DIR
+
 PREFIX = "BELOWLINE_"
 MIN_KEY_CHARS = 16
 _HASHED_KEY = re.compile(r"sha256:[0-9a-f]{64}")
@@ -121,6 +123,11 @@ class Settings(BaseSettings):
     @classmethod
     def _hash_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(key if _HASHED_KEY.fullmatch(key) else _hashed(key) for key in keys)
+
+    @property
+    def model_directory(self) -> Path:
+        """The model directory that is set, or the one in the package."""
+        return self.model_dir or DEFAULT_MODEL_DIR
 
     @property
     def on_loopback(self) -> bool:

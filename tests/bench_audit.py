@@ -8,7 +8,6 @@ timed and not judged). Each runs in a process of its own, so that loading counts
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -16,9 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
-from rich.table import Table
 
-from tests.bench_scorer import texts_for
+from tests.bench_scorer import rate_table, texts_for
 
 OURS = "belowline audit"
 PEERS = {"pipeline": "Hugging Face pipeline, fp32", "detoxify": "Detoxify original (bert-base)"}
@@ -98,19 +96,9 @@ def main() -> None:
             for one in (OURS, *PEERS):
                 console.print(f"round {number + 1}: {PEERS.get(one, one)}", style="dim")
                 rates.setdefault(one, []).append(len(texts) / seconds_of(one, source, folder))
-    ours = statistics.median(rates[OURS])
-    table = Table("", "comments/s, median", "lowest", "highest", "the audit is faster by")
-    for one, values in rates.items():
-        middle = statistics.median(values)
-        table.add_row(
-            PEERS.get(one, one),
-            f"{middle:.1f}",
-            f"{min(values):.1f}",
-            f"{max(values):.1f}",
-            f"{ours / middle:.1f} x",
-        )
     console.print(f"{len(texts)} comments of {corpus}, {arguments.rounds} rounds, from file to file")
-    console.print(table)
+    told = {PEERS.get(one, one): values for one, values in rates.items()}
+    console.print(rate_table(told, OURS, "the audit is faster by"))
 
 
 if __name__ == "__main__":

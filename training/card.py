@@ -16,6 +16,7 @@ from belowline.model.directory import read_config
 from belowline.training.bias import FEWEST
 from belowline.training.evaluate import MEASURED_ONLY
 from belowline.training.plots import PRECISION_RECALL, RELIABILITY
+from belowline.training.whole import write_whole
 
 NEAR = ("civil-sample", "toxic-spans", "c3", "on-topic", "youtube-spam", "isca")
 """Corpora nearest to what a comment section gets to read, for the short table."""
@@ -23,9 +24,7 @@ NEAR = ("civil-sample", "toxic-spans", "c3", "on-topic", "youtube-spam", "isca")
 
 def write_card(run: Path, model: Path) -> None:
     """Render the card of ``model`` into its ``README.md``; raises ModelError or OSError and leaves the old card then."""
-    part = model / "README.md.part"
-    part.write_text(render(run, model), "utf-8")
-    part.replace(model / "README.md")
+    write_whole(model / "README.md", render(run, model))
 
 
 def render(run: Path, model: Path) -> str:

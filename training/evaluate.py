@@ -18,6 +18,7 @@ from belowline.data.corpora import CORPORA, read_corpus
 from belowline.data.example import Example
 from belowline.model import ScoreInput, Scorer
 from belowline.training.metrics import Bools, Metrics, measure
+from belowline.training.whole import write_whole
 
 Floats = npt.NDArray[np.float64]
 Measured = dict[str, dict[str, Metrics]]
@@ -177,6 +178,4 @@ def write(tables: Mapping[str, Measured], facts: Mapping[str, object], path: Pat
     """The tables as JSON, model → label → corpus → figures, and beside the models the ``facts`` of the measuring."""
     content = {**tables, **facts}
     text = json.dumps(content, indent=1, allow_nan=False, default=lambda figures: figures.as_dict())
-    part = path.with_suffix(".part")
-    part.write_text(text + "\n", "utf-8")
-    part.replace(path)
+    write_whole(path, text + "\n")

@@ -29,6 +29,7 @@ from belowline.training.label_figures import (
 from belowline.training.leave_one_out import leave_one_out, read_predictions, video_figures, videos_recipe
 from belowline.training.metrics import known_or_none
 from belowline.training.run import RunError, run_data
+from belowline.training.whole import write_whole
 
 _COMMENTS = "c3"
 _COMMENTS_TAKEN = 3000
@@ -214,6 +215,4 @@ def _shown(value: object) -> str:
 
 def write(rows: list[dict[str, object]], path: Path) -> None:
     """The rows as JSON; what stood in ``path`` stays until they are written whole."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps({"rows": rows}, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps({"rows": rows}, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from belowline.training.watch import Watched, means
+from belowline.training.whole import write_whole
 
 _LOG = "log.jsonl"
 
@@ -50,9 +51,7 @@ def _keep_before(file: Path, first: int) -> None:
     lines = file.read_text("utf-8").splitlines() if file.is_file() else []
     kept = [line for line in lines if _step(line) < first]
     if len(kept) < len(lines):
-        part = file.with_suffix(".part")
-        part.write_text("".join(line + "\n" for line in kept), "utf-8")
-        part.replace(file)
+        write_whole(file, "".join(line + "\n" for line in kept))
 
 
 def _step(line: str) -> float:

@@ -22,6 +22,7 @@ from belowline.training.metrics import Bools, Floats
 from belowline.training.mix import build
 from belowline.training.recipe import Recipe, load_recipe
 from belowline.training.run import load_model, run_data
+from belowline.training.whole import write_whole
 
 _CORPUS = "youtube-spam"
 _FILE = "predictions.json"
@@ -106,9 +107,7 @@ def _write(found: Predictions, path: Path) -> None:
         video: {"spam": target.tolist(), "probability": probability.round(6).tolist()}
         for video, (target, probability) in found.items()
     }
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content) + "\n", "utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(content) + "\n")
 
 
 def read_predictions(folder: Path) -> Predictions:

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokeniz
 
 from belowline.training.network import CommentModel, without_pooler
 from belowline.training.recipe import Recipe
+from belowline.training.whole import write_whole
 
 WEIGHTS = "weights.pt"
 
@@ -84,9 +85,7 @@ def run_data(run: Path) -> DatasetDict:
 
 def write_json(path: Path, content: object) -> None:
     """``content`` as JSON; the file appears whole or not at all."""
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def save_model(model: CommentModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

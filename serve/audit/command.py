@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from belowline.data import ReadError
-from belowline.model import DEFAULT_MODEL_DIR, Scorer
+from belowline.model import Scorer
 from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.engines import Engine, EngineError, Here, JudgeSpec, Processes, Ray, split_of
 from belowline.serve.audit.queue import queue_held
@@ -52,7 +52,6 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
         )
     columns = _columns(options.columns)
     judge, engine = _engine(options, settings)
-    directory = settings.model_dir or DEFAULT_MODEL_DIR
     with _files(paths) as (files, names):
         audited = run_audit(
             Archive(files, options.format, columns, names),
@@ -61,7 +60,7 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
             engine=engine,
             force=options.force,
             redactor=Redactor.from_environment() if options.redact else None,
-            card=_card(directory),
+            card=_card(settings.model_directory),
         )
     print(f"report: {out / 'report.html'}")
     if options.sample is not None:
@@ -84,7 +83,7 @@ def import_review_command(file: Path, out: Path, reviewer: str | None) -> None:
 
 def _engine(options: AuditOptions, settings: Settings) -> tuple[Judge, Engine]:
     """A judge for this process, and what does the work."""
-    directory = settings.model_dir or DEFAULT_MODEL_DIR
+    directory = settings.model_directory
     cores = settings.threads or os.cpu_count() or 1
     on_ray = options.engine == RAY
     processes = options.processes or (1 if on_ray else split_of(cores))

@@ -18,7 +18,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from belowline.model import Evidence, Reading, masked, normalise
+from belowline.model import Evidence, Reading, masked, normalise, text_hash
+from belowline.serve.audit.scratch import scratch_database
 
 _FEWEST_WORDS = 5
 """In shorter texts a number is too much of what is said: "I give it 10" is not "I give it 1"."""
@@ -27,11 +28,6 @@ _SCHEMA = """
 CREATE TABLE texts (hash BLOB PRIMARY KEY, kin BLOB NOT NULL, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE read (kin BLOB PRIMARY KEY, hash BLOB NOT NULL, times INTEGER NOT NULL, asked INTEGER NOT NULL, reading TEXT) WITHOUT ROWID;
 """
-
-
-def text_hash(text: str) -> bytes:
-    """16 bytes that stand for a text."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def kin_of(text: str) -> bytes:
@@ -54,16 +50,8 @@ class Copies:
     @contextmanager
     def within(cls, folder: Path) -> Iterator[Self]:
         """New ones in a file in ``folder``, which is gone once the block ends."""
-        file = folder / "copies.sqlite3"
-        file.unlink(missing_ok=True)
-        database = sqlite3.connect(file)
-        try:
-            # What is lost when the machine stops is made again from the archive.
-            database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+        with scratch_database(folder / "copies.sqlite3", _SCHEMA) as database:
             yield cls(database)
-        finally:
-            database.close()
-            file.unlink(missing_ok=True)
 
     def add(self, text: str) -> None:
         """Counts a text."""

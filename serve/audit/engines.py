@@ -4,9 +4,7 @@ import logging
 import multiprocessing
 import os
 import pickle
-import signal
 import socket
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +15,7 @@ from typing import Any, Protocol
 
 from belowline.model import ModelError, Policy, Scorer
 from belowline.serve.audit.archive import ArchiveComment
+from belowline.serve.child_process import follow_parent
 from belowline.serve.judge import Judge
 from belowline.serve.scoring import describe
 
@@ -184,18 +183,10 @@ def _check_reachable(address: str) -> None:
 
 
 def _begin(spec: JudgeSpec) -> None:
-    """In a new process: load the model, leave Ctrl-C to the parent, and end with it, however it ends."""
+    """In a new process."""
     global _judge
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     _judge = spec.judge()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _do(work: Work, job: Job) -> Done:

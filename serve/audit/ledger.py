@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from belowline.model import text_hash
 from belowline.model.signatures import SIMILAR, Signature, signature_of
-from belowline.serve.audit.copies import text_hash
+from belowline.serve.audit.scratch import scratch_database
 
 _CANDIDATES = 40
 _NAMED = 20
@@ -18,7 +19,7 @@ _TOGETHER = 1000
 _REMEMBERED = 1 << 16
 """Texts whose signatures are kept, about 30 MB: an archive is full of repeats, and normalising is what takes long."""
 _SCHEMA = """
-PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-65536;
+PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-65536;
 CREATE TABLE threads (number INTEGER PRIMARY KEY, source TEXT, title TEXT, url TEXT, notes TEXT, UNIQUE (source, title));
 CREATE TABLE comments (
     number INTEGER PRIMARY KEY, campaign INTEGER, thread INTEGER, author TEXT, time TEXT, action TEXT, labels INTEGER, text TEXT
@@ -26,7 +27,6 @@ CREATE TABLE comments (
 CREATE TABLE firsts (number INTEGER PRIMARY KEY, signature BLOB NOT NULL);
 CREATE TABLE bands (band TEXT, number INTEGER, PRIMARY KEY (band, number)) WITHOUT ROWID;
 """
-# Nothing is kept for a machine that stops: the ledger is made again from the parts.
 _SEAL = """
 CREATE TABLE sizes AS SELECT campaign, COUNT(*) AS size FROM comments WHERE campaign IS NOT NULL
 GROUP BY campaign HAVING COUNT(*) > 1;
@@ -64,15 +64,8 @@ class Ledger:
     ) -> Iterator[Self]:
         """A new one in a file in ``folder``, which is gone once the block ends; ``labels`` are those that are counted. Texts that have
         the same ``kin`` have the same signature."""
-        file = folder / "ledger.sqlite3"
-        file.unlink(missing_ok=True)
-        database = sqlite3.connect(file)
-        try:
-            database.executescript(_SCHEMA)
+        with scratch_database(folder / "ledger.sqlite3", _SCHEMA) as database:
             yield cls(database, labels, kin)
-        finally:
-            database.close()
-            file.unlink(missing_ok=True)
 
     def add_threads(self, threads: Iterable[Mapping[str, Any]]) -> None:
         """Notes threads in their order, with ``source``, ``thread``, ``url`` and ``notes``; those of one source and title are one."""

@@ -96,7 +96,10 @@ def comment_id(row: Mapping[str, object]) -> str:
     title, the id, the author and the text: a comment that was edited, or that another save numbers otherwise, is another one. A thread
     without title goes by its file.
     """
-    parts = [row["thread"], row["id"], row["author"], row["text"]]
+    return _name_of(row["thread"], row["id"], row["author"], row["text"])
+
+
+def _name_of(*parts: object) -> str:
     return "audit-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -144,8 +147,7 @@ def _author(name: str | None) -> Author | None:
 
 
 def _thread(row: Row, url: str | None) -> Thread:
-    place = json.dumps([row["source"], row["thread"]]).encode()
-    named = url if url and len(url) <= _THREAD_CHARS else "audit-" + hashlib.sha256(place).hexdigest()[:32]
+    named = url if url and len(url) <= _THREAD_CHARS else _name_of(row["source"], row["thread"])
     return Thread(named, article_of(row), url)
 
 

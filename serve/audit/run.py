@@ -1,30 +1,29 @@
 """Audits an archive: every comment scored and decided, with a summary and a report; resumes when stopped."""
 
 import json
-import logging
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from belowline.model import Reading, ScoreInput, Scorer, Scores
+from belowline.model import text_hash
 from belowline.serve.audit.archive import REJECTS, Archive, ArchiveComment, Inventory, take_inventory
-from belowline.serve.audit.copies import Copies, reading_for, text_hash, written_reading
+from belowline.serve.audit.copies import Copies, reading_for, written_reading
 from belowline.serve.audit.engines import Engine, Here, Job, Work
 from belowline.serve.audit.outputs import COMMENTS, PARTS, SUMMARY, write_outputs
 from belowline.serve.audit.redact import Redactor
 from belowline.serve.files import replacing
 from belowline.serve.judge import Judge
 from belowline.serve.rows import in_chunks
-from belowline.serve.scoring import describe, score_each
+from belowline.serve.scoring import each
 from belowline.serve.terminal import counting
 
 INVENTORY, READINGS = "inventory", "readings"
 PART_COMMENTS = 1024
-logger = logging.getLogger(__name__)
 
 
 class AuditError(Exception):
@@ -150,8 +149,10 @@ def _made_with(file: Path) -> dict[str, str] | None:
 def _write_parts(archive: Archive, inventory: Inventory, copies: Copies, parts: Path, engine: Engine) -> None:
     """First the texts that have copies are read, each once; then all comments are scored."""
     readings = parts / READINGS
+    texts = inventory.repeated["texts"]
     first_ones = (one for one in archive.comments() if copies.ask(one.comment.text))
-    _work(engine, read_part, first_ones, readings, inventory.repeated["texts"], "copies")
+    # The archive is read no further than the last of them stands.
+    _work(engine, read_part, islice(first_ones, texts), readings, texts, "copies")
     for part in sorted(readings.glob("*.jsonl")):
         copies.keep(part.read_text("utf-8").splitlines())
     _work(engine, score_part, archive.comments(), parts, inventory.comments, "scoring", copies)
@@ -183,33 +184,11 @@ def _jobs(comments: Iterable[ArchiveComment], folder: Path, copies: Copies | Non
 
 
 def read_part(judge: Judge, job: Job) -> bytes:
-    """What the texts of a job give by themselves, a line for each that can be read."""
+    """What the texts of a job give by themselves, a line for each that can be read; others are tried again where they stand, and held."""
     texts = [one.comment.text for one in job.comments]
-    lines = (written_reading(text, one) for text, one in _read_each(judge.scorer, texts))
+    readings = zip(texts, each(judge.scorer.read, texts, "reading"), strict=True)
+    lines = (written_reading(text, one) for text, one in readings if one is not None)
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _read_each(scorer: Scorer, texts: Sequence[str]) -> Iterator[tuple[str, Reading]]:
-    """One that cannot be read is left out: it is tried again where it stands, and held there."""
-    try:
-        yield from zip(texts, scorer.read(texts), strict=True)
-    except Exception as error:
-        if len(texts) == 1:
-            logger.error("reading failed: %s", describe(error))
-            return
-        middle = len(texts) // 2
-        yield from _read_each(scorer, texts[:middle])
-        yield from _read_each(scorer, texts[middle:])
-
-
-class _Knowing:
-    """A model that has read some texts before."""
-
-    def __init__(self, scorer: Scorer, known: Mapping[str, Reading]) -> None:
-        self._scorer, self._known = scorer, known
-
-    def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
-        return self._scorer.score(comments, self._known)
 
 
 def score_part(judge: Judge, job: Job) -> bytes:
@@ -220,7 +199,7 @@ def score_part(judge: Judge, job: Job) -> bytes:
         for text in {comment.text for comment in comments}
         if (key := text_hash(text).hex()) in job.readings
     }
-    scores = score_each(_Knowing(judge.scorer, known), comments)
+    scores = each(lambda some: judge.scorer.score(some, known), comments, "scoring")
     results = judge.results([one.id for one in job.comments], comments, scores)
     rows = (
         {

@@ -4,15 +4,13 @@ A thread would not do: the candidate would hold Python's lock while others wait 
 """
 
 import logging
-import multiprocessing
 import os
-import signal
-import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from belowline.model import Context, ScoreInput, Scorer, Scores, decide
+from belowline.serve.child_process import follow_parent
 from belowline.serve.models.files import check_scores, digest_of
 from belowline.serve.policy_in_force import PolicyInForce, under_policy
 from belowline.serve.scoring import score_each
@@ -80,7 +78,8 @@ def load(directory: Path, settings: Settings) -> str:
     global _candidate
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    _give_way()
+    follow_parent()
+    os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
     database = Database.open(settings.database_url)
     digest = digest_of(directory)
     scorer = Scorer.load(directory, threads=1)
@@ -103,17 +102,3 @@ def _loaded() -> Candidate:
     if _candidate is None:
         raise RuntimeError("the candidate was not loaded")
     return _candidate
-
-
-def _give_way() -> None:
-    """Lowest priority; no answer to Ctrl+C, which is for the service; and an end when that ends, even by kill -9."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(0)

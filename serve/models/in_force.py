@@ -4,14 +4,13 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
-from belowline.model import DEFAULT_MODEL_DIR, ModelError, PolicyError, Scorer
+from belowline.model import ModelError, PolicyError, Scorer
 from belowline.serve.judge import Judge
 from belowline.serve.models.files import digest_of, load_whole, models_dir
 from belowline.serve.policy_in_force import PolicyInForce, under_policy
@@ -37,11 +36,6 @@ class Serving:
     behind: str | None = None
 
 
-def model_to_begin_with(settings: Settings) -> Path:
-    """The model directory of the settings, or the one in the package."""
-    return settings.model_dir or DEFAULT_MODEL_DIR
-
-
 def serving_model(settings: Settings, database: Database) -> Serving:
     """What a service begins with: the model in force, or else the nearest before it that can serve.
 
@@ -57,7 +51,7 @@ def serving_model(settings: Settings, database: Database) -> Serving:
         else:
             _note_what_is_set(settings, policy.judge)
             return Serving(policy, row.id, why)
-    directory = model_to_begin_with(settings)
+    directory = settings.model_directory
     scorer = Scorer.load(directory, threads=settings.threads)
     return Serving(under_policy(scorer, digest_of(directory), settings, database), 0, why)
 

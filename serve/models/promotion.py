@@ -13,7 +13,6 @@ from sqlalchemy import Row
 from belowline.model import Scorer
 from belowline.model.directory import read_config
 from belowline.serve.models.files import check_scores, digest_of, keep_model, load_whole, models_dir
-from belowline.serve.models.in_force import model_to_begin_with
 from belowline.serve.policy_in_force import under_policy
 from belowline.serve.settings import Settings
 from belowline.serve.store import models, policies
@@ -68,7 +67,7 @@ def model_in_force(database: Database, settings: Settings) -> InForce:
         row = models.in_force(tx)
     if row is not None:
         return InForce(row.id, row.version, row.digest, models_dir(settings) / row.folder)
-    directory = model_to_begin_with(settings)
+    directory = settings.model_directory
     return InForce(0, read_config(directory).version, digest_of(directory), directory)
 
 

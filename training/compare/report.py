@@ -19,6 +19,7 @@ from belowline.training.compare.paired import LOWER_IS_BETTER, Difference
 from belowline.training.compare.rows import ALL, GROUPS, Rows
 from belowline.training.evaluate import Floats
 from belowline.training.plots import PRECISION_RECALL, RELIABILITY, draw
+from belowline.training.whole import write_whole
 
 POOLED = ("auc", "average_precision", "f1", "calibration_error")
 """Figures of the terminal's table over all rows; the page and the JSON have every one."""
@@ -185,9 +186,7 @@ def write_report(
         flips={pair.name: _chosen(pair) for pair in comparison.pairs},
         span=_span,
     )
-    part = path.with_suffix(".part")
-    part.write_text(page, "utf-8", errors="replace")
-    part.replace(path)
+    write_whole(path, page.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _chosen(pair: Pair) -> dict[str, list[Any]]:
