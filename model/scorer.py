@@ -99,6 +99,7 @@ class Scorer:
     ) -> None:
         self.config = config
         self._session = session
+        self._masked = any(given.name == "attention_mask" for given in session.get_inputs())
         self.tokenizer = tokenizer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="scorer")
         self._readings: Recent[Reading] = Recent(cache_size, lambda reading: len(reading.passages))
@@ -114,10 +115,15 @@ class Scorer:
         config = read_config(directory)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        # Threads that share a session would wait for each other at its arena and its plans of memory.
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         options.log_severity_level = 3
         try:
             session = onnxruntime.InferenceSession(
-                str(directory / "model.onnx"), options, providers=["CPUExecutionProvider"]
+                str(directory / "model.onnx"),
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=["SkipLayerNormFusion"],  # slower than what it joins (training/LOG.md)
             )
         except Exception as error:  # onnxruntime's own error types share no base class below Exception
             raise ModelError(
@@ -244,10 +250,10 @@ class Scorer:
 
     def _run(self, ids: Sequence[int]) -> _Outputs:
         tokens = np.array([ids], dtype=np.int64)
-        outputs = self._session.run(
-            ["label_logits", "token_evidence", "text_embedding"],
-            {"input_ids": tokens, "attention_mask": np.ones_like(tokens)},
-        )
+        inputs = {"input_ids": tokens}
+        if self._masked:  # models of releases before 0.5.0
+            inputs["attention_mask"] = np.ones_like(tokens)
+        outputs = self._session.run(["label_logits", "token_evidence", "text_embedding"], inputs)
         return _Outputs(*(output[0] for output in outputs))
 
     def _aggregate(self, logits: Floats, windows: Windows) -> npt.NDArray[np.float64]:

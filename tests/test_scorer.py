@@ -105,6 +105,9 @@ class Counting:
     def __init__(self, scorer: Scorer) -> None:
         self.session, self.runs = scorer._session, 0
 
+    def get_inputs(self) -> object:
+        return self.session.get_inputs()
+
     def run(self, outputs: list[str], inputs: dict[str, object]) -> object:
         self.runs += 1
         return self.session.run(outputs, inputs)

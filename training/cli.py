@@ -249,12 +249,21 @@ def tune_command(
 def export_command(
     run: Run,
     out: Annotated[Path, typer.Option("--out", help="Model directory to write.")] = Path("model-out"),
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like", help="Released directory of the same weights: calibration and thresholds stay as there."
+        ),
+    ] = None,
+    version: Annotated[str, typer.Option("--version", help="Version to write; goes with --like.")] = "",
 ) -> None:
     """Write a model directory: ONNX int8, calibrated, with thresholds, once it agrees with the trained weights."""
+    if (like is None) != (not version):
+        raise typer.BadParameter("--like and --version go together")
     _need_training()
     from belowline.training.export import export
 
-    print(export(run, out, Console(stderr=True)))
+    print(export(run, out, Console(stderr=True), like, version))
 
 
 @app.command(name="evaluate")

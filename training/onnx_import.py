@@ -36,14 +36,15 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     values = _values(graph)
     found = {name: value for name, value in values.items() if name.startswith(_PREFIX)}
     found |= {
-        bias.removesuffix(".bias") + ".weight": values[weight].T for bias, weight in _products(graph, values)
+        bias.removesuffix(".bias") + ".weight": values[weight].T * shrink
+        for bias, weight, shrink in _products(graph, values)
     }
     for name in [name for name in found if name.endswith("_Transposed")]:
         found[name.removesuffix("_Transposed")] = found.pop(name).T
     weights = {
         name.removeprefix(_PREFIX): torch.tensor(np.ascontiguousarray(value))
         for name, value in found.items()
-        if value.dtype == np.float32
+        if value.dtype == np.float32 and not name.endswith(".shrink")
     }
     if "label_head.weight" not in weights:
         raise RunError(f"{file}: not a model that belowline-train exported; name one to start from")
@@ -65,9 +66,15 @@ def _values(graph: onnx.GraphProto) -> dict[str, Floats]:
     return values
 
 
-def _products(graph: onnx.GraphProto, values: Mapping[str, Floats]) -> Iterator[tuple[str, str]]:
-    """Name of the bias and of the weight of each product with a constant: the exporter names weights by numbers, biases by parameter."""
+def _products(
+    graph: onnx.GraphProto, values: Mapping[str, Floats]
+) -> Iterator[tuple[str, str, Floats | float]]:
+    """Name of the bias and of the weight of each product with a constant, and what its inputs were shrunk by before.
+
+    The exporter names weights by numbers, biases by parameter.
+    """
     readers = {name: node for node in graph.node for name in node.input}
+    writers = {name: node for node in graph.node for name in node.output}
     for node in graph.node:
         if node.op_type not in ("MatMul", "MatMulInteger"):
             continue
@@ -76,4 +83,17 @@ def _products(graph: onnx.GraphProto, values: Mapping[str, Floats]) -> Iterator[
         while after is not None and after.op_type in _PASSED_THROUGH:
             after = readers.get(after.output[0])
         if weight in values and after is not None and after.op_type == "Add":
-            yield from ((name, weight) for name in after.input if name.endswith(".bias"))
+            shrink = _shrink(node, writers, values)
+            yield from ((name, weight, shrink) for name in after.input if name.endswith(".bias"))
+
+
+def _shrink(
+    product: onnx.NodeProto, writers: Mapping[str, onnx.NodeProto], values: Mapping[str, Floats]
+) -> Floats | float:
+    """[in] of a ``Smoothed`` layer, 1 for another."""
+    before = writers.get(product.input[0])
+    if before is not None and before.op_type == "DynamicQuantizeLinear":
+        before = writers.get(before.input[0])
+    if before is None or before.op_type != "Mul":
+        return 1.0
+    return next((values[name] for name in before.input if name.endswith(".shrink")), 1.0)
