@@ -87,7 +87,7 @@ class Scorer:
     """One model directory, loaded; safe to share between threads.
 
     Windows run one by one on ``threads`` threads rather than in padded batches: dynamic int8 quantisation takes its scale from the whole
-    batch, so company would change a comment's score. On two cores that costs about 8 % against the best batch size (see
+    batch, so company would change a comment's score. The products of a window run at 94 % of the rate of many together (see
     ``training/LOG.md``), and nothing is spent on padding.
 
     Texts are read once, whether as a comment, an article or a parent, and known again by their hash: the last ``cache_size`` windows
@@ -251,7 +251,7 @@ class Scorer:
     def _run(self, ids: Sequence[int]) -> _Outputs:
         tokens = np.array([ids], dtype=np.int64)
         inputs = {"input_ids": tokens}
-        if self._masked:  # models of releases before 0.5.0
+        if self._masked:  # models released before 0.4.1
             inputs["attention_mask"] = np.ones_like(tokens)
         outputs = self._session.run(["label_logits", "token_evidence", "text_embedding"], inputs)
         return _Outputs(*(output[0] for output in outputs))
