@@ -1,9 +1,17 @@
-"""What Prometheus can see of a service: counts and times, never text or ids."""
+"""What Prometheus can see of a service: counts and times, never text or ids.
 
+Workers that share one port keep their numbers in a folder, from which each answers for all of them: prometheus_client's multiprocess mode,
+which it enters where this variable is set before it is imported.
+"""
+
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+TOGETHER = "PROMETHEUS_MULTIPROC_DIR"
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -13,6 +21,8 @@ class Metrics:
 
     def __init__(self, queued: Callable[[], float]) -> None:
         registry = self._registry = CollectorRegistry()
+        self._queued = queued
+        self._serving: tuple[str, str] | None = None
         self._requests = Counter(
             "belowline_requests", "Requests answered.", ["method", "route", "status"], registry=registry
         )
@@ -35,7 +45,11 @@ class Metrics:
             "belowline_batch_seconds", "Time of one call to the model.", buckets=_SECONDS, registry=registry
         )
         self._model = Gauge(
-            "belowline_model_info", "The model that serves.", ["version", "digest"], registry=registry
+            "belowline_model_info",
+            "Workers that a model serves in.",
+            ["version", "digest"],
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         self._model_failures = Counter(
             "belowline_model_takeover_failures",
@@ -43,7 +57,10 @@ class Metrics:
             registry=registry,
         )
         self._behind = Gauge(
-            "belowline_model_behind", "1 while another model serves than the one in force.", registry=registry
+            "belowline_model_behind",
+            "1 while another model serves than the one in force.",
+            registry=registry,
+            multiprocess_mode="livemax",
         )
         self._shadow = Counter(
             "belowline_shadow_comments",
@@ -54,13 +71,25 @@ class Metrics:
         self._shadow_dropped = Counter(
             "belowline_shadow_dropped", "Comments that the candidate had no time for.", registry=registry
         )
-        depth = Gauge("belowline_queue_comments", "Comments that wait for the model.", registry=registry)
-        depth.set_function(queued)
+        self._depth = Gauge(
+            "belowline_queue_comments",
+            "Comments that wait for the model.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._worker = Gauge(
+            "belowline_worker_requests",
+            "Requests that each worker has answered which is alive.",
+            registry=registry,
+            multiprocess_mode="liveall",
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts an answered request; ``route`` is the route's pattern, which keeps ids out."""
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
+        self._worker.inc()
+        self._depth.set(self._queued())
 
     def decision(self, action: str, code: str) -> None:
         """Counts a decided comment."""
@@ -70,11 +99,14 @@ class Metrics:
         """Counts one call to the model."""
         self._batches.observe(comments)
         self._batch_seconds.observe(seconds)
+        self._depth.set(self._queued())
 
     def serves(self, version: str, digest: str) -> None:
         """Notes which model serves, which is the one in force."""
-        self._model.clear()
-        self._model.labels(version, digest[:12]).set(1)
+        if self._serving:  # 0, not gone: what is in the folder cannot be removed
+            self._model.labels(*self._serving).set(0)
+        self._serving = (version, digest[:12])
+        self._model.labels(*self._serving).set(1)
         self._behind.set(0)
 
     def model_failed(self) -> None:
@@ -91,5 +123,15 @@ class Metrics:
         self._shadow_dropped.inc()
 
     def render(self) -> bytes:
-        """All metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """All metrics in Prometheus' text format, those of all workers where there are several."""
+        self._depth.set(self._queued())
+        if TOGETHER not in os.environ:
+            return generate_latest(self._registry)
+        of_all = CollectorRegistry()
+        MultiProcessCollector(of_all)  # type: ignore[no-untyped-call]
+        return generate_latest(of_all)
+
+
+def forget_worker(folder: Path, process: int) -> None:
+    """Takes what was true of a worker while it lived out of ``folder``; what it counted stays."""
+    mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]

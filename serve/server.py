@@ -1,37 +1,111 @@
-"""Runs the service with uvicorn."""
+"""Runs the service with uvicorn, in this process or in several that share its port."""
 
+import functools
 import logging
+import multiprocessing
+import os
+import signal
 import socket
+from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
+from sqlalchemy import make_url
 
 from belowline.serve.app import create_app
+from belowline.serve.connection import connections
+from belowline.serve.log_lines import OneLine
 from belowline.serve.scoring import PROBE, score_each
 from belowline.serve.settings import Settings
+from belowline.serve.workers import run_workers
+
+_BACKLOG = 2048
 
 
 class ServerError(Exception):
-    """The service cannot listen where it was told to; the message is one line."""
+    """The service cannot listen where it was told to, or not with so many workers; the message is one line."""
 
 
 def run_server(settings: Settings) -> None:
-    """Serves until interrupted; raises Settings-, Server-, Model-, Policy- or StoreError before it serves."""
+    """Serves until interrupted; raises Settings-, Server-, Worker-, Model-, Policy- or StoreError before it serves."""
     settings.check_exposure()
     with _listening(settings.host, settings.port) as listener:
-        logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-        app = create_app(settings)
-        # What the model loads at its first comment should not make the first caller wait.
-        score_each(app.state.service.verdict.scorer, [PROBE])
-        print(f"belowline listens on {_url(listener)} (press Ctrl+C to stop)", flush=True)
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            log_level=settings.log_level,
-            server_header=False,
-            access_log=False,  # it would write down keys that clients put into addresses; /metrics counts requests
-            timeout_graceful_shutdown=3,
+        hint = "press Ctrl+C to stop"
+        if settings.workers == 1:
+            serve(settings, listener, lambda: _say(f"{_url(listener)} ({hint})"))
+            return
+        _log(settings)
+        run_workers(
+            functools.partial(serve, of_each_worker(settings), listener),
+            settings.workers,
+            serving=lambda: _say(f"{_url(listener)} with {settings.workers} workers ({hint})"),
+            ending=listener.close,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+
+
+def serve(settings: Settings, listener: socket.socket, serving: Callable[[], None]) -> None:
+    """Serves in this process until it is told to end; calls ``serving`` once it answers."""
+    _log(settings)
+    app = create_app(settings)
+    # What the model loads at its first comment should not make the first caller wait.
+    score_each(app.state.service.verdict.scorer, [PROBE])
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=settings.log_level,
+        server_header=False,
+        access_log=False,  # it would write down keys that clients put into addresses; /metrics counts requests
+        timeout_graceful_shutdown=3,
+        # Also how many connections asyncio takes at a time: one, or a worker would take its neighbour's share.
+        backlog=1 if _is_worker() else _BACKLOG,
+        http=connections(settings.request_timeout_s),
+    )
+    _Server(config, serving).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says when it serves; a worker leaves Ctrl+C to its parent, which ends all."""
+
+    def __init__(self, config: uvicorn.Config, serving: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._serving = serving
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)  # asyncio has set it to what it takes at a time
+        if self.started:
+            self._serving()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not (sig == signal.SIGINT and _is_worker()):
+            super().handle_exit(sig, frame)
+
+
+def _log(settings: Settings) -> None:
+    process = "[%(process)d] " if settings.workers > 1 else ""
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine(f"%(levelname)s {process}%(name)s: %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+
+
+def _is_worker() -> bool:
+    return multiprocessing.parent_process() is not None
+
+
+def of_each_worker(settings: Settings) -> Settings:
+    """The settings of one of several workers: its share of the cores; raises ServerError where each would have a store of its own."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ServerError(
+            "several workers cannot share a database in memory; name a file in BELOWLINE_DATABASE_URL"
+        )
+    share = max(1, (os.cpu_count() or 1) // settings.workers)
+    return settings.model_copy(update={"threads": settings.threads or share})
+
+
+def _say(where: str) -> None:
+    print(f"belowline listens on {where}", flush=True)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -46,7 +120,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise _cannot_listen(host, port, error) from None
