@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from ipaddress import ip_address
+from time import monotonic
 from typing import Any, Literal, Self, TypeVar
 
 import httpx
@@ -17,8 +18,13 @@ PAGE = 100
 """Most comments that WordPress gives or takes at once."""
 Status = Literal["approved", "hold", "spam"]
 Shape = TypeVar("Shape")
+_OF_TRANSFER = (b"content-encoding", b"content-length", b"transfer-encoding")
 _TRIES = 4
 _LONGEST_WAIT_S = 60
+_MOST_BYTES = 64 * 2**20
+"""Of one answer, unpacked: a page of comments with their articles takes a few."""
+_MOST_S = 120.0
+"""Of reading one answer, for one that comes a byte at a time is always about to go on."""
 _CODE = re.compile(r"[a-z0-9_-]{1,60}")
 
 
@@ -66,9 +72,9 @@ class WordPress:
         """``site`` comes of ``address_of``; see also ``connect``."""
         self.site, self.user = site, user
         self._wait = wait
-        self._client = httpx.Client(
-            auth=(user, password), timeout=30, headers={"User-Agent": "belowline"}, transport=transport
-        )
+        # Of what httpx unpacks, gzip alone grows no more than a thousandfold from one piece to the next.
+        headers = {"User-Agent": "belowline", "Accept-Encoding": "gzip"}
+        self._client = httpx.Client(auth=(user, password), timeout=30, headers=headers, transport=transport)
         self._root = site
 
     def __enter__(self) -> Self:
@@ -96,8 +102,7 @@ class WordPress:
             answer = self._get("wp/v2/comments", context="edit", per_page=PAGE, page=page, **wanted)
             ids = [one.id for one in self._read(answer, list[_Held])]
             found += ids
-            total = answer.headers.get("X-WP-TotalPages", "")
-            pages = int(total) if ids and total.isdecimal() else 0
+            pages = _number(answer, "X-WP-TotalPages") or 0 if ids else 0
             page += 1
         return list(dict.fromkeys(found))
 
@@ -180,19 +185,34 @@ class WordPress:
         for attempt in range(1, _TRIES + 1):
             wait = 2.0 ** (attempt - 1)
             try:
-                answer = self._client.request(method, url, **more)
+                answer = self._whole(method, url, **more)
             except httpx.HTTPError as error:
                 why = f"cannot be reached ({type(error).__name__})"
             else:
                 if answer.status_code != 429 and not _is_down(answer):
-                    self._refuse_redirect(answer)
                     return answer
                 why = f"answers {answer.status_code}"
-                asked = answer.headers.get("Retry-After", "")
-                wait = min(int(asked), _LONGEST_WAIT_S) if asked.isdecimal() else wait
+                asked = _number(answer, "Retry-After")
+                wait = wait if asked is None else min(asked, _LONGEST_WAIT_S)
             if attempt < _TRIES:
                 self._wait(wait)
         raise Unreachable(f"{self.site} {why}, {_TRIES} times; try again later")
+
+    def _whole(self, method: str, url: httpx.URL, **more: Any) -> httpx.Response:
+        """The answer with all its body; raises Refused for one that is too large or too slow, or packed in another way than asked for."""
+        with self._client.stream(method, url, **more) as answer:
+            self._refuse_redirect(answer)
+            if answer.headers.get("Content-Encoding", "gzip").lower() not in ("gzip", "identity"):
+                raise Refused(f"{self.site} packs its answers in a way that was not asked for")
+            began, body = monotonic(), bytearray()
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > _MOST_BYTES or monotonic() - began > _MOST_S:
+                    raise Refused(f"{self.site} gives an answer without end; nothing was read of it")
+            kept = [one for one in answer.headers.raw if one[0].lower() not in _OF_TRANSFER]
+            return httpx.Response(
+                answer.status_code, headers=kept, content=bytes(body), request=answer.request
+            )
 
     def _refuse_redirect(self, answer: httpx.Response) -> None:
         to = answer.next_request.url if answer.next_request else None
@@ -251,6 +271,11 @@ def _on_loopback(host: str) -> bool:
 def _is_down(answer: httpx.Response) -> bool:
     """Whether it is the server that fails, rather than WordPress refusing one change."""
     return answer.status_code >= 500 and _error_code(answer) != "rest_comment_failed_edit"
+
+
+def _number(answer: httpx.Response, header: str) -> int | None:
+    value = answer.headers.get(header, "")
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
 
 
 def _error_code(answer: httpx.Response) -> str:

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 
 from belowline.serve.api.comments import comment_id, sites_of
+from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card
 from belowline.serve.console.session import Form, Person, page, redirect
 from belowline.serve.service import Parts
@@ -18,12 +19,13 @@ from belowline.serve.store.refusal import unknown
 from belowline.serve.store.tables import golden, threads
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+Known = Annotated[Number, Path()]
 After = Annotated[str | None, Query(max_length=200)]
 _PAGE = 50
 
 
 @router.get("/console/comments/{number}")
-def comment(request: Request, service: Parts, actor: Person, number: int) -> HTMLResponse:
+def comment(request: Request, service: Parts, actor: Person, number: Known) -> HTMLResponse:
     """A comment with its revisions, decisions and appeals."""
     with service.database.read() as tx:
         found = comment_id(tx, actor, str(number))
@@ -44,7 +46,7 @@ def comment(request: Request, service: Parts, actor: Person, number: int) -> HTM
 
 
 @router.post("/console/comments/{number}/golden")
-def toggle_golden(service: Parts, actor: Person, number: int, form: Form) -> Response:
+def toggle_golden(service: Parts, actor: Person, number: Known, form: Form) -> Response:
     """Makes a comment one to check judgement by, or no longer."""
     actor.require("administer")
     with service.database.write() as tx:
@@ -57,7 +59,7 @@ def toggle_golden(service: Parts, actor: Person, number: int, form: Form) -> Res
 
 
 @router.post("/console/comments/{number}/erase")
-def erase(service: Parts, actor: Person, number: int) -> Response:
+def erase(service: Parts, actor: Person, number: Known) -> Response:
     """Erases a comment."""
     actor.require("erase")
     with service.database.write() as tx:
@@ -67,7 +69,9 @@ def erase(service: Parts, actor: Person, number: int) -> Response:
 
 
 @router.get("/console/threads/{number}")
-def thread(request: Request, service: Parts, actor: Person, number: int, after: After = None) -> HTMLResponse:
+def thread(
+    request: Request, service: Parts, actor: Person, number: Known, after: After = None
+) -> HTMLResponse:
     """An article's comments, newest first."""
     with service.database.read() as tx:
         row = tx.execute(select(threads).where(threads.c.id == number)).one_or_none()
@@ -89,7 +93,9 @@ def thread(request: Request, service: Parts, actor: Person, number: int, after: 
 
 
 @router.get("/console/authors/{number}")
-def author(request: Request, service: Parts, actor: Person, number: int, after: After = None) -> HTMLResponse:
+def author(
+    request: Request, service: Parts, actor: Person, number: Known, after: After = None
+) -> HTMLResponse:
     """An author's record and comments, with what may be done to all of them."""
     with service.database.read() as tx:
         known = reading.records(tx, {number}).get(number)
@@ -118,7 +124,7 @@ def author(request: Request, service: Parts, actor: Person, number: int, after: 
 
 
 @router.post("/console/authors/{number}/erase")
-def erase_everything(service: Parts, actor: Person, number: int) -> Response:
+def erase_everything(service: Parts, actor: Person, number: Known) -> Response:
     """Erases an author and their comments."""
     actor.require("erase")
     with service.database.write() as tx:
@@ -129,7 +135,7 @@ def erase_everything(service: Parts, actor: Person, number: int) -> Response:
 
 @router.get("/console/campaigns/{number}")
 def campaign(
-    request: Request, service: Parts, actor: Person, number: int, after: After = None
+    request: Request, service: Parts, actor: Person, number: Known, after: After = None
 ) -> HTMLResponse:
     """Near-copies, to be decided at once."""
     with service.database.read() as tx:

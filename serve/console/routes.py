@@ -35,6 +35,8 @@ def as_page(request: Request, problem: Problem) -> Response | None:
     except Problem:
         actor = None
     title = PROBLEMS[problem.kind][1]
-    return session.page(
+    told = session.page(
         "console_problem.html", request, actor, problem.status_code, heading=title, detail=problem.detail
     )
+    told.headers.update(problem.headers or {})
+    return told

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from belowline.serve.errors import Problem
-from belowline.serve.keys import SESSION_COOKIE, Actor, asks_for_key, by_key, caller
+from belowline.serve.keys import SESSION_COOKIE, Actor, asks_for_key, by_key, caller, refuse_foreign_pages
 from belowline.serve.rendering import templates
 from belowline.serve.service import Parts
 from belowline.serve.store import accounts
@@ -106,9 +106,10 @@ def sign_in_form(request: Request, service: Parts, next: str = HOME) -> Response
 
 @router.post("/console/sign-in")
 def sign_in(request: Request, service: Parts, form: Form) -> Response:
-    """Opens a session; the cookie holds a random token, the store its hash."""
+    """Opens a session; the cookie holds a random token, the store its hash. No other site's page signs somebody in."""
+    refuse_foreign_pages(request)
     key, onward = first(form, "key").strip(), _inside(first(form, "next", HOME))
-    actor = by_key(key, service)
+    actor = by_key(request, key)
     if actor is None or actor.role not in _PERSONS:
         problem = (
             "That key is not known here." if actor is None else "That key is a machine's; use a person's."
@@ -117,10 +118,7 @@ def sign_in(request: Request, service: Parts, form: Form) -> Response:
     with service.database.write() as tx:
         token = accounts.open_session(tx, digest(key))
     response = redirect(onward)
-    secure = request.url.scheme == "https"
-    response.set_cookie(
-        SESSION_COOKIE, token, httponly=True, secure=secure, samesite="strict", max_age=12 * 3600
-    )
+    _set_cookie(response, request, SESSION_COOKIE, token, 12 * 3600)
     return response
 
 
@@ -142,10 +140,14 @@ def preferences(request: Request, actor: Person, form: Form) -> Response:
     response = redirect(_inside(first(form, "next", HOME)))
     for name, field in ((BLIND_COOKIE, "blind"), (BLUR_COOKIE, "blur")):
         if field in form:
-            response.set_cookie(
-                name, "1" if first(form, field) == "1" else "0", samesite="strict", max_age=31_536_000
-            )
+            _set_cookie(response, request, name, "1" if first(form, field) == "1" else "0", 31_536_000)
     return response
+
+
+def _set_cookie(response: Response, request: Request, name: str, value: str, max_age: int) -> None:
+    """A cookie that no script reads and no other site's page brings along; over HTTPS it stays there."""
+    secure = request.url.scheme == "https"
+    response.set_cookie(name, value, httponly=True, secure=secure, samesite="strict", max_age=max_age)
 
 
 def to_sign_in(wanted: SignInFirst) -> RedirectResponse:
