@@ -1,19 +1,24 @@
 """How a service is: alive, ready, and what it measures."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 
 from belowline.serve.batcher import BatcherClosed, QueueFull
 from belowline.serve.keys import allowed
 from belowline.serve.scoring import PROBE
 from belowline.serve.service import Parts, Service
-from belowline.serve.store.database import StoreError
+from belowline.serve.store.database import Database, StoreError
 
 health = APIRouter()
+Store = Literal["ok", "failing", "unreachable"]
+_PATIENCE_S = 5.0
+# Threads of their own: while a database does not answer, those of the requests are all taken by it.
+_ASKING = ThreadPoolExecutor(2, thread_name_prefix="belowline-readiness")
 
 
 class Readiness(BaseModel):
@@ -22,7 +27,10 @@ class Readiness(BaseModel):
     ready: bool
     model: Literal["ok", "failing"]
     batcher: Literal["ok", "stopped"]
-    store: Literal["ok", "unreachable"]
+    store: Store = Field(
+        description="`failing`: it can be read but keeps nothing, as on a full or a read-only disk; the log says why. "
+        "`unreachable`: it cannot be read either."
+    )
     promotion: Literal["ok", "failing"] = Field(
         description="`failing` while the model in force cannot be used and one before it serves; the service is ready all the same."
     )
@@ -36,7 +44,7 @@ async def healthz() -> dict[str, str]:
 
 @health.get("/readyz", summary="Can it score and keep comments?", responses={503: {"model": Readiness}})
 async def readyz(service: Parts, response: Response) -> Readiness:
-    """503 while the model fails, the batcher is stopped or the store out of reach."""
+    """503 while the model fails, the batcher is stopped, or the store is out of reach or keeps nothing."""
     found = await readiness(service)
     response.status_code = 200 if found.ready else 503
     return found
@@ -58,11 +66,7 @@ async def readiness(service: Service) -> Readiness:
     """How each part is, asked anew."""
     model: Literal["ok", "failing"] = "failing" if await _model_fails(service) else "ok"
     batcher: Literal["ok", "stopped"] = "ok" if service.batcher.alive else "stopped"
-    store: Literal["ok", "unreachable"] = "ok"
-    try:
-        await run_in_threadpool(service.database.ping)
-    except StoreError:
-        store = "unreachable"
+    store = await _store(service.database)
     return Readiness(
         ready=(model, batcher, store) == ("ok",) * 3,
         model=model,
@@ -70,6 +74,22 @@ async def readiness(service: Service) -> Readiness:
         store=store,
         promotion="failing" if service.behind else "ok",
     )
+
+
+async def _store(database: Database) -> Store:
+    asked = asyncio.get_running_loop().run_in_executor(_ASKING, _ask, database)
+    try:
+        return await asyncio.wait_for(asked, _PATIENCE_S)
+    except TimeoutError:
+        return "unreachable"
+
+
+def _ask(database: Database) -> Store:
+    try:
+        database.ping()
+    except StoreError:
+        return "unreachable"
+    return "ok" if database.keeps() else "failing"
 
 
 async def _model_fails(service: Service) -> bool:

@@ -1,14 +1,9 @@
 """What tests of the store share: a PostgreSQL of their own, and a desk at which comments come in and are decided."""
 
 import os
-import pwd
 import secrets
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +17,7 @@ from belowline.serve.store.intake import Author, Incoming, Kept, Thread, take_in
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.rulings import Moderator, Ruling
 from belowline.serve.store.tables import metadata
+from tests.postgres_process import QUICK, postgres_process
 from tests.serve_fakes import fake_scorer
 
 ANN, BEN, CLEO = Moderator("ann"), Moderator("ben"), Moderator("cleo")
@@ -179,52 +175,10 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
         server.close()
         return
-    programs = _postgres_programs()
-    if programs is None:
-        pytest.skip(
-            "needs PostgreSQL (Debian: apt install postgresql) or a server in BELOWLINE_TEST_POSTGRES"
-        )
-    folder = Path(tempfile.mkdtemp(prefix="belowline-pg-"))
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL does not run as root
-        owner = pwd.getpwnam("postgres")
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        as_user = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups"]
-    data = str(folder / "data")
-    settings = {"listen_addresses": "", "unix_socket_directories": str(folder), "fsync": "off"}
-    settings |= {"synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
-    options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-
-    def call(program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [*as_user, str(programs / program), "-D", data, *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout
-
-    try:
-        call("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-        try:
-            server = PostgresServer(f"postgresql+psycopg://postgres@/postgres?host={folder}")
-            yield server
-            server.close()
-        finally:
-            call("pg_ctl", "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _postgres_programs() -> Path | None:
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).resolve().parent
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
-    return debian[-1].parent if debian else None
+    with postgres_process(QUICK) as process:
+        server = PostgresServer(process.address)
+        yield server
+        server.close()
 
 
 def refused(kind: str, call: Any, *more: Any, **named: Any) -> str:

@@ -13,16 +13,39 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import ColumnElement, Connection, Engine, Select, create_engine, event, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from belowline.serve.store.tables import comments
+from belowline.serve.store.tables import SYSTEM, comments, idempotency
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 logger = logging.getLogger(__name__)
 _WRITING = "writing"
 _UPGRADE_LOCK = 0x62656C6F  # any number, the same in every process
+_TRIAL = 64 * 1024
+"""Characters that are written to find out whether a store keeps anything: more than most comments need."""
+_ADVICE = {
+    "full": "make room on its disk; it goes on by itself",
+    "No space left": "make room on its disk; it goes on by itself",
+    "readonly": "make its file, folder and disk writable; it goes on by itself",
+    "read-only": "make its disk and its transactions writable; it goes on by itself",
+    "disk I/O error": "see whether its disk is full, read-only or damaged",
+    "unable to open": "check BELOWLINE_DATABASE_URL, and that its folder can be written",
+}
+"""What to do, by what the driver's message says."""
 
 
 class StoreError(Exception):
@@ -35,6 +58,7 @@ class Database:
     def __init__(self, engine: Engine, writing: Engine) -> None:
         self._engine = engine
         self._writing = writing
+        self._failed = False
 
     @classmethod
     def open(cls, url: str) -> "Database":
@@ -65,9 +89,13 @@ class Database:
 
         SQLite has one writer: the others wait up to ten seconds for it.
         """
-        with _one_line("did not keep the change"), self._writing.begin() as connection:
-            _lock(connection, _WRITING, shared=True)
-            yield connection
+        try:
+            with _one_line("did not keep the change"), self._writing.begin() as connection:
+                _lock(connection, _WRITING, shared=True)
+                yield connection
+        except StoreError:
+            self._failed = True
+            raise
 
     @contextmanager
     def settled(self) -> Iterator[Connection]:
@@ -78,6 +106,11 @@ class Database:
         with _one_line("cannot be read"), self._writing.begin() as connection:
             _lock(connection, _WRITING, shared=False)
             yield connection
+
+    @property
+    def writers(self) -> int:
+        """How many changes are worth making at once: SQLite has one writer, and those who wait for it hold it up."""
+        return 1 if self._writing.dialect.name == "sqlite" else 8
 
     def forget(self) -> None:
         """Has SQLite drop its log, in which erased text would stay until it is overwritten; readers hold it up for two seconds at most."""
@@ -99,6 +132,20 @@ class Database:
         """Raises StoreError unless comments can be read."""
         with _one_line("cannot be reached"), self._engine.connect() as connection:
             connection.execute(select(comments.c.id).limit(1))
+
+    def keeps(self) -> bool:
+        """Whether changes are kept: after one was not, it is found out anew by one that leaves nothing behind."""
+        if not self._failed:
+            return True
+        trial = {"actor": SYSTEM, "key": "trial", "request": "", "answer": "-" * _TRIAL, "at": now()}
+        try:
+            with self.write() as tx:
+                tx.execute(insert(idempotency).values(**trial))
+                tx.execute(delete(idempotency).where(idempotency.c.actor == SYSTEM))
+        except StoreError:
+            return False
+        self._failed = False
+        return True
 
     def close(self) -> None:
         """Closes all connections."""
@@ -152,7 +199,8 @@ def _one_line(what: str) -> Iterator[None]:
         # The driver's own message names the fault and holds no row; SQLAlchemy's would add the statement.
         cause = getattr(error, "orig", None) or error
         why = " ".join(str(cause).split("DETAIL:")[0].split())  # PostgreSQL's detail quotes the row
-        raise StoreError(f"the database {what}: {why}; check BELOWLINE_DATABASE_URL") from None
+        advice = next((one for words, one in _ADVICE.items() if words in why), "check BELOWLINE_DATABASE_URL")
+        raise StoreError(f"the database {what}: {why}; {advice}") from None
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -16,6 +16,8 @@ from belowline.serve.store.tables import LIVE, items
 Order = Literal["priority", "uncertainty", "newest", "oldest", "learn"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 LEASE = timedelta(minutes=5)
+_LONGEST = 2 * LEASE
+"""What seems to run longer was leased before the clock was set back, and is over; clocks of several machines may differ by less."""
 APPEAL_PRIORITY = 1.0
 UNKNOWN_PRIORITY = 0.5
 """Of an item that no label's probability speaks for."""
@@ -227,10 +229,12 @@ def release(tx: Connection, actor: str, ids: Sequence[int] | None = None) -> int
 
 
 def _free(moment: datetime) -> ColumnElement[bool]:
-    return or_(items.c.claimed_until.is_(None), items.c.claimed_until <= moment)
+    until = items.c.claimed_until
+    return or_(until.is_(None), until <= moment, until > moment + _LONGEST)
 
 
 def claimed_by_other(item: Row[Any], actor: str, moment: datetime) -> bool:
     """Whether somebody else's lease on ``item`` runs."""
     until = item.claimed_until
-    return item.claimed_by not in (None, actor) and until is not None and until > moment
+    runs = until is not None and moment < until <= moment + _LONGEST
+    return item.claimed_by not in (None, actor) and runs

@@ -59,7 +59,7 @@ def statistics(tx: Connection, days: int, sites: Sequence[str] = ()) -> Statisti
         row for row in made if row.via != "policy" and row.action != "hold" and row.id not in taken_back
     ]
     waits = _waits(tx, sites)
-    ages = sorted((moment - created).total_seconds() for created, _ in waits)
+    ages = sorted(_seconds(created, moment) for created, _ in waits)
     pairs = reviews.pairs(tx, sites)
     return Statistics(
         days=days,
@@ -150,8 +150,13 @@ def _time_to_decision(settling: Sequence[Any]) -> float | None:
     """Median seconds from a comment's coming to the first decision on it."""
     first: dict[int, float] = {}
     for row in settling:
-        first.setdefault(row.comment_id, (row.at - row.received).total_seconds())
+        first.setdefault(row.comment_id, _seconds(row.received, row.at))
     return sorted(first.values())[len(first) // 2] if first else None
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    """Between two moments, 0 where the clock was set back meanwhile."""
+    return max(0.0, (end - start).total_seconds())
 
 
 def _appeals(tx: Connection, start: datetime, sites: Sequence[str]) -> dict[str, int]:

@@ -1,0 +1,109 @@
+"""The queue, rebuilt: what decisions, appeals and erasures say should wait and stand, beside what the tables say."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence, Set
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from belowline.serve.store.database import Database
+from belowline.serve.store.tables import LIVE, appeals, comments, decisions, items
+
+_AT_ONCE = 500
+_NOWHERE: frozenset[str | None] = frozenset({None})
+
+
+def replay(database: Database) -> Iterator[str]:
+    """One line for each comment of which the tables say otherwise than its log; none for a store that is whole.
+
+    Reads in pages, each in one state of the database, so that it can run beside a service that works.
+    """
+    after = 0
+    while True:
+        query: Select[Any] = select(comments.c.id, comments.c.action, comments.c.erased)
+        with database.read() as tx:
+            rows = tx.execute(
+                query.where(comments.c.id > after).order_by(comments.c.id).limit(_AT_ONCE)
+            ).all()
+            found = list(_differences(tx, rows))
+        yield from found
+        if len(rows) < _AT_ONCE:
+            return
+        after = rows[-1].id
+
+
+def waits_as(made: Sequence[Row[Any]], appealed: Set[int]) -> frozenset[str | None]:
+    """The kinds of item as which a comment may wait, None for not at all, by its decisions in the order of their ids and the decisions
+    that were appealed.
+
+    More than one only where the policy's share for a second review, which the log does not repeat, decides.
+    """
+    of = {row.id: row for row in made}
+    waits = _NOWHERE
+    for row in made:
+        if row.via == "policy":
+            waits = frozenset({_placed(row)})
+        elif row.undoes is not None:
+            waits = _reopened(of[row.undoes], waits)
+        elif row.item_id is not None:
+            waits = _answered(row)
+        elif row.action == "hold":
+            waits = frozenset({"held"})
+        if row.id in appealed:  # only the last decision can be: the appeal came before the next one
+            waits = frozenset({"appeal"})
+    return waits
+
+
+def _differences(tx: Connection, rows: Sequence[Row[Any]]) -> Iterator[str]:
+    ids = [row.id for row in rows]
+    made = defaultdict(list)
+    for row in tx.execute(select(decisions).where(decisions.c.comment_id.in_(ids)).order_by(decisions.c.id)):
+        made[row.comment_id].append(row)
+    appealed = set(tx.execute(select(appeals.c.decision_id).where(appeals.c.comment_id.in_(ids))).scalars())
+    queued = select(items.c.comment_id, items.c.kind).where(
+        items.c.comment_id.in_(ids), items.c.state == LIVE
+    )
+    waiting = {row.comment_id: row.kind for row in tx.execute(queued)}
+    for row in rows:
+        if not made[row.id]:
+            yield f"comment {row.id}: it has no decision"
+            continue
+        stands = made[row.id][-1].action
+        if row.action != stands:
+            yield f"comment {row.id}: it stands as {row.action}, its last decision says {stands}"
+        wanted = _NOWHERE if row.erased is not None else waits_as(made[row.id], appealed)
+        if waiting.get(row.id) not in wanted:
+            yield f"comment {row.id}: it waits {_as(waiting.get(row.id))}, its log says {_as(*wanted)}"
+
+
+def _placed(row: Row[Any]) -> str | None:
+    """What the policy's decision made of the comment's place."""
+    if row.item_id is None:
+        return None
+    return "held" if row.action == "hold" else "sample"
+
+
+def _answered(row: Row[Any]) -> frozenset[str | None]:
+    """What is left of the item that a person's decision answered."""
+    kind = _kind(row)
+    if row.action == "hold":
+        return frozenset({kind})
+    return frozenset({None, "second"}) if kind in ("held", "sample") else _NOWHERE
+
+
+def _reopened(undone: Row[Any], waits: frozenset[str | None]) -> frozenset[str | None]:
+    """What waits once a decision was taken back: the item that it answered, or nothing that was opened since."""
+    if undone.item_id is not None:
+        return frozenset({_kind(undone)})
+    if undone.before == "publish" or (undone.before == "reject" and "appeal" not in waits):
+        return _NOWHERE
+    return waits
+
+
+def _kind(row: Row[Any]) -> str:
+    """Of the item that a person's decision answered."""
+    return str(row.via) if row.via in ("appeal", "second", "sample") else "held"
+
+
+def _as(*kinds: str | None) -> str:
+    return " or ".join(sorted(f"as {kind}" if kind else "nowhere" for kind in kinds))
