@@ -22,13 +22,14 @@ from belowline.serve.models.in_force import Follower, Serving, serving_model
 from belowline.serve.models.shadow import Shadow
 from belowline.serve.page import pages
 from belowline.serve.policy_in_force import under_policy
-from belowline.serve.protocols.routes import PROTOCOLS, in_own_shape
+from belowline.serve.protocols.routes import PROTOCOLS, in_own_shape, protocol_at
 from belowline.serve.service import Service
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
 from belowline.serve.webhooks import Sender
 
 STATIC = Path(__file__).parent / "static"
+_FOR_THE_MODEL = ("/v1/score", "/v1/comments")
 
 
 def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
@@ -67,12 +68,19 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
         redoc_url=None,
         dependencies=[Depends(require_known_host)],
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked up anew for every request
     )
     app.state.service = service
     add_error_handlers(app, _in_its_shape)
     add_console(app)
     app.add_middleware(
-        Surround, metrics=service.metrics, max_body_bytes=settings.max_body_bytes, render=_in_its_shape
+        Surround,
+        metrics=service.metrics,
+        max_body_bytes=settings.max_body_bytes,
+        patience_s=settings.request_timeout_s,
+        batcher=batcher,
+        scores=_scores,
+        render=_in_its_shape,
     )
     for router in (score.router, comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
@@ -85,6 +93,12 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
 def _in_its_shape(request: Request, problem: Problem) -> Response | None:
     """A problem as who asks expects it: a page of the console, or another service's own errors; None for our own API."""
     return as_page(request, problem) or in_own_shape(request, problem)
+
+
+def _scores(request: Request) -> bool:
+    """Whether it brings comments for the model. What moderators and monitors ask is answered however many wait."""
+    path = request.url.path
+    return request.method == "POST" and (path in _FOR_THE_MODEL or protocol_at(path) is not None)
 
 
 def _service(settings: Settings, scorer: Scorer | None) -> Service:
@@ -103,6 +117,7 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
         queue_comments=settings.queue_comments,
         batch_comments=settings.batch_comments,
         wait_s=settings.batch_wait_ms / 1000,
+        writers=database.writers,
         on_batch=metrics.batch,
     )
     candidate = settings.shadow_model_dir

@@ -1,10 +1,13 @@
 """Micro-batching across requests: what waits is scored in one call to the model, one call at a time."""
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 from belowline.model import ScoreInput, Scores
 from belowline.serve.scoring import Scoring, score_each
@@ -35,6 +38,8 @@ class Batcher:
     The model runs in one worker thread: the model uses all cores for one call and releases the GIL in it.
     While it runs, arriving comments gather and make up the next batch, so an idle service adds no wait. Each request names its model, and
     a batch is of one model: while a model takes another's place, none is asked for what the other was to score.
+    What is scored and waits for the store counts against the bound as well, or a slow store would let requests pile up without end; and
+    nobody is let in to wait longer than ``longest_s``, for callers give up then, and the work for them would be done for nobody.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class Batcher:
         queue_comments: int,
         batch_comments: int,
         wait_s: float = 0.0,
+        writers: int = 1,
+        longest_s: float = 10.0,
         on_batch: Callable[[int, float], None] | None = None,
     ) -> None:
         self._queue_comments = queue_comments
@@ -54,14 +61,32 @@ class Batcher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="belowline-scorer")
         self._task: asyncio.Task[None] | None = None
         self._closing = False
-        self._rate = 0.0
+        self._writers = asyncio.Semaphore(writers)
+        self._longest_s = longest_s
+        self._pace_s = self._last_gone = 0.0
         self.queued = 0
+        self.unkept = 0
+        self.requests = 0
         self.failing = False
 
     @property
     def alive(self) -> bool:
         """Whether comments that are submitted now will be answered."""
         return self._task is not None and not self._task.done() and not self._closing
+
+    @property
+    def full(self) -> bool:
+        """Whether another request is better refused at once: as many are on their way as comments may wait, or it would wait too long."""
+        late = self.requests >= self._batch_comments and self._expected_s() > self._longest_s
+        return late or self.requests >= self._queue_comments
+
+    @property
+    def retry_after(self) -> int:
+        """In how many seconds what is here now should be answered, a minute at most."""
+        return min(60, max(1, math.ceil(self._expected_s())))
+
+    def _expected_s(self) -> float:
+        return self.requests * self._pace_s
 
     def start(self) -> None:
         """Begins to take jobs."""
@@ -79,16 +104,37 @@ class Batcher:
         """Scores by ``scorer`` in order, None where scoring a comment failed; raises QueueFull or BatcherClosed."""
         if not self.alive:
             raise BatcherClosed
-        if self.queued + len(comments) > self._queue_comments:
-            raise QueueFull(self._retry_after())
+        if self.queued + self.unkept + len(comments) > self._queue_comments:
+            raise QueueFull(self.retry_after)
         job = _Job(scorer, comments, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self.queued += len(comments)
         self._arrived.set()
         return await job.answer
 
-    def _retry_after(self) -> int:
-        return min(60, 1 + int(self.queued / self._rate)) if self._rate else 1
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Counts a request that brings comments until it is answered: under load many are still on their way to ``submit``."""
+        came = monotonic()
+        self.requests += 1
+        try:
+            yield
+        finally:
+            self.requests -= 1
+            gone = monotonic()
+            # From one answer to the next, but not what passed while nobody asked; over about the last 64.
+            self._pace_s += (gone - max(came, self._last_gone) - self._pace_s) / 64
+            self._last_gone = gone
+
+    @asynccontextmanager
+    async def keeping(self, comments: int) -> AsyncIterator[None]:
+        """A turn to keep so many comments that were scored, in the order of asking; until its end they count as waiting."""
+        self.unkept += comments
+        try:
+            async with self._writers:
+                yield
+        finally:
+            self.unkept -= comments
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
@@ -123,7 +169,6 @@ class Batcher:
         started = loop.time()
         scores = await loop.run_in_executor(self._thread, score_each, jobs[0].scorer, comments)
         seconds = loop.time() - started
-        self._rate = len(comments) / max(seconds, 1e-6)
         self.failing = all(score is None for score in scores)
         if self._on_batch:
             self._on_batch(len(comments), seconds)

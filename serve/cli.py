@@ -83,7 +83,9 @@ def _explain(error: Exception) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"belowline: {' '.join(message.split())}", file=sys.stderr)
+    from belowline.serve.log_lines import printable
+
+    print(f"belowline: {printable(' '.join(message.split()))}", file=sys.stderr)
     return status
 
 
@@ -110,6 +112,12 @@ def serve(
     model: ModelOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes that share the port and the threads; default: BELOWLINE_WORKERS or 1."
+        ),
+    ] = None,
 ) -> None:
     """Run the service: the page, the API and the queue.
 
@@ -117,10 +125,33 @@ def serve(
     """
     from belowline.serve.settings import load_settings
 
-    settings = load_settings(host=host, port=port, model_dir=model, policy=policy, threads=threads)
+    settings = load_settings(
+        host=host, port=port, model_dir=model, policy=policy, threads=threads, workers=workers
+    )
     from belowline.serve.server import run_server
 
     run_server(settings)
+
+
+@app.command(name="check-store")
+def check_store() -> int:
+    """Rebuild the queue from the log of decisions and show every comment of which the tables say otherwise; exit status 1 where one does.
+
+    The database is that of the service's settings; it may be running.
+    """
+    from belowline.serve.settings import load_settings
+    from belowline.serve.store.database import Database
+    from belowline.serve.store.replay import replay
+
+    database, count = Database.open(load_settings().database_url), 0
+    try:
+        for difference in replay(database):
+            print(difference)
+            count += 1
+    finally:
+        database.close()
+    print(f"{count} comments differ from their log" if count else "the store agrees with its log")
+    return FAILED if count else 0
 
 
 @app.command()

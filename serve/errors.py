@@ -27,6 +27,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "forbidden": (403, "This key may not do that"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "This address does not take that method"),
+    "slow-body": (408, "The body came too slowly"),
     "conflict": (409, "It changed meanwhile, or stands against another thing"),
     "body-too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "The body has the wrong media type"),
@@ -35,6 +36,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "bad-policy": (422, "The policy cannot be used"),
     "invalid-request": (422, "The request is not valid"),
     "queue-full": (429, "Too many comments are waiting"),
+    "too-many-guesses": (429, "Too many wrong keys came from this address"),
     "internal-error": (500, "The service failed"),
     "scoring-failed": (500, "The model failed on this comment"),
     "store-unavailable": (503, "Nothing can be kept or read"),
@@ -42,6 +44,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
 }
 _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
     422: "invalid-request",
+    429: "queue-full",
     500: "internal-error",
 }
 
@@ -105,6 +108,13 @@ class Problem(HTTPException):
 def invalid_field(field: str, detail: str) -> Problem:
     """The problem of one field with an unacceptable value."""
     return Problem("invalid-request", f"{field} {detail}", errors=[(field, detail)])
+
+
+def queue_full(retry_after: int) -> Problem:
+    """The problem of a request that came while as many wait as may; in so many seconds there should be room."""
+    return Problem(
+        "queue-full", "try again after Retry-After seconds", headers={"Retry-After": str(retry_after)}
+    )
 
 
 Render = Callable[[Request, Problem], Response | None]

@@ -1,7 +1,7 @@
 """Who may call, and what they may do: keys, sessions, roles, and the host names that are answered while no key is asked for."""
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -70,9 +70,9 @@ LOCAL = Actor("local", "admin")
 """Who calls while no key is asked for: whoever sits at this machine."""
 
 
-def key_is_known(key: str, service: Service) -> bool:
-    """Whether ``key`` may call at all, or none is asked for."""
-    return not asks_for_key(service) or _by_digest(digest(key), service) is not None
+def key_is_known(request: Request, key: str) -> bool:
+    """Whether ``key`` may call at all, or none is asked for; raises Problem after too many wrong ones, see ``by_key``."""
+    return not asks_for_key(service_of(request)) or by_key(request, key) is not None
 
 
 def asks_for_key(service: Service) -> bool:
@@ -107,13 +107,12 @@ def client_with(request: Request, key: str) -> Actor:
 
 
 def _local(request: Request) -> Actor:
-    _refuse_foreign_pages(request)
+    refuse_foreign_pages(request)
     return LOCAL
 
 
 def _known(request: Request, key: str) -> Actor:
-    service = service_of(request)
-    found = _by_digest(digest(key), service) if key else _by_session(request, service)
+    found = by_key(request, key) if key else _by_session(request, service_of(request))
     if found is None:
         raise Problem(
             "invalid-key",
@@ -123,22 +122,42 @@ def _known(request: Request, key: str) -> Actor:
     return found
 
 
-def allowed(what: str) -> Callable[[Actor], Actor]:
+def allowed(what: str) -> Callable[[Actor], Awaitable[Actor]]:
     """A dependency: the caller, if their role allows ``what``."""
 
-    def check(actor: Annotated[Actor, Depends(caller)]) -> Actor:
+    async def check(
+        actor: Annotated[Actor, Depends(caller)],
+    ) -> Actor:  # async: a thread for it would cost more than it does
         actor.require(what)
         return actor
 
     return check
 
 
-def by_key(key: str, service: Service) -> Actor | None:
-    """Whose key this is, None for an unknown one."""
-    return _by_digest(digest(key), service)
+def by_key(request: Request, key: str) -> Actor | None:
+    """Whose key this is, None for an unknown one; raises Problem instead of None after too many wrong ones from the caller's address.
+
+    A key that belowline made is looked up all the same, for no rate of guessing finds one of its 256 random bits: so nobody can keep its
+    holder out by guessing. A key of the environment may be one that a person thought of: it is not compared then, except for who has shown
+    it from that address before.
+    """
+    if not key:
+        return None
+    service, key_digest = service_of(request), digest(key)
+    address = request.client.host if request.client else ""
+    wait = service.guesses.wait(address, key_digest)
+    found = _made_key(key_digest, service) if wait else _by_digest(key_digest, service)
+    if found is not None:
+        service.guesses.right(address, key_digest)
+    elif wait:
+        detail = f"wait {wait} seconds before you send another key"
+        raise Problem("too-many-guesses", detail, headers={"Retry-After": str(wait)})
+    else:
+        service.guesses.wrong(address)
+    return found
 
 
-def require_known_host(request: Request) -> None:
+async def require_known_host(request: Request) -> None:
     """Raises Problem for a ``Host`` that is not allowed while no key is asked for.
 
     Without it a web page could reach a service on loopback by pointing its name at 127.0.0.1 (DNS rebinding).
@@ -156,6 +175,10 @@ def _by_digest(key_digest: str, service: Service) -> Actor | None:
     known = sum(hmac.compare_digest("sha256:" + key_digest, one) for one in service.settings.api_keys)
     if known:
         return Actor(f"key {key_digest[:8]}", "admin")
+    return _made_key(key_digest, service)
+
+
+def _made_key(key_digest: str, service: Service) -> Actor | None:
     with service.database.read() as tx:
         account = accounts.account_of(tx, key_digest)
     return None if account is None else Actor(account.name, account.role, account.sites)
@@ -169,12 +192,12 @@ def _by_session(request: Request, service: Service) -> Actor | None:
         key_digest = accounts.session_key(tx, token)
     if key_digest is None:
         return None
-    _refuse_foreign_pages(request)
+    refuse_foreign_pages(request)
     return _by_digest(key_digest, service)
 
 
-def _refuse_foreign_pages(request: Request) -> None:
-    """A browser says from which page a change comes; only our own may use what the browser knows by itself."""
+def refuse_foreign_pages(request: Request) -> None:
+    """Raises Problem for a change from another site's page, as a browser tells it: only ours may use what the browser knows by itself."""
     if request.method in _SAFE:
         return
     site = request.headers.get("sec-fetch-site")

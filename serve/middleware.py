@@ -1,13 +1,18 @@
-"""What surrounds every request: the size limit of a body, security headers, metrics, and the last resort."""
+"""What surrounds every request: limits to a body's size and time, security headers, metrics, and the last resort."""
 
 import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from http import HTTPStatus
 from time import perf_counter
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from belowline.serve.errors import Problem, Render
+from belowline.serve.batcher import Batcher
+from belowline.serve.body import Body
+from belowline.serve.errors import Problem, Render, queue_full
 from belowline.serve.metrics import Metrics
 from belowline.serve.scoring import describe
 
@@ -27,11 +32,24 @@ SECURITY_HEADERS = {
 class Surround:
     """ASGI middleware around all routes; an unanswered error becomes a problem without its message."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, max_body_bytes: int, render: Render) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        max_body_bytes: int,
+        patience_s: float,
+        batcher: Batcher,
+        scores: Callable[[Request], bool],
+        render: Render,
+    ) -> None:
         self._app = app
         self._render = render
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
+        self._patience_s = patience_s
+        self._batcher = batcher
+        self._scores = scores
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -44,11 +62,16 @@ class Surround:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                if status == HTTPStatus.REQUEST_TIMEOUT:
+                    headers["Connection"] = "close"  # the rest of the body is not waited for
             await send(message)
 
         try:
             await self._answer(scope, receive, send_and_note)
+        except ClientDisconnect:
+            pass  # whoever sent half a request is not there to be answered
         except Exception as error:
             logger.error("request failed: %s", describe(error))
             if not status:
@@ -61,21 +84,28 @@ class Surround:
             self._metrics.request(method, _route(scope), status, perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        too_large = Problem("body-too-large", f"send at most {self._max_body_bytes} bytes in one request")
-        if int(Headers(scope=scope).get("content-length") or 0) > self._max_body_bytes:
-            await self._refuse(too_large, scope, receive, send)
-            return
-        received = 0
+        request = Request(scope)
+        with ExitStack() as answered:
 
-        async def receive_and_count() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                raise too_large
-            return message
+            def arrived() -> None:
+                # Not before, or callers who never send the whole of theirs would take the places of others.
+                if self._scores(request):
+                    self._require_room()
+                    answered.enter_context(self._batcher.place())
 
-        await self._app(scope, receive_and_count, send)
+            body = Body(receive, self._max_body_bytes, self._patience_s, arrived)
+            try:
+                body.check_length(request.headers)
+                if self._scores(request):
+                    self._require_room()
+            except Problem as problem:
+                await self._refuse(problem, scope, receive, send)
+            else:
+                await self._app(scope, body.receive, send)
+
+    def _require_room(self) -> None:
+        if self._batcher.full:
+            raise queue_full(self._batcher.retry_after)
 
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self._render(Request(scope), problem) or problem.response()

@@ -48,7 +48,7 @@ async def try_comment(request: Request, service: Parts) -> HTMLResponse:
     fields: Mapping[str, str] = _EMPTY_FORM
     try:
         fields = _form_fields(await request.body())
-        await run_in_threadpool(_check, fields, service)
+        await run_in_threadpool(_check, request, fields, service)
         comment = ScoreInput(fields["text"], article_context(fields["title"], None))
         [result] = await service.judge([None], [comment])
     except Problem as problem:
@@ -77,8 +77,8 @@ def _form_fields(body: bytes) -> dict[str, str]:
     return {name: sent.get(name, [""])[0].replace("\r\n", "\n") for name in ("text", "title", "key")}
 
 
-def _check(fields: Mapping[str, str], service: Service) -> None:
-    if not key_is_known(fields["key"], service):
+def _check(request: Request, fields: Mapping[str, str], service: Service) -> None:
+    if not key_is_known(request, fields["key"]):
         raise Problem("invalid-key", "This service asks for an API key. Enter a valid one below the comment.")
     if not fields["text"].strip():
         raise Problem("invalid-request", "There is no comment yet. Paste or type one first.")
@@ -105,7 +105,8 @@ async def _page(
         "asks_for_key": await run_in_threadpool(asks_for_key, service),
         "model": service.verdict.scorer.version,
     }
-    return HTMLResponse(templates.get_template("page.html").render(values), status)
+    headers = dict(problem.headers or {}) if problem else None
+    return HTMLResponse(templates.get_template("page.html").render(values), status, headers)
 
 
 def _rows(result: Result) -> list[tuple[str, float]]:

@@ -1,7 +1,7 @@
 """What one running service is made of, and the one way from comments to results over HTTP."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput, Scores
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
-from belowline.serve.errors import Problem
+from belowline.serve.errors import Problem, queue_full
 from belowline.serve.judge import Judge
 from belowline.serve.metrics import Metrics
 from belowline.serve.models.candidate import Seen
@@ -22,6 +22,7 @@ from belowline.serve.store.comments import last_decision
 from belowline.serve.store.database import Database
 from belowline.serve.store.intake import Incoming, Kept, Thread, take_in
 from belowline.serve.store.rulings import Moderator, Ruling, rule
+from belowline.serve.throttle import Guesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Service:
         shadow: The candidate that scores beside the model, None where there is none.
         promotion: The number in the store of the model that serves, 0 for the one of the settings.
         behind: Why the model that serves is not the one that the store says is in force; None while it is.
+        guesses: Wrong keys by the address that they came from.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class Service:
     shadow: Shadow | None = None
     promotion: int = 0
     behind: str | None = None
+    guesses: Guesses = field(default_factory=Guesses)
 
     @property
     def verdict(self) -> Judge:
@@ -58,11 +61,7 @@ class Service:
         try:
             return await self.batcher.submit(comments, self.verdict.scorer)
         except QueueFull as full:
-            raise Problem(
-                "queue-full",
-                "try again after Retry-After seconds",
-                headers={"Retry-After": str(full.retry_after)},
-            ) from None
+            raise queue_full(full.retry_after) from None
         except BatcherClosed:
             raise Problem("shutting-down", "try again in a moment") from None
 
@@ -91,7 +90,8 @@ class Service:
         self, site: str, thread: Thread | None, incoming: Sequence[Incoming], *, held_only: bool = False
     ) -> list[Kept]:
         """Keeps comments that were scored; see ``take_in``."""
-        kept = await run_in_threadpool(self._keep, site, thread, incoming, held_only=held_only)
+        async with self.batcher.keeping(len(incoming)):
+            kept = await run_in_threadpool(self._keep, site, thread, incoming, held_only=held_only)
         self._count([one.result for one in kept])
         if self.shadow:
             self.shadow.offer(_seen(self.verdict.model, thread, incoming, kept))

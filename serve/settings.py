@@ -85,17 +85,33 @@ class Settings(BaseSettings):
         description="After how many milliseconds Coral is told to withhold a comment that is not scored yet; "
         "less than the phase's own timeout, after which it would publish it.",
     )
-    threads: int | None = Field(None, ge=1, description="CPU threads of the model; unset: one for each core.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="CPU threads of the model, in each worker; unset: the cores are shared out among the workers, one each at least.",
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Processes that serve one port and one store; each has a model and a queue of its own. See DEPLOY.md.",
+    )
     max_comment_chars: int = Field(
         20_480, ge=1, description="Longest comment that is accepted, in characters."
     )
     max_body_bytes: int = Field(
         4_194_304, ge=1024, description="Largest request body that is accepted, in bytes."
     )
+    request_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds within which the head of a request must come, then its body (or it gets 408), and an answer must be taken.",
+    )
     queue_comments: int = Field(
         1024,
         ge=256,
-        description="Comments that may wait for the model; beyond it callers get 429 and Retry-After.",
+        description="Comments that may wait for the model and the store; beyond it callers get 429 and Retry-After.",
     )
     batch_comments: int = Field(
         32, ge=1, description="Most comments of one call to the model, across requests."

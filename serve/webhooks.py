@@ -25,6 +25,9 @@ from belowline.serve.store.database import Database, StoreError
 logger = logging.getLogger(__name__)
 SIGNATURE = "X-Belowline-Signature"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_PUBLIC_V6 = ipaddress.IPv6Network(
+    "2000::/3"
+)  # what is assigned at all; Python calls older ways into private networks global
 _AT_ONCE = 20
 _EVERY_S = 1.0
 _TIMEOUT_S = 10.0
@@ -56,15 +59,18 @@ class Sender:
 
     async def _run(self) -> None:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+            told = ""
             while True:
+                sent, trouble = 0, ""
                 try:
                     sent = await self.send_due(client)
                 except StoreError as error:
-                    logger.error("webhooks: %s", error)
-                    sent = 0
+                    trouble = str(error)
                 except Exception as error:  # whatever it is, the next deliveries are due all the same
-                    logger.error("webhooks: %s", describe(error))
-                    sent = 0
+                    trouble = describe(error)
+                if trouble and trouble != told:  # once, not every second that the store is away
+                    logger.error("webhooks: %s", trouble)
+                told = trouble
                 if not sent:
                     await asyncio.sleep(self._every_s)
 
@@ -144,5 +150,7 @@ def is_public(address: str) -> bool:
         within = ip.ipv4_mapped or ip.sixtofour
         if ip in _NAT64:
             within = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if within is None and ip not in _PUBLIC_V6:
+            return False
         ip = within or ip
     return ip.is_global and not ip.is_multicast

@@ -1,6 +1,8 @@
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given, settings
@@ -189,3 +191,85 @@ def test_a_batch_is_of_one_model_and_every_request_gets_its_own() -> None:
     run(scenario)
     assert [[one.text for one in call] for call in old.calls] == [["a"], ["b", "c"], ["e"]]
     assert [[one.text for one in call] for call in new.calls] == [["d"]]
+
+
+def test_what_is_scored_and_not_kept_yet_counts_as_waiting() -> None:
+    async def scenario(batcher: Batcher) -> None:
+        async with batcher.keeping(2):
+            assert batcher.unkept == 2
+            with pytest.raises(QueueFull):
+                await batcher.submit(comments("a"), FAKE)
+        assert batcher.unkept == 0
+        assert len(await batcher.submit(comments("a"), FAKE)) == 1
+
+    run(scenario, queue=2)
+
+
+def test_comments_are_kept_in_turn() -> None:
+    order: list[int] = []
+
+    async def scenario(batcher: Batcher) -> None:
+        async def keep(number: int) -> None:
+            async with batcher.keeping(1):
+                assert len(order) == number
+                await asyncio.sleep(0.002)
+                order.append(number)
+
+        await asyncio.gather(*(keep(number) for number in range(5)))
+
+    run(scenario)
+    assert order == list(range(5))
+
+
+def test_a_failure_to_keep_gives_the_turn_away() -> None:
+    async def scenario(batcher: Batcher) -> None:
+        with pytest.raises(ValueError, match="kept nothing"):
+            async with batcher.keeping(3):
+                raise ValueError("kept nothing")
+        async with batcher.keeping(1):
+            assert batcher.unkept == 1
+
+    run(scenario)
+
+
+def test_requests_on_their_way_fill_the_queue() -> None:
+    batcher = Batcher(queue_comments=3, batch_comments=256)
+    with ExitStack() as here:
+        for _ in range(3):
+            assert not batcher.full
+            here.enter_context(batcher.place())
+        assert batcher.full
+        assert batcher.retry_after == 1
+    assert not batcher.full
+
+
+def test_nobody_is_let_in_to_wait_too_long() -> None:
+    """Ten are here and one leaves every 20 ms or slower; four would be let in whatever the pace."""
+    batcher = Batcher(queue_comments=1000, batch_comments=4, longest_s=0.02)
+    here = [ExitStack() for _ in range(74)]
+    for one in here:
+        one.enter_context(batcher.place())
+    for one in here[:64]:
+        time.sleep(0.02)
+        one.close()
+    assert batcher.requests == 10
+    assert batcher.full
+    for one in here[64:71]:
+        one.close()
+    assert not batcher.full
+    for one in here[71:]:
+        one.close()
+
+
+def test_a_quiet_hour_is_no_sign_of_a_slow_service() -> None:
+    batcher = Batcher(queue_comments=1000, batch_comments=1, longest_s=2.0)
+    for _ in range(5):
+        with batcher.place():
+            pass
+        time.sleep(0.2)
+    here = [batcher.place() for _ in range(200)]
+    for one in here:
+        one.__enter__()
+    assert not batcher.full  # it would be if the pauses counted: 200 times 15 ms and more
+    for one in here:
+        one.__exit__(None, None, None)

@@ -19,7 +19,7 @@ from belowline.serve.store.tables import SYSTEM
 router = APIRouter(
     prefix="/v1",
     tags=["administration"],
-    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 503),
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
 )
 Reader = Annotated[Actor, Depends(allowed("read the log"))]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most that are listed.")]

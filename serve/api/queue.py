@@ -41,7 +41,7 @@ from belowline.serve.store.rulings import Ruling
 from belowline.serve.store.statistics import Statistics, statistics
 
 router = APIRouter(
-    prefix="/v1", tags=["queue"], responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 503)
+    prefix="/v1", tags=["queue"], responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503)
 )
 Worker = Annotated[Actor, Depends(allowed("work the queue"))]
 LogReader = Annotated[Actor, Depends(allowed("read the log"))]

@@ -38,7 +38,12 @@ from belowline.serve.store.rulings import Ruling
 
 THANKS = "Thanks for making the web a better place."
 _HELP, _ERROR = "X-akismet-debug-help", "X-akismet-error"
-_OWN_STATUS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+_OWN_STATUS = (
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+)
 _SPAM = Ruling("reject", ("spam",), "spam", via="akismet")
 _HAM = Ruling("publish", via="akismet")
 _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, "text/csv": {}}}}

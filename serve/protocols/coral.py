@@ -32,6 +32,7 @@ from belowline.serve.webhooks import sign
 _SPAM_CODES = ("spam", "campaign", "links")
 _FAILURES = (
     "body-too-large",
+    "slow-body",
     "queue-full",
     "internal-error",
     "scoring-failed",
@@ -96,7 +97,7 @@ _SCHEMA = {"type": "object", "required": ["error"], "properties": {"error": {"ty
     response_model_exclude_none=True,
     responses={
         204: {"description": "Coral's own checks go on."},
-        **documented(_SCHEMA, lambda kind: PROBLEMS[kind][0], 400, 401, 403, 421, 422),
+        **documented(_SCHEMA, lambda kind: PROBLEMS[kind][0], 400, 401, 403, 421, 422, 429),
     },
     openapi_extra=takes_json(CoralRequest),
 )

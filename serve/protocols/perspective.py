@@ -108,7 +108,7 @@ async def analyze(request: Request, service: Parts, actor: Caller) -> AnalyzeAns
     "/v1alpha1/comments:suggestscore",
     summary="Tell what the scores of a comment should have been, as the Perspective API does",
     response_model_exclude_none=True,
-    responses=documented(400, 403, 421, 503),
+    responses=documented(400, 403, 421, 429, 503),
     openapi_extra=takes_json(SuggestRequest) | {"parameters": _PARAMETERS},
 )
 async def suggest(request: Request, service: Parts, actor: Caller) -> SuggestAnswer:

@@ -18,8 +18,13 @@ PROTOCOLS: tuple[Protocol, ...] = (
 
 def in_own_shape(request: Request, problem: Problem) -> Response | None:
     """A problem in the shape of the protocol whose address was called; None for an address of no other protocol."""
-    path = request.url.path
+    protocol = protocol_at(request.url.path)
+    return protocol.problem(request, problem) if protocol else None
+
+
+def protocol_at(path: str) -> Protocol | None:
+    """The protocol that an address belongs to; None for an address of no other service's."""
     for protocol in PROTOCOLS:
         if any(path == one or (one.endswith("/") and path.startswith(one)) for one in protocol.paths):
-            return protocol.problem(request, problem)
+            return protocol
     return None

@@ -119,7 +119,7 @@ async def predict(
     return found if _is_batch(asked.inputs) else found[0]
 
 
-@router.get("/info", summary="What serves", responses=documented(_SCHEMA, _status_of, 401, 403, 421))
+@router.get("/info", summary="What serves", responses=documented(_SCHEMA, _status_of, 401, 403, 421, 429))
 def info(service: Parts, actor: Caller) -> Info:
     """Labels by number, and limits."""
     actor.require("score")
