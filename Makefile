@@ -5,7 +5,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --co
 # A strict editable install links single files: a new file changes its folder and calls for another install. (Absolute, for there is a target named serve.)
 FOLDERS := $(shell find $(CURDIR)/data $(CURDIR)/model $(CURDIR)/training $(CURDIR)/serve -type d -not -name __pycache__)
 
-.PHONY: install serve audit test check wheel bench bench-audit bench-protocols bench-queue
+.PHONY: install serve audit test check audit-dependencies wheel bench soak
 .DEFAULT_GOAL := install
 
 .venv/bin/python:
@@ -24,13 +24,11 @@ test: .venv/.dev  ## every test
 	$(BIN)/python -m pytest
 check: .venv/.dev  ## format, lint, types, help pages
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest tests/test_help.py
-wheel: .venv/.dev  ## build, install into a clean environment, score one comment
+audit-dependencies: .venv/.dev  ## known vulnerabilities of every pin; says NOT AUDITED where no service can be asked
+	$(BIN)/python -m tests.audit_dependencies
+wheel: .venv/.dev  ## sdist, wheel, bill of materials, checksums; installed into a clean environment, one comment scored
 	PYTHON=$(PYTHON) tests/wheel.sh
-bench: .venv/.dev  ## comments a second beside Detoxify's architecture and the Hugging Face pipeline
-	$(BIN)/python -m tests.bench_scorer
-bench-protocols: .venv/.dev  ## how long each protocol's answer takes with 1 client, with 32, and at half and full load
-	$(BIN)/python -m tests.bench_protocols
-bench-audit: .venv/.dev  ## an audit beside the Hugging Face pipeline and Detoxify's architecture, from file to file
-	$(BIN)/python -m tests.bench_audit
-bench-queue: .venv/.dev  ## the queue's first page and next claim from 1,000 to 100,000 comments
-	$(BIN)/python -m tests.bench_queue
+bench: .venv/.dev  ## all benchmarks: bench-out/bench.json and bench-out/bench.html; PARTS="limit peers" for some
+	$(BIN)/python -m tests.bench $(if $(PARTS),--parts $(PARTS))
+soak: .venv/.dev  ## mixed traffic for five minutes: memory, files and threads of the service
+	$(BIN)/python -m tests.load --soak 5 --rate 20

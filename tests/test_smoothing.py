@@ -22,9 +22,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> CommentModel:
     torch.manual_seed(3)
     model = CommentModel(load_base(str(write_base(tmp_path_factory.mktemp("base"))))[0], tuple(DEFINITIONS))
     with torch.no_grad():
-        for (
-            parameter
-        ) in model.parameters():  # as after a training: no two are equal, which the exporter would join
+        # As after a training no two are equal: the exporter would join them.
+        for parameter in model.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
         for name, module in model.encoder.named_modules():
             if name.endswith("intermediate.dense"):
