@@ -28,7 +28,7 @@ audit-dependencies: .venv/.dev  ## known vulnerabilities of every pin; says NOT 
 	$(BIN)/python -m tests.audit_dependencies
 wheel: .venv/.dev  ## sdist, wheel, bill of materials, checksums; installed into a clean environment, one comment scored
 	PYTHON=$(PYTHON) tests/wheel.sh
-bench: .venv/.dev  ## all benchmarks: bench-out/bench.json and bench-out/bench.html; PARTS="limit peers" for some
+bench: .venv/.dev  ## all benchmarks: bench-out/bench.json and bench-out/bench.html; PARTS=limit,peers for some
 	$(BIN)/python -m tests.bench $(if $(PARTS),--parts $(PARTS))
 soak: .venv/.dev  ## mixed traffic for five minutes: memory, files and threads of the service
 	$(BIN)/python -m tests.load --soak 5 --rate 20
