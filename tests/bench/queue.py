@@ -1,35 +1,50 @@
-"""How long a queue's first page and the next claim take from 1,000 to 100,000 waiting comments: ``make bench-queue``.
+"""How long a queue's first page and the next claim take from 1,000 to 100,000 waiting comments.
 
-Prints the median of 40 calls over HTTP and the exponent of growth: the slope between the smallest and the largest queue, both axes
-logarithmic. The database is SQLite in a temporary folder, and PostgreSQL too where BELOWLINE_TEST_POSTGRES names a server on which
-databases may be made.
+The database is SQLite in a temporary folder, and PostgreSQL too where BELOWLINE_TEST_POSTGRES names a server on which databases may be
+made. A round is a call over HTTP.
 """
 
-import json
-import math
 import os
-import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 from sqlalchemy import create_engine, insert, text
 
 from belowline.serve.store.database import now
 from belowline.serve.store.tables import authors, comments, decisions, items, revisions, scores, threads
+from tests.bench.figures import curve
+from tests.bench.rounds import Setup, Step, seconds
 from tests.serve_fakes import LABELS, client_of
 
 SIZES = (1_000, 10_000, 100_000)
 CALLS = 40
 AT_ONCE = 2_000
-CONSOLE = Console(stderr=True)
+POSTGRES = "BELOWLINE_TEST_POSTGRES"
+
+
+def run(setup: Setup, step: Step) -> dict[str, Any]:
+    """A curve for each call and database."""
+    sizes, calls = setup.pick(SIZES, (20, 60)), setup.pick(CALLS, 2)
+    curves = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, made in databases(Path(folder)).items():
+            with made as url:
+                found = measure(
+                    url, Path(folder), sizes, calls, lambda told, name=name: step(f"{name}: {told}")
+                )
+            curves += [
+                curve(f"{name}, {call}", "waiting comments", "ms", points) for call, points in found.items()
+            ]
+    missing = "" if POSTGRES in os.environ else f" PostgreSQL was not measured: {POSTGRES} names no server."
+    return {"title": "The queue", "about": [_ABOUT + missing], "curves": curves}
+
+
+_ABOUT = "Calls over HTTP, without a network between, while so many comments wait to be reviewed: a point is the median of its calls."
 
 
 def fill(service: Any, first: int, last: int) -> None:
@@ -41,7 +56,7 @@ def fill(service: Any, first: int, last: int) -> None:
             moment = now()
             given = [{"site": "s", "caller_id": f"u{n}", "first_seen": moment} for n in range(5000)]
             tx.execute(insert(authors), given)
-    for start in track(range(first, last, AT_ONCE), f"filling up to {last:,}", console=CONSOLE):
+    for start in range(first, last, AT_ONCE):
         with service.database.write() as tx:
             some = range(start + 1, min(last, start + AT_ONCE) + 1)
             for table, row in ROWS.items():
@@ -113,47 +128,55 @@ ROWS: dict[Any, Callable[[int], dict[str, Any]]] = {
 }
 
 
-def median_ms(call: Callable[[], Any]) -> float:
-    times = []
-    for _ in range(CALLS):
-        started = time.perf_counter()
-        answer = call()
-        times.append(1000 * (time.perf_counter() - started))
-        assert answer.status_code == 200, answer.text
-    return statistics.median(times)
+def databases(folder: Path) -> dict[str, Any]:
+    """Name to what, entered, is the URL of an empty database."""
+    found: dict[str, Any] = {"SQLite": nullcontext(f"sqlite:///{folder / 'bench.sqlite3'}")}
+    return found | ({"PostgreSQL": _postgres(os.environ[POSTGRES])} if POSTGRES in os.environ else {})
 
 
-def databases(folder: Path) -> Iterator[tuple[str, str]]:
-    yield "SQLite", f"sqlite:///{folder / 'bench.sqlite3'}"
-    server = os.environ.get("BELOWLINE_TEST_POSTGRES")
-    if not server:
-        CONSOLE.print("PostgreSQL: not measured; set BELOWLINE_TEST_POSTGRES to the URL of a server")
-        return
+@contextmanager
+def _postgres(server: str) -> Iterator[str]:
     name = f"belowline_bench_{os.getpid()}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    yield "PostgreSQL", str(engine.url.set(database=name).render_as_string(hide_password=False))
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    try:
+        yield str(engine.url.set(database=name).render_as_string(hide_password=False))
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-def measure(url: str, folder: Path) -> list[dict[str, float]]:
-    rows, filled = [], 0
+def measure(
+    url: str, folder: Path, sizes: Sequence[int], calls: int, step: Step
+) -> dict[str, dict[int, list[float]]]:
+    """Call to size to the milliseconds of each round."""
+    found: dict[str, dict[int, list[float]]] = defaultdict(dict)
+    filled = 0
     with client_of(folder, database_url=url) as client:
-        for size in SIZES:
+        for size in sizes:
+            step(f"filling up to {size:,}")
             fill(client.app.state.service, filled, size)
             filled = size
-            service = client.app.state.service
-            if service.database._engine.dialect.name == "postgresql":
-                with service.database.write() as tx:
-                    tx.execute(text("ANALYZE"))
-            found: dict[str, float] = {"items": size}
+            _analyse(client.app.state.service.database)
             for name, call in calls_of(client).items():
-                found[name] = round(median_ms(call), 2)
+                step(f"{size:,} waiting, {name}")
+                found[name][size] = [
+                    1000 * seconds(lambda call=call: _answered(call())) for _ in range(calls)
+                ]
             client.post("/v1/queue/release", json={})
-            rows.append(found)
-    return rows
+    return found
+
+
+def _analyse(database: Any) -> None:
+    """What PostgreSQL does by itself some minutes after so many rows have come."""
+    if database._engine.dialect.name == "postgresql":
+        with database.write() as tx:
+            tx.execute(text("ANALYZE"))
+
+
+def _answered(answer: Any) -> None:
+    assert answer.status_code == 200, answer.text
 
 
 def calls_of(client: Any) -> dict[str, Callable[[], Any]]:
@@ -167,26 +190,3 @@ def calls_of(client: Any) -> dict[str, Callable[[], Any]]:
         "claim the next": lambda: client.post("/v1/queue/claim", json={"limit": 1}),
         "console's page": lambda: client.get("/console"),
     }
-
-
-def growth(rows: list[dict[str, float]], name: str) -> float:
-    first, last = rows[0], rows[-1]
-    return math.log(last[name] / first[name]) / math.log(last["items"] / first["items"])
-
-
-def main() -> None:
-    results: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, url in databases(Path(folder)):
-            results[name] = rows = measure(url, Path(folder))
-            table = Table(title=f"{name}: median ms of {CALLS} calls")
-            for column in ("call", *(f"{size:,}" for size in SIZES), "exponent"):
-                table.add_column(column, justify="left" if column == "call" else "right")
-            for call in list(rows[0])[1:]:
-                table.add_row(call, *(f"{row[call]:.1f}" for row in rows), f"{growth(rows, call):.2f}")
-            CONSOLE.print(table)
-    json.dump(results, sys.stdout, indent=1)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""Benchmarks of speed, load and growth, with peers beside: ``make bench``."""

@@ -1,0 +1,121 @@
+"""Callers of a service, for a process of their own: cheap ones, since they share the cores with what they measure."""
+
+import asyncio
+import itertools
+import json
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from tests.bench.texts import endless
+from tests.load import KINDS, Stage, run
+from tests.wire import Sent, Wire
+
+_NUMBERS = itertools.count(1_000_000_000)
+"""Ids of comments; tests.load numbers its own from 0 in the same process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of requests that waited for one another: seconds to each answer, how many of each status, seconds in all, and the processor
+    seconds that the callers took."""
+
+    seconds: list[float]
+    statuses: dict[int, int]
+    wall: float
+    processor_s: float
+
+
+def requests(kind: str, texts: Sequence[str], size: int = 1) -> list[Sent]:
+    """A request for every ``size`` texts; more than one only of kind ``score``."""
+    if size == 1:
+        return [KINDS[kind](next(_NUMBERS), text) for text in texts]
+    return [score_list(texts[at : at + size]) for at in range(0, len(texts), size)]
+
+
+def score_list(texts: Sequence[str]) -> Sent:
+    """One request for scores of several comments."""
+    body = {"comments": [{"text": text} for text in texts]}
+    return Sent("POST", "/v1/score", json.dumps(body).encode())
+
+
+def closed(url: str, kind: str, texts: Sequence[str], clients: int, size: int = 1) -> Answered:
+    """Every caller sends its next request when it has its answer; a status other than 200 ends the run."""
+    return asyncio.run(_closed(url, requests(kind, texts, size), clients))
+
+
+async def _closed(url: str, made: Sequence[Sent], clients: int) -> Answered:
+    wire, waiting = Wire(url), iter(made)
+    took: list[float] = []
+    statuses: Counter[int] = Counter()
+
+    async def work() -> None:
+        for sent in waiting:
+            began = time.perf_counter()
+            status, _, body = await wire.ask(sent)
+            took.append(time.perf_counter() - began)
+            statuses[status] += 1
+            if status != 200:
+                raise RuntimeError(f"{sent.path}: {status} {body[:200]!r}")
+
+    began, used = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(work() for _ in range(clients)))
+    answered = Answered(took, dict(statuses), time.perf_counter() - began, time.process_time() - used)
+    wire.close()
+    return answered
+
+
+def opened(url: str, stage: Stage, texts: Sequence[str]) -> dict[str, Any]:
+    """What a stage of arrivals at random moments gives: shares by status, milliseconds, accepted a second."""
+    result = run(url, [stage], endless(texts))[0]
+    return {
+        "shares": result.shares(),
+        "milliseconds": {status: _percentiles(result.seconds(status)) for status in result.shares()},
+        "accepted": result.throughput(),
+    }
+
+
+def _percentiles(seconds: Sequence[float]) -> dict[int, float]:
+    return {share: float(np.percentile(seconds, share)) * 1000 for share in (50, 95, 99)}
+
+
+@contextmanager
+def trivial(answer: bytes) -> Iterator[str]:
+    """The address of a server, in a process of its own, that gives everybody the same body: against it a client shows what it costs."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=_trivial, args=(answer, theirs), daemon=True)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        server.terminate()
+        server.join()
+
+
+def _trivial(answer: bytes, told: Connection) -> None:
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+                await reader.readexactly(int(length or 0))
+                writer.write(whole)
+        except (EOFError, ConnectionError):
+            writer.close()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        told.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(serve())
