@@ -1,4 +1,4 @@
-"""Micro-batching across requests: what waits is scored in one call to the model, one call at a time."""
+"""Micro-batching across requests: what waits is scored in calls to the model, a few comments in each and a few calls at a time."""
 
 import asyncio
 import math
@@ -35,9 +35,10 @@ class _Job:
 class Batcher:
     """A bounded queue in front of the model; must be started inside the event loop that submits to it.
 
-    The model runs in one worker thread: the model uses all cores for one call and releases the GIL in it.
-    While it runs, arriving comments gather and make up the next batch, so an idle service adds no wait. Each request names its model, and
-    a batch is of one model: while a model takes another's place, none is asked for what the other was to score.
+    Answers of a call go out together, so calls are small and several are under way: nobody waits for the longest comment of many others,
+    and the model's threads are busy while answers go out. ``calls`` should be one more than those threads.
+    Meanwhile arriving comments gather and make up the next call, so an idle service adds no wait. Each request names its model, and
+    a call is of one model: while a model takes another's place, none is asked for what the other was to score.
     What is scored and waits for the store counts against the bound as well, or a slow store would let requests pile up without end; and
     nobody is let in to wait longer than ``longest_s``, for callers give up then, and the work for them would be done for nobody.
     """
@@ -48,6 +49,7 @@ class Batcher:
         queue_comments: int,
         batch_comments: int,
         wait_s: float = 0.0,
+        calls: int = 1,
         writers: int = 1,
         longest_s: float = 10.0,
         on_batch: Callable[[int, float], None] | None = None,
@@ -58,7 +60,8 @@ class Batcher:
         self._on_batch = on_batch
         self._waiting: deque[_Job] = deque()
         self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="belowline-scorer")
+        self._threads = ThreadPoolExecutor(calls, thread_name_prefix="belowline-scorer")
+        self._free = asyncio.Semaphore(calls)
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._writers = asyncio.Semaphore(writers)
@@ -98,7 +101,7 @@ class Batcher:
         self._arrived.set()
         if self._task:
             await self._task
-        self._thread.shutdown()
+        self._threads.shutdown()
 
     async def submit(self, comments: Sequence[ScoreInput], scorer: Scoring) -> list[Scores | None]:
         """Scores by ``scorer`` in order, None where scoring a comment failed; raises QueueFull or BatcherClosed."""
@@ -137,13 +140,17 @@ class Batcher:
             self.unkept -= comments
 
     async def _run(self) -> None:
-        while self._waiting or not self._closing:
-            await self._arrived.wait()
-            if self._wait_s and self.queued < self._batch_comments and not self._closing:
-                await asyncio.sleep(self._wait_s)
-            jobs = self._take()
-            if jobs:
-                await self._answer(jobs)
+        async with asyncio.TaskGroup() as calls:
+            while self._waiting or not self._closing:
+                await self._arrived.wait()
+                if self._wait_s and self.queued < self._batch_comments and not self._closing:
+                    await asyncio.sleep(self._wait_s)
+                await self._free.acquire()
+                jobs = self._take()
+                if jobs:
+                    calls.create_task(self._answer(jobs))
+                else:
+                    self._free.release()
 
     def _take(self) -> list[_Job]:
         """Whole jobs of one model up to the limit, at least one; jobs whose caller has gone away are dropped."""
@@ -167,7 +174,10 @@ class Batcher:
         loop = asyncio.get_running_loop()
         comments = [comment for job in jobs for comment in job.comments]
         started = loop.time()
-        scores = await loop.run_in_executor(self._thread, score_each, jobs[0].scorer, comments)
+        try:
+            scores = await loop.run_in_executor(self._threads, score_each, jobs[0].scorer, comments)
+        finally:
+            self._free.release()
         seconds = loop.time() - started
         self.failing = all(score is None for score in scores)
         if self._on_batch:

@@ -114,7 +114,9 @@ class Settings(BaseSettings):
         description="Comments that may wait for the model and the store; beyond it callers get 429 and Retry-After.",
     )
     batch_comments: int = Field(
-        32, ge=1, description="Most comments of one call to the model, across requests."
+        4,
+        ge=1,
+        description="Most comments of one call to the model, across requests; their answers go out together.",
     )
     batch_wait_ms: float = Field(
         0.0,

@@ -19,9 +19,10 @@ def run(
     queue: int = 256,
     batch: int = 256,
     wait_s: float = 0.0,
+    calls: int = 1,
 ) -> None:
     async def whole() -> None:
-        batcher = Batcher(queue_comments=queue, batch_comments=batch, wait_s=wait_s)
+        batcher = Batcher(queue_comments=queue, batch_comments=batch, wait_s=wait_s, calls=calls)
         batcher.start()
         try:
             await asyncio.wait_for(scenario(batcher), 20)
@@ -133,6 +134,59 @@ def test_a_caller_that_leaves_during_scoring_harms_nobody() -> None:
         assert batcher.alive
 
     run(scenario)
+
+
+def test_a_short_comment_does_not_wait_for_a_long_one() -> None:
+    free = threading.Event()
+    slow, quick = FakeScorer(before=lambda: free.wait(10) and None), FakeScorer()
+
+    async def scenario(batcher: Batcher) -> None:
+        long = asyncio.create_task(batcher.submit(comments("long"), slow))
+        await until(lambda: len(slow.calls) == 1)
+        for text in ("a", "b", "c"):
+            assert len(await batcher.submit(comments(text), quick)) == 1
+        assert not long.done()
+        free.set()
+        assert len(await long) == 1
+
+    run(scenario, calls=2)
+
+
+def test_no_more_calls_at_a_time_than_allowed_and_the_rest_gathers() -> None:
+    free = threading.Event()
+    scorer = FakeScorer(before=lambda: free.wait(10) and None)
+
+    async def scenario(batcher: Batcher) -> None:
+        asked = []
+        for number in range(2):
+            asked.append(asyncio.create_task(batcher.submit(comments(f"{number}"), scorer)))
+            await until(lambda number=number: len(scorer.calls) == number + 1)
+        asked += [asyncio.create_task(batcher.submit(comments(f"{n}"), scorer)) for n in range(2, 7)]
+        await until(lambda: batcher.queued == 5)
+        assert len(scorer.calls) == 2
+        free.set()
+        await asyncio.gather(*asked)
+
+    run(scenario, calls=2, batch=3)
+    assert sorted(len(call) for call in scorer.calls) == [1, 1, 2, 3]
+
+
+def test_closing_waits_for_every_call() -> None:
+    async def whole() -> None:
+        free = threading.Event()
+        scorer = FakeScorer(before=lambda: free.wait(10) and None)
+        batcher = Batcher(queue_comments=256, batch_comments=1, calls=3)
+        batcher.start()
+        asked = [asyncio.create_task(batcher.submit(comments(f"{n}"), scorer)) for n in range(5)]
+        await until(lambda: len(scorer.calls) == 3)
+        closing = asyncio.create_task(batcher.close())
+        await asyncio.sleep(0.01)
+        assert not closing.done()
+        free.set()
+        await closing
+        assert [len(await one) for one in asked] == [1] * 5
+
+    asyncio.run(whole())
 
 
 def test_closing_answers_what_waits_and_refuses_more() -> None:
