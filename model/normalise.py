@@ -67,8 +67,8 @@ def normalise(text: str) -> Normalised:
     steps: list[_Edits] = []
     for _ in range(_MAX_PASSES):
         before = text
-        for pattern, replacement, ascii_too, sign in _STEPS:
-            if (not ascii_too and text.isascii()) or (sign is not None and sign.search(text) is None):
+        for pattern, replacement, ascii_too, found in _STEPS:
+            if (not ascii_too and text.isascii()) or not found(text):
                 continue
             text, edits = _apply(text, pattern, replacement)
             if edits is not None:
@@ -249,47 +249,60 @@ def _link(match: re.Match[str]) -> str:
 
 _SUM_OR_HOST = re.compile(r"(?P<sum>\d+(?:[.,:]\d+)*)|\blink \S+")
 
-_SIGNS = {
-    LEET: re.compile(r"[a-zA-Z][0134578$@!|][a-zA-Z0134578$@!|]|[0134578$@|][a-zA-Z]{2}"),
-    BROKEN: re.compile(r"[^\W\d_][-._*·•|~][^\W\d_]"),
-    STRETCHED: re.compile(r"([a-zA-Z])\1\1"),
-}
-"""What must be somewhere in a text for a costly step to find anything: most texts have none of it."""
 
-_STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, re.Pattern[str] | None], ...] = tuple(
-    (re.compile(pattern), replacement, ascii_too, _SIGNS.get(pattern))
-    for pattern, replacement, ascii_too in (
-        (r"[\ud800-\udfff]", _space, False),
-        (r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", _without, True),
-        (r"[\x80-\uffff\U00010000-\U0010ffff]+", _repaired, False),
+def _somewhere(*signs: str) -> Callable[[str], bool]:
+    return lambda text: any(sign in text for sign in signs)
+
+
+def _sign(pattern: str) -> Callable[[str], bool]:
+    found = re.compile(pattern).search
+    return lambda text: found(text) is not None
+
+
+_HASH, _AT, _DOLLAR = (_somewhere(sign) for sign in "#@$")
+_BRACKET = _somewhere("[", "(", "{", "<")
+_ADDRESS = _sign(r"(?i)://|www\.")
+_LEET = _sign(r"[a-zA-Z][0134578$@!|][a-zA-Z0134578$@!|]|[0134578$@|][a-zA-Z]{2}")
+_BROKEN = _sign(r"[^\W\d_][-._*·•|~][^\W\d_]")
+_STRETCHED = _sign(r"([a-zA-Z])\1\1")
+_ANY = _somewhere("")
+"""What must be somewhere in a text for a step to find anything: most texts have none of it."""
+
+_STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], ...] = tuple(
+    (re.compile(pattern), replacement, ascii_too, sign)
+    for pattern, replacement, ascii_too, sign in (
+        (r"[\ud800-\udfff]", _space, False, _ANY),
+        (r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", _without, True, _ANY),
+        (r"[\x80-\uffff\U00010000-\U0010ffff]+", _repaired, False, _ANY),
         # Pictures only: an invisible character, a dash or a dot between letters is a word broken up, a vowel sign is a part of one.
         (r"(?:(?P<symbol>[\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff])[^\x00-\x7f\w\s]{0,3}\w){4,}[^\x00-\x7f\w\s]*", _one_symbol,
-         False),
-        (r"[\xa9\xae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+", _named, False),
+         False, _ANY),
+        (r"[\xa9\xae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+", _named, False, _ANY),
         # Zero-width and bidirectional controls, soft hyphens, variation selectors, tags.
         (r"[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-         r"\ufff9-\ufffb\U000e0000-\U000e01ef]+", _without, False),
-        (r"[^\x00-\x7f][\u0300-\u036f]*", _compatible, False),
-        (f"[{''.join(_DRAWN_LETTERS)}]", _undrawn, False),
-        (r"[\u2018\u2019\u201a\u201b\u2032]", lambda match: "'", False),
-        (r"[\u201c\u201d\u201e\u201f\u2033\xab\xbb]", lambda match: '"', False),
-        (r"[\u2010-\u2015\u2212]", lambda match: "-", False),
+         r"\ufff9-\ufffb\U000e0000-\U000e01ef]+", _without, False, _ANY),
+        (r"[^\x00-\x7f][\u0300-\u036f]*", _compatible, False, _ANY),
+        (f"[{''.join(_DRAWN_LETTERS)}]", _undrawn, False, _ANY),
+        (r"[\u2018\u2019\u201a\u201b\u2032]", lambda match: "'", False, _ANY),
+        (r"[\u201c\u201d\u201e\u201f\u2033\xab\xbb]", lambda match: '"', False, _ANY),
+        (r"[\u2010-\u2015\u2212]", lambda match: "-", False, _ANY),
         # From a word's first letter only: looking ahead from each letter of a very long word would take quadratic time.
-        (r"(?<!\w)(?=\w*[^\x00-\x7f])\w{2,}", _one_script, False),
-        (r"(?i)\b(?:https?://|www\.)(?P<host>[^\s/?#<>\"']+)[^\s<>\"']*", _link, True),
+        (r"(?<!\w)(?=\w*[^\x00-\x7f])\w{2,}", _one_script, False, _ANY),
+        (r"(?i)\b(?:https?://|www\.)(?P<host>[^\s/?#<>\"']+)[^\s<>\"']*", _link, True, _ADDRESS),
         # Words run together by hashtags; a single tag stays, and so do C#, F#m and a number's sign.
-        (r"(?<!\w)#(?=\w+#\w)|(?<=\w\w)#(?=\w\w)", _space, True),
-        (r"(?<![\w@])@\w{2,30}", lambda match: "@user", True),
-        (rf"(?<={_LETTER})@(?={_LETTER}{{1,12}}\b(?!\.\w))", lambda match: "a", True),
-        (rf"(?<={_LETTER})\$+(?={_LETTER})|(?<!\w)\$(?={_LETTER}{{2}})", lambda match: "s" * len(match.group()), True),
-        (rf"(?<![\w@/:-]){_LETTER}{{1,12}}(?P<mark>[-._*·•|]){_LETTER}{{1,12}}(?:(?P=mark){_LETTER}{{1,12}})+(?![\w@/])", _joined, True),
-        (rf"(?<!\w){_LETTER}(?P<mark>[^\w\s]){_LETTER}(?:(?P=mark){_LETTER}){{2,}}(?!\w)", _letters_alone, True),
-        (rf"(?<!\w)(?:[\[({{<]{_LETTER}[\])}}>]){{4,}}", _letters_alone, True),
-        (rf"(?<![\w'])(?:{_LETTER} ){{3,}}{_LETTER}(?![\w'])", _together, True),
-        (LEET, unleeted, True),
-        (BROKEN, unbroken, True),
-        (STRETCHED, unstretched, True),
-        (rf"({_LETTER})\1{{3,}}", _twice, True),
-        (r"([^\w\s])\1{3,}", _thrice, True),
+        (r"(?<!\w)#(?=\w+#\w)|(?<=\w\w)#(?=\w\w)", _space, True, _HASH),
+        (r"(?<![\w@])@\w{2,30}", lambda match: "@user", True, _AT),
+        (rf"(?<={_LETTER})@(?={_LETTER}{{1,12}}\b(?!\.\w))", lambda match: "a", True, _AT),
+        (rf"(?<={_LETTER})\$+(?={_LETTER})|(?<!\w)\$(?={_LETTER}{{2}})", lambda match: "s" * len(match.group()), True, _DOLLAR),
+        (rf"(?<![\w@/:-]){_LETTER}{{1,12}}(?P<mark>[-._*·•|]){_LETTER}{{1,12}}(?:(?P=mark){_LETTER}{{1,12}})+(?![\w@/])", _joined, True,
+         _ANY),
+        (rf"(?<!\w){_LETTER}(?P<mark>[^\w\s]){_LETTER}(?:(?P=mark){_LETTER}){{2,}}(?!\w)", _letters_alone, True, _ANY),
+        (rf"(?<!\w)(?:[\[({{<]{_LETTER}[\])}}>]){{4,}}", _letters_alone, True, _BRACKET),
+        (rf"(?<![\w'])(?:{_LETTER} ){{3,}}{_LETTER}(?![\w'])", _together, True, _ANY),
+        (LEET, unleeted, True, _LEET),
+        (BROKEN, unbroken, True, _BROKEN),
+        (STRETCHED, unstretched, True, _STRETCHED),
+        (rf"({_LETTER})\1{{3,}}", _twice, True, _ANY),
+        (r"([^\w\s])\1{3,}", _thrice, True, _ANY),
     )
 )  # fmt: skip

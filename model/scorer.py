@@ -295,6 +295,8 @@ def text_hash(text: str) -> bytes:
 
 def _mean(values: Floats, windows: Windows) -> npt.NDArray[np.float64]:
     """[windows, ...] → [...], each window counted by its tokens."""
+    if len(values) == 1:
+        return np.asarray(values[0], dtype=np.float64)
     return np.asarray(np.average(values, axis=0, weights=[len(ids) for ids in windows.ids]))
 
 
