@@ -12,8 +12,10 @@ _FEWEST_WORDS = 3
 _FEWEST_LETTERS = 7
 _CERTAIN = 0.7
 _UNREAD = 1 / 3
+_OFTEN_ENOUGH, _BEYOND_DOUBT = 200, 0.9999
+"""Characters that are enough where they leave no doubt."""
 _ENOUGH = 500
-"""Characters that are read; of 5,950 comments of c3 none was told otherwise by 2,000."""
+"""Characters that are read at most; of 13,664 comments of five corpora three are told otherwise by 2,000."""
 _LANGUAGES = {
     "ARABIC": ("ar", "fa", "ps", "ug", "ur"),
     "ARMENIAN": ("hy",),
@@ -99,10 +101,15 @@ def _certain(text: str) -> str:
     Codes of three letters stand aside: they name neighbours of larger languages, and short texts are taken for them (English for Nigerian
     Pidgin).
     """
-    for code, certainty in _identifier().rank(text):
-        if len(code) == 2 and code not in _OWN_SCRIPT:
-            return str(code) if certainty >= _CERTAIN else "und"
-    return "und"
+    code, certainty = _likeliest(text[:_OFTEN_ENOUGH])
+    if certainty < _BEYOND_DOUBT and len(text) > _OFTEN_ENOUGH:
+        code, certainty = _likeliest(text)
+    return code if certainty >= _CERTAIN else "und"
+
+
+def _likeliest(text: str) -> tuple[str, float]:
+    likely = _identifier().rank(text)
+    return next((one for one in likely if len(one[0]) == 2 and one[0] not in _OWN_SCRIPT), ("und", 0.0))
 
 
 @functools.cache
