@@ -29,18 +29,29 @@ class ServerError(Exception):
 def run_server(settings: Settings) -> None:
     """Serves until interrupted; raises Settings-, Server-, Worker-, Model-, Policy- or StoreError before it serves."""
     settings.check_exposure()
-    with _listening(settings.host, settings.port) as listener:
-        hint = "press Ctrl+C to stop"
-        if settings.workers == 1:
+    hint = "press Ctrl+C to stop"
+    if settings.workers == 1:
+        with _listening(settings.host, settings.port) as listener:
             serve(settings, listener, lambda: _say(f"{_url(listener)} ({hint})"))
-            return
-        _log(settings)
+        return
+    _log(settings)
+    with _reserved(settings.host, settings.port) as place:
+        each = of_each_worker(settings.model_copy(update={"port": place.getsockname()[1]}))
         run_workers(
-            functools.partial(serve, of_each_worker(settings), listener),
+            functools.partial(_serve_beside, each),
             settings.workers,
-            serving=lambda: _say(f"{_url(listener)} with {settings.workers} workers ({hint})"),
-            ending=listener.close,
+            serving=lambda: _say(f"{_url(place)} with {settings.workers} workers ({hint})"),
+            ending=place.close,
         )
+
+
+def _serve_beside(settings: Settings, serving: Callable[[], None]) -> None:
+    """Serves in a worker, on a socket of its own at the port of all: the system spreads connections evenly over those, while of workers
+    that take connections from one queue the quickest takes nearly all."""
+    with _bound(
+        settings.host, settings.port, beside=True
+    ) as place:  # listens once it is ready, or would be given connections before
+        serve(settings, place, serving)
 
 
 def serve(settings: Settings, listener: socket.socket, serving: Callable[[], None]) -> None:
@@ -56,8 +67,7 @@ def serve(settings: Settings, listener: socket.socket, serving: Callable[[], Non
         server_header=False,
         access_log=False,  # it would write down keys that clients put into addresses; /metrics counts requests
         timeout_graceful_shutdown=3,
-        # Also how many connections asyncio takes at a time: one, or a worker would take its neighbour's share.
-        backlog=1 if _is_worker() else _BACKLOG,
+        backlog=_BACKLOG,
         http=connections(settings.request_timeout_s),
     )
     _Server(config, serving).run(sockets=[listener])
@@ -72,8 +82,6 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        for listener in sockets or ():
-            listener.listen(_BACKLOG)  # asyncio has set it to what it takes at a time
         if self.started:
             self._serving()
 
@@ -109,22 +117,44 @@ def _say(where: str) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens from now on, so that who is told of the service can reach it."""
+    listener = _bound(host, port)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        )[0]
-        # Named by its protocol, for asyncio switches Nagle's algorithm off only then: 40 ms a request.
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _cannot_listen(host, port, error) from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise _cannot_listen(host, port, error) from None
     return listener
+
+
+def _reserved(host: str, port: int) -> socket.socket:
+    """A socket that holds the port for workers and does not listen; raises ServerError where anybody else has it, workers too."""
+    if not hasattr(socket, "SO_REUSEPORT"):
+        raise ServerError("several workers cannot share a port on this system; use --workers 1")
+    with _bound(host, port) as alone:
+        free = alone.getsockname()[1]
+    return _bound(host, free, beside=True)
+
+
+def _bound(host: str, port: int, *, beside: bool = False) -> socket.socket:
+    """A socket at the port, ``beside`` others of ours there."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        # Named by its protocol, for asyncio switches Nagle's algorithm off only then: 40 ms a request.
+        made = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from None
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if beside:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind(address)
+    except OSError as error:
+        made.close()
+        raise _cannot_listen(host, port, error) from None
+    return made
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> ServerError:

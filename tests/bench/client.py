@@ -18,6 +18,9 @@ from tests.bench.texts import endless
 from tests.load import KINDS, Stage, run
 from tests.wire import Sent, Wire
 
+KEY = "a-key-for-the-benchmarks"
+"""Of the environment, as a service has that others than its own machine reach."""
+HEADERS = {"X-API-Key": KEY}
 _NUMBERS = itertools.count(1_000_000_000)
 """Ids of comments; tests.load numbers its own from 0 in the same process."""
 
@@ -52,7 +55,7 @@ def closed(url: str, kind: str, texts: Sequence[str], clients: int, size: int = 
 
 
 async def _closed(url: str, made: Sequence[Sent], clients: int) -> Answered:
-    wire, waiting = Wire(url), iter(made)
+    wire, waiting = Wire(url, HEADERS), iter(made)
     took: list[float] = []
     statuses: Counter[int] = Counter()
 
@@ -74,7 +77,7 @@ async def _closed(url: str, made: Sequence[Sent], clients: int) -> Answered:
 
 def opened(url: str, stage: Stage, texts: Sequence[str]) -> dict[str, Any]:
     """What a stage of arrivals at random moments gives: shares by status, milliseconds, accepted a second."""
-    result = run(url, [stage], endless(texts))[0]
+    result = run(url, [stage], endless(texts), HEADERS)[0]
     return {
         "shares": result.shares(),
         "milliseconds": {status: _percentiles(result.seconds(status)) for status in result.shares()},

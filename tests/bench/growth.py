@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from belowline.model import ScoreInput
-from tests.bench.client import closed
+from tests.bench.client import KEY, closed
 from tests.bench.figures import curve
 from tests.bench.rounds import Alone, Setup, Step, client_process, in_child, loaded, peak_mib, seconds
 from tests.bench.texts import endless, of_length, short
@@ -123,7 +123,7 @@ def client_ms(setup: Setup, clients: int, texts: Sequence[str]) -> tuple[float, 
     with (
         tempfile.TemporaryDirectory() as folder,
         client_process() as callers,
-        served(Path(folder), "--model", str(setup.model.resolve())) as service,
+        served(Path(folder), "--model", str(setup.model.resolve()), settings={"api_keys": KEY}) as service,
     ):
         callers.submit(closed, service.url, "score", [f"{text} first" for text in sent[:3]], 1).result()
         answered = callers.submit(closed, service.url, "score", sent, clients).result()

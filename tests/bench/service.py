@@ -14,7 +14,7 @@ from typing import Any
 from belowline.model import ScoreInput, Scorer
 from belowline.model.normalise import normalise
 from belowline.model.windows import windows_of
-from tests.bench.client import Answered, closed, opened, requests, trivial
+from tests.bench.client import HEADERS, KEY, Answered, closed, opened, requests, trivial
 from tests.bench.figures import Figure, figure, group, ratio, ratios
 from tests.bench.rounds import Setup, Step, alternate, client_process, cores, loaded, rate, seconds
 from tests.bench.texts import endless
@@ -23,6 +23,7 @@ from tests.served_process import Served, served
 from tests.wire import Wire
 
 CLIENTS, LIST = 32, 16
+_KEYS = {"api_keys": KEY}
 BARE, ONE, LISTS, KEPT = (
     "bare Scorer",
     "/v1/score, one comment",
@@ -58,7 +59,7 @@ def run(setup: Setup, step: Step) -> dict[str, Any]:
     found, source = setup.texts(setup.pick(11_000, 300))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        service = stack.enter_context(served(folder, "--model", str(setup.model.resolve())))
+        service = stack.enter_context(served(folder, "--model", str(setup.model.resolve()), settings=_KEYS))
         callers = stack.enter_context(client_process())
         scorer = loaded(setup.model)
         bench = Bench(service, callers, scorer, endless(found), setup, step)
@@ -112,7 +113,7 @@ def _client_cost(bench: Bench) -> dict[str, Any]:
     bench.step("what the client alone costs")
 
     async def answer() -> bytes:
-        wire = Wire(bench.service.url)
+        wire = Wire(bench.service.url, HEADERS)
         body = (await wire.ask(requests("score", bench.take(1))[0]))[2]
         wire.close()
         return body
@@ -209,7 +210,8 @@ def _workers(bench: Bench, folder: str) -> dict[str, Any]:
     """One worker beside two, each service idle while the other is measured."""
     count = bench.setup.pick(960, 16)
     bench.step("starting a service of two workers")
-    with served(Path(folder), "--model", str(bench.setup.model.resolve()), "--workers", "2") as two:
+    model = str(bench.setup.model.resolve())
+    with served(Path(folder), "--model", model, "--workers", "2", settings=_KEYS) as two:
         urls = {"1 worker": bench.service.url, "2 workers": two.url}
 
         def measured(url: str) -> float:
@@ -226,7 +228,7 @@ def _workers(bench: Bench, folder: str) -> dict[str, Any]:
 
 def _about(source: str) -> list[str]:
     return [
-        f"A real belowline serve on a free port with a new SQLite database, and clients in one other process on the same {cores()} "
+        f"A real belowline serve on a free port with a new SQLite database and a key, and clients in one other process on the same {cores()} "
         f"cores: what they use, the service lacks. Comments of {source}, none sent twice; where a round gives the same texts to several, "
         "each has a letter added, for a service answers repeats from a cache. The service is idle while the bare Scorer is measured.",
         "Arrivals at random moments (Poisson) do not wait for answers; their times count from when they were due. Shares of the capacity "
