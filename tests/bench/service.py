@@ -228,9 +228,10 @@ def _workers(bench: Bench, folder: str) -> dict[str, Any]:
 
 def _about(source: str) -> list[str]:
     return [
-        f"A real belowline serve on a free port with a new SQLite database and a key, and clients in one other process on the "
-        f"same {cores()} cores: what they use, the service lacks. Comments of {source}, none sent twice; where a round gives the same texts to several, "
-        "each has a letter added, for a service answers repeats from a cache. The service is idle while the bare Scorer is measured.",
+        "A real belowline serve on a free port with a new SQLite database and a key, and clients in one other process on the "
+        f"same {cores()} cores: what they use, the service lacks. Comments of {source}, none sent twice; where a round gives the "
+        "same texts to several, each has a letter added, for a service answers repeats from a cache. The service is idle while the "
+        "bare Scorer is measured.",
         "Arrivals at random moments (Poisson) do not wait for answers; their times count from when they were due. Shares of the capacity "
         "are of the median that one-comment requests reached in this run.",
     ]
