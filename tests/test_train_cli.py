@@ -168,3 +168,16 @@ def test_one_more_run_of_a_recipe_has_a_name_and_a_version(
     cli.fit_command(recipe, corpora, runs, name="november", version="0.0.3")
     assert capsys.readouterr().out.strip() == str(runs / "november" / "model")
     assert json.loads((runs / "november" / "run.json").read_text("utf-8"))["recipe"]["version"] == "0.0.3"
+
+
+def test_a_lent_calibration_needs_a_version_and_the_other_way_round(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in (["--like", "release"], ["--version", "0.0.3"]):
+        monkeypatch.setattr(sys, "argv", ["belowline-train", "export", "--run", "r", *option])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert caught.value.code
+        shown = " ".join(capsys.readouterr().err.split())
+        assert "--like and --version go together" in shown
+        assert "Traceback" not in shown

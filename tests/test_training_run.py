@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from rich.console import Console
 
 from belowline.model import ScoreInput, Scorer
+from belowline.model.directory import read_config
 from belowline.training import precision, trainer
 from belowline.training.export import Parity, ParityError, export
 from belowline.training.fit import fit
@@ -210,6 +212,29 @@ def test_a_refused_export_leaves_the_old_model_standing(run: Path, released: Pat
     with pytest.raises(ParityError):
         export(run, released, QUIET)
     assert (released / "model.onnx").read_bytes() == before
+
+
+def test_a_release_is_made_again_with_its_calibration(run: Path, released: Path, tmp_path: Path) -> None:
+    thresholds = (run / "thresholds.json").read_bytes()
+    again = export(run, tmp_path / "again", QUIET, released, "0.0.3")
+    before = read_config(released)
+    assert read_config(again) == before.model_copy(update={"version": "0.0.3"})
+    assert (run / "thresholds.json").read_bytes() == thresholds
+    texts = [ScoreInput("Cheap road offer, click the link now."), ScoreInput("The vote was discussed.")]
+    one, other = (Scorer.load(folder).score(texts) for folder in (released, again))
+    assert [a.probabilities for a in one] == [b.probabilities for b in other]
+
+
+def test_only_the_release_of_the_same_labels_lends_its_calibration(
+    run: Path, released: Path, tmp_path: Path
+) -> None:
+    foreign = shutil.copytree(released, tmp_path / "foreign")
+    config = json.loads((foreign / "config.json").read_text("utf-8"))
+    config["labels"].reverse()
+    (foreign / "config.json").write_text(json.dumps(config), "utf-8")
+    with pytest.raises(RunError, match="has other labels"):
+        export(run, tmp_path / "out", QUIET, foreign, "0.0.3")
+    assert not (tmp_path / "out").exists()
 
 
 def test_export_needs_a_finished_run(tmp_path: Path) -> None:
