@@ -1,6 +1,5 @@
 """The service as an object that a test can build."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -118,7 +117,7 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
         queue_comments=settings.queue_comments,
         batch_comments=settings.batch_comments,
         wait_s=settings.batch_wait_ms / 1000,
-        calls=(settings.threads or os.cpu_count() or 1) + 1,
+        calls=settings.cores + 1,
         writers=database.writers,
         on_batch=metrics.batch,
     )

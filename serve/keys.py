@@ -125,9 +125,8 @@ def _known(request: Request, key: str) -> Actor:
 def allowed(what: str) -> Callable[[Actor], Awaitable[Actor]]:
     """A dependency: the caller, if their role allows ``what``."""
 
-    async def check(
-        actor: Annotated[Actor, Depends(caller)],
-    ) -> Actor:  # async: a thread for it would cost more than it does
+    # Asynchronous, as it waits for nothing: a thread for it would cost more than it does.
+    async def check(actor: Annotated[Actor, Depends(caller)]) -> Actor:
         actor.require(what)
         return actor
 

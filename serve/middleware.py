@@ -85,18 +85,19 @@ class Surround:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
+        scores = self._scores(request)
         with ExitStack() as answered:
 
             def arrived() -> None:
                 # Not before, or callers who never send the whole of theirs would take the places of others.
-                if self._scores(request):
+                if scores:
                     self._require_room()
                     answered.enter_context(self._batcher.place())
 
             body = Body(receive, self._max_body_bytes, self._patience_s, arrived)
             try:
                 body.check_length(request.headers)
-                if self._scores(request):
+                if scores:
                     self._require_room()
             except Problem as problem:
                 await self._refuse(problem, scope, receive, send)

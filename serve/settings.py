@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -146,6 +147,11 @@ class Settings(BaseSettings):
     def model_directory(self) -> Path:
         """The model directory that is set, or the one in the package."""
         return self.model_dir or DEFAULT_MODEL_DIR
+
+    @property
+    def cores(self) -> int:
+        """How many threads the model gets in all: those that are set, or one for each core."""
+        return self.threads or os.cpu_count() or 1
 
     @property
     def on_loopback(self) -> bool:

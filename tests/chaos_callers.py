@@ -1,8 +1,6 @@
 """Callers that insist: each comment, and each decision, is sent until it is acknowledged."""
 
 import itertools
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +12,10 @@ from belowline.serve.store.database import Database
 from belowline.serve.store.replay import replay
 from belowline.serve.store.tables import LIVE, SYSTEM
 from tests.store_fakes import Desk
+from tests.waiting import InThreads
 
 HELD = "a crypto giveaway"
 POLICY = 'version = "chaos"\nunknown_language = "publish"\n[words]\nhold = ["crypto giveaway"]\n'
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """What ``condition`` gives once it gives something true."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.05)
-    return found
 
 
 def keep(client: httpx.Client, *names: str, text: str = HELD) -> httpx.Response:
@@ -74,7 +64,7 @@ def check_kept(
     assert waiting == {number: 1 for number, row in rows.items() if row.action == "hold"}
 
 
-class Insisting:
+class Insisting(InThreads):
     """Threads that have comments kept and decided, one after another, for as long as the block lasts."""
 
     def __init__(self, address: str, threads: int = 3) -> None:
@@ -82,35 +72,22 @@ class Insisting:
         self.decided: set[str] = set()
         self.statuses: Counter[int] = Counter()
         self._address = address
-        self._over = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._go_on, args=(number,), daemon=True) for number in range(threads)
-        ]
+        super().__init__(threads)
 
     @property
     def unsure(self) -> int:
         """How many comments may be kept without having been acknowledged."""
-        return len(self._threads)
+        return len(self.threads)
 
-    def __enter__(self) -> "Insisting":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _go_on(self, caller: int) -> None:
+    def go_on(self, thread: int) -> None:
         with httpx.Client(base_url=self._address, timeout=60) as client:
             for number in itertools.count():
-                name = f"{caller}-{number}"
+                name = f"{thread}-{number}"
                 if self._insist(lambda name=name: keep(client, name)):  # type: ignore[misc]
                     self.accepted.add(name)
                 if self._insist(lambda name=name: _decide(client, name)):  # type: ignore[misc]
                     self.decided.add(name)
-                if self._over.is_set():
+                if self.over.is_set():
                     return
 
     def _insist(self, ask: Callable[[], httpx.Response]) -> bool:
@@ -122,7 +99,7 @@ class Insisting:
             self.statuses[status] += 1
             if 200 <= status < 300:
                 return True
-            if self._over.wait(0.05):
+            if self.over.wait(0.05):
                 return False
 
 

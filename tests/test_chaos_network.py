@@ -8,7 +8,6 @@ import re
 import resource
 import socket
 import struct
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from tests.load import Result, Stage, run, unlike
 from tests.served_process import Served, served
+from tests.waiting import until
 
 SECRET = "do-not-write-me-down"
 PATIENCE_S = 3.0
@@ -41,10 +41,10 @@ def service(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> I
 @pytest.fixture(autouse=True)
 def goes_on(service: Served) -> Iterator[None]:
     """Before and after each test the service is ready, and no connection of the test is left."""
-    until(lambda: ready(service))
+    until(lambda: ready(service), LONG_S)
     before = service.usage().files
     yield
-    until(lambda: ready(service) and service.usage().files <= before + 20)
+    until(lambda: ready(service) and service.usage().files <= before + 20, LONG_S)
     check_log(service)
 
 
@@ -53,13 +53,6 @@ def check_log(service: Served) -> None:
     assert SECRET not in log
     assert "Traceback" not in log
     assert "ERROR" not in log
-
-
-def until(condition: Callable[[], bool], seconds: float = LONG_S) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.05)
 
 
 def ready(service: Served) -> bool:
@@ -365,7 +358,7 @@ def test_more_connections_than_files(tmp_path: Path, tiny_model_dir: Path) -> No
                 writer.close()
 
         asyncio.run(whole())
-        until(lambda: ready(narrow))
+        until(lambda: ready(narrow), LONG_S)
         results = run(narrow.url, [Stage(20, 1, "comments", LONG_S)])
         assert answered(results[0])
         assert narrow.kept()["flooded"] == 1
@@ -386,7 +379,7 @@ def test_callers_who_leave_while_their_comment_waits(service: Served) -> None:
 
     results = asyncio.run(whole())
     assert answered(results[0])
-    until(lambda: waiting(service) == 0)
+    until(lambda: waiting(service) == 0, LONG_S)
     assert unlike(results, service.kept())["lost"] == 0
     assert max(service.kept().values()) == 1
     # Whoever sends it again finds it there, or has it kept now: once either way.

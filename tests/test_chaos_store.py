@@ -19,12 +19,13 @@ from sqlalchemy import update
 from belowline.model import ScoreInput, Scorer
 from belowline.serve.store import items
 from belowline.serve.store.database import Database, now
-from tests.chaos_callers import HELD, Insisting, check_kept, keep, ready, until, with_policy
+from tests.chaos_callers import HELD, Insisting, check_kept, keep, ready, with_policy
 from tests.postgres_process import PostgresProcess, postgres_process
 from tests.served_process import Served, served
 from tests.store_fakes import BEN, Desk
 from tests.store_fakes import refused as refused_as
 from tests.tiny_model import build_tiny_model
+from tests.waiting import until
 
 Change = Callable[[], None]
 DAY = 24 * 3600

@@ -4,7 +4,6 @@ import itertools
 import re
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from belowline.model import ScoreInput, Scorer
 from belowline.model.digest import model_digest
 from tests.model_world import World
 from tests.test_serve_journey import command
+from tests.waiting import InThreads, until
 
 TEXTS = [f"the link {word} you are following {'the ' * number}" for number, word in enumerate("abcdefghij")]
 
@@ -55,32 +55,20 @@ def server(world: World) -> Iterator[str]:
             raise
 
 
-class Callers:
+class Callers(InThreads):
     """Threads that ask without pause, and all that they were answered."""
 
     def __init__(self, addresses: list[str], each: int) -> None:
         self.answers: list[tuple[str, dict[str, Any]]] = []
         self.failed: list[str] = []
-        self._over = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._ask, args=(address, number))
-            for address, number in itertools.product(addresses, range(each))
-        ]
+        self._calls = list(itertools.product(addresses, range(each)))
+        super().__init__(len(self._calls))
 
-    def __enter__(self) -> "Callers":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, address: str, caller: int) -> None:
+    def go_on(self, thread: int) -> None:
+        address, caller = self._calls[thread]
         with httpx.Client(base_url=address, timeout=60) as client:
             for number in itertools.count():
-                if self._over.is_set():
+                if self.over.is_set():
                     return
                 text = TEXTS[number % len(TEXTS)]
                 body: dict[str, Any] = {"comments": [{"id": f"{caller}-{number}", "text": text}]}
@@ -96,13 +84,6 @@ class Callers:
                     self.answers.append((text, answer.json()))
                 else:
                     self.failed.append(answer.text)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def serves(address: str) -> str:

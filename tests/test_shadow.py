@@ -2,8 +2,7 @@
 
 import multiprocessing
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from belowline.serve.store.database import Database
 from belowline.serve.store.shadow import Compared, Tally
 from belowline.serve.store.tables import shadow_disagreements
 from tests.model_world import World
+from tests.waiting import until
 
 TEXTS = ["the link", "a", "b zz", "1 2 3", "link you", "zebra link", "ok", "!! the", "jazz", "fog link"]
 POLICY = 'version = "one label"\nlabels = ["spam"]\n'
@@ -40,13 +40,6 @@ def world(tmp_path: Path) -> Iterator[World]:
 def client_of(world: World, candidate: Path | None) -> TestClient:
     settings = Settings(**{**dict(world.settings), "shadow_model_dir": candidate})
     return TestClient(create_app(settings), base_url="http://127.0.0.1")
-
-
-def until(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def ask(client: TestClient, site: str | None = None) -> list[dict[str, Any]]:

@@ -19,10 +19,11 @@ from sqlalchemy import create_engine, text
 from belowline.serve.metrics import Metrics
 from belowline.serve.server import ServerError, of_each_worker
 from belowline.serve.settings import Settings
-from tests.chaos_callers import Insisting, check_kept, until, with_policy
+from tests.chaos_callers import Insisting, check_kept, with_policy
 from tests.conftest import ROOT
 from tests.served_process import served
 from tests.tiny_model import build_tiny_model
+from tests.waiting import until
 
 OPENER = (
     "import sys; from belowline.serve.store.database import Database; print('ready', flush=True); "

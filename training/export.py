@@ -107,8 +107,7 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
     ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
     export_fp32(smoothed(model, ids), fp32 / "model.onnx")
     quantise(fp32 / "model.onnx", int8 / "model.onnx")
-    operating: dict[tuple[str, str], Operating | None] = {}
-    config = kept or _learned(recipe, run, int8, data, validation, operating, console)
+    config, operating = (kept, {}) if kept else _learned(recipe, run, int8, data, validation, console)
     for folder in (fp32, int8):
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     parity = measure_parity(model, fp32, int8, validation, console)
@@ -148,11 +147,10 @@ def _learned(
     int8: Path,
     data: DatasetDict,
     validation: TestSet,
-    operating: dict[tuple[str, str], Operating | None],
     console: Console,
-) -> ModelConfig:
-    """All that is fitted to the int8 model through the Scorer as it will serve; what thresholds do is added to ``operating``."""
-    config = _configured(recipe, run, int8, validation, operating, console)
+) -> tuple[ModelConfig, dict[tuple[str, str], Operating | None]]:
+    """All that is fitted to the int8 model through the Scorer as it will serve, and what its thresholds do."""
+    config, operating = _configured(recipe, run, int8, validation, console)
     scorer = Scorer.load(int8)
     learned = {
         "evidence": _with_evidence(data, config, scorer, console),
@@ -163,22 +161,18 @@ def _learned(
         before is not None and before.labels == recipe.labels
     ):  # what nothing in this run could teach anew stays as it was
         learned = {name: found or getattr(before, name) for name, found in learned.items()}
-    return config.model_copy(update=learned)
+    return config.model_copy(update=learned), operating
 
 
 def _configured(
-    recipe: Recipe,
-    run: Path,
-    int8: Path,
-    validation: TestSet,
-    operating: dict[tuple[str, str], Operating | None],
-    console: Console,
-) -> ModelConfig:
-    """Calibration and thresholds."""
+    recipe: Recipe, run: Path, int8: Path, validation: TestSet, console: Console
+) -> tuple[ModelConfig, dict[tuple[str, str], Operating | None]]:
+    """Calibration and thresholds, and what these do."""
     plain, before = _uncalibrated(recipe, run), start_config(run)
     (int8 / "config.json").write_text(plain.model_dump_json(), "utf-8")
     raw = predictions(Scorer.load(int8), validation.texts, console, "calibrate")
     calibration, thresholds = dict(plain.calibration), dict(plain.thresholds)
+    operating: dict[tuple[str, str], Operating | None] = {}
     for column, label in enumerate(recipe.labels):
         rows = two_sided(validation.targets[:, column], validation.sources)
         target = validation.targets[rows, column]
@@ -203,7 +197,7 @@ def _configured(
             reject = threshold_for(_REJECT_PRECISION, calibrated, target)
         operating[label, "hold"], operating[label, "reject"] = hold, reject
         thresholds[label] = Thresholds(hold=_value(hold), reject=_value(reject))
-    return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds})
+    return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
 
 
 def _with_evidence(

@@ -1,6 +1,5 @@
 """The command ``belowline audit``: from its options to an audit, a sample and a queue."""
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -84,10 +83,9 @@ def import_review_command(file: Path, out: Path, reviewer: str | None) -> None:
 def _engine(options: AuditOptions, settings: Settings) -> tuple[Judge, Engine]:
     """A judge for this process, and what does the work."""
     directory = settings.model_directory
-    cores = settings.threads or os.cpu_count() or 1
     on_ray = options.engine == RAY
-    processes = options.processes or (1 if on_ray else split_of(cores))
-    threads = max(1, cores // processes)
+    processes = options.processes or (1 if on_ray else split_of(settings.cores))
+    threads = max(1, settings.cores // processes)
     judge = Judge.of(Scorer.load(directory, threads=threads), settings.policy)
     spec = JudgeSpec(directory.resolve(), judge.policy, threads, judge.identity)
     if on_ray:
