@@ -22,9 +22,9 @@ from belowline.serve.health import health
 from belowline.serve.server import of_each_worker
 from belowline.serve.settings import PREFIX, Settings, load_settings
 from belowline.serve.workers import LONGEST_END_S
-from tests.chaos_callers import until
 from tests.conftest import ROOT
 from tests.served_process import kept
+from tests.waiting import until
 
 DEPLOY = ROOT / "serve" / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
