@@ -2,8 +2,9 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -91,7 +92,8 @@ class Scorer:
     ``training/LOG.md``), and nothing is spent on padding.
 
     Texts are read once, whether as a comment, an article or a parent, and known again by their hash: the last ``cache_size`` windows
-    are kept, as numbers only.
+    are kept, as numbers only. What another call is reading at the moment is waited for. A call that has one text to read does so in
+    the caller's own thread, for a handover and back costs as much as a short comment.
     """
 
     def __init__(
@@ -103,6 +105,8 @@ class Scorer:
         self.tokenizer = tokenizer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="scorer")
         self._readings: Recent[Reading] = Recent(cache_size, lambda reading: len(reading.passages))
+        self._under_way: dict[bytes, Future[Reading]] = {}
+        self._lock = threading.Lock()
         self._scale = np.array([config.calibration[label].scale for label in config.labels], dtype=np.float64)
         self._shift = np.array([config.calibration[label].shift for label in config.labels], dtype=np.float64)
 
@@ -213,13 +217,34 @@ class Scorer:
 
     def _read(self, texts: Iterable[str]) -> dict[str, Reading]:
         keys = {text: text_hash(text) for text in texts}
-        known = self._readings.recall(keys.values())
-        # Longest first, so that the threads finish together.
-        fresh = sorted((text for text, key in keys.items() if key not in known), key=len, reverse=True)
-        read = dict(zip((keys[text] for text in fresh), self._pool.map(self._read_one, fresh), strict=True))
-        self._readings.remember(read)
-        known |= read
+        with self._lock:
+            known = self._readings.recall(keys.values())
+            awaited = {key: self._under_way[key] for key in keys.values() if key in self._under_way}
+            # Longest first, so that the threads finish together.
+            fresh = sorted((text for text, key in keys.items() if key not in known), key=len, reverse=True)
+            own = {text: Future[Reading]() for text in fresh if keys[text] not in awaited}
+            self._under_way |= {keys[text]: reading for text, reading in own.items()}
+        try:
+            each = map if len(own) == 1 else self._pool.map
+            for _ in each(self._fulfil, own, own.values(), (keys[text] for text in own)):
+                pass
+        finally:
+            with self._lock:
+                for text, reading in own.items():
+                    del self._under_way[keys[text]]
+                    reading.cancel()  # nothing where it was read; after an interruption, those that wait for it are told
+        known |= {keys[text]: reading.result() for text, reading in own.items()}
+        known |= {key: reading.result() for key, reading in awaited.items()}
         return {text: known[key] for text, key in keys.items()}
+
+    def _fulfil(self, text: str, reading: Future[Reading], key: bytes) -> None:
+        try:
+            read = self._read_one(text)
+        except Exception as error:
+            reading.set_exception(error)
+        else:
+            self._readings.remember({key: read})
+            reading.set_result(read)
 
     def _read_one(self, text: str) -> Reading:
         plain = normalise(text)

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from time import monotonic
 
 from belowline.model import ScoreInput, Scores
@@ -25,19 +26,43 @@ class BatcherClosed(Exception):
     """The service is shutting down."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
+    """A request's comments, of which ``asked`` have gone to the model and the rest waits, and what came back of each."""
+
     scorer: Scoring
     comments: Sequence[ScoreInput]
     answer: asyncio.Future[list[Scores | None]]
+    asked: int = 0
+    scores: dict[int, Scores | None] = field(default_factory=dict)
+
+    @property
+    def rest(self) -> int:
+        """How many comments wait still."""
+        return len(self.comments) - self.asked
+
+    def keep(self, places: range, scores: Sequence[Scores | None]) -> None:
+        """Takes in the scores of comments at ``places``, and answers if they are the last."""
+        self.scores.update(zip(places, scores, strict=True))
+        if len(self.scores) == len(self.comments) and not self.answer.cancelled():
+            self.answer.set_result([self.scores[place] for place in range(len(self.comments))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Comments of a job that go to the model in one call."""
+
+    job: _Job
+    places: range
 
 
 class Batcher:
     """A bounded queue in front of the model; must be started inside the event loop that submits to it.
 
     Answers of a call go out together, so calls are small and several are under way: nobody waits for the longest comment of many others,
-    and the model's threads are busy while answers go out. ``calls`` should be one more than those threads.
-    Meanwhile arriving comments gather and make up the next call, so an idle service adds no wait. Each request names its model, and
+    and the cores are busy while answers go out. ``calls`` should be one more than the cores.
+    Meanwhile arriving comments gather and make up the next call, so an idle service adds no wait. Of a long request each call takes a part,
+    and then it is the turn of others: who imports an archive keeps nobody waiting who writes now. Each request names its model, and
     a call is of one model: while a model takes another's place, none is asked for what the other was to score.
     What is scored and waits for the store counts against the bound as well, or a slow store would let requests pile up without end; and
     nobody is let in to wait longer than ``longest_s``, for callers give up then, and the work for them would be done for nobody.
@@ -146,43 +171,45 @@ class Batcher:
                 if self._wait_s and self.queued < self._batch_comments and not self._closing:
                     await asyncio.sleep(self._wait_s)
                 await self._free.acquire()
-                jobs = self._take()
-                if jobs:
-                    calls.create_task(self._answer(jobs))
+                parts = self._take()
+                if parts:
+                    calls.create_task(self._answer(parts))
                 else:
                     self._free.release()
 
-    def _take(self) -> list[_Job]:
-        """Whole jobs of one model up to the limit, at least one; jobs whose caller has gone away are dropped."""
-        jobs: list[_Job] = []
+    def _take(self) -> list[_Part]:
+        """Comments of one model up to the limit, in the order of their jobs; jobs whose caller has gone away are dropped."""
+        parts: list[_Part] = []
         room = self._batch_comments
-        while self._waiting and (not jobs or self._joins(jobs[0], room)):
+        while room and self._waiting and (not parts or self._waiting[0].scorer is parts[0].job.scorer):
             job = self._waiting.popleft()
-            self.queued -= len(job.comments)
-            if not job.answer.cancelled():
-                jobs.append(job)
-                room -= len(job.comments)
+            if job.answer.cancelled():
+                self.queued -= job.rest
+                continue
+            taken = min(room, job.rest)
+            parts.append(_Part(job, range(job.asked, job.asked + taken)))
+            job.asked += taken
+            self.queued -= taken
+            room -= taken
+            if job.rest:
+                self._waiting.append(job)
         if not self._waiting and not self._closing:
             self._arrived.clear()
-        return jobs
+        return parts
 
-    def _joins(self, first: _Job, room: int) -> bool:
-        following = self._waiting[0]
-        return following.scorer is first.scorer and len(following.comments) <= room
-
-    async def _answer(self, jobs: list[_Job]) -> None:
+    async def _answer(self, parts: Sequence[_Part]) -> None:
         loop = asyncio.get_running_loop()
-        comments = [comment for job in jobs for comment in job.comments]
+        scorer = parts[0].job.scorer
+        comments = [part.job.comments[place] for part in parts for place in part.places]
         started = loop.time()
         try:
-            scores = await loop.run_in_executor(self._threads, score_each, jobs[0].scorer, comments)
+            scores = await loop.run_in_executor(self._threads, score_each, scorer, comments)
         finally:
             self._free.release()
         seconds = loop.time() - started
         self.failing = all(score is None for score in scores)
         if self._on_batch:
             self._on_batch(len(comments), seconds)
-        for job in jobs:
-            own, scores = scores[: len(job.comments)], scores[len(job.comments) :]
-            if not job.answer.cancelled():
-                job.answer.set_result(own)
+        each = iter(scores)
+        for part in parts:
+            part.job.keep(part.places, list(islice(each, len(part.places))))

@@ -89,7 +89,8 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None,
         ge=1,
-        description="CPU threads of the model, in each worker; unset: the cores are shared out among the workers, one each at least.",
+        description="CPU threads of the model, in each worker, and one that takes over while answers go out; unset: the cores are shared "
+        "out among the workers, one each at least.",
     )
     workers: int = Field(
         1,
@@ -115,9 +116,10 @@ class Settings(BaseSettings):
         description="Comments that may wait for the model and the store; beyond it callers get 429 and Retry-After.",
     )
     batch_comments: int = Field(
-        4,
+        1,
         ge=1,
-        description="Most comments of one call to the model, across requests; their answers go out together.",
+        description="Most comments of one call to the model, across requests; their answers go out together. The model reads "
+        "comments one by one whatever is set, so more gains little and makes short comments wait for long ones.",
     )
     batch_wait_ms: float = Field(
         0.0,

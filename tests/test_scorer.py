@@ -3,8 +3,9 @@
 import pickle
 import random
 import threading
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ from belowline.model.directory import EvidenceChannel, Window
 from belowline.model.evidence import by_words
 from belowline.model.windows import Windows, windows_of
 from tests.tiny_model import HARMFUL, LABELS, tiny_tokenizer
+from tests.waiting import until
 
 WORDS = ("the", "you", "link", *"0123456789")
 """One token each, and no step of normalisation touches a row of them."""
@@ -341,6 +343,56 @@ def test_the_best_passage_of_a_long_article_counts(tiny_scorer: Scorer) -> None:
     within = relevance(tiny_scorer, "you", f"{elsewhere} {' '.join(['you'] * 120)} {elsewhere}")
     assert within == pytest.approx(alone, abs=0.02)
     assert relevance(tiny_scorer, "you", elsewhere) < within - 0.05  # type: ignore[operator]
+
+
+class Gated(Counting):
+    """A session that reads once ``free`` is set, and whose first run then ends in ``first``."""
+
+    def __init__(self, scorer: Scorer, first: BaseException | None = None) -> None:
+        super().__init__(scorer)
+        self.free, self.first = threading.Event(), first
+
+    def run(self, outputs: list[str], inputs: dict[str, object]) -> object:
+        self.runs += 1
+        assert self.free.wait(10)
+        error, self.first = self.first, None
+        if error:
+            raise error
+        return self.session.run(outputs, inputs)
+
+
+def both_ask(scorer: Scorer, session: Gated, texts: Sequence[str]) -> list[Future[list[Scores]]]:
+    """Two calls with the same texts; the second comes while the network reads for the first."""
+    with ThreadPoolExecutor(2) as callers:
+        asked = []
+        for _ in range(2):
+            asked.append(callers.submit(scorer.score, [ScoreInput(text) for text in texts]))
+            until(lambda: session.runs >= 1)
+        time.sleep(0.05)
+        session.free.set()
+    return asked
+
+
+@pytest.mark.parametrize("texts", [["the link"], ["the link", "you", "7 7"]])
+def test_what_another_call_reads_is_waited_for(tiny_scorer: Scorer, texts: list[str]) -> None:
+    session = Gated(tiny_scorer)
+    scorer = Scorer(tiny_scorer.config, session, tiny_scorer.tokenizer, threads=1)
+    first, second = both_ask(scorer, session, texts)
+    assert first.result() == second.result() == score(tiny_scorer, texts)
+    assert session.runs == len(texts)
+
+
+@pytest.mark.parametrize("texts", [["the link"], ["the link", "you", "7 7"]])
+@pytest.mark.parametrize("error", [RuntimeError("no memory"), KeyboardInterrupt()])
+def test_a_call_that_fails_leaves_nobody_waiting(
+    tiny_scorer: Scorer, error: BaseException, texts: list[str]
+) -> None:
+    session = Gated(tiny_scorer, first=error)
+    scorer = Scorer(tiny_scorer.config, session, tiny_scorer.tokenizer, threads=1)
+    first, second = both_ask(scorer, session, texts)
+    assert type(first.exception(10)) is type(error)
+    assert isinstance(second.exception(10), RuntimeError | CancelledError)
+    assert scorer.score([ScoreInput(text) for text in texts]) == score(tiny_scorer, texts)
 
 
 def test_on_topic_is_substance_times_relevance_and_nothing_else_changes(tiny_scorer: Scorer) -> None:

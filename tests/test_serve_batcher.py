@@ -73,14 +73,39 @@ def test_what_arrives_while_the_model_is_busy_is_one_batch() -> None:
     assert [len(call) for call in scorer.calls] == [1, 8, 2]
 
 
-def test_a_request_above_the_batch_size_goes_alone() -> None:
-    scorer = FakeScorer()
+def test_a_long_request_goes_in_parts_and_others_have_their_turn() -> None:
+    free = threading.Event()
+    scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
     async def scenario(batcher: Batcher) -> None:
-        assert len(await batcher.submit(comments(*"abcdef"), scorer)) == 6
+        asked = [asyncio.create_task(batcher.submit(comments(*"abcdefgh"), scorer))]
+        await until(lambda: len(scorer.calls) == 1)
+        asked += [asyncio.create_task(batcher.submit(comments(*texts), scorer)) for texts in ("x", "yz")]
+        await until(lambda: batcher.queued == 8)
+        free.set()
+        assert [len(await one) for one in asked] == [8, 1, 2]
+        assert batcher.queued == 0
 
-    run(scenario, batch=4)
-    assert [len(call) for call in scorer.calls] == [6]
+    run(scenario, batch=3)
+    assert ["".join(one.text for one in call) for call in scorer.calls] == ["abc", "def", "xyz", "gh"]
+
+
+def test_what_is_left_of_a_long_request_goes_with_its_caller() -> None:
+    free = threading.Event()
+    scorer = FakeScorer(before=lambda: free.wait(10) and None)
+
+    async def scenario(batcher: Batcher) -> None:
+        gone = asyncio.create_task(batcher.submit(comments(*"abcd"), scorer))
+        await until(lambda: len(scorer.calls) == 1)
+        kept = asyncio.create_task(batcher.submit(comments("x"), scorer))
+        await until(lambda: batcher.queued == 4)
+        gone.cancel()
+        free.set()
+        assert len(await kept) == 1
+        assert batcher.queued == 0
+
+    run(scenario, batch=1)
+    assert ["".join(one.text for one in call) for call in scorer.calls] == ["a", "x"]
 
 
 def test_a_full_queue_refuses_and_recovers() -> None:
