@@ -197,12 +197,16 @@ def run(
     stages: Sequence[Stage],
     texts: Iterator[str] | None = None,
     headers: Mapping[str, str] | None = None,
+    seed: int = 0,
 ) -> list[Result]:
-    """One result for each stage, one after another; without ``texts`` these are invented, and none was sent before."""
+    """One result for each stage, one after another; without ``texts`` these are invented, and none was sent before.
+
+    Another ``seed`` makes other random moments.
+    """
 
     async def whole() -> list[Result]:
         wire, chosen = Wire(url, headers), texts or invented(next(_NUMBERS))
-        results = [await offer(wire, Result(stage), chosen, seed) for seed, stage in enumerate(stages)]
+        results = [await offer(wire, Result(stage), chosen, at) for at, stage in enumerate(stages, seed)]
         wire.close()
         return results
 

@@ -75,9 +75,9 @@ async def _closed(url: str, made: Sequence[Sent], clients: int) -> Answered:
     return answered
 
 
-def opened(url: str, stage: Stage, texts: Sequence[str]) -> dict[str, Any]:
+def opened(url: str, stage: Stage, texts: Sequence[str], seed: int) -> dict[str, Any]:
     """What a stage of arrivals at random moments gives: shares by status, milliseconds, accepted a second."""
-    result = run(url, [stage], endless(texts), HEADERS)[0]
+    result = run(url, [stage], endless(texts), HEADERS, seed)[0]
     return {
         "shares": result.shares(),
         "milliseconds": {status: _percentiles(result.seconds(status)) for status in result.shares()},

@@ -14,6 +14,7 @@ from typing import Any
 from belowline.model import ScoreInput, Scorer
 from belowline.model.normalise import normalise
 from belowline.model.windows import windows_of
+from belowline.serve.messages import MAX_COMMENTS
 from tests.bench.client import HEADERS, KEY, Answered, closed, opened, requests, trivial
 from tests.bench.figures import Figure, figure, group, ratio, ratios
 from tests.bench.rounds import Setup, Step, alternate, client_process, cores, loaded, rate, seconds
@@ -22,7 +23,7 @@ from tests.load import Stage
 from tests.served_process import Served, served
 from tests.wire import Wire
 
-CLIENTS, LIST = 32, 16
+CLIENTS, LIST, LONG = 32, 16, MAX_COMMENTS
 _KEYS = {"api_keys": KEY}
 BARE, ONE, LISTS, KEPT = (
     "bare Scorer",
@@ -65,7 +66,13 @@ def run(setup: Setup, step: Step) -> dict[str, Any]:
         bench = Bench(service, callers, scorer, endless(found), setup, step)
         bench.closed("score", bench.take(setup.pick(100, 4)), 4)
         capacity, groups = _capacity(bench)
-        groups += [_client_cost(bench), *_lone(bench), _usual(bench, capacity), *_overloads(bench, capacity)]
+        groups += [
+            _client_cost(bench),
+            *_lone(bench),
+            _usual(bench, capacity),
+            _beside_lists(bench, capacity),
+        ]
+        groups += _overloads(bench, capacity)
         groups.append(_workers(bench, stack.enter_context(tempfile.TemporaryDirectory())))
     return {"title": "The service over HTTP", "about": _about(source), "groups": groups}
 
@@ -159,14 +166,14 @@ def _score_seconds(scorer: Scorer, texts: Sequence[str]) -> list[float]:
 
 
 def _stages(bench: Bench, share: float, capacity: float, rounds: int) -> list[dict[str, Any]]:
-    """Rounds of arrivals at a share of the capacity."""
-    length = bench.setup.pick(8.0, 0.5)
+    """Rounds of arrivals at a share of the capacity, each at other moments."""
+    length = bench.setup.pick(20.0, 0.5)
     found = []
     for turn in range(rounds):
         bench.step(f"arrivals at {share:g} times the capacity, round {turn + 1} of {rounds}")
         stage = Stage(share * capacity, length)
         texts = bench.take(int(stage.rate * length * 1.3) + 10)
-        found.append(bench.callers.submit(opened, bench.service.url, stage, texts).result())
+        found.append(bench.callers.submit(opened, bench.service.url, stage, texts, turn).result())
     return found
 
 
@@ -177,6 +184,33 @@ def _usual(bench: Bench, capacity: float) -> dict[str, Any]:
         for share in (50, 95, 99)
     }
     return group(f"At {USUAL:.0%} of the capacity (arrivals at random moments): time to the answer", rows)
+
+
+def _beside_lists(bench: Bench, capacity: float) -> dict[str, Any]:
+    """Single comments while one other caller sends as long lists as a request may hold, one after another."""
+    share, rounds = 0.2, bench.setup.pick(2, 1)
+    alone = _stages(bench, share, capacity, rounds)
+    beside, listed = [], []
+    with client_process() as importer:
+        for turn in range(rounds):
+            bench.step(f"single comments beside long lists, round {turn + 1} of {rounds}")
+            stage = Stage(share * capacity, bench.setup.pick(15.0, 0.5))
+            # Enough for the whole stage, were the single comments nothing.
+            texts = bench.take(LONG * (int(stage.seconds * capacity) // LONG + 1))
+            lists = importer.submit(closed, bench.service.url, "score", texts, 1, LONG)
+            singles = bench.take(int(stage.rate * stage.seconds * 1.3) + 10)
+            beside.append(bench.callers.submit(opened, bench.service.url, stage, singles, turn).result())
+            listed.append(len(texts) / lists.result().wall)
+    rows = {
+        f"p{point}, {told}": figure([one["milliseconds"][200][point] for one in found], "ms")
+        for told, found in (("alone", alone), ("beside lists", beside))
+        for point in (50, 99)
+    }
+    rows["comments of the lists meanwhile"] = figure(listed, "/s")
+    return group(
+        f"Single comments at {share:.0%} of the capacity, alone and beside a caller that sends lists of {LONG} without a pause",
+        rows,
+    )
 
 
 def _overloads(bench: Bench, capacity: float) -> list[dict[str, Any]]:

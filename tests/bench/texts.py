@@ -1,6 +1,7 @@
 """Comments to measure with: ``c3`` where it is at hand, otherwise the invented sample."""
 
 import itertools
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,10 +12,14 @@ CORPORA = Path("../shared/corpora")
 
 
 def texts_for(count: int, corpora: Path = CORPORA) -> tuple[list[str], str]:
-    """``count`` comments spread over the corpus, and where they are from; those of the sample are repeated with a number added."""
+    """``count`` comments at random (the same each time), and where they are from; those of the sample are repeated with a number added.
+
+    In the order of ``c3`` the long ones come together, and what is measured on one stretch would not hold for the next.
+    """
     if (corpora / "c3").is_dir():
-        whole = [example.text for example in read_corpus("c3", corpora)]
-        return list(itertools.islice(endless(whole[:: max(1, len(whole) // count)]), count)), "c3"
+        whole = list(dict.fromkeys(example.text for example in read_corpus("c3", corpora)))
+        random.Random(0).shuffle(whole)
+        return list(itertools.islice(endless(whole), count)), "c3"
     sample = [comment.text for thread in read_threads(SAMPLE_DIR) for comment in thread.comments]
     return list(itertools.islice(endless(sample), count)), "sample"
 
