@@ -72,6 +72,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     )
     app.state.service = service
     add_error_handlers(app, _in_its_shape)
+    app.include_router(score.router)  # first: the way to each route leads past those before it
     add_console(app)
     app.add_middleware(
         Surround,
@@ -82,7 +83,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         scores=_scores,
         render=_in_its_shape,
     )
-    for router in (score.router, comments.router, queue.router, admin.router, health, pages):
+    for router in (comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
     for protocol in PROTOCOLS:
         app.include_router(protocol.router)

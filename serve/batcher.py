@@ -13,6 +13,11 @@ from time import monotonic
 from belowline.model import ScoreInput, Scores
 from belowline.serve.scoring import Scoring, score_each
 
+_LATELY = 64
+"""Over about how many requests their pace and size are averaged."""
+_FEW = 4
+"""Requests that are let in however slow those before them were."""
+
 
 class QueueFull(Exception):
     """As many comments wait as may; ``retry_after`` is how many seconds to wait before asking again."""
@@ -65,7 +70,8 @@ class Batcher:
     and then it is the turn of others: who imports an archive keeps nobody waiting who writes now. Each request names its model, and
     a call is of one model: while a model takes another's place, none is asked for what the other was to score.
     What is scored and waits for the store counts against the bound as well, or a slow store would let requests pile up without end; and
-    nobody is let in to wait longer than ``longest_s``, for callers give up then, and the work for them would be done for nobody.
+    nobody is let in to wait longer than ``longest_s``, for callers give up then, and the work for them would be done for nobody. That is
+    told for one comment from the requests that are here, and for several from the comments that wait: each has its turn after theirs.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class Batcher:
         self._writers = asyncio.Semaphore(writers)
         self._longest_s = longest_s
         self._pace_s = self._last_gone = 0.0
+        self._size = 1.0
         self.queued = 0
         self.unkept = 0
         self.requests = 0
@@ -105,16 +112,23 @@ class Batcher:
     @property
     def full(self) -> bool:
         """Whether another request is better refused at once: as many are on their way as comments may wait, or it would wait too long."""
-        late = self.requests >= self._batch_comments and self._expected_s() > self._longest_s
-        return late or self.requests >= self._queue_comments
+        return self.requests >= self._queue_comments or self._late(self.requests)
 
     @property
     def retry_after(self) -> int:
         """In how many seconds what is here now should be answered, a minute at most."""
-        return min(60, max(1, math.ceil(self._expected_s())))
+        return min(60, max(1, math.ceil(self._expected_s(max(self.requests, self._here)))))
 
-    def _expected_s(self) -> float:
-        return self.requests * self._pace_s
+    @property
+    def _here(self) -> int:
+        return self.queued + self.unkept
+
+    def _late(self, comments: int) -> bool:
+        """Whether it takes too long until as many are answered; a few never do, however slow the last ones were."""
+        return comments >= _FEW and self._expected_s(comments) > self._longest_s
+
+    def _expected_s(self, comments: int) -> float:
+        return comments * self._pace_s / self._size
 
     def start(self) -> None:
         """Begins to take jobs."""
@@ -132,8 +146,12 @@ class Batcher:
         """Scores by ``scorer`` in order, None where scoring a comment failed; raises QueueFull or BatcherClosed."""
         if not self.alive:
             raise BatcherClosed
-        if self.queued + self.unkept + len(comments) > self._queue_comments:
+        after_others = self._here > 0 and len(comments) > 1
+        if self._here + len(comments) > self._queue_comments or (
+            after_others and self._late(self._here + len(comments))
+        ):
             raise QueueFull(self.retry_after)
+        self._size += (len(comments) - self._size) / _LATELY
         job = _Job(scorer, comments, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self.queued += len(comments)
@@ -150,8 +168,8 @@ class Batcher:
         finally:
             self.requests -= 1
             gone = monotonic()
-            # From one answer to the next, but not what passed while nobody asked; over about the last 64.
-            self._pace_s += (gone - max(came, self._last_gone) - self._pace_s) / 64
+            # From one answer to the next, but not what passed while nobody asked.
+            self._pace_s += (gone - max(came, self._last_gone) - self._pace_s) / _LATELY
             self._last_gone = gone
 
     @asynccontextmanager

@@ -56,10 +56,12 @@ class Judge:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What results depend on besides the comments: two models or policies of one version differ here."""
-        model = _digest(self.scorer.config.model_dump_json())
+        """What results depend on besides the comments: two models or policies of one version differ here, models where nobody looked at
+        the files by their configuration alone."""
+        model = self.digest or _digest(self.scorer.config.model_dump_json())
         policy = _digest(repr(self.policy))
-        return {"model": f"{self.scorer.version} ({model})", "policy": f"{self.policy.version} ({policy})"}
+        versions = {"model": (self.scorer.version, model), "policy": (self.policy.version, policy)}
+        return {name: f"{version} ({digest[:12]})" for name, (version, digest) in versions.items()}
 
     def judged(
         self, comment_id: str | None, scores: Scores | None, context: Context
@@ -95,4 +97,4 @@ def overruled(result: Result, decision: Decision) -> Result:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -33,6 +33,8 @@ SITE = "load"
 _RUN = secrets.token_hex(4)
 _NUMBERS = itertools.count()
 """Ids of comments are of this process, and none is used twice in it."""
+MOST = 8192
+"""Connections: far more than the comments that a service lets wait, or requests would wait here, before it could refuse them."""
 NOBODY = 0
 """The status of a request that nobody answered: refused, cut off, or given up."""
 
@@ -205,7 +207,7 @@ def run(
     """
 
     async def whole() -> list[Result]:
-        wire, chosen = Wire(url, headers), texts or invented(next(_NUMBERS))
+        wire, chosen = Wire(url, headers, MOST), texts or invented(next(_NUMBERS))
         results = [await offer(wire, Result(stage), chosen, at) for at, stage in enumerate(stages, seed)]
         wire.close()
         return results

@@ -203,7 +203,12 @@ def test_a_complete_audit_is_not_made_again(archive: Path, judge: Judge, tmp_pat
 
 @pytest.mark.parametrize("other", ["inputs", "model"])
 def test_another_audit_is_replaced_only_when_forced(
-    archive: Path, judge: Judge, tmp_path: Path, other: str, capsys: pytest.CaptureFixture[str]
+    archive: Path,
+    tmp_path: Path,
+    other: str,
+    judge: Judge,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "out"
     arguments = ["audit", str(archive), "--out", str(out)]
@@ -212,7 +217,7 @@ def test_another_audit_is_replaced_only_when_forced(
     if other == "inputs":
         write_archive(archive, ROWS[:1])
     else:
-        judge.scorer.config = judge.scorer.config.model_copy(update={"version": "10"})
+        monkeypatch.setattr("belowline.serve.audit.command.digest_of", lambda _: "0" * 64)
     capsys.readouterr()
     assert cli.run(arguments) == 1
     assert capsys.readouterr().err == (

@@ -14,6 +14,7 @@ from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.engines import JudgeSpec, Processes
 from belowline.serve.audit.run import Audited, run_audit
 from belowline.serve.judge import Judge
+from belowline.serve.models.files import digest_of
 from tests.serve_fakes import FakeScorer, fake_scorer
 
 
@@ -120,7 +121,7 @@ def test_results_do_not_depend_on_order_processes_or_part_size(
     rows = [
         {**row, "id": f"{n}-{row['id']}", "thread": f"{n}{row['thread']}"} for n in range(9) for row in COPIED
     ]
-    judge = Judge.of(tiny_scorer, None)
+    judge = Judge.of(tiny_scorer, None, digest_of(tiny_model_dir))
     engine = Processes(JudgeSpec(tiny_model_dir, judge.policy, 1, judge.identity), 2)
     whole, other, backwards = (tmp_path / name for name in ("whole", "other", "backwards"))
     archive = Archive([written(tmp_path / "a.jsonl", *rows)])

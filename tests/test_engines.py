@@ -2,11 +2,13 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,13 +18,14 @@ from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.audit.engines import Engine, EngineError, Here, Job, JudgeSpec, Processes, Ray, split_of
 from belowline.serve.audit.run import score_part
 from belowline.serve.judge import Judge
+from belowline.serve.models.files import digest_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def judge(tiny_scorer: Scorer) -> Judge:
-    return Judge.of(tiny_scorer, None)
+def judge(tiny_scorer: Scorer, tiny_model_dir: Path) -> Judge:
+    return Judge.of(tiny_scorer, None, digest_of(tiny_model_dir))
 
 
 @pytest.fixture
@@ -78,10 +81,16 @@ def test_ray_without_a_cluster_is_one_line(spec: JudgeSpec) -> None:
         done(Ray(spec, 1, "127.0.0.1:1"))
 
 
-def test_another_model_elsewhere_is_refused(judge: Judge, spec: JudgeSpec, tiny_model_dir: Path) -> None:
+def test_another_model_elsewhere_is_refused(
+    judge: Judge, spec: JudgeSpec, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    elsewhere = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    copied = replace(spec, model=elsewhere)
+    assert copied.judge().identity == spec.judge().identity == judge.identity
+    with (elsewhere / "tokenizer.json").open("a") as file:  # the same configuration
+        file.write("\n")
     with pytest.raises(ModelError, match="not the model that the audit was begun with"):
-        JudgeSpec(tiny_model_dir, judge.policy, 1, {**judge.identity, "model": "another"}).judge()
-    assert spec.judge().identity == judge.identity
+        copied.judge()
 
 
 def end_it(judge: Judge, job: Job) -> bytes:

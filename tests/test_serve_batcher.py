@@ -340,6 +340,39 @@ def test_nobody_is_let_in_to_wait_too_long() -> None:
         one.close()
 
 
+def test_slow_long_requests_keep_no_single_comment_out_but_one_another() -> None:
+    free = threading.Event()
+    free.set()
+    scorer = FakeScorer(before=lambda: time.sleep(0.02) if free.wait(10) else None)
+    long = comments(*(f"{number}" for number in range(100)))
+
+    async def ask(batcher: Batcher) -> object:
+        with batcher.place():
+            return await batcher.submit(long, scorer)
+
+    async def scenario(batcher: Batcher) -> None:
+        for _ in range(30):  # each takes 20 ms or more, a comment of them 0.2 ms
+            await ask(batcher)
+        batcher._longest_s = 0.015
+        with ExitStack() as here:
+            for _ in range(10):
+                here.enter_context(batcher.place())
+            assert not batcher.full
+        free.clear()
+        under_way = [asyncio.create_task(ask(batcher))]
+        await until(lambda: len(scorer.calls) == 31)
+        under_way.append(asyncio.create_task(ask(batcher)))  # nothing waits before it
+        await until(lambda: batcher.queued == 100)
+        with pytest.raises(QueueFull):
+            await batcher.submit(long, scorer)
+        under_way.append(asyncio.create_task(batcher.submit(long[:1], scorer)))
+        await until(lambda: batcher.queued == 101)
+        free.set()
+        await asyncio.gather(*under_way)
+
+    run(scenario, queue=1000)
+
+
 def test_a_quiet_hour_is_no_sign_of_a_slow_service() -> None:
     batcher = Batcher(queue_comments=1000, batch_comments=1, longest_s=2.0)
     for _ in range(5):

@@ -108,6 +108,10 @@ def test_identity_tells_models_and_policies_of_one_version_apart(tmp_path: Path)
         Judge.of(other, None),
     )
     assert one.identity == Judge.of(fake_scorer(), None).identity
+    [trained_again, copied, same] = [
+        Judge.of(scorer, None, digest).identity for digest in ("0" * 64, "1" * 64, "1" * 64)
+    ]
+    assert trained_again["model"] != copied["model"] == same["model"]
     assert one.identity["model"].startswith("9.9.9 (")
     assert one.identity["model"] == stricter.identity["model"] != retrained.identity["model"]
     assert one.identity["policy"] == retrained.identity["policy"] != stricter.identity["policy"]

@@ -18,6 +18,7 @@ from belowline.serve.audit.review import import_review, review_lines
 from belowline.serve.audit.run import AuditError, run_audit
 from belowline.serve.audit.sample import write_sample
 from belowline.serve.judge import Judge
+from belowline.serve.models.files import digest_of
 from belowline.serve.settings import Settings
 
 PARTIAL = 3
@@ -86,7 +87,7 @@ def _engine(options: AuditOptions, settings: Settings) -> tuple[Judge, Engine]:
     on_ray = options.engine == RAY
     processes = options.processes or (1 if on_ray else split_of(settings.cores))
     threads = max(1, settings.cores // processes)
-    judge = Judge.of(Scorer.load(directory, threads=threads), settings.policy)
+    judge = Judge.of(Scorer.load(directory, threads=threads), settings.policy, digest_of(directory))
     spec = JudgeSpec(directory.resolve(), judge.policy, threads, judge.identity)
     if on_ray:
         return judge, Ray(spec, options.processes, options.address)

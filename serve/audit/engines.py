@@ -17,6 +17,7 @@ from belowline.model import ModelError, Policy, Scorer
 from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.child_process import follow_parent
 from belowline.serve.judge import Judge
+from belowline.serve.models.files import digest_of
 from belowline.serve.scoring import describe
 
 CORES_PER_PROCESS = 8
@@ -62,7 +63,9 @@ class JudgeSpec:
 
     def judge(self) -> Judge:
         """The judge; raises ModelError where the model is not the same as here."""
-        judge = Judge(Scorer.load(self.model, threads=self.threads), self.policy)
+        judge = Judge(
+            Scorer.load(self.model, threads=self.threads), self.policy, digest=digest_of(self.model)
+        )
         if judge.identity != self.identity:
             raise ModelError(
                 f"{self.model}: not the model that the audit was begun with; put the same one on every machine"

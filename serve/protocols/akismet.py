@@ -186,7 +186,7 @@ class _Comment:
 
 
 async def _caller(request: Request, call: Call, what: str) -> Actor:
-    actor = await run_in_threadpool(keys.client_with, request, call.key or _host_key(request))
+    actor = await keys.client_with(request, call.key or _host_key(request))
     actor.require(what)
     return actor
 

@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput
 from belowline.serve import keys
@@ -126,7 +125,7 @@ async def _check_signature(request: Request, service: Service) -> None:
     """Raises Problem unless the body is signed with one of our secrets; where there are none, unless the caller may score."""
     secrets = service.settings.coral_secrets
     if not secrets:
-        (await run_in_threadpool(keys.client, request)).require("score")
+        (await keys.client(request)).require("score")
         return
     body = await request.body()
     sent = [part.strip() for part in request.headers.get("x-coral-signature", "").split(",")]

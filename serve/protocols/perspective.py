@@ -59,10 +59,10 @@ router = APIRouter(tags=["perspective"])
 Read = TypeVar("Read", AnalyzeRequest, SuggestRequest)
 
 
-def _caller(request: Request) -> Actor:
+async def _caller(request: Request) -> Actor:
     """By the key where Google's clients put it, or else as in any other call."""
     key = request.query_params.get("key") or request.headers.get("x-goog-api-key", "")
-    return keys.client_with(request, key)
+    return await keys.client_with(request, key)
 
 
 Caller = Annotated[Actor, Depends(_caller)]
