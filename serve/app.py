@@ -119,6 +119,7 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
         batch_comments=settings.batch_comments,
         wait_s=settings.batch_wait_ms / 1000,
         calls=settings.cores + 1,
+        ahead=settings.cores + 1,
         writers=database.writers,
         on_batch=metrics.batch,
     )

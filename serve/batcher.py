@@ -65,7 +65,8 @@ class Batcher:
     """A bounded queue in front of the model; must be started inside the event loop that submits to it.
 
     Answers of a call go out together, so calls are small and several are under way: nobody waits for the longest comment of many others,
-    and the cores are busy while answers go out. ``calls`` should be one more than the cores.
+    and the cores are busy while answers go out. ``calls`` should be one more than the cores, and as many handed over ``ahead``, for which
+    nobody need come back to the event loop: it is busy with the requests of others just when there is most to do.
     Meanwhile arriving comments gather and make up the next call, so an idle service adds no wait. Of a long request each call takes a part,
     and then it is the turn of others: who imports an archive keeps nobody waiting who writes now. Each request names its model, and
     a call is of one model: while a model takes another's place, none is asked for what the other was to score.
@@ -81,6 +82,7 @@ class Batcher:
         batch_comments: int,
         wait_s: float = 0.0,
         calls: int = 1,
+        ahead: int = 0,
         writers: int = 1,
         longest_s: float = 10.0,
         on_batch: Callable[[int, float], None] | None = None,
@@ -92,7 +94,7 @@ class Batcher:
         self._waiting: deque[_Job] = deque()
         self._arrived = asyncio.Event()
         self._threads = ThreadPoolExecutor(calls, thread_name_prefix="belowline-scorer")
-        self._free = asyncio.Semaphore(calls)
+        self._free = asyncio.Semaphore(calls + ahead)
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._writers = asyncio.Semaphore(writers)

@@ -20,9 +20,10 @@ def run(
     batch: int = 256,
     wait_s: float = 0.0,
     calls: int = 1,
+    ahead: int = 0,
 ) -> None:
     async def whole() -> None:
-        batcher = Batcher(queue_comments=queue, batch_comments=batch, wait_s=wait_s, calls=calls)
+        batcher = Batcher(queue_comments=queue, batch_comments=batch, wait_s=wait_s, calls=calls, ahead=ahead)
         batcher.start()
         try:
             await asyncio.wait_for(scenario(batcher), 20)
@@ -194,6 +195,34 @@ def test_no_more_calls_at_a_time_than_allowed_and_the_rest_gathers() -> None:
 
     run(scenario, calls=2, batch=3)
     assert sorted(len(call) for call in scorer.calls) == [1, 1, 2, 3]
+
+
+def test_what_is_handed_over_ahead_waits_for_a_thread_not_for_the_loop() -> None:
+    free, in_model, most = threading.Event(), 0, 0
+    lock = threading.Lock()
+
+    def before() -> None:
+        nonlocal in_model, most
+        with lock:
+            in_model += 1
+            most = max(most, in_model)
+        assert free.wait(10)
+        with lock:
+            in_model -= 1
+
+    scorer = FakeScorer(before)
+
+    async def scenario(batcher: Batcher) -> None:
+        asked = [asyncio.create_task(batcher.submit(comments(f"{n}"), scorer)) for n in range(9)]
+        await until(lambda: batcher.queued == 4)
+        await until(lambda: len(scorer.calls) == 2)
+        free.set()
+        while len(scorer.calls) < 5:
+            time.sleep(0.001)  # the loop stands still
+        await asyncio.gather(*asked)
+
+    run(scenario, calls=2, ahead=3, batch=1)
+    assert most == 2
 
 
 def test_closing_waits_for_every_call() -> None:
