@@ -93,7 +93,7 @@ class Scorer:
 
     Texts are read once, whether as a comment, an article or a parent, and known again by their hash: the last ``cache_size`` windows
     are kept, as numbers only. What another call is reading at the moment is waited for. A call that has one text to read does so in
-    the caller's own thread, for a handover and back costs as much as a short comment.
+    the caller's own thread: there is nothing to gain from a handover and back.
     """
 
     def __init__(
