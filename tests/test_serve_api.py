@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from belowline.model import ScoreInput
 from belowline.serve.settings import Settings, SettingsError
 from tests.serve_fakes import KEY, LABELS, FakeScorer, client_of, fake_scorer
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -192,15 +193,15 @@ def test_a_stopped_batcher_is_not_ready(tmp_path: Path) -> None:
 def test_a_full_queue_is_429_with_retry_after(tmp_path: Path) -> None:
     free = threading.Event()
     scorer = fake_scorer(lambda: free.wait(10) and None)
-    with client_of(tmp_path, scorer, queue_comments=256, threads=1) as client, ThreadPoolExecutor(3) as pool:
+    with client_of(tmp_path, scorer, queue_comments=256, threads=1) as client, ThreadPoolExecutor(4) as pool:
         service, accepted = client.app.state.service, []
         for number in range(2):  # one call more than the model has threads
             accepted.append(pool.submit(score, client, "a"))
-            while len(scorer.calls) <= number:
-                pass
-        accepted.append(pool.submit(score, client, *["b"] * 256))
-        while service.batcher.queued < 256:
-            pass
+            until(lambda number=number: len(scorer.calls) > number)
+        # Two comments of the next request are handed over ahead, and so make room for two more.
+        for size, queued in ((256, 254), (2, 256)):
+            accepted.append(pool.submit(score, client, *["b"] * size))
+            until(lambda queued=queued: service.batcher.queued == queued)
         refused = score(client, "c")
         free.set()
         assert refused.status_code == 429
