@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from belowline.model import ScoreInput
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
+from tests import waiting
 from tests.serve_fakes import FakeScorer
 
 
@@ -217,8 +218,7 @@ def test_what_is_handed_over_ahead_waits_for_a_thread_not_for_the_loop() -> None
         await until(lambda: batcher.queued == 4)
         await until(lambda: len(scorer.calls) == 2)
         free.set()
-        while len(scorer.calls) < 5:
-            time.sleep(0.001)  # the loop stands still
+        waiting.until(lambda: len(scorer.calls) == 5)  # the loop stands still
         await asyncio.gather(*asked)
 
     run(scenario, calls=2, ahead=3, batch=1)

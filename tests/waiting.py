@@ -2,6 +2,7 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     return found
 
 
-class InThreads:
+class InThreads(ABC):
     """Does ``go_on`` in several threads, each with its number, until the block ends; they should look at ``over`` now and then."""
 
     def __init__(self, threads: int) -> None:
@@ -24,8 +25,9 @@ class InThreads:
             threading.Thread(target=self.go_on, args=(number,), daemon=True) for number in range(threads)
         ]
 
+    @abstractmethod
     def go_on(self, thread: int) -> None:
-        raise NotImplementedError
+        """What thread number ``thread`` does."""
 
     def __enter__(self) -> Self:
         for thread in self.threads:

@@ -166,15 +166,18 @@ def _score_seconds(scorer: Scorer, texts: Sequence[str]) -> list[float]:
 
 
 def _stages(bench: Bench, share: float, capacity: float, rounds: int) -> list[dict[str, Any]]:
-    """Rounds of arrivals at a share of the capacity, each at other moments."""
-    length = bench.setup.pick(20.0, 0.5)
+    """Rounds of arrivals at a share of the capacity."""
     found = []
     for turn in range(rounds):
         bench.step(f"arrivals at {share:g} times the capacity, round {turn + 1} of {rounds}")
-        stage = Stage(share * capacity, length)
-        texts = bench.take(int(stage.rate * length * 1.3) + 10)
-        found.append(bench.callers.submit(opened, bench.service.url, stage, texts, turn).result())
+        found.append(_arrivals(bench, share * capacity, bench.setup.pick(20.0, 0.5), turn))
     return found
+
+
+def _arrivals(bench: Bench, per_second: float, length: float, turn: int) -> dict[str, Any]:
+    """So many seconds of arrivals, in each ``turn`` at other moments."""
+    texts = bench.take(int(per_second * length * 1.3) + 10)
+    return bench.callers.submit(opened, bench.service.url, Stage(per_second, length), texts, turn).result()
 
 
 def _usual(bench: Bench, capacity: float) -> dict[str, Any]:
@@ -194,12 +197,11 @@ def _beside_lists(bench: Bench, capacity: float) -> dict[str, Any]:
     with client_process() as importer:
         for turn in range(rounds):
             bench.step(f"single comments beside long lists, round {turn + 1} of {rounds}")
-            stage = Stage(share * capacity, bench.setup.pick(15.0, 0.5))
+            length = bench.setup.pick(15.0, 0.5)
             # Enough for the whole stage, were the single comments nothing.
-            texts = bench.take(LONG * (int(stage.seconds * capacity) // LONG + 1))
+            texts = bench.take(LONG * (int(length * capacity) // LONG + 1))
             lists = importer.submit(closed, bench.service.url, "score", texts, 1, LONG)
-            singles = bench.take(int(stage.rate * stage.seconds * 1.3) + 10)
-            beside.append(bench.callers.submit(opened, bench.service.url, stage, singles, turn).result())
+            beside.append(_arrivals(bench, share * capacity, length, turn))
             listed.append(len(texts) / lists.result().wall)
     rows = {
         f"p{point}, {told}": figure([one["milliseconds"][200][point] for one in found], "ms")
