@@ -21,6 +21,8 @@ from belowline.serve.settings import Settings
 from belowline.serve.workers import run_workers
 
 _BACKLOG = 2048
+_AT_ONCE = 16
+"""New connections that are taken before any of them is looked at: few enough for the files that connections leave to the service."""
 _SWITCH_S = 0.001
 """How long a thread of the model keeps Python from the one that takes requests; Python's own 5 ms add up in what callers wait."""
 
@@ -71,7 +73,7 @@ def serve(settings: Settings, listener: socket.socket, serving: Callable[[], Non
         server_header=False,
         access_log=False,  # it would write down keys that clients put into addresses; /metrics counts requests
         timeout_graceful_shutdown=3,
-        backlog=_BACKLOG,
+        backlog=_AT_ONCE,  # asyncio takes as many at a time as it lets wait; _Server lets more wait
         http=connections(settings.request_timeout_s),
     )
     _Server(config, serving).run(sockets=[listener])
@@ -87,6 +89,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            for place in sockets or ():
+                place.listen(_BACKLOG)
             self._serving()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import resource
+import signal
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -49,10 +50,9 @@ def goes_on(service: Served) -> Iterator[None]:
 
 
 def check_log(service: Served) -> None:
-    log = service.log.read_text()
-    assert SECRET not in log
-    assert "Traceback" not in log
-    assert "ERROR" not in log
+    wrong = re.compile(f"{SECRET}|Traceback|ERROR")
+    # Lines, and the first few: pytest takes minutes to compare a word with a long log.
+    assert [line for line in service.log.read_text().splitlines() if wrong.search(line)][:5] == []
 
 
 def ready(service: Served) -> bool:
@@ -345,7 +345,10 @@ def test_more_connections_than_files(tmp_path: Path, tiny_model_dir: Path) -> No
         assert known.get("/readyz").json()["ready"]
 
         async def whole() -> None:
+            # All of them come at one moment, as where the service was busy with something else.
+            narrow.process.send_signal(signal.SIGSTOP)
             flood = [await connect(narrow) for _ in range(400)]
+            narrow.process.send_signal(signal.SIGCONT)
             answer = await asyncio.to_thread(
                 known.post,
                 "/v1/comments",
