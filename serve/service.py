@@ -147,5 +147,9 @@ def service_of(request: Request) -> Service:
     return service
 
 
-Parts = Annotated[Service, Depends(service_of)]
+async def _service(request: Request) -> Service:
+    return service_of(request)  # FastAPI would call a plain function in a thread
+
+
+Parts = Annotated[Service, Depends(_service)]
 """What routes ask for to get the service."""

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 from fastapi.testclient import TestClient
 
@@ -75,6 +76,39 @@ def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
 )
 def test_odd_texts_are_scored(client: TestClient, text: str) -> None:
     assert score(client, text).json()["results"][0]["action"] == "publish"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/score", {"comments": [{"text": "fine"}]}),
+        (
+            "/v1alpha1/comments:analyze",
+            {"comment": {"text": "fine"}, "requestedAttributes": {"TOXICITY": {}}},
+        ),
+        ("/v1/moderations", {"input": "fine"}),
+        ("/predict", {"inputs": "fine"}),
+    ],
+)
+def test_an_answer_that_reads_no_store_takes_no_thread(
+    path: str, body: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread costs more than the rest of a request beside the model; FastAPI takes one for each dependency that is no coroutine."""
+    taken: list[Any] = []
+    with client_of(tmp_path, api_keys=KEY) as client:
+        run_sync = anyio.to_thread.run_sync
+
+        async def noted(task: Any, *rest: Any, **named: Any) -> Any:
+            taken.append(task)
+            return await run_sync(task, *rest, **named)
+
+        # What runs beside requests now and then would be noted as well.
+        monkeypatch.setattr("belowline.serve.models.in_force.run_in_threadpool", run_sync)
+        monkeypatch.setattr("belowline.serve.webhooks.run_in_threadpool", run_sync)
+        monkeypatch.setattr(anyio.to_thread, "run_sync", noted)
+        answer = client.post(path, json=body, headers={"X-API-Key": KEY})
+    assert answer.status_code == 200
+    assert taken == []
 
 
 def test_256_comments_are_accepted_and_257_are_not(client: TestClient) -> None:
