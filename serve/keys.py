@@ -85,7 +85,10 @@ def asks_for_key(service: Service) -> bool:
 
 def caller(request: Request) -> Actor:
     """Who sends ``request``, by its key or its session; raises Problem for nobody known, or a foreign page behind a session."""
-    key = _presented_key(request)
+    return _caller_with(request, _presented_key(request))
+
+
+def _caller_with(request: Request, key: str) -> Actor:
     if not key and not asks_for_key(service_of(request)):
         return _local(request)
     return _known(request, key)
@@ -101,9 +104,7 @@ async def client_with(request: Request, key: str) -> Actor:
 
     Such clients cannot do without a key, so whatever they send will do while none is asked for.
     """
-    key = key or _presented_key(request)
-    found = _by_set_key(request, key)
-    return found if found is not None else await run_in_threadpool(_client_with, request, key)
+    return await _at_once_or(request, key or _presented_key(request), _client_with)
 
 
 def _client_with(request: Request, key: str) -> Actor:
@@ -132,13 +133,18 @@ def allowed(what: str) -> Callable[[Request], Awaitable[Actor]]:
     """A dependency: the caller, if their role allows ``what``."""
 
     async def check(request: Request) -> Actor:
-        actor = _by_set_key(request, _presented_key(request))
-        if actor is None:
-            actor = await run_in_threadpool(caller, request)
+        actor = await _at_once_or(request, _presented_key(request), _caller_with)
         actor.require(what)
         return actor
 
     return check
+
+
+async def _at_once_or(request: Request, key: str, otherwise: Callable[[Request, str], Actor]) -> Actor:
+    """Who has this key of the environment, else who ``otherwise`` says, which reads the database: that takes a thread, a quarter of what a
+    request costs beside the model."""
+    found = _by_set_key(request, key)
+    return found if found is not None else await run_in_threadpool(otherwise, request, key)
 
 
 def by_key(request: Request, key: str) -> Actor | None:
@@ -165,8 +171,7 @@ def by_key(request: Request, key: str) -> Actor | None:
 
 
 def _by_set_key(request: Request, key: str) -> Actor | None:
-    """Who has this key of the environment, None for any other; see ``by_key``. It waits for nothing, while reading the database for other
-    keys takes a thread, which is a quarter of what a request costs beside the model."""
+    """Who has this key of the environment, None for any other; see ``by_key``. It waits for nothing."""
     service = service_of(request)
     if not key or not service.settings.api_keys:
         return None
