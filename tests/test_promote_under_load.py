@@ -1,9 +1,6 @@
 """Two real servers on one store while models are promoted and rolled back: nothing fails, and every answer is of one model."""
 
 import itertools
-import re
-import subprocess
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +13,7 @@ import pytest
 from belowline.model import ScoreInput, Scorer
 from belowline.model.digest import model_digest
 from tests.model_world import World
-from tests.test_serve_journey import command
+from tests.served_process import served
 from tests.waiting import InThreads, until
 
 TEXTS = [f"the link {word} you are following {'the ' * number}" for number, word in enumerate("abcdefghij")]
@@ -30,29 +27,13 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @contextmanager
-def server(world: World) -> Iterator[str]:
+def server(world: World, name: str) -> Iterator[str]:
     """The address of a process that serves the world's store."""
-    arguments = ("serve", "--port", "0", "--threads", "1", "--model", str(world.old))
-    process = command(world.folder, *arguments)
-    output: list[str] = []
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            output.append(line)
-            if found := re.search(r"http://\S+", line):
-                break
-        else:
-            pytest.fail("".join(output))
-        drain = threading.Thread(target=process.stdout.read, daemon=True)
-        drain.start()
-        yield found[0]
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+    folder = world.folder / name
+    folder.mkdir()
+    settings = {"database_url": world.settings.database_url, "models_dir": world.settings.models_dir}
+    with served(folder, "--threads", "1", "--model", str(world.old), settings=settings) as one:
+        yield one.url
 
 
 class Callers(InThreads):
@@ -93,7 +74,11 @@ def serves(address: str) -> str:
 
 
 def test_no_request_is_lost_and_none_is_of_two_models(world: World) -> None:
-    with server(world) as one, server(world) as other, Callers([one, other], 2) as callers:
+    with (
+        server(world, "one") as one,
+        server(world, "other") as other,
+        Callers([one, other], 2) as callers,
+    ):
         until(lambda: len(callers.answers) > 40)
         changes: list[tuple[Callable[[], Any], str]] = [
             (world.promote, "2.0-new"),
