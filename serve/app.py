@@ -98,7 +98,7 @@ def _in_its_shape(request: Request, problem: Problem) -> Response | None:
 
 def _scores(request: Request) -> bool:
     """Whether it brings comments for the model. What moderators and monitors ask is answered however many wait."""
-    path = request.url.path
+    path: str = request.scope["path"]
     return request.method == "POST" and (path in _FOR_THE_MODEL or protocol_at(path) is not None)
 
 

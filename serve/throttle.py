@@ -6,6 +6,7 @@ Each process counts for itself, in bounded memory; nothing of it is kept.
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import lru_cache
 from math import ceil
 from threading import Lock
 from time import monotonic
@@ -56,6 +57,7 @@ class Guesses:
             _touch(self._holders, holder)
 
 
+@lru_cache(MOST)
 def network_of(address: str) -> str:
     """What counts as one address: itself, or in IPv6 the network of 64 bits that one customer has."""
     try:
