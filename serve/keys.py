@@ -157,17 +157,22 @@ def by_key(request: Request, key: str) -> Actor | None:
     found = _by_set_key(request, key)
     if found is not None or not key:
         return found
-    service, key_digest, address = service_of(request), digest(key), _address(request)
-    wait = service.guesses.wait(address, key_digest)
+    service, key_digest = service_of(request), digest(key)
     found = _made_key(key_digest, service)
-    if found is not None:
-        service.guesses.right(address, key_digest)
-    elif wait:
+    if found is None:
+        count_wrong(request, key_digest)
+    else:
+        service.guesses.right(_address(request), key_digest)
+    return found
+
+
+def count_wrong(request: Request, key_digest: str = "") -> None:
+    """Notes a wrong key or signature; raises Problem instead after too many from the caller's address, which has not shown this key."""
+    guesses, address = service_of(request).guesses, _address(request)
+    if wait := guesses.wait(address, key_digest):
         detail = f"wait {wait} seconds before you send another key"
         raise Problem("too-many-guesses", detail, headers={"Retry-After": str(wait)})
-    else:
-        service.guesses.wrong(address)
-    return found
+    guesses.wrong(address)
 
 
 def _by_set_key(request: Request, key: str) -> Actor | None:

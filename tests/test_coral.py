@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from belowline.model.directory import Thresholds
 from belowline.serve.store.database import StoreError
+from belowline.serve.throttle import FREE
 from tests.client_environments import node_with, run_client
 from tests.serve_fakes import KEY, FakeScorer, client_of, fake_scorer, served
 from tests.test_moderations import ANY_JSON
@@ -133,6 +134,22 @@ def test_a_signature_is_asked_for_and_enough(tmp_path: Path) -> None:
             answer = client.post("/coral/moderate", content=body, headers=encoded)
             assert answer.status_code == 401
             assert set(answer.json()) == {"error"}
+
+
+def test_guessing_at_signatures_is_slowed_and_a_right_one_never(tmp_path: Path) -> None:
+    body = call("hate")
+    with client_of(tmp_path, coral_secrets=NEW, api_keys=KEY, coral_answer_ms=9000) as client:
+
+        def sent(headers: dict[str, str]) -> httpx.Response:
+            return client.post("/coral/moderate", content=body, headers=headers)
+
+        assert {sent({}).status_code for _ in range(2 * FREE)} == {401}, "a call without one is no guess"
+        guesses = [sent(signed(body, f"guess {number}")) for number in range(2 * FREE)]
+        assert {one.status_code for one in guesses[:FREE]} == {401}
+        slowed = [one for one in guesses if one.status_code == 429]
+        assert slowed
+        assert all(int(one.headers["Retry-After"]) > 0 for one in slowed)
+        assert sent(signed(body, NEW)).json() == WITHHELD
 
 
 def test_without_secrets_a_key_is_asked_for(tmp_path: Path) -> None:

@@ -122,7 +122,10 @@ PROTOCOL = Protocol(router, ("/coral/",), problem)
 
 
 async def _check_signature(request: Request, service: Service) -> None:
-    """Raises Problem unless the body is signed with one of our secrets; where there are none, unless the caller may score."""
+    """Raises Problem unless the body is signed with one of our secrets; where there are none, unless the caller may score.
+
+    What is signed rightly is never held up: Coral makes its secrets of as many random bits as we make keys of.
+    """
     secrets = service.settings.coral_secrets
     if not secrets:
         (await keys.client(request)).require("score")
@@ -132,6 +135,8 @@ async def _check_signature(request: Request, service: Service) -> None:
     signed = sign(body, secrets).split(",")
     # Every pair is compared, in time that does not depend on which fits.
     if not sum(hmac.compare_digest(ours.encode(), theirs.encode()) for ours in signed for theirs in sent):
+        if any(sent):
+            keys.count_wrong(request)
         raise Problem("invalid-key", "X-Coral-Signature fits none of BELOWLINE_CORAL_SECRETS")
 
 
