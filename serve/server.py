@@ -23,6 +23,9 @@ from belowline.serve.workers import run_workers
 _BACKLOG = 2048
 _AT_ONCE = 16
 """New connections that are taken before any of them is looked at: few enough for the files that connections leave to the service."""
+_IDLE_S = 75
+"""How long a connection lies idle after an answer: longer than most proxies and clients keep theirs (nginx: 60 s), or now and then they
+would send a comment on one that is just being closed."""
 _SWITCH_S = 0.001
 """How long a thread of the model keeps Python from the one that takes requests; Python's own 5 ms add up in what callers wait."""
 
@@ -73,6 +76,7 @@ def serve(settings: Settings, listener: socket.socket, serving: Callable[[], Non
         server_header=False,
         access_log=False,  # it would write down keys that clients put into addresses; /metrics counts requests
         timeout_graceful_shutdown=3,
+        timeout_keep_alive=_IDLE_S,
         backlog=_AT_ONCE,  # asyncio takes as many at a time as it lets wait; _Server lets more wait
         http=connections(settings.request_timeout_s),
     )

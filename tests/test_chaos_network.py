@@ -156,6 +156,24 @@ def test_slow_callers_are_cut_off_and_delay_nobody(service: Served) -> None:
     assert not any(name.startswith("late-") for name in service.kept())
 
 
+def test_a_connection_is_kept_for_the_next_comment(service: Served) -> None:
+    """Longer than a request may take, and than uvicorn would keep it unless told."""
+
+    async def whole() -> list[int]:
+        reader, writer = await connect(service)
+        found = []
+        for pause in (0.0, 2 * PATIENCE_S):
+            await asyncio.sleep(pause)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(length(head))
+            found.append(status(head))
+        writer.close()
+        return found
+
+    assert asyncio.run(whole()) == [200, 200]
+
+
 def test_who_takes_no_answer_is_cut_off(service: Served) -> None:
     """Requests are sent without end and no answer is read: the server stops reading, and then ends it."""
 
