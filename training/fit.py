@@ -1,9 +1,10 @@
 """Fine-tuning from recipe to weights. The loop stands in ``trainer.py``, what a run directory holds in ``run.py``."""
 
 import copy
+import functools
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -19,11 +20,12 @@ from belowline.model import DEFAULT_MODEL_DIR
 from belowline.training.batches import Encoder
 from belowline.training.checkpoint import remove_checkpoint
 from belowline.training.data_checks import check
+from belowline.training.distil import Distiller, smaller
 from belowline.training.heads import fit_heads
 from belowline.training.mix import build
 from belowline.training.network import CommentModel, load_base
 from belowline.training.precision import precision
-from belowline.training.recipe import Recipe
+from belowline.training.recipe import Distil, Recipe
 from belowline.training.run import (
     RunError,
     begin_from,
@@ -34,7 +36,7 @@ from belowline.training.run import (
     save_model,
 )
 from belowline.training.settle import settle_embedding, settle_length
-from belowline.training.start import adopt, draw_back, keep_config, origin
+from belowline.training.start import adopt, draw_back, fit_depth, keep_config, origin
 from belowline.training.trainer import Models, Trainer, frozen
 
 _TEXTS_TO_SETTLE = 5000
@@ -81,14 +83,20 @@ def fit(
     torch.manual_seed(recipe.seed)
     encoder, tokenizer = _base(recipe, accelerator.device)
     base = copy.deepcopy(encoder)
+    if start is not None:
+        fit_depth(encoder, start)
     model = CommentModel(encoder, recipe.labels)
     adopted = {} if start is None else adopt(model, start, console)
-    if recipe.fit.only_heads:
-        if accelerator.is_main_process:
-            fit_heads(model.to(accelerator.device), tokenizer, data, recipe, run, console, adopted)
-    else:
-        models = Models(model, base, _held_to(model, adopted, recipe))
-        Trainer(models, tokenizer, data, recipe, run, console, accelerator, bf16=bf16).train()
+    held = _held_to(model, adopted, recipe)
+    loop: Callable[..., Trainer] = Trainer
+    if recipe.distil:
+        loop = functools.partial(Distiller, recipe.distil, model)
+        model, adopted = _student(model, adopted, recipe.distil), {}  # its weights have become others
+    if not recipe.fit.only_heads:
+        models = Models(model, base, held)
+        loop(models, tokenizer, data, recipe, run, console, accelerator, bf16=bf16).train()
+    elif accelerator.is_main_process:
+        fit_heads(model.to(accelerator.device), tokenizer, data, recipe, run, console, adopted)
     draw_back(model, adopted, recipe.fit.keep_start)
     if accelerator.is_main_process:
         _settle(model, base, Encoder(tokenizer, recipe), data, console, adopted=bool(adopted))
@@ -122,6 +130,16 @@ def _base(recipe: Recipe, device: torch.device) -> tuple[PreTrainedModel, PreTra
         # Its backward pass there: 22,000 tokens/s against 14,000 of the fused kernel in bf16.
         encoder.set_attn_implementation("eager")
     return encoder, tokenizer
+
+
+def _student(model: CommentModel, adopted: dict[str, Tensor], distil: Distil) -> CommentModel:
+    """The network that ``distil`` describes, of what ``model`` adopted."""
+    if "label_head.weight" not in adopted:
+        raise RunError("distil: the start has other labels than the recipe; name the same")
+    try:
+        return smaller(model, distil.layers)
+    except ValueError as error:
+        raise RunError(f"distil: {error}") from None
 
 
 def _held_to(model: CommentModel, adopted: dict[str, Tensor], recipe: Recipe) -> CommentModel | None:

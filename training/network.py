@@ -26,6 +26,7 @@ class Outputs(NamedTuple):
     logits: Tensor  # [B, labels]
     evidence: Tensor  # [B, T, harmful labels], logits
     embedding: Tensor  # [B, hidden], unit length
+    states: Tensor  # [B, T, hidden], of the last layer
 
 
 class CommentModel(nn.Module):
@@ -68,7 +69,7 @@ class CommentModel(nn.Module):
         dropped = self.dropout(torch.cat((states[:, 0], means[:, -states.shape[-1] :]), dim=1))
         logits = self.label_logits(dropped, read_length(attention_mask))
         embedding = nn.functional.normalize(self.embedding_head(means).float(), dim=1)
-        return Outputs(logits, self.evidence_head(self.dropout(states)).float(), embedding)
+        return Outputs(logits, self.evidence_head(self.dropout(states)).float(), embedding, states)
 
     def label_logits(self, read: Tensor, length: Tensor) -> Tensor:
         """Logits [B, labels] from what the label head reads of each text, [B, 2 * hidden], and its length as ``read_length`` has it."""
@@ -121,6 +122,23 @@ def load_base(base: str, dropout: float = 0.0) -> tuple[PreTrainedModel, PreTrai
                 setattr(config, name, share)
     encoder = AutoModel.from_pretrained(path, config=config)
     return without_pooler(encoder), AutoTokenizer.from_pretrained(path)
+
+
+def layer_stack(encoder: PreTrainedModel) -> tuple[str, nn.ModuleList]:
+    """Name and layers of the encoder's stack; raises ValueError for an encoder that has its layers elsewhere than in one list."""
+    for name, module in encoder.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) == encoder.config.num_hidden_layers:
+            return name, module
+    raise ValueError("the encoder's layers are not in one list")
+
+
+def keep_layers(encoder: PreTrainedModel, kept: Sequence[int]) -> None:
+    """Leave ``encoder`` the layers with these numbers, counted from 0, in this order; raises ValueError for one that it has not."""
+    name, stack = layer_stack(encoder)
+    if not set(kept) <= set(range(len(stack))):
+        raise ValueError(f"layers {list(kept)}: the encoder has 0 to {len(stack) - 1}")
+    encoder.set_submodule(name, nn.ModuleList(stack[number] for number in kept))
+    encoder.config.num_hidden_layers = len(kept)
 
 
 def without_pooler(encoder: PreTrainedModel) -> PreTrainedModel:

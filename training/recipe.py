@@ -132,6 +132,19 @@ class Fit(_Section):
         return self
 
 
+class Distil(_Section):
+    """A network with fewer layers, which learns from what the start says of every text. ``fit`` weighs evidence and embeddings."""
+
+    layers: tuple[int, ...] = Field(
+        min_length=1, description="of the start, counted from 0, that the network begins with"
+    )
+    probabilities: Positive = Field(default=4.0, description="of the loss on the start's probabilities")
+    verdicts: float = Field(default=0.25, ge=0, description="of the loss on the corpora's own labels")
+    states: float = Field(
+        default=1.0, ge=0, description="of the loss on the states of the start's last layer, token by token"
+    )
+
+
 class Recipe(_Section):
     """A whole recipe."""
 
@@ -163,6 +176,7 @@ class Recipe(_Section):
         default=0.25,
         description="below which a label holds from its best F-half instead, at the precision it has",
     )
+    distil: Distil | None = None
     augment: Augment = Augment()
     replay: Replay = Replay()
     checks: Checks = Checks()
@@ -192,6 +206,16 @@ class Recipe(_Section):
         if strange:
             raise ValueError(f"swap_in names {', '.join(sorted(strange))}, not in the mix")
         return augment
+
+    @model_validator(mode="after")
+    def _distilled_from_a_start(self) -> Self:
+        if self.distil and not self.start:
+            raise ValueError("distil needs start, which the network learns from")
+        if self.distil and (self.fit.only_heads or self.fit.keep_start or self.fit.hold_start):
+            raise ValueError(
+                "distil trains a whole network of its own; leave out only_heads, keep_start and hold_start"
+            )
+        return self
 
 
 def recipe_file(given: Path) -> Path:

@@ -5,10 +5,11 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from belowline.data.fetch import checksum_of
 from belowline.model.directory import ModelConfig, read_config
-from belowline.training.network import LABEL_HEADS, CommentModel
+from belowline.training.network import LABEL_HEADS, CommentModel, keep_layers, layer_stack
 from belowline.training.onnx_import import read_weights
 from belowline.training.run import WEIGHTS, RunError, read_state
 
@@ -38,6 +39,19 @@ def start_config(run: Path) -> ModelConfig | None:
     """The configuration of the released model that ``run`` started from, None where it started from none."""
     file = run / _CONFIG
     return ModelConfig.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
+
+
+def fit_depth(encoder: PreTrainedModel, folder: Path) -> None:
+    """Leave ``encoder`` as many layers as the weights in ``folder`` have, if those are fewer: what was distilled is trained on as it is."""
+    try:
+        name, stack = layer_stack(encoder)
+    except ValueError:  # nothing can have been distilled from it
+        return
+    prefix = f"encoder.{name}."
+    weights = _weights(folder)[1]
+    found = {one.removeprefix(prefix).partition(".")[0] for one in weights if one.startswith(prefix)}
+    if 0 < len(found) < len(stack):
+        keep_layers(encoder, range(len(found)))
 
 
 def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tensor]:

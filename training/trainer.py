@@ -173,8 +173,7 @@ class Trainer:
         # What is dropped depends on the step alone, on any device and in any process: nothing of it needs to be in a checkpoint.
         torch.manual_seed(_step_seed(self.recipe.seed, step, self.accelerator.process_index))
         losses = self._losses(batch, hold=step % self.recipe.fit.hold_every == 0)
-        weighed = {"evidence": self.recipe.fit.evidence_weight, "hold": self.recipe.fit.hold_weight}
-        weighed["start"] = self.recipe.fit.hold_start
+        weighed = self._weights()
         loss = torch.stack([weighed.get(name, 1.0) * value for name, value in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -188,6 +187,15 @@ class Trainer:
     def _count(self, mine: Tensor) -> Tensor:
         """What a process divides a sum over its share by, so that averaging over processes gives the mean over the whole batch."""
         return torch.as_tensor(self.accelerator.reduce(mine.float(), reduction="mean"))
+
+    def _weights(self) -> dict[str, float]:
+        """Of the losses that do not weigh 1."""
+        options = self.recipe.fit
+        return {
+            "evidence": options.evidence_weight,
+            "hold": options.hold_weight,
+            "start": options.hold_start,
+        }
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
         device = self.accelerator.device
