@@ -47,6 +47,7 @@ def run(test_rows: TestSet, tmp_path: Path) -> Path:
     """What the card reads of a run."""
     recipe = {
         "name": "trial",
+        "base": "some/encoder",
         "seed": 7,
         "hold_precision": 0.8,
         "mix": {"sms-spam": 1.5, "on-topic": 8.0},
@@ -67,6 +68,8 @@ def run(test_rows: TestSet, tmp_path: Path) -> Path:
     }
     for name, content in (("run", info), ("thresholds", {"spam.hold": hold}), ("parity", parity)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content), "utf-8")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 5}', "utf-8")
     metrics_of(test_rows, tmp_path / "metrics.json")
     return tmp_path
 
@@ -101,6 +104,20 @@ def test_the_card_has_the_runs_figures(run: Path, tiny_model_dir: Path) -> None:
     assert "equal decisions 100.0 %" in card
     assert "{{" not in card
     assert not {"nan", "None"} & set(card.replace("(", " ").replace("|", " ").split())
+
+
+def test_it_says_what_network_it_is_and_of_what_it_was_made(run: Path, tiny_model_dir: Path) -> None:
+    card = render(run, tiny_model_dir)
+    assert "An encoder of 5 layers (from some/encoder)" in card
+    assert "went on" not in card
+    info = json.loads((run / "run.json").read_text("utf-8"))
+    info["start"] = {"version": "0.4.1", "sha256": "0123456789abcdef"}
+    (run / "run.json").write_text(json.dumps(info), "utf-8")
+    assert "went on from the released weights of 0.4.1 (sha256 0123456789ab…)" in render(run, tiny_model_dir)
+    assert "counted from 0" not in render(run, tiny_model_dir)
+    info["recipe"]["distil"] = {"layers": [0, 2, 5]}
+    (run / "run.json").write_text(json.dumps(info), "utf-8")
+    assert "It has the layers\n0, 2, 5 of them, counted from 0" in render(run, tiny_model_dir)
 
 
 def test_every_table_is_whole(run: Path, tiny_model_dir: Path) -> None:
@@ -172,7 +189,7 @@ def test_figures_stand_in_the_card_where_they_lie_beside_it(
     run: Path, tiny_model_dir: Path, tmp_path: Path
 ) -> None:
     assert "](reliability.svg)" not in render(run, tiny_model_dir)
-    model = tmp_path / "model"
+    model = tmp_path / "released"
     model.mkdir()
     for file in tiny_model_dir.iterdir():
         (model / file.name).symlink_to(file)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from transformers import AutoConfig
 
 from belowline.data.corpora import CORPORA
 from belowline.data.judgements import on_topic_grades, on_topic_test_grades
@@ -28,7 +29,7 @@ def write_card(run: Path, model: Path) -> None:
 
 
 def render(run: Path, model: Path) -> str:
-    """The card of ``model`` as Markdown, from ``run``'s recipe, parity, thresholds and metrics; raises ModelError or OSError."""
+    """The card of ``model`` as Markdown, from ``run``'s recipe, network, parity, thresholds and metrics; raises ModelError or OSError."""
     info = _json(run / "run.json")
     config = read_config(model)
     environment = Environment(
@@ -41,6 +42,7 @@ def render(run: Path, model: Path) -> str:
     metrics = _json(run / "metrics.json")
     return template.render(
         config=config,
+        layers=AutoConfig.from_pretrained(run / "model").num_hidden_layers,
         definitions=DEFINITIONS,
         corpora=CORPORA,
         grades=len(on_topic_grades()),
