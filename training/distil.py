@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from belowline.training.batches import Batch
-from belowline.training.losses import masked_loss
+from belowline.training.losses import apart, masked_loss
 from belowline.training.network import CommentModel, keep_layers
 from belowline.training.recipe import Distil
 from belowline.training.trainer import Trainer, frozen
@@ -54,13 +54,10 @@ class Distiller(Trainer):
             "labels": masked_loss(outputs.logits, batch.labels.to(device), weights, self._count),
             "probabilities": masked_loss(outputs.logits, torch.sigmoid(goal.logits), share=self._count),
             "evidence": masked_loss(outputs.evidence, words, share=self._count),
-            "states": self._apart(outputs.states, goal.states, mask),
+            "states": apart(outputs.states, goal.states, mask, self._count),
         }
         if hold:
-            losses["hold"] = self._apart(outputs.embedding, goal.embedding, torch.ones_like(mask[:, 0]))
+            losses["hold"] = apart(
+                outputs.embedding, goal.embedding, torch.ones_like(mask[:, 0]), self._count
+            )
         return losses
-
-    def _apart(self, mine: Tensor, goal: Tensor, counts: Tensor) -> Tensor:
-        """1 - cosine, mean over where ``counts`` [...] is 1; ``mine`` and ``goal`` are [..., hidden]."""
-        apart = (1 - nn.functional.cosine_similarity(mine.float(), goal.float(), dim=-1)) * counts
-        return apart.sum() / self._count(counts.sum())

@@ -28,6 +28,12 @@ def masked_loss(
     return (loss * mask).sum() / share(mask.sum()).clamp(min=1)
 
 
+def apart(mine: Tensor, goal: Tensor, counts: Tensor, share: Callable[[Tensor], Tensor] = same) -> Tensor:
+    """1 - cosine, mean over the places where ``counts`` [...] is 1; ``mine`` and ``goal`` are [..., hidden]. ``share`` as above."""
+    found = (1 - nn.functional.cosine_similarity(mine.float(), goal.float(), dim=-1)) * counts
+    return found.sum() / share(counts.sum())
+
+
 def unsaid(target: Tensor, start: Tensor) -> Tensor:
     """Targets for what ``target`` does not know: the probabilities of ``start``, its logits; NaN where it is known."""
     return torch.where(torch.isnan(target), torch.sigmoid(start.float()), torch.nan)

@@ -26,7 +26,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from belowline.training.batches import Batch, Encoder, Shown, plan, rows_of, shown
 from belowline.training.checkpoint import load_checkpoint, save_checkpoint
 from belowline.training.journal import Journal
-from belowline.training.losses import masked_loss, unsaid
+from belowline.training.losses import apart, masked_loss, unsaid
 from belowline.training.network import LABEL_HEADS, CommentModel, Outputs, mean_pool
 from belowline.training.recipe import Recipe
 from belowline.training.watch import badness, watch, watched_rows
@@ -225,9 +225,8 @@ class Trainer:
         """How far embeddings are from those of the base: 1 - cosine, mean over texts."""
         with torch.no_grad():
             states = self.base(input_ids=ids, attention_mask=mask).last_hidden_state
-        goal = nn.functional.normalize(mean_pool(states, mask).float(), dim=1)
-        texts = self._count(torch.tensor(float(len(ids)), device=ids.device))
-        return (1 - (outputs.embedding * goal).sum(1)).sum() / texts
+        goal = mean_pool(states, mask)
+        return apart(outputs.embedding, goal, torch.ones_like(mask[:, 0]), self._count)
 
     def _watch(self, step: int, journal: Journal | None) -> None:
         """Measure now and then; note the best weights and whether to go on."""
