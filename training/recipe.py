@@ -245,7 +245,9 @@ def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None
         raise RecipeError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        field = ".".join(map(str, first["loc"]))
+        field = (
+            ".".join(map(str, first["loc"])) or "recipe"
+        )  # what several fields must do together has no place
         raise RecipeError(
             f"{path}: {field}: {first['msg']}; see belowline/training/recipe.py for every field"
         ) from error
