@@ -113,11 +113,15 @@ def test_it_says_what_network_it_is_and_of_what_it_was_made(run: Path, tiny_mode
     info = json.loads((run / "run.json").read_text("utf-8"))
     info["start"] = {"version": "0.4.1", "sha256": "0123456789abcdef"}
     (run / "run.json").write_text(json.dumps(info), "utf-8")
-    assert "went on from the released weights of 0.4.1 (sha256 0123456789ab…)" in render(run, tiny_model_dir)
+    told = "went on from the released weights of 0.4.1 (sha256 0123456789ab…)"
+    for start, made in (("released", ": below"), ({"name": "first"}, ", made by the recipe `first`: below")):
+        info["recipe"]["start"] = start
+        (run / "run.json").write_text(json.dumps(info), "utf-8")
+        assert told + made in render(run, tiny_model_dir)
     assert "counted from 0" not in render(run, tiny_model_dir)
     info["recipe"]["distil"] = {"layers": [0, 2, 5]}
     (run / "run.json").write_text(json.dumps(info), "utf-8")
-    assert "It has the layers\n0, 2, 5 of them, counted from 0" in render(run, tiny_model_dir)
+    assert "It has layers 0, 2, 5\nof them, counted from 0" in render(run, tiny_model_dir)
 
 
 def test_every_table_is_whole(run: Path, tiny_model_dir: Path) -> None:
