@@ -9,7 +9,13 @@ import os
 # comments must not talk to anybody on its own.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds
+from belowline.model.directory import (
+    DEFAULT_MODEL_DIR,
+    ModelConfig,
+    ModelError,
+    Thresholds,
+    model_directory,
+)
 from belowline.model.draw import draw
 from belowline.model.evidence import Evidence
 from belowline.model.labels import DEFINITIONS, HARMFUL
@@ -38,6 +44,7 @@ __all__ = [
     "decide",
     "draw",
     "masked",
+    "model_directory",
     "normalise",
     "sampled",
     "text_hash",

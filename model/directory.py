@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 DEFAULT_MODEL_DIR = Path(__file__).resolve().parent / "release"
 """The released model, part of the package."""
+SHIPPED = ("release", "small")
+"""What ``model_directory`` knows by name: the released model, and one with half its layers for those whom speed matters more."""
 
 FILES = ("model.onnx", "tokenizer.json", "config.json")
 
@@ -73,6 +75,15 @@ class ModelConfig(_Part):
     )
     recipe: str = ""
     corpora_fingerprint: str = ""
+
+
+def model_directory(given: Path) -> Path:
+    """The directory that ``given`` names: itself, or the model of that name that comes with the package, as in ``--model small``.
+
+    A directory of that name goes before.
+    """
+    by_name = str(given) in SHIPPED and not given.exists()
+    return DEFAULT_MODEL_DIR.with_name(str(given)) if by_name else given
 
 
 def read_config(directory: Path) -> ModelConfig:

@@ -45,7 +45,10 @@ USAGE, FAILED = 2, 1
 
 ModelOption = Annotated[
     Path | None,
-    typer.Option("--model", help="Model directory; default: BELOWLINE_MODEL_DIR or the one in the package."),
+    typer.Option(
+        "--model",
+        help="Model directory, or `small` for the faster one in the package; default: BELOWLINE_MODEL_DIR or the released one.",
+    ),
 ]
 PolicyOption = Annotated[
     Path | None,
@@ -339,7 +342,9 @@ def wordpress(
 
 @models.command(name="promote")
 def promote_model(
-    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="Model directory to put in force.")],
+    candidate: Annotated[
+        Path, typer.Argument(metavar="CANDIDATE", help="Model directory, or `small`, to put in force.")
+    ],
     compare: Annotated[
         Path | None,
         typer.Option(help="The compare.json of belowline-train compare, whose gates must have passed."),

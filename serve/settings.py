@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from belowline.model import DEFAULT_MODEL_DIR
+from belowline.model import DEFAULT_MODEL_DIR, model_directory
 
 PREFIX = "BELOWLINE_"
 MIN_KEY_CHARS = 16
@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     model_dir: Path | None = Field(
         None,
-        description="Model directory; unset: the model inside the package. Once a model was promoted, that one serves.",
+        description="Model directory, or `small` for the faster model in the package; unset: the released one. Once a model was promoted, "
+        "that one serves.",
     )
     models_dir: Path | None = Field(
         None,
@@ -139,6 +140,11 @@ class Settings(BaseSettings):
             if isinstance(value, str)
             else value
         )
+
+    @field_validator("model_dir", "shadow_model_dir")
+    @classmethod
+    def _shipped_by_name(cls, given: Path | None) -> Path | None:
+        return None if given is None else model_directory(given)
 
     @field_validator("api_keys")
     @classmethod

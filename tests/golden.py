@@ -1,4 +1,4 @@
-"""Reference scores of the released model: the sample's comments and what the model gives them.
+"""Reference scores of the models in the package: the sample's comments and what each model gives them.
 
 ``python -m tests.golden --write`` after a new release; the tests hold Scorer, HTTP and audit to the file.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from belowline.data import SAMPLE_DIR
 from belowline.model import ScoreInput, Scorer
+from belowline.model.directory import SHIPPED, model_directory
 from belowline.serve.audit.archive import Archive
 
 FILE = Path(__file__).with_name("golden.json")
@@ -22,26 +23,30 @@ def comments() -> list[ScoreInput]:
     return [one.comment for one in Archive([SAMPLE_DIR]).comments()]
 
 
-def reference() -> dict[str, Any]:
-    """``{"model": version, "probabilities": [...], "relevance": [...]}`` as written; probabilities are those of the texts alone."""
-    content: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
-    return content
+def reference(name: str) -> dict[str, Any]:
+    """``{"model": version, "probabilities": [...], "relevance": [...]}`` as written of the model of that name; probabilities are those of
+    the texts alone."""
+    content: dict[str, dict[str, Any]] = json.loads(FILE.read_text("utf-8"))
+    return content[name]
 
 
 def write() -> None:
-    """Score the sample with the released model and replace the file."""
-    scorer = Scorer.load()
+    """Score the sample with each model and replace the file."""
+    content = {name: _scored(Scorer.load(model_directory(Path(name)))) for name in SHIPPED}
+    part = FILE.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    part.replace(FILE)
+
+
+def _scored(scorer: Scorer) -> dict[str, Any]:
     alone = scorer.score([ScoreInput(comment.text) for comment in comments()])
-    content = {
+    return {
         "model": scorer.version,
         "probabilities": [{label: round(p, 4) for label, p in one.probabilities.items()} for one in alone],
         "relevance": [
             None if one.relevance is None else round(one.relevance, 4) for one in scorer.score(comments())
         ],
     }
-    part = FILE.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    part.replace(FILE)
 
 
 if __name__ == "__main__" and sys.argv[1:] == ["--write"]:

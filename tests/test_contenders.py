@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from belowline.model import ModelError, ScoreInput, Scorer
+from belowline.model import DEFAULT_MODEL_DIR, ModelError, ScoreInput, Scorer
 from belowline.model.digest import model_digest
 from belowline.training.compare.contenders import ContenderError, load_contenders, run_labels
 from belowline.training.detoxify_peer import DetoxifyPeer, PeerError
@@ -44,6 +44,13 @@ def test_a_model_directory_is_scored_by_the_scorer(tiny_model_dir: Path, tiny_sc
     for label, values in found.items():
         np.testing.assert_array_equal(values, [row[label] for row in expected])
     assert one.thresholds["spam"].hold == 0.7
+
+
+def test_models_of_the_package_are_contenders_by_name() -> None:
+    one, other = load_contenders(["release", "small"], threads=1)
+    assert (one.name, other.name) == ("release", "small")
+    assert one.digest == model_digest(DEFAULT_MODEL_DIR)
+    assert (one.size or 0) > (other.size or 0) > 0
 
 
 def test_other_weights_have_another_identity(tiny_model_dir: Path, tmp_path: Path) -> None:

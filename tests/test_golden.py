@@ -1,4 +1,4 @@
-"""The released model gives its reference scores through every door, and does the job it was released for."""
+"""The models in the package give their reference scores through every door, and do the job they were released for."""
 
 import json
 from dataclasses import replace
@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from belowline.data import SAMPLE_DIR, read_threads
-from belowline.model import DEFAULT_MODEL_DIR, Policy, ScoreInput, Scorer, decide
-from belowline.model.directory import read_config
+from belowline.model import Policy, ScoreInput, Scorer, decide
+from belowline.model.directory import SHIPPED, model_directory, read_config
 from belowline.serve.app import create_app
 from belowline.serve.audit.archive import Archive
 from belowline.serve.cli import app as command
@@ -20,24 +20,29 @@ from belowline.serve.settings import Settings
 from tests.golden import TOLERANCE, comments, reference
 
 
-@pytest.fixture(scope="module")
-def released() -> Scorer:
-    return Scorer.load(threads=2)
+@pytest.fixture(scope="module", params=SHIPPED)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def expected() -> list[dict[str, float]]:
+def released(name: str) -> Scorer:
+    return Scorer.load(model_directory(Path(name)), threads=2)
+
+
+@pytest.fixture(scope="module")
+def expected(name: str) -> list[dict[str, float]]:
     """Probabilities of the sample's texts alone."""
-    probabilities: list[dict[str, float]] = reference()["probabilities"]
+    probabilities: list[dict[str, float]] = reference(name)["probabilities"]
     return probabilities
 
 
 @pytest.fixture(scope="module")
-def relevant(expected: list[dict[str, float]]) -> list[dict[str, float]]:
+def relevant(name: str, expected: list[dict[str, float]]) -> list[dict[str, float]]:
     """Probabilities of the sample's comments under their articles, relevance among them: it is a factor of ``on_topic``."""
     return [
         {**one, "on_topic": one["on_topic"] * relevance, "relevance": relevance}
-        for one, relevance in zip(expected, reference()["relevance"], strict=True)
+        for one, relevance in zip(expected, reference(name)["relevance"], strict=True)
     ]
 
 
@@ -51,8 +56,8 @@ def texts() -> list[str]:
     return [comment.text for comment in comments()]
 
 
-def test_the_reference_is_of_the_released_version(released: Scorer) -> None:
-    assert reference()["model"] == released.version
+def test_the_reference_is_of_the_released_version(name: str, released: Scorer) -> None:
+    assert reference(name)["model"] == released.version
 
 
 def test_scorer(released: Scorer, expected: list[dict[str, float]], relevant: list[dict[str, float]]) -> None:
@@ -80,8 +85,10 @@ def test_http_with_articles(released: Scorer, relevant: list[dict[str, float]], 
     check([{**result["scores"], "relevance": result["relevance"]} for result in found], relevant)
 
 
-def test_audit(relevant: list[dict[str, float]], tmp_path: Path) -> None:
-    done = CliRunner().invoke(command, ["audit", str(SAMPLE_DIR), "--out", str(tmp_path / "out")])
+def test_audit(name: str, relevant: list[dict[str, float]], tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        command, ["audit", str(SAMPLE_DIR), "--out", str(tmp_path / "out"), "--model", name]
+    )
     assert done.exit_code == 0, done.output
     rows = [
         json.loads(line) for line in (tmp_path / "out" / "comments.jsonl").read_text("utf-8").splitlines()
@@ -89,10 +96,11 @@ def test_audit(relevant: list[dict[str, float]], tmp_path: Path) -> None:
     check([{**row["scores"], "relevance": row["relevance"]} for row in rows], relevant)
 
 
-def test_the_release_is_small_enough_and_whole() -> None:
-    assert (DEFAULT_MODEL_DIR / "model.onnx").stat().st_size <= 30e6
-    config = read_config(DEFAULT_MODEL_DIR)
-    card = (DEFAULT_MODEL_DIR / "README.md").read_text("utf-8")
+def test_the_release_is_small_enough_and_whole(name: str) -> None:
+    directory = model_directory(Path(name))
+    assert (directory / "model.onnx").stat().st_size <= 30e6
+    config = read_config(directory)
+    card = (directory / "README.md").read_text("utf-8")
     assert f"# belowline {config.version}" in card
     assert all(f"`{label}`" in card for label in config.labels)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from belowline.model import ModelError, Scorer
+from belowline.model import DEFAULT_MODEL_DIR, ModelError, Scorer, model_directory
+from belowline.model.directory import FILES, SHIPPED
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -33,6 +34,17 @@ def test_a_whole_directory_loads(directory: Path) -> None:
     assert scorer.labels[0] == "spam"
     assert scorer.thresholds["spam"].hold == 0.7
     assert scorer.thresholds["on_topic"].hold is None
+
+
+def test_the_models_of_the_package_have_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert model_directory(Path("release")) == DEFAULT_MODEL_DIR
+    for name in SHIPPED:
+        assert all((model_directory(Path(name)) / file).is_file() for file in FILES)
+    for other in (Path("large"), Path("small/er"), Path("./runs/small"), tmp_path / "small", Path()):
+        assert model_directory(other) == other
+    Path("small").mkdir()
+    assert model_directory(Path("small")) == Path("small")
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])

@@ -263,5 +263,7 @@ def test_the_commands_say_what_is_in_force_and_where(
     told = capsys.readouterr().out
     assert model_in_force(local.database, local.settings).name in told
     assert all(word in told for word in ("begin", "promote", "passed", "rollback", "a test"))
+    models_command.promote_command(Path("small"), None, "by its name")
+    assert "-small" in capsys.readouterr().out
     models_command.shadow_command()
     assert "nothing was compared" in capsys.readouterr().out

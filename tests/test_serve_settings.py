@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from belowline.model import DEFAULT_MODEL_DIR
 from belowline.serve.settings import PREFIX, Settings, SettingsError, load_settings, settings_table
 
 DOCUMENT = Path(__file__).parent.parent / "serve" / "SETTINGS.md"
@@ -27,6 +28,16 @@ def test_environment_is_read_and_overrides_come_first(monkeypatch: pytest.Monkey
     monkeypatch.setenv("BELOWLINE_THREADS", "3")
     settings = load_settings(port=9002, threads=None)
     assert (settings.port, settings.threads) == (9002, 3)
+
+
+def test_a_model_of_the_package_is_set_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().model_directory == DEFAULT_MODEL_DIR
+    monkeypatch.setenv("BELOWLINE_MODEL_DIR", "small")
+    monkeypatch.setenv("BELOWLINE_SHADOW_MODEL_DIR", "release")
+    settings = load_settings()
+    assert settings.model_directory == DEFAULT_MODEL_DIR.with_name("small")
+    assert settings.shadow_model_dir == DEFAULT_MODEL_DIR
+    assert load_settings(model_dir=Path("release")).model_directory == DEFAULT_MODEL_DIR
 
 
 def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:

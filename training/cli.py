@@ -109,7 +109,7 @@ def fit_command(
     start: Annotated[
         Path | None,
         typer.Option(
-            help="Begin with the weights of this model directory, a released one or a run's model, "
+            help="Begin with the weights of this model directory, a released one (`release`, `small`) or a run's model, "
             "instead of what the recipe starts from."
         ),
     ] = None,
@@ -123,11 +123,13 @@ def fit_command(
 ) -> None:
     """Fine-tune by a recipe; the same command goes on where an interrupted run stopped."""
     _need_training()
+    from belowline.model import model_directory
     from belowline.training.fit import fit
     from belowline.training.recipe import load_recipe, recipe_file
 
     loaded = load_recipe(recipe_file(recipe), name=name, version=version)
-    print(fit(loaded, corpora, runs / loaded.name, Console(stderr=True), start, decisions or ()))
+    begin = None if start is None else model_directory(start)
+    print(fit(loaded, corpora, runs / loaded.name, Console(stderr=True), begin, decisions or ()))
 
 
 @app.command(name="check")
@@ -152,8 +154,8 @@ def compare_command(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="The one to beat, then others: a model directory, tfidf:RUN, detoxify:original|unbiased|multilingual, "
-            "detoxify:FILE.ckpt or perspective:URL (key in PERSPECTIVE_API_KEY).",
+            help="The one to beat, then others: a model directory (or `release`, `small`), tfidf:RUN, "
+            "detoxify:original|unbiased|multilingual, detoxify:FILE.ckpt or perspective:URL (key in PERSPECTIVE_API_KEY).",
         ),
     ],
     run: Annotated[
@@ -212,7 +214,8 @@ def tune_command(
         int | None, typer.Option(min=1, help="Comments that come in on a day.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Model directory that scores; default the released one.")
+        Path | None,
+        typer.Option("--model", help="Model directory that scores, or `small`; default the released one."),
     ] = None,
     policy: Annotated[
         Path | None,
@@ -228,7 +231,7 @@ def tune_command(
 ) -> None:
     """Propose a policy whose thresholds keep a precision, or a day's reviews, by a site's own decisions."""
     _need_training()
-    from belowline.model import DEFAULT_MODEL_DIR
+    from belowline.model import DEFAULT_MODEL_DIR, model_directory
     from belowline.training.threshold_choice import Goal
     from belowline.training.tune import tune
 
@@ -238,7 +241,7 @@ def tune_command(
         out,
         goal,
         Console(),
-        model=model or DEFAULT_MODEL_DIR,
+        model=model_directory(model or DEFAULT_MODEL_DIR),
         policy=policy,
         kept_scores=kept_scores,
         force=force,
@@ -284,9 +287,10 @@ def evaluate_command(
 ) -> None:
     """Measure a model on test splits, per label, corpus and slice, beside its fp32 twin, the TF-IDF baseline and Detoxify."""
     _need_training()
+    from belowline.model import model_directory
     from belowline.training.report import evaluate
 
-    evaluate(run, model, corpora, limit, Console(), card=card, detoxify=detoxify)
+    evaluate(run, model_directory(model), corpora, limit, Console(), card=card, detoxify=detoxify)
 
 
 @app.command(name="figures")
@@ -306,6 +310,7 @@ def figures_command(
 ) -> None:
     """Measure every figure that a release has to reach, through the exported model; the run's figures.json has them too."""
     _need_training()
+    from belowline.model import model_directory
     from belowline.training.figures import figures
 
-    figures(run, model, corpora, Console(), videos=videos, limit=limit)
+    figures(run, model_directory(model), corpora, Console(), videos=videos, limit=limit)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Row
 
+from belowline.model import model_directory
 from belowline.serve.models.files import models_dir
 from belowline.serve.models.promotion import model_in_force, promote, roll_back
 from belowline.serve.settings import load_settings
@@ -20,7 +21,7 @@ def promote_command(candidate: Path, compare: Path | None, reason: str | None) -
     """Promotes; raises PromotionRefused, ModelError, PolicyError or StoreError, and then nothing is changed."""
     settings = load_settings()
     with _database(settings.database_url) as database:
-        _tell(promote(settings, database, candidate, compare, reason))
+        _tell(promote(settings, database, model_directory(candidate), compare, reason))
 
 
 def rollback_command(reason: str | None) -> None:

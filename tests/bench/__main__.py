@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from belowline.model.directory import DEFAULT_MODEL_DIR
+from belowline.model.directory import DEFAULT_MODEL_DIR, model_directory
 from belowline.serve.files import replacing
 from tests.bench.figures import number, slope
 from tests.bench.machine import Others, facts, start, warnings
@@ -141,7 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--again", action="store_true", help="measure the parts anew that are there already")
     parser.add_argument("--render", action="store_true", help="only write bench.html from bench.json")
     parser.add_argument(
-        "--model", type=Path, default=DEFAULT_MODEL_DIR, help="model directory; default: the released one"
+        "--model",
+        type=lambda given: model_directory(Path(given)),
+        default=DEFAULT_MODEL_DIR,
+        help="model directory, or small; default: the released one",
     )
     parser.add_argument("--corpora", type=Path, default=CORPORA, help="folder that may hold c3")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), help="folder for what is measured")

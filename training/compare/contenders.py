@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from rich.console import Console
 
-from belowline.model import HARMFUL, Scorer, Thresholds
+from belowline.model import HARMFUL, Scorer, Thresholds, model_directory
 from belowline.model.digest import model_digest
 from belowline.training.compare.perspective_peer import PER_SECOND, ContenderError, PerspectivePeer
 from belowline.training.evaluate import Floats, Predict, predictions
@@ -65,8 +65,8 @@ class Contender:
 def load_contenders(
     specs: Sequence[str], threads: int, per_second: float = PER_SECOND, console: Console = _QUIET
 ) -> list[Contender]:
-    """What ``specs`` name: ``DIRECTORY``, ``tfidf:RUN``, ``detoxify:original`` (or another published one), ``detoxify:CHECKPOINT`` or
-    ``perspective:URL``; who is named twice is told apart by a number.
+    """What ``specs`` name: ``DIRECTORY`` (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``, ``detoxify:original``
+    (or another published one), ``detoxify:CHECKPOINT`` or ``perspective:URL``; who is named twice is told apart by a number.
 
     ``threads`` are those that a model may use, ``per_second`` the requests that an address gets. Raises ModelError, RunError, PeerError or
     ContenderError.
@@ -94,7 +94,7 @@ def _load(spec: str, threads: int, per_second: float) -> Contender:
         return (
             _published(spec, what, threads) if what in PUBLISHED else _checkpoint(spec, Path(what), threads)
         )
-    return _model(spec, Path(spec), threads)
+    return _model(spec, model_directory(Path(spec)), threads)
 
 
 def _model(name: str, directory: Path, threads: int) -> Contender:
