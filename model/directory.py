@@ -91,7 +91,8 @@ def read_config(directory: Path) -> ModelConfig:
     for name in FILES:
         if not (directory / name).is_file():
             raise ModelError(
-                f"{directory / name}: missing; a model directory needs {', '.join(FILES)} (see belowline-train export)"
+                f"{directory / name}: missing; a model directory needs {', '.join(FILES)} (see belowline-train export); "
+                f"{' and '.join(SHIPPED)} come with the package"
             )
     file = directory / "config.json"
     try:
