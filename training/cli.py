@@ -264,9 +264,10 @@ def export_command(
     if (like is None) != (not version):
         raise typer.BadParameter("--like and --version go together")
     _need_training()
+    from belowline.model import model_directory
     from belowline.training.export import export
 
-    print(export(run, out, Console(stderr=True), like, version))
+    print(export(run, out, Console(stderr=True), like and model_directory(like), version))
 
 
 @app.command(name="evaluate")
