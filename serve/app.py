@@ -1,5 +1,6 @@
 """The service as an object that a test can build."""
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from belowline.model import Scorer
+from belowline.serve.active.active import Active
+from belowline.serve.active.follower import Follower, Poller
+from belowline.serve.active.loading import active_at_start
 from belowline.serve.api import admin, comments, queue, score
 from belowline.serve.batcher import Batcher
 from belowline.serve.console.routes import add_console, as_page
@@ -18,10 +22,8 @@ from belowline.serve.health import health
 from belowline.serve.keys import require_known_host
 from belowline.serve.metrics import Metrics
 from belowline.serve.middleware import Surround
-from belowline.serve.models.in_force import Follower, Serving, serving_model
 from belowline.serve.models.shadow import Shadow
 from belowline.serve.page import pages
-from belowline.serve.policy_in_force import under_policy
 from belowline.serve.protocols.routes import PROTOCOLS, in_own_shape, protocol_at
 from belowline.serve.service import Service
 from belowline.serve.settings import Settings
@@ -41,19 +43,19 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     service = _service(settings, scorer)
 
     database, batcher, shadow = service.database, service.batcher, service.shadow
+    follower = Follower(service.active, settings, database, service.metrics.model_failed)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Holds none but parts that stay: the service itself would keep the model alive that it began with.
         sender = Sender(database, private=settings.webhook_private_addresses)
-        follower = Follower(app)
+        poller = Poller(follower.look)
         batcher.start()
         sender.start()
-        follower.start()
+        poller.start()
         if shadow:
             shadow.start()
         yield
-        await follower.close()
+        await run_in_threadpool(poller.close)
         await sender.close()
         await batcher.close()
         if shadow:
@@ -71,6 +73,8 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # looked up anew for every request
     )
     app.state.service = service
+    service.active.changed = functools.partial(_note_change, app, service)
+    _note_change(app, service)
     add_error_handlers(app, _in_its_shape)
     app.include_router(score.router)  # first: the way to each route leads past those before it
     add_console(app)
@@ -104,15 +108,11 @@ def _scores(request: Request) -> bool:
 
 def _service(settings: Settings, scorer: Scorer | None) -> Service:
     database = Database.open(settings.database_url)
-    serving = (
-        Serving(under_policy(scorer, None, settings, database), 0)
-        if scorer
-        else serving_model(settings, database)
+    active = (
+        Active.of(scorer, None, settings.policy, database) if scorer else active_at_start(settings, database)
     )
     metrics = Metrics(lambda: batcher.queued)
-    judge = serving.policy.judge
-    metrics.serves(judge.scorer.version, judge.digest or "")
-    if serving.behind:
+    if active.behind:
         metrics.model_failed()
     batcher = Batcher(
         queue_comments=settings.queue_comments,
@@ -125,6 +125,15 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
     )
     candidate = settings.shadow_model_dir
     shadow = Shadow(candidate, settings, metrics) if candidate else None
-    return Service(
-        settings, serving.policy, batcher, metrics, database, shadow, serving.number, serving.behind
+    return Service(settings, active, batcher, metrics, database, shadow)
+
+
+def _note_change(app: FastAPI, service: Service) -> None:
+    """Shows the active model and policy in the metrics and the API's description."""
+    pair, behind = service.active.pair, service.active.behind is not None
+    service.metrics.active(
+        pair.judge.scorer.version, pair.judge.digest or "", pair.policy_number, behind=behind
     )
+    app.version = pair.judge.scorer.version
+    if app.openapi_schema:
+        app.openapi_schema["info"]["version"] = app.version

@@ -34,6 +34,9 @@ class Readiness(BaseModel):
     promotion: Literal["ok", "failing"] = Field(
         description="`failing` while the model in force cannot be used and one before it serves; the service is ready all the same."
     )
+    active_policy: int = Field(
+        description="Number of the policy by which this worker decides; 0 is the file that it was started with."
+    )
 
 
 @health.get("/healthz", summary="Is the process alive?")
@@ -72,7 +75,8 @@ async def readiness(service: Service) -> Readiness:
         model=model,
         batcher=batcher,
         store=store,
-        promotion="failing" if service.behind else "ok",
+        promotion="failing" if service.active.behind else "ok",
+        active_policy=service.pair.policy_number,
     )
 
 

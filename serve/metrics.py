@@ -62,6 +62,12 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._policy = Gauge(
+            "belowline_active_policy",
+            "Number of the policy by which each worker decides, 0 for the file of the settings.",
+            registry=registry,
+            multiprocess_mode="liveall",
+        )
         self._shadow = Counter(
             "belowline_shadow_comments",
             "Comments that a candidate scored, by what the model and what it would do.",
@@ -101,18 +107,19 @@ class Metrics:
         self._batch_seconds.observe(seconds)
         self._depth.set(self._queued())
 
-    def serves(self, version: str, digest: str) -> None:
-        """Notes which model serves, which is the one in force."""
-        if self._serving:  # 0, not gone: what is in the folder cannot be removed
+    def active(self, version: str, digest: str, policy: int, *, behind: bool) -> None:
+        """Notes the active model and policy, and whether a newer model could not take over."""
+        serving = (version, digest[:12])
+        if self._serving not in (None, serving):  # 0, not gone: what is in the folder cannot be removed
             self._model.labels(*self._serving).set(0)
-        self._serving = (version, digest[:12])
-        self._model.labels(*self._serving).set(1)
-        self._behind.set(0)
+        self._serving = serving
+        self._model.labels(*serving).set(1)
+        self._policy.set(policy)
+        self._behind.set(behind)
 
     def model_failed(self) -> None:
         """Counts a model in force that could not take over."""
         self._model_failures.inc()
-        self._behind.set(1)
 
     def shadow(self, action: str, candidate_action: str) -> None:
         """Counts a comment that a candidate scored."""

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput, Scores
+from belowline.serve.active.active import Active, Pair
 from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
 from belowline.serve.errors import Problem, queue_full
 from belowline.serve.judge import Judge
 from belowline.serve.metrics import Metrics
 from belowline.serve.models.candidate import Seen
 from belowline.serve.models.shadow import Shadow
-from belowline.serve.policy_in_force import PolicyInForce
 from belowline.serve.results import Result
 from belowline.serve.scoring import article_context
 from belowline.serve.settings import Settings
@@ -25,41 +26,58 @@ from belowline.serve.store.rulings import Moderator, Ruling, rule
 from belowline.serve.throttle import Guesses
 
 
+@dataclass(slots=True)
+class Begun:
+    """The pair that answers a request: its model stays the one that the request began with."""
+
+    pair: Pair
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts that the routes share. A request keeps the one that it began with, and with it the model that answers it.
+    """The parts that the routes share. Each request has a copy, which keeps the model that the request began with.
 
     Attributes:
         settings: What the service was started with.
-        policy: The model that serves, under the policy in force.
+        active: The active model and the active policy of this worker.
         batcher: What waits for the model.
         metrics: What is measured.
         database: The store.
         shadow: The candidate that scores beside the model, None where there is none.
-        promotion: The number in the store of the model that serves, 0 for the one of the settings.
-        behind: Why the model that serves is not the one that the store says is in force; None while it is.
         guesses: Wrong keys by the address that they came from.
+        begun: The pair that answers the request; None outside of requests.
     """
 
     settings: Settings
-    policy: PolicyInForce
+    active: Active
     batcher: Batcher
     metrics: Metrics
     database: Database
     shadow: Shadow | None = None
-    promotion: int = 0
-    behind: str | None = None
     guesses: Guesses = field(default_factory=Guesses)
+    begun: Begun | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """The pair of this request, or else the active one."""
+        return self.begun.pair if self.begun else self.active.pair
 
     @property
     def verdict(self) -> Judge:
-        """The model under the policy in force, as far as this worker knows."""
-        return self.policy.judge
+        """The model and the policy of ``pair``."""
+        return self.pair.judge
+
+    def pair_in(self, tx: Connection) -> Pair:
+        """The model of this request under the policy that is active in the transaction."""
+        return self.active.within(tx, self.pair)
 
     async def scores(self, comments: Sequence[ScoreInput]) -> list[Scores | None]:
         """Scores in order, None where scoring failed; raises Problem while no more can wait."""
+        return await self._scored(comments, self.verdict)
+
+    async def _scored(self, comments: Sequence[ScoreInput], judge: Judge) -> list[Scores | None]:
         try:
-            return await self.batcher.submit(comments, self.verdict.scorer)
+            return await self.batcher.submit(comments, judge.scorer)
         except QueueFull as full:
             raise queue_full(full.retry_after) from None
         except BatcherClosed:
@@ -72,9 +90,13 @@ class Service:
         contexts: Sequence[Context] | None = None,
     ) -> list[Result]:
         """One result for each comment, in order, of which nothing is kept; raises Problem while no more can wait."""
-        scores = await self.scores(comments)
+        begun = self.pair
+        scores = await self._scored(comments, begun.judge)
         known = contexts or [Context(text=comment.text) for comment in comments]
-        judge = self.verdict
+        pair = self.active.newest(begun)  # the policy may have changed while the comments waited
+        if self.begun:
+            self.begun.pair = pair
+        judge = pair.judge
         results = judge.results(ids, comments, scores, known)
         self._count(results)
         if self.shadow:
@@ -110,7 +132,7 @@ class Service:
         self, who: Moderator, site: str, thread: Thread | None, comment: Incoming, ruling: Ruling
     ) -> str:
         with self.database.write() as tx:
-            judge = self.policy.refresh(tx)
+            judge = self.pair_in(tx).judge
             [kept] = take_in(tx, judge, site, thread, [comment])
             last = last_decision(tx, kept.comment)
             told = (who.name, ruling.action, ruling.code, list(ruling.labels))
@@ -122,8 +144,7 @@ class Service:
         self, site: str, thread: Thread | None, incoming: Sequence[Incoming], *, held_only: bool
     ) -> list[Kept]:
         with self.database.write() as tx:
-            judge = self.policy.refresh(tx)
-            return take_in(tx, judge, site, thread, incoming, held_only=held_only)
+            return take_in(tx, self.pair_in(tx).judge, site, thread, incoming, held_only=held_only)
 
     def _count(self, results: Sequence[Result]) -> None:
         for result in results:
@@ -147,8 +168,9 @@ def service_of(request: Request) -> Service:
     return service
 
 
-async def _service(request: Request) -> Service:
-    return service_of(request)  # FastAPI would call a plain function in a thread
+async def _service(request: Request) -> Service:  # FastAPI would call a plain function in a thread
+    service = service_of(request)
+    return replace(service, begun=Begun(service.active.pair))
 
 
 Parts = Annotated[Service, Depends(_service)]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from belowline.serve.active.active import Active
 from belowline.serve.bridge import command, polling
 from belowline.serve.bridge.messages import RemoteComment, plain
 from belowline.serve.bridge.polling import Bridge
@@ -22,8 +23,6 @@ from belowline.serve.bridge.wordpress import (
     address_of,
 )
 from belowline.serve.cli import run
-from belowline.serve.judge import Judge
-from belowline.serve.policy_in_force import PolicyInForce
 from belowline.serve.store import bridges
 from tests.serve_fakes import fake_scorer
 from tests.store_fakes import Desk, everything
@@ -84,9 +83,9 @@ def paper() -> FakeWordPress:
 def rounds(paper: FakeWordPress, desk: Desk) -> dict[int, str]:
     """The outcomes of one round, by WordPress's id."""
     with paper.remote() as remote:
-        policy = PolicyInForce(Judge.of(fake_scorer(), None), None, desk.database)
+        active = Active.of(fake_scorer(), None, None, desk.database)
         return {
-            step.remote: step.outcome for step in Bridge(remote, policy, desk.database, apply=True).round()
+            step.remote: step.outcome for step in Bridge(remote, active, desk.database, apply=True).round()
         }
 
 

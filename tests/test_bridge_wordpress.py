@@ -9,11 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from belowline.serve.active.active import Active
 from belowline.serve.bridge.polling import Bridge, Step
 from belowline.serve.bridge.wordpress import WordPress, address_of
 from belowline.serve.cli import run
-from belowline.serve.judge import Judge
-from belowline.serve.policy_in_force import PolicyInForce
 from belowline.serve.store import comments
 from belowline.serve.store.erasure import erase_comment
 from tests.serve_fakes import fake_scorer
@@ -58,8 +57,8 @@ def remote_of(paper: RealWordPress) -> Iterator[WordPress]:
 def rounds(paper: RealWordPress, desk: Desk, policy_file: Path, *, apply: bool = True) -> dict[int, Step]:
     """What one round does, by WordPress's id."""
     with remote_of(paper) as remote:
-        policy = PolicyInForce(Judge.of(fake_scorer(), policy_file), policy_file, desk.database)
-        return {step.remote: step for step in Bridge(remote, policy, desk.database, apply=apply).round()}
+        active = Active.of(fake_scorer(), None, policy_file, desk.database)
+        return {step.remote: step for step in Bridge(remote, active, desk.database, apply=apply).round()}
 
 
 def find(desk: Desk, remote: int) -> Any:

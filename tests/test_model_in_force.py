@@ -1,11 +1,11 @@
 """How a service follows the store's model: what it begins with, what keeps a model out, and what a change lets go of."""
 
-import asyncio
 import gc
 import json
 import shutil
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from fastapi.testclient import TestClient
 
 from belowline.model import ModelError
 from belowline.model.digest import model_digest
+from belowline.serve.active import follower
+from belowline.serve.active.follower import Follower
 from belowline.serve.app import create_app
-from belowline.serve.models import in_force as model_in_force
-from belowline.serve.models.in_force import Follower
+from belowline.serve.service import Begun
 from belowline.serve.settings import Settings
 from belowline.serve.store import policies
 from tests.model_world import World, damage
 from tests.test_models import without
 
+SPAM_ALONE = 'version = "spam alone"\nlabels = ["spam"]\n'
 COMMENT = {"comments": [{"id": "c1", "text": "the link you are following"}]}
 
 
@@ -41,8 +43,22 @@ def serves(app: FastAPI) -> str:
     return str(app.state.service.verdict.scorer.version)
 
 
-def look(app: FastAPI) -> bool:
-    return asyncio.run(Follower(app).look())
+def follower_of(app: FastAPI) -> Follower:
+    service = app.state.service
+    return Follower(service.active, service.settings, service.database, service.metrics.model_failed)
+
+
+def look(app: FastAPI, following: Follower | None = None) -> bool:
+    """Whether another model has become the active one."""
+    before = app.state.service.active.pair.model_number
+    (following or follower_of(app)).catch_up()
+    return bool(app.state.service.active.pair.model_number != before)
+
+
+def put(world: World, policy: str) -> int:
+    """Puts a policy in force behind the service's back, as another worker does."""
+    with world.database.write() as tx:
+        return policies.replace(tx, "adam", policy, None, policies.newest(tx))
 
 
 def kept_of(world: World) -> Path:
@@ -56,7 +72,7 @@ def test_the_promoted_model_wins_over_the_setting(world: World, caplog: pytest.L
     assert "not" not in caplog.text
     world.promote()
     app = create_app(world.settings)
-    assert (serves(app), app.state.service.promotion) == ("2.0-new", 2)
+    assert (serves(app), app.state.service.active.pair.model_number) == ("2.0-new", 2)
     assert f"serves, not {world.old}" in caplog.text
 
 
@@ -78,18 +94,21 @@ def test_a_running_service_takes_a_change_over_and_lets_the_old_model_go(world: 
 
 def test_a_request_ends_with_the_model_that_it_began_with(world: World) -> None:
     app = create_app(world.settings)
-    begun = app.state.service
+    service = app.state.service
+    begun = replace(service, begun=Begun(service.active.pair))
     world.promote()
     look(app)
-    with begun.database.read() as tx:
-        assert begun.policy.refresh(tx).scorer.version == "1.0-old"
-    assert serves(app) == "2.0-new"
+    put(world, SPAM_ALONE)
+    with service.database.read() as tx:
+        kept = begun.pair_in(tx)
+    assert (kept.judge.scorer.version, kept.policy.version) == ("1.0-old", "spam alone")
+    assert (begun.verdict.scorer.version, serves(app)) == ("1.0-old", "2.0-new")
 
 
 def test_one_damaged_after_its_promotion_leaves_the_old_in_force_and_says_so(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_in_force, "_EVERY_S", 0.01)
+    monkeypatch.setattr(follower, "EVERY_S", 0.01)
     app = create_app(world.settings)
     world.promote()
     whole = shutil.copytree(kept_of(world), world.folder / "whole")
@@ -116,30 +135,27 @@ def wait_until(condition: Any) -> None:
 
 
 def test_one_that_was_not_usable_is_tried_again(world: World) -> None:
-    async def scenario() -> None:
-        app = create_app(world.settings)
-        follower = Follower(app)
-        world.promote()
-        away = kept_of(world).rename(world.folder / "away")
-        assert not await follower.look()
-        assert app.state.service.behind is not None
-        away.rename(kept_of(world))
-        assert not await follower.look()  # not at once, for it costs a load
-        follower._again = 0.0
-        assert await follower.look()
-        assert (serves(app), app.state.service.behind) == ("2.0-new", None)
-
-    asyncio.run(scenario())
+    app = create_app(world.settings)
+    following, active = follower_of(app), app.state.service.active
+    world.promote()
+    away = kept_of(world).rename(world.folder / "away")
+    assert not look(app, following)
+    assert active.behind is not None
+    away.rename(kept_of(world))
+    assert not look(app, following)  # not at once, for it costs a load
+    following._again = 0.0
+    assert look(app, following)
+    assert (serves(app), active.behind) == ("2.0-new", None)
 
 
 def test_a_start_goes_back_as_far_as_it_must(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.promote()
     damage(kept_of(world))
     service = create_app(world.settings).state.service
-    assert (service.verdict.scorer.version, service.promotion) == ("1.0-old", 1)
-    assert "not those that were promoted" in service.behind
+    assert (service.verdict.scorer.version, service.pair.model_number) == ("1.0-old", 1)
+    assert "not those that were promoted" in service.active.behind
     shutil.rmtree(world.folder / "belowline-models")
-    assert create_app(world.settings).state.service.promotion == 0
+    assert create_app(world.settings).state.service.pair.model_number == 0
     shutil.rmtree(world.old)
     with pytest.raises(ModelError):
         create_app(world.settings)
@@ -149,8 +165,7 @@ def test_a_policy_for_another_model_leaves_this_one_as_it_is(world: World, caplo
     """A worker that cannot take a model over goes on when the policy is changed to that model's labels."""
     blind = without(world.old, "profanity", world.folder / "blind")
     app = create_app(Settings(**{**dict(world.settings), "model_dir": blind}))
-    with world.database.write() as tx:
-        policies.replace(tx, "adam", "[thresholds.profanity]\nhold = 0.5\n", None, 0)
+    put(world, "[thresholds.profanity]\nhold = 0.5\n")
     with client_of(app) as client:
         body = {"site": "s", **COMMENT}
         assert client.post("/v1/comments", json=body).status_code == 200

@@ -17,9 +17,9 @@ from onnx import numpy_helper
 
 from belowline.model import ModelError, PolicyError
 from belowline.model.digest import model_digest
+from belowline.serve.active.loading import active_at_start
 from belowline.serve.models import command as models_command
 from belowline.serve.models.files import load_whole
-from belowline.serve.models.in_force import serving_model
 from belowline.serve.models.promotion import PromotionRefused, model_in_force, promote
 from belowline.serve.store import models, policies
 from belowline.serve.store.database import Database
@@ -216,10 +216,10 @@ def test_kills_in_the_middle_leave_a_store_that_serves_and_can_be_changed(local:
             process.stdout.read()
             seen.add(process.wait())
             death.join()
-        found = serving_model(local.settings, local.database)
+        found = active_at_start(local.settings, local.database)
         row = local.in_force
         assert found.behind is None
-        assert found.policy.judge.scorer.version == ("1.0-old" if row is None else row.version)
+        assert found.judge.scorer.version == ("1.0-old" if row is None else row.version)
         if row is not None:
             local.roll_back()
             with local.database.write() as tx:
@@ -243,7 +243,7 @@ def victim(folder: Path, candidate: Path, compare: Path) -> None:
         database_url=url, models_dir=folder / "belowline-models", model_dir=folder / "old", threads=1
     )
     database = Database.open(url)
-    serving_model(settings, database)  # what is slow to import is there
+    active_at_start(settings, database)  # what is slow to import is there
     print("ready", flush=True)
     promote(settings, database, candidate, compare, None)
 

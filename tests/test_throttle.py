@@ -216,7 +216,9 @@ def test_where_no_key_is_asked_for_nothing_is_counted(tmp_path: Path) -> None:
 
 def test_a_new_model_forgets_no_guesses(client: TestClient) -> None:
     app: Any = client.app
-    app.state.service = replace(app.state.service, behind="another one")
+    active = app.state.service.active
+    active.take_over(fake_scorer(), "another one", 7)
+    assert active.pair.model_number == 7
     assert ask(client, "wrong again").status_code == 429
 
 

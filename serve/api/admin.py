@@ -32,8 +32,8 @@ _OURS = (SYSTEM, LOCAL.name)
 def read_policy(service: Parts, actor: Reader) -> Table:
     """As it was written; `number` is 0 while it is the file that the service was started with."""
     with service.database.read() as tx:
-        version = service.policy.refresh(tx).policy.version
-        return {"number": service.policy.number, "version": version, "text": service.policy.text(tx)}
+        version = service.pair_in(tx).policy.version
+        return {"number": policies.newest(tx), "version": version, "text": service.active.text(tx)}
 
 
 @router.get("/policy/history", summary="Policies that were in force, newest first")
@@ -48,7 +48,7 @@ def try_policy(service: Parts, actor: Reader, request: DryRunIn) -> Table:
     """Both policies on the newest comments by their kept scores; nothing is changed."""
     proposed = proposed_judge(service, request.text)
     with service.database.read() as tx:
-        present = service.policy.refresh(tx)
+        present = service.pair_in(tx)
         found = dry_run(tx, present.policy, proposed.policy, actor.sites, request.limit)
     return {
         "compared": found.compared,
@@ -68,13 +68,12 @@ def try_policy(service: Parts, actor: Reader, request: DryRunIn) -> Table:
 
 @router.put("/policy", summary="Put a policy in force")
 def replace_policy(service: Parts, actor: Admin, request: PolicyIn) -> Table:
-    """Every worker follows; what was decided before stays as it is."""
+    """This worker decides by it at once, every other one within a second; what was decided before stays as it is."""
     proposed_judge(service, request.text)
     with service.database.write() as tx:
         number = policies.replace(tx, actor.name, request.text, request.note, request.after)
-    with service.database.read() as tx:  # once it is kept
-        judge = service.policy.refresh(tx)
-    return {"number": number, "version": judge.policy.version}
+    service.active.follow()  # once it is kept
+    return {"number": number, "version": service.active.pair.policy.version}
 
 
 @router.get("/keys", summary="Keys, without their secrets")

@@ -142,7 +142,7 @@ def decide(
     with service.database.write() as tx:
 
         def make() -> Table:
-            policy = service.policy.refresh(tx).policy
+            policy = service.pair_in(tx).policy
             row = rulings.rule(tx, actor.moderator, comment_id(tx, actor, reference), ruling, policy)
             return DecisionOut.model_validate(row).model_dump(mode="json")
 
@@ -169,7 +169,7 @@ def decide_many(
                 tx,
                 actor.moderator,
                 ruling,
-                service.policy.refresh(tx).policy,
+                service.pair_in(tx).policy,
                 campaign=request.campaign,
                 author=request.author,
                 chosen=request.comments,
@@ -184,7 +184,7 @@ def decide_many(
 def undo(service: Parts, actor: Worker, decision: DecisionId) -> DecisionOut:
     """By a further decision; the comment waits again if it did before. Others' decisions need an admin's key."""
     with service.database.write() as tx:
-        policy = service.policy.refresh(tx).policy
+        policy = service.pair_in(tx).policy
         row = rulings.undo(tx, actor.moderator, decision, policy, any_actor=actor.may("administer"))
         return DecisionOut.model_validate(row)
 

@@ -12,9 +12,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from belowline.serve.active.follower import Follower
+from belowline.serve.active.loading import active_at_start
 from belowline.serve.bridge.polling import Bridge, Outcome, Step
 from belowline.serve.bridge.wordpress import Unreachable, WordPress, WordPressError, address_of
-from belowline.serve.models.in_force import serving_model
 from belowline.serve.settings import load_settings
 from belowline.serve.store.database import Database
 from belowline.serve.terminal import counting
@@ -56,7 +57,9 @@ def _bridge(remote: WordPress, apply: bool) -> Iterator[Bridge]:
     settings = load_settings()
     database = Database.open(settings.database_url)
     try:
-        yield Bridge(remote, serving_model(settings, database).policy, database, apply=apply)
+        active = active_at_start(settings, database)
+        follower = Follower(active, settings, database)
+        yield Bridge(remote, active, database, apply=apply, before_round=follower.catch_up)
     finally:
         database.close()
 

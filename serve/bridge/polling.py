@@ -14,7 +14,7 @@ as they are.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -23,9 +23,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row
 
 from belowline.model import ScoreInput, Scores
+from belowline.serve.active.active import Active
 from belowline.serve.bridge.messages import RemoteComment
 from belowline.serve.bridge.wordpress import PAGE, Refused, Status, WordPress
-from belowline.serve.policy_in_force import PolicyInForce
 from belowline.serve.rows import in_chunks
 from belowline.serve.scoring import article_context, score_each
 from belowline.serve.store import bridges, rulings
@@ -71,17 +71,25 @@ class Bridge:
     """Rounds between one WordPress and the store; unless ``apply``, nothing changes on either side."""
 
     def __init__(
-        self, remote: WordPress, policy: PolicyInForce, database: Database, *, apply: bool = False
+        self,
+        remote: WordPress,
+        active: Active,
+        database: Database,
+        *,
+        apply: bool = False,
+        before_round: Callable[[], None] = lambda: None,
     ) -> None:
         self._remote = remote
-        self._policy = policy
+        self._active = active
         self._database = database
         self._apply = apply
+        self._before_round = before_round
         self._site = remote.name
         self._who = Moderator(f"wordpress:{remote.user}"[:120])
 
     def round(self, since: date | None = None) -> Iterator[Step]:
         """Compares what is carried, then takes in what waits in WordPress (with ``since``: and was written then or later)."""
+        self._before_round()
         with self._database.read() as tx:
             due = bridges.due(tx, self._site, now() - WATCHED)
         for links in in_chunks(due, PAGE):
@@ -102,7 +110,7 @@ class Bridge:
         if not new:
             return
         found = self._remote.comments(new)
-        scores = score_each(self._policy.judge.scorer, [_to_score(comment) for comment in found])
+        scores = score_each(self._active.judge.scorer, [_to_score(comment) for comment in found])
         with self._transaction() as tx:
             steps = [self._keep(tx, comment, scored) for comment, scored in zip(found, scores, strict=True)]
         yield from self._carry(steps)
@@ -120,7 +128,7 @@ class Bridge:
             parent_text=comment.answered,
             written=comment.written,
         )
-        [kept] = take_in(tx, self._policy.refresh(tx), self._site, thread, [incoming])
+        [kept] = take_in(tx, self._active.within(tx).judge, self._site, thread, [incoming])
         bridges.remember(tx, kept.comment, "hold")
         link = bridges.read(tx, kept.comment)
         return self._merge(tx, link, "hold") or _step(tx, link, "wait", "hold")
@@ -140,7 +148,7 @@ class Bridge:
             return _step(tx, link, _OUTCOMES[link.action], status)
         if link.erased is not None:
             return None
-        rulings.rule(tx, self._who, link.id, ruling, self._policy.refresh(tx).policy)
+        rulings.rule(tx, self._who, link.id, ruling, self._active.within(tx).policy)
         bridges.remember(tx, link.id, ruling.action)
         return _step(tx, bridges.read(tx, link.id), "learn", status)
 

@@ -41,9 +41,10 @@ def change_policy(request: Request, service: Parts, actor: Person, form: Form) -
             actor.require("administer")
             with service.database.write() as tx:
                 policies.replace(tx, actor.name, text, note, number(form, "after"))
+            service.active.follow()  # this worker answers by it at once
             return redirect("/console/policy?replaced=1")
         with service.database.read() as tx:
-            found = dry_run(tx, service.policy.refresh(tx).policy, judge.policy, actor.sites, _DRY_RUN)
+            found = dry_run(tx, service.pair_in(tx).policy, judge.policy, actor.sites, _DRY_RUN)
             examples = reading.load(tx, [comment for comment, *_ in found.examples])
     except (Problem, Refusal) as problem:
         return _policy_page(request, service, actor, text=text, problem=problem.detail, status=422)
@@ -63,8 +64,8 @@ def _policy_page(
     status: int = 200,
 ) -> HTMLResponse:
     with service.database.read() as tx:
-        version = service.policy.refresh(tx).policy.version
-        in_force = service.policy.text(tx)
+        version = service.pair_in(tx).policy.version
+        in_force, newest = service.active.text(tx), policies.newest(tx)
         history = policies.history(tx)
     return page(
         "console_policy.html",
@@ -72,7 +73,7 @@ def _policy_page(
         actor,
         status,
         text=in_force if text is None else text,
-        number=service.policy.number,
+        number=newest,
         version=version,
         history=history,
         problem=problem,
@@ -93,8 +94,8 @@ def models_page(request: Request, service: Parts, actor: Person) -> HTMLResponse
         actor,
         **values,
         serving=service.verdict.model,
-        number=service.promotion,
-        behind=service.behind,
+        number=service.pair.model_number,
+        behind=service.active.behind,
         candidate_problem=service.shadow.problem if service.shadow else None,
         gates_in_words=models.gates_in_words,
     )

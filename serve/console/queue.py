@@ -111,7 +111,7 @@ def decide(request: Request, service: Parts, actor: Person, form: Form) -> Respo
     )
     check_labels(list(ruling.labels), service)
     with service.database.write() as tx:
-        policy = service.policy.refresh(tx).policy
+        policy = service.pair_in(tx).policy
         row = rulings.rule(tx, actor.moderator, comment, ruling, policy)
     return _after(request, form, {"decision": row.id, "comment": comment, "action": row.action})
 
@@ -121,7 +121,7 @@ def undo(request: Request, service: Parts, actor: Person, form: Form) -> Respons
     """Takes a decision back; the comment is the next card again."""
     decision = number(form, "decision")
     with service.database.write() as tx:
-        policy = service.policy.refresh(tx).policy
+        policy = service.pair_in(tx).policy
         row = rulings.undo(tx, actor.moderator, decision, policy, any_actor=actor.may("administer"))
     return _after(request, form, {"decision": row.id, "comment": row.comment_id, "action": row.action})
 
@@ -135,7 +135,7 @@ def bulk(request: Request, service: Parts, actor: Person, form: Form) -> Respons
         action=_action(form), code=_code(form), note=first(form, "note").strip() or None, via="bulk"
     )
     with service.database.write() as tx:
-        policy = service.policy.refresh(tx).policy
+        policy = service.pair_in(tx).policy
         done = rulings.rule_all(
             tx,
             actor.moderator,

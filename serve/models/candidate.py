@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from belowline.model import Context, ScoreInput, Scorer, Scores, decide
+from belowline.serve.active.active import Active
+from belowline.serve.active.follower import Poller
 from belowline.serve.child_process import follow_parent
 from belowline.serve.models.files import check_scores, digest_of
-from belowline.serve.policy_in_force import PolicyInForce, under_policy
 from belowline.serve.scoring import score_each
 from belowline.serve.settings import Settings
 from belowline.serve.store import shadow
@@ -39,13 +40,13 @@ class Seen:
 class Candidate:
     """A model under the policy in force, and what it was compared in since it was last kept."""
 
-    policy: PolicyInForce
+    active: Active
     database: Database
     tallies: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
 
     def compare(self, one: Seen) -> str | None:
         """What the candidate would have done, ``failed`` where it cannot score; None for a comment that it scored itself."""
-        judge = self.policy.judge
+        judge = self.active.judge
         if one.model == judge.model:
             return None
         [scores] = score_each(judge.scorer, [one.comment])
@@ -59,14 +60,13 @@ class Candidate:
         return action
 
     def keep(self) -> None:
-        """Adds what was compared to the store, and follows the policy; raises StoreError, and then has it still."""
-        if self.tallies:
-            with self.database.write() as tx:
-                for model, tally in sorted(self.tallies.items()):
-                    shadow.keep(tx, model, self.policy.judge.model, tally)
-            self.tallies.clear()
-        with self.database.read() as tx:
-            self.policy.refresh(tx)
+        """Adds what was compared to the store; raises StoreError, and then has it still."""
+        if not self.tallies:
+            return
+        with self.database.write() as tx:
+            for model, tally in sorted(self.tallies.items()):
+                shadow.keep(tx, model, self.active.judge.model, tally)
+        self.tallies.clear()
 
 
 _candidate: Candidate | None = None
@@ -84,8 +84,10 @@ def load(directory: Path, settings: Settings) -> str:
     digest = digest_of(directory)
     scorer = Scorer.load(directory, threads=1)
     check_scores(scorer, directory)
-    _candidate = Candidate(under_policy(scorer, digest, settings, database), database)
-    return _candidate.policy.judge.model
+    active = Active.of(scorer, digest, settings.policy, database)
+    Poller(active.follow).start()
+    _candidate = Candidate(active, database)
+    return active.judge.model
 
 
 def compare(one: Seen) -> str | None:

@@ -12,8 +12,8 @@ from sqlalchemy import Row
 
 from belowline.model import Scorer
 from belowline.model.directory import read_config
+from belowline.serve.active.active import pair_of
 from belowline.serve.models.files import check_scores, digest_of, keep_model, load_whole, models_dir
-from belowline.serve.policy_in_force import under_policy
 from belowline.serve.settings import Settings
 from belowline.serve.store import models, policies
 from belowline.serve.store.database import Database
@@ -112,7 +112,7 @@ def roll_back(settings: Settings, database: Database, reason: str | None) -> Row
         with database.read() as tx:
             present, target, policy = models.newest(tx), models.before(tx), policies.newest(tx)
         scorer = load_whole(models_dir(settings) / target.folder, target.digest, 1)
-        under_policy(scorer, target.digest, settings, database)
+        pair_of(scorer, target.digest, settings.policy, database)
         with database.write() as tx:
             policies.still(tx, policy)
             return models.roll_back(tx, _who(), after=present, reason=reason)
@@ -124,7 +124,7 @@ def _check(candidate: Path, digest: str, settings: Settings, database: Database)
     """That the model can serve; its version."""
     scorer = Scorer.load(candidate, threads=1)
     check_scores(scorer, candidate)
-    under_policy(scorer, digest, settings, database)
+    pair_of(scorer, digest, settings.policy, database)
     if not 0 < len(scorer.version) <= _LONGEST_VERSION:
         raise PromotionRefused(
             f"{candidate}: its version has {len(scorer.version)} characters, 1 to {_LONGEST_VERSION} are kept; "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, ScalarSelect, func, insert, select
 
 from belowline.serve.store.accounts import log
 from belowline.serve.store.database import now, one_at_a_time
@@ -23,9 +23,14 @@ class Model:
     folder: str
 
 
+def newest_id() -> ScalarSelect[int]:
+    """The id of the model in force as part of a query, 0 for the one that the service was started with."""
+    return select(func.coalesce(func.max(models.c.id), 0)).scalar_subquery()
+
+
 def newest(tx: Connection) -> int:
     """The id of the model in force, 0 for the one that the service was started with."""
-    return int(tx.execute(select(func.coalesce(func.max(models.c.id), 0))).scalar_one())
+    return int(tx.execute(select(newest_id())).scalar_one())
 
 
 def read(tx: Connection, number: int) -> Row[Any] | None:

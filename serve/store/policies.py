@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, ScalarSelect, func, insert, select
 
 from belowline.serve.store.accounts import log
 from belowline.serve.store.database import now, one_at_a_time
@@ -11,9 +11,14 @@ from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.tables import policies
 
 
+def newest_id() -> ScalarSelect[int]:
+    """The id of the policy in force as part of a query, 0 for the file's."""
+    return select(func.coalesce(func.max(policies.c.id), 0)).scalar_subquery()
+
+
 def newest(tx: Connection) -> int:
     """The id of the policy in force, 0 for the file's."""
-    return int(tx.execute(select(func.coalesce(func.max(policies.c.id), 0))).scalar_one())
+    return int(tx.execute(select(newest_id())).scalar_one())
 
 
 def read(tx: Connection, policy_id: int) -> Row[Any] | None:

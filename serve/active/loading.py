@@ -1,0 +1,75 @@
+"""Loads the model that the store names as the active one."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Row
+
+from belowline.model import ModelError, PolicyError, Scorer
+from belowline.serve.active.active import Active
+from belowline.serve.judge import Judge
+from belowline.serve.models.files import digest_of, load_whole, models_dir
+from belowline.serve.settings import Settings
+from belowline.serve.store import models
+from belowline.serve.store.database import Database
+
+logger = logging.getLogger(__name__)
+UNUSABLE = (ModelError, PolicyError, OSError)
+"""Errors that keep a model from becoming active: of its files, or of the active policy."""
+
+
+def load_model(row: Row[Any], settings: Settings) -> Scorer:
+    """Loads and verifies a promoted model; raises ModelError or OSError."""
+    return load_whole(models_dir(settings) / row.folder, row.digest, settings.threads)
+
+
+def active_at_start(settings: Settings, database: Database) -> Active:
+    """Returns the newest model that can be used, under the newest policy; ``behind`` says why it is not the newest of all.
+
+    Raises ModelError or PolicyError if not even the model of the settings can be used.
+    """
+    why: str | None = None
+    for row in _newest_first(database):
+        try:
+            active = Active.of(load_model(row, settings), row.digest, settings.policy, database, row.id)
+        except UNUSABLE as error:
+            logger.error(
+                "the active model, number %d, cannot be used, trying the one before: %s", row.id, error
+            )
+            why = why or str(error)
+        else:
+            _warn_of_other_model(settings, active.judge)
+            active.behind = why
+            return active
+    directory = settings.model_directory
+    scorer = Scorer.load(directory, threads=settings.threads)
+    active = Active.of(scorer, digest_of(directory), settings.policy, database)
+    active.behind = why
+    return active
+
+
+def _newest_first(database: Database) -> Iterator[Row[Any]]:
+    """Yields the active model and those that rollbacks would return to."""
+    with database.read() as tx:
+        row = models.in_force(tx)
+        rows = [row] if row is not None else []
+        while rows and rows[-1].previous and (row := models.read(tx, rows[-1].previous)) is not None:
+            rows.append(row)
+    yield from rows
+
+
+def _warn_of_other_model(settings: Settings, judge: Judge) -> None:
+    """Logs a warning if BELOWLINE_MODEL_DIR names another model than the promoted one, which wins."""
+    if settings.model_dir is None:
+        return
+    try:
+        same = digest_of(settings.model_dir) == judge.digest
+    except ModelError:
+        same = False
+    if not same:
+        logger.warning(
+            "the promoted model %s serves, not %s; to change it: belowline models promote",
+            judge.model,
+            settings.model_dir,
+        )
