@@ -200,12 +200,14 @@ def test_processes_that_open_an_empty_database_at_once_all_do(empty_url: str) ->
 def test_one_process_counts_by_itself() -> None:
     waiting = [3]
     metrics = Metrics(lambda: waiting[0])
-    metrics.serves("1", "a" * 64)
-    metrics.serves("2", "b" * 64)
+    metrics.active("1", "a" * 64, 3, behind=True)
+    metrics.active("2", "b" * 64, 4, behind=False)
     metrics.request("GET", "/healthz", 200, 0.1)
     waiting[0] = 5
     shown = metrics.render().decode()
     assert 'belowline_model_info{digest="aaaaaaaaaaaa",version="1"} 0.0' in shown
     assert 'belowline_model_info{digest="bbbbbbbbbbbb",version="2"} 1.0' in shown
+    assert "belowline_active_policy 4.0" in shown
+    assert "belowline_model_behind 0.0" in shown
     assert "belowline_queue_comments 5.0" in shown
     assert "belowline_worker_requests 1.0" in shown
