@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from belowline.model import Scorer
@@ -18,7 +19,7 @@ from belowline.serve.active.follower import Follower, Poller
 from belowline.serve.store import policies
 from belowline.serve.store.database import Database, StoreError
 from tests.model_world import World
-from tests.serve_fakes import fake_scorer
+from tests.serve_fakes import client_of, fake_scorer
 from tests.waiting import until
 
 
@@ -258,3 +259,59 @@ def test_a_store_out_of_reach_keeps_the_pair_and_is_logged_once(
     until(lambda: told(active) == (2, "v2"))
     poller.close()
     assert caplog.text.count("the last ones stay") == 1
+
+
+WALRUS = 'version = "walrus"\n[words]\nhold = ["walrus"]\n'
+CORAL = {"comment": {"body": "a walrus with threat"}, "tenantDomain": "coral.example"}
+
+
+def code(client: TestClient) -> str:
+    answer = client.post("/v1/score", json={"comments": [{"text": "a walrus"}]})
+    return str(answer.json()["results"][0]["reason"]["code"])
+
+
+@pytest.mark.parametrize("way", ["api", "console"])
+def test_the_worker_that_takes_a_change_answers_by_it_at_once(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "EVERY_S", 600)
+    with client_of(tmp_path) as client:
+        assert (code(client), client.get("/readyz").json()["active_policy"]) == ("none", 0)
+        if way == "api":
+            answer = client.put("/v1/policy", json={"text": WALRUS, "after": 0})
+            assert answer.json() == {"number": 1, "version": "walrus"}
+        else:
+            form = {"text": WALRUS, "after": "0", "do": "replace"}
+            answer = client.post("/console/policy", data=form, follow_redirects=False)
+            assert answer.status_code == 303
+        assert (code(client), client.get("/readyz").json()["active_policy"]) == ("banned_word", 1)
+        assert "belowline_active_policy 1.0" in client.get("/metrics").text
+
+
+def test_what_waits_for_the_model_is_decided_by_the_policy_of_then(tmp_path: Path) -> None:
+    """Also what a protocol reads from the policy afterwards: Coral's flag of a label that does not hold."""
+    with client_of(tmp_path, fake_scorer(lambda: change())) as client:
+        active = cast(Any, client.app).state.service.active
+
+        def change() -> None:
+            put(active._database, 'labels = ["spam"]\n')
+            active.follow()
+
+        answer = client.post("/coral/moderate", json=CORAL)
+        assert told(active) == (1, "v1")
+        assert answer.json() == {
+            "actions": [{"actionType": "FLAG", "reason": "COMMENT_DETECTED_TOXIC"}],
+        }, "under the policy before it would have been held"
+
+
+def test_what_is_kept_is_decided_by_the_policy_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker's change of this moment, which no poll has told of yet."""
+    monkeypatch.setattr(follower, "EVERY_S", 600)
+    with client_of(tmp_path) as client:
+        put(cast(Any, client.app).state.service.database, '[words]\nhold = ["walrus"]\n')
+        body = {"site": "s", "comments": [{"id": "c", "text": "a walrus"}]}
+        assert client.post("/v1/comments", json=body).status_code == 200
+        [decision] = [json.loads(line) for line in client.get("/v1/decisions").text.splitlines()]
+        assert (decision["policy"], decision["code"]) == ("v1", "banned_word")

@@ -24,6 +24,7 @@ from belowline.serve.bridge.wordpress import (
 )
 from belowline.serve.cli import run
 from belowline.serve.store import bridges
+from belowline.serve.store.database import Database
 from tests.serve_fakes import fake_scorer
 from tests.store_fakes import Desk, everything
 
@@ -426,3 +427,23 @@ def test_the_rows_hold_no_text(paper: FakeWordPress, desk: Desk) -> None:
     rounds(paper, desk)
     assert "hate of" in repr(desk.see(everything)["comments"])
     assert set(desk.row("bridges")._mapping) == {"comment_id", "action", "at"}
+
+
+def test_each_round_begins_with_the_active_model(paper: FakeWordPress, tmp_path: Path) -> None:
+    desk, scorers = (
+        Desk(Database.open(f"sqlite:///{tmp_path}/bridge.sqlite3")),
+        [fake_scorer(), fake_scorer()],
+    )
+    active, following = Active.of(scorers[0], None, None, desk.database), iter([0, 1])
+
+    def follow() -> None:
+        number = next(following)
+        active.take_over(scorers[number], None, number)
+
+    with paper.remote() as remote:
+        bridge = Bridge(remote, active, desk.database, before_round=follow)
+        for number in range(2):
+            paper.write(number + 1, "fine")
+            assert [step.outcome for step in bridge.round()] == ["approve"] * (number + 1)
+    desk.database.close()
+    assert [len(one.calls) for one in scorers] == [1, 1]
