@@ -26,6 +26,7 @@ _WORDS: Mapping[Outcome, str] = {
     "hold": "put on hold again",
     "wait": "left on hold",
     "learn": "decided in WordPress",
+    "leave": "left as it is: WordPress would alter its text",
     "later": "changed by somebody meanwhile",
     "fail": "not changed",
 }
