@@ -51,7 +51,9 @@ def html_text(markup: str, *, links: bool = False) -> str:
     With ``links`` the address of a link follows its words where they do not show it.
     """
     breaks = _Links().replace if links else _break
-    text = html.unescape(_MARKUP.sub(breaks, f"{markup}</a>" if links else markup) if "<" in markup else markup)
+    text = html.unescape(
+        _MARKUP.sub(breaks, f"{markup}</a>" if links else markup) if "<" in markup else markup
+    )
     lines = (line.strip() for line in re.split(r"\r\n|\n|\r", text))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
