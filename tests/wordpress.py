@@ -71,6 +71,7 @@ foreach ($ids as $id) {
     $texts[] = $wpdb->get_var("SELECT comment_content FROM $wpdb->comments WHERE comment_ID = $id");
 }
 update_option('use_balanceTags', 0);
+if ($status) { $wpdb->query("DELETE FROM $wpdb->comments WHERE comment_ID IN (" . implode(',', $ids) . ')'); }
 echo json_encode(['ids' => $ids, 'texts' => $texts], JSON_THROW_ON_ERROR);
 """
 
@@ -95,7 +96,8 @@ class RealWordPress:
     ) -> tuple[list[int], list[str]]:
         """New comments on hold with these texts in the database, not filtered: their ids and their texts.
 
-        With ``status`` it is set over the REST API first, ``balance`` with the option "use_balanceTags" on.
+        With ``status`` that is set over the REST API first, and the comments are deleted afterwards. ``balance`` turns the option
+        "use_balanceTags" on for that.
         """
         (self.folder / "texts.json").write_text(json.dumps(list(texts)))
         (self.folder / "store.php").write_text(_STORE)
