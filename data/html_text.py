@@ -122,7 +122,7 @@ class _Writer:
         address = address.strip()
         if self._links and re.match(r"(?:https?:)?//\S+$", address, re.IGNORECASE):
             words = _SPACE.sub(" ", "".join(shown)).strip()
-            if _bare(address) not in _bare(words):
+            if not shows(words, address):
                 self._write(f" ({address})" if words else f" {address} ")
 
     def _end_of_line(self) -> None:
@@ -140,6 +140,11 @@ class _Writer:
         self._lines.append((self._break, self._quotes, line.rstrip() if self._pre else line.strip()))
         self._break = gap
         return True
+
+
+def shows(words: str, address: str) -> bool:
+    """Whether a link's words show its address, with or without scheme and ``www.``."""
+    return _bare(address) in _bare(words)
 
 
 def _bare(address: str) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from belowline.data.comment import Comment, Thread, Verdict
+from belowline.data.html_text import shows
 
 # No part of a tag may cross a "<", and no choice is made twice: the time is linear whatever the text.
 _MARKUP = re.compile(
@@ -27,6 +28,8 @@ _BLOCK = re.compile(
 )
 _LINES = frozenset({"li", "tr", "option"})
 _CELLS = frozenset({"td", "th"})
+_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]++))?""")
+_WEB = re.compile(r"(?:https?:)?//.", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,15 @@ class Post:
     verdict: Verdict | None
 
 
-def html_text(markup: str) -> str:
-    """HTML as plain text: blocks parted by a blank line, line ends kept, never fails, in linear time."""
-    text = html.unescape(_MARKUP.sub(_break, markup) if "<" in markup else markup)
+def html_text(markup: str, *, links: bool = False) -> str:
+    """HTML as plain text: blocks parted by a blank line, line ends kept, never fails, in linear time.
+
+    With ``links`` the address of a link follows its words where they do not show it.
+    """
+    breaks = _Links().replace if links else _break
+    text = html.unescape(
+        _MARKUP.sub(breaks, f"{markup}</a>" if links else markup) if "<" in markup else markup
+    )
     lines = (line.strip() for line in re.split(r"\r\n|\n|\r", text))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
@@ -95,6 +104,38 @@ def _break(match: re.Match[str]) -> str:
     if _BLOCK.fullmatch(name):
         return "\n\n"
     return "\n" if match["br"] or name in _LINES else " " if name in _CELLS else ""
+
+
+class _Links:
+    """Replaces tags as ``_break`` does, and writes a link's address behind its words."""
+
+    def __init__(self) -> None:
+        self._address = ""
+        self._words_from = 0
+
+    def replace(self, match: re.Match[str]) -> str:
+        if (match["name"] or "").lower() != "a":
+            return _break(match)
+        written = self._close(match)
+        if not match.group().startswith("</"):
+            self._address, self._words_from = _href(match.group()), match.end()
+        return written
+
+    def _close(self, match: re.Match[str]) -> str:
+        """The address of the open link, if there is one whose words do not show it."""
+        if not self._address:
+            return ""
+        address, self._address = self._address, ""
+        words = html.unescape(match.string[self._words_from : match.start()])
+        return "" if shows(words, address) else f" ({html.escape(address, quote=False)})"
+
+
+def _href(tag: str) -> str:
+    """The address of an ``<a>``; empty for one that does not lead into the web."""
+    attributes = _ATTRIBUTE.finditer(tag, 2)
+    quoted = next((one[2] or "" for one in attributes if one[1].lower() == "href"), "")
+    address = re.sub(r"\s", "%20", html.unescape(quoted.strip("\"'")).strip())
+    return address if _WEB.match(address) else ""
 
 
 def _unique(posts: Sequence[Post]) -> Iterator[str]:

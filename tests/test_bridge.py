@@ -1,6 +1,8 @@
 """The bridge where WordPress misbehaves: each error is one line, and the password goes nowhere else."""
 
+import html
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +15,11 @@ from hypothesis import strategies as st
 
 from belowline.serve.active.active import Active
 from belowline.serve.bridge import command, polling
+from belowline.serve.bridge.kses import survives
 from belowline.serve.bridge.messages import RemoteComment, plain
 from belowline.serve.bridge.polling import Bridge
 from belowline.serve.bridge.wordpress import (
+    Altered,
     Refused,
     Unreachable,
     WordPress,
@@ -81,12 +85,12 @@ def paper() -> FakeWordPress:
     return FakeWordPress()
 
 
-def rounds(paper: FakeWordPress, desk: Desk) -> dict[int, str]:
+def rounds(paper: FakeWordPress, desk: Desk, *, apply: bool = True) -> dict[int, str]:
     """The outcomes of one round, by WordPress's id."""
     with paper.remote() as remote:
         active = Active.of(fake_scorer(), None, None, desk.database)
         return {
-            step.remote: step.outcome for step in Bridge(remote, active, desk.database, apply=True).round()
+            step.remote: step.outcome for step in Bridge(remote, active, desk.database, apply=apply).round()
         }
 
 
@@ -226,7 +230,7 @@ def test_html_becomes_text() -> None:
 @given(st.text())
 def test_any_text_survives_what_wordpress_makes_of_it(text: str) -> None:
     plain(text)
-    escaped = text.replace("&", "&amp;")
+    escaped = html.escape(text, quote=False)
     values = {
         "id": 1,
         "post": 1,
@@ -237,8 +241,159 @@ def test_any_text_survives_what_wordpress_makes_of_it(text: str) -> None:
         "date_gmt": text,
     }
     found = RemoteComment.model_validate({**values, "content": {"raw": escaped}})
-    assert found.text == text
+    lines = (line.strip() for line in re.split(r"\r\n|\r|\n", text))
+    assert found.text == re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
     assert found.written is None or found.written.tzinfo is UTC
+
+
+MARKUP = "<p>hate<br>of it</p><ul><li>eins</li></ul><pre>x</pre>"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (MARKUP, "hate\nof it\n\neins\n\nx"),
+        ("first\r\nsecond &lt;p&gt; &amp;amp; &#039;", "first\nsecond <p> &amp; '"),
+        (
+            '<p>see <a href="https://casino.example/?a=1&amp;b" rel="nofollow ugc">it</a></p>',
+            "see it (https://casino.example/?a=1&b)",
+        ),
+    ],
+)
+def test_the_model_and_the_queue_get_plain_text(
+    paper: FakeWordPress, desk: Desk, raw: str, text: str
+) -> None:
+    paper.write(1, raw)
+    rounds(paper, desk)
+    assert desk.row("comments").text == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "safe"),
+    [
+        ("", True),
+        ("a \\ 'b' \"c\" 100% ü 😀\r\n\n\t", True),
+        ("&amp; &lt;p&gt; &quot; &nbsp; &#039; &#8217;", True),
+        ("<b>a</b> <em>&amp;</em><blockquote>c</blockquote><code></code>", True),
+        ('<a href="https://casino.example/x?a=1&amp;b#c" rel="nofollow ugc">it</a>', True),
+        ('<a href="https://Casino.example" rel="nofollow ugc">it</a>', False),
+        ('<a href="https://paper.example/x" rel="nofollow ugc">it</a>', False),
+        ('<a href="https://casino.example" rel="nofollow">it</a>', False),
+        ('<a href="https://casino.example">it</a>', False),
+        ("<a href='https://casino.example' rel='nofollow ugc'>it</a>", False),
+        ('<a href="javascript:x" rel="nofollow ugc">it</a>', False),
+        ("<p>a</p>", False),
+        ("a<br>b", False),
+        ("<B>a</B>", False),
+        ("<b>a", False),
+        ("<b><i>a</i></b>", False),
+        ("<b>a</i>", False),
+        ("<!-- a -->", False),
+        ("a < b", False),
+        ("a > b", False),
+        ("a & b", False),
+        ("&bogus;", False),
+        ("&#39;", False),
+        ("&#150;", False),
+        ("a\x00", False),
+        ("a\x1f", False),
+    ],
+)
+def test_texts_that_survive_wordpress_s_filters(raw: str, safe: bool) -> None:
+    assert survives(raw, "Paper.example") == safe
+
+
+@pytest.mark.parametrize("piece", ["a", "&amp;", "&", "<b>", "<b>a</b>", "</b>", '<a href="https://a/', "<"])
+def test_whether_a_text_survives_takes_linear_time(piece: str) -> None:
+    survives(piece * 200_000, "paper.example")
+    survives(f"<b>{piece * 200_000}", "paper.example")
+
+
+def posts(paper: FakeWordPress) -> list[str]:
+    return [one.url.path for one in paper.requests if one.method == "POST"]
+
+
+@pytest.mark.parametrize("apply", [True, False])
+def test_a_comment_that_wordpress_would_alter_is_left(paper: FakeWordPress, desk: Desk, apply: bool) -> None:
+    paper.write(1, "<p>fine words</p>")
+    paper.write(2, "fine words")
+    paper.write(3, MARKUP)
+    assert rounds(paper, desk, apply=apply) == {1: "leave", 2: "approve", 3: "wait"}
+    assert posts(paper) == (["/wp-json/wp/v2/comments/2"] if apply else [])
+    assert paper.comments[1]["content"]["raw"] == "<p>fine words</p>"
+
+
+@pytest.mark.parametrize("action", ["publish", "reject"])
+def test_a_decision_of_the_console_stays_until_wordpress_is_decided(
+    paper: FakeWordPress, desk: Desk, action: str
+) -> None:
+    paper.write(1, MARKUP)
+    rounds(paper, desk)
+    comment = desk.row("comments").id
+    desk.rule(comment, action)
+    decided = desk.rows("decisions")
+    assert rounds(paper, desk) == rounds(paper, desk) == {1: "leave"}
+    assert (desk.stands(comment), desk.rows("decisions"), posts(paper)) == (action, decided, [])
+    paper.comments[1]["status"] = "approved"  # in wp-admin
+    assert rounds(paper, desk) == ({} if action == "publish" else {1: "learn"})
+    assert (desk.stands(comment), rounds(paper, desk)) == ("publish", {})
+    desk.rule(comment, "reject")
+    assert (rounds(paper, desk), posts(paper)) == ({1: "leave"}, [])
+    paper.write(1, "hate, edited", status="approved")
+    assert (rounds(paper, desk), paper.comments[1]["status"]) == ({1: "spam"}, "spam")
+
+
+def test_a_comment_that_gets_markup_during_a_round_is_left(paper: FakeWordPress, desk: Desk) -> None:
+    paper.write(1, "fine words")
+
+    def edited(request: httpx.Request) -> None:
+        if request.url.path.endswith("comments/1"):
+            paper.comments[1]["content"] = {"raw": "<p>fine words</p>"}
+
+    paper.broken = edited
+    assert (rounds(paper, desk), posts(paper)) == ({1: "leave"}, [])
+
+
+def test_the_site_s_own_host_is_asked_for(paper: FakeWordPress, desk: Desk) -> None:
+    paper.write(1, '<a href="https://www.paper.example/" rel="nofollow ugc">fine</a>')
+    home = {**ROOT, "home": "https://www.paper.example"}
+    paper.broken = lambda request: httpx.Response(200, json=home) if request.url.path == "/wp-json/" else None
+    assert rounds(paper, desk) == {1: "leave"}
+    paper.broken = lambda _: None
+    assert rounds(paper, desk) == {1: "approve"}
+
+
+def test_comments_that_are_left_cost_no_request_each(paper: FakeWordPress, desk: Desk) -> None:
+    for number in range(1, 41):
+        paper.write(number, f"<p>fine words {number}</p>")
+    rounds(paper, desk)
+    paper.requests.clear()
+    assert set(rounds(paper, desk).values()) == {"leave"}
+    assert len(paper.requests) <= 5
+
+
+def test_a_plugin_that_alters_texts_stops_the_bridge(
+    paper: FakeWordPress, desk: Desk, bridge: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    paper.write(1, "fine words")
+    paper.write(2, "fine words too")
+
+    def alters(request: httpx.Request) -> None:
+        if request.method == "POST":
+            paper.comments[1]["content"] = {"raw": "f*** words"}
+
+    paper.broken = alters
+    with pytest.raises(Altered):
+        rounds(paper, desk)
+    assert [one["status"] for one in paper.comments.values()] == ["approved", "hold"]
+    paper.broken = lambda _: None
+    assert rounds(paper, desk) == {2: "approve"}
+    paper.write(1, "fine words")
+    paper.broken = alters
+    assert run([*bridge, "--apply", "--every", "30"]) == 1
+    told = capfd.readouterr().err
+    assert told.count("\n") == 1
+    assert "words" not in told
 
 
 @pytest.mark.parametrize("listed", [{}, [1], [{"id": 0}], [{"id": "x"}], [{"id": None}], "comments", None, 7])
@@ -356,6 +511,32 @@ def test_the_exit_status_tells_that_something_was_not_changed(
     assert "comments not changed in WordPress: 1; the next run tries again" in said.err
     paper.broken = lambda _: None
     assert run([*bridge, "--apply"]) == 0
+
+
+def test_what_is_left_is_named_once_and_counted_in_every_round(
+    paper: FakeWordPress,
+    bridge: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    paper.write(17, "<p>fine words</p>")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
+    for options in ([], ["--apply"]):
+        assert run([*bridge, *options]) == 0
+        told = capfd.readouterr().out
+        assert "comment.php?action=editcomment&c=17" in told
+        assert "1 left to wp-admin" in told
+    assert run([*bridge, "--apply", "--every", "30"]) == 0
+    told = capfd.readouterr().out
+    assert (told.count("c=17"), told.count("1 left to wp-admin")) == (1, 3)
+    assert "fine" not in told
 
 
 def test_polling_goes_on_over_an_outage_until_it_is_ended(

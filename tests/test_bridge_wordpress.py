@@ -1,5 +1,6 @@
 """The bridge against a real WordPress."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from belowline.serve.active.active import Active
+from belowline.serve.bridge.kses import survives
 from belowline.serve.bridge.polling import Bridge, Step
 from belowline.serve.bridge.wordpress import WordPress, address_of
 from belowline.serve.cli import run
@@ -23,6 +25,86 @@ POLICY = (
     'version = "bridge"\nautomatic_rejection = true\n'
     "[thresholds.spam]\nhold = 0.5\nreject = 0.8\n[thresholds.threat]\nhold = 0.5\nreject = 0.8\n"
 )
+
+
+MARKUP = (
+    "<p>fine &amp; well<br>second line</p><ul><li>eins</li><li>zwei</li></ul><pre>if a &lt; b:\n    go()</pre>",
+    '<p>spam of <a href="https://casino.example/" rel="nofollow ugc">it</a></p>',
+    "<p>hate</p>",
+    "fine, she said: <br> & so on",
+)
+PLAIN = (
+    "fine\r\nwords \\ of 'a' \"reader\" &amp; 1 &lt; 2 ü 😀",
+    "fine <b>words</b>, <em>too</em> <blockquote>quoted</blockquote>",
+    'spam of <a href="https://casino.example/?a=1&amp;b=2" rel="nofollow ugc">it</a>',
+)
+PIECES = [
+    *"a&\\\"' \n\t\x01\x0b\x7fü😀\ufffe",
+    "target",
+    "\r\n",
+    "%41",
+    "$1",
+    "-->",
+    "[x]",
+    "a:3:{",
+    "&amp;",
+    "&lt;",
+    "&gt;",
+    "&quot;",
+]
+PIECES += [
+    "&nbsp;",
+    "&#039;",
+    "&#39;",
+    "&#038;",
+    "&#8217;",
+    "&#150;",
+    "&auml;",
+    "&bogus;",
+    "&amp",
+    "&#x27;",
+    "<b>x</b>",
+]
+PIECES += ["<q>x\\</q>", "<code>&amp;</code>", '<del>"</del>', "<strike>\n</strike>", "<cite></cite>"]
+BROKEN = [
+    "<",
+    ">",
+    "<b>",
+    "</b>",
+    "<B>x</B>",
+    "<b><i>x</i></b>",
+    "<b >x</b>",
+    "<q><q>x</q></q>",
+    "<p>",
+    "</p>",
+    "<br>",
+    "</a>",
+]
+BROKEN += [
+    "<ul><li>x</li></ul>",
+    "<pre>x</pre>",
+    "<!--",
+    "-->",
+    "<!-- wp:x -->",
+    "<3",
+    "<a href='http://a.example'>x</a>",
+]
+BROKEN += [
+    '<a href="http://a.example" rel="nofollow">x</a>',
+    '<a href="http://127.0.0.1" rel="nofollow ugc">x</a>',
+]
+HREF = ["a", "9", *"~.:/?#@!$*+,=%-_'()[];", "&amp;", "&#038;", "&", "target=", "//", "feed:", "%0d"]
+
+
+def any_text(of: random.Random) -> str:
+    """A text of pieces that WordPress's filters look at."""
+    host = of.choice(["a.example", "127.0.0.1", "A.example", "localhost", "a..b", "-"])
+    rest = of.choice(["", "/", "?", "#", ":80/"]) + "".join(of.choices(HREF, k=of.randrange(5)))
+    words = of.choice(["it", "", "\\", "target=x"])
+    link = f'<a href="{of.choice(["http", "https"])}://{host}{rest}" rel="nofollow ugc">{words}</a>'
+    broken = of.choice(BROKEN) if of.random() < 0.3 else ""
+    pieces = [*of.choices(PIECES, k=of.randint(1, 2)), of.choice(["", link]), broken]
+    return "".join(of.sample(pieces, len(pieces)))
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +188,70 @@ def test_a_comment_is_kept_with_its_article_its_parent_and_its_author(
     assert kept.author.id == other.author.id
     assert kept.written is not None
     assert abs((kept.received - kept.written).total_seconds()) < 3600
+
+
+@pytest.mark.parametrize(("status", "balance"), [("approved", False), ("spam", True)])
+def test_a_text_that_is_called_safe_is_the_same_after_a_change_of_status(
+    paper: RealWordPress, status: str, balance: bool
+) -> None:
+    of = random.Random(status)
+    texts = [*MARKUP, *PLAIN, *(any_text(of) for _ in range(200)), "<b>x</b>" * 5000, "&amp;\\" * 9000]
+    _, stored = paper.store(texts, status, balance=balance)
+    safe = [survives(text, "127.0.0.1") for text in texts]
+    assert [
+        one for one, two, survived in zip(texts, stored, safe, strict=True) if survived and one != two
+    ] == []
+    assert safe[: len(MARKUP) + len(PLAIN)] == [False] * len(MARKUP) + [True] * len(PLAIN)
+    assert sum(safe) > 40
+    assert sum(one != two for one, two in zip(texts, stored, strict=True)) > 40
+
+
+def stands(paper: RealWordPress) -> dict[int, tuple[str, str]]:
+    """Status and text of every comment."""
+    return {one["id"]: (one["status"], one["content"]["raw"]) for one in paper.everything()}
+
+
+def test_comments_with_markup_come_through_every_decision_unchanged(
+    paper: RealWordPress, desk: Desk, policy_file: Path
+) -> None:
+    ids, _ = paper.store(MARKUP)
+    fine, spam, hateful, more = ids
+    before = stands(paper)
+    dry = rounds(paper, desk, policy_file, apply=False)
+    found = rounds(paper, desk, policy_file)
+    expected = {fine: "leave", spam: "leave", hateful: "wait", more: "leave"}
+    assert {remote: step.outcome for remote, step in found.items()} == expected
+    assert {remote: step.outcome for remote, step in dry.items()} == expected
+    assert [find(desk, one).action for one in ids] == ["publish", "reject", "hold", "publish"]
+    assert find(desk, fine).text.startswith("fine & well\nsecond line\n\neins")
+    for action in ("publish", "reject", "hold", "publish"):
+        for one in ids:
+            desk.rule(find(desk, one).id, action)
+        left = rounds(paper, desk, policy_file)
+        assert {step.outcome for step in left.values()} == (set() if action == "hold" else {"leave"})
+    assert stands(paper) == before
+    paper.decide(fine, "approve")
+    paper.decide(spam, "spam")
+    paper.decide(hateful, "trash")
+    found = rounds(paper, desk, policy_file)
+    assert {remote: step.outcome for remote, step in found.items()} == {
+        spam: "learn", hateful: "learn", more: "leave"
+    }  # fmt: skip
+    assert [find(desk, one).action for one in ids] == ["publish", "reject", "reject", "publish"]
+    assert [paper.text(one) for one in ids] == list(MARKUP)
+
+
+def test_comments_without_markup_are_decided_and_stay_as_they_are(
+    paper: RealWordPress, desk: Desk, policy_file: Path
+) -> None:
+    ids, _ = paper.store(PLAIN)
+    assert {remote: step.outcome for remote, step in rounds(paper, desk, policy_file).items()} == dict(
+        zip(ids, ["approve", "approve", "spam"], strict=True)
+    )
+    for one in ids:
+        desk.rule(find(desk, one).id, "hold")
+    assert {step.outcome for step in rounds(paper, desk, policy_file).values()} == {"hold"}
+    assert [paper.text(one) for one in ids] == list(PLAIN)
 
 
 def test_a_dry_run_changes_nothing(paper: RealWordPress, desk: Desk, policy_file: Path) -> None:

@@ -264,17 +264,56 @@ def test_html_as_text(markup, text):
 
 
 @pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ('<a href="https://x.example/?a=1&amp;b=2">this <b>one</b></a>!', "this one (https://x.example/?a=1&b=2)!"),
+        ("<A HREF='//x.example'>it</A>", "it (//x.example)"),
+        ('<a title="href=//good.example" href=https://x.example>open', "open (https://x.example)"),
+        ('<a href="&#104;ttps://x.example/?q=&amp;lt;">it</a>', "it (https://x.example/?q=&lt;)"),
+        ('<a href=" https://x.example/a\tb ">it</a>', "it (https://x.example/a%20b)"),
+        ('<a href="https://x.example/">x.example</a>', "x.example"),
+        ('<a href="https://x.example"></a>', "(https://x.example)"),
+        ('<a href="https://x.example">a<a href="https://y.example">b</a>', "a (https://x.example)b (https://y.example)"),
+        ('<a href="javascript:x">a</a> <a>b</a> <a href="/c">c</a></a>', "a b c"),
+    ],
+)  # fmt: skip
+def test_html_as_text_with_links(markup, text):
+    assert html_text(markup, links=True) == text
+
+
+@pytest.mark.parametrize(
     "piece",
-    ["<", "<a ", "<a '", '<a "', "<!--", "<!", "<script", "<script>", "</script", "&", "&#", "\n ", "<p>"],
+    [
+        '<a href="',
+        "<a href=",
+        "</a>",
+        "<a href=//x>",
+        "<",
+        "<a ",
+        "<a '",
+        '<a "',
+        "<!--",
+        "<!",
+        "<script",
+        "<script>",
+        "</script",
+        "&",
+        "&#",
+        "\n ",
+        "<p>",
+    ],
 )
 def test_html_as_text_takes_linear_time(piece):
     html_text(piece * 200_000)
     html_text("<script>" + piece * 200_000)
+    html_text(piece * 20_000, links=True)
+    html_text("<a href=//x" + piece * 20_000, links=True)
 
 
 @given(st.text(st.sampled_from("<>/!-&;'\" apbr\n#0")))
 def test_html_as_text_never_fails(markup):
     text = html_text(markup)
+    html_text(markup, links=True)
     assert text == text.strip()
     assert "\n\n\n" not in text
     assert one_line(markup) is None or "\n" not in one_line(markup)

@@ -51,6 +51,30 @@ $posts = [wp_insert_post($post), wp_insert_post(['post_title' => 'About us', 'po
 echo json_encode(['passwords' => $passwords, 'posts' => $posts]);
 """
 
+_STORE = """<?php
+[, $folder, $status, $balance] = $argv;
+require "$folder/www/wp-load.php";
+update_option('use_balanceTags', (int) $balance);
+wp_set_current_user(get_user_by('login', 'mona')->ID);
+$ids = [];
+foreach (json_decode(file_get_contents("$folder/texts.json")) as $text) {
+    $wpdb->query($wpdb->remove_placeholder_escape($wpdb->prepare(
+        "INSERT INTO $wpdb->comments (comment_post_ID, comment_author, comment_approved, comment_type, comment_content,
+        comment_date, comment_date_gmt) VALUES (1, 'Ann', '0', 'comment', %s, NOW(), UTC_TIMESTAMP())", $text)));
+    $ids[] = $id = $wpdb->insert_id;
+    $change = new WP_REST_Request('POST', "/wp/v2/comments/$id");
+    $change->set_param('status', $status);
+    if ($status && rest_do_request($change)->is_error()) { exit(1); }
+}
+$texts = [];
+foreach ($ids as $id) {
+    $texts[] = $wpdb->get_var("SELECT comment_content FROM $wpdb->comments WHERE comment_ID = $id");
+}
+update_option('use_balanceTags', 0);
+if ($status) { $wpdb->query("DELETE FROM $wpdb->comments WHERE comment_ID IN (" . implode(',', $ids) . ')'); }
+echo json_encode(['ids' => $ids, 'texts' => $texts], JSON_THROW_ON_ERROR);
+"""
+
 
 @dataclass(frozen=True)
 class RealWordPress:
@@ -60,17 +84,40 @@ class RealWordPress:
     passwords: dict[str, str]
     posts: Sequence[int]
     api: httpx.Client
+    folder: Path
 
     def write(self, text: str, *, author: str = "Ann", post: int = 0, **more: Any) -> int:
         """A new comment on hold; its id."""
         known = {"author_name": author, "author_email": f"{author}@reader.example", "status": "hold", **more}
         return int(self._call("POST", "comments", post=self.posts[post], content=text, **known)["id"])
 
+    def store(
+        self, texts: Sequence[str], status: str = "", *, balance: bool = False
+    ) -> tuple[list[int], list[str]]:
+        """New comments on hold with these texts in the database, not filtered: their ids and their texts.
+
+        With ``status`` that is set over the REST API first, and the comments are deleted afterwards. ``balance`` turns the option
+        "use_balanceTags" on for that.
+        """
+        (self.folder / "texts.json").write_text(json.dumps(list(texts)))
+        (self.folder / "store.php").write_text(_STORE)
+        told = json.loads(_php(self.folder, "store.php", str(self.folder), status, str(int(balance))))
+        return told["ids"], told["texts"]
+
+    def text(self, comment: int) -> str:
+        """A comment's text as it is stored."""
+        return str(self._call("GET", f"comments/{comment}&context=edit")["content"]["raw"])
+
     def status(self, comment: int) -> str:
         return str(self._call("GET", f"comments/{comment}&context=edit")["status"])
 
     def moderate(self, comment: int, status: str) -> None:
         self._call("POST", f"comments/{comment}", status=status)
+
+    def decide(self, comment: int, status: str) -> None:
+        """Sets a status as wp-admin does, which leaves the text alone."""
+        load = f"require '{self.folder}/www/wp-load.php';"
+        _php(self.folder, "-r", f"{load} wp_set_comment_status({comment}, '{status}') || exit(1);")
 
     def delete(self, comment: int) -> None:
         self._call("DELETE", f"comments/{comment}&force=true")
@@ -102,7 +149,7 @@ def wordpress_server() -> Iterator[RealWordPress]:
         password = made["passwords"][MODERATOR]
         api = stack.enter_context(httpx.Client(base_url=url, auth=(MODERATOR, password), timeout=60))
         _wait_for(lambda: api.get("/?rest_route=/").is_success)
-        yield RealWordPress(url, made["passwords"], made["posts"], api)
+        yield RealWordPress(url, made["passwords"], made["posts"], api, folder)
 
 
 @contextmanager

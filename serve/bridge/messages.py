@@ -1,11 +1,10 @@
 """A comment as WordPress gives it to a moderator, and as we read it."""
 
-import html
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from belowline.data.xml_exports import one_line
+from belowline.data.xml_exports import html_text, one_line
 
 
 class _Rendered(BaseModel):
@@ -21,7 +20,9 @@ class _Embedded(BaseModel):
     content: _Rendered = _Rendered()
 
 
-class _Raw(BaseModel):
+class RawText(BaseModel):
+    """A comment's text as WordPress stores it; it may hold markup."""
+
     raw: str
 
 
@@ -36,13 +37,13 @@ class RemoteComment(BaseModel):
     author_name: str
     author_email: str
     date_gmt: str | None
-    content: _Raw
+    content: RawText
     embedded: dict[str, list[_Embedded]] = Field({}, alias="_embedded")
 
     @property
     def text(self) -> str:
-        """The comment as its author wrote it: WordPress keeps ``&`` as an entity."""
-        return html.unescape(self.content.raw)
+        """Plain text: markup becomes line ends, entities become characters, link addresses stay."""
+        return html_text(self.content.raw, links=True)
 
     @property
     def written(self) -> datetime | None:

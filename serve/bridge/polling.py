@@ -8,6 +8,9 @@ now, and what stands here (the policy's decision, or a moderator's).
 - Both other than known, and not alike: the change in WordPress counts, as the one that readers see. The newest wins from round to round;
   within one round WordPress does not tell when it was changed.
 
+A comment whose text WordPress would alter with its status is never changed there. The decision here stays, and every round says so until
+somebody decides the comment in wp-admin.
+
 What is decided is kept here first and told to WordPress afterwards, so that a round that was cut off is made good by the next. Compared are
 the comments that wait, those that differ, and those that changed within the last 30 days. Comments that were deleted in WordPress are left
 as they are.
@@ -25,7 +28,7 @@ from sqlalchemy import Connection, Row
 from belowline.model import ScoreInput, Scores
 from belowline.serve.active.active import Active
 from belowline.serve.bridge.messages import RemoteComment
-from belowline.serve.bridge.wordpress import PAGE, Refused, Status, WordPress
+from belowline.serve.bridge.wordpress import PAGE, Refused, Status, WordPress, WouldAlter
 from belowline.serve.rows import in_chunks
 from belowline.serve.scoring import article_context, score_each
 from belowline.serve.store import bridges, rulings
@@ -38,7 +41,7 @@ from belowline.serve.store.rulings import Moderator, Ruling
 logger = logging.getLogger(__name__)
 WATCHED = timedelta(days=30)
 """How long a decided comment is looked after for a change of mind in WordPress."""
-Outcome = Literal["approve", "spam", "hold", "wait", "learn", "later", "fail"]
+Outcome = Literal["approve", "spam", "hold", "wait", "learn", "leave", "later", "fail"]
 _STATUSES: Mapping[str, Status] = {"publish": "approved", "hold": "hold", "reject": "spam"}
 _OUTCOMES: Mapping[str, Outcome] = {"publish": "approve", "hold": "hold", "reject": "spam"}
 _RULINGS: Mapping[str, Ruling] = {
@@ -54,8 +57,8 @@ _RULINGS: Mapping[str, Ruling] = {
 class Step:
     """What a round does with a comment, or would do.
 
-    ``wait`` leaves it on hold, ``learn`` takes WordPress's decision over, ``later`` leaves to the next round what somebody changed during
-    this one, and ``fail`` is for what WordPress does not take.
+    ``wait`` leaves it on hold, ``learn`` takes WordPress's decision over, ``leave`` leaves as it is what WordPress would alter the text of,
+    ``later`` leaves to the next round what somebody changed during this one, and ``fail`` is for what WordPress does not take.
     """
 
     comment: int
@@ -153,14 +156,22 @@ class Bridge:
         return _step(tx, bridges.read(tx, link.id), "learn", status)
 
     def _carry(self, steps: Sequence[Step]) -> Iterator[Step]:
+        changes = [step.remote for step in steps if step.outcome not in ("wait", "learn")]
+        left = self._remote.altered_by_change(changes)
         for step in steps:
-            changes = self._apply and step.outcome not in ("wait", "learn")
-            yield replace(step, outcome=self._change(step)) if changes else step
+            if step.remote in left:
+                yield replace(step, outcome="leave")
+            elif self._apply and step.remote in changes:
+                yield replace(step, outcome=self._change(step))
+            else:
+                yield step
 
     def _change(self, step: Step) -> Outcome:
         """Tells WordPress, and keeps that it took it."""
         try:
             changed = self._remote.change(step.remote, step.seen, _STATUSES[step.action])
+        except WouldAlter:
+            return "leave"
         except Refused as error:
             logger.warning("comment %d: %s", step.remote, error)
             return "fail"

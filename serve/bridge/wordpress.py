@@ -11,7 +11,8 @@ from typing import Any, Literal, Self, TypeVar
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from belowline.serve.bridge.messages import RemoteComment
+from belowline.serve.bridge.kses import survives
+from belowline.serve.bridge.messages import RawText, RemoteComment
 from belowline.serve.messages import site_name
 
 PAGE = 100
@@ -40,6 +41,14 @@ class Refused(WordPressError):
     """WordPress refuses one request; others may pass."""
 
 
+class WouldAlter(Refused):
+    """A status change would alter the comment's text; nothing was sent."""
+
+
+class Altered(WordPressError):
+    """A status change did alter a comment's text, for example by a plugin of the site."""
+
+
 class _Held(BaseModel):
     id: int = Field(ge=1)
 
@@ -48,13 +57,18 @@ class _Stand(_Held):
     status: str
 
 
-class _Changing(_Stand):
+class _Stored(_Held):
+    content: RawText
+
+
+class _Changing(_Stored, _Stand):
     author_ip: str
     author_user_agent: str
 
 
 class _Root(BaseModel):
     namespaces: list[str]
+    home: str = ""
 
 
 class WordPress:
@@ -76,6 +90,7 @@ class WordPress:
         headers = {"User-Agent": "belowline", "Accept-Encoding": "gzip"}
         self._client = httpx.Client(auth=(user, password), timeout=30, headers=headers, transport=transport)
         self._root = site
+        self._home = site.host
 
     def __enter__(self) -> Self:
         self._root = self._find_root()
@@ -118,18 +133,36 @@ class WordPress:
         answer = self._list(ids, status="any", _fields="id,status")
         return {one.id: one.status for one in self._read(answer, list[_Stand])}
 
+    def altered_by_change(self, ids: Sequence[int]) -> set[int]:
+        """Those of ``ids``, at most a page, whose text a status change would alter."""
+        if not ids:
+            return set()
+        stored = self._read(self._list(ids, status="any", _fields="id,content"), list[_Stored])
+        return {comment.id for comment in stored if not survives(comment.content.raw, self._home)}
+
     def change(self, comment: int, seen: str, status: Status) -> bool:
-        """Sets a comment's status if it is still ``seen``; False if it is not. Raises Refused for a comment that cannot be changed."""
+        """Sets a comment's status if it is still ``seen``; False if it is not.
+
+        Raises Refused for a comment that cannot be changed, WouldAlter among them, and Altered if its text changed all the same.
+        """
         path = f"wp/v2/comments/{comment}"
-        fields = "id,status,author_ip,author_user_agent"
+        fields = "id,status,content,author_ip,author_user_agent"
         stands = self._read(self._get(path, context="edit", _fields=fields), _Changing)
         if stands.status != seen:
             return False
+        if not survives(stands.content.raw, self._home):
+            raise WouldAlter(f"{self.site} would alter its text")
         # WordPress takes any change for the author's own and would note our address and program as theirs.
         author = {"author_ip": stands.author_ip, "author_user_agent": stands.author_user_agent}
         values = {"status": status, **{name: value for name, value in author.items() if value}}
         headers = {} if stands.author_user_agent else {"User-Agent": ""}
-        self._call("POST", self._address(path), json=values, headers=headers)
+        answer = self._call("POST", self._address(path), json=values, headers=headers)
+        if self._read(answer, _Stored).content.raw != stands.content.raw:
+            # The old text cannot be put back over REST: it would pass the same filters again.
+            raise Altered(
+                f"{self.site} altered the text of comment {comment} when its status changed; a plugin of the site may filter "
+                "comments. The bridge stopped: use belowline's plugin, or decide in wp-admin"
+            )
         return True
 
     def _list(self, ids: Sequence[int], **wanted: str) -> httpx.Response:
@@ -153,8 +186,11 @@ class WordPress:
             roots.insert(0, announced)
         for root in roots:
             try:
-                answer = self._call("GET", root.copy_merge_params({"_fields": "namespaces"}))
-                if "wp/v2" in self._read(answer, _Root).namespaces:
+                answer = self._call("GET", root.copy_merge_params({"_fields": "namespaces,home"}))
+                found = self._read(answer, _Root)
+                if "wp/v2" in found.namespaces:
+                    home = _url(found.home)
+                    self._home = home.host if home is not None and home.host else self.site.host
                     return root
             except Refused as error:
                 refused = error
