@@ -23,6 +23,7 @@ from belowline.serve.models.shadow import Shadow
 from belowline.serve.page import pages
 from belowline.serve.policy_in_force import under_policy
 from belowline.serve.protocols.routes import PROTOCOLS, in_own_shape, protocol_at
+from belowline.serve.protocols.text_classification import PredictAtRoot
 from belowline.serve.service import Service
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
@@ -83,6 +84,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         scores=_scores,
         render=_in_its_shape,
     )
+    app.add_middleware(PredictAtRoot)  # around Surround, which tells protocols apart by their addresses
     for router in (comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
     for protocol in PROTOCOLS:
