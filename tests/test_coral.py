@@ -243,8 +243,6 @@ def test_coral_accepts_every_action_with_every_code(code: str, action: Action, r
 RULES = """
 automatic_rejection = true
 trusted_roles = ["staff"]
-max_links = 1
-blocked_domains = ["bad.example"]
 [thresholds.hate]
 hold = 0.5
 reject = 0.8
@@ -253,6 +251,9 @@ hold = 0.5
 reject = 0.8
 [thresholds.toxicity]
 hold = 0.5
+[links]
+max = 1
+blocked = ["bad.example"]
 [words]
 hold = ["geranium"]
 reject = ["nasturtium"]

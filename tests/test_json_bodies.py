@@ -102,18 +102,24 @@ def test_the_table_has_every_route_that_takes_json(tmp_path_factory: pytest.Temp
     assert taking <= set(BODIES), "give a new operation its body in the table of its kind"
 
 
-@pytest.mark.parametrize("operation", BODIES)
-def test_a_lone_surrogate_is_read_as_the_replacement_character(
-    tmp_path_factory: pytest.TempPathFactory, operation: str
-) -> None:
-    body = MORE.get(operation, BODIES[operation])
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, TestClient]]:
+    """Two services that are asked the same, but for the one character."""
     folders = (tmp_path_factory.mktemp("lone"), tmp_path_factory.mktemp("replaced"))
     with (
         client_of(folders[0], coral_answer_ms=9000) as one,
         client_of(folders[1], coral_answer_ms=9000) as other,
     ):
-        for lone, replaced in zip(variants(body, LONE), variants(body, REPLACEMENT), strict=True):
-            assert told(ask(one, operation, lone)) == told(ask(other, operation, replaced))
+        yield one, other
+
+
+@pytest.mark.parametrize("operation", BODIES)
+def test_a_lone_surrogate_is_read_as_the_replacement_character(
+    twins: tuple[TestClient, TestClient], operation: str
+) -> None:
+    body = MORE.get(operation, BODIES[operation])
+    for lone, replaced in zip(variants(body, LONE), variants(body, REPLACEMENT), strict=True):
+        assert told(ask(twins[0], operation, lone)) == told(ask(twins[1], operation, replaced))
 
 
 @pytest.mark.parametrize("client", ["sqlite", "postgresql"], indirect=True)
