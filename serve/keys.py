@@ -205,7 +205,8 @@ async def require_known_host(request: Request) -> None:
     # Last, for only this reads the database.
     if not await run_in_threadpool(asks_for_key, service):
         raise Problem(
-            "wrong-host", "use one of the names in BELOWLINE_ALLOWED_HOSTS, or add this one, or make an API key"
+            "wrong-host",
+            "use one of the names in BELOWLINE_ALLOWED_HOSTS, or add this one, or make an API key",
         )
 
 

@@ -293,7 +293,7 @@ def test_with_a_key_made_here_host_names_are_not_checked(tmp_path: Path) -> None
         assert client.get("/v1/queue", headers=with_key).status_code == 200
         assert client.get("/v1/queue", headers=foreign).status_code == 401
         assert client.post("/1.1/verify-key", data={"key": made["key"]}, headers=foreign).text == "valid"
-        assert client.delete(f"/v1/keys/{made['id']}", headers=with_key).status_code in (200, 204)
+        assert client.delete("/v1/keys/1", headers=with_key).is_success
         assert client.get("/v1/queue", headers=with_key).status_code == 421, "no key is asked for again"
 
 
