@@ -25,6 +25,7 @@ from belowline.serve.middleware import Surround
 from belowline.serve.models.shadow import Shadow
 from belowline.serve.page import pages
 from belowline.serve.protocols.routes import PROTOCOLS, in_own_shape, protocol_at
+from belowline.serve.protocols.text_classification import PredictAtRoot
 from belowline.serve.service import Service
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
@@ -87,6 +88,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         scores=_scores,
         render=_in_its_shape,
     )
+    app.add_middleware(PredictAtRoot)  # around Surround, which tells protocols apart by their addresses
     for router in (comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
     for protocol in PROTOCOLS:

@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 
 from belowline.serve.errors import Problem
 from belowline.serve.service import Service, service_of
-from belowline.serve.settings import Settings
 from belowline.serve.store import accounts
 from belowline.serve.store.database import digest
 from belowline.serve.store.rulings import Moderator
@@ -198,11 +197,16 @@ async def require_known_host(request: Request) -> None:
 
     Without it a web page could reach a service on loopback by pointing its name at 127.0.0.1 (DNS rebinding).
     """
-    settings: Settings = request.app.state.service.settings
+    service = service_of(request)
+    settings = service.settings
     host = _host_name(request.headers.get("host", ""))
-    if not settings.api_keys and host not in {*settings.allowed_hosts, settings.host}:
+    if host in {*settings.allowed_hosts, settings.host} or settings.api_keys:
+        return
+    # Last, for only this reads the database.
+    if not await run_in_threadpool(asks_for_key, service):
         raise Problem(
-            "wrong-host", "use one of the names in BELOWLINE_ALLOWED_HOSTS, or add this one, or set API keys"
+            "wrong-host",
+            "use one of the names in BELOWLINE_ALLOWED_HOSTS, or add this one, or make an API key",
         )
 
 

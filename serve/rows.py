@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from belowline.data import ReadError
 from belowline.model import ScoreInput
+from belowline.serve.json_body import repaired
 from belowline.serve.scoring import article_context
 
 FORMATS: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
@@ -134,7 +135,7 @@ def _read_jsonl(path: Path, columns: Columns) -> Iterator[tuple[int, Mapping[str
         for number, line in enumerate(lines, 1):
             where = f"{path}, row {number}"
             try:
-                fields = json.loads(_decoded(line, where))
+                fields = json.loads(_decoded(repaired(line), where))
             except (json.JSONDecodeError, RecursionError):
                 raise ReadError(f"{where}: is not valid JSON; give one JSON object a line") from None
             if not isinstance(fields, dict):

@@ -1,5 +1,6 @@
 """What every door does around the model: give it context, and survive a comment that it cannot score."""
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
@@ -26,6 +27,14 @@ def article_context(title: str | None, text: str | None) -> str | None:
     """What the model is told of an article: its title and text, together 4,000 characters of them; None where there is neither."""
     parts = ((part or "").strip() for part in (title, text))
     return "\n".join(part for part in parts if part)[:_ARTICLE_CHARS] or None
+
+
+def is_json_object(text: str) -> bool:
+    """True for a JSON object, such as the ids that Coral sends as a comment's context: it is data, not an article."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def score_each(scorer: Scoring, comments: Sequence[ScoreInput]) -> list[Scores | None]:

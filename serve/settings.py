@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1", "::1"),
         description=(
-            "Names in the `Host` header that are answered while no key is asked for, separated by commas; "
-            "it keeps foreign web pages from reaching a service on loopback."
+            "Names in the `Host` header that are answered while no key is asked for (none in `API_KEYS`, none made in the console), "
+            "separated by commas; it keeps foreign web pages from reaching a service on loopback."
         ),
     )
     database_url: str = Field(

@@ -298,7 +298,7 @@ BODIES = {
     "no number": (b'{"comments": NaN}', 422),
     "twice": (b'{"comments": 1, "comments": [{"text": "a", "text": "b"}]}', 200),
     "nul": (b'{"comments": [{"text": "a\\u0000b"}]}', 200),
-    "half a pair": (b'{"comments": [{"text": "\\ud800"}]}', 422),
+    "half a pair": (b'{"comments": [{"text": "\\ud800"}]}', 200),
     "many keys": (json.dumps(dict.fromkeys(map(str, range(60_000)), 0)).encode(), 422),
 }
 

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -15,6 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belowline.model.directory import Thresholds
+from belowline.serve.protocols.coral import _answer
+from belowline.serve.results import Action, Reason, Result
+from belowline.serve.statement import CODES
 from belowline.serve.store.database import StoreError
 from belowline.serve.throttle import FREE
 from tests.client_environments import node_with, run_client
@@ -95,12 +98,7 @@ def test_rejections_say_why_once_the_policy_rejects(tmp_path: Path) -> None:
     with client_of(tmp_path, policy=policy, coral_secrets=NEW, coral_answer_ms=9000) as client:
         answer = moderate(client, "hate").json()
         trusted = moderate(client, "hate", author={"id": "u2", "role": "STAFF"})
-    reason = {
-        "code": "HATE_SPEECH",
-        "legalGrounds": "",
-        "detailedExplanation": "hate >= 0.8",
-        "customReason": "",
-    }
+    reason = {"code": "HATE_SPEECH", "detailedExplanation": "hate >= 0.8"}
     assert answer["status"] == "REJECTED"
     assert answer["moderationAction"] == {"status": "REJECTED", "rejectionReason": reason}
     assert trusted.status_code == 204
@@ -199,10 +197,106 @@ def test_neither_a_lost_database_nor_a_large_body_lets_a_comment_pass(
         assert moderate(client, "fine " * 1_000_000).json() == WITHHELD
 
 
-def test_a_lone_surrogate_hides_nothing(client: TestClient) -> None:
-    for half in (b"\\ud800", b"\\udfff"):  # as JavaScript writes one
-        body = call("ha|te \u00e9").replace(b"|", half)
-        assert client.post("/coral/moderate", content=body, headers=signed(body, NEW)).json() == WITHHELD
+def test_a_lone_surrogate_is_read_as_the_replacement_character(tmp_path: Path) -> None:
+    with client_of(tmp_path, coral_secrets=NEW, coral_answer_ms=9000) as client:
+        for half in (b"\\ud800", b"\\udfff"):  # as JavaScript writes one
+            body = call("hate | \u00e9").replace(b"|", half)
+            answer = client.post("/coral/moderate", content=body, headers=signed(body, NEW))
+            assert answer.json() == WITHHELD, "the signature is that of the body as it was sent"
+        read = [one.text for call in client.app.state.service.verdict.scorer.calls for one in call]  # type: ignore[attr-defined]
+    assert read == ["hate \ufffd \u00e9"] * 2
+
+
+def check_accepted(answer: httpx.Response) -> None:
+    """Checks that Coral accepts an answer as it came, byte for byte: what it refuses it takes for no answer, and publishes."""
+    if answer.status_code == 204:
+        assert not answer.content
+        return
+    assert answer.status_code == 200, answer.text
+    assert answer.json() != {}
+    check_shape(answer.json())
+
+
+def check_shape(answer: Any) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="comes with check-jsonschema, of the group dev")
+    schema = json.loads((Path(__file__).parent / "coral_answer.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(answer)
+
+
+@pytest.mark.parametrize("rule", ["spam >= 0.62", "listed word 'x'", "\u00e9", ""])
+@pytest.mark.parametrize("action", get_args(Action))
+@pytest.mark.parametrize("code", CODES)
+def test_coral_accepts_every_action_with_every_code(code: str, action: Action, rule: str) -> None:
+    reason = Reason(code=code, rule=rule, label=None)
+    scores = dict.fromkeys(("spam", "hate"), 0.7)
+    result = Result(
+        id=None, scores=scores, action=action, reason=reason, evidence=[], language="en", model="1"
+    )
+    for unheld in ({}, {"spam": 0.5}, {"hate": 0.5}):
+        answer = _answer(result, unheld)
+        if answer is None:
+            assert action == "publish"
+        else:
+            check_shape(json.loads(answer.model_dump_json(exclude_none=True)))
+
+
+RULES = """
+automatic_rejection = true
+trusted_roles = ["staff"]
+[thresholds.hate]
+hold = 0.5
+reject = 0.8
+[thresholds.spam]
+hold = 0.5
+reject = 0.8
+[thresholds.toxicity]
+hold = 0.5
+[links]
+max = 1
+blocked = ["bad.example"]
+[words]
+hold = ["geranium"]
+reject = ["nasturtium"]
+"""
+
+
+@pytest.mark.parametrize("query", ["", "?format=html"])
+def test_coral_accepts_the_answer_of_every_rule_and_every_failure(tmp_path: Path, query: str) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(RULES, "utf-8")
+    texts = {
+        "fine": None,
+        "  ": None,
+        "hate": "REJECTED",
+        "<p>hate</p>": "REJECTED",
+        "spam": "REJECTED",
+        "nasturtium": "REJECTED",
+        "geranium": "SYSTEM_WITHHELD",
+        "toxicity": "SYSTEM_WITHHELD",
+        "see https://bad.example/x": "SYSTEM_WITHHELD",
+        "https://a.example https://b.example": "SYSTEM_WITHHELD",
+        "explode": "SYSTEM_WITHHELD",
+        "fine " * 10_000: "SYSTEM_WITHHELD",
+        "fine " * 1_000_000: "SYSTEM_WITHHELD",
+        "hate <![": "REJECTED",
+    }
+    with client_of(tmp_path, policy=policy, coral_secrets=NEW, coral_answer_ms=9000) as client:
+        for text, status in texts.items():
+            answer = moderate(client, text, query)
+            check_accepted(answer)
+            assert (answer.json().get("status") if answer.content else None) == status, text[:40]
+        check_accepted(moderate(client, "hate", query, author={"id": "u2", "role": "STAFF"}))
+        client.app.state.service.batcher.queued = 1024  # type: ignore[attr-defined]
+        check_accepted(moderate(client, "fine", query))
+
+
+def test_coral_accepts_the_answer_that_comes_too_late_for_the_model(tmp_path: Path) -> None:
+    free = threading.Event()
+    with client_of(tmp_path, fake_scorer(lambda: free.wait(20) and None), coral_secrets=NEW) as client:
+        try:
+            check_accepted(moderate(client, "fine"))
+        finally:
+            free.set()
 
 
 @pytest.mark.parametrize(

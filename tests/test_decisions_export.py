@@ -287,6 +287,24 @@ def test_sites_that_decide_themselves_arrive_by_their_protocols(tmp_path: Path) 
     assert {one.slice for one in read_decisions(found.file)} == {"picked", "feedback"}
 
 
+@pytest.mark.parametrize(
+    ("context", "article"),
+    [
+        ('{"url":"https://s.example/a","Coral_comment_id":"c42"}', None),
+        ('Bridge closed\n\n{"url": 1}', "Bridge closed"),
+        ("Bridge closed\n\nOn Monday", "Bridge closed\n\nOn Monday"),
+        (None, None),
+    ],
+)
+def test_data_that_an_earlier_version_kept_as_an_article_is_left_out(
+    local: Desk, tmp_path: Path, context: str | None, article: str | None
+) -> None:
+    told = Feedback("perspective", "so rude", {"toxicity": 1.0}, {"TOXICITY": 1.0}, "7", context)
+    with local.database.write() as tx:
+        feedback.add(tx, "key", "s.example", told)
+    assert Exported(local, tmp_path).rows["s.example:7"].article == article
+
+
 def test_a_decision_counts_before_feedback_and_a_text_told_twice_once(local: Desk, tmp_path: Path) -> None:
     for name in ("decided", "held"):
         local.take("spam", name, thread="t")

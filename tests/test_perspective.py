@@ -189,6 +189,88 @@ def test_only_attributes_of_labels_that_the_model_has_are_served(client: TestCli
     assert attributes.served(one_label, ["spam"]) == ["SPAM", "LIKELY_TO_REJECT"]
 
 
+OSMOD = (
+    *("TOXICITY", "SEVERE_TOXICITY", "IDENTITY_ATTACK", "INSULT", "PROFANITY", "THREAT", "SEXUALLY_EXPLICIT"),
+    *(
+        "FLIRTATION",
+        "ATTACK_ON_AUTHOR",
+        "ATTACK_ON_COMMENTER",
+        "INCOHERENT",
+        "INFLAMMATORY",
+        "LIKELY_TO_REJECT",
+    ),
+    *("OBSCENE", "SPAM", "UNSUBSTANTIAL"),
+)
+"""What Jigsaw's Moderator asks for unless it is told otherwise."""
+UNSERVED = "X-Belowline-Unserved-Attributes"
+
+
+def test_attributes_that_are_not_served_are_left_out_and_named(client: TestClient) -> None:
+    sent = body(requestedAttributes={name: {} for name in OSMOD})
+    answer = client.post(ANALYZE, json=sent)
+    assert answer.headers[UNSERVED] == "SEXUALLY_EXPLICIT,FLIRTATION,INCOHERENT"
+    left = [name for name in OSMOD if name not in answer.headers[UNSERVED].split(",")]
+    assert list(answer.json()["attributeScores"]) == left
+    assert UNSERVED not in client.post(ANALYZE, json=body()).headers
+    odd = {"TOXICITY": {}, "A\r\nX: \u00e9\u20ac": {}, "b,c": {"scoreType": "RAW"}}
+    assert client.post(ANALYZE, json=body(requestedAttributes=odd)).headers[UNSERVED] == "A??X????,b?c"
+    many = {"TOXICITY": {}} | {f"A{number}": {} for number in range(1000)}
+    assert client.post(ANALYZE, json=body(requestedAttributes=many)).headers[UNSERVED].count(",") == 31
+
+
+@pytest.mark.parametrize("drop", [True, False, None])
+def test_one_request_may_ask_for_the_same_in_googles_own_words(client: TestClient, drop: bool | None) -> None:
+    wanted = {"TOXICITY": {}, "SEXUALLY_EXPLICIT": {}}
+    both = client.post(ANALYZE, json=body(requestedAttributes=wanted, dropUnsupportedAttributes=drop))
+    assert (both.status_code, list(both.json()["attributeScores"])) == (200, ["TOXICITY"])
+    none = body(requestedAttributes={"FLIRTATION": {}, "X": {}}, dropUnsupportedAttributes=drop)
+    assert refused(client, none)[0] == "Unknown requested attribute: FLIRTATION"
+    german = body("de", dropUnsupportedAttributes=drop)
+    assert refused(client, german)[1]["errorType"] == "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"
+
+
+def test_a_pinned_version_is_answered_by_the_name_that_was_asked_for(client: TestClient) -> None:
+    wanted = {"TOXICITY@6": {}, "TOXICITY": {}, "LIKELY_TO_REJECT@2": {}, "SEXUALLY_EXPLICIT@2": {}}
+    answer = client.post(ANALYZE, json=body(requestedAttributes=wanted))
+    scores = answer.json()["attributeScores"]
+    assert list(scores) == ["TOXICITY@6", "TOXICITY", "LIKELY_TO_REJECT@2"]
+    assert scores["TOXICITY@6"] == scores["TOXICITY"]
+    assert answer.headers[UNSERVED] == "SEXUALLY_EXPLICIT@2"
+    assert refused(client, body(requestedAttributes={"X@1": {}}))[0] == "Unknown requested attribute: X@1"
+
+
+def test_feedback_keeps_what_is_served(tmp_path: Path) -> None:
+    value = {"summaryScore": {"value": 1}}
+    scores = {"SEXUALLY_EXPLICIT": {}, "SPAM@2": value, "INCOHERENT": value, "OFF_TOPIC": value}
+    with client_of(tmp_path) as client:
+        answer = client.post(SUGGEST, json=told(attributeScores=scores))
+        assert answer.headers[UNSERVED] == "SEXUALLY_EXPLICIT,INCOHERENT"
+        [row] = rows(client)
+        assert refused(client, told(attributeScores={"FLIRTATION": value}), SUGGEST)
+    assert (row["scores"], row["given"]) == ({"spam": 1.0}, {"SPAM": 1.0, "OFF_TOPIC": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("entries", "article"),
+    [
+        (['{"url": "https://news.example", "Coral_comment_id": "c42"}'], None),
+        (['{"url": 1}', "News"], "News"),
+        (["News", '{"url": 1}'], "News"),
+        (["[1]"], "[1]"),
+    ],
+)
+def test_data_in_the_context_is_no_article_for_either_call(
+    tmp_path: Path, entries: list[str], article: str | None
+) -> None:
+    scorer = Polyglot()
+    context = {"entries": [{"text": text} for text in entries]}
+    with client_of(tmp_path, cast(Any, scorer)) as client:
+        asked(client, context=context)
+        asked(client, SUGGEST, context=context)
+        [row] = rows(client)
+    assert (scorer.calls[-1][0].article, row["context"]) == (article, article)
+
+
 @pytest.mark.parametrize(("threshold", "there"), [(None, True), (0, True), (0.9, True), (0.91, False)])
 def test_what_is_below_its_threshold_is_left_out(client: TestClient, threshold: Any, there: bool) -> None:
     wanted = {"TOXICITY": {"scoreThreshold": threshold, "scoreType": "PROBABILITY"}, "SPAM": {}}
@@ -409,9 +491,7 @@ def test_a_wrong_field_is_named(client: TestClient, fields: Any, field: str, mes
         (b'{"comment": {"text": "do-not-quote-me \xff"}}', "The body is not a JSON object in UTF-8."),
         (b"[" * 50_000, "The body is not a JSON object in UTF-8."),
         (b'{"comment": ' + b"[" * 40_000 + b"]" * 40_000 + b"}", "The body is not a JSON object in UTF-8."),
-        (b'{"comment": {"text": "\\ud800 do-not-quote-me"}}', "Invalid"),
         (b'{"\\ud800": "do-not-quote-me"}', "Invalid"),
-        (b'{"comment": {"text": "x"}, "requestedAttributes": {"\\ud800": {}}}', "Invalid"),
         (b'{"comment": {"text": "x"}, "sessionId": ' + b"9" * 5000 + b"}", "Invalid"),
         (b'{"comment": {"text": "x"}, "requestedAttributes": {"SPAM": {"scoreThreshold": NaN}}}', "Invalid"),
         (b'{"comment": {"text": "do-not-quote-me' + b"x" * 100_000 + b'"}}', "Comment text too long."),
@@ -419,6 +499,17 @@ def test_a_wrong_field_is_named(client: TestClient, fields: Any, field: str, mes
 )
 def test_an_unreadable_body_is_explained(client: TestClient, path: str, content: bytes, message: str) -> None:
     assert message in check_error(client.post(path, content=content), 400)["message"]
+
+
+def test_a_lone_surrogate_is_one_unit_of_utf_16(client: TestClient) -> None:
+    calls = len(SCORER.calls)
+    sent = json.dumps(body("\ud83d! A \U0001f600 toxicity.", spanAnnotations=True))
+    scores = client.post(ANALYZE, content=sent).json()["attributeScores"]["TOXICITY"]["spanScores"]
+    assert [(one["begin"], one["end"], one["score"]["value"]) for one in scores] == [
+        (0, 2, 0.01),
+        (3, 17, 0.9),
+    ]
+    assert "\ufffd! A \U0001f600 toxicity." in [one.text for call in SCORER.calls[calls:] for one in call]
 
 
 def test_a_body_without_a_length_is_limited_too(client: TestClient) -> None:
@@ -575,7 +666,7 @@ def test_feedback_is_kept_for_training(tmp_path: Path) -> None:
         "caller_id": "c-7",
         "comment_id": 1,
         "text": "You \ufffd fool",
-        "context": '{"url": "https://news.example/a"}',
+        "context": None,
         "language": "en",
         "scores": {"toxicity": 1.0},
         "given": {"TOXICITY": 1.0, "SEVERE_TOXICITY": 0.0},

@@ -284,6 +284,33 @@ def test_other_keys_do_not(tmp_path: Path, header: dict[str, str]) -> None:
         assert client.get("/readyz").status_code == 200
 
 
+def test_with_a_key_made_here_host_names_are_not_checked(tmp_path: Path) -> None:
+    foreign = {"Host": "rest.akismet.com"}
+    with client_of(tmp_path) as client:
+        assert client.get("/v1/queue", headers=foreign).status_code == 421
+        made = client.post("/v1/keys", json={"name": "a", "role": "admin"}).json()
+        with_key = foreign | {"X-API-Key": made["key"]}
+        assert client.get("/v1/queue", headers=with_key).status_code == 200
+        assert client.get("/v1/queue", headers=foreign).status_code == 401
+        assert client.post("/1.1/verify-key", data={"key": made["key"]}, headers=foreign).text == "valid"
+        assert client.delete("/v1/keys/1", headers=with_key).is_success
+        assert client.get("/v1/queue", headers=with_key).status_code == 421, "no key is asked for again"
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "reads"),
+    [("localhost", {}, 0), ("a.example", {"api_keys": KEY}, 0), ("a.example", {}, 1)],
+)
+def test_only_a_name_that_is_not_allowed_costs_a_look_at_the_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, keys: dict[str, str], reads: int
+) -> None:
+    looked: list[Any] = []
+    with client_of(tmp_path, host=host, **keys) as client:
+        monkeypatch.setattr("belowline.serve.keys.accounts.any_keys", lambda tx: looked.append(tx) or False)
+        client.get("/healthz")
+    assert len(looked) == reads
+
+
 def test_without_keys_foreign_host_names_are_refused(tmp_path: Path) -> None:
     with client_of(tmp_path, host="evil.example") as client:
         assert client.get("/v1/queue").status_code == 421

@@ -112,10 +112,36 @@ def test_discourses_call_works(tmp_path: Path) -> None:
     with served(tmp_path, api_keys=KEY) as server:
         headers = {"Content-Type": "application/json", "X-API-KEY": KEY, "Authorization": f"Bearer {KEY}"}
         body = '{"inputs":"a hate post","truncate":true}'
-        answer = server.post(
-            "/predict", content=body, headers={**headers, "Referer": "https://forum.example"}
-        )
-    assert {one["label"]: one["score"] for one in answer.json()}["hate"] == 0.9
+        for path in ("/", "", "/predict"):  # it posts to the endpoint of its setting as it is
+            answer = server.post(path, content=body, headers={**headers, "Referer": "https://forum.example"})
+            assert {one["label"]: one["score"] for one in answer.json()}["hate"] == 0.9
+
+
+@pytest.mark.parametrize("media", ["application/json", "application/json; charset=utf-8", "text/plain", ""])
+def test_a_call_of_the_root_is_a_call_of_predict(tmp_path: Path, media: str) -> None:
+    headers = {"Content-Type": media, "X-API-KEY": KEY}
+    with client_of(tmp_path, api_keys=KEY) as client:
+        for content in (
+            b'{"inputs": "a threat"}',
+            b'{"inputs": [["a"], ["spam"]]}',
+            b"{",
+            b'{"inputs": ""}',
+            b"",
+        ):
+            at_root, at_predict = (
+                client.post(path, content=content, headers=headers) for path in ("/", "/predict")
+            )
+            assert (at_root.status_code, at_root.json()) == (at_predict.status_code, at_predict.json())
+        check_error(client.post("/", content=b"{", headers=headers), 422, "Tokenizer")
+        check_error(client.post("/", json={"inputs": "fine"}), 401, "Unauthorized")
+        client.app.state.service.batcher.queued = 1024  # type: ignore[attr-defined]
+        check_error(client.post("/", content=b'{"inputs": "a"}', headers=headers), 429, "Overloaded")
+
+
+def test_the_page_at_the_root_stays(client: TestClient) -> None:
+    assert client.get("/").headers["Content-Type"].startswith("text/html")
+    filled = client.post("/", data={"text": "a threat"})
+    assert (filled.status_code, filled.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
 
 
 @given(

@@ -8,6 +8,7 @@ from belowline.model import PolicyError
 from belowline.serve.api.comments import Admin
 from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, Number, PolicyIn, Table
 from belowline.serve.errors import Problem, documented
+from belowline.serve.json_body import JsonRoute
 from belowline.serve.judge import Judge
 from belowline.serve.keys import LOCAL, Actor, allowed, asks_for_key
 from belowline.serve.service import Parts, Service
@@ -18,6 +19,7 @@ from belowline.serve.store.tables import SYSTEM
 
 router = APIRouter(
     prefix="/v1",
+    route_class=JsonRoute,
     tags=["administration"],
     responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
 )

@@ -27,6 +27,7 @@ from belowline.serve.api.messages import (
 )
 from belowline.serve.api.score import check_ids, check_length, check_moment, check_text
 from belowline.serve.errors import documented, invalid_field
+from belowline.serve.json_body import JsonRoute
 from belowline.serve.keys import Actor, allowed
 from belowline.serve.scoring import article_context
 from belowline.serve.service import Parts
@@ -39,6 +40,7 @@ from belowline.serve.store.refusal import unknown
 
 router = APIRouter(
     prefix="/v1",
+    route_class=JsonRoute,
     tags=["comments"],
     responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
 )

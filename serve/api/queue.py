@@ -30,6 +30,7 @@ from belowline.serve.api.offers import OfferPage, offers
 from belowline.serve.api.score import check_moment
 from belowline.serve.errors import Problem, documented, invalid_field
 from belowline.serve.events import changes
+from belowline.serve.json_body import JsonRoute
 from belowline.serve.keys import Actor, allowed
 from belowline.serve.service import Parts, Service
 from belowline.serve.statement import statement_of_reasons
@@ -41,7 +42,10 @@ from belowline.serve.store.rulings import Ruling
 from belowline.serve.store.statistics import Statistics, statistics
 
 router = APIRouter(
-    prefix="/v1", tags=["queue"], responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503)
+    prefix="/v1",
+    route_class=JsonRoute,
+    tags=["queue"],
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
 )
 Worker = Annotated[Actor, Depends(allowed("work the queue"))]
 LogReader = Annotated[Actor, Depends(allowed("read the log"))]

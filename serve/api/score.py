@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 
 from belowline.model import ScoreInput
 from belowline.serve.errors import documented, invalid_field
+from belowline.serve.json_body import JsonRoute
 from belowline.serve.keys import Actor, allowed
 from belowline.serve.messages import ArticleIn, CommentIn, ScoreAnswer, ScoreRequest
 from belowline.serve.results import Result
@@ -15,7 +16,10 @@ from belowline.serve.service import Parts, Service
 from belowline.serve.store.intake import Incoming, Thread
 
 router = APIRouter(
-    prefix="/v1", tags=["score"], responses=documented(400, 401, 403, 413, 415, 421, 422, 429, 503)
+    prefix="/v1",
+    route_class=JsonRoute,
+    tags=["score"],
+    responses=documented(400, 401, 403, 413, 415, 421, 422, 429, 503),
 )
 
 

@@ -8,7 +8,7 @@ from belowline.data.decision_labels import implied
 from belowline.data.decisions import FEEDBACK, MOST_WEIGHT, Decided
 from belowline.serve.decisions.final import Final
 from belowline.serve.decisions.shares import SampleShares
-from belowline.serve.scoring import article_context
+from belowline.serve.scoring import article_context, is_json_object
 from belowline.serve.store.decided import History
 
 
@@ -55,7 +55,7 @@ def of_feedback(told: Row[Any], history: History | None) -> Decided:
         overturned=False,
         blind=False,
         split_key=_split_key(history.comment) if history is not None else row,
-        article=told.context,
+        article=_without_data(told.context),
         parent=None,
         sampled="picked",
         weight=1.0,
@@ -63,6 +63,12 @@ def of_feedback(told: Row[Any], history: History | None) -> Decided:
         model=None,
         scores={},
     )
+
+
+def _without_data(context: str | None) -> str | None:
+    """The texts of a caller's context. Up to 0.7.0 the store also kept the JSON objects among them, such as Coral's ids."""
+    texts = [text for text in (context or "").split("\n\n") if not is_json_object(text)]
+    return "\n\n".join(texts) or None
 
 
 def _split_key(comment: Row[Any]) -> str:

@@ -13,6 +13,7 @@ from fastapi import Request
 from pydantic import BaseModel, Field, ValidationError
 
 from belowline.serve.errors import Problem, invalid_field, invalid_fields
+from belowline.serve.json_body import repaired
 from belowline.serve.store.usage import this_month
 
 _MOST_FIELDS = 1000
@@ -156,24 +157,19 @@ def _form(body: bytes, declared: bytes | None) -> Iterator[tuple[str, str]]:
 
 def _json(body: bytes, declared: bytes | None) -> Iterator[tuple[str, str]]:
     try:
-        found = json.loads(body.decode(_codec(body, declared), "replace"))
+        found = json.loads(repaired(body.decode(_codec(body, declared), "replace").encode()))
     except (ValueError, RecursionError):
         raise Problem("malformed-body", "the body is neither a form nor JSON that can be read") from None
     for name, value in found.items():
         for one in value if isinstance(value, list) else [value]:
-            yield _whole(name), _text(one)
+            yield name, _text(one)
 
 
 def _text(value: Any) -> str:
     """A value as a form would have it; what a form cannot have is left out."""
     if isinstance(value, bool):
         return "1" if value else ""
-    return _whole(str(value)) if isinstance(value, str | int | float) else ""
-
-
-def _whole(text: str) -> str:
-    """``text`` without halves of characters, which can be neither scored nor kept."""
-    return text.encode("utf-8", "replace").decode()
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _codec(text: bytes, declared: bytes | None) -> str:

@@ -8,7 +8,6 @@ checks.
 
 import asyncio
 import hmac
-import json
 import re
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
@@ -16,13 +15,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from belowline.model import Context, ScoreInput
 from belowline.serve import keys
 from belowline.serve.errors import PROBLEMS, Problem
 from belowline.serve.messages import site_name
-from belowline.serve.protocols.protocol import Protocol, documented, takes_json, unread
+from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
 from belowline.serve.results import Result
 from belowline.serve.service import Parts, Service
 from belowline.serve.statement import coral_code
@@ -43,13 +42,8 @@ _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 router = APIRouter(tags=["coral"])
 
 
-def _whole(text: Any) -> Any:
-    """Without lone surrogates, which JavaScript's strings may hold: no comment may pass unread for one."""
-    return text.encode("utf-8", "ignore").decode() if isinstance(text, str) else text
-
-
 class _Comment(BaseModel):
-    body: Annotated[str, BeforeValidator(_whole)] = Field(description="The comment.")
+    body: str = Field(description="The comment.")
 
 
 class _Author(BaseModel):
@@ -107,7 +101,7 @@ async def moderate(
 ) -> Any:
     """Signed by Coral with one of `BELOWLINE_CORAL_SECRETS`; without these a key is asked for as elsewhere."""
     await _check_signature(request, service)
-    asked = await _read(request)
+    asked = await read_json(request, CoralRequest)
     if len(asked.comment.body) > service.settings.max_comment_chars:
         return _withheld("too_long")
     try:
@@ -138,16 +132,6 @@ async def _check_signature(request: Request, service: Service) -> None:
         if any(sent):
             keys.count_wrong(request)
         raise Problem("invalid-key", "X-Coral-Signature fits none of BELOWLINE_CORAL_SECRETS")
-
-
-async def _read(request: Request) -> CoralRequest:
-    """The body; not by pydantic's own reader of JSON, which refuses lone surrogates."""
-    try:
-        return CoralRequest.model_validate(json.loads(await request.body()))
-    except ValidationError as error:
-        raise unread(error) from None
-    except (ValueError, RecursionError):
-        raise unread() from None
 
 
 async def _judged(asked: CoralRequest, service: Service, *, html: bool) -> CoralAnswer | None:
@@ -184,12 +168,9 @@ def _withheld(code: str) -> CoralAnswer:
 
 
 def _rejection(result: Result) -> dict[str, Any]:
-    reason = {
-        "code": coral_code(result.reason.code),
-        "legalGrounds": "",
-        "detailedExplanation": result.reason.rule,
-        "customReason": "",
-    }
+    reason = {"code": coral_code(result.reason.code)}
+    if result.reason.rule:  # Coral refuses an answer with an empty text or null in it, and publishes
+        reason["detailedExplanation"] = result.reason.rule
     return {"status": "REJECTED", "rejectionReason": reason}
 
 

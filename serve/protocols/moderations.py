@@ -1,8 +1,9 @@
 """OpenAI's ``/v1/moderations``: its clients work unchanged but for the address and the key.
 
 Nine of the thirteen categories are not judged here, and say so: they are zero, false, and named in the header ``X-Belowline-Unjudged``.
-What OpenAI has no category for, such as spam, still flags a comment: ``flagged`` is also true where the policy does not publish it, and
-``X-Belowline-Reasons`` gives the reason code of each result.
+What OpenAI has no category for, such as spam, still flags a comment: ``flagged`` is also true where the policy does not publish it for its
+content, and ``X-Belowline-Reasons`` gives the reason code of each result. A text that the policy holds for another reason, such as a
+language that the model does not know, is not flagged: chat software refuses every text that is.
 """
 
 import secrets
@@ -42,6 +43,8 @@ _UNJUDGED = (
     "violence",
     "violence/graphic",
 )
+_NOT_FOR_CONTENT = ("language", "new_author")
+"""Reason codes of the policy that say nothing about what a text contains. A text that could not be scored is an error."""
 _TYPES = {401: "invalid_request_error", 403: "invalid_request_error", 429: "requests"}
 _CODES = {
     "invalid-key": "invalid_api_key",
@@ -74,7 +77,9 @@ class ModerationRequest(BaseModel):
 class ModerationResult(BaseModel):
     """What was found in one input, by category."""
 
-    flagged: bool = Field(description="Whether a category is true, or the policy does not publish the text.")
+    flagged: bool = Field(
+        description="True if a category is true, or if the policy does not publish the text for its content."
+    )
     categories: dict[str, bool] = Field(description="Whether a category's labels reach their thresholds.")
     category_scores: dict[str, float] = Field(description="Probabilities.")
     category_applied_input_types: dict[str, list[str]] = Field(description="Empty where nothing is judged.")
@@ -175,8 +180,9 @@ def _result(result: Result, service: Service) -> ModerationResult:
     none = dict.fromkeys(_UNJUDGED, 0.0)
     scores = {name: _score(result.scores, groups) for name, groups in _JUDGED.items()} | none
     reached = {name: _reached(result.scores, groups, service) for name, groups in _JUDGED.items()}
+    not_published = result.action != "publish" and result.reason.code not in _NOT_FOR_CONTENT
     return ModerationResult(
-        flagged=any(reached.values()) or result.action != "publish",
+        flagged=any(reached.values()) or not_published,
         categories=reached | dict.fromkeys(_UNJUDGED, False),
         category_scores=scores,
         category_applied_input_types={name: ["text"] for name in _JUDGED} | {name: [] for name in _UNJUDGED},

@@ -1,17 +1,18 @@
 """Google Jigsaw's Perspective API (commentanalyzer v1alpha1): its clients work unchanged but for the address and the key."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Policy, ScoreInput, Scores
 from belowline.serve import keys
 from belowline.serve.errors import Problem, field_name
+from belowline.serve.json_body import repaired
 from belowline.serve.keys import Actor
 from belowline.serve.messages import ID_PATTERN
 from belowline.serve.protocols import perspective_attributes as attributes
@@ -47,6 +48,8 @@ from belowline.serve.store import feedback
 from belowline.serve.store.feedback import Feedback
 
 _LONGEST_ID = 200
+_MOST_NAMED = 32
+_NOT_IN_HEADER = re.compile(r"[^\w.@-]", re.ASCII)
 _SITE_PARTS = re.compile(r"[A-Za-z0-9._-]+")
 _PARAMETERS = [
     {"name": "key", "in": "query", "schema": {"type": "string"}, "description": "The API key."},
@@ -75,15 +78,18 @@ Caller = Annotated[Actor, Depends(_caller)]
     responses=documented(400, 403, 421, 429, 500, 503),
     openapi_extra=takes_json(AnalyzeRequest) | {"parameters": _PARAMETERS},
 )
-async def analyze(request: Request, service: Parts, actor: Caller) -> AnalyzeAnswer:
-    """Nothing of the comment is kept, whatever `doNotStore` says; sentences are told apart only with `spanAnnotations`."""
+async def analyze(request: Request, response: Response, service: Parts, actor: Caller) -> AnalyzeAnswer:
+    """Nothing of the comment is kept, whatever `doNotStore` says; sentences are told apart only with `spanAnnotations`.
+
+    Attributes that no label serves are left out of the answer and named in the header `X-Belowline-Unserved-Attributes`.
+    """
     actor.require("score")
     asked = await _read(request, AnalyzeRequest)
     text = comment_text(asked.comment, service)
     article, parent = article_and_parent(asked.context, service)
     policy = service.verdict.policy
     known = attributes.served(policy, service.verdict.scorer.labels)
-    wanted = _wanted(asked.requested_attributes or {}, known)
+    wanted = _wanted(asked.requested_attributes or {}, known, response)
     first = next(iter(wanted))
     requested = asked.languages or []
     _check_languages(first, requested, "requestedLanguages", policy)
@@ -111,13 +117,16 @@ async def analyze(request: Request, service: Parts, actor: Caller) -> AnalyzeAns
     responses=documented(400, 403, 421, 429, 503),
     openapi_extra=takes_json(SuggestRequest) | {"parameters": _PARAMETERS},
 )
-async def suggest(request: Request, service: Parts, actor: Caller) -> SuggestAnswer:
-    """It is kept as an example for training, tied to the comment whose id at the site is `clientToken`, with or without `comment:`."""
+async def suggest(request: Request, response: Response, service: Parts, actor: Caller) -> SuggestAnswer:
+    """It is kept as an example for training, tied to the comment whose id at the site is `clientToken`, with or without `comment:`.
+
+    Attributes that no label serves are not kept; the header `X-Belowline-Unserved-Attributes` names them.
+    """
     actor.require("report")
     asked = await _read(request, SuggestRequest)
     text = comment_text(asked.comment, service)
-    context = article_context(None, "\n\n".join(texts_of(asked.context)))
-    given = _given(asked.attribute_scores or {})
+    context = article_context(None, "\n\n".join(filter(None, texts_of(asked.context))))
+    given = _given(asked.attribute_scores or {}, response)
     site = site_of(asked.community_id, actor)
     actor.require_site(site)
     languages = asked.languages or []
@@ -169,25 +178,40 @@ def site_of(community: str | None, actor: Actor) -> str:
 async def _read(request: Request, message: type[Read]) -> Read:
     """No body at all is a message without fields, as it is for Google: clients probe a key with it."""
     try:
-        return message.model_validate_json(await request.body() or b"{}")
+        return message.model_validate_json(repaired(await request.body()) or b"{}")
     except ValidationError as error:
         raise unreadable(error) from None
 
 
 def _wanted(
-    requested: Mapping[str, AttributeParameters | None], known: Sequence[str]
+    requested: Mapping[str, AttributeParameters | None], known: Sequence[str], response: Response
 ) -> dict[str, AttributeParameters]:
     if not requested:
         raise refused("NO_REQUESTED_ATTRIBUTES", "Missing requested_attributes")
-    wanted = {name: parameters or AttributeParameters() for name, parameters in requested.items()}
+    wanted = {name: requested[name] or AttributeParameters() for name in _served(requested, known, response)}
     for name, parameters in wanted.items():
-        _check_attribute(name, known, parameters.score_type)
+        _check_score_type(name, parameters.score_type)
     return wanted
 
 
-def _check_attribute(name: str, known: Sequence[str], score_type: str | None) -> None:
-    if name not in known:
-        raise refused("INVALID_REQUEST", f"Unknown requested attribute: {field_name((name,))}")
+def _served(names: Collection[str], known: Sequence[str], response: Response) -> list[str]:
+    """The attributes of a request that are among ``known``; a header of ``response`` names the others.
+
+    Raises Problem if there is none: an answer without scores would pass for a harmless comment.
+    """
+    served: list[str] = []
+    unserved: list[str] = []
+    for name in names:
+        (served if attributes.base_name(name) in known else unserved).append(name)
+    if not served:
+        raise refused("INVALID_REQUEST", f"Unknown requested attribute: {field_name((unserved[0],))}")
+    if unserved:
+        named = (_NOT_IN_HEADER.sub("?", field_name((name,))) for name in unserved[:_MOST_NAMED])
+        response.headers["X-Belowline-Unserved-Attributes"] = ",".join(named)
+    return served
+
+
+def _check_score_type(name: str, score_type: str | None) -> None:
     if score_type not in (None, "SCORE_TYPE_UNSPECIFIED", "PROBABILITY"):
         message = f"Requested score type {score_type} is not supported by attribute {name}"
         raise refused("INVALID_REQUEST", message)
@@ -230,18 +254,19 @@ def _attribute_scores(
     return found
 
 
-def _given(scores: Mapping[str, AttributeScores]) -> dict[str, float]:
+def _given(scores: Mapping[str, AttributeScores], response: Response) -> dict[str, float]:
     """Attribute to what the caller says of it: of the whole text, or else the most that is said of a part."""
     if not scores:
         raise refused("INVALID_REQUEST", "Missing attribute_scores")
     given: dict[str, float] = {}
-    for name, one in scores.items():
+    for name in _served(scores, [*attributes.ATTRIBUTES], response):
+        one = scores[name]
         told = [one.summary_score] if one.summary_score else [span.score for span in one.span_scores or []]
         for score in told:
-            _check_attribute(name, [*attributes.ATTRIBUTES], score.type)
+            _check_score_type(name, score.type)
         if not told:
             raise refused("INVALID_REQUEST", f"Missing summary_score of attribute {field_name((name,))}")
-        given[name] = max(score.value for score in told)
+        given[attributes.base_name(name)] = max(score.value for score in told)
     return given
 
 

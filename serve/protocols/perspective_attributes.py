@@ -88,15 +88,20 @@ ATTRIBUTES: Mapping[str, Attribute] = {
 """Every attribute that is served by a model with all labels."""
 
 
+def base_name(name: str) -> str:
+    """The name of an attribute without the version that a caller pinned, such as ``TOXICITY`` of ``TOXICITY@6``: there is one model."""
+    return name.partition("@")[0]
+
+
 def served(policy: Policy, labels: Sequence[str]) -> list[str]:
     """The attributes whose labels are all among ``labels``, the model's."""
     return [name for name in ATTRIBUTES if (read := _labels(name, policy)) and set(read) <= set(labels)]
 
 
 def value(name: str, scores: Scores, policy: Policy) -> float:
-    """The probability of an attribute that is served."""
-    attribute = ATTRIBUTES[name]
-    read = attribute.reading(scores, _labels(name, policy))
+    """The probability of an attribute that is served, by its name with or without a version."""
+    attribute = ATTRIBUTES[base_name(name)]
+    read = attribute.reading(scores, _labels(base_name(name), policy))
     return 1 - read if attribute.inverted else read
 
 

@@ -50,6 +50,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "AnalyzeCommentRequest": _REQUEST
     | {
         "requestedAttributes": _map_of("AttributeParameters"),
+        "dropUnsupportedAttributes": _BOOLEAN,
         "spanAnnotations": _BOOLEAN,
         "doNotStore": _BOOLEAN,
     },

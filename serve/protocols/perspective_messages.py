@@ -43,7 +43,7 @@ class Context(_Message):
 
     entries: list[TextEntry] | None = Field(
         default=None,
-        description="Texts, the first of which is read as the article unless it is a JSON object.",
+        description="Texts. The first one that is not a JSON object is read as the article.",
     )
     article_and_parent_comment: ArticleAndParentComment | None = Field(
         default=None, description="The other way; not both."
@@ -97,6 +97,9 @@ class AnalyzeRequest(_Request):
 
     requested_attributes: dict[str, AttributeParameters | None] | None = Field(
         default=None, description="The attributes to score, such as `TOXICITY`; required."
+    )
+    drop_unsupported_attributes: bool | None = Field(
+        default=None, description="Makes no difference: attributes that are not served are always left out."
     )
     span_annotations: bool | None = Field(default=None, description="Whether each sentence is scored too.")
     do_not_store: bool | None = Field(default=None, description="Nothing is stored, whatever it says.")

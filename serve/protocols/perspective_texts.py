@@ -1,12 +1,11 @@
 """The texts of a request: the comment, what it was written under, and its sentences, counted as JavaScript counts."""
 
-import json
 import re
 from collections.abc import Sequence
 
 from belowline.serve.protocols.perspective_errors import refused
 from belowline.serve.protocols.perspective_messages import Context, TextEntry
-from belowline.serve.scoring import article_context
+from belowline.serve.scoring import article_context, is_json_object
 from belowline.serve.service import Service
 
 MAX_TEXT_BYTES = 20_480
@@ -51,28 +50,28 @@ def comment_text(comment: TextEntry | None, service: Service) -> str:
 
 
 def texts_of(context: Context | None) -> list[str]:
-    """All texts of a context: its entries', or the article's and the parent comment's."""
+    """All texts of a context: its entries', or the article's and the parent comment's; empty for a text that is a JSON object."""
     if context is None:
         return []
     both = context.article_and_parent_comment
     if both is None:
-        return _plain(context.entries or [])
+        return _without_data(_plain(context.entries or []))
     if context.entries:
         raise refused(
             "INVALID_REQUEST",
             "Context can have either entries or article_and_parent_comment, but both fields were populated.",
         )
-    return _plain([both.article or TextEntry(), both.parent_comment or TextEntry()])
+    return _without_data(_plain([both.article or TextEntry(), both.parent_comment or TextEntry()]))
 
 
 def article_and_parent(context: Context | None, service: Service) -> tuple[str | None, str | None]:
-    """Article and parent comment, as far as the context tells them; the first entry is one unless it is data."""
+    """Article and parent comment, as far as the context tells them; of entries the first that is not empty is the article."""
     texts = texts_of(context)
     if context is not None and context.article_and_parent_comment:
         article, parent = texts
         _check_length(parent, service)
         return article_context(None, article), parent or None
-    return (article_context(None, texts[0]), None) if texts and not _is_object(texts[0]) else (None, None)
+    return article_context(None, next(filter(None, texts), None)), None
 
 
 def _check_length(text: str, service: Service) -> None:
@@ -86,9 +85,5 @@ def _plain(entries: Sequence[TextEntry]) -> list[str]:
     return [entry.text or "" for entry in entries]
 
 
-def _is_object(text: str) -> bool:
-    """Whether it is a JSON object, such as the ids that Coral sends for context."""
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+def _without_data(texts: Sequence[str]) -> list[str]:
+    return ["" if is_json_object(text) else text for text in texts]

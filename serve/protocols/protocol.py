@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from belowline.serve.errors import PROBLEMS, Problem, invalid_fields
+from belowline.serve.json_body import repaired
 
 Message = TypeVar("Message", bound=BaseModel)
 
@@ -23,18 +24,21 @@ class Protocol:
 
 
 async def read_json(request: Request, message: type[Message]) -> Message:
-    """The body as a ``message``, whatever media type the client gives it; raises Problem (malformed-body, invalid-request)."""
-    body = await request.body()
+    """The body as a ``message``, whatever media type the client gives it; raises Problem (malformed-body, invalid-request).
+
+    Lone surrogates become U+FFFD.
+    """
+    body = repaired(await request.body())
     try:
         return message.model_validate_json(body)
     except ValidationError as error:
         raise unread(error) from None
 
 
-def unread(error: ValidationError | None = None) -> Problem:
+def unread(error: ValidationError) -> Problem:
     """The problem of a body that is no JSON, or does not fit its message."""
-    found = error.errors(include_url=False, include_input=False) if error else []
-    if not found or found[0]["type"] == "json_invalid":
+    found = error.errors(include_url=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
         return Problem("malformed-body", "the body is not a JSON object in UTF-8")
     return invalid_fields([{**one, "loc": ("body", *one["loc"])} for one in found])
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from belowline.model import ScoreInput, Scores
 from belowline.serve import keys
@@ -21,6 +23,7 @@ from belowline.serve.messages import MAX_COMMENTS
 from belowline.serve.protocols.protocol import Protocol, documented, or_else, read_json, takes_json
 from belowline.serve.service import Parts, Service
 
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SMALLEST = 1e-7
 _STATUS = {"scoring-failed": 424, "malformed-body": 422, "internal-error": 424}
 _TYPES = {
@@ -109,7 +112,10 @@ Caller = Annotated[Actor, Depends(keys.client)]
 async def predict(
     request: Request, service: Parts, actor: Caller
 ) -> list[Prediction] | list[list[Prediction]]:
-    """All labels, the likeliest first. `["a", "b"]` is one pair, `[["a"], ["b"]]` are two texts."""
+    """All labels, the likeliest first. `["a", "b"]` is one pair, `[["a"], ["b"]]` are two texts.
+
+    `POST /` does the same for every body that is not a form.
+    """
     actor.require("score")
     asked = await read_json(request, PredictRequest)
     inputs = _inputs(asked.inputs)
@@ -160,6 +166,21 @@ async def health(service: Parts) -> Response:
 
 
 PROTOCOL = Protocol(router, ("/predict", "/info", "/health"), problem)
+
+
+class PredictAtRoot:
+    """ASGI middleware: ``POST /`` is ``POST /predict``, as in text-embeddings-inference, unless it brings the form of the page there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/":
+            media_type = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+            if media_type not in _FORMS:
+                scope = {**scope, "path": "/predict", "raw_path": b"/predict"}
+        await self._app(scope, receive, send)
 
 
 def _is_batch(inputs: str | list[str] | list[list[str]]) -> bool:
