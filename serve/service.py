@@ -73,6 +73,16 @@ class Service:
     ) -> list[Result]:
         """One result for each comment, in order, of which nothing is kept; raises Problem while no more can wait."""
         scores = await self.scores(comments)
+        return self.results(ids, comments, scores, contexts)
+
+    def results(
+        self,
+        ids: Sequence[str | None],
+        comments: Sequence[ScoreInput],
+        scores: Sequence[Scores | None],
+        contexts: Sequence[Context] | None = None,
+    ) -> list[Result]:
+        """One result for each comment with its scores, which are None where scoring failed; nothing is kept."""
         known = contexts or [Context(text=comment.text) for comment in comments]
         judge = self.verdict
         results = judge.results(ids, comments, scores, known)
