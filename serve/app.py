@@ -86,6 +86,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         patience_s=settings.request_timeout_s,
         batcher=batcher,
         scores=_scores,
+        keeps_when_full=_keeps_when_full,
         render=_in_its_shape,
     )
     app.add_middleware(PredictAtRoot)  # around Surround, which tells protocols apart by their addresses
@@ -106,6 +107,12 @@ def _scores(request: Request) -> bool:
     """Whether it brings comments for the model. What moderators and monitors ask is answered however many wait."""
     path: str = request.scope["path"]
     return request.method == "POST" and (path in _FOR_THE_MODEL or protocol_at(path) is not None)
+
+
+def _keeps_when_full(request: Request) -> bool:
+    """Whether its comments are kept without scores while no more can wait for the model."""
+    protocol = protocol_at(request.scope["path"])
+    return protocol is not None and protocol.answers_when_full
 
 
 def _service(settings: Settings, scorer: Scorer | None) -> Service:

@@ -117,6 +117,11 @@ class Batcher:
         return self.requests >= self._queue_comments or self._late(self.requests)
 
     @property
+    def overrun(self) -> bool:
+        """Whether there are too many requests even for those that can do without the model."""
+        return self.requests >= 2 * self._queue_comments
+
+    @property
     def retry_after(self) -> int:
         """In how many seconds what is here now should be answered, a minute at most."""
         return min(60, max(1, math.ceil(self._expected_s(max(self.requests, self._here)))))

@@ -1,6 +1,7 @@
 """Who may call, and what they may do: keys, sessions, roles, and the host names that are answered while no key is asked for."""
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -30,15 +31,21 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "administer": ("admin",),
 }
 """What can be done, and the roles that may."""
+_DOORS: Mapping[str, tuple[str, ...]] = {"akismet": ("/1.1/", "/1.2/")}
+"""Where a key for one protocol is taken."""
+_GUESSABLE = re.compile(r"[0-9a-f]{12}")
+"""A key that belowline made for Akismet: 48 random bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who calls: the name that decisions bear, a role, and the sites that they may see, none for all."""
+    """Who calls: the name that decisions bear, a role, the sites that they may see, none for all, and the only protocol that takes the
+    key, None where every call does."""
 
     name: str
     role: str
     sites: tuple[str, ...] = ()
+    protocol: str | None = None
 
     def may(self, what: str) -> bool:
         """Whether their role allows ``what``, a key of ``PERMISSIONS``."""
@@ -150,18 +157,26 @@ def by_key(request: Request, key: str) -> Actor | None:
     """Whose key this is, None for an unknown one; raises Problem instead of None after too many wrong ones from the caller's address.
 
     A key that belowline made is looked up all the same, for no rate of guessing finds one of its 256 random bits: so nobody can keep its
-    holder out by guessing. A key of the environment may be one that a person thought of: it is not compared then, except for who has shown
-    it from that address before.
+    holder out by guessing. A key of the environment may be one that a person thought of, and a key for Akismet has 48 random bits: these
+    are not compared then, except for who has shown the key from that address before.
+
+    Raises Problem for the key of one protocol in a call of another.
     """
     found = _by_set_key(request, key)
     if found is not None or not key:
         return found
     service, key_digest = service_of(request), digest(key)
-    found = _made_key(key_digest, service)
+    address = _address(request)
+    guessing = _GUESSABLE.fullmatch(key) and service.guesses.wait(address, key_digest)
+    found = None if guessing else _made_key(key_digest, service)
     if found is None:
         count_wrong(request, key_digest)
-    else:
-        service.guesses.right(_address(request), key_digest)
+        return None
+    service.guesses.right(address, key_digest)
+    if found.protocol and not request.url.path.startswith(_DOORS[found.protocol]):
+        raise Problem(
+            "forbidden", f"this key is for the protocol {found.protocol} only; use another key here"
+        )
     return found
 
 
@@ -223,7 +238,7 @@ def _set_key(key_digest: str, service: Service) -> Actor | None:
 def _made_key(key_digest: str, service: Service) -> Actor | None:
     with service.database.read() as tx:
         account = accounts.account_of(tx, key_digest)
-    return None if account is None else Actor(account.name, account.role, account.sites)
+    return None if account is None else Actor(account.name, account.role, account.sites, account.protocol)
 
 
 def _by_session(request: Request, service: Service) -> Actor | None:

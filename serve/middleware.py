@@ -41,6 +41,7 @@ class Surround:
         patience_s: float,
         batcher: Batcher,
         scores: Callable[[Request], bool],
+        keeps_when_full: Callable[[Request], bool],
         render: Render,
     ) -> None:
         self._app = app
@@ -50,6 +51,7 @@ class Surround:
         self._patience_s = patience_s
         self._batcher = batcher
         self._scores = scores
+        self._keeps_when_full = keeps_when_full
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -91,21 +93,22 @@ class Surround:
             def arrived() -> None:
                 # Not before, or callers who never send the whole of theirs would take the places of others.
                 if scores:
-                    self._require_room()
+                    self._require_room(request)
                     answered.enter_context(self._batcher.place())
 
             body = Body(receive, self._max_body_bytes, self._patience_s, arrived)
             try:
                 body.check_length(request.headers)
                 if scores:
-                    self._require_room()
+                    self._require_room(request)
             except Problem as problem:
                 await self._refuse(problem, scope, receive, send)
             else:
                 await self._app(scope, body.receive, send)
 
-    def _require_room(self) -> None:
-        if self._batcher.full:
+    def _require_room(self, request: Request) -> None:
+        batcher = self._batcher
+        if batcher.overrun if self._keeps_when_full(request) else batcher.full:
             raise queue_full(self._batcher.retry_after)
 
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,6 +22,9 @@ from belowline.serve.wording import (
     with_code,
 )
 
+WHOLE = 25_000
+"""Characters up to which a page shows a text whole: a browser takes long over megabytes, and nobody reads them in a queue."""
+_END, _AROUND, _STRETCHES = 2000, 300, 20
 _SCHEME = re.compile(r"(?i)^http")
 
 
@@ -51,6 +54,33 @@ def segments(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
         strongest = max(covering, key=lambda span: span.strength, default=None)
         within = any(first <= start and end <= last for first, last in links)
         found.append(Segment(text[start:end], strongest.label if strongest else None, within))
+    return found
+
+
+def excerpt(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
+    """As ``segments``; of a text of more than ``WHOLE`` characters its two ends and what surrounds its strongest evidence."""
+    if len(text) <= WHOLE:
+        return segments(text, evidence)
+    strongest = sorted(evidence, key=lambda span: -span.strength)[:_STRETCHES]
+    wanted = [(0, _END), *((span.start - _AROUND, span.end + _AROUND) for span in strongest)]
+    found: list[Segment] = []
+    for start, end in _merged([*wanted, (len(text) - _END, len(text))], len(text)):
+        inside = [span for span in strongest if start <= span.start and span.end <= end]
+        moved = (
+            span.model_copy(update={"start": span.start - start, "end": span.end - start}) for span in inside
+        )
+        found += [*([Segment(" […] ")] if found else []), *segments(text[start:end], list(moved))]
+    return found
+
+
+def _merged(stretches: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """Stretches of a text in order, those that touch joined."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted((max(0, start), min(length, end)) for start, end in stretches):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
     return found
 
 

@@ -92,8 +92,22 @@ class Service:
         """One result for each comment, in order, of which nothing is kept; raises Problem while no more can wait."""
         begun = self.pair
         scores = await self._scored(comments, begun.judge)
+        return self.results(ids, comments, scores, contexts, begun)
+
+    def results(
+        self,
+        ids: Sequence[str | None],
+        comments: Sequence[ScoreInput],
+        scores: Sequence[Scores | None],
+        contexts: Sequence[Context] | None = None,
+        begun: Pair | None = None,
+    ) -> list[Result]:
+        """One result for each comment with its scores, which are None where scoring failed; nothing is kept.
+
+        ``begun`` is the pair whose model gave the scores, None for that of the request.
+        """
         known = contexts or [Context(text=comment.text) for comment in comments]
-        pair = self.active.newest(begun)  # the policy may have changed while the comments waited
+        pair = self.active.newest(begun or self.pair)  # the policy may have changed while the comments waited
         if self.begun:
             self.begun.pair = pair
         judge = pair.judge

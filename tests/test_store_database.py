@@ -14,6 +14,7 @@ from sqlalchemy import MetaData, create_engine, insert, inspect, text
 
 from belowline.serve.store import comments as reading
 from belowline.serve.store.database import MIGRATIONS, Database, StoreError, digest
+from belowline.serve.store.recognition import bare, hash_of
 from belowline.serve.store.tables import metadata
 from tests.store_fakes import BEN, Desk
 
@@ -191,3 +192,27 @@ def test_ids_are_not_used_again(tmp_path: Path, empty_sqlite: Path) -> None:
 
 def test_a_digest_is_of_any_text() -> None:
     assert len(digest("\ud800")) == len(digest("")) == 64
+
+
+def test_what_akismets_clients_sent_before_is_recognised_after_the_upgrade(empty_url: str) -> None:
+    """Version 0.7.0 kept neither a hash of a text nor the protocol of a key."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(empty_url)
+    known = {"site": "s", "language": "en", "revision": 1, "action": "hold", "received": datetime.now(UTC)}
+    texts = {"akismet-" + "a" * 32: "a <b>text</b>", "akismet-" + "b" * 32: None, "c1": "a text"}
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+        old = MetaData()
+        old.reflect(connection, only=["comments"])
+        for name, said in texts.items():
+            connection.execute(insert(old.tables["comments"]).values(caller_id=name, text=said, **known))
+        command.upgrade(config, "0006")
+        rows = {row.caller_id: row for row in connection.execute(metadata.tables["comments"].select())}
+        assert rows["akismet-" + "a" * 32].text_hash == hash_of(connection, bare("a text"))
+        assert rows["c1"].text_hash is None
+        assert set(rows) == {"akismet-" + "a" * 32, "akismet-erased-2", "c1"}
+        command.downgrade(config, "0005")
+    engine.dispose()
+    Database.open(empty_url).close()

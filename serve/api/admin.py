@@ -180,7 +180,9 @@ def new_key(service: Service, actor: Actor, request: KeyIn) -> str:
 
 def _make(database: Database, actor: Actor, request: KeyIn) -> str:
     with database.write() as tx:
-        return accounts.create_key(tx, actor.name, request.name, request.role, request.sites)
+        return accounts.create_key(
+            tx, actor.name, request.name, request.role, request.sites, request.protocol
+        )
 
 
 def in_words(found: DryRun) -> str:

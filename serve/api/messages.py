@@ -353,6 +353,11 @@ class KeyIn(Message):
     sites: list[Site] = Field(
         default=[], max_length=100, description="The sites that it is for; none: all. An admin is for all."
     )
+    protocol: Literal["akismet"] | None = Field(
+        default=None,
+        description="`akismet`: a key of 12 hexadecimal digits that Akismet's WordPress plugin accepts. It needs the role `service` and "
+        "exactly one site, and works for Akismet's calls only. Absent: a key for every call.",
+    )
 
     @field_validator("sites")
     @classmethod
@@ -360,6 +365,13 @@ class KeyIn(Message):
         if sites and info.data.get("role") == "admin":
             raise ValueError("must be empty for an admin: policy, keys and webhooks are of all sites")
         return sites
+
+    @field_validator("protocol")
+    @classmethod
+    def _for_one_site(cls, protocol: str | None, info: ValidationInfo) -> str | None:
+        if protocol and (info.data.get("role") != "service" or len(info.data.get("sites", ())) != 1):
+            raise ValueError("needs the role service and exactly one site")
+        return protocol
 
 
 class HookIn(Message):

@@ -127,9 +127,9 @@ def change_keys(request: Request, service: Parts, actor: Person, form: Form) -> 
 
 def _make_key(service: Service, actor: Actor, form: dict[str, list[str]]) -> tuple[str, str]:
     sites = [site.strip() for site in first(form, "sites").split(",") if site.strip()]
-    asked = KeyIn.model_validate(
-        {"name": first(form, "name").strip(), "role": first(form, "role"), "sites": sites}
-    )
+    kind = first(form, "role")
+    for_protocol = {"role": "service", "protocol": kind} if kind == "akismet" else {"role": kind}
+    asked = KeyIn.model_validate({"name": first(form, "name").strip(), "sites": sites, **for_protocol})
     return f"Key of {asked.name}", new_key(service, actor, asked)
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import select
 
 from belowline.serve.api.comments import comment_id, sites_of
@@ -43,6 +43,16 @@ def comment(request: Request, service: Parts, actor: Person, number: Known) -> H
         codes=MODERATOR_CODES,
         may_bulk=actor.may("decide in bulk"),
     )
+
+
+@router.get("/console/comments/{number}/text")
+def whole_text(service: Parts, actor: Person, number: Known) -> PlainTextResponse:
+    """The text of a comment that is too long for a page."""
+    with service.database.read() as tx:
+        [found] = reading.load(tx, [comment_id(tx, actor, str(number))])
+    if found.text is None:
+        raise unknown("comment")
+    return PlainTextResponse(found.text)
 
 
 @router.post("/console/comments/{number}/golden")

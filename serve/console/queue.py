@@ -14,7 +14,7 @@ from belowline.serve.api.queue import check_labels
 from belowline.serve.console.session import Form, Person, first, number, numbers, page, redirect
 from belowline.serve.errors import Problem
 from belowline.serve.keys import Actor
-from belowline.serve.rendering import segments
+from belowline.serve.rendering import WHOLE, excerpt
 from belowline.serve.results import EvidenceSpan
 from belowline.serve.service import Parts
 from belowline.serve.statement import MODERATOR_CODES
@@ -165,7 +165,8 @@ def card(
     spans = [EvidenceSpan.model_validate(span) for span in comment.evidence]
     return {
         "comment": comment,
-        "segments": segments(comment.text or "", spans),
+        "segments": excerpt(comment.text or "", spans),
+        "cut": len(comment.text or "") > WHOLE,
         "plea": plea,
         "offered": offered,
         "probabilities": sorted(comment.probabilities.items(), key=lambda pair: -pair[1]),

@@ -4,126 +4,101 @@
 where submit-ham brings it back, while what is held waits in our queue too. ``X-akismet-pro-tip: discard`` comes only with what is rejected.
 What a person has decided of a comment is the answer when it is checked again.
 
-Akismet's comments have no ids and its authors no accounts. A comment is known again by its page, author and text; an author by a hash of
-e-mail address, web address or IP address, none of which is kept, nor is the author's name.
+``invalid`` is the answer to a bad key and to a malformed call alone: most clients take it for "not spam". What cannot be scored here, in
+time or at all, is ``true`` and waits in the queue as long as the store can be reached.
+
+Akismet's comments have no ids and its authors no accounts. A comment's id here is a keyed hash of its page, author and text, and every
+answer to a check has it as ``X-akismet-guid``: so it names comments that were published and are not kept, too. The same comment has the
+same guid each time. A call that fails before the hash can be made has a random one. Reports find their comment as ``recognition`` says.
+
+An author is a keyed hash of e-mail address, web address or IP address, none of which is kept, nor is the author's name.
 
 The key is ``api_key`` or ``key``, or comes as in any other call, or is the first label of the host: clients of the legacy form call
 KEY.rest.akismet.com. Most of them write host names in lower case and accept no underscores there, so such a key has to be of lower-case
-letters, digits and hyphens, at most 63, which those in BELOWLINE_API_KEYS can be; those that belowline makes are not.
+letters, digits and hyphens, at most 63: one that belowline made for Akismet, or one of BELOWLINE_API_KEYS.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import logging
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from sqlalchemy import Row
+from fastapi.responses import PlainTextResponse, Response
+from sqlalchemy import Connection, Row
 from starlette.concurrency import run_in_threadpool
 
-from belowline.model import Context, ScoreInput
-from belowline.serve import keys
-from belowline.serve.api.score import check_length
-from belowline.serve.errors import Problem, invalid_field
+from belowline.model import Context, ScoreInput, Scores
+from belowline.serve.errors import Problem
 from belowline.serve.keys import Actor
-from belowline.serve.protocols.akismet_messages import Call, Listing, read_call, site_of
+from belowline.serve.pieces import score_within
+from belowline.serve.protocols import akismet_account
+from belowline.serve.protocols.akismet_access import is_refusal, only_site, read_as, site_named
+from belowline.serve.protocols.akismet_messages import FIELDS, Call, site_of, takes
 from belowline.serve.protocols.protocol import Protocol
 from belowline.serve.scoring import article_context
 from belowline.serve.service import Parts, Service
-from belowline.serve.store import usage
+from belowline.serve.store import recognition, usage
+from belowline.serve.store.database import StoreError
 from belowline.serve.store.intake import Author, Incoming, Thread
 from belowline.serve.store.pepper import alias
+from belowline.serve.store.recognition import BY_ADDRESS, PREFIX, Sought
 from belowline.serve.store.rulings import Ruling
 
+logger = logging.getLogger(__name__)
 THANKS = "Thanks for making the web a better place."
-_HELP, _ERROR = "X-akismet-debug-help", "X-akismet-error"
-_OWN_STATUS = (
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.METHOD_NOT_ALLOWED,
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-)
+SCORING_S, ANSWER_S = 5.0, 9.0
+"""Seconds that scoring may take, and a check as a whole: clients wait ten to fifteen, then they publish."""
+_CHECK = "/1.1/comment-check"
+_HELP, _GUID = "X-akismet-debug-help", "X-akismet-guid"
 _SPAM = Ruling("reject", ("spam",), "spam", via="akismet")
 _HAM = Ruling("publish", via="akismet")
-_JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, "text/csv": {}}}}
-"""What the calls answer that count; clients send them by either method."""
+_COMMENT = takes(**FIELDS)
 router = APIRouter(tags=["akismet"], default_response_class=PlainTextResponse)
 
 
-_FIELDS: Mapping[str, str] = {
-    "api_key": "The key, where it is not elsewhere.",
-    "blog": "Address of the site.",
-    "user_ip": "The author's address; kept as a hash alone, and only where there is no other.",
-    "permalink": "Address of the page that the comment stands on.",
-    "user_role": "The author's role; an `administrator` is never spam.",
-    "is_test": "`1`: nothing is kept or counted.",
-    "blog_charset": "Encoding of the call, where it is not UTF-8.",
-    "comment_content": "The comment.",
-    "comment_author": "The author's name; judged where there is no content, never kept.",
-    "comment_author_email": "Tells authors apart; kept as a hash alone.",
-    "comment_author_url": "Tells authors apart where there is no e-mail address; kept as a hash alone.",
-    "comment_context": "What the comment stands under; it may be repeated.",
-    "comment_parent": "Id of the comment that this one answers.",
-    "comment_date_gmt": "When it was written.",
-    "honeypot_field_name": "Name of the field that people do not see and programs fill in.",
-}
-
-
-def _takes(**fields: str) -> dict[str, Any]:
-    """What OpenAPI says of a call's body: no more than its fields, for whatever else is sent has the status 200 too."""
-    schema = {"properties": {name: {"description": meaning} for name, meaning in fields.items()}}
-    media = ("application/x-www-form-urlencoded", "application/json")
-    return {"requestBody": {"content": {one: {"schema": schema} for one in media}}}
-
-
-_COMMENT = _takes(**_FIELDS)
-
-
 def problem(request: Request, problem: Problem) -> Response:
-    """``invalid`` with a header that says why, and status 200, which clients take for granted.
+    """``invalid`` to a bad key or a malformed call; any other problem of a check is ``true``, so that nothing is published for it.
 
-    WordPress holds a comment whose check was not answered by true or false and asks again later: just what should happen while the service
-    is busy or fails. Only what no client can have meant has its status.
+    Both have status 200, for clients publish at any other. No header says why to a check that is answered by ``true``: one client takes
+    such a header for a failure. What is no check has the problem's own status.
     """
-    if problem.status_code in _OWN_STATUS:
+    is_check = request.url.path == _CHECK and request.method == "POST"
+    headers = {_GUID: getattr(request.state, "guid", None) or secrets.token_hex(16)} if is_check else {}
+    if is_refusal(problem):
+        known = problem.kind != "invalid-key"
+        headers[_HELP] = problem.detail if known else "the API key is missing or not valid"
+        return PlainTextResponse("invalid", headers=headers)
+    if not is_check:
         return PlainTextResponse(problem.detail, problem.status_code, problem.headers)
-    known = problem.kind != "invalid-key"
-    headers = {_HELP: problem.detail if known else "the API key is missing or not valid"}
-    if problem.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        headers[_ERROR] = problem.detail
     if "Retry-After" in (problem.headers or {}):
         headers["Retry-After"] = (problem.headers or {})["Retry-After"]
-    return PlainTextResponse("invalid", headers=headers)
+    if problem.status_code == HTTPStatus.REQUEST_TIMEOUT:
+        headers["Connection"] = "close"  # the rest of the body is not waited for
+    return PlainTextResponse("true", headers=headers)
 
 
-@router.post(
-    "/1.1/verify-key",
-    summary="Check a key, as Akismet does",
-    openapi_extra=_takes(key="The key.", blog=_FIELDS["blog"]),
-)
-async def verify_key(request: Request) -> PlainTextResponse:
-    """`valid`, or `invalid` for an unknown key and for one that is for other sites."""
-    call = await read_call(request)
-    actor = await _caller(request, call, "score")
-    if call.get("blog"):
-        actor.require_site(_site(call.get("blog")))
-    return PlainTextResponse("valid")
-
-
-@router.post("/1.1/comment-check", summary="Check a comment, as Akismet does", openapi_extra=_COMMENT)
+@router.post(_CHECK, summary="Check a comment, as Akismet does", openapi_extra=_COMMENT)
 async def comment_check(request: Request, service: Parts) -> PlainTextResponse:
     """`false` for what is to be published, else `true`; what is held is kept and waits in the queue."""
-    call = await read_call(request)
-    actor = await _caller(request, call, "score")
-    call.require("blog", "user_ip")
-    site = _site(call.get("blog"))
-    actor.require_site(site)
-    action = await _action(service, actor, site, call)
-    if not call.is_test:
-        await _count(service, actor, site, "ham" if action == "publish" else "spam")
-    tip = {"X-akismet-pro-tip": "discard"} if action == "reject" else {}
-    return PlainTextResponse("false" if action == "publish" else "true", headers=tip)
+    call, actor = await read_as(request, "score")
+    site = site_named(call, actor)
+    checking = asyncio.ensure_future(_check(request, service, actor, site, call))
+    checking.add_done_callback(
+        lambda done: done.cancelled() or done.exception()
+    )  # whoever waits for it or not
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            action = await asyncio.shield(checking)  # what is being kept is kept, though nobody waits for it
+    except TimeoutError:
+        raise Problem("scoring-failed", "the answer took too long") from None
+    headers = {_GUID: request.state.guid}
+    if action == "reject":
+        headers["X-akismet-pro-tip"] = "discard"
+    return PlainTextResponse("false" if action == "publish" else "true", headers=headers)
 
 
 @router.post("/1.1/submit-spam", summary="Report missed spam, as to Akismet", openapi_extra=_COMMENT)
@@ -138,116 +113,169 @@ async def submit_ham(request: Request, service: Parts) -> PlainTextResponse:
     return await _report(request, service, _HAM)
 
 
-@router.get("/1.2/usage-limit", summary="Usage of a key, as of Akismet's", responses=_JSON)
-@router.post("/1.2/usage-limit", summary="Usage of a key, as of Akismet's", responses=_JSON)
-async def usage_limit(request: Request, service: Parts) -> Response:
-    """How many comments the key asked about this month; there is no limit."""
-    actor = await _caller(request, await read_call(request), "score")
-    used = await run_in_threadpool(_used, service, actor)
-    return JSONResponse({"limit": "none", "usage": used, "percentage": "0.00", "throttled": False})
-
-
-@router.get("/1.2/key-sites", summary="Usage of a key by site, as of Akismet's", responses=_JSON)
-@router.post("/1.2/key-sites", summary="Usage of a key by site, as of Akismet's", responses=_JSON)
-async def key_sites(request: Request, service: Parts) -> Response:
-    """What became of a month's comments, by site."""
-    call = await read_call(request)
-    actor = await _caller(request, call, "score")
-    asked = Listing.of(call)
-    rows, total = await run_in_threadpool(_sites, service, actor, asked)
-    if asked.format == "json":
-        sites = [{**_numbers(row), "is_revoked": False} for row in rows]
-        page = {"limit": asked.limit, "offset": asked.offset, "total": total}
-        return JSONResponse({asked.month: sites, **page})
-    lines = [
-        f"Active sites for {actor.name} during {asked.month} "
-        f"(limit:{asked.limit}, offset: {asked.offset}, total: {total})",
-        "Site,Total API Calls,Spam,Ham,Missed Spam,False Positives,Is Revoked",
-        *(",".join([*_numbers(row).values(), "false"]) for row in rows),
-    ]
-    return Response("\n".join(lines), media_type="text/csv")
-
-
-PROTOCOL = Protocol(router, ("/1.1/", "/1.2/"), problem)
+router.include_router(akismet_account.router)
+PROTOCOL = Protocol(router, ("/1.1/", "/1.2/"), problem, answers_when_full=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Comment:
-    """A comment as it is scored and kept."""
+    """A comment as it is scored and kept; ``known`` says that it is kept with this very text."""
 
-    id: str
+    site: str
+    guid: str
     text: str
+    text_hash: str
     author: Author | None
     article: str | None
+    known: bool
 
     @property
     def asked(self) -> ScoreInput:
         return ScoreInput(self.text, self.article)
 
-
-async def _caller(request: Request, call: Call, what: str) -> Actor:
-    actor = await keys.client_with(request, call.key or _host_key(request))
-    actor.require(what)
-    return actor
-
-
-def _host_key(request: Request) -> str:
-    """The first label of the host, which is a key in the legacy form; nothing where a header has one."""
-    if "authorization" in request.headers or "x-api-key" in request.headers:
-        return ""
-    label, dot, _ = request.headers.get("host", "").partition(".")
-    return label if dot else ""
-
-
-def _site(blog: str) -> str:
-    found = site_of(blog)
-    if found is None:
-        raise invalid_field("blog", "is not the address of a site")
-    return found
+    def incoming(self, call: Call, scores: Scores | str | None) -> Incoming:
+        """As it is kept; scores that are a text say why there are none."""
+        parent = call.get("comment_parent")[:200] or None
+        scored, why = (None, scores) if isinstance(scores, str) else (scores, None)
+        return Incoming(
+            f"{PREFIX}{self.guid}",
+            self.text,
+            scored,
+            self.author,
+            parent,
+            written=call.written,
+            unscored=why,
+            text_hash=self.text_hash,
+        )
 
 
-async def _comment(service: Service, call: Call) -> _Comment:
-    text = call.text
-    check_length(text, "comment_content", service.settings.max_comment_chars)
-    return await run_in_threadpool(_known_as, service, call, text)
-
-
-def _known_as(service: Service, call: Call, text: str) -> _Comment:
-    with service.database.read() as tx:
-        author = alias(tx, call.author) if call.author else ""
-        named = alias(tx, "\n".join([call.get("permalink"), author, " ".join(text.split())]))
-    who = Author(author, role=call.get("user_role")[:50] or None) if author else None
-    return _Comment(f"akismet-{named}", text, who, article_context(None, "\n".join(call.context)))
-
-
-async def _action(service: Service, actor: Actor, site: str, call: Call) -> str:
-    """What is to become of a comment."""
+async def _check(request: Request, service: Service, actor: Actor, site: str, call: Call) -> str:
+    """What is to become of a comment. The request's guid is set as soon as it is known."""
+    request.state.guid = secrets.token_hex(16)
     if call.is_hook or call.trapped:
-        return "hold"
-    if call.by_administrator:
-        return "publish"
-    comment = await _comment(service, call)
+        action = "hold"
+    else:
+        comment = await run_in_threadpool(_checked, service, site, call, call.text)
+        request.state.guid = comment.guid
+        action = "publish" if call.by_administrator else await _action(service, actor, call, comment)
+    if not call.is_test:
+        await _count(service, actor, site, "ham" if action == "publish" else "spam")
+    return action
+
+
+async def _action(service: Service, actor: Actor, call: Call, comment: _Comment) -> str:
     if call.is_test or not actor.may("take in"):
+        scores = await score_within(service, comment.asked, SCORING_S)
+        scored = None if isinstance(scores, str) else scores
         who = comment.author
-        context = Context(comment.text, site, who.caller_id if who else None, who.role if who else None)
-        [result] = await service.judge([comment.id], [comment.asked], [context])
-        _require_scores(result.scores)
+        context = Context(
+            comment.text, comment.site, who.caller_id if who else None, who.role if who else None
+        )
+        [result] = service.results([comment.guid], [comment.asked], [scored], [context])
         return result.action
-    incoming = await _incoming(service, call, comment)
-    _require_scores(incoming.scores)
-    [kept] = await service.keep(site, _thread(call), [incoming], held_only=True)
+    # One that is kept with this text is answered as it was decided; its scoring may have failed, so it is scored all the same.
+    scores = await score_within(service, comment.asked, SCORING_S)
+    [kept] = await service.keep(comment.site, _thread(call), [comment.incoming(call, scores)], held_only=True)
     return kept.action
 
 
-def _require_scores(scores: object) -> None:
-    if not scores:
-        raise Problem("scoring-failed", "the comment could not be scored; let a person read it")
+async def _report(request: Request, service: Service, ruling: Ruling) -> PlainTextResponse:
+    """Coral sends neither key nor blog; then the site is the key's only one, or that of the page. A report is kept without scores rather
+    than lost."""
+    call, actor = await read_as(request, "report")
+    site = site_of(call.get("blog")) or only_site(actor) or site_of(call.get("permalink")) or "akismet"
+    actor.require_site(site)
+    named = bool(call.get("blog")) or only_site(actor) is not None
+    sites = (site,) if named else actor.sites
+    comment = await run_in_threadpool(_reported, service, site, sites, call, call.text)
+    if call.is_test:
+        return PlainTextResponse(THANKS)
+    scores = None if comment.known else await score_within(service, comment.asked, SCORING_S)
+    before = await service.report(
+        actor.moderator, comment.site, _thread(call), comment.incoming(call, scores), ruling
+    )
+    if (before == "publish") != (ruling.action == "publish"):
+        await _count(service, actor, comment.site, "missed_spam" if ruling is _SPAM else "false_positives")
+    return PlainTextResponse(THANKS)
 
 
-async def _incoming(service: Service, call: Call, comment: _Comment) -> Incoming:
-    [scores] = await service.scores([comment.asked])
-    parent = call.get("comment_parent")[:200] or None
-    return Incoming(comment.id, comment.text, scores, comment.author, parent, written=call.written)
+def _checked(service: Service, site: str, call: Call, text: str) -> _Comment:
+    """The comment that a check is about, known or new."""
+    with service.database.read() as tx:
+        author, bare = _author(tx, call), recognition.bare(text)
+        text_hash = recognition.hash_of(tx, bare)
+        ids = [*_named(call), _id(tx, call, call.author, text)]
+        if call.only_by_address:  # a report about it left the address out
+            ids.append(_id(tx, call, "", text))
+        sought = _sought(site, (site,), ids, text_hash, call, author, bare)
+        found = recognition.checked(tx, sought)
+    return _comment(found, site, ids[0], text, text_hash, author, call)
+
+
+def _reported(service: Service, site: str, sites: Sequence[str], call: Call, text: str) -> _Comment:
+    """The comment that a report is about, known or new. An author known by an IP address alone is left out: it may be the moderator's."""
+    with service.database.read() as tx:
+        author, bare = _author(tx, call), recognition.bare(text)
+        text_hash = recognition.hash_of(tx, bare)
+        own = _id(tx, call, "" if call.only_by_address else call.author, text)
+        ids = [*_named(call), own, _id(tx, call, call.author, text)]
+        sought = _sought(site, sites, ids, text_hash, call, author, bare)
+        found = recognition.reported(tx, sought)
+    kept_author = None if call.only_by_address else author
+    return _comment(found, site, ids[0], text, text_hash, kept_author, call)
+
+
+def _named(call: Call) -> list[str]:
+    """The id of the comment whose guid the client has kept."""
+    return [f"{PREFIX}{call.guid}"] if call.guid else []
+
+
+def _id(tx: Connection, call: Call, author: str, text: str) -> str:
+    who = alias(tx, author) if author else ""
+    return PREFIX + alias(tx, "\n".join([call.get("permalink"), who, " ".join(text.split())]))
+
+
+def _author(tx: Connection, call: Call) -> Author | None:
+    if not call.author:
+        return None
+    kind = BY_ADDRESS if call.only_by_address else ""
+    return Author(kind + alias(tx, call.author), role=call.get("user_role")[:50] or None)
+
+
+def _sought(
+    site: str,
+    sites: Sequence[str],
+    ids: Sequence[str],
+    text_hash: str,
+    call: Call,
+    author: Author | None,
+    bare: str,
+) -> Sought:
+    page, who = call.get("permalink")[:500] or None, author.caller_id if author else None
+    return Sought(site, sites, ids, text_hash, page, who, len(bare) >= recognition.LONG)
+
+
+def _comment(
+    found: Row[Any] | None,
+    site: str,
+    new_id: str,
+    text: str,
+    text_hash: str,
+    author: Author | None,
+    call: Call,
+) -> _Comment:
+    """The comment that was found, with the text that it is kept with unless this is another one; or a new one."""
+    known = found is not None and found.text_hash == text_hash
+    caller_id = found.caller_id if found is not None else new_id
+    return _Comment(
+        found.site if found is not None else site,
+        caller_id.removeprefix(PREFIX),
+        found.text if found is not None and known else text,
+        text_hash,
+        author,
+        article_context(None, "\n".join(call.context)),
+        known,
+    )
 
 
 def _thread(call: Call) -> Thread | None:
@@ -255,45 +283,14 @@ def _thread(call: Call) -> Thread | None:
     return Thread(permalink[:500], url=permalink) if permalink else None
 
 
-async def _report(request: Request, service: Service, ruling: Ruling) -> PlainTextResponse:
-    """Coral sends neither key nor blog; then the site is that of the page, or the key's only one."""
-    call = await read_call(request)
-    actor = await _caller(request, call, "report")
-    only = actor.sites[0] if len(actor.sites) == 1 else "akismet"
-    site = site_of(call.get("blog")) or site_of(call.get("permalink")) or only
-    actor.require_site(site)
-    comment = await _comment(service, call)
-    if call.is_test:
-        return PlainTextResponse(THANKS)
-    incoming = await _incoming(service, call, comment)
-    before = await service.report(actor.moderator, site, _thread(call), incoming, ruling)
-    if (before == "publish") != (ruling.action == "publish"):
-        await _count(service, actor, site, "missed_spam" if ruling is _SPAM else "false_positives")
-    return PlainTextResponse(THANKS)
-
-
 async def _count(service: Service, actor: Actor, site: str, what: usage.Counted) -> None:
-    await run_in_threadpool(_count_one, service, actor, site, what)
+    """Counts a call; that it could not be counted changes no answer."""
+    try:
+        await run_in_threadpool(_count_one, service, actor, site, what)
+    except StoreError as error:
+        logger.error("a call of Akismet's protocol was not counted: %s", error)
 
 
 def _count_one(service: Service, actor: Actor, site: str, what: usage.Counted) -> None:
     with service.database.write() as tx:
         usage.count(tx, actor.name, site, what)
-
-
-def _used(service: Service, actor: Actor) -> int:
-    with service.database.read() as tx:
-        return usage.total(tx, actor.name, usage.this_month())
-
-
-def _sites(service: Service, actor: Actor, asked: Listing) -> tuple[Sequence[Row[Any]], int]:
-    part = asked.filter.rpartition("://")[2].rstrip("/")
-    with service.database.read() as tx:
-        return usage.by_site(tx, actor.name, asked.month, part, asked.order, asked.limit, asked.offset)
-
-
-def _numbers(row: Row[Any]) -> Mapping[str, str]:
-    """A site and its numbers, which Akismet writes as strings."""
-    names = ("spam", "ham", "missed_spam", "false_positives")
-    counted = {name: str(row._mapping[name]) for name in names}
-    return {"site": row.site, "api_calls": str(row.total), **counted}

@@ -21,6 +21,9 @@ _CHARSET = re.compile(rb"charset=\"?([\w.:-]{1,40})", re.ASCII)
 _LEGACY = re.compile(r"(iso8859|cp125|cp866|cp874|cp9|koi8|euc|shift|gb|big5|mac|tis)[\w-]*", re.ASCII)
 """What pages were written in, by Python's names of codecs; it has others that no page was written in, or that are slow."""
 _TRUE = ("1", "true")
+_GUID = re.compile(r"[0-9a-f]{32}")
+_HONEYPOTS = ("POST_ak_hp_textarea", "ak_hp_textarea")
+"""The hidden field of Akismet's WordPress plugin, which does not name it."""
 _SPAM_NAME, _SPAM_ADDRESS = "viagra-test-123", "akismet-guaranteed-spam@example.com"
 
 
@@ -62,6 +65,17 @@ class Call:
         )
 
     @property
+    def only_by_address(self) -> bool:
+        """Whether nothing but an IP address tells the author, and a report may have the moderator's."""
+        return not (self.get("comment_author_email") or self.get("comment_author_url"))
+
+    @property
+    def guid(self) -> str:
+        """What an earlier check called the comment (``X-akismet-guid``); empty where that is not said or cannot be."""
+        said = (self.get("akismet_guid") or self.get("guid")).lower()
+        return said if _GUID.fullmatch(said) else ""
+
+    @property
     def by_administrator(self) -> bool:
         """Whether the author has the role that is never spam; WordPress lists several."""
         return "administrator" in self.get("user_role").split(",")
@@ -82,7 +96,7 @@ class Call:
     @property
     def trapped(self) -> bool:
         """Whether a field was filled in that people do not see."""
-        return self.get("honeypot_field_name") in self.fields
+        return any(name in self.fields for name in (self.get("honeypot_field_name"), *_HONEYPOTS))
 
     @property
     def written(self) -> datetime | None:
@@ -113,6 +127,33 @@ class Listing(BaseModel):
             return cls.model_validate(call.fields)
         except ValidationError as error:
             raise invalid_fields(error.errors(include_url=False, include_input=False)) from None
+
+
+FIELDS: Mapping[str, str] = {
+    "api_key": "The key, where it is not elsewhere.",
+    "blog": "Address of the site; a key for one site may leave it out.",
+    "user_ip": "The author's address, which may be missing; kept as a hash alone, and only where there is no other.",
+    "permalink": "Address of the page that the comment stands on.",
+    "user_role": "The author's role; an `administrator` is never spam.",
+    "is_test": "`1`: nothing is kept or counted.",
+    "blog_charset": "Encoding of the call, where it is not UTF-8.",
+    "comment_content": "The comment.",
+    "comment_author": "The author's name; judged where there is no content, never kept.",
+    "comment_author_email": "Tells authors apart; kept as a hash alone.",
+    "comment_author_url": "Tells authors apart where there is no e-mail address; kept as a hash alone.",
+    "comment_context": "What the comment stands under; it may be repeated.",
+    "comment_parent": "Id of the comment that this one answers.",
+    "comment_date_gmt": "When it was written.",
+    "guid": "`X-akismet-guid` of an earlier answer, also as `akismet_guid`.",
+    "honeypot_field_name": "Name of the field that people do not see and programs fill in.",
+}
+
+
+def takes(**fields: str) -> dict[str, Any]:
+    """What OpenAPI says of a call's body: no more than its fields, for whatever else is sent has the status 200 too."""
+    schema = {"properties": {name: {"description": meaning} for name, meaning in fields.items()}}
+    media = ("application/x-www-form-urlencoded", "application/json")
+    return {"requestBody": {"content": {one: {"schema": schema} for one in media}}}
 
 
 async def read_call(request: Request) -> Call:

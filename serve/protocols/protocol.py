@@ -16,11 +16,15 @@ Message = TypeVar("Message", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Routes, their addresses (what ends with a slash stands for all below it), and how a problem is told to who calls one of them."""
+    """Routes, their addresses (what ends with a slash stands for all below it), and how a problem is told to who calls one of them.
+
+    ``answers_when_full`` says that its routes see to it themselves when no more comments can wait: they keep them without scores.
+    """
 
     router: APIRouter
     paths: tuple[str, ...]
     problem: Callable[[Request, Problem], Response]
+    answers_when_full: bool = False
 
 
 async def read_json(request: Request, message: type[Message]) -> Message:

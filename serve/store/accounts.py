@@ -23,16 +23,28 @@ class Account:
     name: str
     role: str
     sites: tuple[str, ...]
+    protocol: str | None = None
 
 
-def create_key(tx: Connection, actor: str, name: str, role: str, sites: Sequence[str]) -> str:
-    """Makes a key and returns it, the only time that it can be read; raises Refusal for a name that is taken."""
+def create_key(
+    tx: Connection, actor: str, name: str, role: str, sites: Sequence[str], protocol: str | None = None
+) -> str:
+    """Makes a key and returns it, the only time that it can be read; raises Refusal for a name that is taken.
+
+    A key for the protocol ``akismet`` has 12 hexadecimal digits: Akismet's own plugin for WordPress accepts no other.
+    """
     if tx.execute(select(api_keys.c.id).where(api_keys.c.name == name)).scalar() is not None:
         raise Refusal("conflict", f"a key named {name!r} exists; names stay taken, for decisions bear them")
-    key = "bl_" + secrets.token_urlsafe(32)
-    values = {"name": name, "digest": digest(key), "role": role, "sites": list(sites), "created": now()}
-    tx.execute(insert(api_keys).values(**values))
-    log(tx, actor, "create key", name, role=role, sites=list(sites))
+    key = secrets.token_hex(6) if protocol == "akismet" else "bl_" + secrets.token_urlsafe(32)
+    details = {"role": role, "sites": list(sites), "protocol": protocol}
+    tx.execute(insert(api_keys).values(name=name, digest=digest(key), created=now(), **details))
+    log(
+        tx,
+        actor,
+        "create key",
+        name,
+        **{field: value for field, value in details.items() if value is not None},
+    )
     return key
 
 
@@ -63,7 +75,7 @@ def account_of(tx: Connection, key_digest: str) -> Account | None:
     """Whose key has this digest, None for an unknown or revoked one."""
     query = select(api_keys).where(api_keys.c.digest == key_digest, api_keys.c.revoked.is_(None))
     row = tx.execute(query).one_or_none()
-    return None if row is None else Account(row.name, row.role, tuple(row.sites))
+    return None if row is None else Account(row.name, row.role, tuple(row.sites), row.protocol)
 
 
 def open_session(tx: Connection, key_digest: str) -> str:

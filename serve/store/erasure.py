@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, select, update
 
-from belowline.serve.store import feedback, items
+from belowline.serve.store import feedback, items, recognition
 from belowline.serve.store.accounts import log
 from belowline.serve.store.comments import locked
 from belowline.serve.store.database import now
@@ -62,7 +62,7 @@ def _erase(tx: Connection, ids: list[int]) -> None:
     moment = now()
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]
-        gone = {"text": None, "parent_text": None, "signature": None, "erased": moment}
+        gone = {"text": None, "text_hash": None, "parent_text": None, "signature": None, "erased": moment}
         tx.execute(update(comments).where(comments.c.id.in_(some)).values(**gone))
         tx.execute(update(revisions).where(revisions.c.comment_id.in_(some)).values(text=None))
         tx.execute(update(scores).where(scores.c.comment_id.in_(some)).values(evidence=[]))
@@ -75,6 +75,7 @@ def _erase(tx: Connection, ids: list[int]) -> None:
         for table in (bands, golden):
             tx.execute(delete(table).where(table.c.comment_id.in_(some)))
         _forget_as_parent(tx, some)
+        recognition.forget(tx, some)
         feedback.erase_of(tx, some)
         for one in some:
             items.close_of(tx, one, moment)

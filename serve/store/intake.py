@@ -1,7 +1,7 @@
 """Taking comments in: each is kept with its scores, the policy's decision and, where a moderator should look, its place in the queue."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from belowline.serve.store.database import now, one_at_a_time, upsert
 from belowline.serve.store.rulings import answer_appeals
 from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, revisions, scores, threads
 
+_COMPARED = 20_480
+"""Characters of a text that are compared with others: a signature of four megabytes takes seconds, while others wait to write."""
 _EDITED = Decision("hold", "edited", "edited after a moderator rejected it", None)
 
 
@@ -41,7 +43,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A comment as it came, with its scores; these are None where scoring failed."""
+    """A comment as it came, with its scores; these are None where scoring failed.
+
+    ``unscored`` then says why, for moderators to read. ``text_hash`` is what a caller without ids recognises the text by.
+    """
 
     caller_id: str
     text: str
@@ -50,6 +55,8 @@ class Incoming:
     parent: str | None = None
     parent_text: str | None = None
     written: datetime | None = None
+    unscored: str | None = None
+    text_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ def _take_in_one(
         by_person = _decided_by_a_person(tx, known.id) is not None
         if again.reason.code != "scoring_failed" or one.scores is None or by_person:
             return Kept(known.id, again, known.action, changed=False)
-    signature = signature_of(text)
+    signature = signature_of(text[:_COMPARED])
     campaign = near_copies.campaign_of(tx, site, signature, moment, known.id if known is not None else None)
     context = Context(
         text=text,
@@ -109,6 +116,9 @@ def _take_in_one(
         copies=near_copies.copies_in(tx, campaign, known.id if known is not None else None) + 1,
     )
     result, decision = judge.judged(one.caller_id, one.scores, context)
+    if one.unscored and decision.code == "scoring_failed":
+        decision = replace(decision, rule=one.unscored)
+        result = overruled(result, decision)
     if known is not None and decision.action == "publish" and _decided_by_a_person(tx, known.id) == "reject":
         decision = _EDITED
         result = overruled(result, decision)
@@ -121,6 +131,7 @@ def _take_in_one(
         "parent": one.parent,
         "parent_text": one.parent_text,
         "text": text,
+        "text_hash": one.text_hash,
         "language": result.language,
         "action": decision.action,
         "campaign": campaign,

@@ -95,6 +95,9 @@ comments = Table(
     Column("parent", String(200)),  # the caller's id of the comment that this one answers
     Column("parent_text", Text),  # what was sent of it
     Column("text", Text),  # as it stands; null once erased
+    Column(
+        "text_hash", String(32)
+    ),  # keyed hash of the text without its markup, for callers without ids; null once erased
     Column("language", String(10), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("action", String(20), nullable=False),  # what stands: publish, hold or reject
@@ -108,6 +111,7 @@ comments = Table(
     Index("ix_comments_thread", "thread_id", "id"),
     Index("ix_comments_campaign", "campaign"),
     Index("ix_comments_action", "action", "id"),
+    Index("ix_comments_text_hash", "text_hash", "site"),
     sqlite_autoincrement=True,  # a cursor must not meet the id of an erased comment again
 )
 bands = Table(
@@ -293,6 +297,9 @@ api_keys = Table(
     Column("digest", String(64), nullable=False, unique=True),
     Column("role", String(20), nullable=False),
     Column("sites", JSON, nullable=False),  # empty: every site
+    Column(
+        "protocol", String(20)
+    ),  # the only protocol that takes the key; null: all of them, and the own API
     Column("created", Moment(), nullable=False),
     Column("revoked", Moment()),
 )

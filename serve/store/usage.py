@@ -37,6 +37,13 @@ def total(tx: Connection, actor: str, month: str) -> int:
     return int(tx.execute(query).scalar_one())
 
 
+def by_month(tx: Connection, actor: str, site: str, since: str) -> Sequence[Row[Any]]:
+    """The numbers of one key on one site for each month from ``since`` on, such as 2026-06, in order."""
+    columns = (usage.c[name] for name in ("month", *_COUNTED))
+    wanted = usage.c.actor == actor, usage.c.site == site, usage.c.month >= since
+    return tx.execute(select(*columns).where(*wanted).order_by(usage.c.month)).all()
+
+
 def by_site(
     tx: Connection, actor: str, month: str, part: str, order: str, limit: int, offset: int
 ) -> tuple[Sequence[Row[Any]], int]:
