@@ -52,7 +52,7 @@ CODES: Mapping[str, Code] = {
     "language": Code("a language that cannot be judged automatically", "OTHER", _OTHER),
     "edited": Code("edited after it was rejected", "OTHER", _OTHER),
     "scoring_failed": Code("could not be judged automatically", "OTHER", _OTHER),
-    "other": Code("another breach of the site's terms", "OTHER", _OTHER),
+    "other": Code("against the site's terms", "OTHER", _OTHER),
     "undo": Code("an earlier decision was taken back", "OTHER", _OTHER),
     "none": Code("no reason was given", "OTHER", _OTHER),
 }

@@ -99,10 +99,10 @@ def client_on(request: pytest.FixtureRequest, folder: Path, **settings: Any) -> 
 
 
 @contextmanager
-def served(folder: Path, **settings: Any) -> Iterator[httpx.Client]:
+def served(folder: Path, scorer: Any = None, **settings: Any) -> Iterator[httpx.Client]:
     """A client of a real server on a free port, for answers that do not end; they are read with ``stream``."""
     known = {"database_url": f"sqlite:///{folder / 'queue.sqlite3'}", **settings}
-    app = create_app(Settings(**known), fake_scorer())
+    app = create_app(Settings(**known), scorer or fake_scorer())
     config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

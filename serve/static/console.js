@@ -61,7 +61,8 @@ if (cards) {
   }
 
   async function decideAll(action) {
-    if (action === "reject" && !bulk.reportValidity()) { // moves to the reason
+    if (action === "reject" && !bulk.elements.code.value) {
+      bulk.elements.code.focus();
       say("Choose the reason for the selected comments, then press Enter and d, or Reject.");
       return;
     }
@@ -162,6 +163,7 @@ if (cards) {
     decide(event.target.closest(".card"), event.submitter.value);
   });
   cards.addEventListener("change", (event) => { if (event.target.closest(".pick")) show(); });
+  if (bulk) bulk.noValidate = true; // decideAll asks for the reason, by key and by mouse alike
   bulk?.addEventListener("keydown", (event) => {
     if (event.target.name !== "code" || !["Enter", "Escape"].includes(event.key)) return;
     event.preventDefault();
