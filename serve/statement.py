@@ -52,11 +52,14 @@ CODES: Mapping[str, Code] = {
     "language": Code("a language that cannot be judged automatically", "OTHER", _OTHER),
     "edited": Code("edited after it was rejected", "OTHER", _OTHER),
     "scoring_failed": Code("could not be judged automatically", "OTHER", _OTHER),
-    "other": Code("the site's terms", "OTHER", _OTHER),
+    "other": Code("against the site's terms", "OTHER", _OTHER),
     "undo": Code("an earlier decision was taken back", "OTHER", _OTHER),
     "none": Code("no reason was given", "OTHER", _OTHER),
 }
 """Every reason code; those of the policy first."""
+
+NO_REASON = "other"
+"""Recorded for a rejection without a reason; it says nothing of any label."""
 
 MODERATOR_CODES = (
     "spam",
@@ -69,7 +72,7 @@ MODERATOR_CODES = (
     "off_topic",
     "misinformation",
     "illegal",
-    "other",
+    NO_REASON,
 )
 """Those that a moderator chooses from."""
 
@@ -85,8 +88,12 @@ def coral_code(code: str) -> str:
 
 
 def statement_of_reasons(decision: Mapping[str, Any]) -> dict[str, Any]:
-    """What a decision of ``decision_log.one`` says to the author; a published comment is restricted in nothing."""
-    code = CODES.get(decision["code"], CODES["other"])
+    """What a decision of ``decision_log.one`` says to the author; a published comment is restricted in nothing.
+
+    An unclear reason is not claimed: the statement names the site's terms.
+    """
+    unclear = decision.get("code_choice") == "unclear"
+    code = CODES[NO_REASON] if unclear else CODES.get(decision["code"], CODES[NO_REASON])
     automatic = decision["via"] == "policy"
     visibility = _VISIBILITY.get(decision["action"])
     written = decision["written"] or decision["received"]

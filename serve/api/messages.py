@@ -182,6 +182,10 @@ class DecisionOut(_Out):
     before: Action | None
     labels: list[str]
     code: str
+    code_choice: Literal["person", "default", "unclear"] | None = Field(
+        description="`person`: chosen; `default`: left as it was preselected; `unclear`: a rejection as spam by an earlier version, where "
+        "`spam` may only have been the first reason of the list; null where nobody could choose."
+    )
     rule: str
     spans: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
         description="The characters that drove the rule."
@@ -287,6 +291,7 @@ class _Verdict(Message):
     action: Action = Field(description="What is to be done.")
     labels: list[str] = Field(default=[], max_length=10, description="What was written; labels of the model.")
     code: Code = "none"
+    """A rejection without one is recorded as ``other``."""
     note: Note | None = Field(None, description="For other moderators; it goes with a comment's erasure.")
 
 

@@ -136,7 +136,7 @@ def decide(
     ruling = Ruling(
         action=request.action,
         labels=tuple(request.labels),
-        code=request.code,
+        **_reason(request),
         note=request.note,
         blind=request.blind,
         revision=request.revision,
@@ -164,7 +164,7 @@ def decide_many(
     check_labels(request.labels, service)
     if sum((request.campaign is not None, request.author is not None, bool(request.comments))) != 1:
         raise Problem("invalid-request", "give exactly one of campaign, author and comments")
-    ruling = Ruling(request.action, tuple(request.labels), request.code, request.note, via="bulk")
+    ruling = Ruling(request.action, tuple(request.labels), **_reason(request), note=request.note, via="bulk")
     asked = digest(f"bulk {request.model_dump_json()}")
     with service.database.write() as tx:
 
@@ -262,6 +262,14 @@ def check_labels(labels: list[str], service: Service) -> None:
     for index, label in enumerate(labels):
         if label not in known:
             raise invalid_field(f"labels[{index}]", f"is not a label; there are {', '.join(known)}")
+
+
+def _reason(request: DecisionIn | BulkIn) -> dict[str, Any]:
+    """The reason code and who chose it; a rejection without a code is ``other``, which says nothing of any label."""
+    if request.code != "none":
+        return {"code": request.code, "code_choice": "person"}
+    rejects = request.action == "reject"
+    return {"code": "other", "code_choice": "default"} if rejects else {"code": "none"}
 
 
 def _decision(service: Service, actor: Actor, decision: int) -> Table:

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, select
 from belowline.serve.api.comments import sites_of
 from belowline.serve.api.queue import check_labels
 from belowline.serve.console.session import Form, Person, first, number, numbers, page, redirect
-from belowline.serve.errors import Problem
+from belowline.serve.errors import Problem, invalid_field
 from belowline.serve.keys import Actor
 from belowline.serve.rendering import WHOLE, excerpt
 from belowline.serve.results import EvidenceSpan
 from belowline.serve.service import Parts
-from belowline.serve.statement import MODERATOR_CODES
+from belowline.serve.statement import MODERATOR_CODES, NO_REASON
 from belowline.serve.store import comments as reading
 from belowline.serve.store import items, learning, rulings
 from belowline.serve.store.comments import Comment
@@ -102,7 +102,7 @@ def decide(request: Request, service: Parts, actor: Person, form: Form) -> Respo
     ruling = Ruling(
         action=_action(form),
         labels=tuple(form.get("labels", [])),
-        code=_code(form),
+        **_reason(form),
         note=first(form, "note").strip() or None,
         blind=first(form, "blind") == "1",
         revision=number(form, "revision") if first(form, "revision") else None,
@@ -132,7 +132,7 @@ def bulk(request: Request, service: Parts, actor: Person, form: Form) -> Respons
     actor.require("decide in bulk")
     campaign, author = (number(form, name) if first(form, name) else None for name in ("campaign", "author"))
     ruling = Ruling(
-        action=_action(form), code=_code(form), note=first(form, "note").strip() or None, via="bulk"
+        action=_action(form), **_reason_for_many(form), note=first(form, "note").strip() or None, via="bulk"
     )
     with service.database.write() as tx:
         policy = service.pair_in(tx).policy
@@ -168,9 +168,20 @@ def card(
         "segments": excerpt(comment.text or "", spans),
         "cut": len(comment.text or "") > WHOLE,
         "plea": plea,
+        "default_code": _default_code(comment),
         "offered": offered,
         "probabilities": sorted(comment.probabilities.items(), key=lambda pair: -pair[1]),
     }
+
+
+def _default_code(comment: Comment) -> str:
+    """The reason that a card preselects: the one that holds the comment, if it is on the list."""
+    decision, item = comment.decision or {}, comment.item or {}
+    if decision.get("code_choice") == "unclear":
+        return NO_REASON
+    # A decision that leaves the comment to others, or takes one back, has no reason of its own.
+    found = (row.get("code") for row in (decision, item))
+    return next((code for code in found if code in MODERATOR_CODES and code != NO_REASON), NO_REASON)
 
 
 def _choices(service: Any, actor: Actor) -> dict[str, Any]:
@@ -211,11 +222,32 @@ def _action(form: dict[str, list[str]]) -> rulings.Action:
         raise Problem("invalid-request", "choose to publish, hold or reject") from None
 
 
-def _code(form: dict[str, list[str]]) -> str:
-    if _action(form) == "publish":
-        return "none"
-    code = first(form, "code", "other")
-    return code if code in MODERATOR_CODES else "other"
+def _reason(form: dict[str, list[str]]) -> dict[str, Any]:
+    """The reason code of one decision and who chose it: the person, or the card, which had preselected it."""
+    action, code, preselected = _action(form), _chosen_code(form), first(form, "default_code")
+    code = code or NO_REASON
+    if action == "publish" or (action == "hold" and code == NO_REASON):
+        return {"code": "none"}
+    return {"code": code, "code_choice": "default" if code == (preselected or NO_REASON) else "person"}
+
+
+def _reason_for_many(form: dict[str, list[str]]) -> dict[str, Any]:
+    """The reason code of a decision for many comments; raises Problem for a rejection without one."""
+    if _action(form) != "reject":
+        return {"code": "none"}
+    code = _chosen_code(form)
+    if not code:
+        raise invalid_field("code", "is missing; choose the reason for which these comments are rejected")
+    return {"code": code, "code_choice": "person"}
+
+
+def _chosen_code(form: dict[str, list[str]]) -> str:
+    """The reason in the form, empty where there is none; raises Problem for one that is not on the list."""
+    code = first(form, "code")
+    if code and code not in MODERATOR_CODES:
+        raise invalid_field("code", f"is not on the list; there are {', '.join(MODERATOR_CODES)}")
+    # Pages of versions before 0.8 have no such field. They preselect spam, so that their reason says nothing.
+    return code if "default_code" in form else ""
 
 
 def _after(request: Request, form: dict[str, list[str]], answer: dict[str, Any]) -> Response:

@@ -20,7 +20,7 @@ from belowline.serve.store.statistics import Statistics, statistics
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _COLUMNS = (
     *("id", "at", "site", "caller_id", "comment_id", "revision", "actor", "via", "action", "before", "code"),
-    *("rule", "labels", "policy", "model", "blind", "undoes"),
+    *("rule", "labels", "policy", "model", "blind", "undoes", "code_choice"),
 )
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
@@ -33,14 +33,15 @@ def log(
     who: str = "",
     action: str = "",
     people: bool = False,
+    unclear: bool = False,
     after: Annotated[str | None, Query(max_length=200)] = None,
 ) -> HTMLResponse:
     """Decisions, newest first."""
     actor.require("read the log")
-    wanted = LogFilter(actor.sites, who or None, action or None, by_people=people)
+    wanted = LogFilter(actor.sites, who or None, action or None, by_people=people, unclear=unclear)
     with service.database.read() as tx:
         rows, following = decision_log.page(tx, wanted, 100, after)
-    chosen = {"who": who, "action": action, "people": people}
+    chosen = {"who": who, "action": action, "people": people, "unclear": unclear}
     return page("console_log.html", request, actor, rows=rows, following=following, chosen=chosen)
 
 

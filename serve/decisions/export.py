@@ -171,6 +171,12 @@ def print_counts(counts: Counts, target: Path) -> None:
         )
     if counts.left_out:
         console.print(f"left out{_listed(counts.left_out)}", soft_wrap=True)
+    if counts.left_out["unclear reason"]:
+        console.print(
+            "unclear reason: an earlier version recorded spam where nobody may have chosen it; decide these comments again "
+            "(console: Log, unclear reasons)",
+            soft_wrap=True,
+        )
 
 
 def _beginning(day: date | None) -> datetime | None:

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from sqlalchemy import Row
 
 from belowline.data.decision_labels import decision_labels
+from belowline.serve.statement import NO_REASON
 from belowline.serve.store.decided import History
 
-LeftOut = Literal["erased", "taken back", "held", "bulk", "blank"]
+LeftOut = Literal["erased", "taken back", "held", "bulk", "blank", "unclear reason"]
 """Why a comment that people decided gives no example."""
 _HERE = ("moderator", "bulk")
 _ORIGINS = {"appeal": "appeal", "second": "second_review", "bulk": "bulk"}
@@ -63,12 +64,15 @@ def final(history: History, *, bulk: bool = False) -> Final | LeftOut:
     same_text = [row for row in standing if row.revision == last.revision and row.id <= last.id]
     policy = _by_policy(history.decisions, last)
     reason = _reason(same_text)
+    named = reason.labels if golden is None else golden.labels
+    if last.action == "reject" and _is_unclear(reason) and not named:
+        return "unclear reason"
     return Final(
         decision=last,
         text=text,
         origin=origin,
-        labels=_labels(last, reason.labels if golden is None else golden.labels, reason.code, policy),
-        code=reason.code,
+        labels=_labels(last, named, _code(reason), policy),
+        code=_code(reason),
         overturned=any(row.action not in (last.action, "hold") for row in same_text),
         drawn=policy if policy is not None and _is_draw(policy) else None,
     )
@@ -100,7 +104,16 @@ def _reason(same_text: Sequence[Row[Any]]) -> Row[Any]:
     """The decision that says why: the last, or where it gives no reason the one that it confirms."""
     last = same_text[-1]
     confirmed = takewhile(lambda row: row.action == last.action, reversed(same_text))
-    return next((row for row in confirmed if row.labels or row.code not in ("none", "other")), last)
+    return next((row for row in confirmed if row.labels or _code(row) not in ("none", "other")), last)
+
+
+def _is_unclear(decision: Row[Any]) -> bool:
+    return bool(decision.code_choice == "unclear")
+
+
+def _code(decision: Row[Any]) -> str:
+    """The reason code, ``other`` in place of one that nobody may have chosen."""
+    return NO_REASON if _is_unclear(decision) else str(decision.code)
 
 
 def _by_policy(made: Sequence[Row[Any]], decision: Row[Any]) -> Row[Any] | None:

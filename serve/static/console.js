@@ -61,6 +61,11 @@ if (cards) {
   }
 
   async function decideAll(action) {
+    if (action === "reject" && !bulk.elements.code.value) {
+      bulk.elements.code.focus();
+      say("Choose the reason for the selected comments, then press Enter and d, or Reject.");
+      return;
+    }
     const chosen = picked();
     const fields = new URLSearchParams(new FormData(bulk));
     fields.set("action", action);
@@ -69,6 +74,7 @@ if (cards) {
     const answer = await send("/console/bulk", fields);
     if (!answer) return;
     chosen.forEach((box) => { box.checked = false; settle(box.closest(".card"), `${WORDS[action]} with ${answer.decided - 1} others`); });
+    bulk.elements.code.value = ""; // the next comments are asked for anew
     if (answer.skipped) say(`${answer.skipped} comments were skipped: other moderators hold them.`);
     show();
     focus(open()[0]);
@@ -157,6 +163,12 @@ if (cards) {
     decide(event.target.closest(".card"), event.submitter.value);
   });
   cards.addEventListener("change", (event) => { if (event.target.closest(".pick")) show(); });
+  if (bulk) bulk.noValidate = true; // decideAll asks for the reason, by key and by mouse alike
+  bulk?.addEventListener("keydown", (event) => {
+    if (event.target.name !== "code" || !["Enter", "Escape"].includes(event.key)) return;
+    event.preventDefault();
+    focus(picked()[0]?.closest(".card"));
+  });
   bulk?.addEventListener("submit", (event) => { event.preventDefault(); decideAll(event.submitter.value); });
   dense.hidden = document.getElementById("ask").hidden = false;
   dense.addEventListener("click", KEYS.v);

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 
 from belowline.serve.store import cursor
 from belowline.serve.store.database import Database, within
@@ -16,12 +16,16 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which decisions; None and no sites leave a column free."""
+    """Which decisions; None and no sites leave a column free.
+
+    ``unclear`` leaves the rejections with an unclear reason that no person has replaced.
+    """
 
     sites: Sequence[str] = ()
     actor: str | None = None
     action: str | None = None
     by_people: bool = False
+    unclear: bool = False
     since: datetime | None = None
 
 
@@ -51,6 +55,11 @@ def one(tx: Connection, decision_id: int) -> dict[str, Any] | None:
     return None if row is None else dict(row._mapping)
 
 
+def number(tx: Connection, wanted: LogFilter) -> int:
+    """How many decisions there are."""
+    return tx.execute(select(func.count()).select_from(_select(wanted).subquery())).scalar_one()
+
+
 def _select(wanted: LogFilter) -> Select[Any]:
     query = select(
         decisions,
@@ -64,6 +73,17 @@ def _select(wanted: LogFilter) -> Select[Any]:
     query = query.where(*(column == value for column, value in exact.items() if value is not None))
     if wanted.by_people:
         query = query.where(decisions.c.via != "policy")
+    if wanted.unclear:
+        query = query.where(*_unclear())
     if wanted.since is not None:
         query = query.where(decisions.c.at >= wanted.since)
     return within(query, comments.c.site, wanted.sites)
+
+
+def _unclear() -> tuple[ColumnElement[bool], ...]:
+    later = decisions.alias("later")
+    replaced = exists().where(
+        later.c.comment_id == decisions.c.comment_id, later.c.id > decisions.c.id, later.c.via != "policy"
+    )
+    rejected = (decisions.c.code_choice == "unclear") & (decisions.c.action == "reject")
+    return rejected, comments.c.erased.is_(None), ~replaced

@@ -16,6 +16,7 @@ from belowline.serve.store.tables import LIVE, SYSTEM, appeals, comments, decisi
 from belowline.serve.store.tables import items as queue
 
 Action = Literal["publish", "hold", "reject"]
+CodeChoice = Literal["person", "default"]
 MOST_AT_ONCE = 10_000
 
 
@@ -36,12 +37,14 @@ class Moderator:
 class Ruling:
     """A decision to be made. ``revision`` and ``after`` say what its maker had seen, so that nothing newer is overruled unseen.
 
+    ``code_choice`` says whether a person chose ``code`` or left the preselected one; None where nobody could choose.
     ``elsewhere`` says that the site has decided already: that stands whoever holds the comment here.
     """
 
     action: Action
     labels: tuple[str, ...] = ()
     code: str = "none"
+    code_choice: CodeChoice | None = None
     note: str | None = None
     blind: bool = False
     revision: int | None = None
@@ -200,6 +203,7 @@ def _add(
         "before": before.action if before is not None else None,
         "labels": list(ruling.labels),
         "code": ruling.code,
+        "code_choice": ruling.code_choice,
         "rule": _rule(ruling),
         "spans": [],
         "note": ruling.note,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from belowline.serve.store import reviews
+from belowline.serve.store import decision_log, reviews
 from belowline.serve.store.database import now, within
 from belowline.serve.store.tables import LIVE, appeals, comments, decisions, items
 
@@ -46,6 +46,8 @@ class Statistics:
     second_reviews: int
     agreement: float | None
     kappa: float | None
+    unclear_reasons: int
+    """Rejections as spam by an earlier version that a person is to decide again, whenever they were made."""
 
 
 def statistics(tx: Connection, days: int, sites: Sequence[str] = ()) -> Statistics:
@@ -78,6 +80,7 @@ def statistics(tx: Connection, days: int, sites: Sequence[str] = ()) -> Statisti
         second_reviews=len(pairs),
         agreement=sum(one == other for one, other in pairs) / len(pairs) if pairs else None,
         kappa=cohen_kappa(pairs),
+        unclear_reasons=decision_log.number(tx, decision_log.LogFilter(sites, unclear=True)),
     )
 
 

@@ -197,6 +197,8 @@ decisions = Table(
     Column("before", String(20)),  # the action that stood
     Column("labels", JSON, nullable=False),
     Column("code", String(50), nullable=False),
+    # person, default (left as it was preselected) or unclear (before 0.8, see migration 0007); null where nobody could choose
+    Column("code_choice", String(10)),
     Column("rule", Text, nullable=False),
     Column("spans", JSON, nullable=False),
     Column("note", Text),
