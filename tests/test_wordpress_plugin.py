@@ -37,13 +37,15 @@ OPTIONS = (
 )
 HOST = """<?php
 add_filter('comment_flood_filter', '__return_false', 99);
-// As wpDiscuz does: more markup than WordPress allows, for visitors' forms alone.
-add_action('pre_comment_on_post', function () {
+// As wpDiscuz does: more markup than WordPress allows, in visitors' forms and in the editor, not in the REST API.
+function host_allows_markup() {
     add_filter('wp_kses_allowed_html', function ($tags) {
         return $tags + array_fill_keys(array('p', 'br', 'ul', 'li', 'pre'), array());
     });
-});
-add_filter('belowline_timeout', function () { return 1.5; });
+}
+add_action('pre_comment_on_post', 'host_allows_markup');
+add_action('load-comment.php', 'host_allows_markup');
+add_filter('belowline_timeout', function () { return 20; });
 """
 MARKUP = "<p>First line<br>second &amp; last</p><ul><li>one</li><li>two</li></ul><pre>a\n  b</pre>"
 

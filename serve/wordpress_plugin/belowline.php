@@ -159,6 +159,7 @@ final class Belowline {
 		$html = preg_replace_callback( '~<a\s[^>]*?href=(["\'])(.*?)\1[^>]*>(.*?)</a>~is', $link, $html );
 		$html = preg_replace( '~<img\s[^>]*?alt=(["\'])(.*?)\1[^>]*>~is', '$2', $html );
 		$html = preg_replace( '~<(?:br|/p|/li|/div|/blockquote|/pre|/h\d|/tr)\b[^>]*>~i', "\n", $html );
+		$html = str_replace( array( "\r\n", "\r" ), "\n", $html );
 		$text = trim( html_entity_decode( strip_tags( $html ), ENT_QUOTES | ENT_HTML5, 'UTF-8' ) );
 		return $limit ? mb_substr( $text, 0, $limit ) : $text;
 	}
@@ -546,7 +547,7 @@ final class Belowline {
 			return;
 		}
 		$console = untrailingslashit( self::setting( 'url' ) ) . '/console/comments/' . (int) $result['comment'];
-		$scores  = (array) $result['scores'];
+		$scores  = array_diff_key( (array) $result['scores'], array( 'on_topic' => 0 ) ); // The others are harms.
 		arsort( $scores );
 		$shown = array();
 		foreach ( array_slice( $scores, 0, 3, true ) as $label => $score ) {
@@ -589,7 +590,7 @@ final class Belowline {
 	/** Returns the settings to store: empty secrets and a wrong site keep what there was. */
 	public static function sanitize( $given ) {
 		$old = (array) get_option( 'belowline', array() ) + array( 'url' => '', 'key' => '', 'site' => '', 'webhook_secret' => '' );
-		$new = array_map( 'trim', array_map( 'strval', array_intersect_key( (array) $given, $old ) ) ) + $old;
+		$new = array_map( 'trim', array_filter( array_intersect_key( (array) $given, $old ), 'is_string' ) ) + $old;
 		foreach ( array( 'key', 'webhook_secret' ) as $secret ) {
 			$new[ $secret ] = '' === $new[ $secret ] ? $old[ $secret ] : preg_replace( '/[^\x21-\x7e]/', '', $new[ $secret ] );
 		}
@@ -697,7 +698,7 @@ final class Belowline {
 		self::work( 5 );
 		$left = array_merge( ...array_map( array( __CLASS__, 'jobs' ), $names ) );
 		return array(
-			'items_removed'  => ! $left,
+			'items_removed'  => self::ready() && ! $left,
 			'items_retained' => (bool) $left,
 			'messages'       => $left ? array( __( 'belowline does not answer now; the comments are erased there as soon as it does.', 'belowline' ) ) : array(),
 			'done'           => true,
