@@ -167,8 +167,8 @@ class Policy:
 
 def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> Decision:
     """The decision of the first rule that fires: listed words that reject (or hold, where nothing is rejected automatically); whom the site
-    trusts; labels that reject; listed words; labels that hold; blocked links and author's websites, and too many links; campaigns; new authors; the language. ``None``
-    says that scoring failed: such a comment is held, never passed.
+    trusts; labels that reject; listed words; labels that hold; blocked links, in the text or as the author's website, and too many links;
+    campaigns; new authors; the language. ``None`` says that scoring failed: such a comment is held, never passed.
     """
     if scores is None:
         return Decision("hold", "scoring_failed", "scoring failed", None)

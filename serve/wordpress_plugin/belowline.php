@@ -551,7 +551,9 @@ final class Belowline {
 		arsort( $scores );
 		$shown = array();
 		foreach ( array_slice( $scores, 0, 3, true ) as $label => $score ) {
-			$shown[] = str_replace( '_', ' ', $label ) . ' ' . number_format_i18n( $score, 2 );
+			if ( ! $shown || $score >= 0.05 ) {
+				$shown[] = str_replace( '_', ' ', $label ) . ' ' . number_format_i18n( $score, 2 );
+			}
 		}
 		printf( '<a href="%s"><strong>%s</strong></a>', esc_url( $console ), esc_html( self::words( $result['action'] ) ) );
 		if ( 'none' !== $result['reason']['code'] ) {
