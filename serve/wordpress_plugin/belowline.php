@@ -648,10 +648,12 @@ final class Belowline {
 		printf( ' <a class="button" href="%s">%s</a></form></div>', esc_url( $link ), esc_html__( 'Test connection', 'belowline' ) );
 	}
 
-	/** Asks to erase a comment that does not exist: only a key that may score and erase for this site is told that there is none. */
+	/** Asks for comments of this site, which a key of another site may not, and to erase one that does not exist: a key without the role is refused. */
 	private static function test() {
 		delete_option( 'belowline_down' );
-		$answer = self::call( 'DELETE', 'comments/' . rawurlencode( self::setting( 'site' ) . ':' . wp_generate_uuid4() ) );
+		$site   = rawurlencode( self::setting( 'site' ) );
+		$answer = self::call( 'GET', 'comments?limit=1&site=' . $site );
+		$answer = $answer ? self::call( 'DELETE', "comments/$site:" . wp_generate_uuid4() ) : null;
 		if ( false === $answer && 404 === self::$status ) {
 			return array( true, __( 'belowline answers, and the key is good for this site.', 'belowline' ) );
 		}
