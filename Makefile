@@ -26,7 +26,7 @@ check: .venv/.dev  ## format, lint, types, help pages
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest tests/test_help.py
 audit-dependencies: .venv/.dev  ## known vulnerabilities of every pin; says NOT AUDITED where no service can be asked
 	$(BIN)/python -m tests.audit_dependencies
-wheel: .venv/.dev  ## sdist, wheel, bill of materials, checksums; installed into a clean environment, one comment scored
+wheel: .venv/.dev  ## sdist, wheel, plugin for WordPress, bill of materials, checksums; installed into a clean environment, one comment scored
 	PYTHON=$(PYTHON) tests/wheel.sh
 bench: .venv/.dev  ## all benchmarks: bench-out/bench.json and bench-out/bench.html; PARTS=limit,peers for some
 	$(BIN)/python -m tests.bench $(if $(PARTS),--parts $(PARTS))

@@ -50,6 +50,7 @@ class Context:
         site: The site that it came from, for what a policy says of sites.
         author: The site's own id of the author.
         role: The author's role there, such as ``staff``.
+        url: The author's website.
         published: How many comments of the author stand published, None if that is not known.
         copies: How many near-copies there are, this comment among them.
     """
@@ -58,6 +59,7 @@ class Context:
     site: str | None = None
     author: str | None = None
     role: str | None = None
+    url: str | None = None
     published: int | None = None
     copies: int = 1
 
@@ -165,8 +167,8 @@ class Policy:
 
 def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> Decision:
     """The decision of the first rule that fires: listed words that reject (or hold, where nothing is rejected automatically); whom the site
-    trusts; labels that reject; listed words; labels that hold; blocked links and too many; campaigns; new authors; the language. ``None``
-    says that scoring failed: such a comment is held, never passed.
+    trusts; labels that reject; listed words; labels that hold; blocked links, in the text or as the author's website, and too many links;
+    campaigns; new authors; the language. ``None`` says that scoring failed: such a comment is held, never passed.
     """
     if scores is None:
         return Decision("hold", "scoring_failed", "scoring failed", None)
@@ -217,11 +219,13 @@ def _blocked(scores: Scores, policy: Policy, context: Context) -> Decision | Non
     if not policy.blocked_domains:
         return None
     found = [link for link in hosts_in(context.text) if link.within(policy.blocked_domains)]
-    if not found:
+    linked = found or [link for link in hosts_in(context.url or "") if link.within(policy.blocked_domains)]
+    if not linked:
         return None
     # Named as the policy names it: the rule outlives the comment's text.
-    domain = next(domain for domain in policy.blocked_domains if found[0].within((domain,)))
-    return Decision("hold", "links", f"link to {domain}", None, _apart([link.span for link in found]))
+    domain = next(domain for domain in policy.blocked_domains if linked[0].within((domain,)))
+    where = "link to" if found else "author's website at"
+    return Decision("hold", "links", f"{where} {domain}", None, _apart([link.span for link in found]))
 
 
 def _apart(spans: list[Span]) -> tuple[Span, ...]:

@@ -207,6 +207,26 @@ def test_triage_answers_no_appeal_and_undoes_nobody_elses_decision(callers: Call
     assert number not in {str(one["id"]) for one in claimed}
 
 
+def test_a_service_reports_what_was_decided_on_its_site_and_triage_does_not(callers: Callers) -> None:
+    """A moderator here holds the comment, and the site has decided all the same."""
+    body = {"site": SITE, "comments": [{"id": "site", "text": "spam from the site"}]}
+    number = ask(callers, "POST /v1/comments", "service", {}, body).json()["results"][0]["comment"]
+    ask(callers, "POST /v1/queue/claim", "moderator", {}, {"limit": 100})
+    decide, made = (
+        f"POST /v1/comments/{SITE}:site/decisions",
+        {"action": "reject", "code": "spam", "made_by": "mona"},
+    )
+    check_problem(ask(callers, decide, "triage", {}, made), 403, "forbidden")
+    check_problem(ask(callers, decide, "foreign service", {}, made), 404, "not-found")
+    check_problem(ask(callers, decide, "service", {}, DECISION), 403, "forbidden")
+    check_problem(ask(callers, decide, "service", {}, made | {"made_by": "a\nb"}), 422, "invalid-request")
+    decision = ask(callers, decide, "service", {}, made).json()
+    assert (decision["comment_id"], decision["actor"], decision["via"]) == (number, "service:mona", "site")
+    assert decision["rule"] == "site: reject"
+    assert ask(callers, f"GET /v1/comments/{number}", "service", {}).json()["item"] is None
+    ask(callers, "POST /v1/queue/release", "moderator", {}, {})
+
+
 def test_every_operation_is_summed_up_and_documents_its_problems(callers: Callers) -> None:
     for operation, what in operations(callers).items():
         assert what["summary"], operation

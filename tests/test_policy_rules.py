@@ -399,3 +399,14 @@ def test_an_author_that_nobody_named_is_not_new() -> None:
 
 def test_a_byte_order_mark_is_no_mistake() -> None:
     assert policy('\ufeffversion = "b"').version == "b"
+
+
+def test_an_authors_blocked_website_holds_and_marks_nothing_in_the_text() -> None:
+    blocked = policy('[links]\nblocked = ["casino.example"]')
+    decision = decide(scores(), blocked, Context("All fine", url="https://www.casino.example/win"))
+    assert (decision.action, decision.code, decision.spans) == ("hold", "links", ())
+    assert decision.rule == "author's website at casino.example"
+    assert (
+        decide(scores(), blocked, Context("All fine", url="https://fine.example/casino.example")).action
+        == "publish"
+    )

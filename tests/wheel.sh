@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the sdist and from it the wheel, installs the wheel into a clean environment, scores one comment there, away from the checkout,
-# and leaves in dist/ both of them, a bill of materials (CycloneDX) of that environment, and their checksums.
+# and leaves in dist/ both of them, the plugin for WordPress, a bill of materials (CycloneDX) of that environment, and their checksums.
 set -euo pipefail
 root=$PWD
 work=$(mktemp -d)
@@ -20,7 +20,10 @@ venv/bin/pip --disable-pip-version-check -q uninstall -y pip setuptools wheel 2>
 wheel=$(basename "$root"/dist/*.whl)
 bill=$root/dist/${wheel%%-py3*}.cdx.json
 tools/bin/cyclonedx-py environment --pyproject "$root/pyproject.toml" --output-reproducible -o "$bill" venv/bin/python
+# WordPress installs a plugin from a zip that holds its folder.
+mkdir belowline && cp "$root"/serve/wordpress_plugin/{belowline.php,readme.txt} "$root/LICENSE" belowline/
+venv/bin/python -m zipfile -c "$root/dist/belowline-wordpress.zip" belowline/
 cd "$root/dist"
-sha256sum -- *.whl *.tar.gz *.cdx.json >SHA256SUMS
+sha256sum -- *.whl *.tar.gz *.zip *.cdx.json >SHA256SUMS
 sha256sum --check --quiet SHA256SUMS
 "$work/venv/bin/python" -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["components"]), "components in", sys.argv[1])' "${bill##*/}"

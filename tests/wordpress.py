@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -150,6 +151,38 @@ def wordpress_server() -> Iterator[RealWordPress]:
         api = stack.enter_context(httpx.Client(base_url=url, auth=(MODERATOR, password), timeout=60))
         _wait_for(lambda: api.get("/?rest_route=/").is_success)
         yield RealWordPress(url, made["passwords"], made["posts"], api, folder)
+
+
+def run_php(paper: RealWordPress, code: str) -> str:
+    """Runs ``code`` inside WordPress, as its administrators' command line does; returns what it prints."""
+    (paper.folder / "run.php").write_text(f"<?php require '{paper.folder}/www/wp-load.php'; {code}")
+    return _php(paper.folder, "run.php")
+
+
+def install_plugin(paper: RealWordPress, archive: Path) -> None:
+    """Unpacks a plugin's zip where WordPress unpacks it, and activates it."""
+    plugins = paper.folder / "www" / "wp-content" / "plugins"
+    with ZipFile(archive) as opened:
+        opened.extractall(plugins)
+        main = next(name for name in opened.namelist() if name.endswith(".php"))
+    said = run_php(
+        paper,
+        "require ABSPATH . 'wp-admin/includes/plugin.php';"
+        f"echo is_wp_error(activate_plugin('{main}')) ? 'refused' : 'active';",
+    )
+    assert said == "active", said
+
+
+@contextmanager
+def wp_admin(paper: RealWordPress, user: str = MODERATOR) -> Iterator[httpx.Client]:
+    """A session of ``user`` in wp-admin."""
+    password = secrets.token_hex(8)
+    run_php(paper, f"wp_set_password('{password}', get_user_by('login', '{user}')->ID);")
+    with httpx.Client(base_url=paper.url, timeout=60, follow_redirects=True) as session:
+        session.get("/wp-login.php")
+        form = {"log": user, "pwd": password, "testcookie": "1", "redirect_to": f"{paper.url}/wp-admin/"}
+        assert session.post("/wp-login.php", data=form).url.path == "/wp-admin/"
+        yield session
 
 
 @contextmanager

@@ -210,7 +210,7 @@ def _thread(thread: ThreadIn | None) -> Thread | None:
 def _incoming(comment: NewComment, scores: Any) -> Incoming:
     author = None
     if comment.author is not None:
-        author = Author(comment.author.id, comment.author.name, comment.author.role)
+        author = Author(comment.author.id, comment.author.name, comment.author.role, comment.author.url)
     return Incoming(
         comment.id, comment.text, scores, author, comment.parent, comment.parent_text, comment.written
     )

@@ -72,6 +72,11 @@ class AuthorIn(Message):
     id: CommentId = Field(description="The caller's id of the author; a hash will do.")
     name: str | None = Field(None, max_length=200, description="The name that readers see.")
     role: str | None = Field(None, max_length=50, description="Such as `staff`; the policy may trust it.")
+    url: str | None = Field(
+        None,
+        max_length=2000,
+        description="The author's own website. The policy's list of blocked domains applies to it; it is not stored.",
+    )
 
 
 class NewComment(Message):
@@ -176,7 +181,7 @@ class DecisionOut(_Out):
     revision: int
     actor: str
     via: str = Field(
-        description="`policy`, `console`, `api`, `bulk`, `undo`, `appeal`, `sample` or `second`."
+        description="`policy`, `console`, `api`, `site`, `bulk`, `undo`, `appeal`, `sample` or `second`."
     )
     action: Action
     before: Action | None
@@ -304,6 +309,14 @@ class DecisionIn(_Verdict):
     )
     after: Number | None = Field(
         None, description="The decision that was seen; refused if there is a newer one."
+    )
+    made_by: str | None = Field(
+        None,
+        min_length=1,
+        max_length=60,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="Name of the moderator who decided this on the site itself. The decision then counts even while another moderator "
+        "holds the comment here; a key with the role `service` may send it.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -54,6 +55,7 @@ IdempotencyKey = Annotated[
     Header(max_length=200, description="A request sent again under the same key gets the same answer."),
 ]
 Days = Annotated[float | None, Query(ge=0, le=3650, description="Days that it has waited.")]
+_LONGEST_ACTOR = 120
 DecisionId = Annotated[Number, Path(description="Id of a decision.")]
 
 
@@ -126,12 +128,19 @@ def release(service: Parts, actor: Worker, request: ReleaseIn) -> dict[str, int]
 @router.post("/comments/{reference:path}/decisions", status_code=201, summary="Decide a comment")
 def decide(
     service: Parts,
-    actor: Worker,
+    actor: Annotated[Actor, Depends(allowed("read"))],
     reference: Reference,
     request: DecisionIn,
     idempotency_key: IdempotencyKey = None,
 ) -> DecisionOut:
-    """A further decision replaces the one that stands and keeps it on record."""
+    """A further decision replaces the one that stands and keeps it on record.
+
+    With `made_by` it reports a decision that was made on the site; it bears the name of the key and of that moderator.
+    """
+    actor.require("report" if request.made_by else "work the queue")
+    who = actor.moderator
+    if request.made_by:
+        who = replace(who, name=f"{actor.name}:{request.made_by}"[:_LONGEST_ACTOR])
     check_labels(request.labels, service)
     ruling = Ruling(
         action=request.action,
@@ -141,13 +150,15 @@ def decide(
         blind=request.blind,
         revision=request.revision,
         after=request.after,
+        via="site" if request.made_by else "api",
+        elsewhere=request.made_by is not None,
     )
     asked = digest(f"decide {reference} {request.model_dump_json()}")
     with service.database.write() as tx:
 
         def make() -> Table:
             policy = service.pair_in(tx).policy
-            row = rulings.rule(tx, actor.moderator, comment_id(tx, actor, reference), ruling, policy)
+            row = rulings.rule(tx, who, comment_id(tx, actor, reference), ruling, policy)
             return DecisionOut.model_validate(row).model_dump(mode="json")
 
         return DecisionOut.model_validate(repeats.once(tx, actor.name, idempotency_key, asked, make))

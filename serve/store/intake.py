@@ -34,11 +34,12 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who wrote a comment, as the caller knows them."""
+    """Who wrote a comment, as the caller knows them. ``url``, their website, is for the policy alone and is not stored."""
 
     caller_id: str
     name: str | None = None
     role: str | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def _take_in_one(
         site=site,
         author=one.author.caller_id if one.author else None,
         role=one.author.role if one.author else None,
+        url=one.author.url if one.author else None,
         published=_published(tx, site, one.author),
         copies=near_copies.copies_in(tx, campaign, known.id if known is not None else None) + 1,
     )
