@@ -9,11 +9,12 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 _SURROGATES = re.compile(
-    rb"(?<!\\)(?P<backslashes>(?:\\\\)*+)"  # an even number of them: the next one begins an escape
-    rb"(?:(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    rb"|(?P<raw>\xed[\xa0-\xbf][\x80-\xbf])"
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+    rb"|\xed[\xa0-\xbf][\x80-\xbf]"
 )
 """A surrogate pair or a lone surrogate as an escape, or a surrogate as if it were a character of UTF-8."""
+_ESCAPE = len(rb"\ud800")
 
 
 def repaired(body: bytes) -> bytes:
@@ -22,9 +23,21 @@ def repaired(body: bytes) -> bytes:
 
 
 def _replacement(found: re.Match[bytes]) -> bytes:
-    if found["pair"]:
-        return found[0]
-    return b"\xef\xbf\xbd" if found["raw"] else found["backslashes"] + b"\\ufffd"
+    matched = found[0]
+    if matched[0] == 0xED:
+        return b"\xef\xbf\xbd"
+    first, second = matched[:_ESCAPE], matched[_ESCAPE:]
+    if _is_escaped(found.string, found.start()):  # the text holds a backslash and "ud800"
+        return first + (rb"\ufffd" if second else b"")
+    return matched if second else rb"\ufffd"
+
+
+def _is_escaped(body: bytes, at: int) -> bool:
+    """Whether the backslash at a place is itself escaped: an odd number of them stands before it."""
+    start = at
+    while start and body[start - 1] == 0x5C:
+        start -= 1
+    return (at - start) % 2 == 1
 
 
 class _JsonRequest(Request):

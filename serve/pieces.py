@@ -38,7 +38,7 @@ async def _scores(service: Service, comment: ScoreInput) -> Scores | None:
     if len(comment.text) <= service.settings.max_comment_chars:
         [scores] = await service.scores([comment])
         return scores
-    starts = range(0, len(comment.text) - _OVERLAP, _PIECE - _OVERLAP)
+    starts = range(0, max(len(comment.text) - _OVERLAP, 1), _PIECE - _OVERLAP)
     found: list[tuple[int, Scores]] = []
     for first in range(0, len(starts), _AT_ONCE):
         some = starts[first : first + _AT_ONCE]

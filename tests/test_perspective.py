@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from belowline.model import ScoreInput, Scores
 from belowline.serve.keys import Actor
+from belowline.serve.protocols import perspective
 from belowline.serve.protocols import perspective_attributes as attributes
 from belowline.serve.protocols.perspective import site_of
 from belowline.serve.protocols.perspective_texts import MOST_SPANS, sentences, utf16
@@ -368,7 +369,6 @@ def test_article_and_parent_are_read_from_the_context(
             "COMMENT_EMPTY",
             "Comment must be non-empty.",
         ),
-        ({"comment": {"text": "é" * 10_241}}, "COMMENT_TOO_LONG", "Comment text too long."),
         (
             {"comment": {"text": SECRET, "type": "HTML"}},
             "INVALID_REQUEST",
@@ -413,11 +413,13 @@ def test_what_google_refuses_is_refused(
     assert refused(client, body(SECRET) | fields) == (message, {"@type": OWN, "errorType": error_type})
 
 
-def test_the_longest_text_is_20480_bytes(client: TestClient, tmp_path: Path) -> None:
-    assert asked(client, text="é" * 10_240)["languages"] == ["en"]
-    assert asked(client, SUGGEST, text="x" * 20_480)["requestedLanguages"] == []
+def test_feedback_on_a_long_text_is_kept(client: TestClient) -> None:
+    assert asked(client, SUGGEST, text="x" * 20_481)["requestedLanguages"] == []
+
+
+def test_the_limit_of_the_service_is_no_limit_here(tmp_path: Path) -> None:
     with client_of(tmp_path, max_comment_chars=10) as strict:
-        assert refused(strict, body("x" * 11))[0] == "Comment text too long."
+        assert asked(strict, text="x" * 11)["languages"] == ["en"]
 
 
 def language_error(client: TestClient, **fields: Any) -> tuple[str, Any]:
@@ -510,6 +512,22 @@ def test_a_lone_surrogate_is_one_unit_of_utf_16(client: TestClient) -> None:
         (3, 17, 0.9),
     ]
     assert "\ufffd! A \U0001f600 toxicity." in [one.text for call in SCORER.calls[calls:] for one in call]
+
+
+@pytest.mark.parametrize("text", ["é" * 10_241 + " toxicity", "toxicity " + "harbour " * 5_000])
+def test_a_text_longer_than_google_accepts_is_scored(client: TestClient, text: str) -> None:
+    """Coral publishes at an error: padding must not be a way round."""
+    asked = body(text, spanAnnotations=True)
+    [span] = (score := client.post(ANALYZE, json=asked).json()["attributeScores"]["TOXICITY"])["spanScores"]
+    assert (score["summaryScore"]["value"], span["begin"], span["end"]) == (0.9, 0, len(text))
+
+
+def test_a_long_text_that_takes_too_long_is_an_error(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(perspective, "_LONG_S", 0.0)
+    error = check_error(client.post(ANALYZE, json=body("harbour " * 5_000)), 400)
+    assert error["details"] == [{"@type": OWN, "errorType": "COMMENT_TOO_LONG"}]
 
 
 def test_a_body_without_a_length_is_limited_too(client: TestClient) -> None:

@@ -50,7 +50,7 @@ from belowline.serve.store.rulings import Ruling
 
 logger = logging.getLogger(__name__)
 THANKS = "Thanks for making the web a better place."
-SCORING_S, ANSWER_S = 5.0, 9.0
+SCORING_S, ANSWER_S = 5.0, 8.0
 """Seconds that scoring may take, and a check as a whole: clients wait ten to fifteen, then they publish."""
 _CHECK = "/1.1/comment-check"
 _HELP, _GUID = "X-akismet-debug-help", "X-akismet-guid"
@@ -84,9 +84,8 @@ def problem(request: Request, problem: Problem) -> Response:
 @router.post(_CHECK, summary="Check a comment, as Akismet does", openapi_extra=_COMMENT)
 async def comment_check(request: Request, service: Parts) -> PlainTextResponse:
     """`false` for what is to be published, else `true`; what is held is kept and waits in the queue."""
-    call, actor = await read_as(request, "score")
-    site = site_named(call, actor)
-    checking = asyncio.ensure_future(_check(request, service, actor, site, call))
+    # With the look-up of the key, which waits for a thread as the rest does.
+    checking = asyncio.ensure_future(_check(request, service))
     checking.add_done_callback(
         lambda done: done.cancelled() or done.exception()
     )  # whoever waits for it or not
@@ -149,9 +148,11 @@ class _Comment:
         )
 
 
-async def _check(request: Request, service: Service, actor: Actor, site: str, call: Call) -> str:
-    """What is to become of a comment. The request's guid is set as soon as it is known."""
+async def _check(request: Request, service: Service) -> str:
+    """The action for the comment of a check. The request's guid is set as soon as it is known."""
     request.state.guid = secrets.token_hex(16)
+    call, actor = await read_as(request, "score")
+    site = site_named(call, actor)
     if call.is_hook or call.trapped:
         action = "hold"
     else:

@@ -15,6 +15,7 @@ from belowline.serve.errors import Problem, field_name
 from belowline.serve.json_body import repaired
 from belowline.serve.keys import Actor
 from belowline.serve.messages import ID_PATTERN
+from belowline.serve.pieces import score_within
 from belowline.serve.protocols import perspective_attributes as attributes
 from belowline.serve.protocols.perspective_discovery import NAME, VERSION, document
 from belowline.serve.protocols.perspective_errors import (
@@ -37,6 +38,7 @@ from belowline.serve.protocols.perspective_messages import (
 from belowline.serve.protocols.perspective_texts import (
     article_and_parent,
     comment_text,
+    is_long,
     sentences,
     texts_of,
     utf16,
@@ -49,6 +51,8 @@ from belowline.serve.store.feedback import Feedback
 
 _LONGEST_ID = 200
 _MOST_NAMED = 32
+_LONG_S = 5.0
+"""Seconds in which a text that is longer than Google accepts must be scored."""
 _NOT_IN_HEADER = re.compile(r"[^\w.@-]", re.ASCII)
 _SITE_PARTS = re.compile(r"[A-Za-z0-9._-]+")
 _PARAMETERS = [
@@ -85,7 +89,7 @@ async def analyze(request: Request, response: Response, service: Parts, actor: C
     """
     actor.require("score")
     asked = await _read(request, AnalyzeRequest)
-    text = comment_text(asked.comment, service)
+    text = comment_text(asked.comment)
     article, parent = article_and_parent(asked.context, service)
     policy = service.verdict.policy
     known = attributes.served(policy, service.verdict.scorer.labels)
@@ -93,9 +97,11 @@ async def analyze(request: Request, response: Response, service: Parts, actor: C
     first = next(iter(wanted))
     requested = asked.languages or []
     _check_languages(first, requested, "requestedLanguages", policy)
-    spans = sentences(text) if asked.span_annotations else []
+    long = is_long(text, service)
+    spans = sentences(text) if asked.span_annotations and not long else []
     texts = [text, *(text[start:end] for start, end in spans)]
-    whole, *parts = await _scores([ScoreInput(one, article, parent) for one in texts], service)
+    inputs = [ScoreInput(one, article, parent) for one in texts]
+    whole, *parts = [await _score_long(inputs[0], service)] if long else await _scores(inputs, service)
     detected = [whole.language]
     if not requested and whole.language != "und":
         _check_languages(first, detected, "detectedLanguages", policy)
@@ -124,7 +130,7 @@ async def suggest(request: Request, response: Response, service: Parts, actor: C
     """
     actor.require("report")
     asked = await _read(request, SuggestRequest)
-    text = comment_text(asked.comment, service)
+    text = comment_text(asked.comment)
     context = article_context(None, "\n\n".join(filter(None, texts_of(asked.context))))
     given = _given(asked.attribute_scores or {}, response)
     site = site_of(asked.community_id, actor)
@@ -226,6 +232,14 @@ def _check_languages(attribute: str, languages: Sequence[str], named: str, polic
     others = [language for language in unique if _primary(language) not in policy.languages]
     if others:
         raise refused_language(attribute, others, named)
+
+
+async def _score_long(comment: ScoreInput, service: Service) -> Scores:
+    """The scores of a text that Google refuses. Coral publishes at an error, so that padding would be a way round."""
+    scores = await score_within(service, comment, _LONG_S)
+    if isinstance(scores, str):
+        raise refused("COMMENT_TOO_LONG", "Comment text too long.")
+    return scores
 
 
 async def _scores(inputs: Sequence[ScoreInput], service: Service) -> list[Scores]:

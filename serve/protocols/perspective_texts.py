@@ -40,13 +40,17 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def comment_text(comment: TextEntry | None, service: Service) -> str:
-    """The comment's text; raises Problem where it is blank, too long or not plain text."""
+def comment_text(comment: TextEntry | None) -> str:
+    """The comment's text, of any length; raises Problem where it is blank or not plain text."""
     [text] = _plain([comment]) if comment else [""]
     if not text.strip():
         raise refused("COMMENT_EMPTY", "Comment must be non-empty.")
-    _check_length(text, service)
     return text
+
+
+def is_long(text: str, service: Service) -> bool:
+    """Whether a text is longer than Google accepts, or than the service scores at once."""
+    return len(text.encode()) > MAX_TEXT_BYTES or len(text) > service.settings.max_comment_chars
 
 
 def texts_of(context: Context | None) -> list[str]:
@@ -75,7 +79,7 @@ def article_and_parent(context: Context | None, service: Service) -> tuple[str |
 
 
 def _check_length(text: str, service: Service) -> None:
-    if len(text.encode()) > MAX_TEXT_BYTES or len(text) > service.settings.max_comment_chars:
+    if is_long(text, service):
         raise refused("COMMENT_TOO_LONG", "Comment text too long.")
 
 

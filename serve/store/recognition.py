@@ -79,7 +79,8 @@ def checked(tx: Connection, sought: Sought) -> Row[Any] | None:
     """The comment that is checked again, None for a new one.
 
     By its id; else one with the same text that a person has decided, if its author is the same, or if neither author is known and the text
-    is long or was reported for the same page. A short text of unknown authors is judged anew: many readers write "lol".
+    is long or was reported for the same page. A short text of unknown authors is judged anew: many readers write "lol". So is a text that
+    was published on another page: one wrong approval must not publish every later copy.
     """
     if (known := _by_id(tx, sought)) is not None:
         return known
@@ -112,7 +113,8 @@ def _same_text(tx: Connection, sought: Sought) -> Sequence[Row[Any]]:
 
 def _query(sought: Sought) -> Any:
     by_person = exists().where(decisions.c.comment_id == comments.c.id, decisions.c.actor != SYSTEM)
-    columns = (comments.c.id, comments.c.site, comments.c.caller_id, comments.c.text, comments.c.text_hash)
+    names = ("id", "site", "caller_id", "text", "text_hash", "action")
+    columns = (comments.c[name] for name in names)
     joined = comments.outerjoin(threads, threads.c.id == comments.c.thread_id).outerjoin(
         authors, authors.c.id == comments.c.author_id
     )
@@ -146,4 +148,6 @@ def _same_comment(row: Row[Any], sought: Sought) -> bool:
         return True
     if _known(row.author) and _known(sought.author):
         return False
-    return sought.long or (row.author is None and _same_page(row, sought))
+    if _same_page(row, sought):
+        return sought.long or row.author is None
+    return sought.long and row.action != "publish"

@@ -188,11 +188,11 @@ final class Belowline {
 		$text    = self::plain( $data['comment_content'] );
 		$parent  = empty( $data['comment_parent'] ) ? null : get_comment( (int) $data['comment_parent'] );
 		$written = strtotime( $data['comment_date_gmt'] . ' UTC' );
-		return array_filter(
+		return self::filled(
 			array(
 				'id'          => $reference,
 				'text'        => '' === $text ? $data['comment_content'] : $text, // Markup alone, such as a picture.
-				'author'      => array_filter( $author, 'strlen' ),
+				'author'      => self::filled( $author ),
 				'parent'      => $parent ? self::reference( $parent->comment_ID ) : '',
 				'parent_text' => $parent ? self::plain( $parent->comment_content, 4000 ) : '',
 				'written'     => $written > 0 ? gmdate( 'Y-m-d\TH:i:s\Z', $written ) : '',
@@ -200,9 +200,19 @@ final class Belowline {
 		);
 	}
 
+	/** Returns the fields that are not empty; "0" is a text. */
+	private static function filled( $fields ) {
+		return array_filter(
+			$fields,
+			function ( $value ) {
+				return '' !== $value && array() !== $value;
+			}
+		);
+	}
+
 	/** Returns a post as belowline takes it: title and text are read up to 4,000 characters. */
 	private static function thread( $post ) {
-		return array_filter(
+		return self::filled(
 			array(
 				'id'    => (string) $post->ID,
 				'title' => self::plain( $post->post_title, 1000 ),
