@@ -1,33 +1,45 @@
-"""The last state of an interrupted training: there whole, or the one before it."""
+"""The last states of an interrupted training: the latest whole, and the one before it."""
 
+import os
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from belowline.training.run import RunError
+
 _FILE = "state.pt"
 
 
 def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
-    """Put ``content`` where the run's last checkpoint was."""
-    part, old, aside = (run / f"checkpoint{end}" for end in (".part", "", ".old"))
+    """Make ``content`` the run's last checkpoint; the one before it is kept."""
+    part, last, before = (run / f"checkpoint{end}" for end in (".part", "", ".old"))
     part.mkdir(exist_ok=True)
-    torch.save(content, part / _FILE)
-    shutil.rmtree(aside, ignore_errors=True)
-    if old.exists():
-        old.rename(aside)
-    part.rename(old)
-    shutil.rmtree(aside, ignore_errors=True)
+    with (part / _FILE).open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    if last.exists():
+        shutil.rmtree(before, ignore_errors=True)
+        last.rename(before)
+    part.rename(last)
 
 
 def load_checkpoint(run: Path) -> dict[str, Any] | None:
-    """The content of the last checkpoint, on the CPU, None where there is none."""
-    # Killed between the two renames, only the older one is there.
-    for file in (run / "checkpoint" / _FILE, run / "checkpoint.old" / _FILE):
-        if file.is_file():
+    """The content of the last checkpoint that can be read, on the CPU, None where there is none; raises RunError where none can be read."""
+    # Killed between the two renames, only the older one is there; cut off by a power failure, only that one is whole.
+    files = [run / f"checkpoint{end}" / _FILE for end in ("", ".old")]
+    there = [file for file in files if file.is_file()]
+    for file in there:
+        try:
             content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-            return content
+        except (RuntimeError, EOFError, pickle.UnpicklingError):
+            continue
+        return content
+    if there:
+        raise RunError(f"{there[0]}: damaged; remove the run's checkpoints to begin anew")
     return None
 
 
