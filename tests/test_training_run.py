@@ -17,6 +17,7 @@ from rich.console import Console
 from belowline.model import ScoreInput, Scorer
 from belowline.model.directory import read_config
 from belowline.training import precision, trainer
+from belowline.training.batches import Encoder
 from belowline.training.checkpoint import load_checkpoint
 from belowline.training.export import Parity, ParityError, export
 from belowline.training.fit import fit
@@ -112,6 +113,8 @@ def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
     stopped_at_twelve(recipe, workshop, tmp_path / "broken", monkeypatch)
     state = load_checkpoint(tmp_path / "broken")
     assert state is not None
+    assert (tmp_path / "broken" / "plans.pt").is_file()
+    monkeypatch.setattr(Encoder, "lengths", None)  # nothing is measured again
     learning = sum(len(group["params"]) for group in state["optimizer"]["param_groups"])
     assert learning < len(state["model"])
     fit(recipe, workshop / "corpora", tmp_path / "broken", QUIET)

@@ -1,4 +1,4 @@
-"""The last states of an interrupted training: the latest whole, and the one before it."""
+"""What an interrupted training goes on with: its last two states, and the plan of its batches."""
 
 import os
 import pickle
@@ -11,6 +11,7 @@ import torch
 from belowline.training.run import RunError
 
 _FILE = "state.pt"
+_PLANS = "plans.pt"
 
 
 def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
@@ -43,7 +44,22 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     return None
 
 
+def save_plans(run: Path, counts: list[int], plans: list[list[list[int]]]) -> None:
+    """Keep the batches of every pass, which show ``counts`` texts: hundreds of thousands of texts take minutes to measure."""
+    part = run / f"{_PLANS}.part"
+    torch.save({"counts": counts, "plans": plans}, part)
+    part.replace(run / _PLANS)
+
+
+def load_plans(run: Path, counts: list[int]) -> list[list[list[int]]] | None:
+    """What ``save_plans`` kept; None where nothing was, or for passes that show another number of texts."""
+    file = run / _PLANS
+    content = torch.load(file, weights_only=True) if file.is_file() else {}
+    return content["plans"] if content.get("counts") == counts else None
+
+
 def remove_checkpoint(run: Path) -> None:
-    """A finished run needs none."""
+    """A finished run needs none, and no plan."""
+    (run / _PLANS).unlink(missing_ok=True)
     for end in ("", ".part", ".old"):
         shutil.rmtree(run / f"checkpoint{end}", ignore_errors=True)

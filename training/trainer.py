@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from belowline.training.batches import Batch, Encoder, Shown, plan, rows_of, shown
-from belowline.training.checkpoint import load_checkpoint, save_checkpoint
+from belowline.training.checkpoint import load_checkpoint, load_plans, save_checkpoint, save_plans
 from belowline.training.journal import Journal
 from belowline.training.losses import apart, masked_loss, unsaid
 from belowline.training.network import LABEL_HEADS, CommentModel, Outputs, mean_pool
@@ -93,9 +93,15 @@ class Trainer:
     def _plan_all(self) -> None:
         passes = self.data["passes"]
         whole = max(1, -(-int(self.recipe.fit.passes * 1000) // 1000))
-        plain = self.encoder.lengths(self.data["text"])
         self.shown = [shown(passes, self.recipe, number) for number in range(whole)]
-        self.plans = [self._plan(number, plain) for number in range(whole)]
+        counts = [len(items) for items in self.shown]
+        plans = load_plans(self.run, counts)
+        if plans is None:
+            plain = self.encoder.lengths(self.data["text"])
+            plans = [self._plan(number, plain) for number in range(whole)]
+            if self.accelerator.is_main_process:
+                save_plans(self.run, counts, plans)
+        self.plans = plans
         self.total = sum(map(len, self.plans))
 
     def _plan(self, number: int, plain: list[int]) -> list[list[int]]:
