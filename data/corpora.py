@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from belowline.data import attack_corpora, hate_corpora, spam_corpora, topic_corpora
+from belowline.data import attack_corpora, hate_corpora, reply_corpora, spam_corpora, topic_corpora
 from belowline.data.example import Example
 
 Adapter = Callable[[Path], Iterator[Example]]
@@ -37,6 +37,14 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
         "youtube-spam": spam_corpora.youtube_spam,
         "sms-spam": spam_corpora.sms_spam,
         "janitr": spam_corpora.janitr,
+        "blog-spam": spam_corpora.blog_spam,
+        "blog-ham": spam_corpora.blog_ham,
+        "youtube-spam-2014": spam_corpora.youtube_spam_2014,
+        "threatgram": reply_corpora.threatgram,
+        "github-incivility": reply_corpora.github_incivility,
+        "counterspeech": reply_corpora.counterspeech,
+        "twitcivility": reply_corpora.twitcivility,
+        "conflict-talk": reply_corpora.conflict_talk,
         "spamassassin": spam_corpora.spamassassin,
         "fnc1": topic_corpora.fnc1,
         "c3": topic_corpora.c3,
@@ -63,7 +71,8 @@ class Corpus:
     """One entry of ``corpora.toml``.
 
     Attributes:
-        name: Folder name below the corpora directory.
+        name: What a recipe calls it.
+        folder: Folder below the corpora directory, that of its name unless another corpus has files there too.
         about: What it is, in a line.
         use: ``"train"`` where the licence allows training weights that anybody may use, else ``"eval"``.
         licence: Licence of labels and text.
@@ -77,6 +86,7 @@ class Corpus:
     """
 
     name: str
+    folder: str
     about: str
     use: Literal["train", "eval"]
     licence: str
@@ -101,7 +111,7 @@ def _registry() -> dict[str, Corpus]:
 
 def _corpus(name: str, entry: dict[str, Any]) -> Corpus:
     upstream = tuple(Upstream(**origin) for origin in entry.pop("upstream"))
-    return Corpus(name=name, upstream=upstream, **entry)
+    return Corpus(name=name, folder=entry.pop("folder", name), upstream=upstream, **entry)
 
 
 CORPORA: Mapping[str, Corpus] = MappingProxyType(_registry())
@@ -111,7 +121,7 @@ def read_corpus(name: str, root: Path) -> list[Example]:
     """All examples of corpus ``name`` below ``root``; raises CorpusError for an unknown name or a missing or malformed file."""
     if name not in ADAPTERS:
         raise CorpusError(f"unknown corpus {name!r}; known: {', '.join(sorted(ADAPTERS))}")
-    folder = root / name
+    folder = root / CORPORA[name].folder
     missing = [file for file in CORPORA[name].files if not (folder / file).is_file()]
     if missing:
         raise CorpusError(

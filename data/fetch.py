@@ -83,7 +83,7 @@ def fetch(
             bar.update(task, description=name, bytes=bar.tasks[task].fields["bytes"] + count)
 
         for corpus, file in wanted:
-            target = destination / corpus.name / file
+            target = destination / corpus.folder / file
             try:
                 results.append(_fetch_one(corpus, target, mirror, on_bytes, url))
             except _Refused as refusal:
@@ -114,7 +114,7 @@ def _fetch_one(corpus: Corpus, target: Path, mirror: Path | None, on_bytes: _OnB
     if target.is_file() and checksum_of(target) == checksum:
         return Fetched(corpus.name, file, "present")
     if mirror:
-        _copy(mirror / corpus.name / file, target, checksum, on_bytes)
+        _copy(mirror / corpus.folder / file, target, checksum, on_bytes)
         return Fetched(corpus.name, file, "copied")
     _download(corpus, target, checksum, on_bytes, url)
     return Fetched(corpus.name, file, "downloaded")

@@ -3,6 +3,7 @@
 import ast
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,13 @@ _VIDEOS: dict[str, Split] = {
     "Youtube03-LMFAO": "validation",
     "Youtube04-Eminem": "test",
 }
+_VIDEOS_2014: dict[str, Split] = {
+    "Psy": "train",
+    "KatyPerry": "train",
+    "Avengers": "validation",
+    "PlayStation4": "test",
+}
+_BLOG_LEFT_OUT = "mademistakes"
 _SPAM_KINDS = {"scam", "spam", "phishing", "recovery_scam", "affiliate", "promo"}
 _TAG = re.compile(r"<(?:br|/?a|/?b|/?i|/?s)\b[^>]*>")
 
@@ -59,3 +67,37 @@ def spamassassin(folder: Path) -> Iterator[Example]:
             yield Example(
                 row["text"], labels, "spamassassin", f"{file}:{number}", digest(row["text"]), split="test"
             )
+
+
+def blog_spam(folder: Path) -> Iterator[Example]:
+    """Comments of two blogs. One blog, with every near-copy of what stands there, is test. Spam and ham of either blog weigh the same."""
+    found = list(rows(folder / "comments.csv"))
+    kinds = Counter((row["source"], row["label"]) for row in found)
+    left_out = {row["near"] for row in found if row["source"] == _BLOG_LEFT_OUT}
+    for row in found:
+        yield Example(
+            row["text"],
+            known(spam=float(row["label"] == "spam")),
+            "blog-spam",
+            row["id"],
+            row["near"],
+            split="test" if row["near"] in left_out else None,
+            slice=row["source"],
+            weight=len(found) / len(kinds) / kinds[row["source"], row["label"]],
+        )
+
+
+def blog_ham(folder: Path) -> Iterator[Example]:
+    """Comments that a programmers' blog kept; for measuring only."""
+    for row in rows(folder / "ham_archive.csv"):
+        yield Example(row["text"], known(spam=0.0), "blog-ham", row["id"], row["post"], split="test")
+
+
+def youtube_spam_2014(folder: Path) -> Iterator[Example]:
+    """Comments under four other videos, which are not divided between splits either."""
+    for number, row in enumerate(rows(folder / "comments.csv")):
+        text, video = html.unescape(_TAG.sub(" ", row["text"])).strip("\ufeff "), row["video"]
+        labels = known(spam=float(row["spam"]))
+        yield Example(
+            text, labels, "youtube-spam-2014", str(number), video, split=_VIDEOS_2014[video], slice=video
+        )

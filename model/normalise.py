@@ -5,7 +5,6 @@ function from a match to its replacement; a step that finds nothing costs one sc
 span of the result can be mapped back to offsets in the original (``Normalised.original_span``) without building a map for each text.
 """
 
-import functools
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
@@ -14,9 +13,18 @@ from dataclasses import dataclass
 
 import emoji
 import ftfy
-from confusable_homoglyphs.confusables import confusables_data
 from ftfy.badness import is_bad
 
+from belowline.model.normalise_bidi import OVERRIDDEN, as_displayed
+from belowline.model.normalise_letters import (
+    DRAWN,
+    ENCLOSED,
+    SIGN_IN_WORD,
+    one_script,
+    sign_as_letter,
+    undrawn,
+    unenclosed,
+)
 from belowline.model.respell import BROKEN, LEET, STRETCHED, unbroken, unleeted, unstretched
 
 _MAX_PASSES = 8
@@ -159,33 +167,6 @@ def _compatible(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", run[:kept]) + run[kept:]
 
 
-_SMALL_TWINS = dict(zip("вкмнт", "bkmht", strict=True))
-"""Small Cyrillic letters that Unicode lists as twins of Latin small capitals only."""
-
-
-@functools.cache
-def _latin_twins() -> dict[str, str]:
-    """Letters of other scripts to the Latin letter that they are drawn like (Unicode's confusables)."""
-    twins: dict[str, str] = {}
-    for character, alike in confusables_data.items():
-        latin = next(
-            (a["c"] for a in alike if len(a["c"]) == 1 and a["c"].isascii() and a["c"].isalpha()), None
-        )
-        if latin is not None and len(character) == 1 and not character.isascii() and character.isalpha():
-            # Unicode lists the small letter l among the twins of capital I: the case of the character decides.
-            twins[character] = latin.upper() if character.isupper() else latin.lower()
-    return twins | _SMALL_TWINS
-
-
-def _one_script(match: re.Match[str]) -> str:
-    """A word that mixes Latin letters with look-alikes of another script, in Latin letters alone."""
-    word = match.group()
-    if not any(character.isascii() and character.isalpha() for character in word):
-        return word
-    twins = _latin_twins()
-    return "".join(twins.get(character, character) for character in word)
-
-
 def _joined(match: re.Match[str]) -> str:
     """A word broken up by hyphens, dots or the like, put together again; a real compound is left."""
     word = match.group()
@@ -209,25 +190,6 @@ def _together(match: re.Match[str]) -> str:
 def _letters_alone(match: re.Match[str]) -> str:
     """Single letters with marks between or around them, ``l/o/a/n`` or ``[l][o][a][n]``, without the marks."""
     return "".join(character for character in match.group() if character.isalpha())
-
-
-_DRAWN = re.compile(r"(?:LATIN LETTER SMALL CAPITAL|REGIONAL INDICATOR SYMBOL LETTER) ([A-Z])")
-# Phonetic letters and two extensions of Latin; the letters that flags are made of.
-_DRAWN_BLOCKS = (range(0x250, 0x2B0), range(0x1D00, 0x1D80), range(0xA730, 0xA800), range(0x1F1E6, 0x1F200))
-
-
-def _drawn_letters() -> dict[str, str]:
-    """Letters that Unicode names after the Latin one that they are drawn like, but does not hold to be compatible with it."""
-    names = {chr(code): unicodedata.name(chr(code), "") for block in _DRAWN_BLOCKS for code in block}
-    found = {character: _DRAWN.fullmatch(name) for character, name in names.items()}
-    return {character: match.group(1).lower() for character, match in found.items() if match}
-
-
-_DRAWN_LETTERS = _drawn_letters()
-
-
-def _undrawn(match: re.Match[str]) -> str:
-    return _DRAWN_LETTERS[match.group()]
 
 
 def _twice(match: re.Match[str]) -> str:
@@ -260,6 +222,7 @@ def _sign(pattern: str) -> Callable[[str], bool]:
 
 
 _HASH, _AT, _DOLLAR = (_somewhere(sign) for sign in "#@$")
+_OVERRIDE = _somewhere("\u202e")
 _BRACKET = _somewhere("[", "(", "{", "<")
 _ADDRESS = _sign(r"(?i)://|www\.")
 _LEET = _sign(r"[a-zA-Z][0134578$@!|][a-zA-Z0134578$@!|]|[0134578$@|][a-zA-Z]{2}")
@@ -274,6 +237,8 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], 
         (r"[\ud800-\udfff]", _space, False, _ANY),
         (r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", _without, True, _ANY),
         (r"[\x80-\uffff\U00010000-\U0010ffff]+", _repaired, False, _ANY),
+        (OVERRIDDEN, as_displayed, False, _OVERRIDE),
+        (ENCLOSED, unenclosed, False, _ANY),
         # Pictures only: an invisible character, a dash or a dot between letters is a word broken up, a vowel sign is a part of one.
         (r"(?:(?P<symbol>[\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff])[^\x00-\x7f\w\s]{0,3}\w){4,}[^\x00-\x7f\w\s]*", _one_symbol,
          False, _ANY),
@@ -281,13 +246,14 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], 
         # Zero-width and bidirectional controls, soft hyphens, variation selectors, tags.
         (r"[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
          r"\ufff9-\ufffb\U000e0000-\U000e01ef]+", _without, False, _ANY),
+        (SIGN_IN_WORD, sign_as_letter, False, _ANY),
         (r"[^\x00-\x7f][\u0300-\u036f]*", _compatible, False, _ANY),
-        (f"[{''.join(_DRAWN_LETTERS)}]", _undrawn, False, _ANY),
+        (DRAWN, undrawn, False, _ANY),
         (r"[\u2018\u2019\u201a\u201b\u2032]", lambda match: "'", False, _ANY),
         (r"[\u201c\u201d\u201e\u201f\u2033\xab\xbb]", lambda match: '"', False, _ANY),
         (r"[\u2010-\u2015\u2212]", lambda match: "-", False, _ANY),
         # From a word's first letter only: looking ahead from each letter of a very long word would take quadratic time.
-        (r"(?<!\w)(?=\w*[^\x00-\x7f])\w{2,}", _one_script, False, _ANY),
+        (r"(?<!\w)(?=\w*[^\x00-\x7f])\w{2,}", one_script, False, _ANY),
         (r"(?i)\b(?:https?://|www\.)(?P<host>[^\s/?#<>\"']+)[^\s<>\"']*", _link, True, _ADDRESS),
         # Words run together by hashtags; a single tag stays, and so do C#, F#m and a number's sign.
         (r"(?<!\w)#(?=\w+#\w)|(?<=\w\w)#(?=\w\w)", _space, True, _HASH),

@@ -41,6 +41,14 @@ ROWS = {
     "sms-spam": 5_574,
     "janitr": 4_271,
     "spamassassin": 1_779,
+    "blog-spam": 6_105,
+    "blog-ham": 6_651,
+    "youtube-spam-2014": 851,
+    "threatgram": 12_445,
+    "github-incivility": 4_928,
+    "counterspeech": 7_615,
+    "twitcivility": 10_498,
+    "conflict-talk": 1_495,
     "fnc1": 25_413,
     "c3": 11_899,
     "appropriateness": 2_191,
@@ -114,10 +122,19 @@ def test_what_is_not_licensed_or_not_reliable_is_not_for_training() -> None:
     assert {name for name, corpus in CORPORA.items() if not corpus.trainable} == {
         "c3",
         "appropriateness",
+        "blog-ham",
+        "twitcivility",
+        "conflict-talk",
         "spamassassin",
         "wp-blacklist",
     }
-    assert [name for name, corpus in CORPORA.items() if corpus.use == "eval"] == ["c3", "appropriateness"]
+    assert [name for name, corpus in CORPORA.items() if corpus.use == "eval"] == [
+        "c3",
+        "appropriateness",
+        "blog-ham",
+        "twitcivility",
+        "conflict-talk",
+    ]
     assert not CORPORA["spamassassin"].reliable
     assert "never trained on" in CORPORA["spamassassin"].note
     for corpus in CORPORA.values():
@@ -355,7 +372,111 @@ def test_hatexplain_with_targets_and_rationales(folder: Folder) -> None:
     assert {example.split for example in (hateful, normal, offensive, of_jews)} == {"test", "train"}
 
 
+# --- replies and threads ---------------------------------------------------------------------------------------------------------------
+
+
+def test_threatgram_says_nothing_but_whether_violence_is_wished(folder: Folder) -> None:
+    folder.table(
+        "threatgram/labeled.csv",
+        "text label channel date",
+        ("a fine day", 0, "Martians", "2023-01-02"),
+        ("arrest the mayor", 1, "Martians", "2023-01-02"),
+        ("hang the mayor", 2, "Martians", "2023-01-03"),
+    )
+    fine, arrest, hang = folder.read("threatgram")
+    assert labels((fine, arrest, hang)) == [{"threat": 0.0}, {"threat": 0.0}, {"threat": 1.0}]
+    assert fine.split_key == arrest.split_key != hang.split_key
+
+
+def test_github_incivility_takes_what_is_sure_of_each_kind(folder: Folder) -> None:
+    kinds = ("none", "Insulting", "Vulgarity", "Impatience", "Threat", "Identity attacks/Name-Calling")
+    made = [(at, at // 2, kind, f"text {at}", "") for at, kind in enumerate(kinds)]
+    folder.table("github-incivility/comments.csv", "id issue_id label text in_shared", *made)
+    found = folder.read("github-incivility")
+    assert [example.split_key for example in found] == ["0", "0", "1", "1", "2", "2"]
+    civil = {"hate": 0.0, "antisemitism": 0.0, "personal_attack": 0.0, "threat": 0.0, "spam": 0.0}
+    assert labels(found) == [
+        {**HARMLESS, "spam": 0.0},
+        {"personal_attack": 1.0, "toxicity": 1.0, "spam": 0.0},
+        {"profanity": 1.0, "spam": 0.0},
+        civil,
+        {"spam": 0.0},
+        {"spam": 0.0},
+    ]
+
+
+def test_counterspeech_tells_an_insult_from_disagreement_and_nothing_of_hate(folder: Folder) -> None:
+    made = [
+        ("t1", 2, "insult", "It is so.", "Turnip.", ""),
+        ("t1", 2, "claim", "It is so.", "It is not.", ""),
+        ("t2", 1, "agree", "It is so.", "Indeed.", "cad"),
+        ("t2", 0, "", "It is so.", "Hm.", ""),
+    ]
+    folder.table("counterspeech/replies.csv", "thread label Gold_label parent reply in_shared", *made)
+    folder.table("counterspeech/in_context.csv", "label parent reply in_shared", (1, "It is so.", "Yes.", ""))
+    found = folder.read("counterspeech")
+    assert labels(found) == [{"personal_attack": 1.0}, {"personal_attack": 0.0}, {}, {}, {}]
+    assert {example.parent for example in found} == {"It is so."}
+    assert [example.split_key for example in found[:4]] == ["t1", "t1", "t2", "t2"]
+
+
+def test_what_is_only_measured_is_all_test(folder: Folder) -> None:
+    folder.table(
+        "twitcivility/tweets.csv",
+        "impoliteness intolerance text",
+        (0, 0, "a budget was passed"),
+        (1, 0, "you turnip"),
+        (0, 1, "all Martians lie"),
+    )
+    folder.table("conflict-talk/comments.csv", "side date text", ("Neutral", "8/2/2024", "who can say"))
+    tweets, [talk] = folder.read("twitcivility"), folder.read("conflict-talk")
+    assert labels(tweets) == [
+        {"personal_attack": 0.0, "toxicity": 0.0},
+        {"personal_attack": 1.0, "toxicity": 1.0},
+        {"personal_attack": 0.0, "toxicity": 1.0},
+    ]
+    assert (dict(talk.labels), talk.slice) == ({}, "Neutral")
+    assert {example.split for example in (*tweets, talk)} == {"test"}
+
+
 # --- spam and relevance ----------------------------------------------------------------------------------------------------------------
+
+
+def test_blog_spam_leaves_one_blog_out_with_its_near_copies(folder: Folder) -> None:
+    made = [
+        (
+            "1",
+            "hendrixjoseph",
+            "p",
+            "2018",
+            "spam",
+            "n1",
+            "great post, see my shop",
+            "A shop",
+            "http://a.example",
+        ),
+        ("2", "hendrixjoseph", "p", "2018", "spam", "n2", "great blog", "A shop", "http://a.example"),
+        ("3", "hendrixjoseph", "p", "2018", "ham", "n3", "thanks, it works now", "", ""),
+        ("4", "mademistakes", "q", "2019", "spam", "n2", "great blog!", "A shop", "http://a.example"),
+    ]
+    header = "id source post date label near text spam_author spam_url"
+    folder.table("blog-spam/comments.csv", header, *made)
+    folder.table("blog-spam/ham_archive.csv", "id post date label text", ("h1", "p", "2011", "ham", "nice"))
+    found = folder.read("blog-spam")
+    assert [example.split for example in found] == [None, "test", None, "test"]
+    assert labels(found) == [{"spam": 1.0}, {"spam": 1.0}, {"spam": 0.0}, {"spam": 1.0}]
+    assert [example.weight for example in found] == pytest.approx([2 / 3, 2 / 3, 4 / 3, 4 / 3])
+    assert not any("example" in example.text for example in found)  # the author line is no part of the text
+    [ham] = folder.read("blog-ham")
+    assert (ham.source, dict(ham.labels), ham.split) == ("blog-ham", {"spam": 0.0}, "test")
+
+
+def test_youtube_spam_2014_is_unescaped_and_divided_by_video(folder: Folder) -> None:
+    made = [(video, 1, "see &lt;3&#39;") for video in ("Psy", "KatyPerry", "Avengers", "PlayStation4")]
+    folder.table("youtube-spam-2014/comments.csv", "video spam text", *made)
+    found = folder.read("youtube-spam-2014")
+    assert [example.split for example in found] == ["train", "train", "validation", "test"]
+    assert {example.text for example in found} == {"see <3'"}
 
 
 def test_youtube_spam_is_unescaped_and_divided_by_video(folder: Folder) -> None:
@@ -450,7 +571,7 @@ def test_an_unknown_corpus(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_a_missing_file_is_named_with_the_command_that_fetches_it(name: str, tmp_path: Path) -> None:
     message = refusal(name, tmp_path)
-    assert message.startswith(f"{tmp_path / name}/")
+    assert message.startswith(f"{tmp_path / CORPORA[name].folder}/")
     assert message.endswith(f"not there; fetch it with `belowline-train fetch --corpus {name}`")
 
 
@@ -495,9 +616,9 @@ def test_the_rows_of_a_corpus(name: str, corpora: Path) -> None:
     if CORPORA[name].use == "eval":
         assert {example.split for example in examples} == {"test"}
     spread = Counter(value for example in examples for value in set(example.labels.values()))
-    assert spread[0.0] > 0  # something is ruled out
-    if name != "fnc1":  # knows only what is off the topic
-        assert any(value > 0.5 for value in spread)
+    assert (spread[0.0] > 0) == (name != "conflict-talk")  # which knows only who takes which side
+    one_sided = {"fnc1", "blog-ham", "conflict-talk"}  # know only what is off the topic, or no spam
+    assert any(value > 0.5 for value in spread) == (name not in one_sided)
 
 
 # --- the project's own judgements ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ MIRROR = Path(__file__).resolve().parents[2] / "shared" / "corpora"
 def corpus(*upstream: tuple[str, str], files=("a.csv",), content=CONTENT) -> Corpus:
     return Corpus(
         name="toy",
+        folder="toy",
         about="",
         use="train",
         licence="CC0-1.0",

@@ -7,9 +7,9 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from belowline.model.labels import DEFINITIONS, HARMFUL
-from belowline.training.network import CommentModel, embedding_layers, load_base, mean_pool
+from belowline.training.network import CommentModel, embedding_layers, freeze, load_base, mean_pool
 from belowline.training.run import RunError, load_model, save_model
-from tests.tiny_training import write_base
+from tests.tiny_training import write_base, write_mpnet
 
 LABELS = tuple(DEFINITIONS)
 IDS = torch.tensor([[2, 10, 11, 12, 3, 0, 0, 0], [2, 20, 21, 22, 23, 24, 25, 3]])
@@ -138,3 +138,51 @@ def test_only_labels_that_are_not_harmful_read_the_length(model: CommentModel) -
 @pytest.mark.parametrize(("count", "layers"), [(1, (1,)), (2, (1, 2)), (6, (2, 4, 6)), (12, (4, 8, 12))])
 def test_the_embedding_reads_the_end_of_each_third(count: int, layers: tuple[int, ...]) -> None:
     assert embedding_layers(count) == layers
+
+
+@pytest.fixture(scope="module")
+def mpnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_mpnet(tmp_path_factory.mktemp("mpnet"))
+
+
+def test_mpnet_reads_a_text_alike_alone_and_beside_a_longer_one(mpnet: Path) -> None:
+    encoder, tokenizer = load_base(str(mpnet))
+    encoder.set_attn_implementation("eager")
+    model = CommentModel(encoder, LABELS).eval()
+    texts = ["The you", "The you-link, 2nd time, and more"]
+    alone, both = (tokenizer(given, padding=True, return_tensors="pt") for given in (texts[:1], texts))
+    assert both["input_ids"][0, 0] == 0
+    assert both["input_ids"][0, -1] == tokenizer.pad_token_id == 1
+    length = alone["input_ids"].shape[1]
+    with torch.inference_mode():
+        one, two = (model(given["input_ids"], given["attention_mask"]) for given in (alone, both))
+    torch.testing.assert_close(one.logits, two.logits[:1], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(one.evidence, two.evidence[:1, :length], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(one.embedding, two.embedding[:1], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["folder", "mpnet"])
+def test_below_a_frozen_layer_nothing_learns_and_nothing_is_dropped(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    encoder, _ = load_base(str(request.getfixturevalue(kind)), dropout=0.5)
+    model = CommentModel(encoder, LABELS)
+    freeze(model.encoder, 1)
+    model.train()
+    layers = [
+        model.encoder(input_ids=IDS, attention_mask=MASK, output_hidden_states=True).hidden_states
+        for _ in range(2)
+    ]
+    assert torch.equal(layers[0][1], layers[1][1])
+    assert not layers[0][1].requires_grad
+    assert not torch.equal(layers[0][2], layers[1][2])
+    model(IDS, MASK).logits.sum().backward()
+    learned = {name for name, parameter in model.encoder.named_parameters() if parameter.grad is not None}
+    assert learned
+    assert not [name for name in learned if ".layer.0." in name or "layer" not in name]
+    assert not [name for name in learned if "relative" in name]
+
+
+def test_more_frozen_layers_than_there_are_is_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match="freeze_layers = 3: the encoder has 2"):
+        freeze(load_base(str(folder))[0], 3)

@@ -1,8 +1,12 @@
 """Disguised text is read as it was meant, plain text is left alone, and every span leads back to where it came from."""
 
+import re
 import time
+import unicodedata
+from itertools import chain
 
 import pytest
+from confusable_homoglyphs.confusables import confusables_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +18,7 @@ PIECES = (
     "https://", "WWW.", "www.", "/x", "?y", "\u200b", "\u0301", "\u0316", "\u200d", "\ufe0f", "\xad", "\x07", "\x85", "\u2028",
     "😂", "👍🏽", "❤️", "♥", "#️⃣", "🇩", "🇪", "\U0001f3f4", "\U000e0067", "ð", "Ÿ", "˜", "‚", "â", "€", "™", "©",
     "й", "а", "е", "р", "Ａ", "ﬁ", "𝐀", "①", "ﷺ", "ŉ", "ſ", "İ", "ı", "½", "…", "’", "“", "«", "—", "\ud83d", "\ude02",
+    "\u202e", "\u202d", "\u202c", "\u2066", "\u2069", "א", "🅰", "🅻", "⒜", "⍺", "×", "(",
 )  # fmt: skip
 """What the steps look for, so that random texts set them off and set them against each other."""
 
@@ -81,7 +86,7 @@ def test_plain_prose_is_returned_as_it_is(text: str, data: st.DataObject) -> Non
 @given(words, pieced, words)
 @settings(deadline=None)
 def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, after: str) -> None:
-    text = f"START {before} ; {middle} ; {after} FINISH"
+    text = f"START {before} ; {middle} ;\n{after} FINISH"  # an override that stays open turns the rest of its line
     normalised = normalise(text)
     for word in ("START", "FINISH"):
         start = normalised.text.index(word)
@@ -110,7 +115,19 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         ("zero\u200bwidth", "zerowidth"),
         ("soft\xadhyphen", "softhyphen"),
         ("bell\x07ringer", "bellringer"),
-        ("\u202eoverridden", "overridden"),
+        ("\u202etoidi na era uoy\u202c, he said", "you are an idiot, he said"),
+        ("so \u202e(toidi)", "so (idiot)"),
+        ("\u202etoidi\nan idiot", "idiot an idiot"),
+        ("\u202eloof \u202dan idiot\u202c dna", "and an idiot fool"),
+        ("\u202e\u202etoidi", "idiot"),
+        ("\u202e\u05d0\u05d1\u202c", "\u05d0\u05d1"),  # read from the right anyway
+        ("\u202a\u2066plain\u2069\u202c", "plain"),
+        ("🅻🅾🆂🅴🆁 🅛🅞🅢🅔🅡", "loser loser"),
+        ("l🅾ser, 🅱ecause", "loser, because"),
+        ("🅻 🅾 🆂 🅴 🆁", "loser"),
+        ("\u24a7\u24aa\u249c\u24a9", "loan"),
+        ("blood type 🅰", "blood type a button blood type"),
+        ("l\u237aughs, \u212easy, \u222app", "laughs, easy, upp"),
         ("p\u0430yp\u0430l", "paypal"),
         ("\u0410pple", "Apple"),
         ("don\xe2\u20ac\u2122t", "don't"),
@@ -142,6 +159,43 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
 )
 def test_disguises(disguised: str, meant: str) -> None:
     assert plain(disguised) == meant
+
+
+def mapped() -> dict[str, set[str]]:
+    """Each character beyond ASCII that Unicode maps to a Latin letter, by compatibility, by its name or as a confusable, to the letters."""
+    found: dict[str, set[str]] = {}
+    for code in chain(range(0x80, 0xD800), range(0xE000, 0x110000)):
+        character = chr(code)
+        compatible = unicodedata.normalize("NFKC", character)
+        named = NAMED.fullmatch(unicodedata.name(character, ""))
+        alike = {other["c"].lower() for other in confusables_data.get(character, ()) if LATIN(other["c"])}
+        if LATIN(compatible):
+            found[character] = {compatible.lower()}
+        elif named:
+            found[character] = {named.group(1).lower()}
+        elif alike and not compatible.isascii():  # a mathematical digit is a digit
+            found[character] = alike
+    return found
+
+
+NAMED = re.compile(
+    r"(?:(?:[A-Z]+ )*LATIN (?:CAPITAL |SMALL )?LETTER (?:SMALL CAPITAL )?|REGIONAL INDICATOR SYMBOL LETTER )([A-Z])"
+)
+LATIN = re.compile("[a-zA-Z]").fullmatch
+
+
+def test_every_character_that_unicode_maps_to_a_latin_letter_is_read_as_it() -> None:
+    seen, wrong = 0, {}
+    for character, letters in mapped().items():
+        # Letters above others are an ornament of accents, and tags are invisible.
+        if unicodedata.category(character) in ("Mn", "Cf"):
+            continue
+        seen += 1
+        text = normalise(f"wz{character}qb").text.lower()
+        if text not in {f"wz{letter}qb" for letter in letters}:
+            wrong[character] = text
+    assert seen > 1400
+    assert wrong == {}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The whole road of a model on miniature corpora: fit, stop, resume, export, evaluate, score."""
 
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,12 +17,15 @@ from rich.console import Console
 from belowline.model import ScoreInput, Scorer
 from belowline.model.directory import read_config
 from belowline.training import precision, trainer
+from belowline.training.batches import Encoder
+from belowline.training.checkpoint import load_checkpoint
 from belowline.training.export import Parity, ParityError, export
 from belowline.training.fit import fit
+from belowline.training.network import load_base
 from belowline.training.recipe import Recipe, load_recipe
 from belowline.training.report import evaluate
 from belowline.training.run import RunError, load_model
-from tests.tiny_training import write_base, write_corpora, write_recipe
+from tests.tiny_training import write_base, write_corpora, write_mpnet, write_recipe
 
 QUIET = Console(quiet=True)
 
@@ -71,10 +76,7 @@ class Interrupted(Exception):
     """Stands for a kill between two batches."""
 
 
-def test_an_interrupted_run_ends_where_an_unbroken_one_does(
-    run: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = in_fp32(workshop)
+def stopped_at_twelve(recipe: Recipe, workshop: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step = trainer.Trainer._step
 
     def stop_at_twelve(self: trainer.Trainer, number: int, *rest: object) -> None:
@@ -84,11 +86,52 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(
 
     monkeypatch.setattr(trainer.Trainer, "_step", stop_at_twelve)
     with pytest.raises(Interrupted):
-        fit(recipe, workshop / "corpora", workshop / "broken", QUIET)
+        fit(recipe, workshop / "corpora", run, QUIET)
     monkeypatch.setattr(trainer.Trainer, "_step", step)
+
+
+def test_an_interrupted_run_ends_where_an_unbroken_one_does(
+    run: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = in_fp32(workshop)
+    stopped_at_twelve(recipe, workshop, workshop / "broken", monkeypatch)
     fit(recipe, workshop / "corpora", workshop / "broken", QUIET)
     whole, resumed = weights(run / "model"), weights(workshop / "broken" / "model")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
+    workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = write_mpnet(tmp_path / "base")
+    recipe = in_fp32(workshop)
+    fitting = recipe.fit.model_copy(update={"freeze_layers": 1, "dropout": 0.1})
+    recipe = recipe.model_copy(update={"base": str(base), "fit": fitting})
+    log = io.StringIO()
+    monkeypatch.setattr(trainer, "_TOLD_EVERY", 0.0)
+    fit(recipe, workshop / "corpora", tmp_path / "whole", Console(file=log, width=200))
+    stopped_at_twelve(recipe, workshop, tmp_path / "broken", monkeypatch)
+    state = load_checkpoint(tmp_path / "broken")
+    assert state is not None
+    assert (tmp_path / "broken" / "plans.pt").is_file()
+    monkeypatch.setattr(Encoder, "lengths", None)  # nothing is measured again
+    learning = sum(len(group["params"]) for group in state["optimizer"]["param_groups"])
+    assert learning < len(state["model"])
+    fit(recipe, workshop / "corpora", tmp_path / "broken", QUIET)
+    whole, resumed = weights(tmp_path / "whole" / "model"), weights(tmp_path / "broken" / "model")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    first = load_base(str(base))[0].state_dict()
+    same = {name for name, value in first.items() if torch.equal(value, whole[f"encoder.{name}"])}
+    assert same == {name for name in first if "layer.1." not in name and "layer.2." not in name}
+    [*_, last] = [line for line in log.getvalue().splitlines() if " left, labels" in line]
+    assert re.search(r"batch (\d+) of \1, [\d.]+ s each, 0:00:00 left", last)
+
+
+def test_more_frozen_layers_than_the_base_has_are_refused(workshop: Path, tmp_path: Path) -> None:
+    recipe = in_fp32(workshop)
+    recipe = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"freeze_layers": 9})})
+    with pytest.raises(RunError, match="freeze_layers = 9: the encoder has 2"):
+        fit(recipe, workshop / "corpora", tmp_path / "run", QUIET)
 
 
 def test_two_processes_share_each_batch_and_learn_one_model(workshop: Path) -> None:

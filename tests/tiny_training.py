@@ -142,6 +142,30 @@ def write_base(folder: Path) -> Path:
     return folder
 
 
+def write_mpnet(folder: Path) -> Path:
+    """A random MPNet with 32 hidden units and three layers: positions after the padding's number, a bias of position that layers share."""
+    import torch
+    from transformers import MPNetConfig, MPNetModel
+
+    torch.manual_seed(0)
+    plain = json.loads(tiny_tokenizer().to_str())
+    known = [piece for piece in plain["model"]["vocab"] if piece not in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")]
+    pieces = ["<s>", "<pad>", "</s>", "[UNK]", *known, "<mask>"]
+    config = MPNetConfig(
+        vocab_size=len(pieces),
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=130,
+    )
+    MPNetModel(config).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), "utf-8")
+    content = {"tokenizer_class": "MPNetTokenizer", "do_lower_case": True, "model_max_length": 128}
+    (folder / "tokenizer_config.json").write_text(json.dumps(content), "utf-8")
+    return folder
+
+
 def write_recipe(path: Path, base: Path, **changes: object) -> Path:
     """A recipe that trains within seconds."""
     top = {

