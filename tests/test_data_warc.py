@@ -182,7 +182,9 @@ def test_headers_without_end_are_bounded(threads):
 
 
 @pytest.mark.parametrize(
-    "content", [b"WARC/1.0\r\n", b"WARC/1.0\r\n\r\n", Archive().bytes(), Archive().bytes()[:40]]
+    "content",
+    [b"WARC/1.0\r\n", b"WARC/1.0\r\n\r\n", Archive().bytes(), Archive().bytes()[:40]],
+    ids=["head", "no fields", "no records", "cut"],
 )
 def test_a_file_without_pages(threads, content):
     with pytest.raises(ReadError, match="no HTML page could be read"):
