@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from belowline.serve.judge import Judge
+    from belowline.serve.scoring.pipeline import Judge
 
 app = typer.Typer(
     help="Self-hosted moderation for reader comments: score, decide, queue, audit.",
@@ -80,13 +80,13 @@ def _explain(error: Exception) -> int:
         return _fail(str(error), FAILED)
     if isinstance(error, OSError) and error.filename:
         return _fail(f"{error.filename}: {error.strerror}", FAILED)
-    from belowline.serve.scoring import describe
+    from belowline.serve.scoring.fault_isolation import describe
 
     return _fail(f"unexpected {describe(error)}; please report it", FAILED)
 
 
 def _fail(message: str, status: int) -> int:
-    from belowline.serve.log_lines import printable
+    from belowline.serve.server.log_format import printable
 
     print(f"belowline: {printable(' '.join(message.split()))}", file=sys.stderr)
     return status
@@ -131,7 +131,7 @@ def serve(
     settings = load_settings(
         host=host, port=port, model_dir=model, policy=policy, threads=threads, workers=workers
     )
-    from belowline.serve.server import run_server
+    from belowline.serve.server.run import run_server
 
     run_server(settings)
 
@@ -142,9 +142,9 @@ def check_store() -> int:
 
     The database is that of the service's settings; it may be running.
     """
+    from belowline.serve.queue.replay import replay
     from belowline.serve.settings import load_settings
     from belowline.serve.store.database import Database
-    from belowline.serve.store.replay import replay
 
     database, count = Database.open(load_settings().database_url), 0
     try:
@@ -192,8 +192,8 @@ def score(
         raise typer.BadParameter(
             "--article goes with TEXT or standard input; use --article-column with --in."
         )
-    from belowline.serve.rows import Columns, read_lines, read_rows, read_texts
-    from belowline.serve.score import score_rows
+    from belowline.serve.batch.read import Columns, read_lines, read_rows, read_texts
+    from belowline.serve.batch.score import score_rows
     from belowline.serve.settings import load_settings
 
     columns = Columns(text_column, id_column, article_column, parent_column)
@@ -309,7 +309,7 @@ def export(
     ] = False,
 ) -> None:
     """Write what people decided as examples for training; the policy's own decisions are never among them."""
-    from belowline.serve.decisions.export import run_export
+    from belowline.serve.training_data.export import run_export
 
     run_export(target, site=site, since=_day(since), until=_day(until), reviews=review or (), bulk=bulk)
 
@@ -335,7 +335,7 @@ def wordpress(
     What moderators decide there is kept here, and the other way round. The application password comes from
     BELOWLINE_WORDPRESS_PASSWORD or is asked for; settings are those of the service.
     """
-    from belowline.serve.bridge.command import run_wordpress
+    from belowline.serve.wordpress.command import run_wordpress
 
     run_wordpress(site, user, apply=apply, every=every, since=_day(since), insecure=insecure)
 
@@ -357,7 +357,7 @@ def promote_model(
 
     Settings are those of the service; serve/MODELS.md says what is checked and kept.
     """
-    from belowline.serve.models.command import promote_command
+    from belowline.serve.active.command import promote_command
 
     promote_command(candidate, compare, force_reason)
 
@@ -367,7 +367,7 @@ def roll_back_model(
     reason: Annotated[str | None, typer.Option(help="Why; kept in the history.")] = None,
 ) -> None:
     """Put the model before the one in force in force again, also when the newest does not load."""
-    from belowline.serve.models.command import rollback_command
+    from belowline.serve.active.command import rollback_command
 
     rollback_command(reason)
 
@@ -375,7 +375,7 @@ def roll_back_model(
 @models.command(name="list")
 def list_models() -> None:
     """Show the model in force with its directory, and every promotion and rollback."""
-    from belowline.serve.models.command import list_command
+    from belowline.serve.active.command import list_command
 
     list_command()
 
@@ -383,7 +383,7 @@ def list_models() -> None:
 @models.command(name="shadow")
 def shadow_figures() -> None:
     """Show what the candidate of BELOWLINE_SHADOW_MODEL_DIR would have decided beside what was decided."""
-    from belowline.serve.models.command import shadow_command
+    from belowline.serve.active.command import shadow_command
 
     shadow_command()
 
@@ -394,7 +394,7 @@ def _day(given: datetime | None) -> date | None:
 
 def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "Judge":
     from belowline.model import Scorer
-    from belowline.serve.judge import Judge
+    from belowline.serve.scoring.pipeline import Judge
     from belowline.serve.settings import load_settings
 
     settings = load_settings(model_dir=model, policy=policy, threads=threads)

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
+from belowline.serve.queue.replay import replay
 from belowline.serve.store.database import Database
-from belowline.serve.store.replay import replay
 from belowline.serve.store.tables import LIVE, SYSTEM
 from tests.store_fakes import Desk
 from tests.waiting import InThreads

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from belowline.serve.files import replacing
+from belowline.serve.batch.atomic import replacing
 from tests.served_process import Served, Usage, kept, served
 from tests.wire import Sent, Wire
 

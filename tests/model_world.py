@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from belowline.model.digest import model_digest
-from belowline.serve.models.promotion import promote, roll_back
+from belowline.serve.active import model_history as models
+from belowline.serve.active.promotion import promote, roll_back
 from belowline.serve.settings import Settings
-from belowline.serve.store import models
 from belowline.serve.store.database import Database
 from tests.tiny_model import build_tiny_model
 

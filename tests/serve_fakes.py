@@ -15,8 +15,8 @@ from fastapi.testclient import TestClient
 
 from belowline.model import Evidence, Reading, ScoreInput, Scorer, Scores
 from belowline.model.directory import Calibration, ModelConfig, Thresholds, Window
-from belowline.serve.app import create_app
-from belowline.serve.errors import PROBLEM_JSON, PROBLEMS
+from belowline.serve.http.errors import PROBLEM_JSON, PROBLEMS
+from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 
 LABELS = ("spam", "hate", "antisemitism", "personal_attack", "threat", "profanity", "toxicity", "on_topic")

@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import Connection, Row, create_engine, make_url, select, text
 
 from belowline.model import Policy, ScoreInput
-from belowline.serve.judge import Judge
-from belowline.serve.store import items, rulings
+from belowline.serve.queue import items
+from belowline.serve.queue import moderator_decisions as rulings
+from belowline.serve.queue.intake import Author, Incoming, Kept, Thread, take_in
+from belowline.serve.queue.moderator_decisions import Moderator, Ruling
+from belowline.serve.scoring.pipeline import Judge
 from belowline.serve.store.database import Database
-from belowline.serve.store.intake import Author, Incoming, Kept, Thread, take_in
 from belowline.serve.store.refusal import Refusal
-from belowline.serve.store.rulings import Moderator, Ruling
 from belowline.serve.store.tables import metadata
 from tests.postgres_process import QUICK, postgres_process
 from tests.serve_fakes import fake_scorer

@@ -14,9 +14,9 @@ from sqlalchemy import event
 
 from belowline.model import Scorer
 from belowline.serve.active import follower, loading
+from belowline.serve.active import policy_history as policies
 from belowline.serve.active.active import Active
 from belowline.serve.active.follower import Follower, Poller
-from belowline.serve.store import policies
 from belowline.serve.store.database import Database, StoreError
 from tests.model_world import World
 from tests.serve_fakes import client_of, fake_scorer

@@ -18,11 +18,12 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
-from belowline.serve.protocols import akismet
-from belowline.serve.protocols.akismet_messages import site_of
-from belowline.serve.service import Service
-from belowline.serve.store import recognition, usage
+from belowline.serve.http.service import Service
+from belowline.serve.protocols.akismet import routes as akismet
+from belowline.serve.protocols.akismet import usage
+from belowline.serve.protocols.akismet.messages import site_of
+from belowline.serve.queue import recognition
+from belowline.serve.scoring.score_queue import Batcher, BatcherClosed, QueueFull
 from belowline.serve.store.database import StoreError
 from tests.serve_fakes import KEY, client_of, client_on, fake_scorer
 from tests.store_fakes import Desk

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from belowline.serve.errors import PROBLEMS
-from belowline.serve.keys import PERMISSIONS
+from belowline.serve.http.auth import PERMISSIONS
+from belowline.serve.http.errors import PROBLEMS
 from belowline.serve.store.accounts import ROLES
 from tests.serve_fakes import KEY, check_problem, served
 from tests.test_protocol_access import TABLE as OTHERS

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from belowline.serve.keys import SESSION_COOKIE
+from belowline.serve.http.auth import SESSION_COOKIE
 from belowline.serve.store.database import now
 from belowline.serve.store.tables import sessions
 from tests.serve_fakes import KEY, check_problem, client_of

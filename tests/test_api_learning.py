@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from belowline.serve.store import cursor, learning
+from belowline.serve.queue import learning
+from belowline.serve.store import cursor
 from tests.serve_fakes import check_problem, client_of, client_on
 
 SCORES, CHANCE = "picked by its scores", "picked by chance"

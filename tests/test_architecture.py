@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.import_graph import graph
 
 ALLOWED = {
     "data": {"data"},
@@ -15,6 +16,23 @@ ALLOWED = {
     "training": {"training", "data", "model"},
     "serve": {"serve", "data", "model"},
 }
+# From the top down: a room imports only rooms that stand after it.
+SERVE_ROOMS = (
+    *(
+        "cli",
+        "server",
+        "console",
+        "protocols",
+        "api",
+        "wordpress",
+        "audit",
+        "training_data",
+        "http",
+        "active",
+        "queue",
+    ),
+    *("webhooks", "batch", "scoring", "store", "metrics", "settings", "json_body"),
+)
 MODULES = sorted(path for folder in ALLOWED for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -35,6 +53,13 @@ def test_a_module_imports_only_what_its_folder_may(path: Path) -> None:
     folder = path.relative_to(ROOT).parts[0]
     ours = {name.split(".")[1] for name in imported(path) if name.startswith("belowline.")}
     assert ours <= ALLOWED[folder]
+
+
+def test_no_import_of_serve_leads_to_a_room_above() -> None:
+    found = graph("serve")
+    assert set(found.rooms) == set(SERVE_ROOMS)
+    assert found.upward(SERVE_ROOMS) == []
+    assert found.cycle() == []
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from belowline.serve.audit.archive import Archive, take_inventory
 from belowline.serve.audit.copies import Copies
 from belowline.serve.audit.run import run_audit
 from belowline.serve.audit.tables import comments_schema
-from belowline.serve.judge import Judge
-from belowline.serve.results import Result
+from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.results import Result
 from tests.serve_fakes import LABELS, fake_scorer
 
 ROWS = [

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from belowline.serve.audit.estimate import Judged, exact, recall, share
+from belowline.serve.audit.review.estimate import Judged, exact, recall, share
 
 DRAWS = 200
 

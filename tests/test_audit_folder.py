@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from belowline.serve.audit.folder import AuditFolderError, FinishedAudit, article_of
+from belowline.serve.audit.finished import AuditFolderError, FinishedAudit, article_of
 from tests.audit_fakes import audit_row, write_audit
 
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from belowline.serve.audit import queue as audit_queue
+from belowline.serve.audit import to_queue as audit_queue
 from belowline.serve.audit.archive import Archive
-from belowline.serve.audit.folder import AuditFolderError
-from belowline.serve.audit.queue import Queued, QueueError, comment_id, queue_held
+from belowline.serve.audit.finished import AuditFolderError
 from belowline.serve.audit.redact import Redactor
 from belowline.serve.audit.run import run_audit
-from belowline.serve.judge import Judge
+from belowline.serve.audit.to_queue import Queued, QueueError, comment_id, queue_held
+from belowline.serve.queue import comments as reading
+from belowline.serve.queue import items
+from belowline.serve.queue.erasure import erase_comment
+from belowline.serve.scoring.pipeline import Judge
 from belowline.serve.settings import Settings
-from belowline.serve.store import comments as reading
-from belowline.serve.store import items
 from belowline.serve.store.database import Database
-from belowline.serve.store.erasure import erase_comment
 from tests.serve_fakes import fake_scorer
 from tests.store_fakes import ANN, Desk
 

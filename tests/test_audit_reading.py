@@ -10,11 +10,11 @@ import pytest
 
 from belowline.model import Scorer
 from belowline.serve import cli
+from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.engines import JudgeSpec, Processes
 from belowline.serve.audit.run import Audited, run_audit
-from belowline.serve.judge import Judge
-from belowline.serve.models.files import digest_of
+from belowline.serve.scoring.pipeline import Judge
 from tests.serve_fakes import FakeScorer, fake_scorer
 
 

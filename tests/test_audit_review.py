@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 
 from belowline.data.decisions import read_decisions
-from belowline.serve.audit.folder import FinishedAudit
-from belowline.serve.audit.review import ReviewError, Verdict, import_review, review_lines, review_of
-from belowline.serve.audit.sample import SampleError, cell_of, draw_sample, write_sample
+from belowline.serve.audit.finished import FinishedAudit
+from belowline.serve.audit.review.importing import (
+    ReviewError,
+    Verdict,
+    import_review,
+    review_lines,
+    review_of,
+)
+from belowline.serve.audit.review.sample import SampleError, cell_of, draw_sample, write_sample
 from tests.audit_fakes import mixed_rows, sheet_of, write_audit
 
 Fill = Callable[[dict[str, str]], dict[str, str]]

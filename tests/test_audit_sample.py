@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from belowline.serve.audit.folder import AuditFolderError, FinishedAudit
-from belowline.serve.audit.sample import (
+from belowline.serve.audit.finished import AuditFolderError, FinishedAudit
+from belowline.serve.audit.review.sample import (
     CELLS,
     SMALLEST,
     SampleError,

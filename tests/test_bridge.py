@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belowline.serve.active.active import Active
-from belowline.serve.bridge import command, polling
-from belowline.serve.bridge.kses import survives
-from belowline.serve.bridge.messages import RemoteComment, plain
-from belowline.serve.bridge.polling import Bridge
-from belowline.serve.bridge.wordpress import (
+from belowline.serve.cli import run
+from belowline.serve.store.database import Database
+from belowline.serve.wordpress import command
+from belowline.serve.wordpress import links as bridges
+from belowline.serve.wordpress import sync as polling
+from belowline.serve.wordpress.client import (
     Altered,
     Refused,
     Unreachable,
@@ -26,9 +27,9 @@ from belowline.serve.bridge.wordpress import (
     WordPressError,
     address_of,
 )
-from belowline.serve.cli import run
-from belowline.serve.store import bridges
-from belowline.serve.store.database import Database
+from belowline.serve.wordpress.kses import survives
+from belowline.serve.wordpress.remote_comment import RemoteComment, plain
+from belowline.serve.wordpress.sync import Bridge
 from tests.serve_fakes import fake_scorer
 from tests.store_fakes import Desk, everything
 

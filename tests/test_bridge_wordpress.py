@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from belowline.serve.active.active import Active
-from belowline.serve.bridge.kses import survives
-from belowline.serve.bridge.polling import Bridge, Step
-from belowline.serve.bridge.wordpress import WordPress, address_of
 from belowline.serve.cli import run
-from belowline.serve.store import comments
-from belowline.serve.store.erasure import erase_comment
+from belowline.serve.queue import comments
+from belowline.serve.queue.erasure import erase_comment
+from belowline.serve.wordpress.client import WordPress, address_of
+from belowline.serve.wordpress.kses import survives
+from belowline.serve.wordpress.sync import Bridge, Step
 from tests.serve_fakes import fake_scorer
 from tests.store_fakes import ANN, Desk, everything
 from tests.wordpress import MODERATOR, RealWordPress, wordpress_server

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import update
 
 from belowline.model import ScoreInput, Scorer
-from belowline.serve.store import items
+from belowline.serve.queue import items
 from belowline.serve.store.database import Database, now
 from tests.chaos_callers import HELD, Insisting, check_kept, keep, ready, with_policy
 from tests.postgres_process import PostgresProcess, postgres_process

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from belowline.serve.app import create_app
+from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.serve_fakes import fake_scorer
 

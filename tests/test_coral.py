@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belowline.model.directory import Thresholds
+from belowline.serve.http.throttle import FREE
 from belowline.serve.protocols.coral import _answer
-from belowline.serve.results import Action, Reason, Result
-from belowline.serve.statement import CODES
+from belowline.serve.scoring.reason_codes import CODES
+from belowline.serve.scoring.results import Action, Reason, Result
 from belowline.serve.store.database import StoreError
-from belowline.serve.throttle import FREE
 from tests.client_environments import node_with, run_client
 from tests.serve_fakes import KEY, FakeScorer, client_of, fake_scorer, served
 from tests.test_moderations import ANY_JSON
@@ -192,7 +192,7 @@ def test_neither_a_lost_database_nor_a_large_body_lets_a_comment_pass(
         raise StoreError("gone")
 
     with client_of(tmp_path, coral_answer_ms=9000) as client:
-        monkeypatch.setattr("belowline.serve.keys.accounts.any_keys", gone)
+        monkeypatch.setattr("belowline.serve.http.auth.accounts.any_keys", gone)
         assert moderate(client, "fine").json() == WITHHELD
         assert moderate(client, "fine " * 1_000_000).json() == WITHHELD
 

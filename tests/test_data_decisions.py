@@ -23,7 +23,7 @@ from belowline.data.decisions import (
     read_reviews,
 )
 from belowline.model import DEFINITIONS
-from belowline.serve.statement import CODES
+from belowline.serve.scoring.reason_codes import CODES
 from tests.conftest import ROOT
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)

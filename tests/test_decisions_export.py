@@ -13,14 +13,16 @@ from sqlalchemy import update
 
 from belowline.data.decisions import Counts, Decided, read_decided, read_decisions
 from belowline.model import sampled
-from belowline.serve.decisions.export import ExportError, export_decisions, run_export
-from belowline.serve.store import decided, feedback, policies, reviews
-from belowline.serve.store.appeals import appeal
+from belowline.serve.active import policy_history as policies
+from belowline.serve.queue import feedback, reviews
+from belowline.serve.queue.appeals import appeal
+from belowline.serve.queue.erasure import erase_author, erase_comment
+from belowline.serve.queue.feedback import Feedback
+from belowline.serve.queue.intake import Thread
 from belowline.serve.store.database import Database, now
-from belowline.serve.store.erasure import erase_author, erase_comment
-from belowline.serve.store.feedback import Feedback
-from belowline.serve.store.intake import Thread
 from belowline.serve.store.tables import decisions
+from belowline.serve.training_data import histories as decided
+from belowline.serve.training_data.export import ExportError, export_decisions, run_export
 from tests.serve_fakes import client_of
 from tests.store_fakes import ANN, BEN, CLEO, SAMPLE, SECOND, Desk
 from tests.test_bridge import FakeWordPress, rounds
@@ -417,7 +419,7 @@ def test_pages_and_order_are_the_same_each_time(
         local.do(feedback.add, "x", "s", Feedback("perspective", "t", {"spam": 1.0}, {}, f"f{number}"))
     whole = Exported(local, tmp_path).file.read_text("utf-8").splitlines()[1:]
     monkeypatch.setattr(decided, "_AT_ONCE", 3)
-    monkeypatch.setattr("belowline.serve.decisions.export._AT_ONCE", 2)
+    monkeypatch.setattr("belowline.serve.training_data.export._AT_ONCE", 2)
     found = Exported(local, tmp_path)
     assert found.file.read_text("utf-8").splitlines()[1:] == whole
     assert [*found.rows] == [f"s:d{n}" for n in range(7)] + [f"s:f{n}" for n in reversed(range(7))]

@@ -18,10 +18,10 @@ import httpx
 import pytest
 import yaml
 
-from belowline.serve.health import health
-from belowline.serve.server import of_each_worker
+from belowline.serve.http.health import health
+from belowline.serve.server.run import of_each_worker
+from belowline.serve.server.workers import LONGEST_END_S
 from belowline.serve.settings import PREFIX, Settings, load_settings
-from belowline.serve.workers import LONGEST_END_S
 from tests.conftest import ROOT
 from tests.served_process import kept
 from tests.waiting import until

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from belowline.model import ModelError, ScoreInput, Scorer
+from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.audit.engines import Engine, EngineError, Here, Job, JudgeSpec, Processes, Ray, split_of
 from belowline.serve.audit.run import score_part
-from belowline.serve.judge import Judge
-from belowline.serve.models.files import digest_of
+from belowline.serve.scoring.pipeline import Judge
 
 ROOT = Path(__file__).resolve().parent.parent
 

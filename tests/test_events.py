@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from belowline.serve import events
+from belowline.serve.http import events
 from belowline.serve.store.database import Database
 from tests.serve_fakes import KEY, served
 

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from belowline.data import SAMPLE_DIR, read_threads
 from belowline.model import Policy, ScoreInput, Scorer, decide
 from belowline.model.directory import SHIPPED, model_directory, read_config
-from belowline.serve.app import create_app
 from belowline.serve.audit.archive import Archive
 from belowline.serve.cli import app as command
+from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.golden import TOLERANCE, comments, reference
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from belowline.serve.audit import ledger as ledger_module
-from belowline.serve.audit.ledger import Ledger
+from belowline.serve.audit import group_index as ledger_module
+from belowline.serve.audit.group_index import Ledger
 
 LABELS = ("spam", "hate")
 

@@ -16,11 +16,11 @@ from fastapi.testclient import TestClient
 from belowline.model import ModelError
 from belowline.model.digest import model_digest
 from belowline.serve.active import follower
+from belowline.serve.active import policy_history as policies
 from belowline.serve.active.follower import Follower
-from belowline.serve.app import create_app
-from belowline.serve.service import Begun
+from belowline.serve.http.service import Begun
+from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
-from belowline.serve.store import policies
 from tests.model_world import World, damage
 from tests.test_models import without
 

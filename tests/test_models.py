@@ -17,11 +17,12 @@ from onnx import numpy_helper
 
 from belowline.model import ModelError, PolicyError
 from belowline.model.digest import model_digest
+from belowline.serve.active import command as models_command
+from belowline.serve.active import model_history as models
+from belowline.serve.active import policy_history as policies
+from belowline.serve.active.files import load_whole
 from belowline.serve.active.loading import active_at_start
-from belowline.serve.models import command as models_command
-from belowline.serve.models.files import load_whole
-from belowline.serve.models.promotion import PromotionRefused, model_in_force, promote
-from belowline.serve.store import models, policies
+from belowline.serve.active.promotion import PromotionRefused, model_in_force, promote
 from belowline.serve.store.database import Database
 from tests.conftest import ROOT
 from tests.model_world import World, damage

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from belowline.model import ScoreInput, Scores
-from belowline.serve.keys import Actor
-from belowline.serve.protocols import perspective
-from belowline.serve.protocols import perspective_attributes as attributes
-from belowline.serve.protocols.perspective import site_of
-from belowline.serve.protocols.perspective_texts import MOST_SPANS, sentences, utf16
-from belowline.serve.service import Service
-from belowline.serve.store import feedback as feedback_store
+from belowline.serve.http.auth import Actor
+from belowline.serve.http.service import Service
+from belowline.serve.protocols.perspective import attributes
+from belowline.serve.protocols.perspective import routes as perspective
+from belowline.serve.protocols.perspective.routes import site_of
+from belowline.serve.protocols.perspective.texts import MOST_SPANS, sentences, utf16
+from belowline.serve.queue import feedback as feedback_store
 from belowline.serve.store.database import StoreError
 from belowline.serve.store.tables import audit_log, comments, feedback
 from tests.serve_fakes import KEY, LABELS, FakeScorer, client_of

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from belowline.serve.keys import PERMISSIONS
+from belowline.serve.http.auth import PERMISSIONS
 from belowline.serve.protocols.routes import PROTOCOLS
 from belowline.serve.store.accounts import ROLES
 from tests.serve_fakes import KEY, served

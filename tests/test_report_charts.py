@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from belowline.serve.audit.report_charts import (
+from belowline.serve.audit.report.charts import (
     FEWEST_IN_MONTH,
     HEIGHT,
     WIDTH,

@@ -1,6 +1,6 @@
 from belowline.model import Policy
 from belowline.model.directory import Thresholds
-from belowline.serve.audit.report_method import card_html, label_rules, method_words, policy_words
+from belowline.serve.audit.report.method import card_html, label_rules, method_words, policy_words
 from tests.serve_fakes import FakeScorer
 
 CONFIG = FakeScorer.config

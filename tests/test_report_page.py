@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from belowline.serve.audit.archive import Archive
-from belowline.serve.audit.report import TEXT_SHOWN, render_report
+from belowline.serve.audit.report.page import TEXT_SHOWN, render_report
 from belowline.serve.audit.run import run_audit
-from belowline.serve.audit.tally import Tally
-from belowline.serve.judge import Judge
+from belowline.serve.audit.summary_counts import Tally
+from belowline.serve.scoring.pipeline import Judge
 from tests.serve_fakes import LABELS, fake_scorer
 from tests.test_console_journey import serious
 

@@ -14,10 +14,10 @@ from pyarrow import parquet
 
 from belowline.model import ScoreInput, Scorer
 from belowline.serve import cli
-from belowline.serve.judge import Judge
-from belowline.serve.results import Result
-from belowline.serve.rows import Row
-from belowline.serve.score import score_rows
+from belowline.serve.batch.read import Row
+from belowline.serve.batch.score import score_rows
+from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.results import Result
 from tests.serve_fakes import fake_scorer
 
 ROWS = [{"id": "a", "text": 'my spam, "quoted"\nsecond line'}, {"id": "b", "text": "fine שלום 😀"}]

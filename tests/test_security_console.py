@@ -15,7 +15,7 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from belowline.serve import console
-from belowline.serve.keys import PERMISSIONS, SESSION_COOKIE
+from belowline.serve.http.auth import PERMISSIONS, SESSION_COOKIE
 from belowline.serve.store.accounts import ROLES
 from tests.serve_fakes import KEY, client_of
 from tests.store_fakes import everything

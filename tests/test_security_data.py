@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from belowline.model import ModelError, Policy, PolicyError, Scorer
 from belowline.serve import cli
-from belowline.serve.log_lines import OneLine, printable
-from belowline.serve.models.files import digest_of, keep_model
+from belowline.serve.active.files import digest_of, keep_model
+from belowline.serve.server.log_format import OneLine, printable
 from tests.conftest import ROOT
 
 MODULES = sorted(

@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belowline.serve.bridge import wordpress
-from belowline.serve.bridge.wordpress import Refused, WordPress, WordPressError, address_of
-from belowline.serve.webhooks import is_public
+from belowline.serve.webhooks.sender import is_public
+from belowline.serve.wordpress import client as wordpress
+from belowline.serve.wordpress.client import Refused, WordPress, WordPressError, address_of
 from tests.serve_fakes import KEY, client_of
 
 SITE = "https://paper.example"

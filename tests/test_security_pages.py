@@ -15,9 +15,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from belowline.model.listed import links_in
 from belowline.serve.audit.archive import Archive
-from belowline.serve.audit.report_method import card_html
+from belowline.serve.audit.report.method import card_html
 from belowline.serve.audit.run import run_audit
-from belowline.serve.judge import Judge
+from belowline.serve.scoring.pipeline import Judge
 from tests.serve_fakes import KEY, client_of, fake_scorer
 
 HEADERS = {"X-API-Key": KEY}

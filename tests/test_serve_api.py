@@ -103,7 +103,7 @@ def test_an_answer_that_reads_no_store_takes_no_thread(
             return await run_sync(task, *rest, **named)
 
         # What runs beside requests now and then would be noted as well.
-        monkeypatch.setattr("belowline.serve.webhooks.run_in_threadpool", run_sync)
+        monkeypatch.setattr("belowline.serve.webhooks.sender.run_in_threadpool", run_sync)
         monkeypatch.setattr(anyio.to_thread, "run_sync", noted)
         answer = client.post(path, json=body, headers={"X-API-Key": KEY})
         noticed = [*taken]
@@ -306,7 +306,9 @@ def test_only_a_name_that_is_not_allowed_costs_a_look_at_the_keys(
 ) -> None:
     looked: list[Any] = []
     with client_of(tmp_path, host=host, **keys) as client:
-        monkeypatch.setattr("belowline.serve.keys.accounts.any_keys", lambda tx: looked.append(tx) or False)
+        monkeypatch.setattr(
+            "belowline.serve.http.auth.accounts.any_keys", lambda tx: looked.append(tx) or False
+        )
         client.get("/healthz")
     assert len(looked) == reads
 
@@ -322,7 +324,7 @@ def test_without_keys_foreign_host_names_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_open_service_without_keys_is_not_built(tmp_path: Path) -> None:
-    from belowline.serve.app import create_app
+    from belowline.serve.server.app import create_app
 
     with pytest.raises(SettingsError, match="refusing to listen"):
         create_app(Settings(host="0.0.0.0"), fake_scorer())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.model import ScoreInput
-from belowline.serve.batcher import Batcher, BatcherClosed, QueueFull
+from belowline.serve.scoring.score_queue import Batcher, BatcherClosed, QueueFull
 from tests import waiting
 from tests.serve_fakes import FakeScorer
 

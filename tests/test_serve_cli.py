@@ -6,8 +6,8 @@ import pytest
 
 from belowline.model import Scorer
 from belowline.serve import cli
-from belowline.serve.files import replacing
-from belowline.serve.server import ServerError, run_server
+from belowline.serve.batch.atomic import replacing
+from belowline.serve.server.run import ServerError, run_server
 from belowline.serve.settings import Settings
 from tests.serve_fakes import fake_scorer
 

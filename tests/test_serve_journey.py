@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from belowline.model import ScoreInput, Scorer
-from belowline.serve.results import Result
+from belowline.serve.scoring.results import Result
 
 ROWS = [
     {"thread": "t", "title": "The harbour reopens", "id": f"c{number}", "text": text}

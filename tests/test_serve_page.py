@@ -7,11 +7,11 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belowline.serve.page import EXAMPLES
-from belowline.serve.reference import operations
-from belowline.serve.rendering import Segment, segments
-from belowline.serve.results import EvidenceSpan
-from belowline.serve.wording import label_name, likelihood, with_code
+from belowline.serve.console.api_reference import operations
+from belowline.serve.console.rendering import Segment, segments
+from belowline.serve.console.try_page import EXAMPLES
+from belowline.serve.scoring.results import EvidenceSpan
+from belowline.serve.scoring.wording import label_name, likelihood, with_code
 from tests.serve_fakes import KEY, LABELS, client_of, fake_scorer
 
 SERVE = Path(__file__).parent.parent / "serve"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from belowline.model import Decision, ScoreInput
-from belowline.serve.judge import Judge
-from belowline.serve.results import Result, make_result
-from belowline.serve.scoring import article_context, describe, score_each
+from belowline.serve.scoring.fault_isolation import article_context, describe, score_each
+from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.results import Result, make_result
 from tests.serve_fakes import FakeScorer, fake_scorer
 
 

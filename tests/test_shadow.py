@@ -12,12 +12,12 @@ from fastapi.testclient import TestClient
 from onnx import numpy_helper
 from sqlalchemy import select
 
-from belowline.serve.app import create_app
-from belowline.serve.models import command as models_command
+from belowline.serve.active import command as models_command
+from belowline.serve.active import shadow_counts as shadow
+from belowline.serve.active.shadow_counts import Compared, Tally
+from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
-from belowline.serve.store import shadow
 from belowline.serve.store.database import Database
-from belowline.serve.store.shadow import Compared, Tally
 from belowline.serve.store.tables import shadow_disagreements
 from tests.model_world import World
 from tests.waiting import until
@@ -176,8 +176,8 @@ def test_a_candidate_that_does_not_load_leaves_the_service_alone(world: World, c
 def test_what_it_has_no_time_for_is_dropped_and_counted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("belowline.serve.models.shadow._WAITING", 3)
-    monkeypatch.setattr("belowline.serve.models.shadow._LATER_S", 0.5)
+    monkeypatch.setattr("belowline.serve.active.shadow._WAITING", 3)
+    monkeypatch.setattr("belowline.serve.active.shadow._LATER_S", 0.5)
     with client_of(world, world.new) as client:
         ask(client)
         text = client.get("/metrics").text

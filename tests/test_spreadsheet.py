@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from belowline.serve.audit.spreadsheet import CELL_CHARS, SheetError, cell, read_sheet, write_sheet
+from belowline.serve.audit.review.spreadsheet import CELL_CHARS, SheetError, cell, read_sheet, write_sheet
 
 COLUMNS = ("number", "text", "decision")
 ROWS = [

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from belowline.model import Decision
-from belowline.serve.statement import CODES, MODERATOR_CODES, coral_code, statement_of_reasons
-from belowline.serve.wording import code_words
+from belowline.serve.scoring.reason_codes import CODES, MODERATOR_CODES, coral_code, statement_of_reasons
+from belowline.serve.scoring.wording import code_words
 from tests.serve_fakes import client_of
 
 POLICY_CODES = re.findall(r"``(\w+)``", (Decision.__doc__ or "").split("Reason code:")[1].split("rule:")[0])

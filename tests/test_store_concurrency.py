@@ -6,11 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from belowline.serve.store import items, policies
+from belowline.serve.active import policy_history as policies
+from belowline.serve.queue import items
+from belowline.serve.queue.intake import Author, Thread, take_in
+from belowline.serve.queue.moderator_decisions import Moderator
 from belowline.serve.store.database import Database
-from belowline.serve.store.intake import Author, Thread, take_in
 from belowline.serve.store.refusal import Refusal
-from belowline.serve.store.rulings import Moderator
 from tests.store_fakes import ANN, BEN, Desk
 
 

@@ -12,9 +12,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine, insert, inspect, text
 
-from belowline.serve.store import comments as reading
+from belowline.serve.queue import comments as reading
+from belowline.serve.queue.recognition import bare, hash_of
 from belowline.serve.store.database import MIGRATIONS, Database, StoreError, digest
-from belowline.serve.store.recognition import bare, hash_of
 from belowline.serve.store.tables import metadata
 from tests.store_fakes import BEN, Desk
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import update
 
 from belowline.model.signatures import signature_of
-from belowline.serve.store import comments as reading
-from belowline.serve.store import near_copies
+from belowline.serve.queue import comments as reading
+from belowline.serve.queue import near_duplicates as near_copies
+from belowline.serve.queue.intake import Author, Thread, take_in
 from belowline.serve.store.database import Database
-from belowline.serve.store.intake import Author, Thread, take_in
 from belowline.serve.store.tables import comments
 from tests.store_fakes import ANN, REJECTING, SAMPLE, Desk, everything
 

@@ -8,16 +8,20 @@ import pytest
 from sqlalchemy import update
 
 from belowline.model import Policy
-from belowline.serve.store import accounts, comments, feedback, hooks, policies, repeats, statistics
-from belowline.serve.store.appeals import appeal
+from belowline.serve.active import policy_history as policies
+from belowline.serve.queue import comments, feedback, statistics
+from belowline.serve.queue import idempotency as repeats
+from belowline.serve.queue.appeals import appeal
+from belowline.serve.queue.dry_run import dry_run
+from belowline.serve.queue.erasure import erase_author, erase_comment
+from belowline.serve.queue.feedback import Feedback
+from belowline.serve.queue.intake import Author
+from belowline.serve.queue.reviews import make_golden
+from belowline.serve.store import accounts
 from belowline.serve.store.database import Database, digest, now
-from belowline.serve.store.dry_run import dry_run
-from belowline.serve.store.erasure import erase_author, erase_comment
-from belowline.serve.store.feedback import Feedback
-from belowline.serve.store.intake import Author
-from belowline.serve.store.pepper import alias
-from belowline.serve.store.reviews import make_golden
+from belowline.serve.store.pseudonyms import alias
 from belowline.serve.store.tables import metadata
+from belowline.serve.webhooks import endpoints as hooks
 from tests.store_fakes import ANN, BEN, SAMPLE, SECOND, Desk, everything, refused
 
 SECRET = "erase-this"

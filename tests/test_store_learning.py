@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import event, update
 
 from belowline.data.decisions import read_decided
-from belowline.serve.decisions.export import export_decisions
-from belowline.serve.store import cursor, items, learning
+from belowline.serve.queue import items, learning
+from belowline.serve.queue.items import Filter
+from belowline.serve.queue.learning import Candidate, offered, ranked
+from belowline.serve.queue.moderator_decisions import Moderator
+from belowline.serve.store import cursor
 from belowline.serve.store.database import now
-from belowline.serve.store.items import Filter
-from belowline.serve.store.learning import Candidate, offered, ranked
-from belowline.serve.store.rulings import Moderator
 from belowline.serve.store.tables import items as queue
+from belowline.serve.training_data.export import export_decisions
 from tests.store_fakes import Desk, refused
 from tests.test_store_concurrency import at_once
 

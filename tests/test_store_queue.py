@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from belowline.serve.store import cursor, items, learning
+from belowline.serve.queue import items, learning
+from belowline.serve.queue.items import Filter
+from belowline.serve.store import cursor
 from belowline.serve.store.database import now
-from belowline.serve.store.items import Filter
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.tables import items as queue
 from tests.store_fakes import ANN, BEN, Desk

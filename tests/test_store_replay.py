@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
-from belowline.serve.store import items
-from belowline.serve.store.appeals import appeal
+from belowline.serve.queue import items
+from belowline.serve.queue.appeals import appeal
+from belowline.serve.queue.erasure import erase_comment
+from belowline.serve.queue.replay import replay
 from belowline.serve.store.database import Database, now
-from belowline.serve.store.erasure import erase_comment
 from belowline.serve.store.refusal import Refusal
-from belowline.serve.store.replay import replay
 from belowline.serve.store.tables import comments, decisions
 from belowline.serve.store.tables import items as queue
 from tests.store_fakes import ANN, BEN, CLEO, REJECTING, SAMPLE, SECOND, Desk
@@ -144,7 +144,7 @@ def test_a_comment_without_a_decision_is_found(whole: Desk) -> None:
 
 
 def test_a_long_store_is_read_in_pages(whole: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("belowline.serve.store.replay._AT_ONCE", 2)
+    monkeypatch.setattr("belowline.serve.queue.replay._AT_ONCE", 2)
     whole.do(
         lambda tx: tx.execute(update(decisions).where(decisions.c.comment_id == 4).values(action="hold"))
     )

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from belowline.serve.store import decision_log, items, reviews, rulings
-from belowline.serve.store.appeals import appeal
+from belowline.serve.queue import decision_log, items, reviews
+from belowline.serve.queue import moderator_decisions as rulings
+from belowline.serve.queue.appeals import appeal
+from belowline.serve.queue.decision_log import LogFilter
+from belowline.serve.queue.erasure import erase_comment
+from belowline.serve.queue.moderator_decisions import Moderator
 from belowline.serve.store.database import Database, now
-from belowline.serve.store.decision_log import LogFilter
-from belowline.serve.store.erasure import erase_comment
-from belowline.serve.store.rulings import Moderator
 from belowline.serve.store.tables import items as queue
 from tests.store_fakes import ANN, BEN, CLEO, REJECTING, SAMPLE, SECOND, Desk, refused
 

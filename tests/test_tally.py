@@ -1,6 +1,6 @@
 from typing import Any
 
-from belowline.serve.audit.tally import BINS, NEAREST, TOP, Foremost, Tally
+from belowline.serve.audit.summary_counts import BINS, NEAREST, TOP, Foremost, Tally
 from tests.serve_fakes import LABELS
 
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from belowline.serve import throttle
-from belowline.serve.app import create_app
+from belowline.serve.http import throttle
+from belowline.serve.http.throttle import FORGET_S, FREE, Guesses, network_of
+from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
-from belowline.serve.throttle import FORGET_S, FREE, Guesses, network_of
 from tests.serve_fakes import KEY, check_problem, fake_scorer
 
 COMMENT = {"comments": [{"text": "fine"}]}

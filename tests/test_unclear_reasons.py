@@ -10,12 +10,12 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from belowline.data.decisions import read_decided
-from belowline.serve.decisions.export import export_decisions, run_export
-from belowline.serve.store import decision_log
-from belowline.serve.store.appeals import appeal
+from belowline.serve.queue import decision_log
+from belowline.serve.queue.appeals import appeal
+from belowline.serve.queue.decision_log import LogFilter
+from belowline.serve.queue.reviews import make_golden
 from belowline.serve.store.database import MIGRATIONS, Database
-from belowline.serve.store.decision_log import LogFilter
-from belowline.serve.store.reviews import make_golden
+from belowline.serve.training_data.export import export_decisions, run_export
 from tests.serve_fakes import client_of
 from tests.store_fakes import ANN, BEN, SECOND, Desk
 

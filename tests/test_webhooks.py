@@ -17,13 +17,13 @@ import pytest
 from sqlalchemy import select, update
 
 from belowline.model import ScoreInput
-from belowline.serve.judge import Judge
-from belowline.serve.scoring import score_each
-from belowline.serve.store import hooks
+from belowline.serve.queue.intake import Incoming, take_in
+from belowline.serve.scoring.fault_isolation import score_each
+from belowline.serve.scoring.pipeline import Judge
 from belowline.serve.store.database import Database, now
-from belowline.serve.store.intake import Incoming, take_in
 from belowline.serve.store.tables import deliveries, webhooks
-from belowline.serve.webhooks import SIGNATURE, Sender, is_public, sign
+from belowline.serve.webhooks import endpoints as hooks
+from belowline.serve.webhooks.sender import SIGNATURE, Sender, is_public, sign
 from tests.serve_fakes import client_of, fake_scorer
 
 SECRET_TEXT = "spam do-not-quote-me"
@@ -215,7 +215,7 @@ def test_after_the_last_try_a_delivery_has_failed(database: Database, receiver: 
 def test_a_receiver_that_never_answers_is_given_up(
     database: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("belowline.serve.webhooks._AT_MOST_S", 0.2)
+    monkeypatch.setattr("belowline.serve.webhooks.sender._AT_MOST_S", 0.2)
     receiver.free.clear()
     add(database, f"http://127.0.0.1:{receiver.port}/")
     keep(database, "c1")

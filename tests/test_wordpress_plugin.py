@@ -17,9 +17,9 @@ import pytest
 import uvicorn
 from selectolax.lexbor import LexborHTMLParser as Html
 
-from belowline.serve.app import create_app
+from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
-from belowline.serve.webhooks import SIGNATURE, sign
+from belowline.serve.webhooks.sender import SIGNATURE, sign
 from tests.conftest import ROOT
 from tests.serve_fakes import KEY, fake_scorer
 from tests.wordpress import MODERATOR, RealWordPress, install_plugin, run_php, wordpress_server, wp_admin

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from belowline.serve.metrics import Metrics
-from belowline.serve.server import ServerError, of_each_worker
+from belowline.serve.server.run import ServerError, of_each_worker
 from belowline.serve.settings import Settings
 from tests.chaos_callers import Insisting, check_kept, with_policy
 from tests.conftest import ROOT

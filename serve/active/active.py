@@ -11,8 +11,9 @@ from sqlalchemy import Connection, select
 
 from belowline.model import ModelError, Policy, PolicyError, Scorer
 from belowline.model.policy import DEFAULT_POLICY
-from belowline.serve.judge import Judge
-from belowline.serve.store import models, policies
+from belowline.serve.active import model_history as models
+from belowline.serve.active import policy_history as policies
+from belowline.serve.scoring.pipeline import Judge
 from belowline.serve.store.database import Database
 
 logger = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from belowline.serve.active import model_history as models
 from belowline.serve.active.active import Active
 from belowline.serve.active.loading import UNUSABLE, load_model
-from belowline.serve.scoring import describe
+from belowline.serve.scoring.fault_isolation import describe
 from belowline.serve.settings import Settings
-from belowline.serve.store import models
 from belowline.serve.store.database import Database, StoreError
 
 logger = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import Row
 
 from belowline.model import ModelError, PolicyError, Scorer
+from belowline.serve.active import model_history as models
 from belowline.serve.active.active import Active
-from belowline.serve.judge import Judge
-from belowline.serve.models.files import digest_of, load_whole, models_dir
+from belowline.serve.active.files import digest_of, load_whole, models_dir
+from belowline.serve.scoring.pipeline import Judge
 from belowline.serve.settings import Settings
-from belowline.serve.store import models
 from belowline.serve.store.database import Database
 
 logger = logging.getLogger(__name__)

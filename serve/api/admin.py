@@ -5,17 +5,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from belowline.model import PolicyError
+from belowline.serve.active import policy_history as policies
 from belowline.serve.api.comments import Admin
 from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, Number, PolicyIn, Table
-from belowline.serve.errors import Problem, documented
+from belowline.serve.http.auth import LOCAL, Actor, allowed, asks_for_key
+from belowline.serve.http.errors import Problem, documented
+from belowline.serve.http.service import Parts, Service
 from belowline.serve.json_body import JsonRoute
-from belowline.serve.judge import Judge
-from belowline.serve.keys import LOCAL, Actor, allowed, asks_for_key
-from belowline.serve.service import Parts, Service
-from belowline.serve.store import accounts, hooks, policies
+from belowline.serve.queue.dry_run import DryRun, dry_run
+from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.store import accounts
 from belowline.serve.store.database import Database
-from belowline.serve.store.dry_run import DryRun, dry_run
 from belowline.serve.store.tables import SYSTEM
+from belowline.serve.webhooks import endpoints as hooks
 
 router = APIRouter(
     prefix="/v1",

@@ -26,16 +26,16 @@ from belowline.serve.api.messages import (
     ThreadIn,
 )
 from belowline.serve.api.score import check_ids, check_length, check_moment, check_text
-from belowline.serve.errors import documented, invalid_field
+from belowline.serve.http.auth import Actor, allowed
+from belowline.serve.http.errors import documented, invalid_field
+from belowline.serve.http.service import Parts
 from belowline.serve.json_body import JsonRoute
-from belowline.serve.keys import Actor, allowed
-from belowline.serve.scoring import article_context
-from belowline.serve.service import Parts
-from belowline.serve.store import comments as reading
-from belowline.serve.store import reviews
-from belowline.serve.store.appeals import appeal
-from belowline.serve.store.erasure import erase_author, erase_comment, erase_told
-from belowline.serve.store.intake import Author, Incoming, Kept, Thread
+from belowline.serve.queue import comments as reading
+from belowline.serve.queue import reviews
+from belowline.serve.queue.appeals import appeal
+from belowline.serve.queue.erasure import erase_author, erase_comment, erase_told
+from belowline.serve.queue.intake import Author, Incoming, Kept, Thread
+from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.store.refusal import unknown
 
 router = APIRouter(

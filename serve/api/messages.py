@@ -16,9 +16,9 @@ from pydantic import (
     field_validator,
 )
 
-from belowline.serve.messages import MAX_COMMENTS, CommentId, Site
-from belowline.serve.results import EvidenceSpan, Result
-from belowline.serve.statement import CODES
+from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Site
+from belowline.serve.scoring.reason_codes import CODES
+from belowline.serve.scoring.results import EvidenceSpan, Result
 
 
 def _known_code(code: str) -> str:

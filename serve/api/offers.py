@@ -6,10 +6,10 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from belowline.serve.api.messages import CommentOut, CommentPage
-from belowline.serve.store import comments as reading
-from belowline.serve.store import learning
-from belowline.serve.store.items import Order
-from belowline.serve.store.learning import Offered
+from belowline.serve.queue import comments as reading
+from belowline.serve.queue import learning
+from belowline.serve.queue.items import Order
+from belowline.serve.queue.learning import Offered
 
 
 class Offer(CommentOut):

@@ -29,18 +29,20 @@ from belowline.serve.api.messages import (
 )
 from belowline.serve.api.offers import OfferPage, offers
 from belowline.serve.api.score import check_moment
-from belowline.serve.errors import Problem, documented, invalid_field
-from belowline.serve.events import changes
+from belowline.serve.http.auth import Actor, allowed
+from belowline.serve.http.errors import Problem, documented, invalid_field
+from belowline.serve.http.events import changes
+from belowline.serve.http.service import Parts, Service
 from belowline.serve.json_body import JsonRoute
-from belowline.serve.keys import Actor, allowed
-from belowline.serve.service import Parts, Service
-from belowline.serve.statement import statement_of_reasons
-from belowline.serve.store import decision_log, items, repeats, rulings
+from belowline.serve.queue import decision_log, items
+from belowline.serve.queue import idempotency as repeats
+from belowline.serve.queue import moderator_decisions as rulings
+from belowline.serve.queue.items import Filter, Order
+from belowline.serve.queue.moderator_decisions import Ruling
+from belowline.serve.queue.statistics import Statistics, statistics
+from belowline.serve.scoring.reason_codes import statement_of_reasons
 from belowline.serve.store.database import digest
-from belowline.serve.store.items import Filter, Order
 from belowline.serve.store.refusal import unknown
-from belowline.serve.store.rulings import Ruling
-from belowline.serve.store.statistics import Statistics, statistics
 
 router = APIRouter(
     prefix="/v1",

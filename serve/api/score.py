@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from belowline.model import ScoreInput
-from belowline.serve.errors import documented, invalid_field
+from belowline.serve.http.auth import Actor, allowed
+from belowline.serve.http.errors import documented, invalid_field
+from belowline.serve.http.schemas import ArticleIn, CommentIn, ScoreAnswer, ScoreRequest
+from belowline.serve.http.service import Parts, Service
 from belowline.serve.json_body import JsonRoute
-from belowline.serve.keys import Actor, allowed
-from belowline.serve.messages import ArticleIn, CommentIn, ScoreAnswer, ScoreRequest
-from belowline.serve.results import Result
-from belowline.serve.scoring import article_context
-from belowline.serve.service import Parts, Service
-from belowline.serve.store.intake import Incoming, Thread
+from belowline.serve.queue.intake import Incoming, Thread
+from belowline.serve.scoring.fault_isolation import article_context
+from belowline.serve.scoring.results import Result
 
 router = APIRouter(
     prefix="/v1",

@@ -11,9 +11,9 @@ from typing import Any
 from belowline.data import Reject, Thread, read_threads
 from belowline.model import ScoreInput
 from belowline.serve.audit.copies import Copies
-from belowline.serve.files import replacing
-from belowline.serve.scoring import article_context
-from belowline.serve.terminal import counting
+from belowline.serve.batch.atomic import replacing
+from belowline.serve.batch.terminal import counting
+from belowline.serve.scoring.fault_isolation import article_context
 
 REJECTS = "rejects.jsonl"
 _THREADS = "threads.jsonl"

@@ -10,15 +10,15 @@ from tempfile import TemporaryDirectory
 
 from belowline.data import ReadError
 from belowline.model import Scorer
+from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.engines import Engine, EngineError, Here, JudgeSpec, Processes, Ray, split_of
-from belowline.serve.audit.queue import queue_held
 from belowline.serve.audit.redact import Redactor
-from belowline.serve.audit.review import import_review, review_lines
+from belowline.serve.audit.review.importing import import_review, review_lines
+from belowline.serve.audit.review.sample import write_sample
 from belowline.serve.audit.run import AuditError, run_audit
-from belowline.serve.audit.sample import write_sample
-from belowline.serve.judge import Judge
-from belowline.serve.models.files import digest_of
+from belowline.serve.audit.to_queue import queue_held
+from belowline.serve.scoring.pipeline import Judge
 from belowline.serve.settings import Settings
 
 PARTIAL = 3

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from belowline.model import Evidence, Reading, masked, normalise, text_hash
-from belowline.serve.audit.scratch import scratch_database
+from belowline.serve.audit.temp_database import scratch_database
 
 _FEWEST_WORDS = 5
 """In shorter texts a number is too much of what is said: "I give it 10" is not "I give it 1"."""

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from belowline.model import ModelError, Policy, Scorer
+from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import ArchiveComment
-from belowline.serve.child_process import follow_parent
-from belowline.serve.judge import Judge
-from belowline.serve.models.files import digest_of
-from belowline.serve.scoring import describe
+from belowline.serve.scoring.child_process import follow_parent
+from belowline.serve.scoring.fault_isolation import describe
+from belowline.serve.scoring.pipeline import Judge
 
 CORES_PER_PROCESS = 8
 """Python itself takes about a twentieth of the time of a comment, and runs on one core of each process at a time."""

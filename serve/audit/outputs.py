@@ -8,12 +8,12 @@ from typing import Any
 
 from belowline.serve.audit.archive import Inventory
 from belowline.serve.audit.copies import Copies
-from belowline.serve.audit.ledger import Ledger
-from belowline.serve.audit.report import render_report
+from belowline.serve.audit.group_index import Ledger
+from belowline.serve.audit.report.page import render_report
+from belowline.serve.audit.summary_counts import Tally
 from belowline.serve.audit.tables import comments_table, write_threads
-from belowline.serve.audit.tally import Tally
-from belowline.serve.files import replacing
-from belowline.serve.judge import Judge
+from belowline.serve.batch.atomic import replacing
+from belowline.serve.scoring.pipeline import Judge
 
 COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
 COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"

@@ -16,11 +16,11 @@ from belowline.serve.audit.copies import Copies, reading_for, written_reading
 from belowline.serve.audit.engines import Engine, Here, Job, Work
 from belowline.serve.audit.outputs import COMMENTS, PARTS, SUMMARY, write_outputs
 from belowline.serve.audit.redact import Redactor
-from belowline.serve.files import replacing
-from belowline.serve.judge import Judge
-from belowline.serve.rows import in_chunks
-from belowline.serve.scoring import each
-from belowline.serve.terminal import counting
+from belowline.serve.batch.atomic import replacing
+from belowline.serve.batch.read import in_chunks
+from belowline.serve.batch.terminal import counting
+from belowline.serve.scoring.fault_isolation import each
+from belowline.serve.scoring.pipeline import Judge
 
 INVENTORY, READINGS = "inventory", "readings"
 PART_COMMENTS = 1024

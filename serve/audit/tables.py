@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from belowline.serve.files import replacing
-from belowline.serve.rows import in_chunks
+from belowline.serve.batch.atomic import replacing
+from belowline.serve.batch.read import in_chunks
 
 _ROWS_AT_ONCE = 4096
 

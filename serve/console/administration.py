@@ -6,18 +6,23 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
+from belowline.serve.active import model_history as models
+from belowline.serve.active import policy_history as policies
+from belowline.serve.active import shadow_counts as shadow
 from belowline.serve.api.admin import in_words, new_key, proposed_judge
 from belowline.serve.api.messages import HookIn, KeyIn
 from belowline.serve.console.queue import card
 from belowline.serve.console.session import Form, Person, first, number, page, redirect
-from belowline.serve.errors import Problem, field_name
-from belowline.serve.keys import Actor
-from belowline.serve.service import Parts, Service
-from belowline.serve.store import accounts, hooks, models, policies, reviews, shadow
-from belowline.serve.store import comments as reading
-from belowline.serve.store.dry_run import dry_run
-from belowline.serve.store.outbox import EVENTS
+from belowline.serve.http.auth import Actor
+from belowline.serve.http.errors import Problem, field_name
+from belowline.serve.http.service import Parts, Service
+from belowline.serve.queue import comments as reading
+from belowline.serve.queue import reviews
+from belowline.serve.queue.dry_run import dry_run
+from belowline.serve.store import accounts
 from belowline.serve.store.refusal import Refusal
+from belowline.serve.webhooks import endpoints as hooks
+from belowline.serve.webhooks.outbox import EVENTS
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _DRY_RUN = 2000

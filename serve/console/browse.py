@@ -10,11 +10,11 @@ from belowline.serve.api.comments import comment_id, sites_of
 from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card
 from belowline.serve.console.session import Form, Person, page, redirect
-from belowline.serve.service import Parts
-from belowline.serve.statement import MODERATOR_CODES
-from belowline.serve.store import comments as reading
-from belowline.serve.store import items, reviews
-from belowline.serve.store.erasure import erase_author, erase_comment
+from belowline.serve.http.service import Parts
+from belowline.serve.queue import comments as reading
+from belowline.serve.queue import items, reviews
+from belowline.serve.queue.erasure import erase_author, erase_comment
+from belowline.serve.scoring.reason_codes import MODERATOR_CODES
 from belowline.serve.store.refusal import unknown
 from belowline.serve.store.tables import golden, threads
 

@@ -11,18 +11,19 @@ from sqlalchemy import Connection, select
 
 from belowline.serve.api.comments import sites_of
 from belowline.serve.api.queue import check_labels
+from belowline.serve.console.rendering import WHOLE, excerpt
 from belowline.serve.console.session import Form, Person, first, number, numbers, page, redirect
-from belowline.serve.errors import Problem, invalid_field
-from belowline.serve.keys import Actor
-from belowline.serve.rendering import WHOLE, excerpt
-from belowline.serve.results import EvidenceSpan
-from belowline.serve.service import Parts
-from belowline.serve.statement import MODERATOR_CODES, NO_REASON
-from belowline.serve.store import comments as reading
-from belowline.serve.store import items, learning, rulings
-from belowline.serve.store.comments import Comment
-from belowline.serve.store.items import ORDERS, Filter, Order
-from belowline.serve.store.rulings import Ruling
+from belowline.serve.http.auth import Actor
+from belowline.serve.http.errors import Problem, invalid_field
+from belowline.serve.http.service import Parts
+from belowline.serve.queue import comments as reading
+from belowline.serve.queue import items, learning
+from belowline.serve.queue import moderator_decisions as rulings
+from belowline.serve.queue.comments import Comment
+from belowline.serve.queue.items import ORDERS, Filter, Order
+from belowline.serve.queue.moderator_decisions import Ruling
+from belowline.serve.scoring.reason_codes import MODERATOR_CODES, NO_REASON
+from belowline.serve.scoring.results import EvidenceSpan
 from belowline.serve.store.tables import appeals
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

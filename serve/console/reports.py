@@ -12,10 +12,10 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from belowline.serve.api.comments import sites_of
 from belowline.serve.console.charts import columns
 from belowline.serve.console.session import Person, page
-from belowline.serve.service import Parts
-from belowline.serve.store import decision_log, reviews
-from belowline.serve.store.decision_log import LogFilter
-from belowline.serve.store.statistics import Statistics, statistics
+from belowline.serve.http.service import Parts
+from belowline.serve.queue import decision_log, reviews
+from belowline.serve.queue.decision_log import LogFilter
+from belowline.serve.queue.statistics import Statistics, statistics
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _COLUMNS = (

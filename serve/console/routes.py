@@ -4,8 +4,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from belowline.serve.console import administration, browse, queue, reports, session
-from belowline.serve.errors import PROBLEMS, Problem
-from belowline.serve.keys import caller
+from belowline.serve.http.auth import caller
+from belowline.serve.http.errors import PROBLEMS, Problem
 
 
 def add_console(app: FastAPI) -> None:

@@ -6,10 +6,17 @@ from urllib.parse import parse_qs, quote
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from belowline.serve.errors import Problem
-from belowline.serve.keys import SESSION_COOKIE, Actor, asks_for_key, by_key, caller, refuse_foreign_pages
-from belowline.serve.rendering import templates
-from belowline.serve.service import Parts
+from belowline.serve.console.rendering import templates
+from belowline.serve.http.auth import (
+    SESSION_COOKIE,
+    Actor,
+    asks_for_key,
+    by_key,
+    caller,
+    refuse_foreign_pages,
+)
+from belowline.serve.http.errors import Problem
+from belowline.serve.http.service import Parts
 from belowline.serve.store import accounts
 from belowline.serve.store.database import digest
 

@@ -18,14 +18,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from belowline.model import Context, ScoreInput
-from belowline.serve import keys
-from belowline.serve.errors import PROBLEMS, Problem
-from belowline.serve.messages import site_name
+from belowline.serve.http import auth as keys
+from belowline.serve.http.errors import PROBLEMS, Problem
+from belowline.serve.http.schemas import site_name
+from belowline.serve.http.service import Parts, Service
 from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
-from belowline.serve.results import Result
-from belowline.serve.service import Parts, Service
-from belowline.serve.statement import coral_code
-from belowline.serve.webhooks import sign
+from belowline.serve.scoring.reason_codes import coral_code
+from belowline.serve.scoring.results import Result
+from belowline.serve.webhooks.sender import sign
 
 _SPAM_CODES = ("spam", "campaign", "links")
 _FAILURES = (

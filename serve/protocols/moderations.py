@@ -15,13 +15,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from belowline.model import ScoreInput
-from belowline.serve import keys
-from belowline.serve.errors import PROBLEMS, Problem
-from belowline.serve.keys import Actor
-from belowline.serve.messages import MAX_COMMENTS
+from belowline.serve.http import auth as keys
+from belowline.serve.http.auth import Actor
+from belowline.serve.http.errors import PROBLEMS, Problem
+from belowline.serve.http.schemas import MAX_COMMENTS
+from belowline.serve.http.service import Parts, Service
 from belowline.serve.protocols.protocol import Protocol, documented, or_else, read_json, takes_json
-from belowline.serve.results import Result
-from belowline.serve.service import Parts, Service
+from belowline.serve.scoring.results import Result
 
 _LATEST = "omni-moderation-latest"
 _HATE = ("hate", "antisemitism")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from belowline.serve.errors import PROBLEMS, Problem, invalid_fields
+from belowline.serve.http.errors import PROBLEMS, Problem, invalid_fields
 from belowline.serve.json_body import repaired
 
 Message = TypeVar("Message", bound=BaseModel)

@@ -3,8 +3,10 @@
 from fastapi import Request
 from fastapi.responses import Response
 
-from belowline.serve.errors import Problem
-from belowline.serve.protocols import akismet, coral, moderations, perspective, text_classification
+from belowline.serve.http.errors import Problem
+from belowline.serve.protocols import coral, moderations, text_classification
+from belowline.serve.protocols.akismet import routes as akismet
+from belowline.serve.protocols.perspective import routes as perspective
 from belowline.serve.protocols.protocol import Protocol
 
 PROTOCOLS: tuple[Protocol, ...] = (

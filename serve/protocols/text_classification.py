@@ -15,13 +15,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from belowline.model import ScoreInput, Scores
-from belowline.serve import keys
-from belowline.serve.errors import PROBLEMS, Problem
-from belowline.serve.health import readiness
-from belowline.serve.keys import Actor
-from belowline.serve.messages import MAX_COMMENTS
+from belowline.serve.http import auth as keys
+from belowline.serve.http.auth import Actor
+from belowline.serve.http.errors import PROBLEMS, Problem
+from belowline.serve.http.health import readiness
+from belowline.serve.http.schemas import MAX_COMMENTS
+from belowline.serve.http.service import Parts, Service
 from belowline.serve.protocols.protocol import Protocol, documented, or_else, read_json, takes_json
-from belowline.serve.service import Parts, Service
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SMALLEST = 1e-7

@@ -1,1 +1,1 @@
-"""What belowline keeps: comments, scores, the queue, decisions, keys, policies, webhooks. Modules here know no HTTP."""
+"""The database: tables, connection, cursors, accounts, pseudonyms. Modules here know no HTTP."""

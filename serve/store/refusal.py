@@ -2,7 +2,7 @@
 
 
 class Refusal(Exception):
-    """A change that cannot be made; nothing was changed. ``kind`` is a key of ``belowline.serve.errors.PROBLEMS``."""
+    """A change that cannot be made; nothing was changed. ``kind`` is a key of ``belowline.serve.http.errors.PROBLEMS``."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from belowline.model.directory import DEFAULT_MODEL_DIR, model_directory
-from belowline.serve.files import replacing
+from belowline.serve.batch.atomic import replacing
 from tests.bench.figures import number, slope
 from tests.bench.machine import Others, facts, start, warnings
 from tests.bench.page import render

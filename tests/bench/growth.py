@@ -99,7 +99,7 @@ def audit_seconds(model: str, count: int) -> float:
     """Of an audit of so many short comments, in this process."""
     from belowline.serve.audit.archive import Archive
     from belowline.serve.audit.run import run_audit
-    from belowline.serve.judge import Judge
+    from belowline.serve.scoring.pipeline import Judge
 
     judge = Judge.of(loaded(Path(model)), None)
     with tempfile.TemporaryDirectory() as folder:

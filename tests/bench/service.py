@@ -14,7 +14,7 @@ from typing import Any
 from belowline.model import ScoreInput, Scorer
 from belowline.model.normalise import normalise
 from belowline.model.windows import windows_of
-from belowline.serve.messages import MAX_COMMENTS
+from belowline.serve.http.schemas import MAX_COMMENTS
 from tests.bench.client import HEADERS, KEY, Answered, closed, opened, requests, trivial
 from tests.bench.figures import Figure, figure, group, ratio, ratios
 from tests.bench.rounds import Setup, Step, alternate, client_process, cores, loaded, rate, seconds

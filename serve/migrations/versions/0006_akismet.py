@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from belowline.serve.store.recognition import bare, hash_of
+from belowline.serve.queue.recognition import bare, hash_of
 
 revision = "0006"
 down_revision = "0005"

@@ -1,0 +1,116 @@
+"""The folder of promoted models: each in a folder of its own that appears whole, and is verified before it serves."""
+
+import fcntl
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from belowline.model import ModelError, Scorer
+from belowline.model.digest import model_digest
+from belowline.serve.scoring.fault_isolation import PROBE, describe
+from belowline.serve.settings import Settings
+
+_NAMEABLE = re.compile(r"[^A-Za-z0-9._+-]+")
+
+
+def models_dir(settings: Settings) -> Path:
+    """Where promoted models are kept: as set, or beside the SQLite database, or in the working directory."""
+    if settings.models_dir is not None:
+        return settings.models_dir
+    url = make_url(settings.database_url)
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    return (Path(file).parent if file and file != ":memory:" else Path()) / "belowline-models"
+
+
+def digest_of(directory: Path) -> str:
+    """The digest of a model's files; raises ModelError where they cannot be read."""
+    try:
+        return model_digest(directory)
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename or directory}: cannot be read ({error.strerror}); name a model directory"
+        ) from None
+
+
+def keep_model(folder: Path, directory: Path, version: str, digest: str) -> str:
+    """Copies a model among those in ``folder`` and returns its name there; raises ModelError, or OSError, and then leaves nothing to use.
+
+    One that is there and whole stays; whoever is killed leaves a hidden folder, which the next one removes.
+    """
+    name = f"{_NAMEABLE.sub('-', version).strip('.-')[:60] or 'model'}-{digest[:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        target, unfinished = folder / name, folder / f".{name}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if target.is_dir() and digest_of(target) == digest:
+            return name
+        shutil.copytree(directory, unfinished, ignore=shutil.ignore_patterns(".*"))
+        _on_disk(unfinished)
+        if digest_of(unfinished) != digest:
+            shutil.rmtree(unfinished)
+            raise ModelError(
+                f"{directory}: its files changed while they were copied; try again once they rest"
+            )
+        if target.is_dir():  # damaged, or it would have been returned
+            shutil.rmtree(target)
+        unfinished.rename(target)
+        _sync(folder)
+    return name
+
+
+def load_whole(directory: Path, digest: str, threads: int | None = None) -> Scorer:
+    """The model in ``directory``, if its files are those with this digest and it can score; raises ModelError."""
+    found = digest_of(directory)
+    if found != digest:
+        raise ModelError(
+            f"{directory}: its files are not those that were promoted (digest {found[:12]}, not {digest[:12]}); "
+            "copy them back, or belowline models rollback"
+        )
+    scorer = Scorer.load(directory, threads=threads)
+    check_scores(scorer, directory)
+    return scorer
+
+
+def check_scores(scorer: Scorer, directory: Path) -> None:
+    """Raises ModelError unless the model gives a plain comment a probability for each label. What it loads at its first comment is loaded
+    then."""
+    try:
+        [scores] = scorer.score([PROBE])
+    except Exception as error:  # whatever a damaged network raises
+        raise ModelError(
+            f"{directory}: it loads but cannot score ({describe(error)}); export the model again"
+        ) from None
+    for label in scorer.labels:
+        probability = scores.probabilities.get(label, math.nan)
+        if not 0 <= probability <= 1:  # NaN is not
+            raise ModelError(
+                f"{directory}: it gives {label} no probability ({probability}); export the model again"
+            )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Waits until no other process keeps a model here; the system frees the lock of one that is killed."""
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _on_disk(directory: Path) -> None:
+    for path in directory.rglob("*"):
+        _sync(path)
+    _sync(directory)
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,1 @@
+"""Files in, files out: readers of rows, writers, terminal output."""

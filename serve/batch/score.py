@@ -1,0 +1,46 @@
+"""What ``belowline score`` does with rows, however they came."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from belowline.data import ReadError
+from belowline.serve.batch.read import Row, in_chunks
+from belowline.serve.batch.terminal import counting, print_result
+from belowline.serve.batch.write import Write, json_line, result_writer
+from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.results import Result
+
+CHUNK = 1024
+
+
+def score_rows(rows: Iterable[Row], target: Path | None, judge: Judge) -> None:
+    """Scores ``rows`` in chunks, which keeps memory flat, into the file ``target`` or to standard output.
+
+    Raises ReadError where there are none, and what reading the rows and writing the results raise.
+    """
+    writer = result_writer(target, judge.scorer.labels) if target else _to_output()
+    scored = 0
+    with counting() as advance, writer as write:
+        for chunk in in_chunks(rows, CHUNK):
+            write(judge([row.id for row in chunk], [row.comment for row in chunk]))
+            advance(len(chunk))
+            scored += len(chunk)
+        if not scored:
+            raise ReadError("there are no comments in the input; nothing to score")
+
+
+@contextmanager
+def _to_output() -> Iterator[Write]:
+    yield _print_tables if sys.stdout.isatty() else _print_lines
+    sys.stdout.flush()
+
+
+def _print_tables(results: Sequence[Result]) -> None:
+    for result in results:
+        print_result(result)
+
+
+def _print_lines(results: Sequence[Result]) -> None:
+    sys.stdout.writelines(json_line(result) for result in results)

@@ -1,0 +1,70 @@
+"""What people see in a terminal: progress on standard error, results as tables."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from belowline.serve.scoring.results import Result
+from belowline.serve.scoring.wording import action_words, label_name, likelihood
+
+_BAR = 30
+_COLOURS = {"publish": "green", "hold": "yellow", "reject": "red"}
+
+
+class _RateColumn(ProgressColumn):
+    """Comments a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate so far."""
+        return Text(f"{task.speed:.0f}/s" if task.speed else "", style="cyan")
+
+
+@contextmanager
+def counting(
+    total: int | None = None, what: str = "scoring", done: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Shows progress with its rate while the block runs; yields a function to count comments with, ``done`` of which were before."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=total is None, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task(what, total=total, completed=done)
+        yield lambda comments: progress.advance(task, comments)
+
+
+def print_result(result: Result) -> None:
+    """Prints a result as a table; the comment itself is not repeated."""
+    console = Console(highlight=False)
+    name, _ = action_words(result.action)
+    console.print(
+        Text.assemble(f"{result.id}  ", (name, f"bold {_COLOURS[result.action]}"), f"  {_why(result)}")
+    )
+    table = Table.grid(padding=(0, 1))
+    for label, probability in result.scores.items():
+        filled = round(probability * _BAR)
+        bar = Text("█" * filled, style="red" if label == result.reason.label else "cyan") + Text(
+            "░" * (_BAR - filled), "dim"
+        )
+        table.add_row(
+            f"  {label_name(label)}", bar, f"{probability:.2f}", Text(likelihood(probability), "dim")
+        )
+    if result.relevance is not None:
+        table.add_row("  Relevance", "", f"{result.relevance:.2f}", Text(likelihood(result.relevance), "dim"))
+    console.print(table)
+
+
+def _why(result: Result) -> str:
+    return "" if result.reason.code == "none" else f"{label_name(result.reason.code)} ({result.reason.rule})"

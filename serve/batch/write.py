@@ -1,0 +1,87 @@
+"""Files of results: JSONL, CSV or Parquet, whole or not at all."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from belowline.serve.batch.atomic import replacing
+from belowline.serve.batch.read import format_of
+from belowline.serve.scoring.results import Result
+
+Write = Callable[[Sequence[Result]], None]
+
+
+class WriteError(Exception):
+    """A file cannot be written; the message is one line."""
+
+
+def result_writer(path: Path, labels: Sequence[str]) -> AbstractContextManager[Write]:
+    """A function that appends results to the file that takes the place of ``path`` once the block ends.
+
+    Raises ReadError for an unknown suffix, WriteError where nothing can be written.
+    """
+    writers = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
+    writer = writers[format_of(path)]
+    if not path.parent.is_dir():
+        raise WriteError(f"{path}: there is no folder {path.parent}; create it first")
+    if path.exists() and not path.is_file():
+        raise WriteError(f"{path}: is not a file; name another one")
+    return writer(path, labels)
+
+
+def json_line(result: Result) -> str:
+    """A result as one line of JSON."""
+    return result.model_dump_json() + "\n"
+
+
+@contextmanager
+def _write_jsonl(path: Path, labels: Sequence[str]) -> Iterator[Write]:
+    with replacing(path) as file:
+        yield lambda results: file.writelines(json_line(result).encode() for result in results)
+
+
+@contextmanager
+def _write_csv(path: Path, labels: Sequence[str]) -> Iterator[Write]:
+    names = ["id", "action", "code", "rule", "label", *(f"score_{label}" for label in labels), "relevance"]
+    with replacing(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="")
+        writer = csv.DictWriter(text, [*names, "evidence", "language", "model"])
+        writer.writeheader()
+        yield lambda results: writer.writerows(_flat(result) for result in results)
+        text.detach()  # flushes, and leaves the closing to `replacing`
+
+
+@contextmanager
+def _write_parquet(path: Path, labels: Sequence[str]) -> Iterator[Write]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    string, number = pa.string(), pa.float64()
+    span = pa.struct({"label": string, "start": pa.int64(), "end": pa.int64(), "strength": number})
+    schema = pa.schema(
+        {
+            "id": string,
+            "scores": pa.struct(dict.fromkeys(labels, number)),
+            "relevance": number,
+            "action": string,
+            "reason": pa.struct({"code": string, "rule": string, "label": string}),
+            "evidence": pa.list_(span),
+            "language": string,
+            "model": string,
+        }
+    )
+    with replacing(path) as file, parquet.ParquetWriter(file, schema) as writer:
+        yield lambda results: writer.write_table(
+            pa.Table.from_pylist([r.model_dump() for r in results], schema)
+        )
+
+
+def _flat(result: Result) -> dict[str, Any]:
+    fields = result.model_dump()
+    fields |= fields.pop("reason")
+    fields |= {f"score_{label}": probability for label, probability in fields.pop("scores").items()}
+    return fields | {"evidence": json.dumps(fields["evidence"])}

@@ -1,1 +1,0 @@
-"""Bridges: comments that wait in another system, moderated there by belowline."""

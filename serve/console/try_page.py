@@ -1,0 +1,115 @@
+"""The pages for people: try a comment at ``/``, read the API at ``/docs``."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
+
+from belowline.model import ScoreInput
+from belowline.serve.api.score import check_text
+from belowline.serve.console.api_reference import operations
+from belowline.serve.console.rendering import segments, templates
+from belowline.serve.http.auth import asks_for_key, key_is_known
+from belowline.serve.http.errors import Problem
+from belowline.serve.http.service import Parts, Service
+from belowline.serve.scoring.fault_isolation import article_context
+from belowline.serve.scoring.results import Result
+
+pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+EXAMPLES = {
+    "thanks": (
+        "A reader's thanks",
+        "Thank you for this. The part about the harbour was new to me.",
+        "The harbour reopens",
+    ),
+    "advert": (
+        "An advert",
+        "I earn $97 an hour from home and so can you, visit easy-cash-4u.example now!!!",
+        "",
+    ),
+    "insult": ("An insult", "You are a complete idiot and nobody should ever listen to you.", ""),
+}
+_EMPTY_FORM = {"text": "", "title": ""}
+
+
+@pages.get("/")
+async def form(service: Parts, example: str = "") -> HTMLResponse:
+    """The empty form, or one filled with an example."""
+    _, text, title = EXAMPLES.get(example, ("", "", ""))
+    return await _page(service, {"text": text, "title": title})
+
+
+@pages.post("/")
+async def try_comment(request: Request, service: Parts) -> HTMLResponse:
+    """Scores the comment of the form; errors are shown beside the form, which keeps what was typed."""
+    fields: Mapping[str, str] = _EMPTY_FORM
+    try:
+        fields = _form_fields(await request.body())
+        await run_in_threadpool(_check, request, fields, service)
+        comment = ScoreInput(fields["text"], article_context(fields["title"], None))
+        [result] = await service.judge([None], [comment])
+    except Problem as problem:
+        return await _page(service, fields, problem=problem, status=problem.status_code)
+    return await _page(service, fields, result=result)
+
+
+@pages.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """The API as a page without scripts."""
+    return HTMLResponse(
+        templates.get_template("docs.html").render(
+            operations=operations(request.app.openapi()), base=request.base_url
+        )
+    )
+
+
+def _form_fields(body: bytes) -> dict[str, str]:
+    try:
+        sent = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
+    except ValueError:  # UnicodeDecodeError is one
+        raise Problem(
+            "malformed-body", "The form could not be read as UTF-8. Paste the comment again."
+        ) from None
+    # Browsers send line ends as CRLF, which nobody typed.
+    return {name: sent.get(name, [""])[0].replace("\r\n", "\n") for name in ("text", "title", "key")}
+
+
+def _check(request: Request, fields: Mapping[str, str], service: Service) -> None:
+    if not key_is_known(request, fields["key"]):
+        raise Problem("invalid-key", "This service asks for an API key. Enter a valid one below the comment.")
+    if not fields["text"].strip():
+        raise Problem("invalid-request", "There is no comment yet. Paste or type one first.")
+    check_text(fields["text"], "The comment", service.settings.max_comment_chars)
+
+
+async def _page(
+    service: Service,
+    fields: Mapping[str, str],
+    *,
+    result: Result | None = None,
+    problem: Problem | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    values: dict[str, Any] = {
+        "fields": fields,
+        "examples": {name: title for name, (title, *_) in EXAMPLES.items()},
+        "result": result,
+        "segments": segments(fields["text"], result.evidence) if result else [],
+        "rows": _rows(result) if result else [],
+        "reads_context": service.verdict.scorer.config.relevance is not None,
+        "problem": problem,
+        "settings": service.settings,
+        "asks_for_key": await run_in_threadpool(asks_for_key, service),
+        "model": service.verdict.scorer.version,
+    }
+    headers = dict(problem.headers or {}) if problem else None
+    return HTMLResponse(templates.get_template("page.html").render(values), status, headers)
+
+
+def _rows(result: Result) -> list[tuple[str, float]]:
+    """The probabilities to show: of every label, then the relevance to the article where one was given."""
+    relevance = [] if result.relevance is None else [("relevance", result.relevance)]
+    return [*result.scores.items(), *relevance]

@@ -1,0 +1,1 @@
+"""Parts that routes share: keys, errors, schemas, the service of a request."""

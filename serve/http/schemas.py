@@ -1,0 +1,75 @@
+"""What callers send to and get from the API; fields that are not listed here are refused."""
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from belowline.serve.scoring.results import Result
+
+MAX_COMMENTS = 256
+SITE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_NOT_IN_SITE = re.compile(r"[^A-Za-z0-9._-]+")
+ID_PATTERN = r"^[^\x00-\x1f\x7f]+$"
+Site = Annotated[
+    str,
+    StringConstraints(max_length=100, pattern=SITE_PATTERN),
+    Field(description="Name of the site that the comments belong to, such as `example.org`."),
+]
+CommentId = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=ID_PATTERN),
+    Field(description="The caller's own id of the comment."),
+]
+
+
+def site_name(name: str) -> str:
+    """What of ``name``, such as a host with its port, may be a site's name; empty if nothing may."""
+    return _NOT_IN_SITE.sub("-", name).strip("._-")[:100]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class CommentIn(_Message):
+    """One comment to score."""
+
+    id: CommentId | None = None
+    text: str = Field(min_length=1, description="The comment as its author wrote it.")
+    parent: str | None = Field(
+        None, description="Text of the comment that this one answers; at most as long as a comment."
+    )
+
+
+class ArticleIn(_Message):
+    """The article that all comments of a request stand under."""
+
+    title: str = Field(description="The article's title.")
+    url: str | None = Field(None, max_length=2000, description="The article's address; it is not fetched.")
+    text: str | None = Field(
+        None, description="The article's text; title and text are read up to 4,000 characters."
+    )
+
+
+class ScoreRequest(_Message):
+    """Comments to score, and what they were written under."""
+
+    comments: list[CommentIn] = Field(min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments.")
+    article: ArticleIn | None = Field(None, description="The article, if there is one.")
+    site: Site | None = Field(
+        None,
+        description="If given, every comment needs an `id`, and those not to be published enter the queue.",
+    )
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"comments": [{"id": "c1", "text": "Thanks, I learned something."}]}],
+        }
+    )
+
+
+class ScoreAnswer(BaseModel):
+    """One result for each comment, in order."""
+
+    results: list[Result]
+    model: str = Field(description="Version of the model.")

@@ -1,0 +1,1 @@
+"""The moderation queue: ingest, queue items, decisions of moderators, appeals, erasure, statistics."""

@@ -1,0 +1,1 @@
+"""The running service: the app, workers, middleware and logs."""

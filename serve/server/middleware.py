@@ -1,0 +1,120 @@
+"""What surrounds every request: limits to a body's size and time, security headers, metrics, and the last resort."""
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from http import HTTPStatus
+from time import perf_counter
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from belowline.serve.http.errors import Problem, Render, queue_full
+from belowline.serve.metrics import Metrics
+from belowline.serve.scoring.fault_isolation import describe
+from belowline.serve.scoring.score_queue import Batcher
+from belowline.serve.server.body import Body
+
+logger = logging.getLogger(__name__)
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+class Surround:
+    """ASGI middleware around all routes; an unanswered error becomes a problem without its message."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        max_body_bytes: int,
+        patience_s: float,
+        batcher: Batcher,
+        scores: Callable[[Request], bool],
+        keeps_when_full: Callable[[Request], bool],
+        render: Render,
+    ) -> None:
+        self._app = app
+        self._render = render
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+        self._patience_s = patience_s
+        self._batcher = batcher
+        self._scores = scores
+        self._keeps_when_full = keeps_when_full
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = perf_counter(), 0
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                if status == HTTPStatus.REQUEST_TIMEOUT:
+                    headers["Connection"] = "close"  # the rest of the body is not waited for
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_and_note)
+        except ClientDisconnect:
+            pass  # whoever sent half a request is not there to be answered
+        except Exception as error:
+            logger.error("request failed: %s", describe(error))
+            if not status:
+                problem = Problem(
+                    "internal-error", "nothing was kept; try again, and see the service's log if it lasts"
+                )
+                await self._refuse(problem, scope, receive, send_and_note)
+        finally:
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.request(method, _route(scope), status, perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        scores = self._scores(request)
+        with ExitStack() as answered:
+
+            def arrived() -> None:
+                # Not before, or callers who never send the whole of theirs would take the places of others.
+                if scores:
+                    self._require_room(request)
+                    answered.enter_context(self._batcher.place())
+
+            body = Body(receive, self._max_body_bytes, self._patience_s, arrived)
+            try:
+                body.check_length(request.headers)
+                if scores:
+                    self._require_room(request)
+            except Problem as problem:
+                await self._refuse(problem, scope, receive, send)
+            else:
+                await self._app(scope, body.receive, send)
+
+    def _require_room(self, request: Request) -> None:
+        batcher = self._batcher
+        if batcher.overrun if self._keeps_when_full(request) else batcher.full:
+            raise queue_full(self._batcher.retry_after)
+
+    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._render(Request(scope), problem) or problem.response()
+        await answer(scope, receive, send)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", None) or "other"

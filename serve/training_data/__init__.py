@@ -1,0 +1,1 @@
+"""Moderators' decisions as examples for training."""

@@ -1,0 +1,1 @@
+"""Webhooks: endpoints, the outbox and the sender."""
