@@ -441,10 +441,14 @@ def test_what_wordpress_chose_itself_counts_after_an_outage_too(site: Site) -> N
     assert (site.status(held), site.kept(held)["action"]) == ("0", "publish")
 
 
-@pytest.mark.parametrize("status", [200, 404, 429, 500, 503])
-def test_answers_that_are_none_hold(site: Site, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(status, "<p>no</p>") for status in (200, 404, 429, 500, 503)]
+    + [(404, '{"type": ["urn:belowline:problem:not-found"]}'), (200, '{"results": [{"stands": "publish"}]}')],
+)
+def test_answers_that_are_none_hold(site: Site, status: int, body: str) -> None:
     """A busy belowline, or something else behind its address."""
-    answer = f"['headers' => [], 'body' => '<p>no</p>', 'response' => ['code' => {status}, 'message' => '']]"
+    answer = f"['headers' => [], 'body' => '{body}', 'response' => ['code' => {status}, 'message' => '']]"
     stub = site.paper.folder / "www/wp-content/mu-plugins/stub.php"
     stub.write_text(f"<?php add_filter('pre_http_request', function () {{ return {answer}; }});")
     try:
@@ -456,6 +460,11 @@ def test_answers_that_are_none_hold(site: Site, status: int) -> None:
         stub.unlink()
     site.cron()
     assert (site.status(held), site.jobs()) == ("1", 0)
+
+
+def test_zero_and_markup_without_end_are_scored(site: Site) -> None:
+    assert site.kept(site.visit("0"))["text"] == "0"
+    assert site.kept(site.visit('hate <a href="' * 5000))["action"] == "hold"
 
 
 def test_a_comment_that_fails_does_not_block_the_others(site: Site) -> None:
@@ -506,7 +515,8 @@ def test_forged_old_and_strange_events_change_nothing(site: Site) -> None:
         for event in events:
             answer = site.tell(**{"caller_id": name, **event})
             assert (answer.status_code, answer.json()) == (200, {"result": result})
-    assert site.tell(caller_id=name, action="explode").status_code == 400
+    for strange in ({"action": "explode"}, {"action": ["publish"]}, {"caller_id": [name]}):
+        assert site.tell(**{"caller_id": name, **strange}).status_code == 400
     assert site.post(b"no json", sign(b"no json", [site.secret])).status_code == 400
     results = [
         site.tell(caller_id=name, action=action, decision=number).json()["result"]

@@ -31,7 +31,7 @@ from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
 from belowline.serve.webhooks.sender import Sender
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent.parent / "static"
 _FOR_THE_MODEL = ("/v1/score", "/v1/comments")
 
 

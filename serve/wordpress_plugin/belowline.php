@@ -119,7 +119,8 @@ final class Belowline {
 		$response     = wp_remote_request( untrailingslashit( self::setting( 'url' ) ) . '/v1/' . $path, $request );
 		self::$status = (int) wp_remote_retrieve_response_code( $response );
 		$answer       = json_decode( (string) wp_remote_retrieve_body( $response ), true );
-		$ours         = is_array( $answer ) && isset( $answer['type'] ) && 0 === strpos( $answer['type'], 'urn:belowline:problem:' );
+		$ours         = isset( $answer['type'], $answer['title'] ) && is_string( $answer['type'] ) && is_string( $answer['title'] )
+			&& 0 === strpos( $answer['type'], 'urn:belowline:problem:' );
 		$good         = self::$status >= 200 && self::$status < 300 && ( is_array( $answer ) || 204 === self::$status );
 		$refused      = $ours && in_array( self::$status, array( 400, 404, 409, 413, 422 ), true );
 		if ( $good || $refused ) {
@@ -156,8 +157,9 @@ final class Belowline {
 		$link = function ( $found ) {
 			return false === strpos( $found[3], $found[2] ) ? "$found[3] ($found[2])" : $found[3];
 		};
-		$html = preg_replace_callback( '~<a\s[^>]*?href=(["\'])(.*?)\1[^>]*>(.*?)</a>~is', $link, $html );
-		$html = preg_replace( '~<img\s[^>]*?alt=(["\'])(.*?)\1[^>]*>~is', '$2', $html );
+		// Null at the limit of backtracking, which thousands of unclosed tags reach.
+		$html = preg_replace_callback( '~<a\s[^>]*?href=(["\'])(.*?)\1[^>]*>(.*?)</a>~is', $link, $html ) ?? $html;
+		$html = preg_replace( '~<img\s[^>]*?alt=(["\'])(.*?)\1[^>]*>~is', '$2', $html ) ?? $html;
 		$html = preg_replace( '~<(?:br|/p|/li|/div|/blockquote|/pre|/h\d|/tr)\b[^>]*>~i', "\n", $html );
 		$html = str_replace( array( "\r\n", "\r" ), "\n", $html );
 		$text = trim( html_entity_decode( strip_tags( $html ), ENT_QUOTES | ENT_HTML5, 'UTF-8' ) );
@@ -230,7 +232,10 @@ final class Belowline {
 			$body['thread'] = self::thread( $post );
 		}
 		$answer = self::call( 'POST', 'comments', $body );
-		return isset( $answer['results'][0]['stands'] ) ? $answer['results'][0] : ( false === $answer ? false : null );
+		$result = isset( $answer['results'][0] ) ? $answer['results'][0] : null;
+		$whole  = isset( $result['stands'], $result['comment'], $result['action'], $result['reason']['code'], $result['reason']['rule'], $result['model'] )
+			&& isset( $result['scores'] ) && is_array( $result['scores'] );
+		return $whole ? $result : ( false === $answer ? false : null );
 	}
 
 	// New and edited comments.
@@ -469,7 +474,9 @@ final class Belowline {
 	/** Applies a decision. Policy decisions came with the answer to the comment; an older decision than the last one changes nothing. */
 	public static function receive( $request ) {
 		$event = json_decode( $request->get_body(), true );
-		if ( ! isset( $event['site'], $event['caller_id'], $event['decision'], $event['action'], $event['by'] ) || ! isset( self::STATUSES[ $event['action'] ] ) ) {
+		$whole = isset( $event['site'], $event['caller_id'], $event['decision'], $event['action'], $event['by'] )
+			&& is_scalar( $event['caller_id'] ) && is_scalar( $event['decision'] ) && is_string( $event['action'] );
+		if ( ! $whole || ! isset( self::STATUSES[ $event['action'] ] ) ) {
 			return new WP_Error( 'belowline_event', __( 'This is no event of belowline.', 'belowline' ), array( 'status' => 400 ) );
 		}
 		if ( self::setting( 'site' ) !== $event['site'] || 'moderator' !== $event['by'] ) {

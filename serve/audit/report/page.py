@@ -13,7 +13,7 @@ from belowline.serve.audit.summary_counts import WORTH_A_LOOK, Tally
 from belowline.serve.scoring.pipeline import Judge
 from belowline.serve.scoring.wording import code_words, done_words, label_name
 
-HERE = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parents[2]
 THREADS_SHOWN = 50
 MONTHS_SHOWN = 240
 TEXT_SHOWN = 4000
