@@ -86,9 +86,11 @@ def test_rows_may_leave_out_other_mapped_columns_but_not_all_of_them(tmp_path):
     rejects: list[Reject] = []
     (thread,) = read_threads(path, columns={"parent": "auff"}, on_reject=rejects.append)
     assert len(thread.comments) == 3
-    reason = "no row has the column 'auff' for the field 'parent'; check its name"
-    assert rejects == [Reject(str(path), None, reason)]
-    with pytest.raises(ReadError, match=f": {reason}"):
+    [reject] = rejects
+    assert (reject.source, reject.position) == (str(path), None)
+    assert "'auff'" in reject.reason
+    assert "'parent'" in reject.reason
+    with pytest.raises(ReadError, match="'auff'"):
         list(read_threads(path, columns={"parent": "auff"}))
 
 

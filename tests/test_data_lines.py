@@ -40,7 +40,7 @@ def test_lines_are_numbered_and_decoded():
 
 def test_the_wrong_byte_is_counted_from_the_start_of_the_file():
     (_, _, problem), (_, text, none) = numbered(b"\xef\xbb\xbfcaf\xe9\nx\n")
-    assert problem == "byte 7 is not valid UTF-8; convert the file to UTF-8"
+    assert problem.startswith("byte 7 ")
     assert (text, none) == ("x\n", None)
 
 
@@ -51,7 +51,8 @@ def test_lines_that_are_too_long_are_passed_over(short, size, end):
     assert found[0][0] == 1
     assert (found[0][2] is None) == (size <= 40)
     if size > 40:
-        assert found[0][1:] == ("", f"{size} bytes long, more than 40; is it one comment?")
+        assert found[0][1] == ""
+        assert found[0][2].startswith(f"{size} bytes")
     assert found[1:] == ([(2, "next\n", None)] if end else [])
 
 
@@ -102,7 +103,7 @@ def test_rows_that_never_end_are_bounded(short, monkeypatch):
     monkeypatch.setattr(lines, "_LINE_COST", 1)
     found = rows(b'a,"b\n' + b"c,d\n" * 30)
     assert [line for line, _ in found] == list(range(1, 32))
-    assert "a row of more than 40 bytes" in str(found[0][1])
+    assert "40 bytes" in str(found[0][1])
     assert found[1:] == [(line, ["c", "d"]) for line in range(2, 32)]
 
 

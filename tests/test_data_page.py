@@ -100,7 +100,8 @@ def test_author_whose_comment_was_lost_does_not_take_the_next_one():
     thread = read(ARTICLE + FORM + page)
     assert said(thread)[1] == (None, "It warms the heart to see.")
     assert len(thread.comments) == 3
-    assert thread.notes == ("1 of 4 comments have no text in the file (a picture, or a lost line)",)
+    [note] = thread.notes
+    assert note.startswith("1 of 4 comments")
 
 
 def test_picture_alone_is_no_text():
@@ -292,13 +293,15 @@ def test_stated_count_may_include_comments_without_text_or_not(stated, empty):
 def test_stated_count_that_cannot_be_met_is_noted():
     thread = read(ARTICLE + "\n\n9 Comments" + FORM + "Ann Lee\n\nOne.\n\nBob Ray\n\nTwo.")
     assert len(thread.comments) == 2
-    assert thread.notes == ("the page states 9 comments; 2 with text were found",)
+    [note] = thread.notes
+    assert re.findall(r"\d+", note) == ["9", "2"]
 
 
 def test_stated_count_of_a_thread_on_several_pages_is_no_constraint():
     thread = read(ARTICLE + "\n\n3 Comments" + FORM + "Ann Lee\n\nOne.\n\nStill mine.\n\nLoad More Comments")
     assert said(thread) == [("Ann Lee", "One.\n\nStill mine.")]
-    assert thread.notes == ("only part of the thread is in the file: 1 of 3 comments",)
+    [note] = thread.notes
+    assert note.endswith("1 of 3 comments")
 
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r", "\r\r\n"])

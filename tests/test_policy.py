@@ -208,7 +208,7 @@ def test_a_file_that_is_not_there(file: Path) -> None:
 def test_a_label_that_the_model_does_not_give(file: Path) -> None:
     file.write_text('labels = ["spam"]\n[thresholds.profanity]\nhold = 0.5\nreject = 0.9\n', "utf-8")
     given = {"spam": THRESHOLDS["spam"]}
-    with pytest.raises(PolicyError, match=r"'profanity' cannot hold a comment; labels that can: spam$"):
+    with pytest.raises(PolicyError, match=r"'profanity' .*: spam$"):
         Policy.load(file, given)
 
 
