@@ -16,7 +16,7 @@ from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError
 from belowline.model.evidence import Evidence, Strengths, by_words, in_original, stretches
 from belowline.model.language import language_of
 from belowline.model.normalise import Normalised, normalise
-from belowline.model.recent import Recent
+from belowline.model.lru_cache import Recent
 from belowline.model.windows import Windows, windows_of
 
 Floats = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ import pytest
 
 from belowline.data.corpora import ADAPTERS, CORPORA, CorpusError, read_corpus
 from belowline.data.example import HARMLESS, Example, Span, known
-from belowline.data.judgements import (
+from belowline.data.corpora.on_topic_grades import (
     GRADES,
     on_topic,
     on_topic_grades,

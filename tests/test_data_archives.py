@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from belowline.data import Comment, Thread, read_threads
-from belowline.data.page import parse_page
+from belowline.data.archives.saved_page.page import parse_page
 
 ARCHIVES = Path(__file__).resolve().parents[2] / "shared" / "archives"
 CONTINUES = True

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from belowline.data import ReadError, Reject, read_threads
-from belowline.data.columns import FIELDS, columns_of, csv_columns
+from belowline.data.archives.columns import FIELDS, columns_of, csv_columns
 from tests.reading import read
 
 COLUMNS = {"text": "Kommentar", "author": "wer", "time": "wann", "parent": "auf", "thread": "Artikel"}

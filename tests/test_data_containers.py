@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from belowline.data import ReadError, containers, read_threads, readers
+from belowline.data import ReadError, read_threads
+from belowline.data.archives import containers, readers
 from tests.reading import read, refusal
 
 JSONL = b'{"text": "One."}\n{"text": "Two."}\n'

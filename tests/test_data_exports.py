@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from belowline.data import ReadError, Thread, read_threads, safe_xml
-from belowline.data.xml_exports import html_text, one_line
+from belowline.data import ReadError, Thread, read_threads
+from belowline.data.archives.xml import safe_xml
+from belowline.data.archives.xml.exports import html_text, one_line
 from tests.conftest import shared
 from tests.reading import read, refusal
 

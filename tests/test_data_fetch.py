@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from belowline.data import fetch as fetching
+from belowline.data.corpora import fetch as fetching
 from belowline.data.corpora import CORPORA, Corpus, Upstream, read_corpus
-from belowline.data.fetch import Fetched, FetchError, fetch
+from belowline.data.corpora.fetch import Fetched, FetchError, fetch
 
 CONTENT = b"text,label\nfine,0\n" * 40_000
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "corpora"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.data import ReadError, Thread
-from belowline.data.html_pages import decode_page, html_thread, looks_like_html, read_html
+from belowline.data.archives.html.pages import decode_page, html_thread, looks_like_html, read_html
 
 HEAD = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Bridge closed - The Harbour Post</title>
 <meta property="og:site_name" content="The Harbour Post"><link rel="canonical" href="https://post.example/bridge">
@@ -336,7 +336,7 @@ def test_read_html(tmp_path):
 
 
 def test_too_large_a_page_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("belowline.data.html_pages.LARGEST_PAGE", 1 << 20)
+    monkeypatch.setattr("belowline.data.archives.html.pages.LARGEST_PAGE", 1 << 20)
     file = tmp_path / "a.html"
     file.write_bytes(b"<p>" + b"x" * (1 << 20))
     with pytest.raises(ReadError, match="larger than 1 MB"):

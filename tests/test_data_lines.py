@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from belowline.data import ReadError, Reject, Thread, lines, read_threads
-from belowline.data.lines import CsvRows, lines_of
+from belowline.data import ReadError, Reject, Thread, read_threads
+from belowline.data.archives import lines
+from belowline.data.archives.lines import CsvRows, lines_of
 
 
 def numbered(content: bytes) -> list[tuple[int, str, str | None]]:

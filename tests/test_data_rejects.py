@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from belowline.data import ReadError, Reject, Thread, containers, read_threads
+from belowline.data import ReadError, Reject, Thread, read_threads
+from belowline.data.archives import containers
 from tests.test_data_containers import encrypted, zipped
 from tests.test_data_exports import disqus, entry, item, post, thread, wxr
 from tests.test_data_warc import small

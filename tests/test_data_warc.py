@@ -10,7 +10,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from belowline.data import ReadError
-from belowline.data.warc import looks_like_warc, read_warc
+from belowline.data.archives.warc.pages import looks_like_warc, read_warc
 
 
 def page(title: str, *comments: str) -> bytes:
@@ -139,7 +139,7 @@ def test_an_unknown_encoding_is_told_in_the_next_note(threads):
 
 
 def test_a_page_that_unpacks_to_too_much_is_passed_over(threads, monkeypatch):
-    monkeypatch.setattr("belowline.data.warc.LARGEST_PAGE", 1 << 20)
+    monkeypatch.setattr("belowline.data.archives.warc.pages.LARGEST_PAGE", 1 << 20)
     bomb = gzip.compress(b"<p>" + b" " * (1 << 24))
     archive = small().add("https://a.example/3", bomb, more=[("Content-Encoding", "gzip")])
     one, two = threads(archive.bytes())

@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from belowline.model.recent import Recent
+from belowline.model.lru_cache import Recent
 
 
 def kept(recent: Recent[str], *keys: bytes) -> set[bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from belowline.data.example import Example, digest, known
-from belowline.data.tables import rows
+from belowline.data.corpora.tables import rows
 
 
 def fnc1(folder: Path) -> Iterator[Example]:

@@ -1,6 +1,6 @@
 """The corpora that training and measuring use: where each comes from and what it may be used for.
 
-The entries stand in ``corpora.toml``; the adapters that read each corpus stand in the ``*_corpora`` modules.
+The entries stand in ``corpora.toml``; the adapters are in ``attack``, ``hate``, ``reply``, ``spam`` and ``topic``.
 """
 
 import csv
@@ -12,43 +12,43 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from belowline.data import attack_corpora, hate_corpora, reply_corpora, spam_corpora, topic_corpora
+from belowline.data.corpora import attack, hate, reply, spam, topic
 from belowline.data.example import Example
 
 Adapter = Callable[[Path], Iterator[Example]]
 
 ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
     {
-        "toxic-spans": attack_corpora.toxic_spans,
-        "jigsaw": attack_corpora.jigsaw,
-        "cat": attack_corpora.cat,
-        "cad": attack_corpora.cad,
-        "civil-sample": attack_corpora.civil_sample,
-        "isca": hate_corpora.isca,
-        "ghc": hate_corpora.ghc,
-        "implicit-hate": hate_corpora.implicit_hate,
-        "hatexplain": hate_corpora.hatexplain,
-        "hatemoji": hate_corpora.hatemoji,
-        "stormfront": hate_corpora.stormfront,
-        "edos": hate_corpora.edos,
-        "dghs": hate_corpora.dghs,
-        "toxigen": hate_corpora.toxigen,
-        "mhs": hate_corpora.mhs,
-        "youtube-spam": spam_corpora.youtube_spam,
-        "sms-spam": spam_corpora.sms_spam,
-        "janitr": spam_corpora.janitr,
-        "blog-spam": spam_corpora.blog_spam,
-        "blog-ham": spam_corpora.blog_ham,
-        "youtube-spam-2014": spam_corpora.youtube_spam_2014,
-        "threatgram": reply_corpora.threatgram,
-        "github-incivility": reply_corpora.github_incivility,
-        "counterspeech": reply_corpora.counterspeech,
-        "twitcivility": reply_corpora.twitcivility,
-        "conflict-talk": reply_corpora.conflict_talk,
-        "spamassassin": spam_corpora.spamassassin,
-        "fnc1": topic_corpora.fnc1,
-        "c3": topic_corpora.c3,
-        "appropriateness": topic_corpora.appropriateness,
+        "toxic-spans": attack.toxic_spans,
+        "jigsaw": attack.jigsaw,
+        "cat": attack.cat,
+        "cad": attack.cad,
+        "civil-sample": attack.civil_sample,
+        "isca": hate.isca,
+        "ghc": hate.ghc,
+        "implicit-hate": hate.implicit_hate,
+        "hatexplain": hate.hatexplain,
+        "hatemoji": hate.hatemoji,
+        "stormfront": hate.stormfront,
+        "edos": hate.edos,
+        "dghs": hate.dghs,
+        "toxigen": hate.toxigen,
+        "mhs": hate.mhs,
+        "youtube-spam": spam.youtube_spam,
+        "sms-spam": spam.sms_spam,
+        "janitr": spam.janitr,
+        "blog-spam": spam.blog_spam,
+        "blog-ham": spam.blog_ham,
+        "youtube-spam-2014": spam.youtube_spam_2014,
+        "threatgram": reply.threatgram,
+        "github-incivility": reply.github_incivility,
+        "counterspeech": reply.counterspeech,
+        "twitcivility": reply.twitcivility,
+        "conflict-talk": reply.conflict_talk,
+        "spamassassin": spam.spamassassin,
+        "fnc1": topic.fnc1,
+        "c3": topic.c3,
+        "appropriateness": topic.appropriateness,
     }
 )
 
@@ -105,7 +105,7 @@ class Corpus:
 
 
 def _registry() -> dict[str, Corpus]:
-    text = resources.files("belowline.data").joinpath("corpora.toml").read_text("utf-8")
+    text = resources.files("belowline.data.corpora").joinpath("corpora.toml").read_text("utf-8")
     return {name: _corpus(name, entry) for name, entry in tomllib.loads(text).items()}
 
 

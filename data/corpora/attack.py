@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from belowline.data.example import HARMLESS, Example, Span, Split, digest, known
-from belowline.data.tables import rows
+from belowline.data.corpora.tables import rows
 
 _SPAN_LABELS = {
     "Insult": "personal_attack",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from belowline.data.example import Example, Split, digest, known
-from belowline.data.tables import rows
+from belowline.data.corpora.tables import rows
 
 _VIDEOS: dict[str, Split] = {
     "Youtube01-Psy": "train",

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from belowline.data.page_lines import IMAGE, Block
-from belowline.data.page_names import LONGEST_NAME, name_costs
+from belowline.data.archives.saved_page.lines import IMAGE, Block
+from belowline.data.archives.saved_page.names import LONGEST_NAME, name_costs
 
 
 class Role(Enum):

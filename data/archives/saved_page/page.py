@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from belowline.data.comment import Comment, Thread
-from belowline.data.page_lines import IMAGE, Block, Layout, blocks_of, find_layout, is_url
-from belowline.data.page_roles import Role, assign_roles
+from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout, is_url
+from belowline.data.archives.saved_page.roles import Role, assign_roles
 
 _LONGEST_TITLE = 250
 _READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")

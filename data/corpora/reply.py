@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from belowline.data.example import HARMLESS, Example, digest, known, without
-from belowline.data.tables import rows
+from belowline.data.corpora.tables import rows
 
 _HEATED = known(**without(HARMLESS, "toxicity", "profanity"), spam=0.0)
 _ISSUE_LABELS: Mapping[str, Mapping[str, float]] = {

@@ -3,7 +3,7 @@
 import math
 import re
 
-from belowline.data.page_lines import IMAGE
+from belowline.data.archives.saved_page.lines import IMAGE
 
 LONGEST_NAME = 60
 """In characters."""
