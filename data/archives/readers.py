@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from belowline.data.archives.columns import Mapped, csv_columns, has_text_column, mapped_columns
-from belowline.data.comment import ReadError, Reject, Report, Thread, refuse
 from belowline.data.archives.containers import is_container, unpack
-from belowline.data.archives.xml.disqus import is_disqus, read_disqus
 from belowline.data.archives.html.pages import looks_like_html, read_html
 from belowline.data.archives.lines import decode
 from belowline.data.archives.saved_page.page import has_comment_form, parse_page
 from belowline.data.archives.table_reader import read_csv, read_jsonl, read_parquet
-from belowline.data.archives.xml.safe_xml import find_root
 from belowline.data.archives.warc.pages import looks_like_warc, read_warc
+from belowline.data.archives.xml.disqus import is_disqus, read_disqus
+from belowline.data.archives.xml.safe_xml import find_root
 from belowline.data.archives.xml.wxr import is_wxr, read_wxr
+from belowline.data.comment import ReadError, Reject, Report, Thread, refuse
 
 SAMPLE_DIR = Path(__file__).resolve().parents[1] / "sample"
 """The invented sample archive."""

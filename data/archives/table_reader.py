@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
 from belowline.data.archives.columns import FIELDS, Mapped, check_columns, columns_of, csv_columns, shown
-from belowline.data.comment import Comment, ReadError, Report, Thread, Verdict, refuse, whole
 from belowline.data.archives.lines import CsvRows, lines_of
+from belowline.data.comment import Comment, ReadError, Report, Thread, Verdict, refuse, whole
 
 _LOOSE_ROWS = 1000
 _VERDICTS: Mapping[str, Verdict] = {one: one for one in get_args(Verdict)}

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from belowline.data.example import HARMLESS, Example, Span, Split, digest, known
 from belowline.data.corpora.tables import rows
+from belowline.data.example import HARMLESS, Example, Span, Split, digest, known
 
 _SPAN_LABELS = {
     "Insult": "personal_attack",

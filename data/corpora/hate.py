@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from belowline.data.example import Example, Span, Split, digest, known
 from belowline.data.corpora.tables import rows
+from belowline.data.example import Example, Span, Split, digest, known
 
 _NAMES_JEWS = re.compile(
     r"\b(?:anti-?semit\w*|heeb\w*|hebrews?|holocaust|israel\w*|jew\w*|judais\w*|kikes?|rabbis?|semit\w*|shoah|synagogues?"

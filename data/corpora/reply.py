@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from belowline.data.example import HARMLESS, Example, digest, known, without
 from belowline.data.corpora.tables import rows
+from belowline.data.example import HARMLESS, Example, digest, known, without
 
 _HEATED = known(**without(HARMLESS, "toxicity", "profanity"), spam=0.0)
 _ISSUE_LABELS: Mapping[str, Mapping[str, float]] = {

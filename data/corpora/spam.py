@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from belowline.data.example import Example, Split, digest, known
 from belowline.data.corpora.tables import rows
+from belowline.data.example import Example, Split, digest, known
 
 _VIDEOS: dict[str, Split] = {
     "Youtube01-Psy": "train",

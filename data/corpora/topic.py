@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from belowline.data.example import Example, digest, known
 from belowline.data.corpora.tables import rows
+from belowline.data.example import Example, digest, known
 
 
 def fnc1(folder: Path) -> Iterator[Example]:

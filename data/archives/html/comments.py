@@ -9,8 +9,8 @@ from datetime import datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from belowline.data.comment import Comment
 from belowline.data.archives.html.text import line_of, text_of
+from belowline.data.comment import Comment
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PERSON_DEPTH = 6

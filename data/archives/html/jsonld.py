@@ -7,9 +7,9 @@ from datetime import datetime
 
 from selectolax.lexbor import LexborHTMLParser
 
-from belowline.data.comment import Comment, whole
 from belowline.data.archives.html.comments import Found, with_known_parents, zoned_time
 from belowline.data.archives.html.text import text_of
+from belowline.data.comment import Comment, whole
 
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#x[0-9a-fA-F]+|\w+);")
 _KINDS = frozenset({"Comment", "Answer", "UserComments"})

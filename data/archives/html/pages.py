@@ -7,11 +7,11 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from belowline.data.comment import ReadError, Thread
 from belowline.data.archives.html.comments import Found, find_comments
 from belowline.data.archives.html.guard import refuse_slow
 from belowline.data.archives.html.jsonld import find_stated_comments
 from belowline.data.archives.html.text import line_of, text_of
+from belowline.data.comment import ReadError, Thread
 
 LARGEST_PAGE = 50 * 2**20
 """Bytes of a page above which it is refused."""

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from belowline.data.comment import Comment, Thread
 from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout, is_url
 from belowline.data.archives.saved_page.roles import Role, assign_roles
+from belowline.data.comment import Comment, Thread
 
 _LONGEST_TITLE = 250
 _READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")

@@ -12,9 +12,9 @@ from typing import BinaryIO, cast
 from warcio.bufferedreaders import ChunkedDataReader  # type: ignore[import-untyped]
 from warcio.recordloader import ArcWarcRecord  # type: ignore[import-untyped]
 
-from belowline.data.comment import ReadError, Report, Thread
 from belowline.data.archives.html.pages import LARGEST_PAGE, decode_page, html_thread
 from belowline.data.archives.warc.records import GZIP, Damaged, Unzipped, records_from
+from belowline.data.comment import ReadError, Report, Thread
 
 _START = b"WARC/1."
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})

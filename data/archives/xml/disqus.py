@@ -13,9 +13,9 @@ from contextlib import closing
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from belowline.data.comment import ReadError, Report, Thread, Verdict, refuse
-from belowline.data.archives.xml.safe_xml import Root, read_records
 from belowline.data.archives.xml.exports import Post, comments_of, html_text, no_comments, one_line, utc_time
+from belowline.data.archives.xml.safe_xml import Root, read_records
+from belowline.data.comment import ReadError, Report, Thread, Verdict, refuse
 
 _NAMESPACE = "http://disqus.com"
 _PREFIXES: Mapping[str, str] = {_NAMESPACE: "", "http://disqus.com/disqus-internals": "dsq"}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from belowline.data.comment import Comment, Thread, Verdict
 from belowline.data.archives.html.text import shows
+from belowline.data.comment import Comment, Thread, Verdict
 
 # No part of a tag may cross a "<", and no choice is made twice: the time is linear whatever the text.
 _MARKUP = re.compile(

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from belowline.data.comment import Thread, Verdict
-from belowline.data.archives.xml.safe_xml import Root, read_records
 from belowline.data.archives.xml.exports import Post, comments_of, html_text, no_comments, one_line, utc_time
+from belowline.data.archives.xml.safe_xml import Root, read_records
+from belowline.data.comment import Thread, Verdict
 
 _PREFIXES: Mapping[str, str] = {
     "http://wordpress.org/export/1.0/": "wp",

@@ -17,9 +17,9 @@ from pyarrow import parquet
 
 from belowline.data import ReadError, Reject, Thread, read_threads
 from belowline.data.archives import containers
-from tests.test_data_containers import encrypted, zipped
-from tests.test_data_exports import disqus, entry, item, post, thread, wxr
-from tests.test_data_warc import small
+from tests.support.containers import encrypted, zipped
+from tests.support.warc import small
+from tests.support.xml_exports import disqus, entry, item, post, thread, wxr
 
 PAGE = b"Bridge\n\nDivers.\n\n\nNotify of\nView all comments\n\nAnn Lee\n\nIt is old.\n\n\nVery."
 JSONL = b'{"text": "One."}\n{"text": "Two."}\n'

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from belowline.data.corpora import ADAPTERS, CORPORA, CorpusError, read_corpus
-from belowline.data.example import HARMLESS, Example, Span, known
 from belowline.data.corpora.on_topic_grades import (
     GRADES,
     on_topic,
@@ -19,6 +18,7 @@ from belowline.data.corpora.on_topic_grades import (
     on_topic_pairs,
     on_topic_test_grades,
 )
+from belowline.data.example import HARMLESS, Example, Span, known
 from belowline.model import DEFINITIONS
 
 ROWS = {

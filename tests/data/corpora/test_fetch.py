@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from belowline.data.corpora import fetch as fetching
 from belowline.data.corpora import CORPORA, Corpus, Upstream, read_corpus
+from belowline.data.corpora import fetch as fetching
 from belowline.data.corpora.fetch import Fetched, FetchError, fetch
 
 CONTENT = b"text,label\nfine,0\n" * 40_000

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from belowline.data import ReadError, Reject, read_threads
 from belowline.data.archives.columns import FIELDS, columns_of, csv_columns
-from tests.reading import read
+from tests.support.reading import read
 
 COLUMNS = {"text": "Kommentar", "author": "wer", "time": "wann", "parent": "auf", "thread": "Artikel"}
 ROW = {

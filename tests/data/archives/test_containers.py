@@ -2,7 +2,6 @@
 
 import errno
 import gzip
-import io
 import struct
 import tempfile
 import zipfile
@@ -14,24 +13,16 @@ from hypothesis import strategies as st
 
 from belowline.data import ReadError, read_threads
 from belowline.data.archives import containers, readers
-from tests.reading import read, refusal
+from tests.support.containers import CSV, encrypted, zipped
+from tests.support.reading import read, refusal
 
 JSONL = b'{"text": "One."}\n{"text": "Two."}\n'
-CSV = b"author,text\nAnn,One.\nBob,Two.\n"
 PAGE = b"Bridge\n\nDivers.\n\n\nNotify of\nView all comments\n\nAnn Lee\n\nIt is old.\n\n\nVery."
 WXR = (
     b'<rss xmlns:wp="http://wordpress.org/export/1.2/"><channel><item><wp:comment><wp:comment_id>1</wp:comment_id>'
     b"<wp:comment_content>One.</wp:comment_content></wp:comment><wp:comment><wp:comment_id>2</wp:comment_id>"
     b"<wp:comment_content>Two.</wp:comment_content></wp:comment></item></channel></rss>"
 )
-
-
-def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        for name, content in members:
-            archive.writestr(zipfile.ZipInfo(name), content, method)
-    return target.getvalue()
 
 
 @pytest.fixture(autouse=True)
@@ -142,13 +133,6 @@ def test_nothing_to_read(tmp_path):
 def test_members_without_a_name_are_passed_over(tmp_path):
     content = zipped(("a.csv", CSV), ("\0.csv", CSV))
     assert len(read(tmp_path / "a.zip", content)) == 1
-
-
-def encrypted() -> bytes:
-    content = bytearray(zipped(("a.csv", CSV)))
-    content[6] |= 1
-    content[content.index(b"PK\x01\x02") + 8] |= 1
-    return bytes(content)
 
 
 def test_encrypted_members_are_refused(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from belowline.data import ReadError, read_threads
-from tests.reading import read, refusal
+from tests.support.reading import read, refusal
 
 AT = datetime(2024, 5, 9, 7, 12, tzinfo=UTC)
 
