@@ -16,8 +16,8 @@ from belowline.model.directory import (
     Thresholds,
     model_directory,
 )
-from belowline.model.draw import draw
 from belowline.model.evidence import Evidence
+from belowline.model.hash_sampling import draw
 from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.model.normalise import Normalised, masked, normalise
 from belowline.model.policy import Context, Decision, Policy, decide, sampled

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal, Self
 
 from belowline.model.directory import Thresholds
-from belowline.model.draw import draw
+from belowline.model.hash_sampling import draw
 from belowline.model.labels import HARMFUL
-from belowline.model.listed import Listed, hosts_in, links_in
 from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
 from belowline.model.scorer import Scores
+from belowline.model.word_and_link_lists import Listed, hosts_in, links_in
 
 DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds, read_config
 from belowline.model.evidence import Evidence, Strengths, by_words, in_original, stretches
 from belowline.model.language import language_of
+from belowline.model.lru_cache import Recent
 from belowline.model.normalise import Normalised, normalise
-from belowline.model.recent import Recent
 from belowline.model.windows import Windows, windows_of
 
 Floats = npt.NDArray[np.float32]

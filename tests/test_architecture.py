@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import import_graph
 from tests.conftest import ROOT
 from tests.import_graph import graph
 
@@ -68,6 +69,39 @@ def test_no_import_of_serve_leads_to_a_room_above() -> None:
 def test_no_folder_but_training_imports_what_the_extra_brings(path: Path) -> None:
     heavy = {"torch", "transformers", "datasets", "sklearn", "detoxify", "accelerate"}
     assert not heavy & {name.split(".")[0] for name in imported(path)}
+
+
+ROOMS = {
+    "data": ("__init__", "archives", "corpora", "decisions", "decision_labels", "example", "comment"),
+}
+"""Rooms of a product folder from the top down: each imports only rooms below it."""
+
+ARCHIVES = ("readers", "warc", "saved_page", "xml", "html", "table_reader", "containers", "lines", "columns")
+"""Modules and rooms of ``data/archives`` from the top down."""
+
+
+@pytest.mark.parametrize("folder", ROOMS)
+def test_rooms_import_downward_only(folder: str) -> None:
+    graph = import_graph.graph(folder)
+    assert set(graph.rooms) <= set(ROOMS[folder])
+    assert graph.upward(ROOMS[folder]) == []
+    assert graph.cycle() == []
+
+
+def test_readers_of_archives_import_downward_only() -> None:
+    height = {name: -number for number, name in enumerate(ARCHIVES)}
+    folder = ROOT / "data" / "archives"
+    for path in folder.rglob("*.py"):
+        room = path.relative_to(folder).parts[0].removesuffix(".py")
+        names = {name.split(".")[3] for name in imported(path) if name.startswith("belowline.data.archives.")}
+        if room != "__init__":
+            assert all(height[name] < height[room] for name in names - {room}), path
+
+
+def test_test_modules_of_data_and_model_import_no_other_test_module() -> None:
+    for folder in ("data", "model"):
+        for path in (ROOT / "tests" / folder).rglob("*.py"):
+            assert not {name for name in imported(path) if name.rpartition(".")[2].startswith("test_")}, path
 
 
 def run_python(code: str) -> str:

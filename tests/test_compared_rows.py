@@ -16,7 +16,7 @@ from belowline.training.evaluate import of_dataset
 from belowline.training.mix import split_of
 from belowline.training.run import run_data
 from tests.compare_world import write_run
-from tests.test_data_decisions import ROW, write
+from tests.support.decisions import ROW, write
 
 LABELS = ("spam", "hate")
 

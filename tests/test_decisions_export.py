@@ -25,8 +25,8 @@ from belowline.serve.training_data import histories as decided
 from belowline.serve.training_data.export import ExportError, export_decisions, run_export
 from tests.serve_fakes import client_of
 from tests.store_fakes import ANN, BEN, CLEO, SAMPLE, SECOND, Desk
+from tests.support.decisions import write_reviews
 from tests.test_bridge import FakeWordPress, rounds
-from tests.test_data_decisions import write_reviews
 
 OFFER = "spam: {} made {} from home in one single week with this simple trick, look at my page"
 CLEAN = {"spam": 0.0, "hate": 0.0, "antisemitism": 0.0, "threat": 0.0}

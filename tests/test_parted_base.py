@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from belowline.data.fetch import checksum_of
+from belowline.data.corpora.fetch import checksum_of
 from belowline.training import parted_base
 from belowline.training.fit import fit
 from belowline.training.network import base_path, load_base

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from belowline.model.listed import links_in
+from belowline.model.word_and_link_lists import links_in
 from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.report.method import card_html
 from belowline.serve.audit.run import run_audit

@@ -120,7 +120,7 @@ def test_progress_of_fetching_goes_to_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     seen: dict[str, object] = {}
-    monkeypatch.setattr("belowline.data.fetch.fetch", lambda *_, **options: seen.update(options))
+    monkeypatch.setattr("belowline.data.corpora.fetch.fetch", lambda *_, **options: seen.update(options))
     cli.fetch(tmp_path, ["sms-spam"], tmp_path)
     assert getattr(seen["console"], "stderr", False) is True
 

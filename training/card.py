@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from transformers import AutoConfig
 
 from belowline.data.corpora import CORPORA
-from belowline.data.judgements import on_topic_grades, on_topic_test_grades
+from belowline.data.corpora.on_topic_grades import on_topic_grades, on_topic_test_grades
 from belowline.model import DEFINITIONS, ModelConfig
 from belowline.model.directory import read_config
 from belowline.training.bias import FEWEST

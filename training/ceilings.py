@@ -16,8 +16,8 @@ from scipy.optimize import minimize
 from scipy.stats import betabinom
 from sklearn.metrics import roc_auc_score
 
-from belowline.data.attack_corpora import toxic_spans_workers
-from belowline.data.tables import rows
+from belowline.data.corpora.attack import toxic_spans_workers
+from belowline.data.corpora.tables import rows
 from belowline.training.bootstrap import NAN
 from belowline.training.evidence import Marks, character_f1, marked_by_half, worker_marks
 from belowline.training.metrics import Floats

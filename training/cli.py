@@ -49,7 +49,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
         ("belowline.training.export", "ParityError"),
         ("belowline.training.detoxify_peer", "PeerError"),
         ("belowline.model.directory", "ModelError"),
-        ("belowline.data.fetch", "FetchError"),
+        ("belowline.data.corpora.fetch", "FetchError"),
         ("belowline.data.comment", "ReadError"),
         ("belowline.training.compare.perspective_peer", "ContenderError"),
         ("belowline.training.decided_comments", "TuneError"),
@@ -93,7 +93,7 @@ def fetch(
     ] = None,
 ) -> None:
     """Get the corpora at their pinned commits and verify their checksums; files that are already right are skipped."""
-    from belowline.data.fetch import fetch as get
+    from belowline.data.corpora.fetch import fetch as get
 
     unknown = set(corpus or ()) - CORPORA.keys()
     if unknown:

