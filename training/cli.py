@@ -292,26 +292,3 @@ def evaluate_command(
     from belowline.training.report import evaluate
 
     evaluate(run, model_directory(model), corpora, limit, Console(), card=card, detoxify=detoxify)
-
-
-@app.command(name="figures")
-def figures_command(
-    run: Run,
-    model: Annotated[Path, typer.Option("--model", help="Model directory to measure.")] = Path("model-out"),
-    corpora: Corpora = Path("corpora"),
-    videos: Annotated[
-        bool,
-        typer.Option(
-            "--videos", help="Train four small models first, each without one video of youtube-spam."
-        ),
-    ] = False,
-    limit: Annotated[
-        int | None, typer.Option(min=10, help="Rows of each corpus at most, for a quick look; default all.")
-    ] = None,
-) -> None:
-    """Measure every figure that a release has to reach, through the exported model; the run's figures.json has them too."""
-    _need_training()
-    from belowline.model import model_directory
-    from belowline.training.figures import figures
-
-    figures(run, model_directory(model), corpora, Console(), videos=videos, limit=limit)

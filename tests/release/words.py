@@ -1,6 +1,6 @@
 """Makes the list of known words that ``belowline.model.respell`` undoes disguises by.
 
-``python -m belowline.training.words --run RUN`` writes ``words.txt``: the whole words of the encoder's vocabulary, and those that stand
+``python -m tests.release.words --run RUN`` writes ``words.txt``: the whole words of the encoder's vocabulary, and those that stand
 in many training texts of a run, for the vocabulary lacks insults and goods that are disguised most.
 """
 

@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from belowline.model import Scorer
-from belowline.training import disguise_figures
-from belowline.training.disguise_figures import disguise_drop, unseen_recall
 from belowline.training.evaluate import TestSet
-from belowline.training.label_figures import Readings
-from belowline.training.unseen_disguises import DISGUISES, unseen_spam
+from tests.release import disguise_figures
+from tests.release.disguise_figures import disguise_drop, unseen_recall
+from tests.release.label_figures import Readings
+from tests.release.unseen_disguises import DISGUISES, unseen_spam
 
 QUIET = Console(quiet=True)
 LABELS = ("spam", "hate")

@@ -9,11 +9,11 @@ import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 
-from belowline.training import figures as module
-from belowline.training.figures import TARGETS, Target, figures, show, write
-from belowline.training.label_figures import OnSplit
 from belowline.training.recipe import Recipe
 from belowline.training.run import RunError
+from tests.release import figures as module
+from tests.release.figures import TARGETS, Target, figures, show, write
+from tests.release.label_figures import OnSplit
 from tests.tiny_model import LABELS, build_tiny_model
 from tests.tiny_training import write_base
 

@@ -6,7 +6,6 @@ Near-copies abound within a video, so no model that saw some of its comments can
 import json
 import shutil
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +16,12 @@ from rich.console import Console
 from belowline.training.batches import Encoder, rows_of
 from belowline.training.bootstrap import Array, Figure, bootstrapped, missing
 from belowline.training.fit import fit
-from belowline.training.label_figures import auc
 from belowline.training.metrics import Bools, Floats
 from belowline.training.mix import build
 from belowline.training.recipe import Recipe, load_recipe
 from belowline.training.run import load_model, run_data
 from belowline.training.whole import write_whole
+from tests.release.label_figures import auc
 
 _CORPUS = "youtube-spam"
 _FILE = "predictions.json"
@@ -34,10 +33,8 @@ Predictions = dict[str, tuple[Floats, Floats]]
 
 
 def videos_recipe() -> Recipe:
-    """The recipe that is trained for each video, ``recipes/leave-one-video.toml``."""
-    file = resources.files("belowline.training").joinpath("recipes", "leave-one-video.toml")
-    with resources.as_file(file) as path:
-        return load_recipe(path)
+    """The recipe that is trained for each video, ``leave-one-video.toml`` beside this file."""
+    return load_recipe(Path(__file__).with_name("leave-one-video.toml"))
 
 
 def leave_one_out(recipe: Recipe, corpora: Path, folder: Path, console: Console) -> Predictions:

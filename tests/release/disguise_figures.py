@@ -12,9 +12,9 @@ from belowline.training.augment import disguised
 from belowline.training.bootstrap import Figure, bootstrapped, missing
 from belowline.training.calibrate import equal_weights, two_sided
 from belowline.training.evaluate import MEASURED_ONLY, predictions
-from belowline.training.label_figures import Readings, auc, auc_lost
 from belowline.training.metrics import Bools, Floats
-from belowline.training.unseen_disguises import unseen_spam
+from tests.release.label_figures import Readings, auc, auc_lost
+from tests.release.unseen_disguises import unseen_spam
 
 _LABELS = ("hate", "personal_attack", "spam")
 _ROWS_PER_LABEL = 500

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from belowline.model import Scorer
 from belowline.training.evaluate import TestSet
-from belowline.training.label_figures import (
+from belowline.training.metrics import calibration_error
+from tests.release.label_figures import (
     OnSplit,
     Readings,
     auc,
@@ -19,7 +20,6 @@ from belowline.training.label_figures import (
     split_figure,
     weighted_calibration_error,
 )
-from belowline.training.metrics import calibration_error
 
 LABELS = ("spam", "hate")
 NAN = float("nan")

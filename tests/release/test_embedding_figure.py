@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from belowline.model import Scorer
-from belowline.training.embedding_figure import base_embeddings, embedding_figure
+from tests.release.embedding_figure import base_embeddings, embedding_figure
 from tests.tiny_training import write_base
 
 QUIET = Console(quiet=True)

@@ -1,6 +1,6 @@
 """What the votes of ``toxic-spans`` allow at best: three workers a comment disagree so much that no model can reach every figure.
 
-``python -m belowline.training.ceilings --corpora DIR`` prints them; two of them stand beside the figures of a release.
+``python -m tests.release.ceilings --corpora DIR`` prints them; two of them stand beside the figures of a release.
 """
 
 from collections import Counter

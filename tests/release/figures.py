@@ -13,12 +13,15 @@ from rich.table import Table
 from belowline.data.corpora import read_corpus
 from belowline.model import Scorer
 from belowline.training.bootstrap import Figure, missing
-from belowline.training.ceilings import ceilings
-from belowline.training.disguise_figures import disguise_drop, unseen_recall
-from belowline.training.embedding_figure import embedding_figure
 from belowline.training.evaluate import TestSet, joined, of_dataset, of_examples
 from belowline.training.evidence import evidence_figure
-from belowline.training.label_figures import (
+from belowline.training.metrics import known_or_none
+from belowline.training.run import RunError, run_data
+from belowline.training.whole import write_whole
+from tests.release.ceilings import ceilings
+from tests.release.disguise_figures import disguise_drop, unseen_recall
+from tests.release.embedding_figure import embedding_figure
+from tests.release.label_figures import (
     OnSplit,
     Readings,
     calibration_figure,
@@ -26,10 +29,7 @@ from belowline.training.label_figures import (
     read,
     split_figure,
 )
-from belowline.training.leave_one_out import leave_one_out, read_predictions, video_figures, videos_recipe
-from belowline.training.metrics import known_or_none
-from belowline.training.run import RunError, run_data
-from belowline.training.whole import write_whole
+from tests.release.leave_one_out import leave_one_out, read_predictions, video_figures, videos_recipe
 
 _COMMENTS = "c3"
 _COMMENTS_TAKEN = 3000

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from belowline.training.ceilings import ceilings, vote_ceiling, worker_f1
+from tests.release.ceilings import ceilings, vote_ceiling, worker_f1
 
 SEVEN = [(0, 7)]
 

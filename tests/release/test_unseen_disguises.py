@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from belowline.training.augment import disguised
-from belowline.training.unseen_disguises import (
+from tests.conftest import ROOT
+from tests.release.unseen_disguises import (
     DISGUISES,
     bracketed,
     fullwidth,
@@ -22,7 +23,6 @@ from belowline.training.unseen_disguises import (
     unseen_spam,
     vowelless,
 )
-from tests.conftest import ROOT
 
 TEMPLATES = ROOT / "training" / "templates"
 ONE_WAY = random.Random(0)

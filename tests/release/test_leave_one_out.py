@@ -9,8 +9,10 @@ import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 
-from belowline.training import leave_one_out as module
-from belowline.training.leave_one_out import (
+from belowline.training.recipe import Recipe, load_recipe
+from belowline.training.run import RunError
+from tests.release import leave_one_out as module
+from tests.release.leave_one_out import (
     Predictions,
     leave_one_out,
     read_predictions,
@@ -18,8 +20,6 @@ from belowline.training.leave_one_out import (
     videos_recipe,
     without,
 )
-from belowline.training.recipe import Recipe, load_recipe
-from belowline.training.run import RunError
 from tests.tiny_training import write_base, write_corpora, write_recipe
 
 QUIET = Console(quiet=True)
