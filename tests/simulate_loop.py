@@ -29,10 +29,10 @@ from belowline.serve.store import learning, rulings
 from belowline.serve.store.database import Database
 from belowline.serve.store.intake import Incoming, take_in
 from belowline.serve.store.rulings import Moderator, Ruling
-from belowline.training.fit import fit
-from belowline.training.mix import fingerprint, gather, split_of
-from belowline.training.recipe import Recipe, load_recipe
-from belowline.training.run import load_model
+from belowline.training.dataset.mix import fingerprint, gather, split_of
+from belowline.training.fit.fit import fit
+from belowline.training.fit.run_directory import load_model
+from belowline.training.recipes.recipe import Recipe, load_recipe
 
 RECIPES = Path(__file__).resolve().parent.parent / "training" / "recipes"
 ORDERS = ("random", "learn")

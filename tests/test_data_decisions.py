@@ -1,7 +1,7 @@
 """Files of decisions: what a decision says of labels, and that what is read is what was written, or one line of why not."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ from belowline.data import ReadError
 from belowline.data.decision_labels import PUBLISHED, REJECTED, decision_labels
 from belowline.data.decisions import (
     MOST_WEIGHT,
-    Counts,
     Decided,
-    Header,
     example_of,
     examples_to_split,
     read_decided,
@@ -25,14 +23,8 @@ from belowline.data.decisions import (
 from belowline.model import DEFINITIONS
 from belowline.serve.statement import CODES
 from tests.conftest import ROOT
+from tests.support.decision_files import AT, ROW, write
 
-AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-ROW: dict[str, Any] = {
-    **{"row": "s:a", "site": "s", "text": "words", "labels": {"spam": 1.0}, "origin": "moderator"},
-    **{"decision": "reject", "code": "spam", "overturned": False, "blind": True, "split_key": "s thread t"},
-    **{"article": "Title", "parent": "an answer", "sampled": "random", "weight": 4.0, "decided_at": AT},
-    **{"model": "0.4.0", "scores": {"spam": 0.25}},
-}
 REVIEW: dict[str, Any] = {
     **{"number": 3, "id": "17", "source": "a.txt", "thread": "T", "article": None, "parent": None},
     **{"text": "words", "decision": "publish", "labels": {"on_topic": 1, "hate": 0}, "note": ""},
@@ -44,18 +36,6 @@ REVIEW: dict[str, Any] = {
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "decisions.jsonl"
-
-
-def write(path: Path, *rows: Decided, examples: int | None = None) -> Path:
-    counts = Counts()
-    for row in rows:
-        counts.add(row)
-    if examples is not None:
-        counts.examples = examples
-    times: dict[str, Any] = {"exported_at": AT, "since": None, "until": None}
-    header = Header(belowline="0.5.0", site=None, counts=counts, guidelines="", erasure="", **times)
-    path.write_text("".join(one.model_dump_json() + "\n" for one in (header, *rows)), "utf-8")
-    return path
 
 
 def write_reviews(path: Path, *changes: dict[str, Any]) -> Path:

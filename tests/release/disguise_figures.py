@@ -8,11 +8,11 @@ import numpy.typing as npt
 from rich.console import Console
 
 from belowline.model import Scorer
-from belowline.training.augment import disguised
-from belowline.training.bootstrap import Figure, bootstrapped, missing
-from belowline.training.calibrate import equal_weights, two_sided
-from belowline.training.evaluate import MEASURED_ONLY, predictions
-from belowline.training.metrics import Bools, Floats
+from belowline.training.dataset.augment import disguised
+from belowline.training.measure.bootstrap import Figure, bootstrapped, missing
+from belowline.training.measure.calibrate import equal_weights, two_sided
+from belowline.training.measure.metrics import Bools, Floats
+from belowline.training.measure.test_set import MEASURED_ONLY, predictions
 from tests.release.label_figures import Readings, auc, auc_lost
 from tests.release.unseen_disguises import unseen_spam
 

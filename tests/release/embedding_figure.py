@@ -9,9 +9,9 @@ from rich.progress import track
 from scipy.stats import spearmanr
 
 from belowline.model import Scorer
-from belowline.training.bootstrap import Figure, bootstrapped
-from belowline.training.metrics import Floats
-from belowline.training.network import load_base, mean_pool
+from belowline.training.fit.network import load_base, mean_pool
+from belowline.training.measure.bootstrap import Figure, bootstrapped
+from belowline.training.measure.metrics import Floats
 
 _PAIRS = 5000
 _BATCH = 32

@@ -12,12 +12,13 @@ from rich.table import Table
 
 from belowline.data.corpora import read_corpus
 from belowline.model import Scorer
-from belowline.training.bootstrap import Figure, missing
-from belowline.training.evaluate import TestSet, joined, of_dataset, of_examples
-from belowline.training.evidence import evidence_figure
-from belowline.training.metrics import known_or_none
-from belowline.training.run import RunError, run_data
-from belowline.training.whole import write_whole
+from belowline.training.errors import RunError
+from belowline.training.files import write_text
+from belowline.training.fit.run_directory import run_data
+from belowline.training.measure.bootstrap import Figure, missing
+from belowline.training.measure.evidence import evidence_figure
+from belowline.training.measure.metrics import known_or_none
+from belowline.training.measure.test_set import TestSet, joined, of_dataset, of_examples
 from tests.release.ceilings import ceilings
 from tests.release.disguise_figures import disguise_drop, unseen_recall
 from tests.release.embedding_figure import embedding_figure
@@ -215,4 +216,4 @@ def _shown(value: object) -> str:
 
 def write(rows: list[dict[str, object]], path: Path) -> None:
     """The rows as JSON; what stood in ``path`` stays until they are written whole."""
-    write_whole(path, json.dumps({"rows": rows}, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps({"rows": rows}, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

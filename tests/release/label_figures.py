@@ -8,10 +8,10 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from belowline.model import Scorer
-from belowline.training.bootstrap import NAN, Figure, bootstrapped, missing
-from belowline.training.calibrate import equal_weights, two_sided
-from belowline.training.evaluate import MEASURED_ONLY, TestSet, predictions
-from belowline.training.metrics import BINS, Bools, Floats, bins, measure
+from belowline.training.measure.bootstrap import NAN, Figure, bootstrapped, missing
+from belowline.training.measure.calibrate import equal_weights, two_sided
+from belowline.training.measure.metrics import BINS, Bools, Floats, bins, measure
+from belowline.training.measure.test_set import MEASURED_ONLY, TestSet, predictions
 
 _SIMULATIONS = 100
 _FEW, _HALF = 0.2, 0.5

@@ -13,14 +13,14 @@ import torch
 from datasets import Dataset, DatasetDict, concatenate_datasets
 from rich.console import Console
 
-from belowline.training.batches import Encoder, rows_of
-from belowline.training.bootstrap import Array, Figure, bootstrapped, missing
-from belowline.training.fit import fit
-from belowline.training.metrics import Bools, Floats
-from belowline.training.mix import build
-from belowline.training.recipe import Recipe, load_recipe
-from belowline.training.run import load_model, run_data
-from belowline.training.whole import write_whole
+from belowline.training.dataset.mix import build
+from belowline.training.files import write_text
+from belowline.training.fit.batches import Encoder, rows_of
+from belowline.training.fit.fit import fit
+from belowline.training.fit.run_directory import load_model, run_data
+from belowline.training.measure.bootstrap import Array, Figure, bootstrapped, missing
+from belowline.training.measure.metrics import Bools, Floats
+from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.release.label_figures import auc
 
 _CORPUS = "youtube-spam"
@@ -104,7 +104,7 @@ def _write(found: Predictions, path: Path) -> None:
         video: {"spam": target.tolist(), "probability": probability.round(6).tolist()}
         for video, (target, probability) in found.items()
     }
-    write_whole(path, json.dumps(content) + "\n")
+    write_text(path, json.dumps(content) + "\n")
 
 
 def read_predictions(folder: Path) -> Predictions:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from belowline.model import Scorer
-from belowline.training.evaluate import TestSet
+from belowline.training.measure.test_set import TestSet
 from tests.release import disguise_figures
 from tests.release.disguise_figures import disguise_drop, unseen_recall
 from tests.release.label_figures import Readings

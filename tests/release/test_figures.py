@@ -9,8 +9,8 @@ import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 
-from belowline.training.recipe import Recipe
-from belowline.training.run import RunError
+from belowline.training.errors import RunError
+from belowline.training.recipes.recipe import Recipe
 from tests.release import figures as module
 from tests.release.figures import TARGETS, Target, figures, show, write
 from tests.release.label_figures import OnSplit

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from belowline.model import Scorer
-from belowline.training.evaluate import TestSet
-from belowline.training.metrics import calibration_error
+from belowline.training.measure.metrics import calibration_error
+from belowline.training.measure.test_set import TestSet
 from tests.release.label_figures import (
     OnSplit,
     Readings,

@@ -9,8 +9,8 @@ import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 
-from belowline.training.recipe import Recipe, load_recipe
-from belowline.training.run import RunError
+from belowline.training.errors import RunError
+from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.release import leave_one_out as module
 from tests.release.leave_one_out import (
     Predictions,

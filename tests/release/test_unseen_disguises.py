@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from belowline.training.augment import disguised
+from belowline.training.dataset.augment import disguised
 from tests.conftest import ROOT
 from tests.release.unseen_disguises import (
     DISGUISES,
@@ -97,7 +97,7 @@ def test_training_never_makes_these() -> None:
 def test_only_measuring_imports_them() -> None:
     users = {
         path.name
-        for path in (ROOT / "training").glob("*.py")
+        for path in (ROOT / "training").rglob("*.py")
         if "unseen_disguises import" in path.read_text("utf-8")
     }
     assert users == {"disguise_figures.py"}
@@ -114,4 +114,4 @@ def test_the_offers_are_not_those_of_training() -> None:
         return {tuple(some[at : at + 4]) for some in words for at in range(len(some) - 3)}
 
     trained = runs(offers_of(TEMPLATES / "link_spam.toml", "money", "shops"))
-    assert not trained & runs(offers_of(TEMPLATES / "unseen_spam.toml", "offers"))
+    assert not trained & runs(offers_of(Path(__file__).with_name("unseen_spam.toml"), "offers"))

@@ -5,7 +5,7 @@ from pathlib import Path
 from datasets import Dataset, DatasetDict
 
 from belowline.model.respell import words
-from belowline.training.network import load_base
+from belowline.training.fit.network import load_base
 from tests.release.words import FEWEST_TEXTS, frequent, known_words, main
 from tests.tiny_training import write_base
 

@@ -9,16 +9,16 @@ import random
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from belowline.training.generate import spin
+from belowline.training.dataset.generate import spin
 
 Disguise = Callable[[str, random.Random], str]
 
 _TEMPLATES: Mapping[str, list[str]] = tomllib.loads(
-    resources.files("belowline.training").joinpath("templates", "unseen_spam.toml").read_text("utf-8")
+    Path(__file__).with_name("unseen_spam.toml").read_text("utf-8")
 )
 _WORD = re.compile(r"[A-Za-z]{4,}")
 _PLACE = re.compile(r"[a-z-]+\.(?:example|test|invalid)")

@@ -14,8 +14,8 @@ import typer
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from belowline.training.network import load_base
-from belowline.training.run import run_data
+from belowline.training.fit.network import load_base
+from belowline.training.fit.run_directory import run_data
 
 FEWEST_TEXTS = 20
 """Training texts that a word which the vocabulary lacks must stand in; fewer also let misspellings in."""

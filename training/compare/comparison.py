@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from belowline.training.bootstrap import Figure
 from belowline.training.compare.contenders import Contender
-from belowline.training.compare.flips import Flips
-from belowline.training.compare.paired import Difference
+from belowline.training.compare.decision_changes import Flips
+from belowline.training.compare.paired_bootstrap import Difference
 from belowline.training.compare.speed import Speed
-from belowline.training.metrics import known_or_none
+from belowline.training.measure.bootstrap import Figure
+from belowline.training.measure.metrics import known_or_none
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from belowline.model import HARMFUL, Scorer, Thresholds, model_directory
 from belowline.model.digest import model_digest
-from belowline.training.compare.perspective_peer import PER_SECOND, ContenderError, PerspectivePeer
-from belowline.training.evaluate import Floats, Predict, predictions
-from belowline.training.run import RunError, run_data
+from belowline.training.compare.perspective import PER_SECOND, PerspectivePeer
+from belowline.training.errors import ContenderError, RunError
+from belowline.training.fit.run_directory import run_data
+from belowline.training.measure.test_set import Floats, Predict, predictions
 
 Kind = Literal["model", "tfidf", "detoxify", "perspective"]
 PUBLISHED = ("original", "unbiased", "multilingual")
@@ -65,11 +66,19 @@ class Contender:
 def load_contenders(
     specs: Sequence[str], threads: int, per_second: float = PER_SECOND, console: Console = _QUIET
 ) -> list[Contender]:
-    """What ``specs`` name: ``DIRECTORY`` (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``, ``detoxify:original``
-    (or another published one), ``detoxify:CHECKPOINT`` or ``perspective:URL``; who is named twice is told apart by a number.
+    """Load what ``specs`` name.
 
-    ``threads`` are those that a model may use, ``per_second`` the requests that an address gets. Raises ModelError, RunError, PeerError or
-    ContenderError.
+    A spec is a model directory (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``, ``detoxify:original`` (or
+    another published release), ``detoxify:CHECKPOINT`` or ``perspective:URL``. A repeated name gets a number.
+
+    Args:
+        specs: The one to beat first.
+        threads: CPU threads that each model may use.
+        per_second: Requests a second to a Perspective address.
+        console: Where progress is printed.
+
+    Raises:
+        ModelError, RunError, ContenderError.
     """
     if len(specs) < 2:
         raise ContenderError("compare: one contender only; name two or more, the one to beat first")
@@ -115,7 +124,7 @@ def _model(name: str, directory: Path, threads: int) -> Contender:
 
 
 def _tfidf(name: str, run: Path) -> Contender:
-    from belowline.training.baseline import Baseline
+    from belowline.training.measure.baseline import Baseline
 
     data, labels = run_data(run), run_labels(run)
 
@@ -141,7 +150,7 @@ def run_labels(run: Path) -> tuple[str, ...]:
 def _checkpoint(name: str, file: Path, threads: int) -> Contender:
     import torch
 
-    from belowline.training.detoxify_peer import DetoxifyPeer
+    from belowline.training.measure.detoxify import DetoxifyPeer
 
     torch.set_num_threads(threads)
     peer = DetoxifyPeer(file, _QUIET)
@@ -182,7 +191,7 @@ def _published(name: str, release: str, threads: int) -> Contender:
 
 def _by_package(predict: Callable[[list[str]], Mapping[str, float | list[float]]]) -> Predict:
     """Detoxify's own ``predict``, some texts of like length at a time, in our labels."""
-    from belowline.training.detoxify_peer import OURS
+    from belowline.training.measure.detoxify import OURS
 
     def predicted(texts: Sequence[str]) -> dict[str, Floats]:
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))

@@ -16,12 +16,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from belowline.training.bootstrap import NAN, Figure
 from belowline.training.compare.comparison import Comparison, Pair
-from belowline.training.compare.gate_limits import Gates
-from belowline.training.compare.paired import FALSE_SHARE, Difference
-from belowline.training.compare.rows import ALL
-from belowline.training.metrics import known_or_none
+from belowline.training.compare.paired_bootstrap import FALSE_SHARE, Difference
+from belowline.training.compare.test_rows import ALL
+from belowline.training.measure.bootstrap import NAN, Figure
+from belowline.training.measure.metrics import known_or_none
+from belowline.training.recipes.gate_limits import Gates
 
 Outcome = Literal["passed", "failed", "not measurable"]
 

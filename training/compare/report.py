@@ -12,14 +12,14 @@ from jinja2 import Environment, StrictUndefined
 from rich.console import Console
 from rich.table import Table
 
-from belowline.training.card import figure
 from belowline.training.compare.comparison import Comparison, Pair
 from belowline.training.compare.gates import GateReport
-from belowline.training.compare.paired import LOWER_IS_BETTER, Difference
-from belowline.training.compare.rows import ALL, GROUPS, Rows
-from belowline.training.evaluate import Floats
-from belowline.training.plots import PRECISION_RECALL, RELIABILITY, draw
-from belowline.training.whole import write_whole
+from belowline.training.compare.paired_bootstrap import LOWER_IS_BETTER, Difference
+from belowline.training.compare.test_rows import ALL, GROUPS, Rows
+from belowline.training.files import write_text
+from belowline.training.measure.card import figure
+from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY, draw
+from belowline.training.measure.test_set import Floats
 
 POOLED = ("auc", "average_precision", "f1", "calibration_error")
 """Figures of the terminal's table over all rows; the page and the JSON have every one."""
@@ -186,7 +186,7 @@ def write_report(
         flips={pair.name: _chosen(pair) for pair in comparison.pairs},
         span=_span,
     )
-    write_whole(path, page.encode("utf-8", "replace").decode("utf-8"))
+    write_text(path, page.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _chosen(pair: Pair) -> dict[str, list[Any]]:

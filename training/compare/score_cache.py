@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from belowline.training.evaluate import Floats, Predict
+from belowline.training.measure.test_set import Floats, Predict
 
 
 def cached_scores(

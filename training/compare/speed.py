@@ -9,8 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from belowline.training.bootstrap import Figure
 from belowline.training.compare.contenders import Contender
+from belowline.training.measure.bootstrap import Figure
 
 ROUNDS = 4
 

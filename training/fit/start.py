@@ -1,0 +1,113 @@
+"""Where a training begins if not from the base alone: the weights of another run, or of a released model directory."""
+
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from belowline.data.fetch import checksum_of
+from belowline.model.directory import ModelConfig, read_config
+from belowline.training.errors import RunError
+from belowline.training.fit.network import LABEL_HEADS, CommentModel, keep_layers, layer_stack
+from belowline.training.fit.onnx_import import read_weights
+from belowline.training.fit.run_directory import WEIGHTS, read_state
+
+_RELEASED = "model.onnx"
+_CONFIG = "start-config.json"
+
+
+def origin(folder: Path) -> dict[str, str]:
+    """What tells the weights in ``folder`` from any others: the version of a released model, or "run", and the checksum of the file.
+
+    Raises RunError for a folder without weights, ModelError for a damaged ``config.json``.
+    """
+    file = _file(folder)
+    version = "run"
+    if file.name == _RELEASED:
+        version = read_config(folder).version
+    return {"version": version, "sha256": checksum_of(file)}
+
+
+def keep_config(run: Path, folder: Path) -> None:
+    """Keep in ``run`` what a released model in ``folder`` says of itself: a site alone can hardly measure all of it anew."""
+    if _file(folder).name == _RELEASED:
+        (run / _CONFIG).write_text(read_config(folder).model_dump_json(indent=1) + "\n", "utf-8")
+
+
+def start_config(run: Path) -> ModelConfig | None:
+    """The configuration of the released model that ``run`` started from, None where it started from none."""
+    file = run / _CONFIG
+    return ModelConfig.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
+
+
+def fit_depth(encoder: PreTrainedModel, folder: Path) -> None:
+    """Leave ``encoder`` as many layers as the weights in ``folder`` have, if those are fewer: what was distilled is trained on as it is."""
+    try:
+        name, stack = layer_stack(encoder)
+    except ValueError:  # nothing can have been distilled from it
+        return
+    prefix = f"encoder.{name}."
+    weights = _weights(folder)[1]
+    found = {one.removeprefix(prefix).partition(".")[0] for one in weights if one.startswith(prefix)}
+    if 0 < len(found) < len(stack):
+        keep_layers(encoder, range(len(found)))
+
+
+def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tensor]:
+    """Give ``model`` the weights in ``folder``, a run's ``model`` or a model directory with ``model.onnx``, and return those that fitted.
+
+    What has no counterpart there, because labels or network were others then, is named and stays as it is. Raises RunError for a folder
+    without weights, or with those of another encoder, ModelError for a damaged ``config.json``.
+    """
+    labels, weights = _weights(folder)
+    own = model.state_dict()
+    fitting = {
+        name: value
+        for name, value in weights.items()
+        if name in own
+        and own[name].shape == value.shape
+        and (labels == model.labels or not name.startswith(LABEL_HEADS))
+    }
+    other = sorted(own.keys() - fitting.keys())
+    if any(name.startswith("encoder.") for name in other):
+        raise RunError(f"{folder}: the weights of another encoder; start from a model with the recipe's base")
+    model.load_state_dict(fitting, strict=False)
+    console.print(f"starting from {folder}{'; as new: ' + ', '.join(other) if other else ''}")
+    return fitting
+
+
+def draw_back(model: CommentModel, start: dict[str, Tensor], share: float) -> None:
+    """Make ``share`` of every weight in ``start`` what it was there, the rest what training made of it: a point between two models of one
+    road often has the strengths of both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+
+    The heads of labels that read the length stay as they are: they were learned together with the weight of the length.
+    """
+    reads_length = model.reads_length.bool()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name in start:
+                learned = weight.clone()
+                weight.lerp_(start[name].to(weight.device, weight.dtype), share)
+                if name.startswith("label_head."):
+                    weight[reads_length] = learned[reads_length]
+
+
+def _file(folder: Path) -> Path:
+    """The file with the weights."""
+    if (folder / WEIGHTS).is_file():
+        return folder / WEIGHTS
+    missing = [name for name in (_RELEASED, "config.json") if not (folder / name).is_file()]
+    if missing:
+        raise RunError(f"{folder}: no {missing[0]}; name a model directory or a run's model to start from")
+    return folder / _RELEASED
+
+
+def _weights(folder: Path) -> tuple[tuple[str, ...], dict[str, Tensor]]:
+    """Labels and weights."""
+    file = _file(folder)
+    if file.name == WEIGHTS:
+        return read_state(folder)
+    weights = read_weights(file)
+    return read_config(folder).labels, weights

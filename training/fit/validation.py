@@ -1,0 +1,99 @@
+"""Validation while a training goes on: a few hundred rows of every corpus, label by label."""
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from datasets import Dataset
+from sklearn.metrics import roc_auc_score
+
+from belowline.training.dataset.mix import is_decision
+from belowline.training.fit.batches import Encoder, rows_of
+from belowline.training.fit.network import CommentModel
+from belowline.training.recipes.recipe import Recipe
+
+Floats = npt.NDArray[np.float64]
+Watched = dict[str, dict[str, dict[str, float]]]
+"""Label to corpus (of decisions with their slice) to ``loss`` and, where both sides are known, ``auc``."""
+_PER_BATCH = 32
+
+
+def watched_rows(validation: Dataset, recipe: Recipe) -> list[dict[str, Any]]:
+    """At most ``evaluate_rows`` rows of each corpus, drawn by the recipe's seed, shortest first."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for at, (source, kind) in enumerate(zip(validation["source"], validation["slice"], strict=True)):
+        groups[_group(source, kind)].append(at)
+    rng, most = random.Random(recipe.seed), recipe.fit.evaluate_rows  # reproducible, not secret
+    drawn = [at for rows in groups.values() for at in (rows if len(rows) <= most else rng.sample(rows, most))]
+    return sorted(rows_of(validation, drawn), key=lambda row: len(row["text"])) if drawn else []
+
+
+def _group(source: str, kind: str) -> str:
+    """Decisions on comments that the model picked say something else than those drawn at random."""
+    return f"{source} {kind}" if is_decision(source) else source
+
+
+def watch(
+    model: CommentModel, encoder: Encoder, rows: Sequence[dict[str, Any]], accelerator: Accelerator
+) -> Watched:
+    """Measure ``model`` on ``rows``, each process its share; all of them return the same."""
+    mine = range(accelerator.process_index, len(rows), accelerator.num_processes)
+    found: list[tuple[int, list[float]]] = []
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(mine), _PER_BATCH):
+            part = mine[start : start + _PER_BATCH]
+            batch = encoder.batch([rows[at] for at in part])
+            ids, mask = (given.to(accelerator.device) for given in (batch.input_ids, batch.attention_mask))
+            found += zip(part, model(ids, mask).logits.float().cpu().tolist(), strict=True)
+    model.train()
+    logits = dict(gather_object(found))
+    return measured(np.array([logits[at] for at in range(len(rows))]), rows, model.labels)
+
+
+def measured(logits: Floats, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Watched:
+    """What ``logits`` [n, labels] are worth on ``rows``, each counted by its weight."""
+    groups = np.array([_group(row["source"], row["slice"]) for row in rows], dtype=np.str_)
+    weights = np.array([row.get("weight", 1.0) for row in rows], dtype=np.float64)
+    targets = np.array([row["labels"] for row in rows], dtype=np.float64).reshape(len(rows), len(labels))
+    result: Watched = {}
+    for column, label in enumerate(labels):
+        known = ~np.isnan(targets[:, column])
+        result[label] = {
+            str(group): _figures(logits[mask, column], targets[mask, column], weights[mask])
+            for group in np.unique(groups[known])
+            for mask in [known & (groups == group)]
+        }
+    return result
+
+
+def _figures(logits: Floats, target: Floats, weights: Floats) -> dict[str, float]:
+    loss = np.logaddexp(0, logits) - target * logits
+    figures = {"loss": float(np.average(loss, weights=weights))}
+    truth = target >= 0.5
+    if truth.any() and not truth.all():
+        figures["auc"] = float(roc_auc_score(truth, logits, sample_weight=weights))
+    return figures
+
+
+def means(found: Watched, metric: str) -> dict[str, float]:
+    """The metric of each label that has it: mean over corpora, whatever their size."""
+    each = {
+        label: [figures[metric] for figures in groups.values() if metric in figures]
+        for label, groups in found.items()
+    }
+    return {label: float(np.mean(values)) for label, values in each.items() if values}
+
+
+def badness(found: Watched, metric: str) -> float:
+    """Mean over labels, less is better: the loss, or how far the AUC is from 1. Infinite where nothing could be measured."""
+    values = list(means(found, metric).values())
+    if not values:
+        return float("inf")
+    return 1 - float(np.mean(values)) if metric == "auc" else float(np.mean(values))
