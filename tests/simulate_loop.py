@@ -31,7 +31,7 @@ from belowline.serve.store.intake import Incoming, take_in
 from belowline.serve.store.rulings import Moderator, Ruling
 from belowline.training.dataset.mix import fingerprint, gather, split_of
 from belowline.training.fit.fit import fit
-from belowline.training.fit.run_directory import load_model
+from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 
 RECIPES = Path(__file__).resolve().parent.parent / "training" / "recipes"

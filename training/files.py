@@ -28,6 +28,17 @@ def new_folder(folder: Path) -> Iterator[Path]:
     part.rename(folder)
 
 
+def replace_folder(new: Path, old: Path) -> None:
+    """Move the folder ``new`` to ``old``; a former ``old`` is removed only after that."""
+    aside = old.with_name(f"{old.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if old.exists():
+        old.rename(aside)
+    old.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(new, old)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` in UTF-8; the former content of ``path`` stays until the new one is complete."""
     with replacing(path) as part:

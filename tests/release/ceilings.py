@@ -18,9 +18,9 @@ from sklearn.metrics import roc_auc_score
 
 from belowline.data.attack_corpora import toxic_spans_workers
 from belowline.data.tables import rows
-from belowline.training.measure.bootstrap import NAN
-from belowline.training.measure.evidence import Marks, character_f1, marked_by_half, worker_marks
-from belowline.training.measure.metrics import Floats
+from belowline.training.measure.bootstrap import NAN, Floats
+from belowline.training.measure.evidence import character_f1
+from tests.release.evidence import Marks, marked_by_half, worker_marks
 
 _WORKERS = 3
 _INSULT = "Insult"

@@ -9,9 +9,8 @@ from rich.console import Console
 
 from belowline.model import Scorer
 from belowline.training.dataset.augment import disguised
-from belowline.training.measure.bootstrap import Figure, bootstrapped, missing
+from belowline.training.measure.bootstrap import Bools, Floats, Measurement, bootstrapped, missing
 from belowline.training.measure.calibrate import equal_weights, two_sided
-from belowline.training.measure.metrics import Bools, Floats
 from belowline.training.measure.test_set import MEASURED_ONLY, predictions
 from tests.release.label_figures import Readings, auc, auc_lost
 from tests.release.unseen_disguises import unseen_spam
@@ -22,7 +21,7 @@ _UNSEEN = 500
 _FALSE_POSITIVES = 0.01
 
 
-def disguise_drop(scorer: Scorer, readings: Readings, console: Console) -> Figure:
+def disguise_drop(scorer: Scorer, readings: Readings, console: Console) -> Measurement:
     """The largest drop in AUC of a label between test rows and disguised copies of the same rows, harmful and harmless alike.
 
     For each label 500 rows of the run's corpora that know both its sides are drawn, every corpus with the same chance.
@@ -60,7 +59,7 @@ def _drawn(rows: Bools, sources: npt.NDArray[np.str_], seed: int) -> npt.NDArray
     return np.asarray(rng.choice(indices, size, replace=False, p=chance / chance.sum()))
 
 
-def unseen_recall(scorer: Scorer, harmless: Floats, console: Console) -> Figure:
+def unseen_recall(scorer: Scorer, harmless: Floats, console: Console) -> Measurement:
     """Share of 500 generated spam texts in unseen disguises above the spam probability that 1 % of comments exceed.
 
     ``harmless`` [n] are the spam probabilities of real comments, few of which can be spam.

@@ -10,15 +10,14 @@ from scipy.stats import spearmanr
 
 from belowline.model import Scorer
 from belowline.training.fit.network import load_base, mean_pool
-from belowline.training.measure.bootstrap import Figure, bootstrapped
-from belowline.training.measure.metrics import Floats
+from belowline.training.measure.bootstrap import Floats, Measurement, bootstrapped
 
 _PAIRS = 5000
 _BATCH = 32
 _LONGEST = 512
 
 
-def embedding_figure(scorer: Scorer, base: str, texts: Sequence[str], console: Console) -> Figure:
+def embedding_figure(scorer: Scorer, base: str, texts: Sequence[str], console: Console) -> Measurement:
     """Spearman correlation of the cosines of 5,000 random pairs of ``texts``, at least three, in both models.
 
     The base reads the texts as they are, up to 512 tokens at once; the model reads them normalised and in windows.

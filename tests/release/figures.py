@@ -14,14 +14,13 @@ from belowline.data.corpora import read_corpus
 from belowline.model import Scorer
 from belowline.training.errors import RunError
 from belowline.training.files import write_text
-from belowline.training.fit.run_directory import run_data
-from belowline.training.measure.bootstrap import Figure, missing
-from belowline.training.measure.evidence import evidence_figure
-from belowline.training.measure.metrics import known_or_none
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.measure.bootstrap import Measurement, missing, nan_to_none
 from belowline.training.measure.test_set import TestSet, joined, of_dataset, of_examples
 from tests.release.ceilings import ceilings
 from tests.release.disguise_figures import disguise_drop, unseen_recall
 from tests.release.embedding_figure import embedding_figure
+from tests.release.evidence import evidence_figure
 from tests.release.label_figures import (
     OnSplit,
     Readings,
@@ -99,7 +98,7 @@ def figures(
     ``videos`` trains the four small models of ``leave_one_out`` first, else its last result is taken. ``limit`` rows of each corpus at
     most are for a quick look, and noted. Raises RunError, ModelError, CorpusError.
     """
-    data, base = run_data(run), _base(run)
+    data, base = RunDirectory(run).data(), _base(run)
     scorer = Scorer.load(model)
     twin = Scorer.load(run / "fp32") if (run / "fp32").is_dir() else None
     if videos:
@@ -107,7 +106,7 @@ def figures(
     test = _test_set(scorer, data, corpora, limit)
     console.print(f"{len(test.texts)} test rows of {len(set(test.sources))} corpora")
     readings = read(scorer, twin, test, {split.corpus for split in _RANKED}, console)
-    found: dict[OnSplit | str, Figure] = {split: split_figure(readings, split) for split in _SPLITS}
+    found: dict[OnSplit | str, Measurement] = {split: split_figure(readings, split) for split in _SPLITS}
     found["video accuracy"], found["video AUC"] = video_figures(read_predictions(run / "videos"))
     found["unseen disguises"], found["embedding"] = _of_comments(scorer, readings, base, console)
     found["evidence"] = evidence_figure(scorer, data, corpora, limit, console)
@@ -115,7 +114,7 @@ def figures(
     found["calibration"] = calibration_figure(readings)
     found["int8 loss"] = int8_loss(readings, _RANKED)
     _note_ceilings(found, readings, corpora)
-    found["size"] = Figure((model / "model.onnx").stat().st_size / _MEGABYTE, n=1)
+    found["size"] = Measurement((model / "model.onnx").stat().st_size / _MEGABYTE, n=1)
     rows = [_row(target, _noted(found[target.of], target, limit)) for target in TARGETS]
     show(rows, console)
     write(rows, run / "figures.json")
@@ -137,7 +136,9 @@ def _base(run: Path) -> str:
     return str(json.loads(file.read_text("utf-8"))["recipe"]["base"])
 
 
-def _of_comments(scorer: Scorer, readings: Readings, base: str, console: Console) -> tuple[Figure, Figure]:
+def _of_comments(
+    scorer: Scorer, readings: Readings, base: str, console: Console
+) -> tuple[Measurement, Measurement]:
     """Recall of unseen disguises and nearness of embeddings: what needs real comments of a newspaper, whatever their labels."""
     rows = np.flatnonzero(readings.test.sources == _COMMENTS)
     if len(rows) < _FEWEST_COMMENTS:
@@ -147,7 +148,7 @@ def _of_comments(scorer: Scorer, readings: Readings, base: str, console: Console
     return recall, embedding_figure(scorer, base, texts, console)
 
 
-def _note_ceilings(found: dict[OnSplit | str, Figure], readings: Readings, corpora: Path) -> None:
+def _note_ceilings(found: dict[OnSplit | str, Measurement], readings: Readings, corpora: Path) -> None:
     """Say beside the two figures that are measured against a few workers' votes how far these allow to go."""
     if not (corpora / _ATTACK.corpus).is_dir():
         return
@@ -168,11 +169,11 @@ def _note_ceilings(found: dict[OnSplit | str, Figure], readings: Readings, corpo
         )
 
 
-def _add(found: dict[OnSplit | str, Figure], of: OnSplit | str, note: str) -> None:
+def _add(found: dict[OnSplit | str, Measurement], of: OnSplit | str, note: str) -> None:
     found[of] = replace(found[of], note=f"{found[of].note}; {note}")
 
 
-def _noted(figure: Figure, target: Target, limit: int | None) -> Figure:
+def _noted(figure: Measurement, target: Target, limit: int | None) -> Measurement:
     """``figure`` with a note where rows were drawn, not all taken."""
     notes = [figure.note] if figure.note else []
     if isinstance(target.of, OnSplit) and target.of.corpus == _COMMENTS:
@@ -182,15 +183,15 @@ def _noted(figure: Figure, target: Target, limit: int | None) -> Figure:
     return replace(figure, note="; ".join(notes))
 
 
-def _row(target: Target, figure: Figure) -> dict[str, object]:
+def _row(target: Target, figure: Measurement) -> dict[str, object]:
     return {
         "measure": target.measure,
         "target": target.text,
-        "value": known_or_none(figure.value),
-        "low": known_or_none(figure.low),
-        "high": known_or_none(figure.high),
+        "value": nan_to_none(figure.value),
+        "low": nan_to_none(figure.low),
+        "high": nan_to_none(figure.high),
         "n": figure.n,
-        "fp32": known_or_none(figure.fp32),
+        "fp32": nan_to_none(figure.fp32),
         "reached": target.reached(figure.value),
         "note": figure.note,
     }

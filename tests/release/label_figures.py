@@ -8,9 +8,9 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from belowline.model import Scorer
-from belowline.training.measure.bootstrap import NAN, Figure, bootstrapped, missing
+from belowline.training.measure.bootstrap import NAN, Bools, Floats, Measurement, bootstrapped, missing
 from belowline.training.measure.calibrate import equal_weights, two_sided
-from belowline.training.measure.metrics import BINS, Bools, Floats, bins, measure
+from belowline.training.measure.metrics import BINS, bins, measure
 from belowline.training.measure.test_set import MEASURED_ONLY, TestSet, predictions
 
 _SIMULATIONS = 100
@@ -71,7 +71,7 @@ def read(
     return Readings(test, int8, fp32, {label: both.hold for label, both in scorer.thresholds.items()})
 
 
-def split_figure(readings: Readings, split: OnSplit) -> Figure:
+def split_figure(readings: Readings, split: OnSplit) -> Measurement:
     """The figure of a split; F1 and accuracy at the hold threshold."""
     rows = readings.rows(split)
     truth = readings.target(split.label)[rows] >= 0.5
@@ -85,15 +85,19 @@ def split_figure(readings: Readings, split: OnSplit) -> Figure:
         return missing(f"the model has no hold threshold for {split.label}")
     if split.statistic == "F1":
         found = measure(truth.astype(np.float64), given, hold)
-        return Figure(found.f1, found.f1_low, found.f1_high, len(truth), note=f"at the hold threshold {hold}")
+        return Measurement(
+            found.f1, found.f1_low, found.f1_high, len(truth), note=f"at the hold threshold {hold}"
+        )
     note = f"at the hold threshold {hold}; at 0.5: {np.mean(truth == (given >= 0.5)):.3f}"
     return bootstrapped(np.mean, truth == (given >= hold), note=note)
 
 
-def _auc(truth: Bools, given: Floats, fp32: Floats) -> Figure:
+def _auc(truth: Bools, given: Floats, fp32: Floats) -> Measurement:
     found = measure(truth.astype(np.float64), given, None)
     twin = NAN if np.isnan(fp32).any() else auc(truth, fp32)
-    return Figure(found.auc, found.auc_low, found.auc_high, len(truth), twin, f"{found.positives} positive")
+    return Measurement(
+        found.auc, found.auc_low, found.auc_high, len(truth), twin, f"{found.positives} positive"
+    )
 
 
 def auc(truth: Bools, probability: Floats) -> float:
@@ -101,7 +105,7 @@ def auc(truth: Bools, probability: Floats) -> float:
     return float(roc_auc_score(truth, probability)) if truth.any() and not truth.all() else NAN
 
 
-def int8_loss(readings: Readings, splits: Collection[OnSplit]) -> Figure:
+def int8_loss(readings: Readings, splits: Collection[OnSplit]) -> Measurement:
     """The largest AUC that int8 loses of fp32 on any of ``splits``."""
     columns: dict[OnSplit, tuple[Bools, Floats, Floats]] = {}
     for split in splits:
@@ -125,7 +129,7 @@ def auc_lost(truth: Bools, before: Floats, after: Floats) -> float:
 # --- calibration -----------------------------------------------------------------------------------------------------------------------
 
 
-def calibration_figure(readings: Readings) -> Figure:
+def calibration_figure(readings: Readings) -> Measurement:
     """The largest expected calibration error of a label, on the mixture that calibration was fitted on.
 
     That is: test rows of the corpora that know both sides of the label, every corpus counting alike; generated examples, and corpora

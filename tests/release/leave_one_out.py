@@ -17,9 +17,9 @@ from belowline.training.dataset.mix import build
 from belowline.training.files import write_text
 from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.fit import fit
-from belowline.training.fit.run_directory import load_model, run_data
-from belowline.training.measure.bootstrap import Array, Figure, bootstrapped, missing
-from belowline.training.measure.metrics import Bools, Floats
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.fit.weights import load_model
+from belowline.training.measure.bootstrap import Array, Bools, Floats, Measurement, bootstrapped, missing
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.release.label_figures import auc
 
@@ -47,7 +47,7 @@ def leave_one_out(recipe: Recipe, corpora: Path, folder: Path, console: Console)
     if not whole.is_dir():
         console.print(f"mixing corpora from {corpora}")
         _save(build(recipe, corpora), whole)
-    data = run_data(folder)
+    data = RunDirectory(folder).data()
     found: Predictions = {}
     for video in _videos(data):
         run = folder / video
@@ -55,7 +55,7 @@ def leave_one_out(recipe: Recipe, corpora: Path, folder: Path, console: Console)
             _save(without(data, video), run / "data")
         console.print(f"without {video}")
         model = fit(recipe, corpora, run, console)
-        found[video] = _predicted(model, run_data(run)["test"], recipe)
+        found[video] = _predicted(model, RunDirectory(run).data()["test"], recipe)
     _write(found, folder / _FILE)
     return found
 
@@ -118,7 +118,7 @@ def read_predictions(folder: Path) -> Predictions:
     }
 
 
-def video_figures(found: Predictions) -> tuple[Figure, Figure]:
+def video_figures(found: Predictions) -> tuple[Measurement, Measurement]:
     """Accuracy (at 0.5) and AUC, each the mean over the videos."""
     if not found:
         return (missing("not measured; `--videos` trains four small models for it"),) * 2
@@ -130,7 +130,7 @@ def video_figures(found: Predictions) -> tuple[Figure, Figure]:
     )
 
 
-def _mean_over_videos(statistic: Statistic, truth: Bools, probability: Floats, videos: Array) -> Figure:
+def _mean_over_videos(statistic: Statistic, truth: Bools, probability: Floats, videos: Array) -> Measurement:
     def by_video(truth: Bools, probability: Floats, videos: Array) -> dict[str, float]:
         masks = {str(video): videos == video for video in np.unique(videos)}
         return {video: statistic(truth[mask], probability[mask]) for video, mask in masks.items()}

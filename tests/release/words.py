@@ -15,7 +15,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from belowline.training.fit.network import load_base
-from belowline.training.fit.run_directory import run_data
+from belowline.training.fit.run_directory import RunDirectory
 
 FEWEST_TEXTS = 20
 """Training texts that a word which the vocabulary lacks must stand in; fewer also let misspellings in."""
@@ -46,7 +46,7 @@ def main(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("model/words.txt"),
 ) -> None:
     """Write the list of known words."""
-    found = known_words(load_base(base)[1], run_data(run)["train"])
+    found = known_words(load_base(base)[1], RunDirectory(run).data()["train"])
     out.write_text("\n".join(found) + "\n", "utf-8")
     print(f"{out}: {len(found)} words")
 

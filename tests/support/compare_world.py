@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from belowline.training.dataset.mix import build
-from belowline.training.fit.run_directory import claim
+from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.recipes.recipe import load_recipe
 from tests.tiny_training import write_corpora, write_recipe
 
@@ -13,7 +13,7 @@ def write_run(folder: Path) -> Path:
     """A run directory below ``folder`` with its dataset; its recipe lies beside it."""
     recipe = load_recipe(write_recipe(folder / "miniature.toml", folder / "base"))
     run = folder / "run"
-    claim(run, recipe)
+    RunDirectory(run).claim(recipe)
     build(recipe, write_corpora(folder / "corpora")).save_to_disk(str(run / "data"))
     return run
 

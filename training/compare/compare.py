@@ -1,4 +1,4 @@
-"""Whether a model is better than another: the same rows, every figure with a paired interval, flips, speed, gates, a report."""
+"""Compare models on the same rows: metrics with paired intervals, changed decisions, speed, gates and a report."""
 
 import json
 import time
@@ -20,14 +20,12 @@ from belowline.training.compare.gates import GateReport, check_gates
 from belowline.training.compare.paired_bootstrap import (
     FALSE_SHARE,
     RESAMPLES,
-    Counts,
     Draws,
     Key,
     bias_draws,
     differences,
     draws_of,
     measurable,
-    resampled,
 )
 from belowline.training.compare.perspective import PER_SECOND
 from belowline.training.compare.report import show_comparison, write_report
@@ -35,8 +33,7 @@ from belowline.training.compare.score_cache import cached_scores
 from belowline.training.compare.speed import measure_speed
 from belowline.training.compare.test_rows import GROUPS, Rows, gather_rows, parts_of
 from belowline.training.files import write_json
-from belowline.training.measure.bootstrap import Figure, bootstrapped
-from belowline.training.measure.metrics import Bools
+from belowline.training.measure.bootstrap import Bools, Counts, Measurement, bootstrapped, cluster_resamples
 from belowline.training.measure.slices import named_groups
 from belowline.training.measure.test_set import Floats, predictions
 from belowline.training.recipes.gate_limits import Gates
@@ -49,20 +46,20 @@ Given = Mapping[str, Mapping[str, Floats]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to compare.
+    """Options of a comparison.
 
     Attributes:
-        run: A run whose test split is compared on, and whose fp32 twin is taken where a candidate has none beside it.
-        corpora: Folder of corpora whose test rows are compared on too.
-        decisions: File of exported decisions, likewise.
+        run: A run whose test split is used, and whose fp32 twin stands in for a candidate without one.
+        corpora: Folder of corpora whose test rows are used too.
+        decisions: File of exported decisions whose test rows are used too.
         limit: Rows of each corpus at most.
-        policy: Policy file for thresholds and flips; None is the default one, over each model's own thresholds.
-        threads: That every model may use.
-        per_second: Requests that an address gets.
-        speed_texts: Texts to measure the speed by; 0 measures none.
-        fewest: Rows of a slice from which it is compared.
-        resamples: Of the bootstrap.
-        seed: Of limits and resamples.
+        policy: Policy file for thresholds; None is the default policy over each model's own thresholds.
+        threads: CPU threads of every model.
+        per_second: Requests a second to a Perspective address.
+        speed_texts: Texts for measuring speed; 0 measures none.
+        fewest: Rows that a slice needs to be compared.
+        resamples: Bootstrap resamples.
+        seed: Seed of limits and resamples.
     """
 
     run: Path | None = None
@@ -81,11 +78,17 @@ class Options:
 def compare(
     specs: Sequence[str], out: Path, options: Options, console: Console, gates: Gates | None = None
 ) -> tuple[Comparison, list[GateReport]]:
-    """Compare the first of ``specs`` (see ``load_contenders``) with each of the others; print it, write ``compare.json`` and
-    ``compare.html`` into ``out``, and return it with a report of ``gates`` for every candidate.
+    """Compare the first of ``specs`` with each of the others, print the result, and write ``compare.json`` and
+    ``compare.html``.
 
-    Scores are kept in ``out / "scores"`` as they come: the same call goes on where an interrupted one stopped. The figures are the same
-    every time, speed aside. Raises ContenderError, ModelError, RunError, ContenderError, CorpusError or PolicyError.
+    Scores are cached in ``out / "scores"``, so the same call resumes an interrupted one. Results are deterministic,
+    speed aside.
+
+    Returns:
+        The comparison, and a gate report for every candidate that is a model directory.
+
+    Raises:
+        ContenderError, ModelError, RunError, CorpusError, PolicyError.
     """
     begun = time.monotonic()
     rows = gather_rows(options.run, options.corpora, options.decisions, options.limit, options.seed)
@@ -129,7 +132,7 @@ def _pairs(
 ) -> list[Pair]:
     answered = _answered(given, len(rows.test.texts))
     measured = measurable(rows, answered, parts, options.fewest)
-    counts = resampled(rows.clusters, options.resamples, options.seed)
+    counts = cluster_resamples(rows.clusters, options.resamples, options.seed)
     draws = {}
     for one in contenders:
         thresholds = {**one.thresholds, **policies[one.name].thresholds}
@@ -155,7 +158,7 @@ def _pairs(
 
 
 def _answered(given: Given, size: int) -> dict[str, Bools]:
-    """Label to the rows [n] for which everybody who knows it gave a probability."""
+    """Return label to the rows [n] that every contender with this label scored."""
     answered: dict[str, Bools] = {}
     for by_label in given.values():
         for label, values in by_label.items():
@@ -180,7 +183,7 @@ def _draws(
 
 
 def _sizes(rows: Rows, masks: Mapping[Key, Bools]) -> dict[Key, tuple[int, int]]:
-    """Rows with a known target, and positives, of each label and part."""
+    """Return label and part to the number of rows with a known target, and of positives."""
     found = {}
     for (label, part), mask in masks.items():
         target = rows.test.targets[mask, rows.test.labels.index(label)]
@@ -188,8 +191,8 @@ def _sizes(rows: Rows, masks: Mapping[Key, Bools]) -> dict[Key, tuple[int, int]]
     return found
 
 
-def _parity(one: Contender, rows: Rows, options: Options) -> Figure | None:
-    """How far a model is from its fp32 twin, which lies beside it in its run or in the run that is compared on."""
+def _parity(one: Contender, rows: Rows, options: Options) -> Measurement | None:
+    """Measure the distance of a model from its fp32 twin; None without a twin."""
     if one.scorer is None:
         return None
     twin = _twin(one, options)
@@ -203,7 +206,7 @@ def _parity(one: Contender, rows: Rows, options: Options) -> Figure | None:
 
 
 def _twin(one: Contender, options: Options) -> Scorer | None:
-    """A twin is of the same version, labels and corpora; calibration must agree by measurement, not by its own word."""
+    """Find the fp32 twin: same version, labels and corpora, beside the model or in the run that is compared on."""
     folders = [Path(one.name.split(" #")[0]).resolve().parent / "fp32"]
     folders += [options.run / "fp32"] if options.run is not None else []
     for folder in folders:
@@ -221,7 +224,7 @@ def _said(scorer: Scorer) -> tuple[object, ...]:
 
 
 def _speed_texts(rows: Rows, options: Options) -> list[str]:
-    """Texts spread evenly over the rows."""
+    """Return texts spread evenly over the rows."""
     if not options.speed_texts:
         return []
     step = max(1, len(rows.test.texts) // options.speed_texts)

@@ -1,4 +1,4 @@
-"""What changes at the policy's thresholds when one contender takes another's place."""
+"""Decisions that change at the policy's thresholds when one contender replaces another."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,15 @@ KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A row that A and B decide differently; ``index`` is its number among the rows compared, ``label`` what the stricter of the two
-    held it for.
+    """A row that A and B decide differently.
 
-    ``b_is`` says whether B is right: the stricter side is right where a label of the policy is known to apply, and wrong where none is
-    and the label it named is known not to. Everything else is unknown.
+    ``b_is`` says if B is right. The stricter side is right if a label of the policy is known to apply. It is wrong if
+    no label is known
+    to apply and the label that it named is known not to. Everything else is unknown.
+
+    Attributes:
+        index: Number of the row among those compared.
+        label: The label for which the stricter side acted.
     """
 
     index: int
@@ -36,20 +40,22 @@ class Flip:
     b_is: Judged
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without any text."""
+        """Return plain values for JSON, without any text."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """Counts by change (``publish > hold``) and whether B is right, with some rows of each; ``decided`` is how many rows both decided."""
+    """Counts by change (``publish > hold``) and correctness of B, example rows, and the number of rows that both
+    decided.
+    """
 
     decided: int
     counts: Mapping[str, Mapping[str, int]]
     examples: Sequence[Flip]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "decided": self.decided,
             "counts": {change: dict(judged) for change, judged in self.counts.items()},
@@ -58,7 +64,7 @@ class Flips:
 
 
 def decisions_of(given: Mapping[str, Floats], labels: Sequence[str], policy: Policy) -> list[Decision]:
-    """What ``policy`` decides of each row by the probabilities of ``labels`` alone; any other label is taken not to apply."""
+    """Apply ``policy`` to the probabilities of ``labels``; other labels count as not applying."""
     nothing = dict.fromkeys(policy.thresholds, 0.0)
     columns = [given[label].tolist() for label in labels]
     language = policy.languages[0]
@@ -71,7 +77,9 @@ def decisions_of(given: Mapping[str, Floats], labels: Sequence[str], policy: Pol
 def flips_of(
     rows: Rows, a: Mapping[str, Floats], b: Mapping[str, Floats], policies: tuple[Policy, Policy]
 ) -> Flips:
-    """The rows that the two decide differently, by the labels that both know; rows that either refused to score are left out."""
+    """Return the rows that A and B decide differently, by their common labels; rows that either did not score are
+    left out.
+    """
     labels = [label for label in policies[0].thresholds if label in a and label in b]
     if not labels:
         return Flips(0, {}, [])
@@ -116,7 +124,7 @@ def _counts(flips: Sequence[Flip]) -> dict[str, dict[str, int]]:
 
 
 def _examples(flips: Sequence[Flip]) -> list[Flip]:
-    """The first of each kind, in the order of the rows: what is listed is no choice of ours."""
+    """Return the first rows of each kind, in their order, so that the choice is not ours."""
     seen: Counter[tuple[str, str, str]] = Counter()
     kept = []
     for flip in flips:

@@ -1,9 +1,12 @@
-"""Paired bootstrap: every figure of two contenders in the same resamples of the same rows, and what their difference is worth.
+"""Paired bootstrap: every metric of two contenders in the same resamples of the same rows.
 
-Whole clusters are resampled, not single rows, and one draw serves all labels, parts and contenders. A difference B - A comes with the
-2.5th and 97.5th percentile over the resamples and a p-value, that of a normal distribution with the bootstrap's standard deviation:
-percentiles of some hundred resamples could not tell apart the small p-values that a correction needs. Benjamini and Hochberg's procedure
-then holds the share of false verdicts among all verdicts on one pair at 5 %, over all labels, parts and figures together.
+Whole clusters are resampled, and one draw serves all labels, parts and contenders. A difference B - A has the 2.5th
+and 97.5th
+percentile over the resamples and a p-value, from a normal distribution with the bootstrap's standard deviation:
+percentiles of some
+hundred resamples cannot resolve the small p-values that a correction needs. Benjamini and Hochberg's procedure holds
+the share of
+false verdicts on one pair at 5 %, over all labels, parts and metrics together.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,32 +14,21 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import false_discovery_control, norm
 
 from belowline.model import HARMFUL, Thresholds
 from belowline.training.compare.test_rows import GROUPS, Rows
 from belowline.training.measure.bias import FEWEST, power_mean
-from belowline.training.measure.metrics import (
-    Bools,
-    Floats,
-    figures_of,
-    known_or_none,
-    percentiles,
-    rank,
-    resampled_auc,
-)
+from belowline.training.measure.bootstrap import Bools, Counts, Floats, in_chunks, nan_to_none, percentiles
+from belowline.training.measure.metrics import metrics_of, rank, resampled_auc
 
 RESAMPLES = 1000
 LOWER_IS_BETTER = frozenset({"calibration_error", "bias_gap", "false_positive_gap"})
 FALSE_SHARE = 0.05
 """Of the verdicts better and worse on a pair, at most so many are expected to be chance."""
 _FEWEST_OF_A_CLASS = 10
-_CELLS = 400_000
-"""Resampled rows handled at a time: few enough to stay in the processor's cache."""
 
 Verdict = Literal["better", "worse", "no difference"]
-Counts = npt.NDArray[np.uint8]
 Key = tuple[str, str]
 """Label and part."""
 Draws = dict[Key, dict[str, Floats]]
@@ -45,10 +37,11 @@ Draws = dict[Key, dict[str, Floats]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One figure of a pair on one label and part; NaN where it could not be measured.
+    """One metric of a pair on one label and part; NaN where it could not be measured.
 
-    ``low`` and ``high`` are the 95 % interval of ``difference`` = ``b`` - ``a``, ``p`` is its p-value
-    and ``q`` that after correction over all figures of the pair.
+    ``low`` and ``high`` are the 95 % interval of ``difference`` = ``b`` - ``a``; ``p`` is its p-value and ``q`` the
+    p-value after
+    correction over all metrics of the pair.
     """
 
     label: str
@@ -69,36 +62,25 @@ class Difference:
 
     @property
     def loss(self) -> tuple[float, float, float]:
-        """By how much B is worse, with the ends of the interval; negative where it is better."""
+        """The loss of B with the ends of its interval; negative where B is better."""
         if self.metric in LOWER_IS_BETTER:
             return self.difference, self.low, self.high
         return 0.0 - self.difference, 0.0 - self.high, 0.0 - self.low
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; None for NaN."""
+        """Return plain values for JSON; None for NaN."""
         return {
-            name: value if isinstance(value, str) else known_or_none(value)
+            name: value if isinstance(value, str) else nan_to_none(value)
             for name, value in asdict(self).items()
         }
-
-
-def resampled(clusters: npt.NDArray[np.intp], resamples: int, seed: int) -> Counts:
-    """How often each row is drawn [1 + resamples, n]: once in the first line, with its whole cluster in the others."""
-    rng = np.random.default_rng(seed)
-    size = int(clusters.max()) + 1
-    counts = np.ones((resamples + 1, len(clusters)), dtype=np.uint8)
-    for line in counts[1:]:
-        drawn = np.bincount(rng.integers(0, size, size), minlength=size)
-        line[:] = drawn.astype(np.uint8)[clusters]
-    return counts
 
 
 def measurable(
     rows: Rows, answered: Mapping[str, Bools], parts: Mapping[str, Bools], fewest: int
 ) -> Mapping[Key, Bools]:
-    """The rows [n] of each label and part that can be measured: at least ``fewest`` rows, ten of either class.
+    """Return the rows [n] of each label and part with at least ``fewest`` rows and ten of either class.
 
-    ``answered`` holds the rows for which every contender that knows the label gave a probability.
+    ``answered`` holds the rows that every contender with the label scored.
     """
     found: dict[Key, Bools] = {}
     for label, given in answered.items():
@@ -119,7 +101,7 @@ def draws_of(
     measured: Mapping[Key, Bools],
     counts: Counts,
 ) -> Iterator[tuple[Key, dict[str, Floats]]]:
-    """The figures of one contender in every resample, part by part, of the labels that it knows."""
+    """Yield the metrics of one contender in every resample, by label and part, for the labels that it knows."""
     for (label, part), mask in measured.items():
         if label in given:
             target = rows.test.targets[mask, rows.test.labels.index(label)]
@@ -136,8 +118,8 @@ def _figures(
     order = rank(target, probability, both.hold)
     truth = target >= 0.5
     pieces: dict[str, list[Floats]] = {}
-    for some in _weighted(counts, weights):
-        found = figures_of(some[:, order.order], order)
+    for some in in_chunks(counts, weights):
+        found = metrics_of(some[:, order.order], order)
         for name, threshold in (("hold", both.hold), ("reject", both.reject)):
             if threshold is not None:
                 found |= _at(name, some, truth, probability >= threshold)
@@ -146,14 +128,8 @@ def _figures(
     return {name: np.concatenate(values) for name, values in pieces.items()}
 
 
-def _weighted(counts: Counts, weights: Floats) -> Iterator[Floats]:
-    some = max(1, _CELLS // max(1, len(weights)))
-    for start in range(0, len(counts), some):
-        yield counts[start : start + some] * weights
-
-
 def _at(name: str, weighted: Floats, truth: Bools, held: Bools) -> dict[str, Floats]:
-    """Precision and recall [k] at a threshold; NaN where nothing reaches it or nothing should."""
+    """Return precision and recall [k] at a threshold; NaN where nothing reaches it or nothing is positive."""
     hits, all_held = weighted @ (truth & held), weighted @ held.astype(np.float64)
     with np.errstate(invalid="ignore"):
         return {
@@ -170,10 +146,12 @@ def bias_draws(
     groups: Mapping[str, Bools],
     counts: Counts,
 ) -> Iterator[tuple[Key, dict[str, Floats]]]:
-    """Gaps over named groups for each harmful label that a contender knows and some group has enough rows of.
+    """Yield the gaps over named groups for each harmful label that the contender knows and some group has enough rows
+    of.
 
-    ``bias_gap`` is the AUC of all rows less the power mean (p = -5) of the groups' BPSN AUCs: how much worse harmful comments are told from
-    harmless ones that name a group. ``false_positive_gap`` is the highest share of a group's harmless comments that is held, less that
+    ``bias_gap`` is the AUC of all rows less the power mean (p = -5) of the groups' BPSN AUCs: harmful comments
+    against harmless ones that
+    name a group. ``false_positive_gap`` is the highest share of a group's harmless comments that is held, less that
     of all.
     """
     for label in (label for label in HARMFUL if label in given and label in answered):
@@ -201,7 +179,7 @@ def _gaps(
     counts: Counts,
 ) -> dict[str, Floats]:
     pieces: dict[str, list[Floats]] = {"bias_gap": [], "false_positive_gap": []}
-    for some in _weighted(counts, weights):
+    for some in in_chunks(counts, weights):
         whole = resampled_auc(truth, probability, some)
         bpsn = [
             resampled_auc(truth[mask], probability[mask], some[:, mask])
@@ -222,7 +200,9 @@ def _share(weighted: Floats, held: Bools, of: Bools) -> Floats:
 
 
 def differences(a: Draws, b: Draws, sizes: Mapping[Key, tuple[int, int]]) -> list[Difference]:
-    """Every figure that both have, with verdicts corrected over all of them; ``sizes`` are rows and positives of each label and part."""
+    """Return every metric that both have, with corrected verdicts; ``sizes`` are rows and positives by label and
+    part.
+    """
     found = [
         (key, name, a[key][name], b[key][name])
         for key in a.keys() & b.keys()
@@ -239,7 +219,7 @@ def differences(a: Draws, b: Draws, sizes: Mapping[Key, tuple[int, int]]) -> lis
 
 
 def _p_value(gaps: Floats) -> float:
-    """Two-sided, of ``gaps`` [1 + resamples] of which the first was observed; 1 where nothing differs."""
+    """Return the two-sided p-value of ``gaps`` [1 + resamples], the observed one first; 1 without a difference."""
     known = gaps[1:][~np.isnan(gaps[1:])]
     if gaps[0] == 0 or len(known) < 2:
         return 1.0

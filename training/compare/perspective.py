@@ -1,4 +1,4 @@
-"""Any service that speaks the Perspective API, as a contender: one request a text, no faster than allowed, tried again where that helps."""
+"""Services with the Perspective API as contenders: one request per text, rate limited, with retries."""
 
 import os
 import re
@@ -39,10 +39,12 @@ _REFUSED = frozenset(
 
 
 class PerspectivePeer:
-    """``analyze`` of the service at ``url``, such as ``https://commentanalyzer.googleapis.com/v1alpha1``.
+    """A client of ``comments:analyze`` at ``url``, such as ``https://commentanalyzer.googleapis.com/v1alpha1``.
 
-    The API key is that of the environment variable PERSPECTIVE_API_KEY, sent as a header so that no log of addresses holds it.
-    Attributes that the service does not know are left out. Raises ContenderError, at once for a service that cannot be used at all.
+    The API key comes from the environment variable PERSPECTIVE_API_KEY and is sent as a header, so that no log of
+    URLs holds it.
+    Attributes that the service does not know are left out. Raises ContenderError at once for a service that cannot be
+    used.
     """
 
     def __init__(
@@ -60,13 +62,13 @@ class PerspectivePeer:
         self.labels: tuple[str, ...] = self._known()
 
     def predict(self, texts: Sequence[str]) -> dict[str, Floats]:
-        """Label to probabilities [n]; NaN for a text that the service refuses, for its language or length."""
+        """Return label to probabilities [n]; NaN for a text that the service refuses."""
         rows = [self._row(text) for text in texts]
         values = np.array(rows, dtype=np.float64).reshape(len(texts), len(self.labels))
         return dict(zip(self.labels, values.T, strict=True))
 
     def _known(self) -> tuple[str, ...]:
-        """The labels whose attributes the service knows, found out by one harmless text."""
+        """Return the labels whose attributes the service knows, by asking it about a harmless text."""
         labels = dict(ATTRIBUTES)
         while labels:
             answer = self._ask("Thank you for the article.", list(labels.values()))
@@ -100,7 +102,7 @@ class PerspectivePeer:
             ) from error
 
     def _ask(self, text: str, attributes: Sequence[str]) -> httpx.Response:
-        """The answer, after further tries where the service is busy, fails or cannot be reached."""
+        """Send a request; retry while the service is busy, fails or cannot be reached."""
         body = {
             "comment": {"text": text.encode("utf-8", "replace").decode("utf-8")},
             "requestedAttributes": {name: {} for name in attributes},
@@ -154,7 +156,7 @@ def _message(answer: httpx.Response) -> str:
 
 
 def _reason(answer: httpx.Response) -> str:
-    """The service's own status word, never its message, which may quote the text."""
+    """Return the service's status word, never its message, which may quote the text."""
     status = str(_error(answer).get("status", ""))
     return f" {status}" if re.fullmatch(r"[A-Z_]+", status) else ""
 
@@ -166,6 +168,6 @@ def _error_types(answer: httpx.Response) -> set[str]:
 
 
 def _retry_after(answer: httpx.Response) -> float:
-    """Seconds that the service asks for, at most a minute; 0 where it says nothing that can be read."""
+    """Return the seconds that the service asks for, at most 60; 0 if it does not."""
     stated = answer.headers.get("Retry-After", "")
     return min(60.0, float(stated)) if stated.isdecimal() else 0.0

@@ -1,4 +1,4 @@
-"""The rows that contenders are compared on: where they come from, what they weigh, what belongs together, how they divide."""
+"""The rows of a comparison: source, weights, clusters and parts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +10,10 @@ import numpy.typing as npt
 from belowline.data.corpora import ADAPTERS, CORPORA, read_corpus
 from belowline.data.example import Example
 from belowline.model import DEFINITIONS, Scorer
-from belowline.training.compare.contenders import run_labels
 from belowline.training.dataset.mix import split_of
 from belowline.training.errors import ContenderError
-from belowline.training.fit.run_directory import run_data
-from belowline.training.measure.metrics import Bools
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.measure.bootstrap import Bools
 from belowline.training.measure.slices import domains, lengths, named_groups
 from belowline.training.measure.test_set import Floats, TestSet, limited, of_examples, select
 
@@ -26,10 +25,10 @@ class Rows:
     """n rows to compare on.
 
     Attributes:
-        test: Their texts, targets, corpora and slices.
+        test: Texts, targets, corpora and slices.
         ids: Identifier within the corpus [n].
-        clusters: Rows with the same number [n] are drawn together when resampled: comments of one thread are no independent witnesses.
-        weights: How much a row counts [n], 1 on average within each corpus, so that none outweighs its number of rows.
+        clusters: Rows of one cluster [n] are resampled together, because comments of one thread are not independent.
+        weights: Weight of a row [n], 1 on average within each corpus.
     """
 
     test: TestSet
@@ -41,10 +40,12 @@ class Rows:
 def gather_rows(
     run: Path | None, corpora: Path | None, decisions: Path | None, limit: int | None, seed: int = 0
 ) -> Rows:
-    """The test rows of a run, of the corpora below a folder and of a file of decisions, at most ``limit`` of each corpus.
+    """Return the test rows of a run, of the corpora below a folder and of a file of decisions, at most ``limit`` of
+    each corpus.
 
-    A row that comes twice counts once. Of decisions only those that are test rows by their split key are taken: a candidate may have
-    learnt the others. Raises RunError, CorpusError, ContenderError where there is nothing, and what reading decisions raises.
+    A repeated row counts once. Of decisions only those in the test split are used, because a candidate may have
+    learned the others.
+    Raises RunError, CorpusError, ReadError, and ContenderError without rows.
     """
     examples: list[Example] = []
     if run is not None:
@@ -57,12 +58,12 @@ def gather_rows(
         examples += [example for example in examples_to_split(decisions) if split_of(example) == "test"]
     if not examples:
         raise ContenderError("compare: no test rows; name a run, a folder of corpora or a file of decisions")
-    labels = tuple(DEFINITIONS) if run is None else run_labels(run)
+    labels = tuple(DEFINITIONS) if run is None else RunDirectory(run).labels
     return rows_of({(one.source, one.row): one for one in examples}.values(), labels, limit, seed)
 
 
 def rows_of(examples: Iterable[Example], labels: tuple[str, ...], limit: int | None, seed: int = 0) -> Rows:
-    """``examples``, at most ``limit`` of each corpus, with the same draw as ``belowline-train evaluate``."""
+    """Return ``examples``, at most ``limit`` of each corpus, drawn as ``belowline-train evaluate`` draws them."""
     given = list(examples)
     test = of_examples(given, labels, None)
     # By their numbers in place of their texts: a test set does not keep which rows a limit left.
@@ -82,10 +83,12 @@ def _weights(examples: Sequence[Example]) -> Floats:
 
 
 def _of_run(run: Path) -> list[Example]:
-    """A run's test split. Its rows keep no split key: those under the same article or parent stand for a thread."""
-    labels = run_labels(run)
+    """Return the test split of a run. Rows of old runs have no split key: the article or parent stands for the
+    thread.
+    """
+    labels = RunDirectory(run).labels
     found = []
-    for row in run_data(run)["test"]:
+    for row in RunDirectory(run).data()["test"]:
         known = {
             label: value for label, value in zip(labels, row["labels"], strict=True) if value is not None
         }
@@ -98,7 +101,7 @@ def _of_run(run: Path) -> list[Example]:
 
 
 def _of_corpora(root: Path) -> list[Example]:
-    """Test rows of every corpus that is below ``root``; all rows of those that may only be measured on."""
+    """Return the test rows of the corpora below ``root``, and all rows of those that are for measuring only."""
     found: list[Example] = []
     for name, corpus in CORPORA.items():
         if name not in ADAPTERS or corpus.material or not (root / corpus.folder).is_dir():
@@ -110,8 +113,7 @@ def _of_corpora(root: Path) -> list[Example]:
 
 
 def parts_of(rows: Rows, scorer: Scorer | None) -> dict[str, Bools]:
-    """Name of a part to its rows [n]: all, corpora and their slices, lengths in the tokens of ``scorer``, news or elsewhere, and
-    groups that are named."""
+    """Return name of a part to its rows [n]: all, corpora, their slices, lengths, news or elsewhere, named groups."""
     test = rows.test
     parts: dict[str, Bools] = {ALL: np.ones(len(test.texts), dtype=bool)}
     for source in np.unique(test.sources):

@@ -1,6 +1,6 @@
-"""Changes to training texts that leave their labels as they are: disguises, and another group named.
+"""Augmentation of training texts that keeps their labels: obfuscation, and another group named.
 
-Every function takes a ``random.Random`` and gives the same result for the same state.
+Every function takes a ``random.Random`` and returns the same result for the same state.
 """
 
 import random
@@ -16,7 +16,7 @@ Change = Callable[[str, random.Random], str]
 
 
 def broken(word: str, rng: random.Random) -> str:
-    """``hour`` → ``ho-u-r``: marks between letters, one kind a word."""
+    """``hour`` → ``ho-u-r``: one kind of mark between the letters of a word."""
     mark = rng.choice("-.*_ ")
     pieces = [word[0]]
     for letter in word[1:]:
@@ -86,7 +86,7 @@ WORD_DISGUISES: tuple[Change, ...] = (
 
 
 def hearts(text: str, rng: random.Random) -> str:
-    """A tail of random letters and symbols, as link spam carries against filters of copies."""
+    """Append random letters and symbols, as link spam does against filters of copies."""
     symbol = rng.choice("♥★➮•~")
     letters = rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randrange(6, 24))
     tail = symbol + "".join(letter + symbol * rng.randrange(1, 4) for letter in letters)
@@ -99,7 +99,7 @@ def joined(text: str, rng: random.Random) -> str:
 
 
 def disguised(text: str, rng: random.Random) -> str:
-    """A copy of ``text`` with some words disguised in one or two ways, sometimes with spaces lost or a tail added."""
+    """Return a copy of ``text`` with some words obfuscated, sometimes with missing spaces or a random tail."""
     changes = rng.sample(WORD_DISGUISES, k=rng.choice((1, 2)))
     share = rng.choice((0.1, 0.3, 0.6))
     text = _WORD.sub(
@@ -141,10 +141,11 @@ _NAMED = re.compile(rf"\b(?:{'|'.join(sorted(_FORM, key=len, reverse=True))})\b"
 
 
 def swap_group(text: str, rng: random.Random) -> tuple[str, bool | None]:
-    """``text`` with the one group that it names replaced by another, and whether Jews are named now.
+    """Replace the one group that ``text`` names by another; also return True if Jews are named now.
 
-    Jews stand twice among the groups, so a swapped text names them about one time in ten, harmful and harmless alike. A text that
-    names no group, or more than one, is left as it is, and the second value is None.
+    Jews are in the list twice, so a swapped text names them about one time in ten, harmful and harmless alike. A text
+    that names no
+    group, or several, is unchanged, and the second value is None.
     """
     named = {match.group().lower() for match in _NAMED.finditer(text)}
     rows = {row for row in GROUPS for name in named if name in row}

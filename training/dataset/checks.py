@@ -1,4 +1,4 @@
-"""What is wrong with the data, told before a training learns it: by corpus and row, never by text."""
+"""Checks of the data before training. Problems are reported by corpus and row, never by text."""
 
 import time
 from collections import Counter
@@ -31,7 +31,9 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem: ``about`` says what is wrong, ``rows`` names up to 50 of the ``count`` cases, each a row or a pair of rows."""
+    """A problem: ``about`` describes it, ``rows`` names up to 50 of the ``count`` cases, each a row or a pair of
+    rows.
+    """
 
     problem: Problem
     about: str
@@ -42,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What was found in how many examples, and how long that took."""
+    """All findings, the number of examples, and the seconds that the checks took."""
 
     examples: int
     seconds: float
@@ -52,10 +54,14 @@ class Checks:
 def check(
     recipe: Recipe, corpora: Path, run: Path, console: Console, decisions: Sequence[Path] = ()
 ) -> tuple[Recipe, list[Example], list[str]]:
-    """Read what ``recipe`` mixes, check it, print what was found and write it to ``run / "data_checks.json"``.
+    """Read the examples of ``recipe``, check them, print the findings and write them to ``run / "data_checks.json"``.
 
-    Returns the recipe less the corpora that it can do without and that are not below ``corpora``, the examples, and the names of those
-    corpora. Raises CorpusError, and DataProblem where the recipe forbids to train on such data.
+    Returns:
+        The recipe without optional corpora that are missing below ``corpora``, the examples, and the names of
+            these corpora.
+
+    Raises:
+        CorpusError, and DataProblem if the recipe forbids to train on such data.
     """
     here, missing = at_hand(recipe, corpora) if recipe.replay.optional else (recipe, [])
     if missing:
@@ -73,7 +79,7 @@ def check(
 
 
 def check_examples(examples: Sequence[Example], recipe: Recipe, console: Console) -> Checks:
-    """Look for every problem in the examples that a mix is made from, before copies are taken out of it."""
+    """Look for every problem in the examples, before duplicates are removed."""
     console.print(f"checking {len(examples):,} examples")
     start = time.monotonic()
     targets = _targets(examples, recipe.labels)
@@ -91,7 +97,7 @@ def check_examples(examples: Sequence[Example], recipe: Recipe, console: Console
 
 
 def report(checks: Checks, run: Path, console: Console) -> None:
-    """Print what was found; raises DataProblem where that forbids to train."""
+    """Print the findings; raises DataProblem if one of them forbids to train."""
     table = Table("problem", "cases", "", title=f"{checks.examples:,} examples, {checks.seconds:.0f} s")
     for finding in checks.findings:
         problem = f"[bold red]{finding.problem}[/]" if finding.stops else finding.problem
@@ -112,13 +118,13 @@ def _finding(problem: Problem, about: str, cases: Sequence[tuple[Example, ...]])
 
 
 def _targets(examples: Sequence[Example], labels: Sequence[str]) -> Floats:
-    """[n, labels], NaN for unknown."""
+    """Return targets [n, labels], NaN for unknown."""
     rows = [[example.labels.get(label, np.nan) for label in labels] for example in examples]
     return np.array(rows, dtype=np.float64).reshape(len(examples), len(labels))
 
 
 def _copies(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Iterator[Finding]:
-    """Copies with another verdict, and near-copies on both sides of a split (of equal texts the mix keeps one)."""
+    """Yield duplicates with opposite labels, and near-duplicates in two splits (of equal texts the mix keeps one)."""
     same, near = near_copies([example.text for example in examples], recipe.checks.similar)
     twins = np.array([_twins(examples[one], examples[other]) for one, other in near], dtype=bool)
     pairs = np.concatenate((same, near[~twins]))
@@ -135,12 +141,12 @@ def _copies(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Ite
 
 
 def _twins(one: Example, other: Example) -> bool:
-    """Whether a corpus made the two alike on purpose, with opposite verdicts: it keeps such pairs together by their split key."""
+    """Return True for a pair that a corpus made alike on purpose, with opposite labels and one split key."""
     return one.split_key == other.split_key and one.source == other.source and not is_decision(one.source)
 
 
 def _decisions_first(pairs: npt.NDArray[np.int64], examples: Sequence[Example]) -> list[tuple[int, int]]:
-    """Pairs with a site's own decisions first: of thousands found in corpora they would not be among those named."""
+    """Sort pairs with a site's own decisions first, so that they are among the rows that are named."""
     given = [(int(one), int(other)) for one, other in pairs]
     return sorted(given, key=lambda pair: not any(is_decision(examples[at].source) for at in pair))
 
@@ -167,7 +173,7 @@ def _few(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Iterat
 
 
 def _decisions(examples: Sequence[Example]) -> Iterator[Finding]:
-    """Decisions of one site that all say the same, and those that only say something of what the model picked."""
+    """Yield sites whose decisions all agree, or only cover comments that the model picked."""
     for source in sorted({example.source for example in examples if is_decision(example.source)}):
         own = [example for example in examples if example.source == source]
         sides = {(label, value >= 0.5) for example in own for label, value in example.labels.items()}

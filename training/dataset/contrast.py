@@ -1,9 +1,11 @@
-"""Contrast pairs: the corpora's own material in frames that keep its meaning and in frames that turn it.
+"""Contrast pairs: material of the corpora in frames that keep its meaning and in frames that invert it.
 
-A model that reads keywords cannot tell a pair apart: quoting to agree or to object, a statement affirmed or denied, an insult thrown or
-reported, a threat made or mentioned, a group attacked or merely named. The frames, every harmless sentence and the threats, which name
-nobody, are this project's own (``templates/contrast.toml``); other harm comes from the corpora, with the group that it
-names swapped half of the time.
+A model that reads keywords cannot separate a pair: a quote to agree or to object, a statement affirmed or denied, an
+insult thrown or
+reported, a threat made or mentioned, a group attacked or merely named. The frames, every harmless sentence and the
+threats are this
+project's own (``templates/contrast.toml``). Other harm comes from the corpora; half of the time the group that it
+names is swapped.
 """
 
 import random
@@ -30,7 +32,7 @@ _LONGEST_QUOTE = 140
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What frames are filled with: examples to quote, statements about groups, nouns used as insults."""
+    """Fillers of frames: examples to quote, statements about groups, nouns used as insults."""
 
     quotes: Sequence[Example]
     statements: Sequence[str]
@@ -38,7 +40,9 @@ class Material:
 
 
 def material(examples: Sequence[Example], statements: Mapping[str, str]) -> Material:
-    """Material from the ``examples`` of one split; ``statements`` maps posts of ``implicit-hate`` to what they imply."""
+    """Return the material of one split; ``statements`` maps posts of ``implicit-hate`` to the statements that they
+    imply.
+    """
     quotes = [example for example in examples if _quotable(example)]
     posts = {example.text for example in examples if example.source == "implicit-hate"}
     implied = {said.strip().rstrip(".") for post, said in statements.items() if post in posts}
@@ -46,7 +50,7 @@ def material(examples: Sequence[Example], statements: Mapping[str, str]) -> Mate
 
 
 def _of_one_group(statement: str) -> bool:
-    """Whether a statement is of one group that can be swapped: others are of parties, of media, of nobody in particular."""
+    """Return True for a statement about one group that can be swapped; others are about parties or media."""
     return len(statement.split()) > 2 and swap_group(statement, random.Random(0))[1] is not None
 
 
@@ -57,7 +61,7 @@ def _quotable(example: Example) -> bool:
 
 
 def _insults(examples: Sequence[Example]) -> list[str]:
-    """Words that most workers marked as an insult where they end ``a …``: nouns."""
+    """Return nouns that most workers marked as an insult at the end of ``a …``."""
     found: Counter[str] = Counter()
     for example in examples:
         for span in example.spans or ():
@@ -74,9 +78,10 @@ def _insults(examples: Sequence[Example]) -> list[str]:
 
 
 def contrast(count: int, given: Material, split: Split, rng: random.Random) -> Iterator[Example]:
-    """About ``count`` examples for ``split`` (train or test; the frames of test are never used in train).
+    """Return about ``count`` examples for ``split`` (train or test, which have different frames).
 
-    Two thirds are pairs over quoted texts, statements, insults and threats; the rest name groups, Jews and things in harmless ways, or say
+    Two thirds are pairs over quotes, statements, insults and threats. The rest names groups, Jews and things in
+    harmless ways, or says
     next to nothing.
     """
     makers = (
@@ -107,7 +112,7 @@ def _frames(name: str, split: Split) -> list[str]:
 
 
 def _quoted(given: Material, split: Split, rng: random.Random) -> Iterator[Made]:
-    """The same text quoted to agree, which keeps its labels, and to object, which leaves nobody attacked."""
+    """Yield the same text quoted to agree, with its labels, and to object, without them."""
     harmful = [quote for quote in given.quotes if _harms(quote)]
     harmless = [quote for quote in given.quotes if not _harms(quote)]
     while harmful and harmless:
@@ -133,7 +138,7 @@ def _swapped(quote: Example, rng: random.Random) -> tuple[str, Mapping[str, floa
 
 
 def _stated(given: Material, split: Split, rng: random.Random) -> Iterator[Made]:
-    """What a hateful post implies, affirmed and denied."""
+    """Yield a statement that a hateful post implies, affirmed and denied."""
     while given.statements:
         statement, names_jews = swap_group(rng.choice(given.statements), rng)
         labels = known(hate=1.0, antisemitism=float(bool(names_jews)), spam=0.0)
@@ -142,7 +147,7 @@ def _stated(given: Material, split: Split, rng: random.Random) -> Iterator[Made]
 
 
 def _insulted(given: Material, split: Split, rng: random.Random) -> Iterator[Made]:
-    """An insult thrown at somebody, and the same word thrown at nobody."""
+    """Yield an insult thrown at a person, and the same word thrown at nobody."""
     while given.insults:
         words = {"n": rng.choice(given.insults), "j": rng.choice(_TEMPLATES["insulting"])}
         hit = known(personal_attack=1.0, toxicity=1.0, hate=0.0, antisemitism=0.0, threat=0.0, spam=0.0)
@@ -152,7 +157,7 @@ def _insulted(given: Material, split: Split, rng: random.Random) -> Iterator[Mad
 
 
 def _threatened(split: Split, rng: random.Random) -> Iterator[Made]:
-    """A threat against somebody, and much the same words where nobody is threatened."""
+    """Yield a threat against a person, and similar words without a threat."""
     while True:
         meant = known(threat=1.0, toxicity=1.0, hate=0.0, antisemitism=0.0, spam=0.0)
         yield _filled("threat", split, rng), meant, "threat"
@@ -160,13 +165,13 @@ def _threatened(split: Split, rng: random.Random) -> Iterator[Made]:
 
 
 def _short(split: Split, rng: random.Random) -> Iterator[Made]:
-    """A word or two, or pictures alone: harmless, and no substance either."""
+    """Yield one or two words, or emoji alone: harmless and without substance."""
     while True:
         yield _filled("short", split, rng), known(**_NOBODY, on_topic=0.0), "short"
 
 
 def _named(what: str, split: Split, rng: random.Random) -> Iterator[Made]:
-    """Groups, Jews or things in sentences that harm nobody."""
+    """Yield groups, Jews or things in harmless sentences."""
     while True:
         plural, one, adjective = rng.choice(GROUPS)
         other = rng.choice([row for row in GROUPS if row[2] != adjective])[0]
@@ -182,7 +187,7 @@ def _named(what: str, split: Split, rng: random.Random) -> Iterator[Made]:
 
 
 def _filled(name: str, split: Split, rng: random.Random, **slots: str) -> str:
-    """One of the frames of ``name``, spun, with its slots filled; the material itself is never spun."""
+    """Fill the slots of a random frame of ``name`` after spinning it; the material itself is never spun."""
     frame = rng.choice(_frames(name, split))
     for slot in slots:
         frame = frame.replace(f"{{{slot}}}", f"\0{slot}\0")

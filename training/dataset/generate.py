@@ -1,8 +1,9 @@
-"""Generated examples: link spam of the kinds that the corpora lack, and its honest twin, a reader's own link to a source.
+"""Generated examples: link spam that the corpora lack, and its honest counterpart, a reader's link to a source.
 
-Money offers and shop templates are this project's own (``templates/link_spam.toml``). Praise spam is spun from ``constructs.txt`` of the
-WordPress comment blacklist (templates collected from real spam), and shop words come from its ``blacklist.txt``. Half of the spam is
-disguised.
+Money offers and shop templates are this project's own (``templates/link_spam.toml``). Praise spam is spun from
+``constructs.txt`` of
+the WordPress comment blacklist (templates of real spam); shop words come from its ``blacklist.txt``. Half of the spam
+is obfuscated.
 """
 
 import random
@@ -27,7 +28,7 @@ _TEMPLATES: dict[str, list[str]] = tomllib.loads(
 
 
 def spin(template: str, rng: random.Random) -> str:
-    """``{a|b}`` → one of its parts, from the inside out."""
+    """Replace each ``{a|b}`` by one of its parts, innermost first."""
     while _SPIN.search(template):
         template = _SPIN.sub(partial(_choice, rng), template)
     return template
@@ -39,9 +40,10 @@ def _choice(rng: random.Random, match: re.Match[str]) -> str:
 
 
 def link_spam(count: int, material: Path, hosts: Sequence[Example], rng: random.Random) -> Iterator[Example]:
-    """``count`` examples of link spam, half of them disguised, a quarter of them hung on a harmless one of ``hosts``, real comments.
+    """Return ``count`` examples of link spam, half of them obfuscated, a quarter of them appended to one of
+    ``hosts``, real comments.
 
-    What is spam in them is marked as evidence. ``material`` is the folder of the WordPress comment blacklist.
+    The spam is marked as evidence. ``material`` is the folder of the WordPress comment blacklist.
     """
     terms = [line for line in (material / "blacklist.txt").read_text("utf-8").splitlines() if _readable(line)]
     praise = _praise(material / "constructs.txt")
@@ -72,7 +74,7 @@ def _readable(term: str) -> bool:
 
 
 def _praise(path: Path) -> list[str]:
-    """The top-level templates of the file: they are divided by a bar at the end of a line."""
+    """Return the top-level templates of the file, which a bar at the end of a line separates."""
     text = re.sub(r"\s*\n\s*", " ", re.sub(r"\|\s*\n", "\0", path.read_text("utf-8")))
     return [part for part in text.split("\0") if part.count("{") == part.count("}") and len(part) < 1500]
 
@@ -109,15 +111,14 @@ def _address(rng: random.Random) -> str:
 
 
 def _host_name(rng: random.Random) -> str:
-    """Two words, as invented hosts and mail addresses have them."""
+    """Return two words, as in the host names and mail addresses of spam."""
     return rng.choice(("", "-")).join(rng.sample(_TEMPLATES["words"], k=2)) + rng.choice(
         ("", "", str(rng.randrange(99)))
     )
 
 
 def own_links(count: int, comments: Sequence[Example], rng: random.Random) -> Iterator[Example]:
-    """``count`` real comments from ``comments`` with a link to a source before or after them, or the link in their place: what a careful
-    reader does is not spam."""
+    """Return ``count`` of ``comments`` with a link to a source before or after the text, or in its place."""
     for number, example in enumerate(rng.sample(comments, k=min(count, len(comments)))):
         introduction = spin(rng.choice(_TEMPLATES["sources"]), rng)
         link = _source_address(example.text, rng)
@@ -132,7 +133,7 @@ def own_links(count: int, comments: Sequence[Example], rng: random.Random) -> It
 
 
 def _source_address(text: str, rng: random.Random) -> str:
-    """The address of a source as papers have them, half of the time with words of what it is about."""
+    """Return a source's address in the form that newspapers use, half of the time with words of its subject."""
     paper = f"{rng.choice(('https', 'https', 'http'))}://{rng.choice(_TEMPLATES['papers'])}"
     words = _SLUG_WORD.findall(text.lower())
     if len(words) < 4 or rng.random() < 0.5:

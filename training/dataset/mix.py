@@ -1,4 +1,6 @@
-"""From corpora to one dataset: de-duplicated across corpora, split without leakage, weighed as the recipe says."""
+"""From corpora and decisions to one dataset: de-duplicated across corpora, split without leakage, weighted by the
+recipe.
+"""
 
 import hashlib
 import math
@@ -35,18 +37,18 @@ _KEPT_APART: tuple[tuple[Split, tuple[Split, ...]], ...] = (
 
 
 def fingerprint(text: str) -> str:
-    """What makes two texts the same example: their letters and digits as the model reads them (emoji by name), folded."""
+    """Return a key that is equal for texts with the same letters and digits after normalisation."""
     return fingerprint_of_plain(normalise(text).text, text)
 
 
 def fingerprint_of_plain(plain: str, text: str) -> str:
-    """As ``fingerprint``, of a text that ``plain`` is the normalised form of."""
+    """Return the fingerprint of a text whose normalised form is ``plain``."""
     letters = _NOT_WORD.sub("", plain.casefold())
     return hashlib.sha256((letters or text).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 def split_of(example: Example, *, validation: float = 0.07, test: float = 0.13) -> Split:
-    """The split that the corpus fixes, or one derived from the split key, the same for ever and on every machine."""
+    """Return the split that the corpus fixes, or one derived from the split key, the same on every machine."""
     if example.split is not None:
         return example.split
     # Salted: a corpus whose rows were chosen by a plain hash of their identifier (isca) would otherwise fall into one split.
@@ -55,7 +57,7 @@ def split_of(example: Example, *, validation: float = 0.07, test: float = 0.13) 
 
 
 def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
-    """The examples of every corpus in the recipe's mix that say something about its labels; project labels first."""
+    """Yield the examples of every corpus in the mix that know one of the labels; project labels first."""
     wanted = frozenset(recipe.labels)
     names = [name for name in recipe.mix if name != DECISIONS]
     for name in sorted(names, key=lambda name: name != "on-topic"):
@@ -67,7 +69,9 @@ def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
 
 
 def decided(recipe: Recipe, files: Sequence[Path]) -> list[Example]:
-    """The decisions in ``files`` that say something about the labels; raises RecipeError where recipe and files do not fit together."""
+    """Return the decisions in ``files`` that know one of the labels; raises RecipeError if recipe and files do not
+    match.
+    """
     if bool(files) != (DECISIONS in recipe.mix):
         problem = "give --decisions FILE" if not files else f"add `{DECISIONS} = 1.0` to it"
         raise RecipeError(
@@ -84,12 +88,12 @@ def decided(recipe: Recipe, files: Sequence[Path]) -> list[Example]:
 
 
 def is_decision(source: str) -> bool:
-    """Whether a source is a site's decisions and no corpus."""
+    """Return True for the source of a site's decisions."""
     return source.startswith(f"{DECISIONS}:")
 
 
 def at_hand(recipe: Recipe, root: Path) -> tuple[Recipe, list[str]]:
-    """The recipe less the corpora that are not below ``root``, and their names; generators need all of the mix."""
+    """Return the recipe without the corpora missing below ``root``, and their names; generators need the whole mix."""
     missing = [name for name in recipe.mix if name != DECISIONS and not _is_below(name, root)]
     missing += [
         name for name in sorted(_MATERIAL.keys() & recipe.generated) if not _is_below(_MATERIAL[name], root)
@@ -100,7 +104,7 @@ def at_hand(recipe: Recipe, root: Path) -> tuple[Recipe, list[str]]:
 
 
 def _is_below(name: str, root: Path) -> bool:
-    """An unknown name counts as there: reading it says what is wrong."""
+    """Return True for a corpus below ``root``, and for an unknown name, which raises an error when it is read."""
     if name == "on-topic":
         return all(_is_below(corpus, root) for corpus, _ in on_topic_grades())
     return name not in CORPORA or all(
@@ -118,8 +122,11 @@ def _trainable(name: str, root: Path) -> list[Example]:
 
 
 def divide(examples: Iterable[Example]) -> dict[Split, list[Example]]:
-    """Examples by split. Of the same text only the first is kept within a split, and a text of test or validation is kept out of
-    train, whatever corpus either copy came from."""
+    """Return examples by split.
+
+    Within a split only the first of equal texts is kept. A text of test or validation is removed from train, whatever
+    corpus it is from.
+    """
     kept: dict[Split, dict[str, Example]] = {split: {} for split in _SPLITS}
     for example in examples:
         kept[split_of(example)].setdefault(fingerprint(example.text), example)
@@ -131,7 +138,9 @@ def divide(examples: Iterable[Example]) -> dict[Split, list[Example]]:
 
 
 def generated(recipe: Recipe, root: Path, splits: Mapping[Split, Sequence[Example]]) -> Iterator[Example]:
-    """The generated examples that the recipe asks for, each for the split of its material; raises CorpusError for an unknown generator."""
+    """Yield the generated examples of the recipe, each in the split of its material; raises CorpusError for unknown
+    generators.
+    """
     rng = random.Random(recipe.seed)  # reproducible, not secret
     hosts = [c for c in splits["train"] if c.labels.get("spam") == 0.0 and len(c.text) > 80]
     for name, count in recipe.generated.items():
@@ -160,7 +169,7 @@ def _material(name: str, root: Path) -> Path:
 
 
 def replayed(examples: Sequence[Example], recipe: Recipe) -> list[Example]:
-    """All decisions, and of the rest as many examples as the recipe replays, each drawn the likelier the higher its rate."""
+    """Return all decisions, and as many other examples as the recipe replays, drawn in proportion to their rates."""
     count = recipe.replay.examples
     if count is None:
         return list(examples)
@@ -176,17 +185,16 @@ def replayed(examples: Sequence[Example], recipe: Recipe) -> list[Example]:
 
 
 def passes(example: Example, recipe: Recipe) -> float:
-    """How often one pass over the mix shows the example; those that are generated, or were drawn for a replay by their rate, once."""
+    """Return the number of times that one epoch draws the example; 1 if it is generated or was drawn for a replay."""
     if is_decision(example.source):
         return recipe.mix.get(DECISIONS, 1.0)
     return 1.0 if recipe.replay.examples is not None else recipe.mix.get(example.source, 1.0)
 
 
 def weights(examples: Sequence[Example], cap: float) -> list[float]:
-    """What each example counts in the loss beside others of its source: its own weight, such that the mean over the source is 1 and
-    none is above ``cap``. One drawn once in a hundred would otherwise drown all that was looked at anyway.
+    """Return the weight of each example in the loss: mean 1 over its source, at most ``cap``.
 
-    Raises CorpusError for a weight that is no positive number.
+    Raises CorpusError for a weight that is not a positive number.
     """
     given = np.array([example.weight for example in examples], dtype=np.float64)
     for at in np.flatnonzero(~(np.isfinite(given) & (given > 0)))[:1]:
@@ -200,12 +208,12 @@ def weights(examples: Sequence[Example], cap: float) -> list[float]:
 
 
 def collect(recipe: Recipe, root: Path, files: Sequence[Path] = ()) -> list[Example]:
-    """Every example that the mix is made from: a site's own decisions, then the corpora. Raises CorpusError, RecipeError."""
+    """Return the examples of the mix: a site's own decisions, then the corpora. Raises CorpusError, RecipeError."""
     return [*decided(recipe, files), *gather(recipe, root)]
 
 
 def build(recipe: Recipe, root: Path, examples: Iterable[Example] | None = None) -> DatasetDict:
-    """The dataset of a recipe from ``examples``, those of the corpora below ``root`` if left out; raises CorpusError."""
+    """Build the dataset from ``examples``, by default those of the corpora below ``root``; raises CorpusError."""
     splits = divide(collect(recipe, root) if examples is None else examples)
     for example in list(generated(recipe, root, splits)):
         splits[split_of(example)].append(example)

@@ -1,4 +1,4 @@
-"""Pairs of texts among many that are copies of each other, or nearly so."""
+"""Pairs of duplicates and near-duplicates among many texts."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ Integers = npt.NDArray[np.int64]
 
 
 def near_copies(texts: Sequence[str], similar: float) -> tuple[Integers, Integers]:
-    """Pairs [p, 2] of numbers of ``texts`` that read the same, and pairs of others whose words are ``similar`` (0..1).
+    """Return pairs [p, 2] of texts that read the same, and pairs of texts whose words are ``similar`` (0..1).
 
-    The smaller number comes first. Of many copies of one text each is paired with a dozen only.
+    The smaller number comes first. Of many duplicates of one text, each is paired with a dozen only.
     """
     plain = [normalise(text).text for text in texts]
     prints = np.array(
@@ -35,7 +35,7 @@ def near_copies(texts: Sequence[str], similar: float) -> tuple[Integers, Integer
 
 
 def _signatures(plain: Sequence[str]) -> tuple[Integers, npt.NDArray[np.uint32]]:
-    """The numbers [k] of the texts that are long enough to have a signature, and its values [k, bands * rows]."""
+    """Return the numbers [k] of texts that are long enough, and their signatures [k, bands * rows]."""
     found = [(at, signature_of_plain(text)) for at, text in enumerate(plain)]
     known = [(at, signature.values) for at, signature in found if signature is not None]
     values = np.frombuffer(b"".join(given for _, given in known), dtype="<u4")
@@ -43,13 +43,13 @@ def _signatures(plain: Sequence[str]) -> tuple[Integers, npt.NDArray[np.uint32]]
 
 
 def _names(band: npt.NDArray[np.uint32]) -> Integers:
-    """One number for the values of a band [k, rows]: equal for equal ones, and hardly ever else."""
+    """Return one number for the values of a band [k, rows], equal for equal values and hardly ever else."""
     factors = np.random.default_rng(0).integers(1, 2**62, size=band.shape[1], dtype=np.uint64) * 2 + 1
     return np.asarray((band * factors).sum(axis=1, dtype=np.uint64)).view(np.int64)
 
 
 def _neighbours(names: Integers) -> Integers:
-    """Pairs [p, 2] of positions with equal names, each position with those that follow it, up to a dozen."""
+    """Return pairs [p, 2] of positions with equal names, each position with up to a dozen that follow it."""
     order = np.argsort(names, kind="stable")
     ranked, pairs = names[order], [np.zeros((0, 2), dtype=np.int64)]
     for distance in range(1, _NEIGHBOURS + 1):

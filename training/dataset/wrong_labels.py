@@ -1,4 +1,4 @@
-"""Labels that are likely wrong: those that a simple model, trained on other rows, contradicts with confidence (Northcutt et al. 2021)."""
+"""Labels that are likely wrong: a simple model trained on other rows contradicts them (Northcutt et al. 2021)."""
 
 import random
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _SURE = 0.25
 
 
 def wrong_labels(examples: Sequence[Example], target: npt.NDArray[np.float64], seed: int) -> list[int]:
-    """Numbers of the examples whose ``target`` [n] (NaN: unknown) is likely wrong, likeliest first; none where one side has few rows."""
+    """Return the numbers of the examples whose ``target`` [n] (NaN: unknown) is likely wrong, likeliest first."""
     rows = _rows(examples, target, seed)
     truth = (target[rows] >= 0.5).astype(int)
     if min(truth.sum(), len(truth) - truth.sum()) < _FEWEST:

@@ -1,6 +1,7 @@
-"""From a run to a model directory: ONNX, int8, calibration, thresholds, parity gate, card. All of it or nothing appears."""
+"""From a run to a model directory: ONNX, int8, calibration, thresholds and the parity gate. It appears complete or
+not at all.
+"""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -21,9 +22,11 @@ from belowline.model.windows import windows_of
 from belowline.training.errors import ParityError, RunError
 from belowline.training.export.onnx_export import export_fp32, quantise
 from belowline.training.export.smoothing import smoothed
+from belowline.training.files import replace_folder, write_json
 from belowline.training.fit.network import CommentModel
-from belowline.training.fit.run_directory import load_model, run_data
+from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.start import start_config
+from belowline.training.fit.weights import load_model
 from belowline.training.measure.calibrate import (
     Operating,
     equal_weights,
@@ -57,7 +60,7 @@ SAME_DECISIONS = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How near the exported models are to the trained one, on ``texts`` validation comments (torch to ONNX fp32 on some of them)."""
+    """Distance of the exported models from the trained one, on ``texts`` validation comments."""
 
     texts: int
     fp32_largest: float
@@ -66,7 +69,7 @@ class Parity:
     same_decisions: float
 
     def check(self) -> None:
-        """Raise ParityError where a tolerance is exceeded."""
+        """Raise ParityError if a tolerance is exceeded."""
         if self.fp32_largest > TOLERANCE_FP32:
             raise ParityError(
                 f"ONNX fp32 differs from torch by up to {self.fp32_largest:.2g}, allowed {TOLERANCE_FP32:g}; not exported"
@@ -82,13 +85,19 @@ class Parity:
 
 
 def export(run: Path, out: Path, console: Console, like: Path | None = None, version: str = "") -> Path:
-    """Write the model directory ``out`` from a finished run and return it; the fp32 twin goes to ``run / "fp32"``.
+    """Write the model directory ``out`` from a finished run and return it; the fp32 twin is written to ``run /
+    "fp32"``.
 
-    With ``like``, a released directory of the same weights, calibration, thresholds and all else stay as they are there, under the new
-    ``version``: users keep their decisions. ``out`` is replaced only when everything succeeded. Raises RunError for an unfinished run,
-    ParityError when int8 strays too far, ModelError for ``like``.
+    With ``like``, a released directory of the same weights, calibration, thresholds and the rest are copied from
+    there and only
+    ``version`` is new, so that users keep their decisions. ``out`` is replaced only after everything succeeded.
+
+    Raises:
+        RunError: The run is not finished, or ``like`` has other labels.
+        ParityError: The export differs too much from the trained model.
+        ModelError: ``like`` cannot be read.
     """
-    recipe, data = _run(run)
+    recipe, data = RunDirectory(run).recipe, RunDirectory(run).data()
     kept = None if like is None else read_config(like).model_copy(update={"version": version})
     if kept is not None and kept.labels != recipe.labels:
         raise RunError(f"{like}: has other labels than {run}; name the release that was made of this run")
@@ -108,34 +117,27 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
     for folder in (fp32, int8):
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     parity = measure_parity(model, fp32, int8, validation, console)
-    (run / "parity.json").write_text(json.dumps(asdict(parity), indent=1) + "\n", "utf-8")
+    write_json(run / "parity.json", asdict(parity))
     parity.check()
     if kept is None:
         thresholds = {f"{label}.{kind}": asdict(found) for (label, kind), found in operating.items() if found}
-        (run / "thresholds.json").write_text(json.dumps(thresholds, indent=1) + "\n", "utf-8")
-    _replace(fp32, run / "fp32")
-    _replace(int8, out)
+        write_json(run / "thresholds.json", thresholds)
+    replace_folder(fp32, run / "fp32")
+    replace_folder(int8, out)
     shutil.rmtree(work)
     return out
 
 
 def _spread(texts: list[str], count: int) -> list[str]:
-    """``count`` of ``texts`` at most, from all over the list: it goes by corpus."""
+    """Return at most ``count`` of ``texts``, spread over the list, which is sorted by corpus."""
     return texts[:: max(1, len(texts) // count)][:count]
 
 
 def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, longest: int) -> Iterator[Tensor]:
-    """[1, T] of each text's first window."""
+    """Yield the token ids [1, T] of each text's first window."""
     for text in texts:
         read = tokenizer(normalise(text).text, truncation=True, max_length=longest, return_tensors="pt")
         yield read["input_ids"]
-
-
-def _run(run: Path) -> tuple[Recipe, DatasetDict]:
-    file = run / "run.json"
-    if not file.is_file():
-        raise RunError(f"{run}: not a run directory; run `belowline-train fit` first")
-    return Recipe.model_validate(json.loads(file.read_text("utf-8"))["recipe"]), run_data(run)
 
 
 def _learned(
@@ -146,7 +148,9 @@ def _learned(
     validation: TestSet,
     console: Console,
 ) -> tuple[ModelConfig, dict[tuple[str, str], Operating | None]]:
-    """All that is fitted to the int8 model through the Scorer as it will serve, and what its thresholds do."""
+    """Fit calibration, thresholds, evidence and relevance to the int8 model, and return them with the operating
+    points.
+    """
     config, operating = _configured(recipe, run, int8, validation, console)
     scorer = Scorer.load(int8)
     learned = {
@@ -164,7 +168,7 @@ def _learned(
 def _configured(
     recipe: Recipe, run: Path, int8: Path, validation: TestSet, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], Operating | None]]:
-    """Calibration and thresholds, and what these do."""
+    """Fit calibration and thresholds, and return them with the operating points."""
     plain, before = _uncalibrated(recipe, run), start_config(run)
     (int8 / "config.json").write_text(plain.model_dump_json(), "utf-8")
     raw = predictions(Scorer.load(int8), validation.texts, console, "calibrate")
@@ -200,8 +204,12 @@ def _configured(
 def _with_evidence(
     data: DatasetDict, config: ModelConfig, scorer: Scorer, console: Console
 ) -> dict[str, EvidenceChannel]:
-    """Each harmful label, in the model's order, whose own words annotators marked, or those of the label that it is a kind of; floors
-    from validation, as far as that has marks."""
+    """Return the evidence channel of each harmful label.
+
+    A label uses its own channel if annotators marked its words, else that of the label that it is a kind of. Floors
+    come from validation
+    as far as it has marks.
+    """
     marked = {span["label"] for spans in data["train"]["spans"] for span in spans}
     own = {label: label if label in marked else _KIND_OF.get(label, label) for label in config.harmful}
     channels = {
@@ -223,7 +231,6 @@ def _applied(calibration: Calibration, logits: Floats) -> Floats:
 
 
 def _uncalibrated(recipe: Recipe, run: Path) -> ModelConfig:
-    info = json.loads((run / "run.json").read_text("utf-8"))
     return ModelConfig(
         version=recipe.version,
         labels=recipe.labels,
@@ -238,14 +245,14 @@ def _uncalibrated(recipe: Recipe, run: Path) -> ModelConfig:
         languages=("en",),
         relevance=NEUTRAL,
         recipe=recipe.name,
-        corpora_fingerprint=info["corpora_fingerprint"]["train"],
+        corpora_fingerprint=RunDirectory(run).info["corpora_fingerprint"]["train"],
     )
 
 
 def measure_parity(
     model: CommentModel, fp32: Path, int8: Path, validation: TestSet, console: Console
 ) -> Parity:
-    """Compare ONNX fp32 and int8 on up to 4,000 validation texts spread over the corpora, and torch with them on up to 400."""
+    """Compare ONNX fp32 and int8 on up to 4,000 validation texts, and torch with them on up to 400."""
     texts = _spread(validation.texts, _PARITY_TEXTS)
     scorers = {"fp32": Scorer.load(fp32), "int8": Scorer.load(int8)}
     given = {name: scorer.score([ScoreInput(text) for text in texts]) for name, scorer in scorers.items()}
@@ -268,7 +275,7 @@ def measure_parity(
 
 
 def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], console: Console) -> Floats:
-    """[texts, labels] by the torch model, windowed and calibrated as the Scorer does, by code of its own."""
+    """Return [texts, labels] of the torch model, with windows and calibration as in Scorer, in independent code."""
     config, rows = scorer.config, []
     for text in track(texts, description="parity", console=console):
         windows = windows_of(scorer.tokenizer, normalise(text).text, config.window)
@@ -286,14 +293,3 @@ def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], 
 
 def _batch_of_one(ids: list[int]) -> torch.Tensor:
     return torch.tensor([ids])
-
-
-def _replace(new: Path, old: Path) -> None:
-    """Put the directory ``new`` where ``old`` is; the old one is gone only when the new one stands."""
-    aside = old.with_name(old.name + ".old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if old.exists():
-        old.rename(aside)
-    old.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(new, old)
-    shutil.rmtree(aside, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""From trained weights to the ONNX files that serve: fp32, then int8."""
+"""From trained weights to ONNX files: fp32, then int8."""
 
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _SAME = 1e-3
 
 
 class _Graph(nn.Module):
-    """The outputs that serve: logits of labels, strengths of evidence in 0..1, embedding."""
+    """The outputs of the served model: label logits, evidence strengths in 0..1, embedding."""
 
     def __init__(self, model: CommentModel) -> None:
         super().__init__()
@@ -31,10 +31,11 @@ class _Graph(nn.Module):
 
 
 def export_fp32(model: CommentModel, path: Path) -> None:
-    """Write ``model`` as ONNX for one text of any length: input ``input_ids`` [1, T] int64, without padding and so without a mask.
+    """Write ``model`` as ONNX for one text of any length: input ``input_ids`` [1, T] int64, without padding and mask.
 
-    Attention becomes one operator of onnxruntime where that computes what the encoder does; an encoder with attention of another kind
-    (relative positions, sliding windows) is exported operator by operator.
+    Attention becomes one onnxruntime operator if that computes the same. An encoder with other attention (relative
+    positions, sliding
+    windows) is exported operator by operator.
     """
     try:
         with _fused_attention(model):
@@ -63,7 +64,7 @@ def _export(model: CommentModel, path: Path) -> None:
 
 @contextmanager
 def _fused_attention(model: CommentModel) -> Iterator[None]:
-    """While it lasts, ``model`` can be exported but not run; raises ValueError where the encoder has its attention built in."""
+    """Make ``model`` exportable, but not runnable, within the context; raises ValueError for built-in attention."""
     before = model.encoder.config._attn_implementation
     AttentionInterface.register(_FUSED, _attention)
     AttentionMaskInterface.register(_FUSED, lambda *_, **__: None)
@@ -77,7 +78,7 @@ def _fused_attention(model: CommentModel) -> Iterator[None]:
 def _attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: None, scaling: float, **_: Any
 ) -> tuple[Tensor, None]:
-    """[B, heads, T, width of a head] each, as ``transformers`` hands them over, to [B, T, heads, width]."""
+    """Convert [B, heads, T, width], as ``transformers`` passes them, to [B, T, heads, width]."""
     batch, heads, tokens, width = query.shape
     flat = [states.transpose(1, 2).reshape(batch, tokens, heads * width) for states in (query, key, value)]
     joined = torch.onnx.ops.symbolic(
@@ -92,7 +93,7 @@ def _attention(
 
 
 def _agrees(model: CommentModel, path: Path) -> bool:
-    """Whether the file computes what ``model`` does, on a short and on a long text of random tokens."""
+    """Return True if the file computes the same as ``model``, on a short and on a long text of random tokens."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -108,10 +109,7 @@ def _agrees(model: CommentModel, path: Path) -> bool:
 
 
 def quantise(fp32: Path, int8: Path) -> None:
-    """Dynamic int8 quantisation: weights per channel, activations per call; the embedding table too.
-
-    What has outlying channels should be ``smoothed`` before: their products are most of what int8 loses otherwise.
-    """
+    """Quantise to dynamic int8: weights per channel, activations per call, and the embedding table."""
     # Here, when belowline.model has been imported and so has switched onnxruntime's telemetry off.
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process

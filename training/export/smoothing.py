@@ -15,10 +15,11 @@ _WORTH_IT = 2.0
 
 
 class Smoothed(nn.Linear):
-    """The same function as ``linear``, its inputs shrunk by channel and its weights grown by as much.
+    """The same function as ``linear`` with inputs shrunk by channel and weights grown by the same factor.
 
-    One scale of eight bits holds all channels of an activation: a single one that reaches five times as far as the others leaves them
-    a fifth of the steps. A weight has a scale of its own for each output, and takes the factor well.
+    Eight bits share one scale over all channels of an activation: one channel with five times the range leaves the
+    others a fifth of the
+    steps. Weights have a scale per output, so the factor costs little there.
     """
 
     def __init__(self, linear: nn.Linear, shrink: Tensor) -> None:
@@ -35,7 +36,7 @@ class Smoothed(nn.Linear):
 
 
 def smoothed(model: CommentModel, texts: Iterable[Tensor]) -> CommentModel:
-    """A copy of ``model`` whose encoder's products have no outlying input channel on ``texts``, token ids [1, T] each."""
+    """Return a copy of ``model`` without outlying input channels on ``texts``, token ids [1, T] each."""
     model = copy.deepcopy(model).eval()
     layers = {name: module for name, module in model.encoder.named_modules() if isinstance(module, nn.Linear)}
     for name, reach in _reaches(model, layers, texts).items():
@@ -46,7 +47,7 @@ def smoothed(model: CommentModel, texts: Iterable[Tensor]) -> CommentModel:
 
 
 def _reaches(model: CommentModel, layers: dict[str, nn.Linear], texts: Iterable[Tensor]) -> dict[str, Tensor]:
-    """Layer to the largest size of each of its input channels, [in]."""
+    """Return layer to the largest magnitude of each of its input channels [in]."""
     reach = {name: torch.zeros(layer.in_features) for name, layer in layers.items()}
 
     def note(name: str, given: Tensor) -> None:

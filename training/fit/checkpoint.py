@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from belowline.training.errors import RunError
+from belowline.training.files import replacing
 
 _FILE = "state.pt"
 _PLANS = "plans.pt"
@@ -46,9 +47,8 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
 
 def save_plans(run: Path, counts: list[int], plans: list[list[list[int]]]) -> None:
     """Keep the batches of every pass, which show ``counts`` texts: hundreds of thousands of texts take minutes to measure."""
-    part = run / f"{_PLANS}.part"
-    torch.save({"counts": counts, "plans": plans}, part)
-    part.replace(run / _PLANS)
+    with replacing(run / _PLANS) as part:
+        torch.save({"counts": counts, "plans": plans}, part)
 
 
 def load_plans(run: Path, counts: list[int]) -> list[list[list[int]]] | None:

@@ -17,6 +17,7 @@ from rich.progress import track
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
+from belowline.training.files import replacing
 from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.losses import masked_loss, unsaid
 from belowline.training.fit.network import CommentModel, read_length
@@ -124,9 +125,8 @@ def _texts(
     device = next(model.parameters()).device
     if not file.is_file():
         file.parent.mkdir(exist_ok=True)
-        part = file.with_suffix(".part")
-        torch.save(states_of(model, encoder, rows, console), part)
-        part.replace(file)
+        with replacing(file) as part:
+            torch.save(states_of(model, encoder, rows, console), part)
     read, length = (states.to(device) for states in torch.load(file, weights_only=True))
     targets = torch.tensor(np.array([row["labels"] for row in rows], dtype=np.float32), device=device)
     counted = [row.get("weight", 1.0) * row["passes"] for row in rows]

@@ -25,7 +25,7 @@ _RIDGE = 1e-2
 """Of the mean square of a state; with these texts the best of 1e-4 to 5e-2 on others (training/LOG.md)."""
 
 
-def settle_embedding(model: CommentModel, base: PreTrainedModel, encoder: Encoder, data: Dataset) -> None:
+def fit_embedding_head(model: CommentModel, base: PreTrainedModel, encoder: Encoder, data: Dataset) -> None:
     """Set ``model.embedding_head`` to the ridge regression of the base's unit embeddings on the trunk's mean states, over up to
     15,000 texts of ``data`` drawn by the recipe's seed."""
     device = next(model.parameters()).device
@@ -52,7 +52,7 @@ def settle_embedding(model: CommentModel, base: PreTrainedModel, encoder: Encode
         model.embedding_head.bias.copy_(solution[-1])
 
 
-def settle_length(model: CommentModel, encoder: Encoder, data: Dataset) -> None:
+def fit_length_weight(model: CommentModel, encoder: Encoder, data: Dataset) -> None:
     """Set ``model.length_weight`` of the labels that read the length by logistic regression on what the head says and the length, over
     the texts of ``data`` that know the label; a label that fewer than 100 know keeps its weight."""
     for label in model.reads_length.nonzero().flatten().tolist():

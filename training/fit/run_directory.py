@@ -1,114 +1,107 @@
-"""A run directory: what one training writes, and what export and evaluation read.
+"""A run directory: everything that one training writes, and that export and measuring read.
 
-It holds ``run.json`` (whole recipe, versions, fingerprint, decisions), ``data_checks.json`` (problems of the data), ``data/`` (the
-dataset), ``start-config.json`` (of the released model that it started from), ``checkpoint/`` and ``checkpoint.old/`` (the last two),
-``plans.pt`` (the batches), ``log.jsonl`` and
-``tensorboard/`` (losses, validation) and, when done, ``model/`` (weights, tokenizer).
+- ``run.json``: the whole recipe, versions, fingerprint, decisions; written by ``RunDirectory`` alone.
+- ``data_checks.json``: problems of the data. ``data/``: the dataset.
+- ``start-config.json``: configuration of the released model that the training started from.
+- ``checkpoint/``, ``checkpoint.old/``: the last two checkpoints. ``plans.pt``: the batches.
+- ``log.jsonl``, ``tensorboard/``: losses and validation.
+- ``model/``: weights and tokenizer, once the training is finished.
 """
 
 import json
 import platform
-import shutil
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import torch
 from datasets import DatasetDict, load_from_disk
-from torch import Tensor
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from belowline.training.errors import RunError
-from belowline.training.files import write_text
-from belowline.training.fit.network import CommentModel, without_pooler
+from belowline.training.files import write_json
 from belowline.training.recipes.recipe import Recipe
 
-WEIGHTS = "weights.pt"
 
+class RunDirectory:
+    """One run directory.
 
-def belongs(run: Path, recipe: Recipe) -> bool:
-    """Whether ``run`` was begun by ``recipe``; raises RunError when it was by another one."""
-    file = run / "run.json"
-    if not file.exists():
-        return False
-    try:
-        begun = Recipe.model_validate(json.loads(file.read_text("utf-8"))["recipe"])
-    except ValueError:  # of a version whose recipes had other fields
-        begun = None
-    # What a candidate must reach afterwards says nothing of how it was trained.
-    if begun is None or begun.model_copy(update={"gates": recipe.gates}) != recipe:
-        raise RunError(
-            f"{run}: begun with another recipe; give the recipe another name or remove the directory"
-        )
-    return True
+    Attributes:
+        path: The folder.
+        model: The folder of the trained weights, which exists once the training is finished.
+    """
 
+    def __init__(self, path: Path) -> None:
+        self.path, self.model = path, path / "model"
+        self._file = path / "run.json"
 
-def claim(run: Path, recipe: Recipe) -> None:
-    """Make ``run`` the directory of ``recipe``, or raise RunError when it is another recipe's."""
-    run.mkdir(parents=True, exist_ok=True)
-    if not belongs(run, recipe):
-        content = {"recipe": recipe.model_dump(mode="json"), "versions": _versions()}
-        write_json(run / "run.json", content | {"machine": platform.machine()})
+    @property
+    def info(self) -> dict[str, Any]:
+        """The content of ``run.json``; raises RunError for a folder without one."""
+        try:
+            info: dict[str, Any] = json.loads(self._file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path}: not a run directory; run `belowline-train fit` first") from error
+        return info
 
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that the run was begun with; raises RunError."""
+        return Recipe.model_validate(self.info["recipe"])
 
-def note(run: Path, facts: dict[str, object]) -> None:
-    """Add ``facts`` to what ``run.json`` says."""
-    info = json.loads((run / "run.json").read_text("utf-8"))
-    if info | facts != info:
-        write_json(run / "run.json", info | facts)
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the dataset, in the order of its columns; raises RunError."""
+        try:
+            return tuple(self.info["recipe"]["labels"])
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{self.path}: not a run directory; run `belowline-train fit` first") from error
 
+    def data(self) -> DatasetDict:
+        """Load the dataset; raises RunError if there is none."""
+        folder = self.path / "data"
+        if not folder.is_dir():
+            raise RunError(f"{self.path}: no dataset; run `belowline-train fit` first")
+        data = load_from_disk(str(folder))
+        if not isinstance(data, DatasetDict):
+            raise RunError(f"{folder}: not a dataset of belowline-train; remove it")
+        return data
 
-def begin_from(run: Path, origin: dict[str, str]) -> None:
-    """Note which weights the run of ``run`` starts from; raises RunError when it was begun from others."""
-    info = json.loads((run / "run.json").read_text("utf-8"))
-    if info.get("start", origin) != origin:
-        raise RunError(f"{run}: begun from other weights; start from the same or remove the directory")
-    note(run, {"start": origin})
+    def belongs_to(self, recipe: Recipe) -> bool:
+        """Return False for a directory that no training has begun; raises RunError for one of another recipe."""
+        if not self._file.exists():
+            return False
+        try:
+            begun = self.recipe
+        except ValueError:  # written by a version whose recipes had other fields
+            begun = None
+        # Gates say what a candidate must reach afterwards, nothing about how it is trained.
+        if begun is None or begun.model_copy(update={"gates": recipe.gates}) != recipe:
+            raise RunError(
+                f"{self.path}: begun with another recipe; give the recipe another name or remove the directory"
+            )
+        return True
 
+    def claim(self, recipe: Recipe) -> None:
+        """Begin ``run.json`` for ``recipe``; raises RunError for a directory of another recipe."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not self.belongs_to(recipe):
+            names = ("belowline", "torch", "transformers", "datasets", "tokenizers", "numpy")
+            versions = {"python": platform.python_version(), **{name: version(name) for name in names}}
+            recipe_fields = recipe.model_dump(mode="json")
+            write_json(
+                self._file, {"recipe": recipe_fields, "versions": versions, "machine": platform.machine()}
+            )
 
-def _versions() -> dict[str, str]:
-    names = ("belowline", "torch", "transformers", "datasets", "tokenizers", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    def record(self, **facts: object) -> None:
+        """Add ``facts`` to ``run.json``."""
+        info = self.info
+        if info | facts != info:
+            write_json(self._file, info | facts)
 
-
-def run_data(run: Path) -> DatasetDict:
-    """The dataset of a run; raises RunError when there is none."""
-    folder = run / "data"
-    if not folder.is_dir():
-        raise RunError(f"{run}: no dataset; run `belowline-train fit` first")
-    data = load_from_disk(str(folder))
-    if not isinstance(data, DatasetDict):
-        raise RunError(f"{folder}: not a dataset of this program; remove it")
-    return data
-
-
-def write_json(path: Path, content: object) -> None:
-    """``content`` as JSON; the file appears whole or not at all."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
-def save_model(model: CommentModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Weights, encoder configuration and tokenizer, so that ``load_model`` needs no network; appears whole or not at all."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    model.encoder.config.save_pretrained(part)
-    tokenizer.save_pretrained(part)
-    torch.save({"labels": list(model.labels), "state": model.state_dict()}, part / WEIGHTS)
-    part.rename(folder)
-
-
-def read_state(folder: Path) -> tuple[tuple[str, ...], dict[str, Tensor]]:
-    """Labels and weights that ``save_model`` wrote."""
-    saved = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
-    return tuple(saved["labels"]), saved["state"]
-
-
-def load_model(folder: Path) -> tuple[CommentModel, PreTrainedTokenizerBase]:
-    """What ``save_model`` wrote, in evaluation mode on the CPU; raises RunError when it is not there."""
-    if not (folder / WEIGHTS).is_file():
-        raise RunError(f"{folder}: no trained model; run `belowline-train fit` first")
-    labels, weights = read_state(folder)
-    encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]
-    model = CommentModel(without_pooler(encoder), labels)
-    model.load_state_dict(weights)
-    return model.eval(), AutoTokenizer.from_pretrained(folder)
+    def record_start(self, origin: Mapping[str, str]) -> None:
+        """Record the weights that the run starts from; raises RunError if it was begun from others."""
+        if self.info.get("start", origin) != origin:
+            raise RunError(
+                f"{self.path}: begun from other weights; start from the same or remove the directory"
+            )
+        self.record(start=origin)

@@ -10,9 +10,10 @@ from transformers import PreTrainedModel
 from belowline.data.fetch import checksum_of
 from belowline.model.directory import ModelConfig, read_config
 from belowline.training.errors import RunError
+from belowline.training.files import write_text
 from belowline.training.fit.network import LABEL_HEADS, CommentModel, keep_layers, layer_stack
 from belowline.training.fit.onnx_import import read_weights
-from belowline.training.fit.run_directory import WEIGHTS, read_state
+from belowline.training.fit.weights import WEIGHTS, read_state
 
 _RELEASED = "model.onnx"
 _CONFIG = "start-config.json"
@@ -33,7 +34,7 @@ def origin(folder: Path) -> dict[str, str]:
 def keep_config(run: Path, folder: Path) -> None:
     """Keep in ``run`` what a released model in ``folder`` says of itself: a site alone can hardly measure all of it anew."""
     if _file(folder).name == _RELEASED:
-        (run / _CONFIG).write_text(read_config(folder).model_dump_json(indent=1) + "\n", "utf-8")
+        write_text(run / _CONFIG, read_config(folder).model_dump_json(indent=1) + "\n")
 
 
 def start_config(run: Path) -> ModelConfig | None:
@@ -78,7 +79,7 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tens
     return fitting
 
 
-def draw_back(model: CommentModel, start: dict[str, Tensor], share: float) -> None:
+def interpolate(model: CommentModel, start: dict[str, Tensor], share: float) -> None:
     """Make ``share`` of every weight in ``start`` what it was there, the rest what training made of it: a point between two models of one
     road often has the strengths of both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
 

@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from belowline.training.measure.metrics import (
-    Bools,
-    Floats,
-    known_or_none,
-    percentiles,
-    resampled_auc,
-    resamples,
-    wilson,
-)
+from belowline.training.measure.bootstrap import Bools, Floats, nan_to_none, percentiles, resamples
+from belowline.training.measure.metrics import resampled_auc, wilson
 
 KINDS = ("subgroup", "bpsn", "bnsp")
 FEWEST = 20
@@ -48,7 +41,7 @@ class GroupFigures:
         figures = {f"{kind}_auc": values for kind, values in self.aucs.items()}
         figures["false_positive_rate"] = self.false_positive_rate
         named = {
-            f"{name}{end}": known_or_none(value)
+            f"{name}{end}": nan_to_none(value)
             for name, values in figures.items()
             for end, value in zip(("", "_low", "_high"), values, strict=True)
         }
@@ -81,7 +74,7 @@ class Summary:
 
     def as_dict(self) -> dict[str, float | None]:
         """Plain numbers for JSON; None for NaN."""
-        return {name: known_or_none(value) for name, value in asdict(self).items()}
+        return {name: nan_to_none(value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)

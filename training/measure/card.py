@@ -15,6 +15,7 @@ from belowline.data.judgements import on_topic_grades, on_topic_test_grades
 from belowline.model import DEFINITIONS, ModelConfig
 from belowline.model.directory import read_config
 from belowline.training.files import write_text
+from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.bias import FEWEST
 from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY
 from belowline.training.measure.test_set import MEASURED_ONLY
@@ -30,7 +31,7 @@ def write_card(run: Path, model: Path) -> None:
 
 def render(run: Path, model: Path) -> str:
     """The card of ``model`` as Markdown, from ``run``'s recipe, network, parity, thresholds and metrics; raises ModelError or OSError."""
-    info = _json(run / "run.json")
+    info = RunDirectory(run).info
     config = read_config(model)
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False

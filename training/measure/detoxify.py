@@ -1,19 +1,21 @@
-"""Detoxify beside our models: its published checkpoints on the same test rows."""
+"""Detoxify's published models and checkpoints, measured on the same rows as ours."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from detoxify.detoxify import get_model_and_tokenizer
+from detoxify import Detoxify
+from detoxify.detoxify import MODEL_URLS, get_model_and_tokenizer
 from rich.console import Console
 from rich.progress import track
 
 from belowline.training.errors import ContenderError
 
+PUBLISHED = ("original", "unbiased", "multilingual")
+"""Releases that Detoxify's package downloads by name."""
 OURS: Mapping[str, str] = {
     "toxic": "toxicity",
     "toxicity": "toxicity",
@@ -23,34 +25,66 @@ OURS: Mapping[str, str] = {
     "identity_hate": "hate",
     "identity_attack": "hate",
 }
-"""Detoxify's classes, as its checkpoints of different age name them, to our labels. Severe toxicity has no counterpart."""
-_BATCH = 32
+"""Detoxify's classes, in the names of all its releases, to our labels. Severe toxicity has no counterpart."""
+BATCH = 32
 
 
 class DetoxifyPeer:
-    """A checkpoint in Detoxify's own format, with the configuration and tokenizer of its encoder from the same folder.
+    """A Detoxify model.
 
-    The package's own class asks the Hugging Face Hub for these even where it is given a folder, so only its loader is used. The file is
-    unpickled, which runs what it says: use one that you trust. Raises ContenderError for a file that is missing or is no such checkpoint.
+    Attributes:
+        file: The checkpoint on this machine, None if its place is unknown.
     """
 
-    def __init__(self, checkpoint: Path, console: Console) -> None:
-        self._console = console
+    def __init__(
+        self, classes: Sequence[str], model: Any, tokenizer: Any, console: Console, file: Path | None
+    ) -> None:
+        self._classes, self._model, self._tokenizer = classes, model.eval(), tokenizer
+        self._console, self.file = console, file
+
+    @classmethod
+    def published(cls, release: str, console: Console) -> Self:
+        """Load a release by Detoxify's package, which downloads it unless torch's cache holds it; raises ContenderError."""
+        try:
+            loaded = Detoxify(release)
+        except Exception as error:  # the package passes on what the network, torch and transformers raise
+            raise ContenderError(
+                f"detoxify:{release}: its package cannot get it ({type(error).__name__}); without a network name a checkpoint, "
+                "detoxify:PATH.ckpt, beside config.json and tokenizer files of its encoder"
+            ) from error
+        file = Path(torch.hub.get_dir()) / "checkpoints" / MODEL_URLS[release].rpartition("/")[2]
+        return cls(
+            loaded.class_names, loaded.model, loaded.tokenizer, console, file if file.is_file() else None
+        )
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Path, console: Console) -> Self:
+        """Load a checkpoint in Detoxify's format; configuration and tokenizer of its encoder are beside it.
+
+        The file is unpickled, which runs code in it: name only a file that you trust. Raises ContenderError.
+        """
         for file in (checkpoint, checkpoint.parent / "config.json"):
             if not file.is_file():
                 raise ContenderError(
-                    f"{file}: not there; --detoxify takes a Detoxify .ckpt file beside config.json and tokenizer files of its encoder"
+                    f"{file}: not found; name a Detoxify .ckpt file beside config.json and tokenizer files of its encoder"
                 )
-        with _explained(checkpoint):
-            self._classes, self._model, self._tokenizer = _load(checkpoint)
+        try:
+            return cls(*_load(checkpoint), console, checkpoint)
+        except Exception as error:  # unpickling and loading raise nearly anything
+            raise ContenderError(
+                f"{checkpoint}: not a Detoxify checkpoint that fits the configuration beside it ({type(error).__name__}); "
+                "take one of Detoxify's releases and the files of the encoder that it names"
+            ) from error
 
     @torch.no_grad()
     def predict(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
-        """Our label to probabilities [n]. Longer texts than the encoder takes are cut, as Detoxify does."""
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))  # little padding
+        """Return our label to probabilities [n]. Texts longer than the encoder takes are cut, as Detoxify does."""
+        order = sorted(
+            range(len(texts)), key=lambda row: len(texts[row])
+        )  # similar lengths need little padding
         values = np.empty((len(texts), len(self._classes)))
-        for start in track(range(0, len(order), _BATCH), description="Detoxify", console=self._console):
-            rows = order[start : start + _BATCH]
+        for start in track(range(0, len(order), BATCH), description="Detoxify", console=self._console):
+            rows = order[start : start + BATCH]
             encoded = self._tokenizer(
                 [texts[row] for row in rows], return_tensors="pt", truncation=True, padding=True
             )
@@ -60,22 +94,11 @@ class DetoxifyPeer:
 
 
 def _load(checkpoint: Path) -> tuple[list[str], Any, Any]:
-    """Classes, model and tokenizer."""
-    content = torch.load(checkpoint, map_location="cpu", weights_only=False)  # as the package does
+    # Detoxify's own class asks the Hugging Face Hub for the configuration even if it is given a folder, so only its loader is used.
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
     encoder = content["config"]["arch"]["args"] | {"model_type": str(checkpoint.parent)}
     model, tokenizer = get_model_and_tokenizer(**encoder, state_dict=content["state_dict"])
     missing = [name for name, _ in model.named_parameters() if name not in content["state_dict"]]
     if missing:
         raise KeyError(missing[0])  # it would keep a random value
-    return content["config"]["dataset"]["args"]["classes"], model.eval(), tokenizer
-
-
-@contextmanager
-def _explained(checkpoint: Path) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # unpickling and loading raise nearly anything
-        raise ContenderError(
-            f"{checkpoint}: not a Detoxify checkpoint that fits the configuration beside it ({type(error).__name__}); "
-            "take one of Detoxify's releases and the files of the encoder that it names"
-        ) from error
+    return content["config"]["dataset"]["args"]["classes"], model, tokenizer

@@ -10,7 +10,7 @@ from datasets import Dataset
 from rich.console import Console
 
 from belowline.model import Scorer
-from belowline.training.fit.run_directory import run_data
+from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.baseline import Baseline
 from belowline.training.measure.bias import Bias, measure_bias
 from belowline.training.measure.card import write_card
@@ -56,7 +56,7 @@ def evaluate(
     for a run without data, ModelError for a model directory that cannot be loaded, ContenderError for a checkpoint that cannot.
     """
     scorer = Scorer.load(model)
-    data = run_data(run)
+    data = RunDirectory(run).data()
     models = _models(scorer, run, data["train"], detoxify, console)
     whole = joined(
         [of_dataset(data["test"], scorer.labels, None), *measuring_corpora(corpora, scorer.labels, None)]
@@ -98,7 +98,7 @@ def _models(
     if detoxify is not None:
         from belowline.training.measure.detoxify import DetoxifyPeer
 
-        models["detoxify"] = DetoxifyPeer(detoxify, console).predict
+        models["detoxify"] = DetoxifyPeer.from_checkpoint(detoxify, console).predict
     console.print("TF-IDF baseline")
     models["tfidf"] = Baseline(train, scorer.labels).predict
     return models

@@ -1,21 +1,17 @@
 """Figures of merit for one label, each with a bootstrap interval, by the definitions of scikit-learn unless said otherwise."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from belowline.training.measure.bootstrap import Bools, Floats, nan_to_none, percentiles, resamples
+
 RECALLS = (50, 80, 95)
 """Recalls, in per cent, at which precision is given."""
 BINS = 15
 """Bins of equal width for calibration."""
-_RESAMPLES = 200
-_CELLS = 400_000
-"""Resampled examples handled at a time: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +57,14 @@ class Metrics:
 
     def as_dict(self) -> dict[str, float | None]:
         """Plain numbers for JSON, which knows no NaN: None for what could not be measured."""
-        return {name: known_or_none(value) for name, value in asdict(self).items()}
-
-
-def known_or_none(value: float) -> float | None:
-    """``value``, or None for NaN."""
-    return None if np.isnan(value) else value
+        return {name: nan_to_none(value) for name, value in asdict(self).items()}
 
 
 def measure(target: Floats, probability: Floats, threshold: float | None, seed: int = 0) -> Metrics:
     """The metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5), n at least 1."""
     ranked = rank(target, probability, threshold)
-    found = figures_of(np.ones((1, len(target))), ranked)
-    draws = [figures_of(counts, ranked) for counts in resamples(len(target), seed)]
+    found = metrics_of(np.ones((1, len(target))), ranked)
+    draws = [metrics_of(counts, ranked) for counts in resamples(len(target), seed)]
     values: dict[str, Any] = {}
     for name, value in found.items():
         values[name] = float(value[0])
@@ -81,25 +72,6 @@ def measure(target: Floats, probability: Floats, threshold: float | None, seed: 
             np.concatenate([draw[name] for draw in draws])
         )
     return Metrics(len(target), int(ranked.truth.sum()), **values)
-
-
-def resamples(size: int, seed: int) -> Iterator[Floats]:
-    """How often each of ``size`` examples is drawn in each of 200 bootstrap resamples, some resamples [k, size] at a time."""
-    rng = np.random.default_rng(seed)
-    some = max(1, _CELLS // size)
-    for done in range(0, _RESAMPLES, some):
-        rows = min(some, _RESAMPLES - done)
-        drawn = rng.integers(0, size, (rows, size)) + np.arange(rows)[:, None] * size
-        yield np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
-
-
-def percentiles(draws: Floats) -> tuple[float, float]:
-    """The 95 % interval of bootstrap values; those of resamples without both classes are NaN and left out."""
-    known = draws[~np.isnan(draws)]
-    if not len(known):
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, (2.5, 97.5))
-    return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +98,7 @@ def rank(target: Floats, probability: Floats, threshold: float | None) -> Ranked
     return Ranked(order, target[order] >= 0.5, ends, held, gaps)
 
 
-def figures_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
+def metrics_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
     """Each figure [k] of the examples taken ``counts`` [k, n] times; the order of the n plays no part in a resample."""
     hits, held = _cumulated(counts, ranked.truth, ranked.ends)
     positives, total = hits[:, -1:], held[:, -1:]

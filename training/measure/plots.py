@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
-from belowline.training.measure.metrics import BINS, Bools, Floats, bins, wilson
+from belowline.training.files import replacing
+from belowline.training.measure.bootstrap import Bools, Floats
+from belowline.training.measure.metrics import BINS, bins, wilson
 from belowline.training.measure.test_set import TestSet, both_classes
 
 RELIABILITY = "reliability.svg"
@@ -154,6 +156,5 @@ def _legend(figure: Figure, charts: Sequence[Any]) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    part = path.with_suffix(".part")
-    figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
-    part.replace(path)
+    with replacing(path) as part:
+        figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})

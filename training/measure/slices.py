@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from belowline.model import Scorer, normalise
 from belowline.training.dataset.augment import GROUPS, disguised
-from belowline.training.measure.metrics import Bools
+from belowline.training.measure.bootstrap import Bools
 from belowline.training.measure.test_set import TestSet
 
 NEWS = ("toxic-spans", "civil-sample", "c3")

@@ -18,7 +18,8 @@ from belowline.data.corpora import CORPORA, read_corpus
 from belowline.data.example import Example
 from belowline.model import ScoreInput, Scorer
 from belowline.training.files import write_text
-from belowline.training.measure.metrics import Bools, Metrics, measure
+from belowline.training.measure.bootstrap import Bools
+from belowline.training.measure.metrics import Metrics, measure
 
 Floats = npt.NDArray[np.float64]
 Measured = dict[str, dict[str, Metrics]]

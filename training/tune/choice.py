@@ -1,5 +1,6 @@
-"""Which thresholds to propose for each label, chosen on one half of the decisions, with what they do on the other half."""
+"""Thresholds for a precision or for a review budget, chosen on one half of the decisions and measured on the other."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,28 +8,18 @@ import numpy as np
 
 from belowline.model import Policy, Thresholds
 from belowline.training.errors import TuneError
-from belowline.training.measure.metrics import Bools
-from belowline.training.tune.budget import Load, most_within
-from belowline.training.tune.curve import (
-    FEWEST_HELD,
-    STEP,
-    Point,
-    at_least,
-    candidates,
-    known_of,
-    lowest_keeping,
-    point,
-    times_as_many,
-)
+from belowline.training.measure.bootstrap import Bools, Floats
 from belowline.training.tune.decisions import Decisions
+from belowline.training.tune.label import FEWEST_HELD, LabelDecisions, Point, lowest_of
 
-_FINE = 1.02
-"""Steps of thresholds for a budget: a step below the present one may cost many comments for each that was drawn."""
+_STEP = 1.1
+_BUDGET_STEP = 1.02
+"""Finer steps for a budget: below the present threshold each decided comment may stand for many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is asked for: a precision of what is held (and of what is rejected), or at most ``per_day`` reviews of ``comments_per_day``."""
+    """A precision of held (and of rejected) comments, or at most ``per_day`` reviews of ``comments_per_day`` comments."""
 
     precision: float | None = None
     reject_precision: float | None = None
@@ -36,35 +27,34 @@ class Goal:
     comments_per_day: int | None = None
 
     def check(self) -> None:
-        """Raises TuneError where it asks for both or for nothing, or for what cannot be."""
+        """Raise TuneError for options that contradict each other."""
         if (self.precision is None) == (self.per_day is None):
-            raise TuneError("ask for either --precision or --per-day")
+            raise TuneError("give either --precision or --per-day")
         if self.per_day is not None and self.comments_per_day is None:
-            raise TuneError("--per-day needs --comments-per-day, how many comments come in")
+            raise TuneError("--per-day needs --comments-per-day")
         if self.reject_precision is not None and self.precision is None:
-            raise TuneError("--reject-precision goes with --precision")
+            raise TuneError("--reject-precision needs --precision")
         for name, value in (("--precision", self.precision), ("--reject-precision", self.reject_precision)):
             if value is not None and not 0 < value < 1:
-                raise TuneError(f"{name} {value:g} is not between 0 and 1; 1 itself cannot be promised")
+                raise TuneError(f"{name} {value:g} is not between 0 and 1")
         if self.precision and self.reject_precision and self.reject_precision < self.precision:
-            raise TuneError("--reject-precision is below --precision; rejecting has to be surer than holding")
+            raise TuneError("--reject-precision is below --precision")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is proposed for one label.
+    """The proposal for one label.
 
     Attributes:
         label: The label.
-        present: Its thresholds in the policy as it is.
-        proposed: Those proposed; the same where they stay.
-        decided: How many decisions know the label and count, and ``harmful`` of them by which it applies.
-        chosen_on: What the hold threshold does in the half that it was chosen on; None where nothing was chosen.
-        stated: What it, or the present one where it stays, does in the other half: the figures to believe.
-        stated_reject: The same of a reject threshold that was chosen.
-        curve: What each threshold does in the other half.
-        missed: Whether the other half rules out that the promise is kept.
-        stays: Why a threshold stays, and how many more decisions it would take; empty where none does.
+        present: Its thresholds in the present policy.
+        proposed: The proposed ones; equal to ``present`` where they stay.
+        decided: Decisions that know the label and count; ``harmful`` of them say that it applies.
+        measured: The effect of the proposed (or staying) threshold on the second half; None if the label never acts.
+        measured_reject: The same of a proposed reject threshold.
+        curve: The effect of every candidate threshold on the second half.
+        missed: True if the second half rules out that the goal is reached.
+        reason: Why a threshold stays; empty if it changes.
     """
 
     label: str
@@ -72,200 +62,220 @@ class Choice:
     proposed: Thresholds
     decided: int
     harmful: int
-    chosen_on: Point | None = None
-    stated: Point | None = None
-    stated_reject: Point | None = None
+    measured: Point | None = None
+    measured_reject: Point | None = None
     curve: Sequence[Point] = ()
     missed: bool = False
-    stays: str = ""
-
-
-class _Halves:
-    """One label's decisions: the half to choose on, and the other."""
-
-    def __init__(self, decisions: Decisions, label: str, present: Thresholds, step: float = STEP) -> None:
-        weights = decisions.sample.weights
-        self.known = known_of(
-            decisions.probabilities[label],
-            decisions.targets(label),
-            decisions.drawn,
-            weights,
-            lower(present),
-        )
-        self._parts = [
-            (self.known.part(rows), decisions.sample.part(rows))
-            for rows in (decisions.first, ~decisions.first)
-        ]
-        self.thresholds = candidates(self._parts[0][0], lower(present), step)
-
-    def chosen_on(self, threshold: float) -> Point:
-        return point(threshold, *self._parts[0])
-
-    def stated(self, threshold: float) -> Point:
-        return point(threshold, *self._parts[1])
-
-
-def lower(both: Thresholds) -> float | None:
-    """From where on a label holds a comment or rejects it."""
-    return min((value for value in (both.hold, both.reject) if value is not None), default=None)
+    reason: str = ""
 
 
 def for_precision(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]:
-    """The lowest hold threshold of each label that keeps the promise, and the lowest reject threshold where one is promised."""
-    return [_for_precision(decisions, label, both, goal) for label, both in policy.thresholds.items()]
+    """Choose, for each label, the lowest hold (and reject) threshold that reaches the precision of ``goal``."""
+    labels = (LabelDecisions(decisions, label, present) for label, present in policy.thresholds.items())
+    return [_for_precision(data, goal) for data in labels]
 
 
-def _for_precision(decisions: Decisions, label: str, present: Thresholds, goal: Goal) -> Choice:
-    promise = goal.precision or 0.0
-    halves = _Halves(decisions, label, present)
-    choice = _nothing(halves, label, present)
-    trouble = _too_little(halves, at_least(promise))
-    if trouble:
-        return replace(choice, stays=trouble)
-    points = [halves.chosen_on(threshold) for threshold in halves.thresholds]
-    choice = replace(choice, curve=[halves.stated(threshold) for threshold in halves.thresholds])
-    hold = lowest_keeping(promise, points)
+def _for_precision(data: LabelDecisions, goal: Goal) -> Choice:
+    wanted = goal.precision or 0.0
+    candidates = data.candidates(_STEP)
+    choice = _unchanged(data, candidates)
+    # So many harmful comments in a row put the lower end of the interval at the wanted precision.
+    reason = _too_few(data, candidates, math.ceil(math.log(0.025) / math.log(wanted)))
+    if reason:
+        return replace(choice, reason=reason, curve=())
+    hold = data.lowest_reaching(wanted, candidates)
     if hold is None:
-        return replace(choice, stays=_not_reached("hold", promise, points, choice.decided))
-    stated = halves.stated(hold.threshold)
-    choice = replace(choice, chosen_on=hold, stated=stated, missed=stated.precision.high < promise)
-    choice = replace(choice, proposed=_with_hold(present, hold.threshold))
-    return (
-        choice
-        if goal.reject_precision is None
-        else _with_reject(choice, halves, points, goal.reject_precision)
+        return replace(choice, reason=_not_reached("hold", wanted, data, candidates))
+    measured = data.point(hold)
+    choice = replace(
+        choice,
+        proposed=_with_hold(data.present, hold),
+        measured=measured,
+        missed=measured.precision.high < wanted,
     )
+    return choice if goal.reject_precision is None else _add_reject(choice, data, candidates, goal)
 
 
-def _with_reject(choice: Choice, halves: _Halves, points: Sequence[Point], promise: float) -> Choice:
-    found = lowest_keeping(promise, points)
-    if found is None:
-        return replace(choice, stays=_not_reached("reject", promise, points, choice.decided))
-    stated = halves.stated(found.threshold)
+def _add_reject(choice: Choice, data: LabelDecisions, candidates: list[float], goal: Goal) -> Choice:
+    wanted = goal.reject_precision or 0.0
+    reject = data.lowest_reaching(wanted, candidates)
+    if reject is None:
+        return replace(choice, reason=_not_reached("reject", wanted, data, candidates))
+    measured = data.point(reject)
     return replace(
         choice,
-        proposed=Thresholds(hold=choice.proposed.hold, reject=found.threshold),
-        stated_reject=stated,
-        missed=choice.missed or stated.precision.high < promise,
+        proposed=Thresholds(hold=choice.proposed.hold, reject=reject),
+        measured_reject=measured,
+        missed=choice.missed or measured.precision.high < wanted,
     )
 
 
 def for_budget(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]:
-    """Hold thresholds that together catch the most harm within the reviews of a day, harm by any label counting the same; reject thresholds
-    stay."""
+    """Choose the hold thresholds that together catch the most harm within the reviews of a day; reject thresholds stay."""
     if not decisions.drawn.any():
-        reason = "no decision is of a random draw, so how much comes in at any threshold is unknown"
-        raise TuneError(f"{reason}; set `sample` in the policy for a while, or ask for --precision")
-    halves = {label: _Halves(decisions, label, both, _FINE) for label, both in policy.thresholds.items()}
-    trouble = {label: _too_little(own, FEWEST_HELD) for label, own in halves.items()}
-    able = {label: own.thresholds for label, own in halves.items() if not trouble[label]}
-    load = _load(decisions, policy, able)
-    first = decisions.first
-    by_label = {label: decisions.probabilities[label][first] for label in able}
-    found = most_within(_most_held(load, decisions, policy, goal), load, by_label, able)
-    choices = []
-    for label, own in halves.items():
-        choice = _nothing(own, label, policy.thresholds[label])
-        if trouble[label]:
-            choices.append(replace(choice, stays=trouble[label]))
-            continue
-        choice = replace(choice, curve=[own.stated(threshold) for threshold in own.thresholds])
-        choices.append(_budgeted(choice, own, found[label]))
-    return choices
+        raise TuneError(
+            "--per-day needs decisions on a random sample of published comments; set `sample` in the policy for a while, "
+            "or give --precision"
+        )
+    labels = [LabelDecisions(decisions, label, present) for label, present in policy.thresholds.items()]
+    candidates = {data.label: data.candidates(_BUDGET_STEP) for data in labels}
+    reasons = {data.label: _too_few(data, candidates[data.label], FEWEST_HELD) for data in labels}
+    tunable = {label: steps for label, steps in candidates.items() if not reasons[label]}
+    load = _load(decisions, policy, tunable)
+    probabilities = {label: decisions.probabilities[label][decisions.first] for label in tunable}
+    holds = most_within(_most_held(load, policy, goal), load, probabilities, tunable)
+    return [
+        replace(_unchanged(data, ()), reason=reasons[data.label])
+        if reasons[data.label]
+        else _budgeted(data, candidates[data.label], holds[data.label])
+        for data in labels
+    ]
 
 
-def _budgeted(choice: Choice, halves: _Halves, threshold: float | None) -> Choice:
-    if threshold is None:
-        return replace(choice, proposed=Thresholds(reject=choice.present.reject), stated=None)
-    proposed = _with_hold(choice.present, threshold)
-    on, stated = halves.chosen_on(threshold), halves.stated(threshold)
-    return replace(choice, proposed=proposed, chosen_on=on, stated=stated)
+def _budgeted(data: LabelDecisions, candidates: list[float], hold: float | None) -> Choice:
+    choice = _unchanged(data, candidates)
+    if hold is None:
+        return replace(choice, proposed=Thresholds(reject=data.present.reject), measured=None)
+    return replace(choice, proposed=_with_hold(data.present, hold), measured=data.point(hold))
 
 
-def _load(decisions: Decisions, policy: Policy, able: Mapping[str, Sequence[float]]) -> Load:
-    """What the first half costs while the labels that can be chosen hold nothing."""
-    without = {
-        label: Thresholds(reject=both.reject) if label in able else both
-        for label, both in policy.thresholds.items()
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Reviews that n comments need before any threshold is chosen.
+
+    Attributes:
+        weights: Number of comments that each stands for [n].
+        harmful: Comments to which any label of the policy applies [n].
+        held: Comments held by other rules [n].
+        rejected: Comments rejected without a review [n].
+    """
+
+    weights: Floats
+    harmful: Bools
+    held: Bools
+    rejected: Bools
+
+
+def most_within(
+    most: float,
+    load: Load,
+    probabilities: Mapping[str, Floats],
+    candidates: Mapping[str, Sequence[float]],
+) -> dict[str, float | None]:
+    """Choose a threshold per label, None for a label that does not hold, so that at most a share ``most`` of comments is held.
+
+    Greedy: each step lowers the one threshold that catches the most harm per additional review. Comments that are held already cost
+    nothing, so overlap between labels counts once. The result need not be the optimum.
+    """
+    chosen: dict[str, float | None] = dict.fromkeys(candidates)
+    held, total = load.held & ~load.rejected, float(load.weights.sum())
+    while True:
+        left = most * total - float(load.weights[held].sum())
+        unreviewed = load.weights * ~(held | load.rejected)
+        steps = [
+            _best_step(label, load, unreviewed, probabilities[label], own, left)
+            for label, own in candidates.items()
+            if len(own)
+        ]
+        gain, label, threshold = max(steps, default=(0.0, "", 0.0))
+        if gain <= 0:
+            return chosen
+        chosen[label] = threshold
+        held |= (probabilities[label] >= threshold) & ~load.rejected
+
+
+def _best_step(
+    label: str, load: Load, unreviewed: Floats, probability: Floats, candidates: Sequence[float], left: float
+) -> tuple[float, str, float]:
+    """Return harm caught per additional review, label and threshold of the best affordable candidate."""
+    order = np.argsort(-probability, kind="stable")
+    cost = np.concatenate(([0.0], np.cumsum(unreviewed[order])))
+    harm = np.concatenate(([0.0], np.cumsum((unreviewed * load.harmful)[order])))
+    ends = np.searchsorted(-probability[order], -np.asarray(candidates), side="right")
+    affordable = (cost[ends] > 0) & (cost[ends] <= left + 1e-9)
+    gain = np.divide(harm[ends], cost[ends], out=np.zeros(len(candidates)), where=affordable)
+    best = int(gain.argmax())
+    return float(gain[best]), label, float(candidates[best])
+
+
+def _load(decisions: Decisions, policy: Policy, tunable: Mapping[str, Sequence[float]]) -> Load:
+    """Return the load of the first half while the tunable labels hold nothing."""
+    thresholds = {
+        label: Thresholds(reject=present.reject) if label in tunable else present
+        for label, present in policy.thresholds.items()
     }
-    actions = np.array([one.action for one in decisions.decided_by(with_thresholds(policy, without))])
-    half = decisions.first
+    sites = {name: replace(site, thresholds=thresholds) for name, site in policy.sites.items()}
+    without = replace(policy, thresholds=thresholds, sites=sites)
+    actions = np.array([decision.action for decision in decisions.decided_by(without)])[decisions.first]
     return Load(
-        decisions.sample.weights[half],
-        harmful_by(decisions, policy)[half],
-        (actions == "hold")[half],
-        (actions == "reject")[half],
+        decisions.sample.weights[decisions.first],
+        harmful_by(decisions, policy)[decisions.first],
+        actions == "hold",
+        actions == "reject",
     )
 
 
 def harmful_by(decisions: Decisions, policy: Policy) -> Bools:
-    """Which comments [n] any label of the policy is known to apply to."""
-    said = [np.nan_to_num(decisions.targets(label)) >= 0.5 for label in policy.thresholds]
-    return np.asarray(np.any(said, axis=0))
-
-
-def with_thresholds(policy: Policy, thresholds: Mapping[str, Thresholds]) -> Policy:
-    """``policy`` with other thresholds, for its sites too; only those without thresholds of their own may be asked."""
-    sites = {name: replace(site, thresholds=thresholds) for name, site in policy.sites.items()}
-    return replace(policy, thresholds=thresholds, sites=sites)
+    """Return the comments [n] to which any label of the policy is known to apply."""
+    applies = [np.nan_to_num(decisions.targets(label)) >= 0.5 for label in policy.thresholds]
+    return np.asarray(np.any(applies, axis=0))
 
 
 def reviews(held: float, rejected: float, policy: Policy, comments: int) -> float:
-    """Reviews a day of so many comments: what is held, the random draws of what is published, and second reviews of both."""
-    looked_at = held + policy.sample * (1 - held - rejected)
-    return comments * looked_at * (1 + policy.second_review)
+    """Return the reviews that ``comments`` need: held ones, random draws of published ones, and second reviews of both."""
+    reviewed = held + policy.sample * (1 - held - rejected)
+    return comments * reviewed * (1 + policy.second_review)
 
 
-def _most_held(load: Load, decisions: Decisions, policy: Policy, goal: Goal) -> float:
-    """The share of comments that may be held; raises TuneError where other rules alone cost more than a day's reviews."""
-    wanted, comments = goal.per_day or 0, goal.comments_per_day or 1
+def _most_held(load: Load, policy: Policy, goal: Goal) -> float:
+    """Return the share of comments that may be held; raises TuneError if other rules alone exceed the budget."""
+    budget, comments = goal.per_day or 0, goal.comments_per_day or 1
     rejected, held = (float(np.average(mask, weights=load.weights)) for mask in (load.rejected, load.held))
     least = reviews(held, rejected, policy, comments)
-    if least > wanted:
-        reason = "labels that stay, words, links, language and random draws alone cost"
-        raise TuneError(f"{reason} about {least:,.0f} reviews a day, more than {wanted:,}; raise --per-day")
+    if least > budget:
+        raise TuneError(
+            f"other labels, words, links, language and random draws need about {least:,.0f} reviews a day, more than {budget:,}; "
+            "raise --per-day"
+        )
     if policy.sample >= 1:
         return 1.0
-    share = wanted / comments / (1 + policy.second_review)
+    share = budget / comments / (1 + policy.second_review)
     return (share - policy.sample * (1 - rejected)) / (1 - policy.sample)
 
 
-def _nothing(halves: _Halves, label: str, present: Thresholds) -> Choice:
-    """The label as it is, with what its present threshold does."""
-    known, holds_from = halves.known, lower(present)
-    harmful = int((known.counts & known.harmful).sum())
-    stated = None if holds_from is None else halves.stated(holds_from)
-    return Choice(label, present, present, int(known.counts.sum()), harmful, stated=stated)
+def _unchanged(data: LabelDecisions, candidates: Sequence[float]) -> Choice:
+    """Return the label with its present thresholds and their effect."""
+    lowest = lowest_of(data.present)
+    return Choice(
+        data.label,
+        data.present,
+        data.present,
+        decided=int(data.counts.sum()),
+        harmful=int((data.counts & data.harmful).sum()),
+        measured=None if lowest is None else data.point(lowest),
+        curve=[data.point(threshold) for threshold in candidates],
+    )
 
 
 def _with_hold(present: Thresholds, hold: float) -> Thresholds:
-    """A reject threshold never lies below the one that holds."""
+    # A reject threshold is never below the hold threshold.
     return Thresholds(hold=hold, reject=None if present.reject is None else max(present.reject, hold))
 
 
-def _too_little(halves: _Halves, fewest: int) -> str:
-    """Why nothing can be chosen for a label, empty where something can; ``fewest`` harmful comments are needed in either half."""
-    counts, harmful = halves.known.counts, halves.known.harmful
-    known, positive = int(counts.sum()), int((counts & harmful).sum())
-    more = f"at least {max(1, 2 * fewest - positive):,} more that are decided to be it"
-    if not known:
-        return f"no decision that counts says anything of it; {more}"
-    if positive == known:
-        return f"all {known:,} decided are harmful, none is known to be harmless; decide some that are not it"
-    if not positive:
-        return f"none of {known:,} decided is harmful; {more}"
-    if positive < 2 * fewest or not halves.thresholds:
-        return f"{positive:,} harmful of {known:,} decided are too few; {more}"
+def _too_few(data: LabelDecisions, candidates: Sequence[float], fewest: int) -> str:
+    """Return why nothing can be chosen, empty if something can; each half needs ``fewest`` harmful comments."""
+    decided, harmful = int(data.counts.sum()), int((data.counts & data.harmful).sum())
+    if decided and harmful == decided:
+        return f"all {decided:,} decisions are harmful; also review some negatives for this label"
+    if harmful < 2 * fewest or not candidates:
+        return f"{harmful:,} harmful of {decided:,} decisions; needs {max(1, 2 * fewest - harmful):,} more harmful"
     return ""
 
 
-def _not_reached(what: str, promise: float, points: Sequence[Point], decided: int) -> str:
-    best = max(points, key=lambda one: one.precision.low)
-    shown = f"{best.precision.value:.2f} ({best.precision.low:.2f}-{best.precision.high:.2f}, n {best.precision.n})"
-    told = f"no {what} threshold is sure to reach {promise:g}: the surest is {best.threshold:g} with {shown}"
-    times = times_as_many(promise, points)
-    if times is None and max(one.precision.high for one in points) < promise:
-        return f"{told}; more decisions do not help, but for stricter thresholds that hold too few of these"
-    if times is None:
-        return f"{told}; no estimate is above it, so how many more decisions it takes cannot be foreseen"
-    return f"{told}; about {max(1, round((times - 1) * decided)):,} more decisions like these"
+def _not_reached(action: str, wanted: float, data: LabelDecisions, candidates: Sequence[float]) -> str:
+    best = max((data.point(threshold, first=True) for threshold in candidates), key=lambda p: p.precision.low)
+    share = best.precision
+    return (
+        f"no {action} threshold reaches precision {wanted:g} for sure; the best is {best.threshold:g} with "
+        f"{share.value:.2f} ({share.low:.2f}-{share.high:.2f}, n {share.n:,})"
+    )

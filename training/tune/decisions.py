@@ -13,7 +13,7 @@ from belowline.data.decisions import FEEDBACK, Decided, read_decided
 from belowline.model import Context, Decision, ModelConfig, Policy, Scorer, Scores, decide, draw
 from belowline.model.language import language_of
 from belowline.training.errors import TuneError
-from belowline.training.measure.metrics import Bools, Floats
+from belowline.training.measure.bootstrap import Bools, Floats
 from belowline.training.measure.test_set import predictions
 from belowline.training.tune.shares import Sample
 

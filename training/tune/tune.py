@@ -1,23 +1,42 @@
-"""``belowline-train tune``: hold and reject thresholds for a stated precision, or for what a team can review, from a site's decisions."""
+"""``belowline-train tune``: thresholds for a precision or a review budget, from a site's own decisions."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.table import Table
 
 from belowline.model import DEFAULT_MODEL_DIR, Policy, PolicyError
 from belowline.model.directory import read_config
 from belowline.model.policy import DEFAULT_POLICY
 from belowline.training.errors import TuneError
-from belowline.training.measure.metrics import Bools
-from belowline.training.tune.choice import Goal, for_budget, for_precision, harmful_by, reviews
+from belowline.training.files import write_text
+from belowline.training.tune.choice import Choice, Goal, for_budget, for_precision, harmful_by, reviews
 from belowline.training.tune.decisions import Decisions, gather_decisions
 from belowline.training.tune.policy_text import proposed_text, tuned_version
-from belowline.training.tune.report import Effect, Reviewed, Tuning, as_json, draw_curves, reason_of, show
-from belowline.training.tune.shares import UNKNOWN, Share
+from belowline.training.tune.shares import Share
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The effect of a policy on the second half: share of comments held, share of known harm held or rejected, and reviews a day."""
+
+    held: Share
+    caught: Share
+    per_day: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """A proposal: the policy's version, the choice for each label, and the effect of the present and of the proposed policy."""
+
+    version: str
+    choices: Sequence[Choice]
+    before: Effect | None
+    after: Effect | None
 
 
 def tune(
@@ -32,39 +51,56 @@ def tune(
     force: bool = False,
     today: date | None = None,
 ) -> Tuning:
-    """Write the policy (None: the default one) with the thresholds that reach ``goal`` to ``out``, the curves beside it as ``.json`` and
-    ``.png``, and print what would change. All three come whole or not at all.
+    """Choose thresholds that reach ``goal``, print them with their effect, and write the policy to ``out``.
 
-    Thresholds are chosen on half of the decisions, and every figure told is of the other half.
+    Thresholds are chosen on one half of the decisions and measured on the other.
 
-    Raises TuneError for a goal that cannot be, for files that are there already unless ``force`` is given, and where nothing would change;
-    ReadError, ModelError, PolicyError.
+    Raises:
+        TuneError: A contradictory goal, an existing ``out`` without ``force``, or no threshold that would change.
+        ReadError, ModelError, PolicyError: Files that cannot be read.
     """
     goal.check()
     _check_out(out, policy, force)
     config = read_config(model)
-    text, name = _present(policy)
+    text, name = _policy_text(policy)
     present = Policy.parse(text, name, config.thresholds, config.languages)
     decisions = gather_decisions(files, model, config, present, kept_scores, console)
-    choose = for_precision if goal.per_day is None else for_budget
-    choices = choose(decisions, present, goal)
+    choices = (for_precision if goal.per_day is None else for_budget)(decisions, present, goal)
     day = (today or datetime.now(UTC).date()).isoformat()
-    thresholds = {one.label: one.proposed for one in choices if one.proposed != one.present}
-    reasons = {one.label: reason_of(one, goal, config.version, day) for one in choices}
+    changed = {choice.label: choice.proposed for choice in choices if choice.proposed != choice.present}
+    reasons = {choice.label: reason_of(choice, goal, config.version, day) for choice in choices}
     version = tuned_version(present.version, day)
-    proposed = proposed_text(text, name, version, thresholds, reasons)
+    proposed = proposed_text(text, name, version, changed, reasons)
     after = Policy.parse(proposed, str(out), config.thresholds, config.languages)
-    effect = _effect(decisions, present, after, goal)
-    tuning = Tuning(goal, config.version, day, version, choices, effect, decisions.notes, len(decisions.rows))
-    show(tuning, console)
-    if not thresholds:
+    before, after_effect = (_effect(decisions, side, present, goal) for side in (present, after))
+    tuning = Tuning(version, choices, before, after_effect)
+    _show(tuning, decisions, goal, console)
+    if not changed:
         raise TuneError("no threshold would change; nothing was written")
-    _write(out, {".toml": proposed.encode(), ".json": as_json(tuning), ".png": draw_curves(tuning)})
+    try:
+        write_text(out, proposed)
+    except OSError as error:
+        raise TuneError(f"{out}: cannot be written ({error.strerror})") from error
     return tuning
 
 
-def _present(policy: Path | None) -> tuple[str, str]:
-    """The text of the policy, and what to call it."""
+def reason_of(choice: Choice, goal: Goal, model: str, day: str) -> str:
+    """Return one line about the thresholds of a label, as the policy file has it in a comment."""
+    if goal.per_day is not None:
+        parts = [f"{choice.label}: for {goal.per_day:,} reviews of {goal.comments_per_day:,} comments a day"]
+    else:
+        parts = [f"{choice.label}: for precision {goal.precision:g}"]
+    for name, point in (("hold", choice.measured), ("reject", choice.measured_reject)):
+        if point is not None:
+            parts.append(f"{name} has precision {_interval(point.precision)}")
+    if choice.measured is not None:
+        parts.append(f"recall {_interval(choice.measured.recall)}")
+    if choice.missed:
+        parts.append("MISSES the goal on held-out decisions")
+    return "; ".join([*parts, f"{choice.decided:,} decisions, model {model}, {day}"])
+
+
+def _policy_text(policy: Path | None) -> tuple[str, str]:
     path = policy or DEFAULT_POLICY
     try:
         return path.read_text("utf-8"), str(path)
@@ -76,67 +112,63 @@ def _present(policy: Path | None) -> tuple[str, str]:
 
 def _check_out(out: Path, policy: Path | None, force: bool) -> None:
     if out.suffix != ".toml" or not out.parent.is_dir() or out.is_dir():
-        raise TuneError(f"{out}: not a .toml file in a folder that is there; correct --out")
-    if force:
-        return
-    if policy is not None and out.resolve() == policy.resolve():
-        raise TuneError(f"{out}: is the policy in force; name another --out, or give --force to replace it")
-    for path in (out.with_suffix(suffix) for suffix in (".toml", ".json", ".png")):
-        if path.exists():
-            raise TuneError(f"{path}: there already; name another --out, or give --force to replace it")
+        raise TuneError(f"{out}: not a .toml file in an existing folder; correct --out")
+    if policy is not None and out.resolve() == policy.resolve() and not force:
+        raise TuneError(f"{out}: is the active policy; name another --out, or give --force to replace it")
+    if out.exists() and not force:
+        raise TuneError(f"{out}: exists; name another --out, or give --force to replace it")
 
 
-def _write(out: Path, contents: Mapping[str, bytes]) -> None:
-    """Each file by its ending; none takes its place before all are whole, the policy last."""
-    parts = {out.with_suffix(suffix): out.with_suffix(f"{suffix}.part") for suffix in contents}
-    try:
-        for (_, part), content in zip(parts.items(), contents.values(), strict=True):
-            part.write_bytes(content)
-        for path, part in reversed(parts.items()):
-            part.replace(path)
-    except OSError as error:
-        raise TuneError(f"{out}: cannot be written ({error.strerror})") from error
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
-
-
-def _effect(decisions: Decisions, present: Policy, after: Policy, goal: Goal) -> Effect:
-    """What changes for these comments, and for a day's."""
-    old, new = ([one.action for one in decisions.decided_by(policy)] for policy in (present, after))
-    harmful = harmful_by(decisions, present)
-    flips: dict[str, dict[str, list[str]]] = defaultdict(lambda: {"harmful": [], "other": []})
-    for row, before, now, harm in zip(decisions.rows, old, new, harmful, strict=True):
-        if before != now:
-            flips[f"{before} > {now}"]["harmful" if harm else "other"].append(row.row)
-    told = [_reviewed(decisions, np.array(side), harmful, present, goal) for side in (old, new)]
-    return Effect(dict(sorted(flips.items())), *told)
-
-
-def _reviewed(
-    decisions: Decisions,
-    actions: np.ndarray[tuple[int], np.dtype[np.str_]],
-    harmful: Bools,
-    policy: Policy,
-    goal: Goal,
-) -> Reviewed:
-    """What a policy that decides so costs and catches, in the half that nothing was chosen on."""
+def _effect(decisions: Decisions, policy: Policy, present: Policy, goal: Goal) -> Effect | None:
+    """Return the effect of ``policy``; None where no random sample stands for all comments."""
     half = ~decisions.first
-    sample, held = decisions.sample.part(half), (actions == "hold")[half]
     if not decisions.drawn.any() or not half.any():
-        return Reviewed(UNKNOWN, UNKNOWN, None)
-    rejected = (actions == "reject")[half]
-    share = sample.share(held, np.ones(len(held), dtype=bool))
-    caught = sample.share(held | rejected, harmful[half])
-    away = float(np.average(rejected, weights=sample.weights))
-    return Reviewed(share, caught, _a_day(share, away, policy, goal))
-
-
-def _a_day(share: Share, rejected: float, policy: Policy, goal: Goal) -> tuple[float, float, float] | None:
-    comments = goal.comments_per_day
-    if comments is None:
         return None
+    actions = np.array([decision.action for decision in decisions.decided_by(policy)])
+    held, rejected = actions == "hold", actions == "reject"
+    share = decisions.sample.share(held, half)
+    caught = decisions.sample.share(held | rejected, harmful_by(decisions, present) & half)
+    if goal.comments_per_day is None:
+        return Effect(share, caught, None)
+    away = float(np.average(rejected[half], weights=decisions.sample.weights[half]))
     value, low, high = (
-        reviews(held, rejected, policy, comments) for held in (share.value, share.low, share.high)
+        reviews(part, away, present, goal.comments_per_day) for part in (share.value, share.low, share.high)
     )
-    return value, low, high
+    return Effect(share, caught, (value, low, high))
+
+
+def _show(tuning: Tuning, decisions: Decisions, goal: Goal, console: Console) -> None:
+    for note in decisions.notes:
+        console.print(note, soft_wrap=True)
+    table = Table("label", "decisions", "harmful", "hold", "reject", "precision", "recall", "note")
+    for choice in tuning.choices:
+        point = choice.measured
+        table.add_row(
+            choice.label,
+            f"{choice.decided:,}",
+            f"{choice.harmful:,}",
+            _change(choice.present.hold, choice.proposed.hold),
+            _change(choice.present.reject, choice.proposed.reject),
+            "-" if point is None else _interval(point.precision),
+            "-" if point is None else _interval(point.recall),
+            "MISSES the goal on held-out decisions" if choice.missed else choice.reason,
+        )
+    console.print(table)
+    table = Table("policy", "held (95 %)", "known harm caught (95 %)", "reviews a day (95 %)")
+    for name, effect in (("present", tuning.before), ("proposed", tuning.after)):
+        if effect is not None:
+            per_day = "{:,.0f} ({:,.0f}-{:,.0f})".format(*effect.per_day) if effect.per_day else "-"
+            table.add_row(name, _interval(effect.held), _interval(effect.caught), per_day)
+    console.print(table)
+    after = tuning.after.per_day if tuning.after else None
+    if goal.per_day is not None and after is not None and after[1] > goal.per_day:
+        console.print(f"MORE than {goal.per_day:,} reviews a day on held-out decisions")
+
+
+def _change(present: float | None, proposed: float | None) -> str:
+    shown = ["never" if value is None else f"{value:.4g}" for value in (present, proposed)]
+    return shown[0] if present == proposed else " > ".join(shown)
+
+
+def _interval(share: Share) -> str:
+    return f"{share.value:.3f} ({share.low:.3f}-{share.high:.3f}), n {share.n:,}" if share.n else "unknown"

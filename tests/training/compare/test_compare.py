@@ -13,12 +13,12 @@ from rich.console import Console
 
 from belowline.model import PolicyError
 from belowline.model.digest import model_digest
-from belowline.training.compare import run as module
+from belowline.training.compare import compare as module
 from belowline.training.compare.compare import Options, compare
 from belowline.training.compare.comparison import Comparison
 from belowline.training.compare.report import NAMES
 from belowline.training.errors import ContenderError
-from belowline.training.fit.run_directory import run_data
+from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.recipes.gate_limits import Gates
 from tests.serve_fakes import served
 from tests.support.compare_world import spoil, write_run
@@ -112,10 +112,10 @@ def test_the_json_is_whole_and_holds_no_text(world: World) -> None:
     ]
     flips = content["pairs"][0]["flips"]
     assert sum(sum(judged.values()) for judged in flips["counts"].values()) >= len(flips["examples"]) > 0
-    assert content["facts"]["rows"] == len(run_data(world.run)["test"])
+    assert content["facts"]["rows"] == len(RunDirectory(world.run).data()["test"])
     raw = (world.out / "compare.json").read_text("utf-8")
-    assert not [text for text in run_data(world.run)["test"]["text"] if text in raw]
-    ids = {(row["source"], row["row"]) for row in run_data(world.run)["test"]}
+    assert not [text for text in RunDirectory(world.run).data()["test"]["text"] if text in raw]
+    ids = {(row["source"], row["row"]) for row in RunDirectory(world.run).data()["test"]}
     assert {(flip["corpus"], flip["row"]) for flip in flips["examples"]} <= ids
 
 

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from belowline.model import DEFAULT_MODEL_DIR, ModelError, ScoreInput, Scorer
 from belowline.model.digest import model_digest
-from belowline.training.compare.contenders import load_contenders, run_labels
+from belowline.training.compare.contenders import load_contenders
 from belowline.training.errors import ContenderError, RunError
+from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.detoxify import DetoxifyPeer
 from tests.serve_fakes import served
 from tests.support.compare_world import write_run
@@ -68,17 +69,17 @@ def test_the_baseline_learns_the_train_split_of_a_run(run: Path, tiny_model_dir:
         ["Cheap bridge offer, click the link now, no 1.", "Good point about the road, no 2."]
     )
     assert found["spam"][0] > 0.5 > found["spam"][1]
-    assert set(found) <= set(run_labels(run))
+    assert set(found) <= set(RunDirectory(run).labels)
     assert (tfidf.digest, tfidf.size, tfidf.thresholds["spam"].hold) == (None, None, 0.5)
 
 
 def test_a_detoxify_checkpoint(checkpoint: Path, tiny_model_dir: Path) -> None:
     _, peer = load_contenders([str(tiny_model_dir), f"detoxify:{checkpoint}"], threads=1)
-    expected = DetoxifyPeer(checkpoint, QUIET).predict(TEXTS)
+    expected = DetoxifyPeer.from_checkpoint(checkpoint, QUIET).predict(TEXTS)
     for label, values in peer.predict(TEXTS).items():
         np.testing.assert_array_equal(values, expected[label])
     assert peer.size == checkpoint.stat().st_size
-    with pytest.raises(ContenderError, match=r"none\.ckpt: not there"):
+    with pytest.raises(ContenderError, match=r"none\.ckpt"):
         load_contenders([str(tiny_model_dir), "detoxify:none.ckpt"], threads=1)
 
 
@@ -102,7 +103,7 @@ def test_a_published_detoxify_comes_by_its_own_package(
     texts = [*TEXTS, *(f"the link {n}" for n in range(40))]
     found = peer.predict(texts)
     assert set(found) == {"toxicity", "profanity", "threat", "personal_attack", "hate"}
-    for label, values in DetoxifyPeer(checkpoint, QUIET).predict(texts).items():
+    for label, values in DetoxifyPeer.from_checkpoint(checkpoint, QUIET).predict(texts).items():
         np.testing.assert_allclose(found[label], values, atol=1e-5)
     assert peer.predict(TEXTS[:1])["hate"] == pytest.approx(found["hate"][:1], abs=1e-5)
     assert peer.size == kept.stat().st_size
@@ -113,9 +114,7 @@ def test_what_cannot_be_fetched_is_said_in_a_line(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
-    with pytest.raises(
-        ContenderError, match=r"detoxify:original: its package cannot get it \(URLError\)"
-    ) as caught:
+    with pytest.raises(ContenderError, match=r"detoxify:original.*URLError") as caught:
         load_contenders([str(tiny_model_dir), "detoxify:original"], threads=1)
     assert "\n" not in str(caught.value)
     assert "detoxify:PATH.ckpt" in str(caught.value)

@@ -13,7 +13,7 @@ from belowline.training.compare.gates import GateReport, check_gates
 from belowline.training.compare.paired_bootstrap import Difference, Verdict
 from belowline.training.compare.speed import Speed
 from belowline.training.compare.test_rows import ALL, GROUPS
-from belowline.training.measure.bootstrap import Figure
+from belowline.training.measure.bootstrap import Measurement
 from belowline.training.recipes.gate_limits import GateName, Gates
 
 GATES = Gates()
@@ -60,7 +60,7 @@ def report(*figures: Difference, gates: Gates = GATES, **changes: Any) -> GateRe
     """The gates of a candidate that is fine but for ``changes``; ``figures`` replace the fine ones of the same metric and part."""
     mine = {(one.metric, one.part, one.label): one for one in (*FINE, *figures)}
     facts: dict[str, Any] = {
-        "parity": Figure(0.005, 0.004, 0.006, 400, note="texts"),
+        "parity": Measurement(0.005, 0.004, 0.006, 400, note="texts"),
         "ratio": (1.0, 0.9, 1.1),
         "size": 1000,
         "only_a": (),
@@ -117,7 +117,7 @@ def test_a_level_that_the_first_model_has_too_is_not_held_against_a_candidate(me
 @pytest.mark.parametrize(
     ("changes", "gate"),
     [
-        ({"parity": Figure(0.03, 0.025, 0.035, 400)}, "parity_loss"),
+        ({"parity": Measurement(0.03, 0.025, 0.035, 400)}, "parity_loss"),
         ({"ratio": (1.9, 1.6, 2.2)}, "latency_ratio"),
         ({"size": 2001}, "size_ratio"),
         ({"only_a": ("spam",)}, "labels"),

@@ -12,11 +12,10 @@ from belowline.training.compare.paired_bootstrap import (
     differences,
     draws_of,
     measurable,
-    resampled,
 )
 from belowline.training.compare.test_rows import ALL, GROUPS, Rows, rows_of
 from belowline.training.measure.bias import power_mean
-from belowline.training.measure.metrics import Floats
+from belowline.training.measure.bootstrap import Floats, cluster_resamples
 
 RNG = np.random.default_rng(11)
 N = 1200
@@ -45,7 +44,7 @@ def compared(a: Floats, b: Floats, given: Rows, parts: int = 1) -> list[Differen
         f"part {n}": np.arange(N) % parts == n for n in range(parts if parts > 1 else 0)
     }
     measured = measurable(given, {"spam": EVERYTHING}, masks, 50)
-    counts = resampled(given.clusters, 200, 0)
+    counts = cluster_resamples(given.clusters, 200, 0)
     sizes = {key: (int(mask.sum()), int(TRUTH[mask].sum())) for key, mask in measured.items()}
     draws = [dict(draws_of(given, {"spam": one}, {"spam": BOTH}, measured, counts)) for one in (a, b)]
     return differences(*draws, sizes)
@@ -58,7 +57,7 @@ def by_metric(found: list[Difference]) -> dict[str, Difference]:
 def test_figures_are_those_of_scikit_learn_with_weights() -> None:
     given, probability = rows(RNG.uniform(0.2, 5, N)), scores(0.3, 1)
     measured = measurable(given, {"spam": EVERYTHING}, {ALL: EVERYTHING}, 50)
-    counts = resampled(given.clusters, 3, 0)
+    counts = cluster_resamples(given.clusters, 3, 0)
     ((_, found),) = draws_of(given, {"spam": probability}, {"spam": BOTH}, measured, counts)
     for line, drawn in enumerate(counts):
         by = {"sample_weight": drawn * given.weights}
@@ -77,12 +76,12 @@ def test_figures_are_those_of_scikit_learn_with_weights() -> None:
 
 def test_whole_clusters_are_drawn() -> None:
     clusters = np.arange(N) // 4
-    counts = resampled(clusters, 50, 3)
+    counts = cluster_resamples(clusters, 50, 3)
     assert (counts[0] == 1).all()
     assert (counts.reshape(51, N // 4, 4) == counts[:, ::4, None]).all()
     assert (counts[:, ::4].sum(1) == N // 4).all()
-    assert (counts == resampled(clusters, 50, 3)).all()
-    assert (counts != resampled(clusters, 50, 4)).any()
+    assert (counts == cluster_resamples(clusters, 50, 3)).all()
+    assert (counts != cluster_resamples(clusters, 50, 4)).any()
 
 
 def test_what_belongs_together_widens_the_interval() -> None:
@@ -150,7 +149,7 @@ def test_gaps_over_groups_by_their_definitions() -> None:
     group, rare = np.arange(N) % 3 == 0, np.arange(N) < 25
     unfair = np.clip(scores(0.4, 1) + 0.3 * (group & ~TRUTH), 0, 1)
     given = rows()
-    counts = resampled(given.clusters, 20, 0)
+    counts = cluster_resamples(given.clusters, 20, 0)
     named = {"g": group, "rare": rare}
     (((label, part), found),) = bias_draws(
         given, {"spam": unfair}, {"spam": BOTH}, {"spam": EVERYTHING}, named, counts

@@ -9,11 +9,10 @@ from belowline.data import ReadError
 from belowline.data.decisions import Decided, example_of
 from belowline.data.example import Example, known
 from belowline.model import DEFINITIONS, Scorer
-from belowline.training.compare.contenders import run_labels
 from belowline.training.compare.test_rows import ALL, gather_rows, parts_of, rows_of
 from belowline.training.dataset.mix import split_of
 from belowline.training.errors import ContenderError
-from belowline.training.fit.run_directory import run_data
+from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.test_set import of_dataset
 from tests.support.compare_world import write_run
 from tests.support.decision_files import ROW, write
@@ -36,11 +35,11 @@ def example(number: int, source: str = "a", key: str = "", weight: float = 1.0, 
 def test_a_run_gives_its_test_split_as_evaluate_draws_it(run: Path) -> None:
     for limit in (None, 5):
         rows = gather_rows(run, None, None, limit)
-        expected = of_dataset(run_data(run)["test"], run_labels(run), limit)
+        expected = of_dataset(RunDirectory(run).data()["test"], RunDirectory(run).labels, limit)
         assert rows.test.texts == expected.texts
         np.testing.assert_allclose(rows.test.targets, expected.targets, atol=1e-6)
         assert rows.test.sources.tolist() == expected.sources.tolist()
-    by_id = {(row["source"], row["row"]): row["text"] for row in run_data(run)["test"]}
+    by_id = {(row["source"], row["row"]): row["text"] for row in RunDirectory(run).data()["test"]}
     found = [by_id[key] for key in zip(rows.test.sources, rows.ids, strict=True)]
     assert found == rows.test.texts
 

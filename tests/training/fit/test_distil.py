@@ -13,7 +13,7 @@ from belowline.training.export.export import Parity, export
 from belowline.training.fit.distil import smaller
 from belowline.training.fit.fit import fit
 from belowline.training.fit.network import CommentModel, keep_layers
-from belowline.training.fit.run_directory import load_model
+from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.conftest import ROOT
 from tests.tiny_training import FINE, RUDE, SPAM, sentences, write_base, write_corpora, write_recipe

@@ -23,7 +23,8 @@ from belowline.training.fit.batches import Encoder
 from belowline.training.fit.checkpoint import load_checkpoint
 from belowline.training.fit.fit import fit
 from belowline.training.fit.network import load_base
-from belowline.training.fit.run_directory import load_model
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.fit.weights import load_model
 from belowline.training.measure.evaluate import evaluate
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.tiny_training import write_base, write_corpora, write_mpnet, write_recipe
@@ -176,11 +177,11 @@ def test_a_run_keeps_the_precision_that_was_faster_where_it_began(
         (run / "run.json").write_text("{}", "utf-8")
         seconds = {torch.bfloat16: bf16_seconds, torch.float32: 1.0}
         monkeypatch.setattr(dtype, "_product_seconds", lambda kind, device, seconds=seconds: seconds[kind])
-        assert dtype.precision(run, recipe) == first
+        assert dtype.decide_precision(RunDirectory(run), recipe) == first
         seconds[torch.bfloat16] = (
             1.3 - bf16_seconds
         )  # the other way round on the machine that it is resumed on
-        assert dtype.precision(run, recipe) == first
+        assert dtype.decide_precision(RunDirectory(run), recipe) == first
 
 
 def test_a_run_is_not_continued_with_another_recipe(run: Path, workshop: Path) -> None:

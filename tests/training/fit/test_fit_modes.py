@@ -20,7 +20,8 @@ from belowline.training.errors import DataProblem, RecipeError, RunError
 from belowline.training.fit import trainer
 from belowline.training.fit.batches import Encoder
 from belowline.training.fit.fit import fit
-from belowline.training.fit.run_directory import load_model, run_data
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.support.recipes import changed
 from tests.tiny_training import write_base, write_corpora, write_decisions, write_recipe
@@ -77,7 +78,7 @@ def test_decisions_join_the_mix_with_their_rate_and_weights(
 ) -> None:
     run, files = workshop / "retrained", [workshop / "decisions.jsonl"]
     fit(retraining(plain), workshop / "corpora", run, QUIET, started, files)
-    rows = list(run_data(run)["train"])
+    rows = list(RunDirectory(run).data()["train"])
     own = [row for row in rows if row["source"] == "decisions:herald"]
     assert {row["passes"] for row in own} == {3.0}
     assert {row["slice"] for row in own} == {"random", "picked"}
@@ -120,9 +121,9 @@ def test_without_corpora_it_warns_and_is_held_to_its_start(
     for name, hold in (("free", 0.0), ("held", 20.0)):
         recipe = retraining(plain, hold_start=hold, hold_every=1, passes=6.0)
         out = fit(recipe, tmp_path / "nowhere", tmp_path / name, console, started, files)
-        drift[name] = _drift(started, out, recipe, run_data(tmp_path / name))
+        drift[name] = _drift(started, out, recipe, RunDirectory(tmp_path / name).data())
     assert "WARNING not below" in console.export_text()
-    assert {row["source"] for row in run_data(tmp_path / "held")["train"]} == {"decisions:herald"}
+    assert {row["source"] for row in RunDirectory(tmp_path / "held").data()["train"]} == {"decisions:herald"}
     missing = json.loads((tmp_path / "held" / "run.json").read_text("utf-8"))["missing_corpora"]
     assert missing == ["youtube-spam", "civil-sample", "sms-spam"]
     assert drift["held"] < 0.5 * drift["free"]

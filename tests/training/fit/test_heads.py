@@ -17,7 +17,8 @@ from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.fit import fit
 from belowline.training.fit.heads import states_of
 from belowline.training.fit.network import CommentModel, load_base, read_length
-from belowline.training.fit.run_directory import load_model, run_data
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.support.recipes import changed
 from tests.tiny_training import write_base, write_corpora, write_decisions, write_recipe
@@ -70,7 +71,7 @@ def test_nothing_but_the_label_heads_changes(run: Path, start: Path) -> None:
 def test_the_heads_learn(run: Path, start: Path, recipe: Recipe) -> None:
     def loss(folder: Path) -> float:
         model, tokenizer = load_model(folder)
-        rows = [row for row in run_data(run)["validation"] if row["labels"][0] is not None]
+        rows = [row for row in RunDirectory(run).data()["validation"] if row["labels"][0] is not None]
         batch = Encoder(tokenizer, recipe).batch(rows)
         with torch.inference_mode():
             logits = model(batch.input_ids, batch.attention_mask).logits[:, 0]
@@ -86,7 +87,7 @@ def test_the_heads_learn(run: Path, start: Path, recipe: Recipe) -> None:
 
 def test_states_are_what_the_head_reads(workshop: Path, recipe: Recipe, run: Path) -> None:
     model, tokenizer = load_model(run / "model")
-    rows = rows_of(run_data(run)["test"], range(40))
+    rows = rows_of(RunDirectory(run).data()["test"], range(40))
     read, length = states_of(model, Encoder(tokenizer, recipe), rows, QUIET)
     for at in (0, 17, 39):
         batch = Encoder(tokenizer, recipe).batch([rows[at]])

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.training.errors import RunError
 from belowline.training.fit.network import CommentModel, embedding_layers, freeze, load_base, mean_pool
-from belowline.training.fit.run_directory import load_model, save_model
+from belowline.training.fit.weights import load_model, save_model
 from tests.tiny_training import write_base, write_mpnet
 
 LABELS = tuple(DEFINITIONS)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from belowline.training.fit.batches import Encoder
 from belowline.training.fit.network import CommentModel, load_base, mean_pool
-from belowline.training.fit.post_fit import settle_embedding, settle_length
+from belowline.training.fit.post_fit import fit_embedding_head, fit_length_weight
 from belowline.training.recipes.recipe import Recipe
 from tests.tiny_training import write_base
 
@@ -49,7 +49,7 @@ def test_the_head_leads_back_to_the_base(parts: tuple[CommentModel, nn.Module, E
     model, base, encoder, data = parts
     drifted = likeness(model, base, encoder)
     trunk = copy.deepcopy(model.encoder.state_dict())
-    settle_embedding(model, base, encoder, data)  # type: ignore[arg-type]
+    fit_embedding_head(model, base, encoder, data)  # type: ignore[arg-type]
     assert likeness(model, base, encoder) > max(0.99, float(drifted))
     assert all(torch.equal(trunk[name], value) for name, value in model.encoder.state_dict().items())
 
@@ -58,7 +58,7 @@ def test_it_is_the_same_every_time(parts: tuple[CommentModel, nn.Module, Encoder
     model, base, encoder, data = parts
     other = copy.deepcopy(model)
     for one in (model, other):
-        settle_embedding(one, base, encoder, data)  # type: ignore[arg-type]
+        fit_embedding_head(one, base, encoder, data)  # type: ignore[arg-type]
     assert torch.equal(model.embedding_head.weight, other.embedding_head.weight)
 
 
@@ -76,13 +76,13 @@ def test_what_length_says_is_found_on_texts_that_know_the_label(
             text = " ".join(rng.choice(WORDS, words))
             rows.append({"text": text, "labels": labels, "spans": [], "spans_known": False, "source": "toy"})
     before = model.length_weight.detach().clone()
-    settle_length(model, encoder, Dataset.from_list(rows))
+    fit_length_weight(model, encoder, Dataset.from_list(rows))
     after = model.length_weight.detach().clone()
     assert after[label] > 0.3, "longer texts have the label more often"
     others = [at for at in range(len(before)) if at != label]
     assert torch.equal(after[others], before[others])
-    settle_length(model, encoder, Dataset.from_list(rows))
+    fit_length_weight(model, encoder, Dataset.from_list(rows))
     assert torch.allclose(model.length_weight, after, rtol=1e-2), "where it begins makes no difference"
     settled = model.length_weight.detach().clone()
-    settle_length(model, encoder, Dataset.from_list(rows[:100]))
+    fit_length_weight(model, encoder, Dataset.from_list(rows[:100]))
     assert torch.equal(model.length_weight, settled), "75 texts are too few"

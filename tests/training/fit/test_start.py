@@ -15,8 +15,8 @@ from belowline.training.export.onnx_export import export_fp32, quantise
 from belowline.training.fit.fit import fit
 from belowline.training.fit.network import CommentModel, load_base
 from belowline.training.fit.onnx_import import read_weights
-from belowline.training.fit.run_directory import load_model
-from belowline.training.fit.start import adopt, draw_back, origin
+from belowline.training.fit.start import adopt, interpolate, origin
+from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import load_recipe
 from tests.tiny_model import build_tiny_model
 from tests.tiny_training import write_base, write_corpora, write_recipe
@@ -79,7 +79,7 @@ def test_drawing_back_ends_between_the_start_and_what_training_made(base: Path) 
     start, model = trained(base, seed=1), trained(base, seed=2)
     first, last = start.state_dict(), {name: value.clone() for name, value in model.state_dict().items()}
     known = {name: value for name, value in first.items() if name != "length_weight"}
-    draw_back(model, known, 0.25)
+    interpolate(model, known, 0.25)
     reads_length = model.reads_length.bool()
     assert reads_length.sum() == 1
     for name, value in model.state_dict().items():

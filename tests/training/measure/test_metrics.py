@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 
+from belowline.training.measure.bootstrap import percentiles, resamples
 from belowline.training.measure.calibrate import (
     best_threshold,
     equal_weights,
@@ -16,15 +17,7 @@ from belowline.training.measure.calibrate import (
     threshold_for,
     two_sided,
 )
-from belowline.training.measure.metrics import (
-    bins,
-    calibration_error,
-    measure,
-    percentiles,
-    resampled_auc,
-    resamples,
-    wilson,
-)
+from belowline.training.measure.metrics import bins, calibration_error, measure, resampled_auc, wilson
 
 UNHURRIED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -1,24 +1,37 @@
 """Weighted shares, their intervals, and thresholds that keep a promise, in worlds where the truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from belowline.model import Thresholds
+from belowline.training.measure.bootstrap import Bools, Floats
 from belowline.training.tune.choice import Goal, for_precision
-from belowline.training.tune.curve import (
-    FEWEST_HELD,
-    NEVER,
-    at_least,
-    candidates,
-    known_of,
-    lowest_keeping,
-    point,
-    times_as_many,
-)
+from belowline.training.tune.decisions import Decisions
+from belowline.training.tune.label import FEWEST_HELD, NEVER, LabelDecisions
 from belowline.training.tune.shares import UNKNOWN, Sample, exact
-from tests.support.tune_world import World, laid_out, policy_of, worlds
+from tests.support.tune_world import World, decided, laid_out, policy_of, worlds
 
 PRESENT, SHARE, PROMISE = {"spam": 0.5}, 0.05, 0.6
+
+
+def label_of(
+    scores: Floats,
+    target: Floats,
+    drawn: Bools,
+    weights: Floats | None = None,
+    hold: float | None = 0.5,
+    *,
+    first: bool = True,
+) -> LabelDecisions:
+    """Decisions about one label, all of them in one half; a target that is NaN is unknown."""
+    n = len(scores)
+    rows = [decided(i, {} if np.isnan(value) else {"spam": value}, {}) for i, value in enumerate(target)]
+    sample = Sample(np.ones(n) if weights is None else weights, np.arange(n))
+    decisions = Decisions(rows, sample, drawn, np.full(n, first), {"spam": scores}, ["en"] * n, [])
+    return LabelDecisions(decisions, "spam", Thresholds(hold=hold))
 
 
 def equal(n: int, clusters: int | None = None) -> Sample:
@@ -60,9 +73,13 @@ def test_one_cluster_and_nothing_say_nothing() -> None:
     assert equal(50).share(some, ~some) is UNKNOWN
 
 
-def test_a_promise_has_its_least_number() -> None:
-    assert at_least(0.9) == 36  # 0.025 ** (1 / 36) is the first above 0.9
+def test_so_many_harmful_comments_in_a_row_reach_a_precision() -> None:
     assert exact(1.0, 36)[0] >= 0.9 > exact(1.0, 35)[0]
+
+
+def whole(decisions: Decisions) -> Decisions:
+    """All of them in the second half."""
+    return replace(decisions, first=np.zeros(len(decisions.rows), dtype=bool))
 
 
 def test_weighted_shares_are_unbiased() -> None:
@@ -73,9 +90,7 @@ def test_weighted_shares_are_unbiased() -> None:
     found = []
     for _ in range(60):
         decisions = laid_out(world.seen(PRESENT, SHARE))
-        scores, weights = decisions.probabilities["spam"], decisions.sample.weights
-        known = known_of(scores, decisions.targets("spam"), decisions.drawn, weights, 0.5)
-        told = point(0.3, known, decisions.sample)
+        told = LabelDecisions(whole(decisions), "spam", Thresholds(hold=0.5)).point(0.3)
         found.append((told.precision.value, told.held.value, told.recall.value))
     mean, error = np.mean(found, axis=0), np.std(found, axis=0) / np.sqrt(60)
     assert np.all(np.abs(mean - (*truth, recall)) < 3.5 * error)
@@ -90,13 +105,13 @@ def test_the_promise_is_kept_in_nine_draws_of_ten() -> None:
     for world in worlds(100, 6000):
         decisions = laid_out(world.seen(PRESENT, SHARE))
         (choice,) = for_precision(decisions, policy_of(PRESENT), Goal(precision=PROMISE))
-        if choice.chosen_on is None:
+        if choice.proposed == choice.present:
             continue
         chosen += 1
-        true = truth.precision("spam", choice.chosen_on.threshold)
+        true = truth.precision("spam", choice.proposed.hold or 1.0)
         kept += true >= PROMISE
-        assert choice.stated is not None
-        covered += choice.stated.precision.low <= true <= choice.stated.precision.high
+        assert choice.measured is not None
+        covered += choice.measured.precision.low <= true <= choice.measured.precision.high
         able = [one.threshold for one in choice.curve if one.precision.value >= PROMISE]
         by_estimate += truth.precision("spam", min(able)) >= PROMISE
     assert chosen >= 80
@@ -113,43 +128,39 @@ def test_draws_that_do_not_know_a_label_do_not_speak_for_it() -> None:
     target = (rng.random(4000) < scores).astype(float)
     target[drawn & (target == 0)] = np.nan
     weights = np.where(drawn, 20.0, 1.0)
-    known = known_of(scores, target, drawn, weights, 0.5)
-    assert (known.whole, known.floor, known.traffic) == (False, 0.5, True)
+    known = label_of(scores, target, drawn, weights)
+    assert (known.floor, known.all_traffic) == (0.5, True)
     assert not known.counts[drawn].any()
-    assert min(candidates(known, 0.5)) == 0.5
-    assert point(0.6, known, equal(4000)).recall is UNKNOWN
+    assert min(known.candidates(1.1)) == 0.5
+    assert known.point(0.6, first=True).recall is UNKNOWN
 
 
 def test_without_draws_nothing_is_known_below_the_present_threshold() -> None:
-    scores, target = np.linspace(0, 1, 400), np.ones(400)
-    known = known_of(scores, target, np.zeros(400, dtype=bool), np.ones(400), 0.7)
-    assert min(candidates(known, 0.7)) == 0.7
-    told = point(0.8, known, equal(400))
-    assert told.recall is UNKNOWN
-    assert told.held is UNKNOWN
-    never = known_of(scores, target, np.zeros(400, dtype=bool), np.ones(400), None)
-    assert (never.floor, candidates(never, None)) == (NEVER, [])
+    scores, target, drawn = np.linspace(0, 1, 400), np.ones(400), np.zeros(400, dtype=bool)
+    known = label_of(scores, target, drawn, hold=0.7)
+    assert min(known.candidates(1.1)) == 0.7
+    point = known.point(0.8, first=True)
+    assert point.recall is UNKNOWN
+    assert point.held is UNKNOWN
+    never = label_of(scores, target, drawn, hold=None)
+    assert (never.floor, never.candidates(1.1)) == (NEVER, [])
 
 
 def test_candidates_hold_enough_and_part_no_equal_scores() -> None:
     scores = np.repeat(np.linspace(0.01, 0.99, 50), 20)
-    known = known_of(scores, np.ones(1000), np.ones(1000, dtype=bool), np.ones(1000), 0.5)
-    found = candidates(known, 0.4321)
+    found = label_of(scores, np.ones(1000), np.ones(1000, dtype=bool), hold=0.4321).candidates(1.1)
     assert 0.4321 in found
     assert found == sorted(set(found), reverse=True)
     assert all((scores >= threshold).sum() >= FEWEST_HELD for threshold in found)
     assert len(found) < 45
 
 
-def test_how_many_more_decisions() -> None:
+def test_the_lowest_threshold_is_found_or_there_is_none() -> None:
     rng = np.random.default_rng(0)
-    scores = rng.random(400)
-    target = (rng.random(400) < 0.95).astype(float)
-    known = known_of(scores, target, np.ones(400, dtype=bool), np.ones(400), 0.5)
-    points = [point(threshold, known, equal(400)) for threshold in candidates(known, 0.5)]
-    assert lowest_keeping(0.9, points) is not None
-    assert lowest_keeping(0.99, points) is None
-    times = times_as_many(0.93, points)
-    assert times is not None
-    assert 1 < times < 100
-    assert times_as_many(0.9999, [one for one in points if one.precision.value < 1]) is None
+    scores, everything = rng.random(400), np.ones(400, dtype=bool)
+    known = label_of(scores, (rng.random(400) < 0.95).astype(float), everything)
+    candidates = known.candidates(1.1)
+    found = known.lowest_reaching(0.9, candidates)
+    assert found is not None
+    assert known.point(found, first=True).precision.low >= 0.9
+    assert known.lowest_reaching(0.99, candidates) is None
