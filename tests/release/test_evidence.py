@@ -11,17 +11,10 @@ from rich.console import Console
 from belowline.data.corpora import CorpusError
 from belowline.model import Scorer
 from belowline.model.directory import EvidenceChannel
-from tests.release.evidence import (
-    characters,
-    evidence_figure,
-    marked_by_half,
-    worker_marks,
-)
+from belowline.training.measure.evidence import characters
+from tests.release.evidence import evidence_figure, marked_by_half, worker_marks
 
 QUIET = Console(quiet=True)
-TEXT = "the link is daft"
-
-
 TEXT = "the link is daft"
 
 
