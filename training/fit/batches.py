@@ -1,4 +1,4 @@
-"""Batches of about equal padded size, in an order that depends on seed and pass only, so that a run can be resumed exactly."""
+"""Batches of similar padded size, in an order that depends on seed and epoch only, so that a run resumes exactly."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -34,14 +34,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One showing of an example in a pass: its index in the dataset and the seed of its augmentation."""
+    """One use of an example in an epoch: its index in the dataset and the seed of its augmentation."""
 
     index: int
     seed: int
 
 
 def shown(passes: Sequence[float], recipe: Recipe, number: int) -> list[Shown]:
-    """What pass ``number`` shows, shuffled: example i ``passes[i]`` times, the broken part of it by chance."""
+    """Draw the examples of epoch ``number``, shuffled: example i ``passes[i]`` times, a fractional part by chance."""
     rng = random.Random(recipe.seed * 1000003 + number)  # reproducible, not secret
     indices = [index for index, times in enumerate(passes) for _ in range(_times(times, rng))]
     rng.shuffle(indices)
@@ -49,7 +49,7 @@ def shown(passes: Sequence[float], recipe: Recipe, number: int) -> list[Shown]:
 
 
 def plan(lengths: Sequence[int], recipe: Recipe, number: int) -> list[list[int]]:
-    """The batches of pass ``number`` as positions in what it shows: similar lengths together, batches shuffled."""
+    """Return the batches of epoch ``number`` as positions in its draw: similar lengths together, batches shuffled."""
     batches: list[list[int]] = []
     # Sorted within a large window: nearly no padding, and still a mixture of corpora in every batch.
     for start in range(0, len(lengths), 8192):
@@ -65,7 +65,7 @@ def _times(times: float, rng: random.Random) -> int:
 
 
 def padded(length: int, recipe: Recipe) -> int:
-    """Tokens that a text of ``length`` tokens takes in a batch."""
+    """Return the tokens that a text of ``length`` tokens takes in a batch."""
     return min(-(-length // _STEP) * _STEP, recipe.max_tokens)
 
 
@@ -85,7 +85,7 @@ def _cut(window: Sequence[int], lengths: Sequence[int], recipe: Recipe) -> Itera
 
 
 class Encoder:
-    """Turns rows of the dataset into batches: augment, normalise, tokenise, align targets."""
+    """Encoder of dataset rows as batches: augmentation, normalisation, tokens, aligned targets."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> None:
         self.tokenizer = tokenizer
@@ -93,7 +93,7 @@ class Encoder:
         self.harmful = tuple(label for label in recipe.labels if label in HARMFUL)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text after normalisation, special ones included, at most the window's length."""
+        """Return the tokens of each text after normalisation, special ones included, at most a window's length."""
         if not texts:
             return []
         plain = [normalise(text).text for text in texts]
@@ -101,9 +101,9 @@ class Encoder:
         return [len(ids) for ids in encoded["input_ids"]]
 
     def lengths_shown(self, data: Dataset, plain: Sequence[int], items: Sequence[Shown]) -> list[int]:
-        """Tokens of each of ``items`` as augmented; ``plain``: tokens of the examples as they are.
+        """Return the tokens of each of ``items`` after augmentation; ``plain`` are those of the unchanged examples.
 
-        A disguised text has up to twice the tokens: batched by its plain length it would pad all its neighbours.
+        An obfuscated text has up to twice the tokens. Batched by its plain length it would pad all its neighbours.
         """
         columns = data.select_columns(["text", "labels", "source"])
         lengths: list[int] = []
@@ -122,7 +122,7 @@ class Encoder:
         return lengths
 
     def batch(self, rows: Sequence[dict[str, Any]], seeds: Sequence[int] | None = None) -> Batch:
-        """One batch; ``seeds`` (one a row) switches augmentation on."""
+        """Return one batch; ``seeds``, one per row, switches augmentation on."""
         rows = [
             row if seeds is None else self._augmented(row, random.Random(seeds[i]))
             for i, row in enumerate(rows)
@@ -159,7 +159,7 @@ class Encoder:
         return {**row, "text": text, "labels": labels, "spans": [], "spans_known": False}
 
     def _relabel(self, labels: list[float | None], names_jews: bool | None) -> None:
-        """Hate of a group is antisemitism if and only if Jews are the group."""
+        """Set antisemitism after a swap: hate of a group is antisemitism if and only if Jews are the group."""
         names = self.recipe.labels
         if names_jews is None or "hate" not in names or "antisemitism" not in names:
             return
@@ -183,8 +183,10 @@ class Encoder:
         return target
 
     def _asked(self, row: dict[str, Any]) -> npt.NDArray[np.bool_]:
-        """For which harmful labels [harmful] the strength of every token is known: those that annotators were asked to mark, and
-        those that the text as a whole does not have."""
+        """Return the harmful labels [harmful] for which the strength of every token is known.
+
+        These are the labels that annotators were asked to mark, and those that the whole text does not have.
+        """
         known = dict(zip(self.recipe.labels, row["labels"], strict=True))
         if row["spans_known"]:
             marked = {span["label"] for span in row["spans"]}
@@ -192,7 +194,9 @@ class Encoder:
         return np.array([known[label] == 0.0 for label in self.harmful])
 
     def _strengths(self, spans: Sequence[dict[str, Any]], token: tuple[int, int]) -> list[float]:
-        """Share of annotators [harmful] who marked the token for each label; ``toxicity`` counts every mark but those of spam."""
+        """Return the share of annotators [harmful] who marked the token; ``toxicity`` counts all marks but those of
+        spam.
+        """
         strengths = dict.fromkeys(self.harmful, 0.0)
         for span in spans:
             if span["start"] < token[1] and token[0] < span["end"]:
@@ -205,6 +209,6 @@ class Encoder:
 
 
 def rows_of(dataset: Dataset, indices: Sequence[int]) -> list[dict[str, Any]]:
-    """Rows ``indices`` of ``dataset``, in that order."""
+    """Return the rows ``indices`` of ``dataset``, in that order."""
     columns = dataset[list(indices)]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

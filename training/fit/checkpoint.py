@@ -1,4 +1,4 @@
-"""What an interrupted training goes on with: its last two states, and the plan of its batches."""
+"""Checkpoints of a training (the last two) and the plan of its batches."""
 
 import os
 import pickle
@@ -16,7 +16,7 @@ _PLANS = "plans.pt"
 
 
 def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
-    """Make ``content`` the run's last checkpoint; the one before it is kept."""
+    """Write ``content`` as the last checkpoint; the previous one is kept."""
     part, last, before = (run / f"checkpoint{end}" for end in (".part", "", ".old"))
     part.mkdir(exist_ok=True)
     with (part / _FILE).open("wb") as file:
@@ -30,7 +30,7 @@ def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
 
 
 def load_checkpoint(run: Path) -> dict[str, Any] | None:
-    """The content of the last checkpoint that can be read, on the CPU, None where there is none; raises RunError where none can be read."""
+    """Load the last readable checkpoint on the CPU, None without any; raises RunError if none can be read."""
     # Killed between the two renames, only the older one is there; cut off by a power failure, only that one is whole.
     files = [run / f"checkpoint{end}" / _FILE for end in ("", ".old")]
     there = [file for file in files if file.is_file()]
@@ -46,20 +46,22 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
 
 
 def save_plans(run: Path, counts: list[int], plans: list[list[list[int]]]) -> None:
-    """Keep the batches of every pass, which show ``counts`` texts: hundreds of thousands of texts take minutes to measure."""
+    """Write the batches of every epoch, which draw ``counts`` texts; planning hundreds of thousands of texts takes
+    minutes.
+    """
     with replacing(run / _PLANS) as part:
         torch.save({"counts": counts, "plans": plans}, part)
 
 
 def load_plans(run: Path, counts: list[int]) -> list[list[list[int]]] | None:
-    """What ``save_plans`` kept; None where nothing was, or for passes that show another number of texts."""
+    """Read the plans; None without any, or if the epochs draw other numbers of texts."""
     file = run / _PLANS
     content = torch.load(file, weights_only=True) if file.is_file() else {}
     return content["plans"] if content.get("counts") == counts else None
 
 
 def remove_checkpoint(run: Path) -> None:
-    """A finished run needs none, and no plan."""
+    """Remove checkpoints and plans of a finished run."""
     (run / _PLANS).unlink(missing_ok=True)
     for end in ("", ".part", ".old"):
         shutil.rmtree(run / f"checkpoint{end}", ignore_errors=True)

@@ -1,5 +1,9 @@
-"""A smaller network that learns to do what a larger one does: it begins with some of its layers, and learns from its probabilities and
-states (after Hinton and others, 2015, "Distilling the knowledge in a neural network", and Sanh and others, 2019, "DistilBERT")."""
+"""Distillation: a smaller network that begins with some layers of a larger one, and learns from its probabilities and
+states.
+
+After Hinton and others (2015), "Distilling the knowledge in a neural network", and Sanh and others (2019),
+"DistilBERT".
+"""
 
 import copy
 from collections.abc import Sequence
@@ -16,7 +20,9 @@ from belowline.training.recipes.recipe import Distil
 
 
 def smaller(model: CommentModel, layers: Sequence[int]) -> CommentModel:
-    """A network with these layers of ``model``, counted from 0, and its heads; raises ValueError for a layer that it has not."""
+    """Return a network with these layers of ``model``, counted from 0, and its heads; raises ValueError for unknown
+    layers.
+    """
     encoder = copy.deepcopy(model.encoder)
     keep_layers(encoder, layers)
     made = CommentModel(encoder, model.labels)
@@ -29,7 +35,7 @@ def smaller(model: CommentModel, layers: Sequence[int]) -> CommentModel:
 
 
 class Distiller(Trainer):
-    """The loop with the losses of a smaller network, which learns from ``teacher``."""
+    """A trainer whose losses compare a student with ``teacher``."""
 
     def __init__(self, distil: Distil, teacher: CommentModel, *rest: Any, **named: Any) -> None:
         super().__init__(*rest, **named)

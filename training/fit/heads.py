@@ -1,7 +1,8 @@
-"""Only the label heads, on states of the encoder that are computed once: minutes on a laptop, and nothing else of the model changes.
+"""Training of the label heads alone, on states of the encoder that are computed once.
 
-With the encoder fixed a label's head is a logistic regression, and convex: L-BFGS finds its minimum, the same every time, where batches
-would only come near it. How strongly heads are pulled towards those of the start is chosen on validation.
+With a fixed encoder a label's head is a logistic regression, which is convex: L-BFGS finds the same minimum every
+time. The strength
+of the pull towards the heads of the start is chosen on validation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ _PER_BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """n texts as the label head has them. What no verdict says is held to ``held``, probabilities, where these are known."""
+    """n texts as input of the label head. Unknown targets are held to ``held``, probabilities, where these are known."""
 
     read: Tensor  # [n, 2 * hidden]
     length: Tensor  # [n, 1]
@@ -51,9 +52,9 @@ def fit_heads(
     console: Console,
     start: Mapping[str, Tensor],
 ) -> None:
-    """Fit ``model.label_head`` to the training split; ``start`` has the weights that the model begins with, heads only if it has any.
+    """Fit ``model.label_head`` to the training split; ``start`` has the weights that the model begins with.
 
-    The states are kept in ``run / "states"``, for an interrupted run to go on with.
+    The states are kept in ``run / "states"``, so that an interrupted run can resume.
     """
     encoder, watched = Encoder(tokenizer, recipe), watched_rows(data["validation"], recipe)
     rows = rows_of(data["train"], range(len(data["train"])))
@@ -81,7 +82,7 @@ def fit_heads(
 def _fitted(
     model: CommentModel, texts: _Texts, first: Mapping[str, Tensor], pull: float, hold_start: float
 ) -> float:
-    """Set the head to the minimum under ``pull`` and return the loss on verdicts there."""
+    """Set the head to the minimum under ``pull`` and return the loss on known targets there."""
     head = model.label_head
     head.load_state_dict(first)
     optimizer = torch.optim.LBFGS(
@@ -140,7 +141,7 @@ def _texts(
 def states_of(
     model: CommentModel, encoder: Encoder, rows: Sequence[dict[str, Any]], console: Console
 ) -> tuple[Tensor, Tensor]:
-    """What the label head reads of each row, [n, 2 * hidden], and its length as ``read_length`` has it, [n, 1]; on the CPU."""
+    """Return input of the label head [n, 2 * hidden] and length [n, 1] of each row, on the CPU."""
     device = next(model.parameters()).device
     order = sorted(range(len(rows)), key=lambda at: len(rows[at]["text"]))
     found: list[tuple[Tensor, Tensor]] = []

@@ -1,4 +1,4 @@
-"""What a training makes small."""
+"""Losses."""
 
 from collections.abc import Callable
 
@@ -7,17 +7,21 @@ from torch import Tensor, nn
 
 
 def same(count: Tensor) -> Tensor:
-    """How many targets count where one process has them all."""
+    """Return ``count``: the number of targets where one process has them all."""
     return count
 
 
 def masked_loss(
     logits: Tensor, target: Tensor, weights: Tensor | None = None, share: Callable[[Tensor], Tensor] = same
 ) -> Tensor:
-    """Mean binary cross-entropy over the targets that are known (not NaN); zero when none is.
+    """Return the mean binary cross-entropy over known targets (not NaN); zero if none is known.
 
-    ``weights`` [B], of mean 1 over the data, count the texts; ``logits`` and ``target`` are [B, ...]. ``share`` makes of the number of
-    known targets the one to divide by.
+    Args:
+        logits: [B, ...].
+        target: [B, ...], NaN for unknown.
+        weights: [B], of mean 1 over the data.
+        share: Function from the number of known targets to the divisor, which differs where several processes
+            share a batch.
     """
     mask = ~torch.isnan(target)
     loss = nn.functional.binary_cross_entropy_with_logits(
@@ -29,11 +33,11 @@ def masked_loss(
 
 
 def apart(mine: Tensor, goal: Tensor, counts: Tensor, share: Callable[[Tensor], Tensor] = same) -> Tensor:
-    """1 - cosine, mean over the places where ``counts`` [...] is 1; ``mine`` and ``goal`` are [..., hidden]. ``share`` as above."""
+    """Return 1 - cosine, mean over positions where ``counts`` [...] is 1; ``mine`` and ``goal`` are [..., hidden]."""
     found = (1 - nn.functional.cosine_similarity(mine.float(), goal.float(), dim=-1)) * counts
     return found.sum() / share(counts.sum())
 
 
 def unsaid(target: Tensor, start: Tensor) -> Tensor:
-    """Targets for what ``target`` does not know: the probabilities of ``start``, its logits; NaN where it is known."""
+    """Return the probabilities of ``start`` (logits) as targets where ``target`` is unknown, NaN where it is known."""
     return torch.where(torch.isnan(target), torch.sigmoid(start.float()), torch.nan)

@@ -22,7 +22,7 @@ _USUAL_LENGTH = 32.0
 
 
 class Outputs(NamedTuple):
-    """Results for B texts of T tokens."""
+    """Outputs for B texts of T tokens."""
 
     logits: Tensor  # [B, labels]
     evidence: Tensor  # [B, T, harmful labels], logits
@@ -31,10 +31,11 @@ class Outputs(NamedTuple):
 
 
 class CommentModel(nn.Module):
-    """Encoder with a head for labels, one for the evidence of each token, and one for the embedding of the text.
+    """Encoder with three heads: labels, evidence per token, and embedding of the text.
 
-    Labels that are not harmful also read the length: substance takes words, and a mean over tokens hides how many there were. Harm does
-    not, and must not learn that short texts of social networks are hateful more often than long ones of newspapers.
+    Labels that are not harmful also read the text's length, which a mean over tokens hides. Harmful labels do not:
+    they must not learn
+    that short posts of social networks are hateful more often than long comments of newspapers.
     """
 
     def __init__(self, encoder: PreTrainedModel, labels: tuple[str, ...]) -> None:
@@ -62,7 +63,9 @@ class CommentModel(nn.Module):
             )  # few tokens are evidence: starting at one half would drown the labels at first
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Outputs:
-        """``input_ids`` and ``attention_mask``: [B, T] integers, mask 1 for tokens and 0 for padding."""
+        """Compute the outputs from ``input_ids`` and ``attention_mask`` [B, T]; the mask is 1 for tokens, 0 for
+        padding.
+        """
         layers = self.encoder(
             input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
         ).hidden_states
@@ -73,38 +76,40 @@ class CommentModel(nn.Module):
         return Outputs(logits, self.evidence_head(self.dropout(states)).float(), embedding, states)
 
     def label_logits(self, read: Tensor, length: Tensor) -> Tensor:
-        """Logits [B, labels] from what the label head reads of each text, [B, 2 * hidden], and its length as ``read_length`` has it."""
+        """Return logits [B, labels] from the label head's input [B, 2 * hidden] and the texts' length."""
         logits: Tensor = self.label_head(read).float()
         return logits + length * self.length_weight * self.reads_length
 
     def label_states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """What the label head reads of each text: the state of its first token beside the mean over tokens, [B, 2 * hidden]."""
+        """Return the label head's input [B, 2 * hidden]: first token's state and mean over tokens."""
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return torch.cat((states[:, 0], mean_pool(states, attention_mask)), dim=1)
 
     def means(self, layers: Sequence[Tensor], attention_mask: Tensor) -> Tensor:
-        """What the embedding is read from: the mean states of its layers beside each other, [B, layers * hidden], the last one last."""
+        """Return the embedding head's input [B, layers * hidden]: mean states of its layers, the last layer last."""
         return torch.cat([mean_pool(layers[layer], attention_mask) for layer in self.embedding_layers], dim=1)
 
 
 def embedding_layers(count: int) -> tuple[int, ...]:
-    """The ends of the first, second and last third of ``count`` layers, counted from 1 (0 are the token embeddings)."""
+    """Return the ends of the first, second and last third of ``count`` layers, counted from 1."""
     return tuple(sorted({-(-count * third // 3) for third in (1, 2, 3)}))
 
 
 def read_length(attention_mask: Tensor) -> Tensor:
-    """The length of each text as the labels read it: [B, T] → [B, 1], zero at the usual one."""
+    """Return the log length of each text, [B, T] → [B, 1]; zero at 32 tokens."""
     return torch.log(attention_mask.sum(1, keepdim=True).float() / _USUAL_LENGTH)
 
 
 def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:
-    """Mean over the tokens that are not padding: [B, T, hidden] → [B, hidden]."""
+    """Return the mean over tokens without padding: [B, T, hidden] → [B, hidden]."""
     mask = attention_mask.unsqueeze(-1).to(states.dtype)
     return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
 def base_path(base: str) -> str:
-    """Where ``transformers`` finds the base: a packaged encoder's directory, else ``base`` itself (a directory or a Hub id)."""
+    """Return the path for ``transformers``: a packaged encoder's directory, else ``base`` itself (directory or Hub
+    id).
+    """
     if base == PARTED:
         return str(joined_base())
     if base != _PACKAGED:
@@ -115,7 +120,9 @@ def base_path(base: str) -> str:
 
 
 def load_base(base: str, dropout: float = 0.0) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The encoder (fp32, without pooler, with ``dropout`` of hidden states) and its tokenizer; raises OSError when it cannot be found."""
+    """Load encoder (fp32, no pooler, with ``dropout`` of hidden states) and tokenizer; raises OSError if they are
+    missing.
+    """
     path = base_path(base)
     config = AutoConfig.from_pretrained(path)
     # Attention weights are many more numbers than states: on a processor drawing what to drop of them takes longer than the products.
@@ -128,7 +135,7 @@ def load_base(base: str, dropout: float = 0.0) -> tuple[PreTrainedModel, PreTrai
 
 
 def layer_stack(encoder: PreTrainedModel) -> tuple[str, nn.ModuleList]:
-    """Name and layers of the encoder's stack; raises ValueError for an encoder that has its layers elsewhere than in one list."""
+    """Return name and layers of the encoder's stack; raises ValueError if its layers are not in one list."""
     for name, module in encoder.named_modules():
         if isinstance(module, nn.ModuleList) and len(module) == encoder.config.num_hidden_layers:
             return name, module
@@ -136,7 +143,7 @@ def layer_stack(encoder: PreTrainedModel) -> tuple[str, nn.ModuleList]:
 
 
 def keep_layers(encoder: PreTrainedModel, kept: Sequence[int]) -> None:
-    """Leave ``encoder`` the layers with these numbers, counted from 0, in this order; raises ValueError for one that it has not."""
+    """Keep only the layers with these numbers, from 0, in this order; raises ValueError for unknown ones."""
     name, stack = layer_stack(encoder)
     if not set(kept) <= set(range(len(stack))):
         raise ValueError(f"layers {list(kept)}: the encoder has 0 to {len(stack) - 1}")
@@ -145,8 +152,11 @@ def keep_layers(encoder: PreTrainedModel, kept: Sequence[int]) -> None:
 
 
 def freeze(encoder: PreTrainedModel, count: int) -> None:
-    """Let only the layers of ``encoder`` from number ``count`` on learn: embeddings and what all layers share stay as they are, too, and
-    nothing is dropped below. 0 changes nothing. Raises ValueError for more layers than there are."""
+    """Freeze the first ``count`` layers of ``encoder``, its embeddings and all shared parts, and switch off their
+    dropout.
+
+    0 changes nothing. Raises ValueError for more layers than there are.
+    """
     if not count:
         return
     _, stack = layer_stack(encoder)
@@ -161,7 +171,7 @@ def freeze(encoder: PreTrainedModel, count: int) -> None:
 
 
 def without_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
-    """The heads read token states: a pooler would be weights that nothing uses."""
+    """Remove the pooler, whose weights nothing uses because the heads read token states."""
     if hasattr(encoder, "pooler"):
         encoder.register_module("pooler", None)
     return encoder

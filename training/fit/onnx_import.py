@@ -1,6 +1,6 @@
-"""Back from the ONNX file that serves to the weights of the network: a released model holds no others, and trainings go on from it.
+"""Weights of the network from a released ONNX file, so that a training can start from a released model.
 
-What int8 rounded stays rounded; the first few hundred batches of a training undo what little that costs.
+int8 rounding remains; the first few hundred batches of a training undo its small cost.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,9 +25,10 @@ Floats = npt.NDArray[np.float32]
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
-    """Parameter name to value, as ``CommentModel.load_state_dict`` takes them, from a ``model.onnx`` of this package, fp32 or int8.
+    """Return parameter name to value, for ``CommentModel.load_state_dict``, from ``model.onnx`` of this package, fp32
+    or int8.
 
-    Raises RunError for another file.
+    Raises RunError for other files.
     """
     try:
         graph = onnx.load(str(file)).graph
@@ -52,7 +53,7 @@ def read_weights(file: Path) -> dict[str, Tensor]:
 
 
 def _values(graph: onnx.GraphProto) -> dict[str, Floats]:
-    """Initializer name to value; a quantised one stands under the name it had before, as floats."""
+    """Return initializer name to value; quantised ones as floats, under their former name."""
     raw = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     values = {
         name: value
@@ -69,9 +70,9 @@ def _values(graph: onnx.GraphProto) -> dict[str, Floats]:
 def _products(
     graph: onnx.GraphProto, values: Mapping[str, Floats]
 ) -> Iterator[tuple[str, str, Floats | float]]:
-    """Name of the bias and of the weight of each product with a constant, and what its inputs were shrunk by before.
+    """Yield names of bias and weight of each product with a constant, and the shrink factor of its inputs.
 
-    The exporter names weights by numbers, biases by parameter.
+    The exporter names weights by numbers and biases by parameter.
     """
     readers = {name: node for node in graph.node for name in node.input}
     writers = {name: node for node in graph.node for name in node.output}
@@ -90,7 +91,7 @@ def _products(
 def _shrink(
     product: onnx.NodeProto, writers: Mapping[str, onnx.NodeProto], values: Mapping[str, Floats]
 ) -> Floats | float:
-    """[in] of a ``Smoothed`` layer, 1 for another."""
+    """Return the shrink factor [in] of a ``Smoothed`` layer, 1 for others."""
     before = writers.get(product.input[0])
     if before is not None and before.op_type == "DynamicQuantizeLinear":
         before = writers.get(before.input[0])

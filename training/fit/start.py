@@ -1,4 +1,4 @@
-"""Where a training begins if not from the base alone: the weights of another run, or of a released model directory."""
+"""The start of a training: weights of another run, or of a released model directory."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _CONFIG = "start-config.json"
 
 
 def origin(folder: Path) -> dict[str, str]:
-    """What tells the weights in ``folder`` from any others: the version of a released model, or "run", and the checksum of the file.
+    """Return the identity of the weights in ``folder``: version of a released model, or "run", and checksum.
 
     Raises RunError for a folder without weights, ModelError for a damaged ``config.json``.
     """
@@ -32,19 +32,19 @@ def origin(folder: Path) -> dict[str, str]:
 
 
 def keep_config(run: Path, folder: Path) -> None:
-    """Keep in ``run`` what a released model in ``folder`` says of itself: a site alone can hardly measure all of it anew."""
+    """Copy the configuration of a released model into ``run``: a site alone can hardly measure all of it anew."""
     if _file(folder).name == _RELEASED:
         write_text(run / _CONFIG, read_config(folder).model_dump_json(indent=1) + "\n")
 
 
 def start_config(run: Path) -> ModelConfig | None:
-    """The configuration of the released model that ``run`` started from, None where it started from none."""
+    """Return the configuration of the released model that ``run`` started from; None if there is none."""
     file = run / _CONFIG
     return ModelConfig.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
 
 
 def fit_depth(encoder: PreTrainedModel, folder: Path) -> None:
-    """Leave ``encoder`` as many layers as the weights in ``folder`` have, if those are fewer: what was distilled is trained on as it is."""
+    """Reduce ``encoder`` to the number of layers of the weights in ``folder``, so that a distilled model stays small."""
     try:
         name, stack = layer_stack(encoder)
     except ValueError:  # nothing can have been distilled from it
@@ -57,10 +57,12 @@ def fit_depth(encoder: PreTrainedModel, folder: Path) -> None:
 
 
 def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tensor]:
-    """Give ``model`` the weights in ``folder``, a run's ``model`` or a model directory with ``model.onnx``, and return those that fitted.
+    """Load the weights in ``folder`` (a run's ``model`` or a model directory) into ``model``, and return those that
+    fit.
 
-    What has no counterpart there, because labels or network were others then, is named and stays as it is. Raises RunError for a folder
-    without weights, or with those of another encoder, ModelError for a damaged ``config.json``.
+    Weights without a counterpart, because labels or network differ, are printed and stay new. Raises RunError for a
+    folder without
+    weights or with those of another encoder, ModelError for a damaged ``config.json``.
     """
     labels, weights = _weights(folder)
     own = model.state_dict()
@@ -80,10 +82,10 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tens
 
 
 def interpolate(model: CommentModel, start: dict[str, Tensor], share: float) -> None:
-    """Make ``share`` of every weight in ``start`` what it was there, the rest what training made of it: a point between two models of one
-    road often has the strengths of both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """Set every weight to ``share`` of its value in ``start`` plus the rest of its trained value (Wortsman et al.
+    2022).
 
-    The heads of labels that read the length stay as they are: they were learned together with the weight of the length.
+    Heads of labels that read the length stay, because they were trained together with the weight of the length.
     """
     reads_length = model.reads_length.bool()
     with torch.no_grad():
@@ -96,7 +98,7 @@ def interpolate(model: CommentModel, start: dict[str, Tensor], share: float) -> 
 
 
 def _file(folder: Path) -> Path:
-    """The file with the weights."""
+    """Return the file with the weights; raises RunError without one."""
     if (folder / WEIGHTS).is_file():
         return folder / WEIGHTS
     missing = [name for name in (_RELEASED, "config.json") if not (folder / name).is_file()]
@@ -106,7 +108,7 @@ def _file(folder: Path) -> Path:
 
 
 def _weights(folder: Path) -> tuple[tuple[str, ...], dict[str, Tensor]]:
-    """Labels and weights."""
+    """Return labels and weights."""
     file = _file(folder)
     if file.name == WEIGHTS:
         return read_state(folder)

@@ -1,4 +1,4 @@
-"""The loop: batch after batch to the end of the plan or of patience, with checkpoints from which it goes on exactly."""
+"""The training loop: batches to the end of the plan or of patience, with checkpoints from which it resumes exactly."""
 
 import random
 import time
@@ -40,7 +40,7 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 @dataclass
 class _State:
-    """What a checkpoint must hold, beside weights, to go on as if nothing had happened."""
+    """Counters and losses that a checkpoint holds beside weights."""
 
     pass_number: int = 0
     batch: int = 0
@@ -52,7 +52,9 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The network to train; the base that its embeddings are held to; what it was at the start, where that holds its probabilities."""
+    """The network to train, the base that its embeddings are held to, and the start that its probabilities are held
+    to.
+    """
 
     learner: CommentModel
     base: PreTrainedModel
@@ -60,7 +62,7 @@ class Models:
 
 
 class Trainer:
-    """The loop and what it needs from batch to batch."""
+    """The training loop and its state."""
 
     def __init__(
         self,
@@ -119,7 +121,7 @@ class Trainer:
         )
 
     def train(self) -> None:
-        """Go through the plan from the last checkpoint to the end, or until nothing gets better; the best weights measured stay."""
+        """Train from the last checkpoint to the end, or until nothing improves; the best measured weights are kept."""
         self._resume()
         done = sum(map(len, self.plans[: self.state.pass_number])) + self.state.batch
         journal = Journal(self.run, done) if self.accelerator.is_main_process else None
@@ -138,7 +140,7 @@ class Trainer:
             self.model.load_state_dict(self.best)
 
     def _told(self, step: int, done: int, began: float) -> None:
-        """Progress with the time left as a line for a log: a bar shows nothing there."""
+        """Print progress with the time left, for logs, where a progress bar shows nothing."""
         seconds = time.monotonic() - began
         left = timedelta(seconds=round(seconds / (step + 1 - done) * (self.total - step - 1)))
         self.console.print(
@@ -172,7 +174,9 @@ class Trainer:
                 yield number, position, [self.shown[number][at] for at in self.plans[number][position]]
 
     def _prepared(self) -> Iterator[tuple[int, int, Batch]]:
-        """Each batch with its pass and position, made while the one before it is learned from: tokenising would keep a GPU waiting."""
+        """Yield epoch, position and batch; the next batch is prepared in a thread so that a GPU does not wait for
+        tokens.
+        """
         with ThreadPoolExecutor(max_workers=1) as pool:
             waiting: tuple[int, int, Future[Batch]] | None = None
             for number, position, items in self._ahead():
@@ -189,7 +193,7 @@ class Trainer:
         return self.encoder.batch(rows, [item.seed for item in items])
 
     def _share(self, items: list[Shown]) -> list[Shown]:
-        """This process's part of a batch; a batch with fewer texts than processes goes to all of them, which averages to the same."""
+        """Return this process's part of a batch; one with fewer texts than processes goes to all of them."""
         processes = self.accelerator.num_processes
         return items[self.accelerator.process_index :: processes] if len(items) >= processes else items
 
@@ -209,11 +213,11 @@ class Trainer:
             self.state.losses[name] = 0.98 * self.state.losses.get(name, now) + 0.02 * now
 
     def _count(self, mine: Tensor) -> Tensor:
-        """What a process divides a sum over its share by, so that averaging over processes gives the mean over the whole batch."""
+        """Return the divisor of this process's sum, so that the average over processes is the mean over the batch."""
         return torch.as_tensor(self.accelerator.reduce(mine.float(), reduction="mean"))
 
     def _weights(self) -> dict[str, float]:
-        """Of the losses that do not weigh 1."""
+        """Return the weights of losses that are not 1."""
         options = self.recipe.fit
         return {
             "evidence": options.evidence_weight,
@@ -246,14 +250,14 @@ class Trainer:
         return losses
 
     def _strayed(self, outputs: Outputs, ids: Tensor, mask: Tensor) -> Tensor:
-        """How far embeddings are from those of the base: 1 - cosine, mean over texts."""
+        """Return the distance of embeddings from those of the base: 1 - cosine, mean over texts."""
         with torch.no_grad():
             states = self.base(input_ids=ids, attention_mask=mask).last_hidden_state
         goal = mean_pool(states, mask)
         return apart(outputs.embedding, goal, torch.ones_like(mask[:, 0]), self._count)
 
     def _watch(self, step: int, journal: Journal | None) -> None:
-        """Measure now and then; note the best weights and whether to go on."""
+        """Validate at the recipe's interval; keep the best weights and decide if training continues."""
         every = self.recipe.fit.evaluate_every
         if not every or ((step + 1) % every and step + 1 < self.total):
             return
@@ -289,7 +293,7 @@ class Trainer:
 
 
 def frozen(module: _Module, device: torch.device) -> _Module:
-    """The module on ``device``, never to change again."""
+    """Return the module on ``device`` in evaluation mode, without gradients."""
     module.to(device).eval().requires_grad_(False)
     return module
 
@@ -299,7 +303,7 @@ def _step_seed(seed: int, step: int, process: int) -> int:
 
 
 def _groups(model: CommentModel, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters that learn, by learning rate (encoder or heads) and decay (matrices or not)."""
+    """Return parameters that train, by learning rate (encoder or heads) and decay (matrices or not)."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

@@ -1,4 +1,4 @@
-"""What a training writes down as it goes: ``log.jsonl`` to read by program, ``tensorboard/`` to look at."""
+"""The log of a training: ``log.jsonl`` for programs, ``tensorboard/`` for people."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _LOG = "log.jsonl"
 
 
 class Journal:
-    """The journal of a run from step ``first`` on; what a killed process wrote beyond its last checkpoint is dropped."""
+    """The log of a run from step ``first`` on; later lines of a killed process are dropped."""
 
     def __init__(self, run: Path, first: int) -> None:
         self.file = run / _LOG
@@ -21,14 +21,14 @@ class Journal:
         self.board = SummaryWriter(str(run / "tensorboard"), purge_step=first)
 
     def losses(self, step: int, rate: float, losses: Mapping[str, float]) -> None:
-        """Losses, smoothed, and the learning rate of the heads at a step."""
+        """Log smoothed losses and the heads' learning rate of a step."""
         self._append({"step": step, "rate": rate, **losses})
         self.board.add_scalar("rate", rate, step)
         for name, value in losses.items():
             self.board.add_scalar(f"loss/{name}", value, step)
 
     def validation(self, step: int, found: Watched) -> None:
-        """What was measured on validation after a step: of each label, and of a site's decisions by how they came about."""
+        """Log the validation of a step: each label, and a site's decisions by the way they were drawn."""
         self._append({"step": step, "validation": found})
         for metric in ("loss", "auc"):
             for label, value in means(found, metric).items():
@@ -39,7 +39,7 @@ class Journal:
                     self.board.add_scalar(f"decisions-{metric}/{label}/{group}", value, step)
 
     def close(self) -> None:
-        """Write what is still in memory."""
+        """Write buffered entries."""
         self.board.close()
 
     def _append(self, entry: Mapping[str, object]) -> None:
@@ -55,7 +55,7 @@ def _keep_before(file: Path, first: int) -> None:
 
 
 def _step(line: str) -> float:
-    """The step of a line; a killed process may have left half a one, which is dropped."""
+    """Return the step of a line; an incomplete line of a killed process counts as later than any."""
     try:
         return int(json.loads(line)["step"])
     except ValueError:

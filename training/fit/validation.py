@@ -1,4 +1,4 @@
-"""Validation while a training goes on: a few hundred rows of every corpus, label by label."""
+"""Validation during a training: a few hundred rows of every corpus, label by label."""
 
 import random
 from collections import defaultdict
@@ -25,7 +25,7 @@ _PER_BATCH = 32
 
 
 def watched_rows(validation: Dataset, recipe: Recipe) -> list[dict[str, Any]]:
-    """At most ``evaluate_rows`` rows of each corpus, drawn by the recipe's seed, shortest first."""
+    """Draw at most ``evaluate_rows`` rows of each corpus by the recipe's seed, shortest first."""
     groups: dict[str, list[int]] = defaultdict(list)
     for at, (source, kind) in enumerate(zip(validation["source"], validation["slice"], strict=True)):
         groups[_group(source, kind)].append(at)
@@ -35,14 +35,14 @@ def watched_rows(validation: Dataset, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def _group(source: str, kind: str) -> str:
-    """Decisions on comments that the model picked say something else than those drawn at random."""
+    """Return the corpus; decisions on picked comments and on random draws are separate groups."""
     return f"{source} {kind}" if is_decision(source) else source
 
 
 def watch(
     model: CommentModel, encoder: Encoder, rows: Sequence[dict[str, Any]], accelerator: Accelerator
 ) -> Watched:
-    """Measure ``model`` on ``rows``, each process its share; all of them return the same."""
+    """Measure ``model`` on ``rows``, each process its share; all processes return the same."""
     mine = range(accelerator.process_index, len(rows), accelerator.num_processes)
     found: list[tuple[int, list[float]]] = []
     model.eval()
@@ -58,7 +58,7 @@ def watch(
 
 
 def measured(logits: Floats, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Watched:
-    """What ``logits`` [n, labels] are worth on ``rows``, each counted by its weight."""
+    """Return loss and AUC of ``logits`` [n, labels] on ``rows``, weighted, by label and corpus."""
     groups = np.array([_group(row["source"], row["slice"]) for row in rows], dtype=np.str_)
     weights = np.array([row.get("weight", 1.0) for row in rows], dtype=np.float64)
     targets = np.array([row["labels"] for row in rows], dtype=np.float64).reshape(len(rows), len(labels))
@@ -83,7 +83,7 @@ def _figures(logits: Floats, target: Floats, weights: Floats) -> dict[str, float
 
 
 def means(found: Watched, metric: str) -> dict[str, float]:
-    """The metric of each label that has it: mean over corpora, whatever their size."""
+    """Return the metric of each label that has it, as the mean over corpora of any size."""
     each = {
         label: [figures[metric] for figures in groups.values() if metric in figures]
         for label, groups in found.items()
@@ -92,7 +92,7 @@ def means(found: Watched, metric: str) -> dict[str, float]:
 
 
 def badness(found: Watched, metric: str) -> float:
-    """Mean over labels, less is better: the loss, or how far the AUC is from 1. Infinite where nothing could be measured."""
+    """Return the mean over labels, less is better: the loss, or 1 - AUC. Infinite if nothing was measured."""
     values = list(means(found, metric).values())
     if not values:
         return float("inf")

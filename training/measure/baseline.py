@@ -1,4 +1,4 @@
-"""The baseline that every model is held against: TF-IDF of words and word pairs with logistic regression."""
+"""The baseline of every model: TF-IDF of words and word pairs with logistic regression."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from belowline.model.normalise import normalise
 
 
 class Baseline:
-    """One logistic regression per label over shared features, trained on the same examples as the network."""
+    """One logistic regression per label over shared features, trained on the network's training split."""
 
     def __init__(self, train: Dataset, labels: Sequence[str], seed: int = 0) -> None:
         self.vectorizer = TfidfVectorizer(
@@ -29,7 +29,7 @@ class Baseline:
                 self.models[label] = model.fit(features[known], truth)
 
     def predict(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
-        """Label to probabilities [n]; a label that had one class only in training is missing."""
+        """Return label to probabilities [n], without labels that had one class only in training."""
         features = self.vectorizer.transform(_plain(texts))
         return {label: model.predict_proba(features)[:, 1] for label, model in self.models.items()}
 

@@ -1,4 +1,4 @@
-"""Unintended bias: whether naming a group of people changes how well a label is told apart (Borkan et al., 2019)."""
+"""Unintended bias: the effect of a named group on the separation of a label (Borkan et al., 2019)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,14 +21,15 @@ _Key = tuple[str, str]  # group and kind
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """One label on comments that name one group; intervals are 95 %, NaN stands for what could not be measured.
+    """One label on comments that name one group; intervals are 95 %, NaN is not measured.
 
     Attributes:
-        examples: How many comments name the group.
-        positives: How many of them are at or above 0.5.
-        aucs: By kind, AUC with the ends of its bootstrap interval. ``subgroup``: among the comments that name the group; ``bpsn``:
-            background positives against subgroup negatives, low where harmless mention is taken for harm; ``bnsp``: the reverse.
-        false_positive_rate: Share of the negatives that is at or above the threshold, with Wilson interval, which holds for few.
+        examples: Comments that name the group.
+        positives: Of these, those at or above 0.5.
+        aucs: By kind, AUC with the ends of its interval. ``subgroup``: comments that name the group; ``bpsn``:
+            background positives
+            against subgroup negatives, low where harmless mention is taken for harm; ``bnsp``: the reverse.
+        false_positive_rate: Share of negatives at or above the threshold, with Wilson interval.
     """
 
     examples: int
@@ -37,7 +38,7 @@ class GroupFigures:
     false_positive_rate: tuple[float, float, float]
 
     def as_dict(self) -> dict[str, float | None]:
-        """Plain numbers for JSON, ``x``, ``x_low`` and ``x_high`` for each figure; None for NaN."""
+        """Return ``x``, ``x_low`` and ``x_high`` of each metric as plain numbers for JSON; None for NaN."""
         figures = {f"{kind}_auc": values for kind, values in self.aucs.items()}
         figures["false_positive_rate"] = self.false_positive_rate
         named = {
@@ -53,14 +54,14 @@ class Summary:
     """One label over all groups; NaN without a group that counts.
 
     Attributes:
-        auc: Of all comments.
+        auc: AUC of all comments.
         subgroup: Power mean (p = -5, so the worst weigh most) of the subgroup AUCs of the groups that count.
-        bpsn: Likewise of the BPSN AUCs.
-        bnsp: Likewise of the BNSP AUCs.
+        bpsn: The same of BPSN AUCs.
+        bnsp: The same of BNSP AUCs.
         score: A quarter of ``auc`` and three quarters of the mean of the three power means.
-        score_low: Lower end of its 95 % bootstrap interval over all comments.
+        score_low: Lower end of its 95 % interval.
         score_high: Upper end.
-        false_positive_rate: Of all comments at the threshold.
+        false_positive_rate: False-positive rate of all comments at the threshold.
     """
 
     auc: float
@@ -73,20 +74,20 @@ class Summary:
     false_positive_rate: float
 
     def as_dict(self) -> dict[str, float | None]:
-        """Plain numbers for JSON; None for NaN."""
+        """Return plain numbers for JSON; None for NaN."""
         return {name: nan_to_none(value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """The summary, the groups by name, and the names of those that count in the summary."""
+    """The summary, the groups by name, and the names of groups that count in the summary."""
 
     summary: Summary
     groups: dict[str, GroupFigures]
     counted: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; None for NaN."""
+        """Return plain values for JSON; None for NaN."""
         groups = {name: figures.as_dict() for name, figures in self.groups.items()}
         return {"summary": self.summary.as_dict(), "groups": groups, "counted": list(self.counted)}
 
@@ -94,9 +95,9 @@ class Bias:
 def measure_bias(
     target: Floats, probability: Floats, threshold: float | None, named: Mapping[str, Bools], seed: int = 0
 ) -> Bias:
-    """How ``probability`` [n] fares against ``target`` [n] (known shares, positive from 0.5) where a group is named.
+    """Measure ``probability`` [n] against ``target`` [n] (known shares, positive from 0.5) where a group is named.
 
-    ``named`` is group to mask [n]; a group that nobody names is left out.
+    ``named`` is group to mask [n]; groups that no comment names are left out.
     """
     truth = target >= 0.5
     named = {group: mask for group, mask in named.items() if mask.any()}
@@ -120,7 +121,7 @@ def measure_bias(
 
 
 def _masks(truth: Bools, named: Mapping[str, Bools]) -> dict[_Key, Bools]:
-    """The comments that each AUC is of."""
+    """Return the comments of each AUC."""
     masks: dict[_Key, Bools] = {_ALL: np.ones(len(truth), dtype=bool)}
     for group, mask in named.items():
         masks[group, "subgroup"] = mask
@@ -132,7 +133,7 @@ def _masks(truth: Bools, named: Mapping[str, Bools]) -> dict[_Key, Bools]:
 def _aucs(
     counts: Iterable[Floats], truth: Bools, probability: Floats, masks: Mapping[_Key, Bools]
 ) -> dict[_Key, Floats]:
-    """Each AUC in every resample of all comments."""
+    """Return each AUC in every resample."""
     parts: dict[_Key, list[Floats]] = {key: [] for key in masks}
     for some in counts:
         for key, mask in masks.items():
@@ -160,7 +161,7 @@ def _summary(
 
 
 def _score(aucs: Mapping[_Key, Floats], counted: tuple[str, ...]) -> tuple[list[Floats], Floats]:
-    """The three power means [k] and the score [k] of k resamples."""
+    """Return the three power means [k] and the score [k] of k resamples."""
     if not counted:
         nothing = np.full(len(aucs[_ALL]), np.nan)
         return [nothing] * len(KINDS), nothing
@@ -169,6 +170,6 @@ def _score(aucs: Mapping[_Key, Floats], counted: tuple[str, ...]) -> tuple[list[
 
 
 def power_mean(values: npt.NDArray[np.float64], power: float = _POWER) -> Floats:
-    """The power mean [k] of ``values`` [groups, k] in 0..1; 0 where one of them is 0."""
+    """Return the power mean [k] of ``values`` [groups, k] in 0..1; 0 where a value is 0."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.mean(values**power, axis=0) ** (1 / power))

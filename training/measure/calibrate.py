@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say, and thresholds for a stated precision, both from validation."""
+"""Calibration of probabilities, and thresholds for a precision, both from validation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ _FEWEST_HELD = 30
 
 
 def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
-    """Scale and shift that minimise weighted log loss of ``target`` (shares in 0..1) given ``logits``; all [n] (Platt, 1999).
+    """Return scale and shift that minimise the weighted log loss of ``target`` (shares in 0..1) given ``logits``; all
+    [n] (Platt, 1999).
 
-    Without examples nothing is changed: scale 1, shift 0.
+    Without examples: scale 1, shift 0.
     """
     if not len(target):
         return Calibration(scale=1.0, shift=0.0)
@@ -32,7 +33,7 @@ def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
 
 
 def two_sided(target: Floats, sources: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
-    """Which examples [n] are of a source that knows both sides of the label: one that only knows harm says nothing of precision."""
+    """Return the examples [n] of sources with both classes; a source with harm only says nothing about precision."""
     both = np.zeros(len(target), dtype=bool)
     for source in np.unique(sources):
         mask = (sources == source) & ~np.isnan(target)
@@ -42,14 +43,14 @@ def two_sided(target: Floats, sources: npt.NDArray[np.str_]) -> npt.NDArray[np.b
 
 
 def equal_weights(sources: npt.NDArray[np.str_]) -> Floats:
-    """Weights [n] that give every source (corpus) the same say, whatever its size."""
+    """Return weights [n] that give every source (corpus) the same total."""
     names, inverse, counts = np.unique(sources, return_inverse=True, return_counts=True)
     return np.asarray(1.0 / (counts[inverse] * len(names)), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Operating:
-    """A threshold and what it does on validation: precision with its 95 % Wilson interval, recall, examples held."""
+    """A threshold and its effect on validation: precision with 95 % Wilson interval, recall, examples held."""
 
     threshold: float
     precision: float
@@ -60,12 +61,12 @@ class Operating:
 
 
 def threshold_for(precision: float, probability: Floats, target: Floats) -> Operating | None:
-    """The lowest threshold from which precision is at least ``precision`` on the examples given, or None where there is none."""
+    """Return the lowest threshold with precision of at least ``precision``, None if there is none."""
     return _chosen(probability, target, lambda hits, held: np.flatnonzero(hits / held >= precision)[-1:])
 
 
 def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> Operating | None:
-    """The threshold with the best F-beta, precision counting double: for a label that never reaches a stated precision."""
+    """Return the threshold with the best F-beta, for a label that never reaches a stated precision."""
 
     def best(hits: Floats, held: Floats) -> npt.NDArray[np.intp]:
         positives = float((target >= 0.5).sum())
@@ -75,8 +76,11 @@ def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> Op
 
 
 def hold_threshold(precision: float, recall: float, probability: Floats, target: Floats) -> Operating | None:
-    """Where a label holds: the lowest threshold with ``precision``, unless it finds less than ``recall`` of the harm; then the one with
-    the best F-half. What it really does stands in the result."""
+    """Return the lowest threshold with ``precision``, or, if its recall is below ``recall``, the one with the best
+    F-half.
+
+    The result says its precision and recall.
+    """
     precise = threshold_for(precision, probability, target)
     return precise if precise and precise.recall >= recall else best_threshold(probability, target)
 
@@ -84,7 +88,7 @@ def hold_threshold(precision: float, recall: float, probability: Floats, target:
 def _chosen(
     probability: Floats, target: Floats, choose: Callable[[Floats, Floats], npt.NDArray[np.intp]]
 ) -> Operating | None:
-    """The operating point that ``choose`` picks by its index from the hits [k] and the held [k] of all thresholds, strictest first."""
+    """Return the operating point that ``choose`` picks from hits [k] and held [k] of all thresholds, strictest first."""
     order = np.argsort(-probability)
     ranked, truth = probability[order], target[order] >= 0.5
     hits, held = np.cumsum(truth, dtype=np.float64), np.arange(1, len(truth) + 1, dtype=np.float64)

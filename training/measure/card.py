@@ -1,4 +1,4 @@
-"""The model card, rendered from a run's own numbers."""
+"""The model card, rendered from the numbers of a run."""
 
 import json
 import math
@@ -25,12 +25,14 @@ NEAR = ("civil-sample", "toxic-spans", "c3", "on-topic", "youtube-spam", "isca")
 
 
 def write_card(run: Path, model: Path) -> None:
-    """Render the card of ``model`` into its ``README.md``; raises ModelError or OSError and leaves the old card then."""
+    """Render the card of ``model`` into its ``README.md``; raises RunError, ModelError or OSError and keeps the old
+    card then.
+    """
     write_text(model / "README.md", render(run, model))
 
 
 def render(run: Path, model: Path) -> str:
-    """The card of ``model`` as Markdown, from ``run``'s recipe, network, parity, thresholds and metrics; raises ModelError or OSError."""
+    """Return the card as Markdown, from recipe, network, parity, thresholds and metrics of ``run``."""
     info = RunDirectory(run).info
     config = read_config(model)
     environment = Environment(
@@ -67,7 +69,7 @@ def render(run: Path, model: Path) -> str:
 
 
 def _ordered(config: ModelConfig, metrics: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Label to the corpora that it was measured on, all together first; labels that were not measured are left out."""
+    """Return label to the corpora that it was measured on, all together first."""
     tables = metrics["int8"]
     return {
         label: sorted(tables[label], key=lambda name: (name != "all", name))
@@ -77,7 +79,7 @@ def _ordered(config: ModelConfig, metrics: Mapping[str, Any]) -> dict[str, list[
 
 
 def _targets(path: Path) -> list[dict[str, Any]]:
-    """The rows of the targets' table, none before it was measured."""
+    """Return the rows of the table of targets; none if they were not measured."""
     if not path.is_file():
         return []
     rows: list[dict[str, Any]] = _json(path)["rows"]
@@ -90,12 +92,12 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def figure(value: float | None) -> str:
-    """Three decimals, or a dash for what could not be measured."""
+    """Format a number with three decimals, or as a dash if it is unknown."""
     return "–" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def interval(figures: Mapping[str, Any] | None, name: str) -> str:
-    """The figure ``name`` with its 95 % interval, or a dash for what could not be measured."""
+    """Format the metric ``name`` with its 95 % interval, or as a dash if it is unknown."""
     if not figures or figures.get(name) is None:
         return "–"
     return f"{figure(figures[name])} ({figure(figures[f'{name}_low'])}-{figure(figures[f'{name}_high'])})"

@@ -1,4 +1,4 @@
-"""One evaluation: every model on the same test rows, printed, kept with the run, and rendered into the card."""
+"""``belowline-train evaluate``: a model and its peers on the test rows of its run, and the model card."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -50,10 +50,16 @@ def evaluate(
     card: bool,
     detoxify: Path | None = None,
 ) -> None:
-    """Measure ``model``, the run's fp32 twin, the baseline and the Detoxify checkpoint, if any; write ``run / "metrics.json"``.
+    """Measure ``model``, the run's fp32 twin, the baseline and a Detoxify checkpoint, if any; write ``run /
+    "metrics.json"``.
 
-    At most ``limit`` rows of each corpus are taken. With ``card`` the card and its figures are written into ``model``. Raises RunError
-    for a run without data, ModelError for a model directory that cannot be loaded, ContenderError for a checkpoint that cannot.
+    At most ``limit`` rows of each corpus are used. With ``card``, the model card and its charts are written into
+    ``model``.
+
+    Raises:
+        RunError: A run without data.
+        ModelError: A model directory that cannot be loaded.
+        ContenderError: A checkpoint that cannot be loaded.
     """
     scorer = Scorer.load(model)
     data = RunDirectory(run).data()
@@ -83,14 +89,14 @@ def evaluate(
 
 
 def _capped(whole: TestSet, limit: int) -> dict[str, int]:
-    """Corpora of which only a draw is measured, with the rows that they have."""
+    """Return corpora of which only a draw is measured, with their number of rows."""
     return {source: rows for source, rows in Counter(whole.sources.tolist()).items() if rows > limit}
 
 
 def _models(
     scorer: Scorer, run: Path, train: Dataset, detoxify: Path | None, console: Console
 ) -> dict[str, Predict]:
-    """What is measured, the model itself first."""
+    """Return the models to measure, ``model`` itself first."""
     models: dict[str, Predict] = {"int8": lambda texts: predictions(scorer, texts, console, "int8")}
     if (run / "fp32").is_dir():
         twin = Scorer.load(run / "fp32")
@@ -105,14 +111,14 @@ def _models(
 
 
 def _thresholds(name: str, scorer: Scorer) -> Thresholds:
-    """Models from elsewhere have no thresholds of their own; one half is what their training was for."""
+    """Return hold thresholds; one half for other models, which have none."""
     if name in ("int8", "fp32"):
         return {label: both.hold for label, both in scorer.thresholds.items()}
     return dict.fromkeys(scorer.labels, 0.5)
 
 
 def _shown(models: Iterable[str]) -> list[str]:
-    """The models of slices and figures: the fp32 twin would only repeat the int8 model's."""
+    """Return the models in slices and charts, without the fp32 twin, which would repeat the int8 model."""
     return [name for name in models if name != "fp32"]
 
 
@@ -123,7 +129,7 @@ def _slices(
     given: Mapping[str, Mapping[str, Floats]],
     thresholds: Mapping[str, Thresholds],
 ) -> dict[str, dict[str, object]]:
-    """Kind of slice → model → label → slice → figures."""
+    """Return kind of slice → model → label → slice → metrics."""
     divisions = {
         _KEYWORD_CORPUS: keywords(test, _KEYWORD_CORPUS),
         "length": lengths(test, scorer),
@@ -144,7 +150,7 @@ def _disguised(
     given: Mapping[str, Mapping[str, Floats]],
     thresholds: Mapping[str, Thresholds],
 ) -> dict[str, object]:
-    """Model → label → ``clean`` and ``disguised``, the same rows as they are and as copies."""
+    """Return model → label → ``clean`` and ``disguised``: the same rows unchanged and obfuscated."""
     rows, copies = disguised_copies(test, _DISGUISED)
     clean = select(test, rows)
     both = joined([clean, replace(clean, texts=copies)])
@@ -161,7 +167,7 @@ def _disguised(
 
 
 def _bias(test: TestSet, given: Mapping[str, Floats], thresholds: Thresholds) -> dict[str, Bias]:
-    """Label → bias over named groups, for the label where naming a group is most easily taken for harm."""
+    """Return label → bias over named groups, for the label that mistakes a named group for harm most easily."""
     if _BIAS_LABEL not in given or _BIAS_LABEL not in test.labels:
         return {}
     target = test.targets[:, test.labels.index(_BIAS_LABEL)]

@@ -1,6 +1,6 @@
-"""Evidence against what annotators marked: character F1, and the floor from which a token of each channel counts.
+"""Evidence against the marks of annotators: character F1, and the floor from which a token of each channel counts.
 
-Character F1 of a post as in SemEval-2021 task 5: of the sets of marked characters, 1 where both are empty and 0 where one is.
+Character F1 as in SemEval-2021 task 5: of the sets of marked characters of a post, 1 if both are empty, 0 if one is.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,22 +25,25 @@ HALF = 0.5 - 1e-6  # shares are sums of fractions
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post of T characters: how strongly each channel speaks for each character [T], and which are marked [T]."""
+    """A post of T characters: strength of each channel [T], and marked characters [T]."""
 
     strengths: Mapping[str, Floats]
     marked: Bools
 
 
 def character_f1(predicted: Bools, marked: Bools) -> float:
-    """F1 of two sets of characters, both given as masks [T]."""
+    """Return F1 of two sets of characters, given as masks [T]."""
     if not predicted.any() or not marked.any():
         return float(predicted.any() == marked.any())
     return float(2 * (predicted & marked).sum() / (predicted.sum() + marked.sum()))
 
 
 def characters(tokens: Strengths, length: int) -> Floats:
-    """The strength of each of ``length`` characters: that of the strongest token over it. A single character between two tokens has
-    that of the weaker one, as evidence shown to moderators joins neighbours."""
+    """Return the strength of each of ``length`` characters: that of the strongest token over it.
+
+    A single character between two tokens has the strength of the weaker one, because evidence shown to moderators
+    joins neighbours.
+    """
     strength = np.zeros(length)
     last_end, last_value = -2, 0.0
     for (start, end), value in sorted(tokens.items()):
@@ -52,10 +55,12 @@ def characters(tokens: Strengths, length: int) -> Floats:
 
 
 def marked_for(channel: str, spans: Sequence[Mapping[str, Any]], length: int) -> Bools:
-    """Which of ``length`` characters a channel should speak for, by the spans of a dataset's row: those whose shares of annotators sum
-    up to one half. ``toxicity`` should speak for every mark but those of spam, as in training.
+    """Return the characters [length] that ``channel`` should mark: those whose shares of annotators sum up to one
+    half.
 
-    A worker who marked a character twice for one channel counts twice, which moves a border in 1 % of the posts.
+    ``toxicity`` covers all marks but those of spam, as in training. A worker who marked a character twice for one
+    channel counts twice,
+    which moves a border in 1 % of the posts.
     """
     share = np.zeros(length)
     for span in spans:
@@ -67,9 +72,10 @@ def marked_for(channel: str, spans: Sequence[Mapping[str, Any]], length: int) ->
 def evidence_floors(
     scorer: Scorer, validation: Dataset, channels: Collection[str], console: Console
 ) -> dict[str, float]:
-    """Channel to the floor with the best mean character F1 on the validation posts in which annotators were asked to mark words.
+    """Return channel to the floor with the best mean character F1 on validation posts in which annotators marked
+    words.
 
-    A channel for which no floor does better than no evidence at all is left out: validation has too few marks to choose by.
+    A channel whose best floor is no better than no evidence is left out.
     """
     asked = [
         row for row in rows_of_columns(validation, ("text", "spans", "spans_known")) if row["spans_known"]
@@ -88,7 +94,7 @@ def evidence_floors(
 
 
 def best_floor(posts: Sequence[Post], channel: str) -> float | None:
-    """The floor of ``channel`` with the best mean character F1, the lowest of equals; None where marking nothing is as good."""
+    """Return the lowest of the best floors of ``channel``; None if marking nothing is as good."""
     silent = np.mean([not post.marked.any() for post in posts]) if posts else 1.0
     means = [float(np.mean(f1_scores(posts, {channel: floor}))) if posts else 0.0 for floor in FLOORS]
     best = int(np.argmax(means))
@@ -96,12 +102,12 @@ def best_floor(posts: Sequence[Post], channel: str) -> float | None:
 
 
 def f1_scores(posts: Sequence[Post], floors: Mapping[str, float]) -> Floats:
-    """Character F1 [n] of the characters at or above the floor of any channel."""
+    """Return character F1 [n] of the characters at or above the floor of any channel."""
     return np.array([character_f1(predicted(post.strengths, floors), post.marked) for post in posts])
 
 
 def predicted(strengths: Mapping[str, Floats], floors: Mapping[str, float]) -> Bools:
-    """Which characters [T] are at or above the floor of any channel of ``floors``."""
+    """Return the characters [T] at or above the floor of any channel."""
     above = [strengths[channel] >= floor for channel, floor in floors.items()]
     return np.asarray(np.any(above, axis=0))
 

@@ -1,4 +1,4 @@
-"""Figures of merit for one label, each with a bootstrap interval, by the definitions of scikit-learn unless said otherwise."""
+"""Metrics of one label, each with a bootstrap interval, as scikit-learn defines them unless stated otherwise."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,18 +16,19 @@ BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """One label on one set of examples.
+    """Metrics of one label on one set of examples.
 
-    Every figure ``x`` comes with ``x_low`` and ``x_high``, the 2.5th and 97.5th percentile over 200 bootstrap resamples of the examples.
-    NaN stands for what could not be measured: the AUC of one class, a precision without positives, F1 without a threshold.
+    Every metric ``x`` has ``x_low`` and ``x_high``, the 2.5th and 97.5th percentile over 200 resamples of the
+    examples. NaN is not
+    measured: the AUC of one class, a precision without positives, F1 without a threshold.
 
     Attributes:
-        examples: How many have a known label.
-        positives: How many of them are at or above 0.5.
+        examples: Examples with a known label.
+        positives: Of these, those at or above 0.5.
         auc: Area under the ROC curve.
         average_precision: Area under the precision-recall curve.
-        f1: At the hold threshold; NaN where the label has none.
-        precision_at_50: Precision at the highest threshold whose recall is at least 50 %; likewise for 80 and 95.
+        f1: F1 at the hold threshold.
+        precision_at_50: Precision at the highest threshold with recall of at least 50 %; likewise for 80 and 95.
         calibration_error: Expected calibration error over 15 bins of equal width.
     """
 
@@ -56,12 +57,14 @@ class Metrics:
     calibration_error_high: float
 
     def as_dict(self) -> dict[str, float | None]:
-        """Plain numbers for JSON, which knows no NaN: None for what could not be measured."""
+        """Return plain numbers for JSON; None for NaN."""
         return {name: nan_to_none(value) for name, value in asdict(self).items()}
 
 
 def measure(target: Floats, probability: Floats, threshold: float | None, seed: int = 0) -> Metrics:
-    """The metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5), n at least 1."""
+    """Return the metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5), n at
+    least 1.
+    """
     ranked = rank(target, probability, threshold)
     found = metrics_of(np.ones((1, len(target))), ranked)
     draws = [metrics_of(counts, ranked) for counts in resamples(len(target), seed)]
@@ -76,7 +79,7 @@ def measure(target: Floats, probability: Floats, threshold: float | None, seed: 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Examples from the highest probability to the lowest, as far as no resample changes it."""
+    """Examples sorted by falling probability, with everything that no resample changes."""
 
     order: npt.NDArray[np.intp]  # [n]
     truth: Bools  # [n]
@@ -88,7 +91,7 @@ class Ranked:
 
 
 def rank(target: Floats, probability: Floats, threshold: float | None) -> Ranked:
-    """Examples [n] from the highest probability down."""
+    """Sort examples [n] by falling probability."""
     order = np.argsort(-probability, kind="stable")
     sorted_ = probability[order]
     ends = np.flatnonzero(np.append(np.diff(sorted_) != 0, True))
@@ -99,7 +102,7 @@ def rank(target: Floats, probability: Floats, threshold: float | None) -> Ranked
 
 
 def metrics_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
-    """Each figure [k] of the examples taken ``counts`` [k, n] times; the order of the n plays no part in a resample."""
+    """Return each metric [k] of the examples taken ``counts`` [k, n] times."""
     hits, held = _cumulated(counts, ranked.truth, ranked.ends)
     positives, total = hits[:, -1:], held[:, -1:]
     precision = np.divide(hits, held, out=np.zeros_like(hits), where=held > 0)
@@ -114,12 +117,12 @@ def metrics_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
 
 
 def _cumulated(counts: Floats, truth: Bools, ends: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Positives and examples [k, runs] at or above each possible threshold."""
+    """Return positives and examples [k, runs] at or above each possible threshold."""
     return np.cumsum(counts * truth, axis=1)[:, ends], np.cumsum(counts, axis=1)[:, ends]
 
 
 def _area(hits: Floats, held: Floats) -> Floats:
-    """Area [k] under the ROC curve by trapezia; NaN where a class is missing."""
+    """Return the area [k] under the ROC curve by trapezia; NaN without both classes."""
     false = held - hits
     steps = np.diff(false, prepend=0)
     middle = hits - np.diff(hits, prepend=0) / 2
@@ -127,7 +130,7 @@ def _area(hits: Floats, held: Floats) -> Floats:
 
 
 def _f1(hits: Floats, held: Floats, runs: int | None) -> Floats:
-    """F1 [k] where the highest ``runs`` runs are held; 0 where nothing is held and nothing should be."""
+    """Return F1 [k] where the highest ``runs`` runs are held."""
     if runs is None:
         return np.full(len(hits), np.nan)
     if runs == 0:
@@ -137,7 +140,7 @@ def _f1(hits: Floats, held: Floats, runs: int | None) -> Floats:
 
 
 def resampled_auc(truth: Bools, probability: Floats, counts: Floats) -> Floats:
-    """AUC [k] of examples [n] that are taken ``counts`` [k, n] times; NaN where a class is missing."""
+    """Return the AUC [k] of examples [n] taken ``counts`` [k, n] times; NaN without both classes."""
     if not len(truth):
         return np.full(len(counts), np.nan)
     ranked = rank(truth.astype(np.float64), probability, None)
@@ -146,17 +149,17 @@ def resampled_auc(truth: Bools, probability: Floats, counts: Floats) -> Floats:
 
 
 def bins(probability: Floats) -> npt.NDArray[np.intp]:
-    """The calibration bin [n], 0 to 14, of probabilities [n]."""
+    """Return the calibration bin [n], 0 to 14, of probabilities [n]."""
     return np.minimum((probability * BINS).astype(np.intp), BINS - 1)
 
 
 def calibration_error(target: Floats, probability: Floats) -> float:
-    """Expected calibration error: mean over 15 equal bins of |mean probability - mean target|, weighted by their sizes."""
+    """Return the expected calibration error over 15 bins of equal width, weighted by their sizes."""
     return float(np.abs(np.bincount(bins(probability), probability - target, BINS)).sum() / len(target))
 
 
 def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson score interval of a share; (0, 1) without trials."""
+    """Return the Wilson score interval of a share; (0, 1) without trials."""
     if not trials:
         return 0.0, 1.0
     share = successes / trials

@@ -1,4 +1,4 @@
-"""Reliability and precision-recall figures for the model card, one small chart per label."""
+"""Reliability and precision-recall charts, one small chart per label."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ Given = Mapping[str, Mapping[str, Floats]]
 
 
 class _Line(NamedTuple):
-    """A model in one chart, with what it says of the rows where the label is known."""
+    """A model in one chart, with its probabilities of the rows with a known label."""
 
     model: str
     colour: str
@@ -48,9 +48,10 @@ class _Line(NamedTuple):
 
 
 def draw(test: TestSet, given: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
-    """Write both figures into ``folder``, over all rows of ``test``: the labels of which these know both sides.
+    """Write both charts into ``folder``, over all rows of ``test``, for labels with both classes.
 
-    ``given`` is model → label → probabilities [n]; the first model is the one that the ``thresholds`` (label to hold threshold) belong to.
+    ``given`` is model → label → probabilities [n]; ``thresholds`` (label to hold threshold) belong to the first
+    model.
     """
     own = next(iter(given.values()))
     columns = zip(test.labels, test.targets.T, strict=True)
@@ -71,7 +72,7 @@ def draw(test: TestSet, given: Given, thresholds: Mapping[str, float | None], fo
 
 
 def _known(test: TestSet, given: Given, label: str) -> tuple[Floats, list[_Line]]:
-    """The targets [k] of the rows where the label is known, and the models that have the label, each in one colour throughout."""
+    """Return the targets [k] of rows with a known label, and the models with this label, each in its colour."""
     target = test.targets[:, test.labels.index(label)]
     rows = ~np.isnan(target)
     coloured = zip(given.items(), _COLOURS, strict=False)
@@ -81,7 +82,7 @@ def _known(test: TestSet, given: Given, label: str) -> tuple[Floats, list[_Line]
 
 
 def _grid(labels: Sequence[str], across: str, up: str) -> tuple[Figure, list[Any]]:
-    """A figure with a chart for each label, both axes from 0 to 1."""
+    """Return a figure with a chart for each label, both axes from 0 to 1."""
     columns = min(4, len(labels))
     rows = -(-len(labels) // columns)
     figure = Figure(figsize=(2.1 * columns, 2.1 * rows + 0.4), layout="constrained", facecolor="white")
@@ -97,7 +98,7 @@ def _grid(labels: Sequence[str], across: str, up: str) -> tuple[Figure, list[Any
 
 
 def _reliability(axes: Any, target: Floats, lines: Sequence[_Line], threshold: float | None) -> None:
-    """Share of positives by bin of probability; the first model with 95 % Wilson intervals."""
+    """Plot the share of positives by bin of probability, with 95 % Wilson intervals for the first model."""
     axes.plot((0, 1), (0, 1), color="#999999", linestyle=":", linewidth=1, label="perfect")
     for number, (model, colour, probability) in enumerate(lines):
         sizes, mean, share = _binned(target, probability)
@@ -111,7 +112,7 @@ def _reliability(axes: Any, target: Floats, lines: Sequence[_Line], threshold: f
 
 
 def _binned(target: Floats, probability: Floats) -> tuple[Floats, Floats, Floats]:
-    """Examples, mean probability and mean target of the bins that are drawn."""
+    """Return examples, mean probability and mean target of the bins that are drawn."""
     of = bins(probability)
     sizes = np.bincount(of, minlength=BINS)
     full = sizes >= _FEWEST
@@ -125,7 +126,7 @@ def _mark(axes: Any, threshold: float | None) -> None:
 
 
 def _precision_recall(axes: Any, target: Floats, lines: Sequence[_Line], threshold: float | None) -> None:
-    """Precision over recall; the first model's hold threshold is a point of its curve, the dotted line the share of positives."""
+    """Plot precision over recall, with the first model's hold threshold; the dotted line is the share of positives."""
     truth = target >= 0.5
     axes.axhline(truth.mean(), color="#999999", linestyle=":", linewidth=1, label="share of positives")
     for number, (model, colour, probability) in enumerate(lines):
@@ -137,7 +138,7 @@ def _precision_recall(axes: Any, target: Floats, lines: Sequence[_Line], thresho
 
 
 def _curve(truth: Bools, probability: Floats) -> tuple[Floats, Floats]:
-    """Recall and precision at the highest thresholds that reach each of 80 steps of recall."""
+    """Return recall and precision at the highest thresholds that reach each of 80 steps of recall."""
     precision, recall, _ = precision_recall_curve(truth, probability)
     # Recall falls along the curve; its last point, precision 1 at recall 0, is a convention and no measurement.
     steps = np.linspace(1 / _POINTS, 1, _POINTS)
@@ -146,7 +147,7 @@ def _curve(truth: Bools, probability: Floats) -> tuple[Floats, Floats]:
 
 
 def _legend(figure: Figure, charts: Sequence[Any]) -> None:
-    """One legend below, of what any chart has."""
+    """Add one legend for all charts."""
     named = {
         name: handle
         for axes in charts

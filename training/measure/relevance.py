@@ -1,4 +1,4 @@
-"""Relevance: how probable it is that a comment is about what it stands under, fitted to the cosine of their embeddings."""
+"""Relevance: the probability that a comment is about its article or parent, fitted to the cosine of their embeddings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ _FEWEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """n comments under an article or a parent, and whether each belongs there [n]."""
+    """n comments with an article or a parent, and if they belong together [n]."""
 
     comments: list[ScoreInput]
     related: npt.NDArray[np.bool_]
 
 
 def reply_pairs(replies: Sequence[tuple[str, str]], seed: int = 0) -> Pairs:
-    """Each reply with its own parent, and with the parent of another reply drawn at random, where that is another text."""
+    """Pair each reply with its parent, and with the parent of a random other reply if that has another text."""
     order = np.random.default_rng(seed).permutation(len(replies))
     others = [
         (replies[i][0], replies[j][1], replies[i][1]) for i, j in zip(order, np.roll(order, 1), strict=True)
@@ -42,10 +42,11 @@ def reply_pairs(replies: Sequence[tuple[str, str]], seed: int = 0) -> Pairs:
 
 
 def fit_relevance(scorer: Scorer, validation: Dataset) -> Calibration | None:
-    """The calibration of the cosine on the replies of a run's validation split.
+    """Fit the calibration of the cosine on the replies of a run's validation split.
 
-    None where there are too few of them (a run made before the column ``context`` has none), or where the model does not tell parents
-    from strangers. ``scorer`` needs a relevance to start from, ``NEUTRAL`` if nothing was fitted yet.
+    Returns None with too few replies (runs of old versions have no column ``context``), or if the model does not
+    separate parents from
+    strangers. ``scorer`` needs a relevance to start from: ``NEUTRAL`` if none was fitted.
     """
     if "context" not in validation.column_names:
         return None
@@ -57,7 +58,9 @@ def fit_relevance(scorer: Scorer, validation: Dataset) -> Calibration | None:
 
 
 def fit_pairs(scorer: Scorer, pairs: Pairs) -> Calibration | None:
-    """The calibration of the cosine on ``pairs``, of which ``PRIOR`` count as related; None where it tells nothing."""
+    """Fit the calibration of the cosine on ``pairs``, a share ``PRIOR`` of which counts as related; None if it
+    separates nothing.
+    """
     related, values = pairs.related.astype(np.float64), relevances(scorer, pairs.comments)
     if measure(related, values, None).auc_low <= 0.5:
         return None
@@ -66,12 +69,14 @@ def fit_pairs(scorer: Scorer, pairs: Pairs) -> Calibration | None:
 
 
 def _cosines(relevance: Floats, fitted: Calibration) -> Floats:
-    """The cosines [n] that the Scorer took relevance [n] from."""
+    """Return the cosines [n] from which the scorer computed relevance [n]."""
     return np.asarray((np.log(relevance / (1 - relevance)) - fitted.shift) / fitted.scale)
 
 
 def relevances(scorer: Scorer, comments: Sequence[ScoreInput]) -> Floats:
-    """Relevance [n] of comments, each of which has an article or a parent; raises ModelError for a model without relevance."""
+    """Return the relevance [n] of comments with an article or a parent; raises ModelError for a model without
+    relevance.
+    """
     _fitted(scorer)
     return np.array([scores.relevance for scores in scorer.score(comments)], dtype=np.float64)
 

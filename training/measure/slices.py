@@ -1,4 +1,4 @@
-"""Finer divisions of the test rows: keywords, length, news, disguised copies, and groups of people that a comment names."""
+"""Slices of the test rows: keywords, length, news, obfuscated copies, named groups."""
 
 import random
 import re
@@ -30,13 +30,13 @@ _FURTHER = {
 
 
 def keywords(test: TestSet, corpus: str) -> dict[str, Bools]:
-    """Division of ``corpus`` to its rows, as a mask [n] over all."""
+    """Return the slices that ``corpus`` defines, as masks [n] over all rows."""
     inside = test.sources == corpus
     return {str(name): inside & (test.slices == name) for name in np.unique(test.slices[inside])}
 
 
 def lengths(test: TestSet, scorer: Scorer) -> dict[str, Bools]:
-    """Three bands of length in the model's own tokens; the longest are the texts that it reads in several windows."""
+    """Return three bands of length in the model's tokens; the longest band has the texts of several windows."""
     encoded = scorer.tokenizer.encode_batch([normalise(text).text for text in test.texts])
     tokens = np.array([len(encoding.ids) for encoding in encoded])
     window = scorer.config.window.tokens
@@ -48,14 +48,16 @@ def lengths(test: TestSet, scorer: Scorer) -> dict[str, Bools]:
 
 
 def domains(test: TestSet) -> dict[str, Bools]:
-    """Comments below news against the rest; those of the project's own judgements count where they were written."""
+    """Return comments on news and the rest; rows of the project's own labels count by the site that they are from."""
     written = np.where(test.sources == "on-topic", test.slices, test.sources)
     news = np.isin(written, NEWS)
     return {"news": news, "elsewhere": ~news}
 
 
 def disguised_copies(test: TestSet, most: int, seed: int = 0) -> tuple[npt.NDArray[np.intp], list[str]]:
-    """Row numbers [k] of a random ``most`` of the rows, and a disguised copy of each; rows that came out as they were are left out."""
+    """Return numbers [k] of at most ``most`` random rows, and an obfuscated copy of each; unchanged copies are left
+    out.
+    """
     rng = random.Random(seed)  # reproducible, not secret
     rows = sorted(rng.sample(range(len(test.texts)), k=min(most, len(test.texts))))
     copies = {row: disguised(test.texts[row], rng) for row in rows}
@@ -64,7 +66,7 @@ def disguised_copies(test: TestSet, most: int, seed: int = 0) -> tuple[npt.NDArr
 
 
 def named_groups(texts: Sequence[str]) -> dict[str, Bools]:
-    """Group to the texts [n] that name it by a neutral name; a text may name several. "Black" and "white" may also be mere colours."""
+    """Return group to the texts [n] that name it neutrally; "black" and "white" may also be mere colours."""
     return {
         group: np.array([bool(pattern.search(text)) for text in texts], dtype=bool)
         for group, pattern in _patterns().items()

@@ -1,4 +1,4 @@
-"""Measuring a model directory on test splits, label by label and corpus by corpus, beside the TF-IDF baseline."""
+"""Test rows, and metrics by label and corpus."""
 
 import json
 import random
@@ -31,7 +31,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True, slots=True)
 class TestSet:
-    """n texts with their targets [n, labels] (NaN: unknown), corpora [n] and divisions within these [n] (empty: none)."""
+    """n texts with targets [n, labels] (NaN: unknown), corpora [n] and slices [n] (empty: none)."""
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
@@ -43,7 +43,7 @@ class TestSet:
 
 
 def of_dataset(data: Dataset, labels: tuple[str, ...], limit: int | None, seed: int = 0) -> TestSet:
-    """The rows of a split, at most ``limit`` of each corpus, drawn at random."""
+    """Return the rows of a split, at most ``limit`` of each corpus, drawn at random."""
     targets = np.array(data["labels"], dtype=np.float64)
     whole = TestSet(list(data["text"]), targets, np.array(data["source"]), np.array(data["slice"]), labels)
     return limited(whole, limit, seed)
@@ -52,7 +52,7 @@ def of_dataset(data: Dataset, labels: tuple[str, ...], limit: int | None, seed: 
 def of_examples(
     examples: Sequence[Example], labels: tuple[str, ...], limit: int | None, seed: int = 0
 ) -> TestSet:
-    """Examples of corpora that are only measured on, at most ``limit`` of each."""
+    """Return examples as a test set, at most ``limit`` of each corpus."""
     targets = [[example.labels.get(label, float("nan")) for label in labels] for example in examples]
     whole = TestSet(
         [example.text for example in examples],
@@ -65,7 +65,7 @@ def of_examples(
 
 
 def limited(test: TestSet, limit: int | None, seed: int = 0) -> TestSet:
-    """At most ``limit`` rows of each corpus, drawn at random, in the order that they had."""
+    """Return at most ``limit`` rows of each corpus, drawn at random, in their order."""
     by_source: dict[str, list[int]] = defaultdict(list)
     for index, source in enumerate(test.sources):
         by_source[source].append(index)
@@ -77,7 +77,7 @@ def limited(test: TestSet, limit: int | None, seed: int = 0) -> TestSet:
 
 
 def select(test: TestSet, rows: npt.NDArray[np.intp]) -> TestSet:
-    """The rows with these numbers, in their order."""
+    """Return the rows with these numbers, in their order."""
     return TestSet(
         [test.texts[row] for row in rows],
         test.targets[rows],
@@ -88,7 +88,7 @@ def select(test: TestSet, rows: npt.NDArray[np.intp]) -> TestSet:
 
 
 def joined(sets: Sequence[TestSet]) -> TestSet:
-    """Test sets of the same labels as one."""
+    """Concatenate test sets of the same labels."""
     texts = [text for part in sets for text in part.texts]
     return TestSet(
         texts,
@@ -100,13 +100,13 @@ def joined(sets: Sequence[TestSet]) -> TestSet:
 
 
 def measuring_corpora(root: Path, labels: tuple[str, ...], limit: int | None) -> list[TestSet]:
-    """The corpora that may only be measured on, those of them that are below ``root``."""
+    """Return the corpora below ``root`` that are for measuring only."""
     present = [name for name in MEASURED_ONLY if (root / CORPORA[name].folder).is_dir()]
     return [of_examples(read_corpus(name, root), labels, limit) for name in present]
 
 
 def predictions(scorer: Scorer, texts: Sequence[str], console: Console, what: str) -> dict[str, Floats]:
-    """Label to probabilities [n], through the Scorer, with progress."""
+    """Return label to probabilities [n], by the scorer, with progress."""
     values: list[list[float]] = []
     starts = range(0, len(texts), _CHUNK)
     for start in track(starts, description=what, console=console):
@@ -118,7 +118,7 @@ def predictions(scorer: Scorer, texts: Sequence[str], console: Console, what: st
 def table_of(
     test: TestSet, probabilities: Mapping[str, Floats], thresholds: Mapping[str, float | None]
 ) -> Measured:
-    """Label to corpus to metrics; the corpus ``all`` pools them."""
+    """Return label to corpus to metrics; the corpus ``all`` pools them."""
     corpora = {str(source): test.sources == source for source in np.unique(test.sources)}
     return divided(test, probabilities, thresholds, {"all": np.ones(len(test.texts), dtype=bool), **corpora})
 
@@ -129,7 +129,7 @@ def divided(
     thresholds: Mapping[str, float | None],
     parts: Mapping[str, Bools],
 ) -> Measured:
-    """Label to part to metrics, a part being the rows where its mask [n] holds. One that knows one class of a label only is left out."""
+    """Return label to part to metrics, for masks [n] of parts; a part with one class of a label is left out."""
     result: Measured = {}
     for column, label in enumerate(test.labels):
         if label not in probabilities:
@@ -145,7 +145,7 @@ def divided(
 
 
 def both_classes(target: Floats) -> bool:
-    """Whether targets [n] hold a positive and a negative; NaN is neither."""
+    """Return True if targets [n] hold a positive and a negative."""
     return bool((target >= 0.5).any() and (target < 0.5).any())
 
 
@@ -176,7 +176,7 @@ def _cells(metrics: Metrics | None) -> tuple[str, str, str]:
 
 
 def write(tables: Mapping[str, Measured], facts: Mapping[str, object], path: Path) -> None:
-    """The tables as JSON, model → label → corpus → figures, and beside the models the ``facts`` of the measuring."""
+    """Write the tables as JSON, model → label → corpus → metrics, together with ``facts``."""
     content = {**tables, **facts}
     text = json.dumps(content, indent=1, allow_nan=False, default=lambda figures: figures.as_dict())
     write_text(path, text + "\n")

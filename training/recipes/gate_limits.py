@@ -1,4 +1,4 @@
-"""The section ``[gates]`` of a recipe: what a candidate may lose. How it is judged stands in ``gates.py``."""
+"""The section ``[gates]`` of a recipe: limits for a candidate's losses."""
 
 from typing import Literal
 

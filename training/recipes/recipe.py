@@ -1,4 +1,4 @@
-"""A training recipe: everything that decides what the weights become, read from one TOML file."""
+"""Training recipes: every setting that determines the weights, in one TOML file."""
 
 import tomllib
 from pathlib import Path
@@ -33,7 +33,7 @@ RELEASED = "released"
 
 
 class Augment(_Section):
-    """Changes made to training texts as they are drawn; never to validation or test."""
+    """Augmentation of training texts; validation and test stay unchanged."""
 
     disguise: Share = Field(
         default=0.0, description="share of texts broken up or disguised, harmful and harmless alike"
@@ -47,7 +47,7 @@ class Augment(_Section):
 
 
 class Replay(_Section):
-    """What is shown of the corpora beside decisions, so that nothing is forgotten."""
+    """Examples of corpora that are replayed beside decisions, so that nothing is forgotten."""
 
     examples: int | None = Field(
         default=None,
@@ -60,7 +60,7 @@ class Replay(_Section):
 
 
 class Checks(_Section):
-    """What is looked for in the data before training."""
+    """Checks of the data before training."""
 
     stop_on: tuple[Problem, ...] = Field(
         default=("one-sided",), description="problems that forbid the training; others are reported only"
@@ -135,7 +135,7 @@ class Fit(_Section):
 
 
 class Distil(_Section):
-    """A network with fewer layers, which learns from what the start says of every text. ``fit`` weighs evidence and embeddings."""
+    """A network with fewer layers that learns from the start. ``fit`` weighs evidence and embeddings."""
 
     layers: tuple[int, ...] = Field(
         min_length=1, description="of the start, counted from 0, that the network begins with"
@@ -148,7 +148,7 @@ class Distil(_Section):
 
 
 class Recipe(_Section):
-    """A whole recipe."""
+    """A recipe."""
 
     name: str = Field(
         min_length=1, pattern=r"^[a-z0-9][a-z0-9.-]*$", description="also the name of the run directory"
@@ -223,15 +223,18 @@ class Recipe(_Section):
 
 
 def recipe_file(given: Path) -> Path:
-    """The file that ``given`` names: itself, or the recipe of that name that comes with the package, as in ``--recipe retrain``."""
+    """Return ``given`` itself, or the packaged recipe of that name, as in ``--recipe retrain``."""
     shipped = Path(__file__).resolve().parent / f"{given}.toml"
     return shipped if not given.exists() and len(given.parts) == 1 and shipped.is_file() else given
 
 
 def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None) -> Recipe:
-    """The recipe in ``path`` with the one that it starts from; raises RecipeError naming the field that is wrong and what is known instead.
+    """Read the recipe in ``path`` with the one that it starts from; raises RecipeError with the wrong field.
 
-    ``before`` are the files that lead to this one; ``instead`` has values, or None, that replace those of fields at the top.
+    Args:
+        path: The TOML file.
+        before: Files that lead to this one.
+        instead: Values, or None, that replace top-level fields.
     """
     if path in before:
         raise RecipeError(

@@ -1,4 +1,4 @@
-"""A site's own decisions laid out for measuring: comments that people decided, with labels, weights and what the model says of them."""
+"""Decided comments of a site, with labels, weights and probabilities."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ class Decisions:
     """n decided comments.
 
     Attributes:
-        rows: The comments, in the order of their names.
-        sample: Their weights and clusters; those with the same ``split_key`` are one cluster.
-        drawn: Which were drawn at random from what the policy published [n].
-        first: Which belong to the half that thresholds are chosen on [n]; a cluster is never divided.
-        probabilities: Label to what the model says [n].
-        languages: Their languages, ISO 639-1 or ``und``.
-        notes: What was left out and why, and where the scores come from; a line each.
+        rows: The comments, sorted by name.
+        sample: Weights and clusters; comments with one ``split_key`` form a cluster.
+        drawn: Comments drawn at random from published ones [n].
+        first: Comments of the half on which thresholds are chosen [n]; a cluster is never divided.
+        probabilities: Label to probabilities [n].
+        languages: ISO 639-1 codes or ``und``.
+        notes: Lines about excluded decisions and about the source of the scores.
     """
 
     rows: Sequence[Decided]
@@ -41,11 +41,11 @@ class Decisions:
     notes: Sequence[str]
 
     def targets(self, label: str) -> Floats:
-        """What the decisions say of ``label`` [n], NaN where they say nothing."""
+        """Return the decisions about ``label`` [n], NaN for unknown."""
         return np.array([row.labels.get(label, np.nan) for row in self.rows], dtype=np.float64)
 
     def decided_by(self, policy: Policy) -> list[Decision]:
-        """What ``policy`` decides of each, by scores, words, links and language; authors and copies are not in the file."""
+        """Apply ``policy`` by scores, words, links and language; the file has no authors and copies."""
         values = zip(*self.probabilities.values(), strict=True)
         scores = (
             Scores(dict(zip(self.probabilities, map(float, row), strict=True)), (), language, "")
@@ -60,8 +60,11 @@ class Decisions:
 def gather_decisions(
     files: Sequence[Path], model: Path, config: ModelConfig, policy: Policy, kept: bool, console: Console
 ) -> Decisions:
-    """The decisions in ``files`` that can be measured, scored by ``model``, or with the scores that were ``kept`` where they are of the
-    same version; raises ReadError, ModelError, TuneError."""
+    """Read the decisions in ``files`` that can be measured, with scores by ``model``.
+
+    With ``kept``, scores in the files are used where they are of the same model version. Raises ReadError,
+    ModelError, TuneError.
+    """
     every = chain.from_iterable(map(read_decided, files))
     named = {row.row: row for row in sorted(every, key=_when)}  # of what was decided twice the last counts
     found = sorted(named.values(), key=lambda row: row.row)
@@ -91,7 +94,7 @@ def _when(row: Decided) -> float:
 
 
 def _unfit(row: Decided, policy: Policy) -> str:
-    """Why a decision stands for no comment that the policy's own thresholds decide; empty for one that does."""
+    """Return why a decision does not stand for a comment under the policy's own thresholds; empty if it does."""
     if row.origin == FEEDBACK:
         return "told by callers, which stand for nothing but themselves"
     if row.weight is None:
@@ -112,7 +115,7 @@ def _unknown_labels(rows: Sequence[Decided], config: ModelConfig) -> list[str]:
 def _probabilities(
     rows: Sequence[Decided], model: Path, config: ModelConfig, kept: bool, console: Console
 ) -> tuple[dict[str, Floats], str]:
-    """Label to probabilities [n], and where they come from."""
+    """Return label to probabilities [n], and a line about their source."""
     old = [kept and row.model == config.version and set(config.labels) <= row.scores.keys() for row in rows]
     fresh = [row.text for row, is_kept in zip(rows, old, strict=True) if not is_kept]
     if kept and len(fresh) == len(rows):
