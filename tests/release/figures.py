@@ -16,7 +16,7 @@ from belowline.training.errors import RunError
 from belowline.training.files import write_text
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.bootstrap import Measurement, missing, nan_to_none
-from belowline.training.measure.test_set import TestSet, joined, of_dataset, of_examples
+from belowline.training.measure.test_set import TestSet, joined, rows_of_examples, rows_of_split
 from tests.release.ceilings import ceilings
 from tests.release.disguise_figures import disguise_drop, unseen_recall
 from tests.release.embedding_figure import embedding_figure
@@ -122,10 +122,10 @@ def figures(
 
 
 def _test_set(scorer: Scorer, data: DatasetDict, corpora: Path, limit: int | None) -> TestSet:
-    sets = [of_dataset(data["test"], scorer.labels, limit)]
+    sets = [rows_of_split(data["test"], scorer.labels, limit)]
     if (corpora / _COMMENTS).is_dir():
         taken = min(limit or _COMMENTS_TAKEN, _COMMENTS_TAKEN)
-        sets.append(of_examples(read_corpus(_COMMENTS, corpora), scorer.labels, taken))
+        sets.append(rows_of_examples(read_corpus(_COMMENTS, corpora), scorer.labels, taken))
     return joined(sets)
 
 

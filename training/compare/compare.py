@@ -31,7 +31,7 @@ from belowline.training.compare.perspective import PER_SECOND
 from belowline.training.compare.report import show_comparison, write_report
 from belowline.training.compare.score_cache import cached_scores
 from belowline.training.compare.speed import measure_speed
-from belowline.training.compare.test_rows import GROUPS, Rows, gather_rows, parts_of
+from belowline.training.compare.test_rows import GROUPS, Rows, gather_rows, parts_of_rows
 from belowline.training.files import write_json
 from belowline.training.measure.bootstrap import Bools, Counts, Measurement, bootstrapped, cluster_resamples
 from belowline.training.measure.slices import named_groups
@@ -97,7 +97,7 @@ def compare(
     console.print(f"{len(rows.test.texts)} test rows of {len(set(rows.test.sources))} corpora")
     given = {one.name: _scores(one, rows, out, console) for one in contenders}
     scorer = next((one.scorer for one in contenders if one.scorer is not None), None)
-    parts = parts_of(rows, scorer)
+    parts = parts_of_rows(rows, scorer)
     pairs = _pairs(contenders, rows, parts, given, policies, options, console)
     speed = measure_speed(contenders, _speed_texts(rows, options), console)
     facts = _facts(rows, options, policies[contenders[0].name], time.monotonic() - begun)

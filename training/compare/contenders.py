@@ -12,7 +12,7 @@ from rich.console import Console
 from belowline.data.fetch import checksum_of
 from belowline.model import HARMFUL, Scorer, Thresholds, model_directory
 from belowline.model.digest import model_digest
-from belowline.training.compare.perspective import PER_SECOND, PerspectivePeer
+from belowline.training.compare.perspective import PER_SECOND, PerspectiveClient
 from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.test_set import Predict, predictions
@@ -89,7 +89,7 @@ def load_contenders(
 def _load(spec: str, threads: int, per_second: float) -> Contender:
     kind, _, what = spec.partition(":")
     if kind == "perspective":
-        peer = PerspectivePeer(what, per_second)
+        peer = PerspectiveClient(what, per_second)
         identity = f"perspective {peer.url} {' '.join(peer.labels)}"
         return Contender(spec, "perspective", "", identity, peer.predict, _HALF, chunk=1)
     if kind == "tfidf":
@@ -137,14 +137,14 @@ def _detoxify(name: str, release: str, threads: int) -> Contender:
     """Load a published release by name, or a checkpoint file."""
     import torch
 
-    from belowline.training.measure.detoxify import BATCH, PUBLISHED, DetoxifyPeer
+    from belowline.training.measure.detoxify import BATCH, PUBLISHED, DetoxifyModel
 
     torch.set_num_threads(threads)
     if release in PUBLISHED:
-        peer = DetoxifyPeer.published(release, _QUIET)
+        peer = DetoxifyModel.published(release, _QUIET)
         package, identity = f"package {version('detoxify')}", f"detoxify {release} {version('detoxify')}"
     else:
-        peer = DetoxifyPeer.from_checkpoint(Path(release), _QUIET)
+        peer = DetoxifyModel.from_checkpoint(Path(release), _QUIET)
         package, identity = "", f"detoxify {checksum_of(Path(release))}"
     return Contender(
         name=name,

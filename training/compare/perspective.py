@@ -38,7 +38,7 @@ _REFUSED = frozenset(
 """What an address says of a text, not of the asking: it has no score then."""
 
 
-class PerspectivePeer:
+class PerspectiveClient:
     """A client of ``comments:analyze`` at ``url``, such as ``https://commentanalyzer.googleapis.com/v1alpha1``.
 
     The API key comes from the environment variable PERSPECTIVE_API_KEY and is sent as a header, so that no log of

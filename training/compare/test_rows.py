@@ -15,7 +15,7 @@ from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.bootstrap import Bools
 from belowline.training.measure.slices import domains, lengths, named_groups
-from belowline.training.measure.test_set import Floats, TestSet, limited, of_examples, select
+from belowline.training.measure.test_set import Floats, TestSet, limited, rows_of_examples, select
 
 ALL, GROUPS = "all", "named groups"
 
@@ -65,7 +65,7 @@ def gather_rows(
 def rows_of(examples: Iterable[Example], labels: tuple[str, ...], limit: int | None, seed: int = 0) -> Rows:
     """Return ``examples``, at most ``limit`` of each corpus, drawn as ``belowline-train evaluate`` draws them."""
     given = list(examples)
-    test = of_examples(given, labels, None)
+    test = rows_of_examples(given, labels, None)
     # By their numbers in place of their texts: a test set does not keep which rows a limit left.
     numbered = limited(replace(test, texts=[str(number) for number in range(len(given))]), limit, seed)
     kept = np.array([int(number) for number in numbered.texts], dtype=np.intp)
@@ -112,7 +112,7 @@ def _of_corpora(root: Path) -> list[Example]:
     return found
 
 
-def parts_of(rows: Rows, scorer: Scorer | None) -> dict[str, Bools]:
+def parts_of_rows(rows: Rows, scorer: Scorer | None) -> dict[str, Bools]:
     """Return name of a part to its rows [n]: all, corpora, their slices, lengths, news or elsewhere, named groups."""
     test = rows.test
     parts: dict[str, Bools] = {ALL: np.ones(len(test.texts), dtype=bool)}

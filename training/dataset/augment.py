@@ -85,7 +85,7 @@ WORD_DISGUISES: tuple[Change, ...] = (
 )
 
 
-def hearts(text: str, rng: random.Random) -> str:
+def random_tail(text: str, rng: random.Random) -> str:
     """Append random letters and symbols, as link spam does against filters of copies."""
     symbol = rng.choice("♥★➮•~")
     letters = rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randrange(6, 24))
@@ -106,7 +106,7 @@ def disguised(text: str, rng: random.Random) -> str:
         lambda m: rng.choice(changes)(m.group(), rng) if rng.random() < share else m.group(), text
     )
     chance = rng.random()
-    return joined(text, rng) if chance < 0.1 else hearts(text, rng) if chance < 0.15 else text
+    return joined(text, rng) if chance < 0.1 else random_tail(text, rng) if chance < 0.15 else text
 
 
 # --- another group named ---------------------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from belowline.data.example import Example, Split
-from belowline.training.dataset.mix import at_hand, collect, is_decision, split_of
-from belowline.training.dataset.near_duplicates import near_copies
+from belowline.training.dataset.mix import available, collect, is_decision, split_of
+from belowline.training.dataset.near_duplicates import near_duplicates
 from belowline.training.dataset.wrong_labels import wrong_labels
 from belowline.training.errors import DataProblem
 from belowline.training.files import write_json
@@ -63,7 +63,7 @@ def check(
     Raises:
         CorpusError, and DataProblem if the recipe forbids to train on such data.
     """
-    here, missing = at_hand(recipe, corpora) if recipe.replay.optional else (recipe, [])
+    here, missing = available(recipe, corpora) if recipe.replay.optional else (recipe, [])
     if missing:
         console.print(
             f"[bold red]WARNING[/] not below {corpora}, therefore not replayed: {', '.join(missing)}. What they taught may be forgotten: "
@@ -125,8 +125,8 @@ def _targets(examples: Sequence[Example], labels: Sequence[str]) -> Floats:
 
 def _copies(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Iterator[Finding]:
     """Yield duplicates with opposite labels, and near-duplicates in two splits (of equal texts the mix keeps one)."""
-    same, near = near_copies([example.text for example in examples], recipe.checks.similar)
-    twins = np.array([_twins(examples[one], examples[other]) for one, other in near], dtype=bool)
+    same, near = near_duplicates([example.text for example in examples], recipe.checks.similar)
+    twins = np.array([_is_made_pair(examples[one], examples[other]) for one, other in near], dtype=bool)
     pairs = np.concatenate((same, near[~twins]))
     for label, column in zip(recipe.labels, targets.T, strict=True):
         against = pairs[np.abs(column[pairs[:, 0]] - column[pairs[:, 1]]) > 0.5]  # never true of NaN
@@ -140,7 +140,7 @@ def _copies(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Ite
     yield _finding("leakage", f"near-copies in two splits: {which}", cases)
 
 
-def _twins(one: Example, other: Example) -> bool:
+def _is_made_pair(one: Example, other: Example) -> bool:
     """Return True for a pair that a corpus made alike on purpose, with opposite labels and one split key."""
     return one.split_key == other.split_key and one.source == other.source and not is_decision(one.source)
 

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from belowline.data.example import HARMLESS, Example, Span, digest, known, without
-from belowline.training.dataset.augment import disguised, hearts
+from belowline.training.dataset.augment import disguised, random_tail
 
 _SLUG_WORD = re.compile(r"[a-z]{2,}")
 _SPIN = re.compile(r"\{([^{}]*)\}")
@@ -53,7 +53,7 @@ def link_spam(count: int, material: Path, hosts: Sequence[Example], rng: random.
         if rng.random() < 0.5:
             text = disguised(text, rng)
         if rng.random() < 0.2:
-            text = hearts(text, rng)
+            text = random_tail(text, rng)
         host = rng.choice(harmless) if harmless and rng.random() < 0.25 else None
         yield _spam_example(text, host, number)
 

@@ -92,21 +92,23 @@ def is_decision(source: str) -> bool:
     return source.startswith(f"{DECISIONS}:")
 
 
-def at_hand(recipe: Recipe, root: Path) -> tuple[Recipe, list[str]]:
+def available(recipe: Recipe, root: Path) -> tuple[Recipe, list[str]]:
     """Return the recipe without the corpora missing below ``root``, and their names; generators need the whole mix."""
-    missing = [name for name in recipe.mix if name != DECISIONS and not _is_below(name, root)]
+    missing = [name for name in recipe.mix if name != DECISIONS and not _is_available(name, root)]
     missing += [
-        name for name in sorted(_MATERIAL.keys() & recipe.generated) if not _is_below(_MATERIAL[name], root)
+        name
+        for name in sorted(_MATERIAL.keys() & recipe.generated)
+        if not _is_available(_MATERIAL[name], root)
     ]
     mix = {name: rate for name, rate in recipe.mix.items() if name not in missing}
     left = {"mix": mix, "generated": {} if missing else recipe.generated}
     return recipe.model_copy(update=left), missing
 
 
-def _is_below(name: str, root: Path) -> bool:
+def _is_available(name: str, root: Path) -> bool:
     """Return True for a corpus below ``root``, and for an unknown name, which raises an error when it is read."""
     if name == "on-topic":
-        return all(_is_below(corpus, root) for corpus, _ in on_topic_grades())
+        return all(_is_available(corpus, root) for corpus, _ in on_topic_grades())
     return name not in CORPORA or all(
         (root / CORPORA[name].folder / file).is_file() for file in CORPORA[name].files
     )

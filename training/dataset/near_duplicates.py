@@ -15,7 +15,7 @@ _NEIGHBOURS = 12
 Integers = npt.NDArray[np.int64]
 
 
-def near_copies(texts: Sequence[str], similar: float) -> tuple[Integers, Integers]:
+def near_duplicates(texts: Sequence[str], similar: float) -> tuple[Integers, Integers]:
     """Return pairs [p, 2] of texts that read the same, and pairs of texts whose words are ``similar`` (0..1).
 
     The smaller number comes first. Of many duplicates of one text, each is paired with a dozen only.

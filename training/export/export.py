@@ -28,7 +28,7 @@ from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.start import start_config
 from belowline.training.fit.weights import load_model
 from belowline.training.measure.calibrate import (
-    Operating,
+    OperatingPoint,
     equal_weights,
     hold_threshold,
     platt,
@@ -37,7 +37,7 @@ from belowline.training.measure.calibrate import (
 )
 from belowline.training.measure.evidence import evidence_floors
 from belowline.training.measure.relevance import NEUTRAL, fit_relevance
-from belowline.training.measure.test_set import Floats, TestSet, of_dataset, predictions
+from belowline.training.measure.test_set import Floats, TestSet, predictions, rows_of_split
 from belowline.training.recipes.recipe import Recipe
 
 _REJECT_PRECISION = 0.97
@@ -109,7 +109,7 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
         folder.mkdir(parents=True)
         tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     console.print("ONNX")
-    validation = of_dataset(data["validation"], recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
+    validation = rows_of_split(data["validation"], recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
     ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
     export_fp32(smoothed(model, ids), fp32 / "model.onnx")
     quantise(fp32 / "model.onnx", int8 / "model.onnx")
@@ -147,7 +147,7 @@ def _learned(
     data: DatasetDict,
     validation: TestSet,
     console: Console,
-) -> tuple[ModelConfig, dict[tuple[str, str], Operating | None]]:
+) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
     """Fit calibration, thresholds, evidence and relevance to the int8 model, and return them with the operating
     points.
     """
@@ -167,13 +167,13 @@ def _learned(
 
 def _configured(
     recipe: Recipe, run: Path, int8: Path, validation: TestSet, console: Console
-) -> tuple[ModelConfig, dict[tuple[str, str], Operating | None]]:
+) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
     """Fit calibration and thresholds, and return them with the operating points."""
-    plain, before = _uncalibrated(recipe, run), start_config(run)
+    plain, before = _initial_config(recipe, run), start_config(run)
     (int8 / "config.json").write_text(plain.model_dump_json(), "utf-8")
     raw = predictions(Scorer.load(int8), validation.texts, console, "calibrate")
     calibration, thresholds = dict(plain.calibration), dict(plain.thresholds)
-    operating: dict[tuple[str, str], Operating | None] = {}
+    operating: dict[tuple[str, str], OperatingPoint | None] = {}
     for column, label in enumerate(recipe.labels):
         rows = two_sided(validation.targets[:, column], validation.sources)
         target = validation.targets[rows, column]
@@ -191,7 +191,7 @@ def _configured(
         probability = np.clip(raw[label][rows], 1e-7, 1 - 1e-7)
         logits = np.log(probability / (1 - probability))
         calibration[label] = platt(logits, target, equal_weights(validation.sources[rows]))
-        calibrated = _applied(calibration[label], logits)
+        calibrated = _calibrated(calibration[label], logits)
         hold = reject = None
         if label in HARMFUL:
             hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, calibrated, target)
@@ -222,15 +222,15 @@ def _with_evidence(
     }
 
 
-def _value(operating: Operating | None) -> float | None:
+def _value(operating: OperatingPoint | None) -> float | None:
     return None if operating is None else operating.threshold
 
 
-def _applied(calibration: Calibration, logits: Floats) -> Floats:
+def _calibrated(calibration: Calibration, logits: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-(calibration.scale * logits + calibration.shift))))
 
 
-def _uncalibrated(recipe: Recipe, run: Path) -> ModelConfig:
+def _initial_config(recipe: Recipe, run: Path) -> ModelConfig:
     return ModelConfig(
         version=recipe.version,
         labels=recipe.labels,
@@ -287,7 +287,9 @@ def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], 
         mean = np.average(stacked, axis=0, weights=[len(ids) for ids in windows.ids])
         how: Mapping[str, str] = config.window.aggregate
         joined = np.where([how[label] == "max" for label in config.labels], stacked.max(axis=0), mean)
-        rows.append([_applied(config.calibration[label], joined[i]) for i, label in enumerate(config.labels)])
+        rows.append(
+            [_calibrated(config.calibration[label], joined[i]) for i, label in enumerate(config.labels)]
+        )
     return np.array(rows, dtype=np.float64)
 
 

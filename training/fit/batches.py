@@ -33,19 +33,19 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Draw:
     """One use of an example in an epoch: its index in the dataset and the seed of its augmentation."""
 
     index: int
     seed: int
 
 
-def shown(passes: Sequence[float], recipe: Recipe, number: int) -> list[Shown]:
+def draws_of_epoch(passes: Sequence[float], recipe: Recipe, number: int) -> list[Draw]:
     """Draw the examples of epoch ``number``, shuffled: example i ``passes[i]`` times, a fractional part by chance."""
     rng = random.Random(recipe.seed * 1000003 + number)  # reproducible, not secret
     indices = [index for index, times in enumerate(passes) for _ in range(_times(times, rng))]
     rng.shuffle(indices)
-    return [Shown(index, rng.getrandbits(48)) for index in indices]
+    return [Draw(index, rng.getrandbits(48)) for index in indices]
 
 
 def plan(lengths: Sequence[int], recipe: Recipe, number: int) -> list[list[int]]:
@@ -100,7 +100,7 @@ class Encoder:
         encoded = self.tokenizer(plain, truncation=True, max_length=self.recipe.max_tokens)
         return [len(ids) for ids in encoded["input_ids"]]
 
-    def lengths_shown(self, data: Dataset, plain: Sequence[int], items: Sequence[Shown]) -> list[int]:
+    def lengths_of_draws(self, data: Dataset, plain: Sequence[int], items: Sequence[Draw]) -> list[int]:
         """Return the tokens of each of ``items`` after augmentation; ``plain`` are those of the unchanged examples.
 
         An obfuscated text has up to twice the tokens. Batched by its plain length it would pad all its neighbours.
@@ -151,14 +151,14 @@ class Encoder:
         options, text, labels = self.recipe.augment, row["text"], list(row["labels"])
         if row["source"] in options.swap_in and rng.random() < options.swap:
             text, names_jews = swap_group(text, rng)
-            self._relabel(labels, names_jews)
+            self._set_antisemitism(labels, names_jews)
         if rng.random() < options.disguise:
             text = disguised(text, rng)
         if text == row["text"]:
             return row
         return {**row, "text": text, "labels": labels, "spans": [], "spans_known": False}
 
-    def _relabel(self, labels: list[float | None], names_jews: bool | None) -> None:
+    def _set_antisemitism(self, labels: list[float | None], names_jews: bool | None) -> None:
         """Set antisemitism after a swap: hate of a group is antisemitism if and only if Jews are the group."""
         names = self.recipe.labels
         if names_jews is None or "hate" not in names or "antisemitism" not in names:
@@ -172,7 +172,7 @@ class Encoder:
         shape = (*offsets.shape[:2], max(1, len(self.harmful)))
         target = np.full(shape, np.nan, dtype=np.float32)
         for i, row in enumerate(rows):
-            asked = self._asked(row)
+            asked = self._known_for_all_tokens(row)
             if not asked.any():
                 continue
             target[i, offsets[i, :, 0] < offsets[i, :, 1]] = np.where(asked, 0.0, np.nan)
@@ -182,7 +182,7 @@ class Encoder:
                     target[i, t] = np.where(asked, self._strengths(row["spans"], token), np.nan)
         return target
 
-    def _asked(self, row: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    def _known_for_all_tokens(self, row: dict[str, Any]) -> npt.NDArray[np.bool_]:
         """Return the harmful labels [harmful] for which the strength of every token is known.
 
         These are the labels that annotators were asked to mark, and those that the whole text does not have.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from belowline.training.fit.batches import Batch
-from belowline.training.fit.losses import apart, masked_loss
+from belowline.training.fit.losses import cosine_loss, masked_loss
 from belowline.training.fit.network import CommentModel, keep_layers
 from belowline.training.fit.trainer import Trainer, frozen
 from belowline.training.recipes.recipe import Distil
@@ -41,10 +41,10 @@ class Distiller(Trainer):
         super().__init__(*rest, **named)
         self.distil, self.teacher = distil, frozen(teacher, self.accelerator.device)
 
-    def _weights(self) -> dict[str, float]:
+    def _loss_weights(self) -> dict[str, float]:
         weigh = self.distil
         own = {"labels": weigh.verdicts, "probabilities": weigh.probabilities, "states": weigh.states}
-        return super()._weights() | own
+        return super()._loss_weights() | own
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
         device = self.accelerator.device
@@ -57,13 +57,13 @@ class Distiller(Trainer):
                 goal = self.teacher(ids, mask)
         words = torch.sigmoid(goal.evidence).masked_fill((mask == 0)[..., None], torch.nan)
         losses = {
-            "labels": masked_loss(outputs.logits, batch.labels.to(device), weights, self._count),
-            "probabilities": masked_loss(outputs.logits, torch.sigmoid(goal.logits), share=self._count),
-            "evidence": masked_loss(outputs.evidence, words, share=self._count),
-            "states": apart(outputs.states, goal.states, mask, self._count),
+            "labels": masked_loss(outputs.logits, batch.labels.to(device), weights, self._mean_count),
+            "probabilities": masked_loss(outputs.logits, torch.sigmoid(goal.logits), share=self._mean_count),
+            "evidence": masked_loss(outputs.evidence, words, share=self._mean_count),
+            "states": cosine_loss(outputs.states, goal.states, mask, self._mean_count),
         }
         if hold:
-            losses["hold"] = apart(
-                outputs.embedding, goal.embedding, torch.ones_like(mask[:, 0]), self._count
+            losses["hold"] = cosine_loss(
+                outputs.embedding, goal.embedding, torch.ones_like(mask[:, 0]), self._mean_count
             )
         return losses

@@ -27,7 +27,7 @@ from belowline.training.fit.heads import fit_heads
 from belowline.training.fit.network import CommentModel, freeze, load_base
 from belowline.training.fit.post_fit import fit_embedding_head, fit_length_weight
 from belowline.training.fit.run_directory import RunDirectory
-from belowline.training.fit.start import adopt, fit_depth, interpolate, keep_config, origin
+from belowline.training.fit.start import adopt, copy_start_config, interpolate, match_depth, origin
 from belowline.training.fit.trainer import Models, Trainer, frozen
 from belowline.training.fit.weights import save_model
 from belowline.training.recipes.recipe import Recipe
@@ -163,7 +163,7 @@ def build_data(job: Job) -> DatasetDict:
         )
         if job.start is not None and begun is not None:
             job.run.record_start(begun)
-            keep_config(job.run.path, job.start)
+            copy_start_config(job.run.path, job.start)
         job.console.print(f"computing in {decide_precision(job.run, job.recipe)}")
     return data
 
@@ -175,7 +175,7 @@ def start_network(job: Job) -> Network:
     encoder, tokenizer = _load_base(recipe, job.accelerator.device)
     base = copy.deepcopy(encoder)
     if start is not None:
-        fit_depth(encoder, start)
+        match_depth(encoder, start)
     model = CommentModel(encoder, recipe.labels)
     adopted = {} if start is None else adopt(model, start, job.console)
     network = Network(model, base, tokenizer, adopted)

@@ -20,10 +20,15 @@ from transformers import PreTrainedTokenizerBase
 
 from belowline.training.files import replacing
 from belowline.training.fit.batches import Encoder, rows_of
-from belowline.training.fit.losses import masked_loss, unsaid
+from belowline.training.fit.losses import fill_missing_targets, masked_loss
 from belowline.training.fit.network import CommentModel, read_length
-from belowline.training.fit.training_log import Journal
-from belowline.training.fit.validation import Watched, badness, measured, watched_rows
+from belowline.training.fit.training_log import TrainingLog
+from belowline.training.fit.validation import (
+    Validation,
+    early_stopping_score,
+    validation_metrics,
+    validation_rows,
+)
 from belowline.training.recipes.recipe import Recipe
 
 _PULLS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -56,7 +61,7 @@ def fit_heads(
 
     The states are kept in ``run / "states"``, so that an interrupted run can resume.
     """
-    encoder, watched = Encoder(tokenizer, recipe), watched_rows(data["validation"], recipe)
+    encoder, watched = Encoder(tokenizer, recipe), validation_rows(data["validation"], recipe)
     rows = rows_of(data["train"], range(len(data["train"])))
     known = "label_head.weight" in start
     train = _texts(model, encoder, rows, run / "states" / "train.pt", console, held=known)
@@ -65,11 +70,11 @@ def fit_heads(
         nn.init.zeros_(model.label_head.weight)
         nn.init.zeros_(model.label_head.bias)
     first = {name: value.clone() for name, value in model.label_head.state_dict().items()}
-    journal, best = Journal(run, 0), (float("inf"), first)
+    journal, best = TrainingLog(run, 0), (float("inf"), first)
     for step, pull in enumerate(_PULLS):
         loss = _fitted(model, train, first, pull, recipe.fit.hold_start)
         found = _measured(model, seen, watched)
-        bad = badness(found, recipe.fit.metric)
+        bad = early_stopping_score(found, recipe.fit.metric)
         console.print(f"pull {pull:g}: loss {loss:.4f}, on validation {bad:.4f}")
         journal.losses(step, pull, {"labels": loss})
         journal.validation(step, found)
@@ -108,10 +113,10 @@ def _fitted(
         return said().item()
 
 
-def _measured(model: CommentModel, texts: _Texts, rows: Sequence[dict[str, Any]]) -> Watched:
+def _measured(model: CommentModel, texts: _Texts, rows: Sequence[dict[str, Any]]) -> Validation:
     with torch.no_grad():
         logits = model.label_logits(texts.read, texts.length)
-    return measured(logits.double().cpu().numpy(), rows, model.labels)
+    return validation_metrics(logits.double().cpu().numpy(), rows, model.labels)
 
 
 def _texts(
@@ -127,18 +132,18 @@ def _texts(
     if not file.is_file():
         file.parent.mkdir(exist_ok=True)
         with replacing(file) as part:
-            torch.save(states_of(model, encoder, rows, console), part)
+            torch.save(head_inputs(model, encoder, rows, console), part)
     read, length = (states.to(device) for states in torch.load(file, weights_only=True))
     targets = torch.tensor(np.array([row["labels"] for row in rows], dtype=np.float32), device=device)
     counted = [row.get("weight", 1.0) * row["passes"] for row in rows]
     weights = torch.tensor(counted, dtype=torch.float32, device=device)
     with torch.no_grad():
         start = model.label_logits(read, length)
-    unknown = unsaid(targets, start) if held else torch.full_like(targets, torch.nan)
+    unknown = fill_missing_targets(targets, start) if held else torch.full_like(targets, torch.nan)
     return _Texts(read, length, targets, weights / weights.mean().clamp(min=1e-9), unknown)
 
 
-def states_of(
+def head_inputs(
     model: CommentModel, encoder: Encoder, rows: Sequence[dict[str, Any]], console: Console
 ) -> tuple[Tensor, Tensor]:
     """Return input of the label head [n, 2 * hidden] and length [n, 1] of each row, on the CPU."""

@@ -6,13 +6,16 @@ import torch
 from torch import Tensor, nn
 
 
-def same(count: Tensor) -> Tensor:
+def identity(count: Tensor) -> Tensor:
     """Return ``count``: the number of targets where one process has them all."""
     return count
 
 
 def masked_loss(
-    logits: Tensor, target: Tensor, weights: Tensor | None = None, share: Callable[[Tensor], Tensor] = same
+    logits: Tensor,
+    target: Tensor,
+    weights: Tensor | None = None,
+    share: Callable[[Tensor], Tensor] = identity,
 ) -> Tensor:
     """Return the mean binary cross-entropy over known targets (not NaN); zero if none is known.
 
@@ -32,12 +35,14 @@ def masked_loss(
     return (loss * mask).sum() / share(mask.sum()).clamp(min=1)
 
 
-def apart(mine: Tensor, goal: Tensor, counts: Tensor, share: Callable[[Tensor], Tensor] = same) -> Tensor:
+def cosine_loss(
+    mine: Tensor, goal: Tensor, counts: Tensor, share: Callable[[Tensor], Tensor] = identity
+) -> Tensor:
     """Return 1 - cosine, mean over positions where ``counts`` [...] is 1; ``mine`` and ``goal`` are [..., hidden]."""
     found = (1 - nn.functional.cosine_similarity(mine.float(), goal.float(), dim=-1)) * counts
     return found.sum() / share(counts.sum())
 
 
-def unsaid(target: Tensor, start: Tensor) -> Tensor:
+def fill_missing_targets(target: Tensor, start: Tensor) -> Tensor:
     """Return the probabilities of ``start`` (logits) as targets where ``target`` is unknown, NaN where it is known."""
     return torch.where(torch.isnan(target), torch.sigmoid(start.float()), torch.nan)

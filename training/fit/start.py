@@ -31,7 +31,7 @@ def origin(folder: Path) -> dict[str, str]:
     return {"version": version, "sha256": checksum_of(file)}
 
 
-def keep_config(run: Path, folder: Path) -> None:
+def copy_start_config(run: Path, folder: Path) -> None:
     """Copy the configuration of a released model into ``run``: a site alone can hardly measure all of it anew."""
     if _file(folder).name == _RELEASED:
         write_text(run / _CONFIG, read_config(folder).model_dump_json(indent=1) + "\n")
@@ -43,7 +43,7 @@ def start_config(run: Path) -> ModelConfig | None:
     return ModelConfig.model_validate_json(file.read_text("utf-8")) if file.is_file() else None
 
 
-def fit_depth(encoder: PreTrainedModel, folder: Path) -> None:
+def match_depth(encoder: PreTrainedModel, folder: Path) -> None:
     """Reduce ``encoder`` to the number of layers of the weights in ``folder``, so that a distilled model stays small."""
     try:
         name, stack = layer_stack(encoder)

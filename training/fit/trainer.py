@@ -24,15 +24,15 @@ from rich.progress import (
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from belowline.training.fit.batches import Batch, Encoder, Shown, plan, rows_of, shown
+from belowline.training.fit.batches import Batch, Draw, Encoder, draws_of_epoch, plan, rows_of
 from belowline.training.fit.checkpoint import load_checkpoint, load_plans, save_checkpoint, save_plans
-from belowline.training.fit.losses import apart, masked_loss, unsaid
+from belowline.training.fit.losses import cosine_loss, fill_missing_targets, masked_loss
 from belowline.training.fit.network import LABEL_HEADS, CommentModel, Outputs, mean_pool
-from belowline.training.fit.training_log import Journal
-from belowline.training.fit.validation import badness, watch, watched_rows
+from belowline.training.fit.training_log import TrainingLog
+from belowline.training.fit.validation import early_stopping_score, validate, validation_rows
 from belowline.training.recipes.recipe import Recipe
 
-_TOLD_EVERY = 60.0
+_PROGRESS_SECONDS = 60.0
 """Seconds between lines of progress in a log."""
 
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -88,15 +88,17 @@ class Trainer:
         console.print("planning batches")
         self._plan_all()
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
-        self.watched = watched_rows(data["validation"], recipe) if recipe.fit.evaluate_every else []
+        self.validation_rows = (
+            validation_rows(data["validation"], recipe) if recipe.fit.evaluate_every else []
+        )
         self.state = _State()
         self.best: dict[str, Tensor] | None = None
 
     def _plan_all(self) -> None:
         passes = self.data["passes"]
         whole = max(1, -(-int(self.recipe.fit.passes * 1000) // 1000))
-        self.shown = [shown(passes, self.recipe, number) for number in range(whole)]
-        counts = [len(items) for items in self.shown]
+        self.draws = [draws_of_epoch(passes, self.recipe, number) for number in range(whole)]
+        counts = [len(items) for items in self.draws]
         plans = load_plans(self.run, counts)
         if plans is None:
             plain = self.encoder.lengths(self.data["text"])
@@ -107,7 +109,7 @@ class Trainer:
         self.total = sum(map(len, self.plans))
 
     def _plan(self, number: int, plain: list[int]) -> list[list[int]]:
-        lengths = self.encoder.lengths_shown(self.data, plain, self.shown[number])
+        lengths = self.encoder.lengths_of_draws(self.data, plain, self.draws[number])
         batches = plan(lengths, self.recipe, number)
         share = min(1.0, self.recipe.fit.passes - number)
         return batches[: max(1, round(share * len(batches)))]
@@ -124,22 +126,22 @@ class Trainer:
         """Train from the last checkpoint to the end, or until nothing improves; the best measured weights are kept."""
         self._resume()
         done = sum(map(len, self.plans[: self.state.pass_number])) + self.state.batch
-        journal = Journal(self.run, done) if self.accelerator.is_main_process else None
+        journal = TrainingLog(self.run, done) if self.accelerator.is_main_process else None
         self.model.train()
         began = told = time.monotonic()
         with _progress(self.console) as progress:
             task = progress.add_task("fit", total=self.total, completed=done)
             for step in self._steps(done, journal):
                 progress.update(task, completed=step + 1, description=self._described())
-                if not self.console.is_terminal and time.monotonic() - told > _TOLD_EVERY:
+                if not self.console.is_terminal and time.monotonic() - told > _PROGRESS_SECONDS:
                     told = time.monotonic()
-                    self._told(step, done, began)
+                    self._print_progress(step, done, began)
         if journal is not None:
             journal.close()
         if self.best is not None:
             self.model.load_state_dict(self.best)
 
-    def _told(self, step: int, done: int, began: float) -> None:
+    def _print_progress(self, step: int, done: int, began: float) -> None:
         """Print progress with the time left, for logs, where a progress bar shows nothing."""
         seconds = time.monotonic() - began
         left = timedelta(seconds=round(seconds / (step + 1 - done) * (self.total - step - 1)))
@@ -149,7 +151,7 @@ class Trainer:
             soft_wrap=True,
         )
 
-    def _steps(self, done: int, journal: Journal | None) -> Iterator[int]:
+    def _steps(self, done: int, journal: TrainingLog | None) -> Iterator[int]:
         saved = time.monotonic()
         if self.state.stopped:
             return
@@ -158,7 +160,7 @@ class Trainer:
             self.state.pass_number, self.state.batch = number, position + 1
             if journal is not None and step % 50 == 0:
                 journal.losses(step, float(self.schedule.get_last_lr()[0]), self.state.losses)
-            self._watch(step, journal)
+            self._validate(step, journal)
             if time.monotonic() - saved > self.recipe.fit.checkpoint_minutes * 60:
                 self._checkpoint()
                 saved = time.monotonic()
@@ -167,11 +169,11 @@ class Trainer:
                 self.console.print(f"stopped after batch {step + 1}: nothing got better for a while")
                 return
 
-    def _ahead(self) -> Iterator[tuple[int, int, list[Shown]]]:
+    def _upcoming(self) -> Iterator[tuple[int, int, list[Draw]]]:
         for number in range(self.state.pass_number, len(self.plans)):
             first = self.state.batch if number == self.state.pass_number else 0
             for position in range(first, len(self.plans[number])):
-                yield number, position, [self.shown[number][at] for at in self.plans[number][position]]
+                yield number, position, [self.draws[number][at] for at in self.plans[number][position]]
 
     def _prepared(self) -> Iterator[tuple[int, int, Batch]]:
         """Yield epoch, position and batch; the next batch is prepared in a thread so that a GPU does not wait for
@@ -179,7 +181,7 @@ class Trainer:
         """
         with ThreadPoolExecutor(max_workers=1) as pool:
             waiting: tuple[int, int, Future[Batch]] | None = None
-            for number, position, items in self._ahead():
+            for number, position, items in self._upcoming():
                 following = number, position, pool.submit(self._batch, items)
                 if waiting is not None:
                     yield waiting[0], waiting[1], waiting[2].result()
@@ -187,12 +189,12 @@ class Trainer:
             if waiting is not None:
                 yield waiting[0], waiting[1], waiting[2].result()
 
-    def _batch(self, items: list[Shown]) -> Batch:
+    def _batch(self, items: list[Draw]) -> Batch:
         items = self._share(items)
         rows = rows_of(self.data, [item.index for item in items])
         return self.encoder.batch(rows, [item.seed for item in items])
 
-    def _share(self, items: list[Shown]) -> list[Shown]:
+    def _share(self, items: list[Draw]) -> list[Draw]:
         """Return this process's part of a batch; one with fewer texts than processes goes to all of them."""
         processes = self.accelerator.num_processes
         return items[self.accelerator.process_index :: processes] if len(items) >= processes else items
@@ -201,7 +203,7 @@ class Trainer:
         # What is dropped depends on the step alone, on any device and in any process: nothing of it needs to be in a checkpoint.
         torch.manual_seed(_step_seed(self.recipe.seed, step, self.accelerator.process_index))
         losses = self._losses(batch, hold=step % self.recipe.fit.hold_every == 0)
-        weighed = self._weights()
+        weighed = self._loss_weights()
         loss = torch.stack([weighed.get(name, 1.0) * value for name, value in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -212,11 +214,11 @@ class Trainer:
         for name, now in zip(losses, values.tolist(), strict=True):
             self.state.losses[name] = 0.98 * self.state.losses.get(name, now) + 0.02 * now
 
-    def _count(self, mine: Tensor) -> Tensor:
+    def _mean_count(self, mine: Tensor) -> Tensor:
         """Return the divisor of this process's sum, so that the average over processes is the mean over the batch."""
         return torch.as_tensor(self.accelerator.reduce(mine.float(), reduction="mean"))
 
-    def _weights(self) -> dict[str, float]:
+    def _loss_weights(self) -> dict[str, float]:
         """Return the weights of losses that are not 1."""
         options = self.recipe.fit
         return {
@@ -234,37 +236,37 @@ class Trainer:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.network(ids, mask)
             losses = {
-                "labels": masked_loss(outputs.logits, labels, weights, self._count),
-                "evidence": masked_loss(outputs.evidence, evidence, weights, self._count),
+                "labels": masked_loss(outputs.logits, labels, weights, self._mean_count),
+                "evidence": masked_loss(outputs.evidence, evidence, weights, self._mean_count),
             }
             if hold and self.recipe.fit.hold_weight:
-                losses["hold"] = self._strayed(outputs, ids, mask)
+                losses["hold"] = self._embedding_loss(outputs, ids, mask)
             if hold and self.start is not None:
                 with torch.no_grad():
                     before = self.start(ids, mask)
                 padding = (mask == 0)[..., None].expand_as(evidence)
-                words = unsaid(evidence, before.evidence).masked_fill(padding, torch.nan)
+                words = fill_missing_targets(evidence, before.evidence).masked_fill(padding, torch.nan)
                 losses["start"] = masked_loss(
-                    outputs.logits, unsaid(labels, before.logits), share=self._count
-                ) + masked_loss(outputs.evidence, words, share=self._count)
+                    outputs.logits, fill_missing_targets(labels, before.logits), share=self._mean_count
+                ) + masked_loss(outputs.evidence, words, share=self._mean_count)
         return losses
 
-    def _strayed(self, outputs: Outputs, ids: Tensor, mask: Tensor) -> Tensor:
+    def _embedding_loss(self, outputs: Outputs, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the distance of embeddings from those of the base: 1 - cosine, mean over texts."""
         with torch.no_grad():
             states = self.base(input_ids=ids, attention_mask=mask).last_hidden_state
         goal = mean_pool(states, mask)
-        return apart(outputs.embedding, goal, torch.ones_like(mask[:, 0]), self._count)
+        return cosine_loss(outputs.embedding, goal, torch.ones_like(mask[:, 0]), self._mean_count)
 
-    def _watch(self, step: int, journal: Journal | None) -> None:
+    def _validate(self, step: int, journal: TrainingLog | None) -> None:
         """Validate at the recipe's interval; keep the best weights and decide if training continues."""
         every = self.recipe.fit.evaluate_every
         if not every or ((step + 1) % every and step + 1 < self.total):
             return
-        found = watch(self.model, self.encoder, self.watched, self.accelerator)
+        found = validate(self.model, self.encoder, self.validation_rows, self.accelerator)
         if journal is not None:
             journal.validation(step, found)
-        bad = badness(found, self.recipe.fit.metric)
+        bad = early_stopping_score(found, self.recipe.fit.metric)
         if self.state.best is None or bad < self.state.best:
             self.state.best, self.state.since_best = bad, 0
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}

@@ -7,12 +7,12 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from belowline.training.files import write_text
-from belowline.training.fit.validation import Watched, means
+from belowline.training.fit.validation import Validation, means
 
 _LOG = "log.jsonl"
 
 
-class Journal:
+class TrainingLog:
     """The log of a run from step ``first`` on; later lines of a killed process are dropped."""
 
     def __init__(self, run: Path, first: int) -> None:
@@ -27,7 +27,7 @@ class Journal:
         for name, value in losses.items():
             self.board.add_scalar(f"loss/{name}", value, step)
 
-    def validation(self, step: int, found: Watched) -> None:
+    def validation(self, step: int, found: Validation) -> None:
         """Log the validation of a step: each label, and a site's decisions by the way they were drawn."""
         self._append({"step": step, "validation": found})
         for metric in ("loss", "auc"):

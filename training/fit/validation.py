@@ -19,12 +19,12 @@ from belowline.training.fit.network import CommentModel
 from belowline.training.recipes.recipe import Recipe
 
 Floats = npt.NDArray[np.float64]
-Watched = dict[str, dict[str, dict[str, float]]]
+Validation = dict[str, dict[str, dict[str, float]]]
 """Label to corpus (of decisions with their slice) to ``loss`` and, where both sides are known, ``auc``."""
 _PER_BATCH = 32
 
 
-def watched_rows(validation: Dataset, recipe: Recipe) -> list[dict[str, Any]]:
+def validation_rows(validation: Dataset, recipe: Recipe) -> list[dict[str, Any]]:
     """Draw at most ``evaluate_rows`` rows of each corpus by the recipe's seed, shortest first."""
     groups: dict[str, list[int]] = defaultdict(list)
     for at, (source, kind) in enumerate(zip(validation["source"], validation["slice"], strict=True)):
@@ -39,9 +39,9 @@ def _group(source: str, kind: str) -> str:
     return f"{source} {kind}" if is_decision(source) else source
 
 
-def watch(
+def validate(
     model: CommentModel, encoder: Encoder, rows: Sequence[dict[str, Any]], accelerator: Accelerator
-) -> Watched:
+) -> Validation:
     """Measure ``model`` on ``rows``, each process its share; all processes return the same."""
     mine = range(accelerator.process_index, len(rows), accelerator.num_processes)
     found: list[tuple[int, list[float]]] = []
@@ -54,15 +54,17 @@ def watch(
             found += zip(part, model(ids, mask).logits.float().cpu().tolist(), strict=True)
     model.train()
     logits = dict(gather_object(found))
-    return measured(np.array([logits[at] for at in range(len(rows))]), rows, model.labels)
+    return validation_metrics(np.array([logits[at] for at in range(len(rows))]), rows, model.labels)
 
 
-def measured(logits: Floats, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Watched:
+def validation_metrics(
+    logits: Floats, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]
+) -> Validation:
     """Return loss and AUC of ``logits`` [n, labels] on ``rows``, weighted, by label and corpus."""
     groups = np.array([_group(row["source"], row["slice"]) for row in rows], dtype=np.str_)
     weights = np.array([row.get("weight", 1.0) for row in rows], dtype=np.float64)
     targets = np.array([row["labels"] for row in rows], dtype=np.float64).reshape(len(rows), len(labels))
-    result: Watched = {}
+    result: Validation = {}
     for column, label in enumerate(labels):
         known = ~np.isnan(targets[:, column])
         result[label] = {
@@ -82,7 +84,7 @@ def _figures(logits: Floats, target: Floats, weights: Floats) -> dict[str, float
     return figures
 
 
-def means(found: Watched, metric: str) -> dict[str, float]:
+def means(found: Validation, metric: str) -> dict[str, float]:
     """Return the metric of each label that has it, as the mean over corpora of any size."""
     each = {
         label: [figures[metric] for figures in groups.values() if metric in figures]
@@ -91,7 +93,7 @@ def means(found: Watched, metric: str) -> dict[str, float]:
     return {label: float(np.mean(values)) for label, values in each.items() if values}
 
 
-def badness(found: Watched, metric: str) -> float:
+def early_stopping_score(found: Validation, metric: str) -> float:
     """Return the mean over labels, less is better: the loss, or 1 - AUC. Infinite if nothing was measured."""
     values = list(means(found, metric).values())
     if not values:

@@ -20,7 +20,7 @@ _Key = tuple[str, str]  # group and kind
 
 
 @dataclass(frozen=True, slots=True)
-class GroupFigures:
+class GroupMetrics:
     """One label on comments that name one group; intervals are 95 %, NaN is not measured.
 
     Attributes:
@@ -83,7 +83,7 @@ class Bias:
     """The summary, the groups by name, and the names of groups that count in the summary."""
 
     summary: Summary
-    groups: dict[str, GroupFigures]
+    groups: dict[str, GroupMetrics]
     counted: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def measure_bias(
     draws = _aucs(resamples(len(truth), seed), truth, probability, masks)
     held = None if threshold is None else probability >= threshold
     groups = {
-        group: GroupFigures(
+        group: GroupMetrics(
             int(mask.sum()),
             int(truth[mask].sum()),
             {kind: (float(once[group, kind][0]), *percentiles(draws[group, kind])) for kind in KINDS},

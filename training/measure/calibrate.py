@@ -49,7 +49,7 @@ def equal_weights(sources: npt.NDArray[np.str_]) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Operating:
+class OperatingPoint:
     """A threshold and its effect on validation: precision with 95 % Wilson interval, recall, examples held."""
 
     threshold: float
@@ -60,12 +60,12 @@ class Operating:
     held: int
 
 
-def threshold_for(precision: float, probability: Floats, target: Floats) -> Operating | None:
+def threshold_for(precision: float, probability: Floats, target: Floats) -> OperatingPoint | None:
     """Return the lowest threshold with precision of at least ``precision``, None if there is none."""
     return _chosen(probability, target, lambda hits, held: np.flatnonzero(hits / held >= precision)[-1:])
 
 
-def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> Operating | None:
+def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> OperatingPoint | None:
     """Return the threshold with the best F-beta, for a label that never reaches a stated precision."""
 
     def best(hits: Floats, held: Floats) -> npt.NDArray[np.intp]:
@@ -75,7 +75,9 @@ def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> Op
     return _chosen(probability, target, best)
 
 
-def hold_threshold(precision: float, recall: float, probability: Floats, target: Floats) -> Operating | None:
+def hold_threshold(
+    precision: float, recall: float, probability: Floats, target: Floats
+) -> OperatingPoint | None:
     """Return the lowest threshold with ``precision``, or, if its recall is below ``recall``, the one with the best
     F-half.
 
@@ -87,7 +89,7 @@ def hold_threshold(precision: float, recall: float, probability: Floats, target:
 
 def _chosen(
     probability: Floats, target: Floats, choose: Callable[[Floats, Floats], npt.NDArray[np.intp]]
-) -> Operating | None:
+) -> OperatingPoint | None:
     """Return the operating point that ``choose`` picks from hits [k] and held [k] of all thresholds, strictest first."""
     order = np.argsort(-probability)
     ranked, truth = probability[order], target[order] >= 0.5
@@ -101,7 +103,7 @@ def _chosen(
         return None
     at = possible[found[0]]
     low, high = wilson(int(hits[at]), int(held[at]))
-    return Operating(
+    return OperatingPoint(
         float(thresholds[at]),
         float(hits[at] / held[at]),
         low,

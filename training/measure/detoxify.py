@@ -29,7 +29,7 @@ OURS: Mapping[str, str] = {
 BATCH = 32
 
 
-class DetoxifyPeer:
+class DetoxifyModel:
     """A Detoxify model.
 
     Attributes:

@@ -15,7 +15,7 @@ from belowline.training.measure.baseline import Baseline
 from belowline.training.measure.bias import Bias, measure_bias
 from belowline.training.measure.card import write_card
 from belowline.training.measure.plots import draw
-from belowline.training.measure.slices import disguised_copies, domains, keywords, lengths, named_groups
+from belowline.training.measure.slices import domains, keywords, lengths, named_groups, obfuscated_copies
 from belowline.training.measure.test_set import (
     Floats,
     Predict,
@@ -24,11 +24,11 @@ from belowline.training.measure.test_set import (
     joined,
     limited,
     measuring_corpora,
-    of_dataset,
+    metrics_by_corpus,
     predictions,
+    rows_of_split,
     select,
     show,
-    table_of,
     write,
 )
 
@@ -65,13 +65,16 @@ def evaluate(
     data = RunDirectory(run).data()
     models = _models(scorer, run, data["train"], detoxify, console)
     whole = joined(
-        [of_dataset(data["test"], scorer.labels, None), *measuring_corpora(corpora, scorer.labels, None)]
+        [
+            rows_of_split(data["test"], scorer.labels, None),
+            *measuring_corpora(corpora, scorer.labels, None),
+        ]
     )
     test = limited(whole, limit)
     console.print(f"{len(test.texts)} test rows of {len(set(test.sources))} corpora")
     given = {name: predict(test.texts) for name, predict in models.items()}
     thresholds = {name: _thresholds(name, scorer) for name in models}
-    tables = {name: table_of(test, values, thresholds[name]) for name, values in given.items()}
+    tables = {name: metrics_by_corpus(test, values, thresholds[name]) for name, values in given.items()}
     show(tables, console)
     unmeasured = {} if detoxify else {"detoxify": "no checkpoint was given (option --detoxify)"}
     for name, why in unmeasured.items():
@@ -102,9 +105,9 @@ def _models(
         twin = Scorer.load(run / "fp32")
         models["fp32"] = lambda texts: predictions(twin, texts, console, "fp32")
     if detoxify is not None:
-        from belowline.training.measure.detoxify import DetoxifyPeer
+        from belowline.training.measure.detoxify import DetoxifyModel
 
-        models["detoxify"] = DetoxifyPeer.from_checkpoint(detoxify, console).predict
+        models["detoxify"] = DetoxifyModel.from_checkpoint(detoxify, console).predict
     console.print("TF-IDF baseline")
     models["tfidf"] = Baseline(train, scorer.labels).predict
     return models
@@ -151,7 +154,7 @@ def _disguised(
     thresholds: Mapping[str, Thresholds],
 ) -> dict[str, object]:
     """Return model → label → ``clean`` and ``disguised``: the same rows unchanged and obfuscated."""
-    rows, copies = disguised_copies(test, _DISGUISED)
+    rows, copies = obfuscated_copies(test, _DISGUISED)
     clean = select(test, rows)
     both = joined([clean, replace(clean, texts=copies)])
     parts = {

@@ -54,7 +54,7 @@ def domains(test: TestSet) -> dict[str, Bools]:
     return {"news": news, "elsewhere": ~news}
 
 
-def disguised_copies(test: TestSet, most: int, seed: int = 0) -> tuple[npt.NDArray[np.intp], list[str]]:
+def obfuscated_copies(test: TestSet, most: int, seed: int = 0) -> tuple[npt.NDArray[np.intp], list[str]]:
     """Return numbers [k] of at most ``most`` random rows, and an obfuscated copy of each; unchanged copies are left
     out.
     """

@@ -42,14 +42,14 @@ class TestSet:
     labels: tuple[str, ...]
 
 
-def of_dataset(data: Dataset, labels: tuple[str, ...], limit: int | None, seed: int = 0) -> TestSet:
+def rows_of_split(data: Dataset, labels: tuple[str, ...], limit: int | None, seed: int = 0) -> TestSet:
     """Return the rows of a split, at most ``limit`` of each corpus, drawn at random."""
     targets = np.array(data["labels"], dtype=np.float64)
     whole = TestSet(list(data["text"]), targets, np.array(data["source"]), np.array(data["slice"]), labels)
     return limited(whole, limit, seed)
 
 
-def of_examples(
+def rows_of_examples(
     examples: Sequence[Example], labels: tuple[str, ...], limit: int | None, seed: int = 0
 ) -> TestSet:
     """Return examples as a test set, at most ``limit`` of each corpus."""
@@ -102,7 +102,7 @@ def joined(sets: Sequence[TestSet]) -> TestSet:
 def measuring_corpora(root: Path, labels: tuple[str, ...], limit: int | None) -> list[TestSet]:
     """Return the corpora below ``root`` that are for measuring only."""
     present = [name for name in MEASURED_ONLY if (root / CORPORA[name].folder).is_dir()]
-    return [of_examples(read_corpus(name, root), labels, limit) for name in present]
+    return [rows_of_examples(read_corpus(name, root), labels, limit) for name in present]
 
 
 def predictions(scorer: Scorer, texts: Sequence[str], console: Console, what: str) -> dict[str, Floats]:
@@ -115,7 +115,7 @@ def predictions(scorer: Scorer, texts: Sequence[str], console: Console, what: st
     return dict(zip(scorer.labels, np.array(values, dtype=np.float64).T, strict=True))
 
 
-def table_of(
+def metrics_by_corpus(
     test: TestSet, probabilities: Mapping[str, Floats], thresholds: Mapping[str, float | None]
 ) -> Measured:
     """Return label to corpus to metrics; the corpus ``all`` pools them."""

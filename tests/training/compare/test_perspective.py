@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from belowline.training.compare.perspective import ATTRIBUTES, PerspectivePeer
+from belowline.training.compare.perspective import ATTRIBUTES, PerspectiveClient
 from belowline.training.errors import ContenderError
 from tests.serve_fakes import KEY, served
 
@@ -58,9 +58,9 @@ def service(answer: Callable[[dict[str, Any]], Answer]) -> Iterator[tuple[str, l
         thread.join()
 
 
-def fast(url: str, sleeps: list[float] | None = None, wait: float = 0.5) -> PerspectivePeer:
+def fast(url: str, sleeps: list[float] | None = None, wait: float = 0.5) -> PerspectiveClient:
     """A peer that does not wait but notes for how long it would have."""
-    return PerspectivePeer(url, 1e9, wait, (sleeps if sleeps is not None else []).append)
+    return PerspectiveClient(url, 1e9, wait, (sleeps if sleeps is not None else []).append)
 
 
 def test_our_own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,13 +172,13 @@ def test_an_address_where_nobody_answers() -> None:
 )
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(ContenderError, match=r"not an address .* PERSPECTIVE_API_KEY") as caught:
-        PerspectivePeer(url)
+        PerspectiveClient(url)
     assert "abc" not in str(caught.value)
 
 
 def test_requests_keep_their_distance() -> None:
     sleeps: list[float] = []
     with service(scored) as (url, _):
-        PerspectivePeer(url, 0.01, sleep=sleeps.append).predict(["a", "b"])
+        PerspectiveClient(url, 0.01, sleep=sleeps.append).predict(["a", "b"])
     assert len(sleeps) == 2  # the first of three goes at once
     assert sleeps[0] <= 100 < sleeps[1] <= 200  # nobody slept, so the third is due after twice the distance

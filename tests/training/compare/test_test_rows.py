@@ -9,11 +9,11 @@ from belowline.data import ReadError
 from belowline.data.decisions import Decided, example_of
 from belowline.data.example import Example, known
 from belowline.model import DEFINITIONS, Scorer
-from belowline.training.compare.test_rows import ALL, gather_rows, parts_of, rows_of
+from belowline.training.compare.test_rows import ALL, gather_rows, parts_of_rows, rows_of
 from belowline.training.dataset.mix import split_of
 from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
-from belowline.training.measure.test_set import of_dataset
+from belowline.training.measure.test_set import rows_of_split
 from tests.support.compare_world import write_run
 from tests.support.decision_files import ROW, write
 
@@ -35,7 +35,7 @@ def example(number: int, source: str = "a", key: str = "", weight: float = 1.0, 
 def test_a_run_gives_its_test_split_as_evaluate_draws_it(run: Path) -> None:
     for limit in (None, 5):
         rows = gather_rows(run, None, None, limit)
-        expected = of_dataset(RunDirectory(run).data()["test"], RunDirectory(run).labels, limit)
+        expected = rows_of_split(RunDirectory(run).data()["test"], RunDirectory(run).labels, limit)
         assert rows.test.texts == expected.texts
         np.testing.assert_allclose(rows.test.targets, expected.targets, atol=1e-6)
         assert rows.test.sources.tolist() == expected.sources.tolist()
@@ -96,7 +96,7 @@ def test_the_parts(tiny_scorer: Scorer) -> None:
     given = [example(n, "a", slice_="x" if n < 2 else "y") for n in range(4)]
     given += [example(n, "c3", slice_="one") for n in range(3)]
     given.append(Example("Women drive well. " * 40, known(hate=0.0), "b", "0", "0"))
-    parts = parts_of(rows_of(given, LABELS, None), tiny_scorer)
+    parts = parts_of_rows(rows_of(given, LABELS, None), tiny_scorer)
     numbers = {name: np.flatnonzero(mask).tolist() for name, mask in parts.items()}
     assert numbers[ALL] == list(range(8))
     assert numbers["corpus a"] == [0, 1, 2, 3]
@@ -105,4 +105,6 @@ def test_the_parts(tiny_scorer: Scorer) -> None:
     assert numbers["comments news"] == [4, 5, 6]
     assert numbers["names women"] == numbers["length over 64 tokens"] == [7]
     assert not any("men" in name.split() for name in numbers)
-    assert not [name for name in parts_of(rows_of(given, LABELS, None), None) if name.startswith("length")]
+    assert not [
+        name for name in parts_of_rows(rows_of(given, LABELS, None), None) if name.startswith("length")
+    ]

@@ -15,12 +15,12 @@ from belowline.training.dataset.augment import (
     disguised,
     doubled,
     dropped,
-    hearts,
     homoglyphs,
     invisible,
     joined,
     leet,
     masked,
+    random_tail,
     swap_group,
     swapped,
     upper,
@@ -34,7 +34,7 @@ JEWISH = {"jews", "jew", "jewish", "jewish people", "jewish person"}
 
 @given(st.text(), SEEDS)
 def test_the_same_seed_gives_the_same_text(text: str, seed: int) -> None:
-    for change in (disguised, hearts, joined, swap_group):
+    for change in (disguised, random_tail, joined, swap_group):
         assert change(text, random.Random(seed)) == change(text, random.Random(seed))
 
 
@@ -92,8 +92,8 @@ def test_disguising_changes_most_texts_and_not_every_word() -> None:
 
 
 def test_a_tail_leaves_the_text_in_front() -> None:
-    assert hearts("A fine day", random.Random(1)).startswith("A fine day ")
-    assert len({hearts("A fine day", random.Random(seed)) for seed in range(50)}) == 50
+    assert random_tail("A fine day", random.Random(1)).startswith("A fine day ")
+    assert len({random_tail("A fine day", random.Random(seed)) for seed in range(50)}) == 50
 
 
 def test_joining_loses_spaces_only() -> None:

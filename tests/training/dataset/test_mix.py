@@ -13,7 +13,7 @@ from belowline.data.corpora import CORPORA, CorpusError
 from belowline.data.example import Example, Span, Split, known
 from belowline.training.dataset import mix
 from belowline.training.dataset.mix import (
-    at_hand,
+    available,
     build,
     divide,
     fingerprint,
@@ -265,8 +265,8 @@ def test_a_replay_draws_by_rate_and_keeps_every_decision() -> None:
 
 def test_what_is_not_at_hand_is_left_out_with_all_that_is_generated(root: Path) -> None:
     asked = recipe(mix=MIX | {"cad": 1.0, "on-topic": 1.0, "decisions": 1.0}, generated={"own-links": 9})
-    here, missing = at_hand(asked, root)
+    here, missing = available(asked, root)
     assert (here.mix, here.generated, missing) == (MIX | {"decisions": 1.0}, {}, ["cad", "on-topic"])
-    here, missing = at_hand(recipe(generated={"own-links": 9, "link-spam": 9}), root)
+    here, missing = available(recipe(generated={"own-links": 9, "link-spam": 9}), root)
     assert (here.mix, here.generated, missing) == (MIX, {}, ["link-spam"])
-    assert at_hand(recipe(generated={"own-links": 9}), root) == (recipe(generated={"own-links": 9}), [])
+    assert available(recipe(generated={"own-links": 9}), root) == (recipe(generated={"own-links": 9}), [])

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from belowline.training.dataset.near_duplicates import near_copies
+from belowline.training.dataset.near_duplicates import near_duplicates
 
 OFFER = "Hello friends, I earn two hundred a week from home, ask me how on my page today"
 MOVED = "Hello friends, I earn three hundred a week from home, ask me how on my page today"
@@ -12,7 +12,7 @@ OTHER = "The committee voted for the longer route along the old canal, said a cl
 
 
 def pairs(texts: list[str], similar: float = 0.7) -> tuple[set[tuple[int, ...]], set[tuple[int, ...]]]:
-    same, near = near_copies(texts, similar)
+    same, near = near_duplicates(texts, similar)
     return {tuple(pair) for pair in same.tolist()}, {tuple(pair) for pair in near.tolist()}
 
 

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from belowline.model.labels import HARMFUL
 from belowline.training.fit import batches
-from belowline.training.fit.batches import Encoder, padded, plan, rows_of, shown
+from belowline.training.fit.batches import Encoder, draws_of_epoch, padded, plan, rows_of
 from belowline.training.recipes.recipe import Recipe
 from tests.tiny_model import tiny_tokenizer
 
@@ -52,15 +52,15 @@ def mark(text: str, part: str, strength: float = 1.0, label: str = "personal_att
 @given(LENGTHS, st.integers(0, 5))
 def test_every_example_is_shown_as_often_as_stated(lengths: list[int], number: int) -> None:
     passes = [(1.0, 2.0, 3.0)[n % 3] for n in range(len(lengths))]
-    items = shown(passes, recipe(), number)
+    items = draws_of_epoch(passes, recipe(), number)
     assert Counter(item.index for item in items) == {index: int(times) for index, times in enumerate(passes)}
     assert len({item.seed for item in items}) == len(items)
 
 
 def test_a_broken_number_is_met_on_average() -> None:
-    counts = [len(shown([1.4] * 500, recipe(), number)) for number in range(10)]
+    counts = [len(draws_of_epoch([1.4] * 500, recipe(), number)) for number in range(10)]
     assert sum(counts) / 5000 == pytest.approx(1.4, abs=0.03)
-    rare = Counter(item.index for n in range(40) for item in shown([0.5] * 50, recipe(), n))
+    rare = Counter(item.index for n in range(40) for item in draws_of_epoch([0.5] * 50, recipe(), n))
     assert max(rare.values()) <= 40
     assert min(rare.values()) > 5
 
@@ -81,7 +81,10 @@ def test_a_plan_has_everything_once_within_the_budget_and_a_batch_one_width(
 def test_showings_and_batches_depend_on_seed_and_pass_only() -> None:
     lengths, passes = [random.Random(n).randrange(3, 60) for n in range(200)], [1.5] * 200
     for first, again, later, other in (
-        [shown(passes, r, n) for r, n in ((recipe(), 0), (recipe(), 0), (recipe(), 1), (recipe(seed=4), 0))],
+        [
+            draws_of_epoch(passes, r, n)
+            for r, n in ((recipe(), 0), (recipe(), 0), (recipe(), 1), (recipe(seed=4), 0))
+        ],
         [plan(lengths, r, n) for r, n in ((recipe(), 0), (recipe(), 0), (recipe(), 1), (recipe(seed=4), 0))],
     ):
         assert first == again
@@ -93,8 +96,8 @@ def test_lengths_shown_are_those_that_a_batch_will_have(tokenizer: PreTrainedTok
     trial = recipe(augment={"disguise": 0.5})
     encoder = Encoder(tokenizer, trial)
     data = Dataset.from_list([row("the link you " * n) for n in range(1, 9)])
-    items = shown([4.0] * 8, trial, 0)
-    lengths = encoder.lengths_shown(data, encoder.lengths(data["text"]), items)
+    items = draws_of_epoch([4.0] * 8, trial, 0)
+    lengths = encoder.lengths_of_draws(data, encoder.lengths(data["text"]), items)
     for item, length in zip(items, lengths, strict=True):
         assert encoder.batch(rows_of(data, [item.index]), [item.seed]).attention_mask.sum() == length
     plain = encoder.lengths(data["text"])

@@ -110,7 +110,7 @@ def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
     fitting = recipe.fit.model_copy(update={"freeze_layers": 1, "dropout": 0.1})
     recipe = recipe.model_copy(update={"base": str(base), "fit": fitting})
     log = io.StringIO()
-    monkeypatch.setattr(trainer, "_TOLD_EVERY", 0.0)
+    monkeypatch.setattr(trainer, "_PROGRESS_SECONDS", 0.0)
     fit(recipe, workshop / "corpora", tmp_path / "whole", Console(file=log, width=200))
     stopped_at_twelve(recipe, workshop, tmp_path / "broken", monkeypatch)
     state = load_checkpoint(tmp_path / "broken")

@@ -193,7 +193,7 @@ def test_training_stops_when_nothing_gets_better_and_keeps_the_best(plain: Recip
     recipe = changed(plain, fit={**WATCHED, "passes": 8.0, "learning_rate": 1e-2, "patience": 2})
     fit(recipe, workshop / "corpora", run, QUIET)
     seen = [entry for entry in logged(run) if "validation" in entry]
-    losses = [trainer.badness(entry["validation"], "loss") for entry in seen]
+    losses = [trainer.early_stopping_score(entry["validation"], "loss") for entry in seen]
     best = losses.index(min(losses))
     assert best == len(losses) - 3, "two measurements after the best one"
     board = EventAccumulator(str(run / "tensorboard")).Reload()
@@ -276,7 +276,7 @@ def test_two_processes_learn_what_one_does_and_resume_exactly(plain: Recipe, wor
         if "labels" in alone:
             assert shared["labels"] == pytest.approx(alone["labels"], rel=2e-3)
         else:
-            losses = [trainer.badness(entry["validation"], "loss") for entry in (alone, shared)]
+            losses = [trainer.early_stopping_score(entry["validation"], "loss") for entry in (alone, shared)]
             assert losses[1] == pytest.approx(losses[0], rel=1e-2)
     assert same(workshop / "two" / "model", workshop / "resumed" / "model")
     assert two == logged(workshop / "resumed")

@@ -15,7 +15,7 @@ from belowline.training.export.export import export
 from belowline.training.fit import heads
 from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.fit import fit
-from belowline.training.fit.heads import states_of
+from belowline.training.fit.heads import head_inputs
 from belowline.training.fit.network import CommentModel, load_base, read_length
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.weights import load_model
@@ -88,7 +88,7 @@ def test_the_heads_learn(run: Path, start: Path, recipe: Recipe) -> None:
 def test_states_are_what_the_head_reads(workshop: Path, recipe: Recipe, run: Path) -> None:
     model, tokenizer = load_model(run / "model")
     rows = rows_of(RunDirectory(run).data()["test"], range(40))
-    read, length = states_of(model, Encoder(tokenizer, recipe), rows, QUIET)
+    read, length = head_inputs(model, Encoder(tokenizer, recipe), rows, QUIET)
     for at in (0, 17, 39):
         batch = Encoder(tokenizer, recipe).batch([rows[at]])
         with torch.inference_mode():
@@ -106,7 +106,7 @@ def test_it_is_the_same_again_and_reads_each_text_once(
     with pytest.raises(KeyboardInterrupt):
         fit(recipe, workshop / "corpora", again, QUIET, start, [workshop / "decisions.jsonl"])
     monkeypatch.setattr(heads, "_fitted", fitted)
-    monkeypatch.setattr(heads, "states_of", None)  # what was read stands in the run
+    monkeypatch.setattr(heads, "head_inputs", None)  # what was read stands in the run
     fit(recipe, workshop / "corpora", again, QUIET, start, [workshop / "decisions.jsonl"])
     one, other = (load_model(folder / "model")[0].state_dict() for folder in (run, again))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
@@ -127,7 +127,7 @@ def test_new_heads_begin_at_nothing(workshop: Path, recipe: Recipe, tmp_path: Pa
     model, data = CommentModel(encoder, one.labels), Dataset.from_list(rows)
     splits = DatasetDict({"train": data, "validation": data})
     heads.fit_heads(model, tokenizer, splits, one, tmp_path, QUIET, start={})
-    seen = states_of(model, Encoder(tokenizer, one), rows, QUIET)
+    seen = head_inputs(model, Encoder(tokenizer, one), rows, QUIET)
     with torch.no_grad():
         said = torch.sigmoid(model.label_logits(*seen)).flatten()
     assert float((said - torch.tensor([0.0, 1.0] * 4)).abs().mean()) <= 0.5

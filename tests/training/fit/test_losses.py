@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from belowline.training.fit.losses import masked_loss, unsaid
+from belowline.training.fit.losses import fill_missing_targets, masked_loss
 
 
 def nan(*values: float | None) -> Tensor:
@@ -55,6 +55,6 @@ def test_the_mean_over_shares_is_that_over_the_whole() -> None:
 
 
 def test_what_no_verdict_says_is_held_and_only_that() -> None:
-    target = unsaid(nan(1.0, None, 0.0), torch.tensor([5.0, 0.0, 5.0]))
+    target = fill_missing_targets(nan(1.0, None, 0.0), torch.tensor([5.0, 0.0, 5.0]))
     assert torch.isnan(target).tolist() == [True, False, True]
     assert target[1] == 0.5

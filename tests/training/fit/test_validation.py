@@ -9,8 +9,8 @@ import pytest
 from datasets import Dataset
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from belowline.training.fit.training_log import Journal
-from belowline.training.fit.validation import badness, means, measured, watched_rows
+from belowline.training.fit.training_log import TrainingLog
+from belowline.training.fit.validation import early_stopping_score, means, validation_metrics, validation_rows
 from belowline.training.recipes.recipe import Recipe
 
 LABELS = ("spam", "hate")
@@ -26,7 +26,7 @@ def test_rows_are_drawn_from_every_corpus_and_from_picked_and_random_decisions()
     recipe = Recipe.model_validate(
         {"name": "a", "base": "b", "mix": {"big": 1.0}, "fit": {"evaluate_rows": 5}}
     )
-    rows = watched_rows(Dataset.from_list(given), recipe)
+    rows = validation_rows(Dataset.from_list(given), recipe)
     sources = [(one["source"], one["slice"]) for one in rows]
     assert {name: sources.count(name) for name in set(sources)} == {
         ("big", ""): 5,
@@ -34,36 +34,38 @@ def test_rows_are_drawn_from_every_corpus_and_from_picked_and_random_decisions()
         ("decisions:herald", "random"): 5,
         ("decisions:herald", "picked"): 5,
     }
-    assert rows == watched_rows(Dataset.from_list(given), recipe)
+    assert rows == validation_rows(Dataset.from_list(given), recipe)
 
 
 def test_every_corpus_has_the_same_say_and_every_row_its_weight() -> None:
     rows = [row("a", 1.0), row("a", 0.0), row("b", 1.0, weight=3.0), row("b", 1.0), row("b", None)]
     logits = np.array([[2.0, 0], [-2.0, 0], [0.0, 0], [9.0, 0], [4.0, 0]])
-    found = measured(logits, rows, LABELS)
+    found = validation_metrics(logits, rows, LABELS)
     a, b = np.log1p(np.exp(-2)), (3 * np.log(2) + np.log1p(np.exp(-9))) / 4
     assert found["spam"]["a"] == pytest.approx({"loss": a, "auc": 1.0})
     assert found["spam"]["b"] == pytest.approx({"loss": b})
     assert found["hate"] == {}
     assert means(found, "loss") == pytest.approx({"spam": (a + b) / 2})
-    assert badness(found, "loss") == pytest.approx((a + b) / 2)
-    assert badness(found, "auc") == pytest.approx(0.0)
+    assert early_stopping_score(found, "loss") == pytest.approx((a + b) / 2)
+    assert early_stopping_score(found, "auc") == pytest.approx(0.0)
 
 
 def test_nothing_measured_is_never_better() -> None:
-    assert badness(measured(np.zeros((1, 2)), [row("a", None)], LABELS), "loss") == float("inf")
+    assert early_stopping_score(
+        validation_metrics(np.zeros((1, 2)), [row("a", None)], LABELS), "loss"
+    ) == float("inf")
 
 
 def test_the_journal_goes_on_where_the_checkpoint_was(tmp_path: Path) -> None:
-    found = measured(np.zeros((1, 2)), [row("decisions:herald", 1.0, "random")], LABELS)
-    first = Journal(tmp_path, 0)
+    found = validation_metrics(np.zeros((1, 2)), [row("decisions:herald", 1.0, "random")], LABELS)
+    first = TrainingLog(tmp_path, 0)
     for step in (0, 50, 100):
         first.losses(step, 0.1, {"labels": 1.0})
     first.validation(100, found)
     first.close()
     with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"step": 15')  # killed while writing
-    second = Journal(tmp_path, 60)
+    second = TrainingLog(tmp_path, 60)
     second.losses(100, 0.05, {"labels": 0.5})
     second.validation(100, found)
     second.close()

@@ -11,7 +11,7 @@ import pytest
 
 from belowline.training.measure.bias import measure_bias
 from belowline.training.measure.card import figure, interval, render, write_card
-from belowline.training.measure.test_set import TestSet, divided, table_of, write
+from belowline.training.measure.test_set import TestSet, divided, metrics_by_corpus, write
 
 NAN = float("nan")
 RNG = np.random.default_rng(8)
@@ -33,7 +33,7 @@ def test_rows() -> TestSet:
 
 def metrics_of(test: TestSet, path: Path, **changes: object) -> None:
     """Write metrics of two models that are as good as each other."""
-    tables = {name: table_of(test, GIVEN, {"spam": 0.5}) for name in ("int8", "tfidf")}
+    tables = {name: metrics_by_corpus(test, GIVEN, {"spam": 0.5}) for name in ("int8", "tfidf")}
     parts = {"news": test.sources == "c3", "elsewhere": test.sources != "c3"}
     halves = {name: divided(test, GIVEN, {}, parts) for name in tables}
     bias = measure_bias(test.targets[:, 1], GIVEN["hate"], 0.5, {"women": np.arange(ROWS) < 90})

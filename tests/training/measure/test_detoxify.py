@@ -9,7 +9,7 @@ from rich.console import Console
 from transformers import BertConfig, BertForSequenceClassification
 
 from belowline.training.errors import ContenderError
-from belowline.training.measure.detoxify import DetoxifyPeer
+from belowline.training.measure.detoxify import DetoxifyModel
 from tests.support.detoxify_checkpoint import CLASSES, write_checkpoint
 from tests.tiny_training import write_base
 
@@ -26,7 +26,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_classes_become_our_labels(encoder: Path) -> None:
-    peer = DetoxifyPeer.from_checkpoint(write_checkpoint(encoder, CLASSES, 6), QUIET)
+    peer = DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6), QUIET)
     found = peer.predict(TEXTS)
     assert list(found) == ["toxicity", "profanity", "threat", "personal_attack", "hate"]
     for values in found.values():
@@ -36,7 +36,7 @@ def test_its_classes_become_our_labels(encoder: Path) -> None:
 
 
 def test_each_text_gets_what_it_would_alone(encoder: Path) -> None:
-    peer = DetoxifyPeer.from_checkpoint(write_checkpoint(encoder, CLASSES, 6), QUIET)
+    peer = DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6), QUIET)
     together = peer.predict(TEXTS)
     for row, text in enumerate(TEXTS):
         for label, values in peer.predict([text]).items():
@@ -48,7 +48,7 @@ def test_the_weights_are_those_of_the_checkpoint(encoder: Path) -> None:
     weights = torch.load(checkpoint, weights_only=True)["state_dict"]
     model = BertForSequenceClassification(BertConfig.from_pretrained(encoder, num_labels=6))
     model.load_state_dict(weights)
-    peer = DetoxifyPeer.from_checkpoint(checkpoint, QUIET)
+    peer = DetoxifyModel.from_checkpoint(checkpoint, QUIET)
     encoded = peer._tokenizer(TEXTS[:1], return_tensors="pt")
     with torch.no_grad():
         expected = torch.sigmoid(model.eval()(**encoded).logits[0]).numpy()
@@ -58,7 +58,7 @@ def test_the_weights_are_those_of_the_checkpoint(encoder: Path) -> None:
 
 def test_older_names_and_further_outputs(encoder: Path) -> None:
     older = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
-    peer = DetoxifyPeer.from_checkpoint(
+    peer = DetoxifyModel.from_checkpoint(
         write_checkpoint(encoder, older, 9), QUIET
     )  # the unbiased model has more outputs than classes
     assert list(peer.predict(["a"])) == ["toxicity", "profanity", "threat", "personal_attack", "hate"]
@@ -67,10 +67,10 @@ def test_older_names_and_further_outputs(encoder: Path) -> None:
 
 def test_a_missing_file_is_named(encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(ContenderError, match=r"none\.ckpt: not there; --detoxify takes"):
-        DetoxifyPeer.from_checkpoint(encoder / "none.ckpt", QUIET)
+        DetoxifyModel.from_checkpoint(encoder / "none.ckpt", QUIET)
     (tmp_path / "alone.ckpt").write_bytes(b"")
     with pytest.raises(ContenderError, match=r"config\.json"):
-        DetoxifyPeer.from_checkpoint(tmp_path / "alone.ckpt", QUIET)
+        DetoxifyModel.from_checkpoint(tmp_path / "alone.ckpt", QUIET)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04broken"])
@@ -79,11 +79,11 @@ def test_what_is_no_checkpoint_is_refused(encoder: Path, content: bytes) -> None
     with pytest.raises(
         ContenderError, match=r"other\.ckpt: not a Detoxify checkpoint .*; take one of Detoxify's"
     ):
-        DetoxifyPeer.from_checkpoint(encoder / "other.ckpt", QUIET)
+        DetoxifyModel.from_checkpoint(encoder / "other.ckpt", QUIET)
 
 
 def test_weights_that_do_not_fit_are_refused(encoder: Path) -> None:
     with pytest.raises(ContenderError, match="KeyError"):  # nothing may keep a random value
-        DetoxifyPeer.from_checkpoint(write_checkpoint(encoder, CLASSES, 6, state_dict={}), QUIET)
+        DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6, state_dict={}), QUIET)
     with pytest.raises(ContenderError, match=r"tiny\.ckpt|other\.ckpt"):
-        DetoxifyPeer.from_checkpoint(write_checkpoint(encoder, CLASSES, 6, config={}), QUIET)
+        DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6, config={}), QUIET)

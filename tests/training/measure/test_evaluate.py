@@ -114,7 +114,7 @@ def test_detoxify_is_measured_with_a_checkpoint(
         def predict(self, texts: list[str]) -> dict[str, np.ndarray]:
             return {"hate": np.array([len(text) % 97 / 97 for text in texts])}
 
-    monkeypatch.setattr("belowline.training.measure.detoxify.DetoxifyPeer", Peer)
+    monkeypatch.setattr("belowline.training.measure.detoxify.DetoxifyModel", Peer)
     before = (run / "metrics.json").read_bytes() if (run / "metrics.json").exists() else b""
     evaluate(
         run, tiny_model_dir, tmp_path, 60, Console(quiet=True), card=False, detoxify=tmp_path / "some.ckpt"

@@ -7,11 +7,11 @@ from belowline.model import Scorer
 from belowline.training.dataset.augment import GROUPS
 from belowline.training.measure.slices import (
     SHORT,
-    disguised_copies,
     domains,
     keywords,
     lengths,
     named_groups,
+    obfuscated_copies,
 )
 from belowline.training.measure.test_set import TestSet
 
@@ -57,17 +57,17 @@ def test_news_by_where_it_was_written() -> None:
 def test_disguised_copies_are_changed_and_the_same_every_time() -> None:
     texts = [f"comment number {n} about bridges and budgets of the town" for n in range(60)] + ["1", "2", "3"]
     test = rows(texts, ["a"] * 63)
-    chosen, copies = disguised_copies(test, 50)
+    chosen, copies = obfuscated_copies(test, 50)
     assert 25 < len(chosen) == len(copies) <= 50
     assert all(copy != texts[row] for row, copy in zip(chosen, copies, strict=True))
     assert chosen.tolist() == sorted(set(chosen.tolist()))
-    again, same = disguised_copies(test, 50)
+    again, same = obfuscated_copies(test, 50)
     assert (again.tolist(), same) == (chosen.tolist(), copies)
-    assert disguised_copies(test, 50, seed=1)[1] != copies
+    assert obfuscated_copies(test, 50, seed=1)[1] != copies
 
 
 def test_disguising_nothing_gives_nothing() -> None:
-    chosen, copies = disguised_copies(rows(["1", "22"], ["a", "a"]), 10)
+    chosen, copies = obfuscated_copies(rows(["1", "22"], ["a", "a"]), 10)
     assert (len(chosen), copies) == (0, [])
 
 

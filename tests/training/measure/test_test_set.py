@@ -19,12 +19,12 @@ from belowline.training.measure.test_set import (
     joined,
     limited,
     measuring_corpora,
-    of_dataset,
-    of_examples,
+    metrics_by_corpus,
     predictions,
+    rows_of_examples,
+    rows_of_split,
     select,
     show,
-    table_of,
     write,
 )
 
@@ -55,7 +55,7 @@ PROBABILITIES = {"spam": np.array([0.9, 0.2, 0.8, 0.7, 0.4, 0.3]), "threat": np.
 
 
 def test_the_limit_is_per_corpus(data: Dataset) -> None:
-    test = of_dataset(data, LABELS, 5)
+    test = rows_of_split(data, LABELS, 5)
     assert Counter(test.sources.tolist()) == {"a": 5, "b": 4}
     assert test.targets.shape == (9, 2)
     assert np.isnan(test.targets[:, 1]).all()
@@ -65,26 +65,26 @@ def test_the_limit_is_per_corpus(data: Dataset) -> None:
 
 
 def test_the_choice_depends_on_the_seed_only(data: Dataset) -> None:
-    assert of_dataset(data, LABELS, 5).texts == of_dataset(data, LABELS, 5).texts
-    assert of_dataset(data, LABELS, 5).texts != of_dataset(data, LABELS, 5, seed=1).texts
-    assert len(of_dataset(data, LABELS, None).texts) == 34
+    assert rows_of_split(data, LABELS, 5).texts == rows_of_split(data, LABELS, 5).texts
+    assert rows_of_split(data, LABELS, 5).texts != rows_of_split(data, LABELS, 5, seed=1).texts
+    assert len(rows_of_split(data, LABELS, None).texts) == 34
 
 
 def test_examples_of_a_measuring_corpus() -> None:
     examples = [
         Example(f"no {n}", known(threat=1.0), "c", str(n), str(n), slice=f"kind {n}") for n in range(20)
     ]
-    test = of_examples(examples, LABELS, 6)
+    test = rows_of_examples(examples, LABELS, 6)
     assert len(set(test.texts)) == 6
     assert np.isnan(test.targets[:, 0]).all()
     assert (test.targets[:, 1] == 1).all()
     assert [f"no {kind.split()[1]}" for kind in test.slices] == test.texts
-    assert len(of_examples(examples, LABELS, None).texts) == 20
-    assert of_examples([], LABELS, 5).targets.shape == (0, 2)
+    assert len(rows_of_examples(examples, LABELS, None).texts) == 20
+    assert rows_of_examples([], LABELS, 5).targets.shape == (0, 2)
 
 
 def test_sets_are_joined_in_order(data: Dataset, small: TestSet) -> None:
-    both = joined([small, of_dataset(data, LABELS, 3)])
+    both = joined([small, rows_of_split(data, LABELS, 3)])
     assert both.texts[:6] == small.texts
     assert len(both.texts) == len(both.targets) == len(both.sources) == len(both.slices) == 12
 
@@ -119,7 +119,7 @@ def test_predictions_are_the_scorers(tiny_scorer: Scorer) -> None:
 
 
 def test_corpora_with_one_class_are_left_out(small: TestSet) -> None:
-    table = table_of(small, PROBABILITIES, {"spam": 0.5})
+    table = metrics_by_corpus(small, PROBABILITIES, {"spam": 0.5})
     assert set(table["spam"]) == {"all", "a", "c"}
     assert set(table["threat"]) == {"all", "c"}
     assert (table["spam"]["all"].examples, table["spam"]["a"].examples) == (6, 2)
@@ -150,12 +150,12 @@ def test_both_classes_are_told_from_one() -> None:
 
 
 def test_a_label_without_probabilities_has_no_table(small: TestSet) -> None:
-    assert set(table_of(small, {"threat": PROBABILITIES["threat"]}, {})) == {"threat"}
+    assert set(metrics_by_corpus(small, {"threat": PROBABILITIES["threat"]}, {})) == {"threat"}
 
 
 def test_tables_are_shown_side_by_side(small: TestSet) -> None:
     console = Console(width=160, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    show({"int8": table_of(small, PROBABILITIES, {"spam": 0.5}), "tfidf": {}}, console)
+    show({"int8": metrics_by_corpus(small, PROBABILITIES, {"spam": 0.5}), "tfidf": {}}, console)
     text = console.export_text()
     assert "int8" in text
     assert "tfidf" in text
@@ -164,7 +164,7 @@ def test_tables_are_shown_side_by_side(small: TestSet) -> None:
 
 
 def test_tables_are_written(small: TestSet, tmp_path: Path) -> None:
-    tables = {"int8": table_of(small, PROBABILITIES, {})}
+    tables = {"int8": metrics_by_corpus(small, PROBABILITIES, {})}
     facts = {"limit": 5, "slices": {"length": {"int8": tables["int8"]}}}
     write(tables, facts, tmp_path / "metrics.json")
     read = json.loads((tmp_path / "metrics.json").read_text("utf-8"))
@@ -186,5 +186,5 @@ def test_a_broken_write_leaves_the_old_file(
 
     monkeypatch.setattr(Path, "write_text", half)
     with pytest.raises(OSError, match="no space left"):
-        write({"int8": table_of(small, PROBABILITIES, {})}, {}, tmp_path / "metrics.json")
+        write({"int8": metrics_by_corpus(small, PROBABILITIES, {})}, {}, tmp_path / "metrics.json")
     assert (tmp_path / "metrics.json").read_text("utf-8") == "old"
