@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.import_graph import graph
 
 ALLOWED = {
     "data": {"data"},
@@ -43,6 +44,28 @@ def test_a_module_imports_only_what_its_folder_may(path: Path) -> None:
 def test_no_folder_but_training_imports_what_the_extra_brings(path: Path) -> None:
     heavy = {"torch", "transformers", "datasets", "sklearn", "detoxify", "accelerate"}
     assert not heavy & {name.split(".")[0] for name in imported(path)}
+
+
+ROOMS_OF_TRAINING = (
+    "cli",
+    "compare",
+    "tune",
+    "export",
+    "measure",
+    "fit",
+    "dataset",
+    "recipes",
+    "files",
+    "errors",
+)
+"""From the top down: a room imports only rooms to its right."""
+
+
+def test_rooms_of_training_import_downward_only() -> None:
+    found = graph("training")
+    assert set(found.rooms) <= set(ROOMS_OF_TRAINING)
+    assert found.upward(ROOMS_OF_TRAINING) == []
+    assert found.cycle() == []
 
 
 def run_python(code: str) -> str:
