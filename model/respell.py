@@ -1,7 +1,7 @@
 """Words that are disguised by digits, marks or repeated letters, spelled as words again where only one reading is a word.
 
 What is a word stands in ``words.txt``: the whole words of the vocabulary of all-MiniLM-L6-v2 (Apache-2.0), and frequent words of the
-training corpora (``belowline.training.words`` makes the list). A spelling is only changed if it is none of them and becomes one.
+training corpora (``tests.release.words`` makes the list). A spelling is only changed if it is none of them and becomes one.
 """
 
 import functools

@@ -23,17 +23,16 @@ from sklearn.metrics import roc_auc_score
 from belowline.data.corpora import read_corpus
 from belowline.data.example import Example
 from belowline.model import Policy, Scorer, Scores, Thresholds, normalise
-from belowline.serve.queue import learning
-from belowline.serve.queue import moderator_decisions as rulings
-from belowline.serve.queue.intake import Incoming, take_in
-from belowline.serve.queue.moderator_decisions import Moderator, Ruling
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.decisions.export import export_decisions
+from belowline.serve.judge import Judge
+from belowline.serve.store import learning, rulings
 from belowline.serve.store.database import Database
-from belowline.serve.training_data.export import export_decisions
-from belowline.training.fit import fit
-from belowline.training.mix import fingerprint, gather, split_of
-from belowline.training.recipe import Recipe, load_recipe
-from belowline.training.run import load_model
+from belowline.serve.store.intake import Incoming, take_in
+from belowline.serve.store.rulings import Moderator, Ruling
+from belowline.training.dataset.mix import fingerprint, gather, split_of
+from belowline.training.fit.fit import fit
+from belowline.training.fit.weights import load_model
+from belowline.training.recipes.recipe import Recipe, load_recipe
 
 RECIPES = Path(__file__).resolve().parent.parent / "training" / "recipes"
 ORDERS = ("random", "learn")

@@ -45,7 +45,7 @@ MEANT = {
         "pickle",
     ): "jobs of an audit, which it sends to its own workers on a Ray cluster",
     (
-        "training/detoxify_peer.py",
+        "training/measure/detoxify.py",
         "torch.load",
     ): "a published checkpoint of another project, named by hand for a comparison",
 }

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from belowline.data import ReadError
 from belowline.data.corpora import CORPORA, CorpusError
+from belowline.data.corpora.fetch import FetchError
+from belowline.data.corpora.fetch import fetch as fetch_corpora
+from belowline.model import ModelError, PolicyError
+from belowline.model.errors import BelowlineError
+from belowline.training.errors import MissingExtra
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Train, measure and export belowline's models."
@@ -32,35 +38,12 @@ Run = Annotated[Path, typer.Option("--run", help="Run directory, as `fit` makes 
 
 
 def main() -> None:
-    """Entry point: every foreseen error is one line on standard error and exit status 1."""
+    """Run the command; an expected error is one line on standard error and exit status 1."""
     try:
         app()
-    except _foreseen() as error:
+    except (BelowlineError, CorpusError, FetchError, ModelError, PolicyError, ReadError) as error:
         print(f"belowline-train: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def _foreseen() -> tuple[type[Exception], ...]:
-    """Errors whose message is written for the user; those of modules that need torch are known once these are loaded."""
-    names = (
-        ("belowline.training.recipe", "RecipeError"),
-        ("belowline.training.run", "RunError"),
-        ("belowline.training.data_checks", "DataProblem"),
-        ("belowline.training.export", "ParityError"),
-        ("belowline.training.detoxify_peer", "PeerError"),
-        ("belowline.model.directory", "ModelError"),
-        ("belowline.data.corpora.fetch", "FetchError"),
-        ("belowline.data.comment", "ReadError"),
-        ("belowline.training.compare.perspective_peer", "ContenderError"),
-        ("belowline.training.decided_comments", "TuneError"),
-        ("belowline.model.policy_file", "PolicyError"),
-    )
-    loaded = [getattr(sys.modules[module], name) for module, name in names if module in sys.modules]
-    return (CorpusError, MissingExtra, *loaded)
-
-
-class MissingExtra(Exception):
-    """The packages for training are not installed."""
 
 
 def _need_training() -> None:
@@ -93,12 +76,10 @@ def fetch(
     ] = None,
 ) -> None:
     """Get the corpora at their pinned commits and verify their checksums; files that are already right are skipped."""
-    from belowline.data.corpora.fetch import fetch as get
-
     unknown = set(corpus or ()) - CORPORA.keys()
     if unknown:
         raise CorpusError(f"unknown corpus {', '.join(sorted(unknown))}; known: {', '.join(CORPORA)}")
-    get([CORPORA[name] for name in corpus or CORPORA], to, mirror, console=Console(stderr=True))
+    fetch_corpora([CORPORA[name] for name in corpus or CORPORA], to, mirror, console=Console(stderr=True))
 
 
 @app.command(name="fit")
@@ -124,8 +105,8 @@ def fit_command(
     """Fine-tune by a recipe; the same command goes on where an interrupted run stopped."""
     _need_training()
     from belowline.model import model_directory
-    from belowline.training.fit import fit
-    from belowline.training.recipe import load_recipe, recipe_file
+    from belowline.training.fit.fit import fit
+    from belowline.training.recipes.recipe import load_recipe, recipe_file
 
     loaded = load_recipe(recipe_file(recipe), name=name, version=version)
     begin = None if start is None else model_directory(start)
@@ -141,8 +122,8 @@ def check_command(
 ) -> None:
     """Look for problems in the data of a recipe, as `fit` does before it trains; rows are named in the run's data_checks.json."""
     _need_training()
-    from belowline.training.data_checks import check
-    from belowline.training.recipe import load_recipe, recipe_file
+    from belowline.training.dataset.checks import check
+    from belowline.training.recipes.recipe import load_recipe, recipe_file
 
     loaded = load_recipe(recipe_file(recipe))
     check(loaded, corpora, runs / loaded.name, Console(stderr=True), decisions or ())
@@ -181,8 +162,8 @@ def compare_command(
 ) -> None:
     """Say whether models are better than the first one: every figure with a paired interval, flips, speed, gates, a report."""
     _need_training()
-    from belowline.training.compare.run import Options, compare
-    from belowline.training.recipe import load_recipe, recipe_file
+    from belowline.training.compare.compare import Options, compare
+    from belowline.training.recipes.recipe import load_recipe, recipe_file
 
     gates = load_recipe(recipe_file(recipe)).gates if recipe else None
     options = Options(run, corpora, decisions, limit, policy, per_second=per_second)
@@ -232,8 +213,8 @@ def tune_command(
     """Propose a policy whose thresholds keep a precision, or a day's reviews, by a site's own decisions."""
     _need_training()
     from belowline.model import DEFAULT_MODEL_DIR, model_directory
-    from belowline.training.threshold_choice import Goal
-    from belowline.training.tune import tune
+    from belowline.training.tune.choice import Goal
+    from belowline.training.tune.tune import tune
 
     goal = Goal(precision, reject_precision, per_day, comments_per_day)
     tune(
@@ -265,7 +246,7 @@ def export_command(
         raise typer.BadParameter("--like and --version go together")
     _need_training()
     from belowline.model import model_directory
-    from belowline.training.export import export
+    from belowline.training.export.export import export
 
     print(export(run, out, Console(stderr=True), like and model_directory(like), version))
 
@@ -289,29 +270,6 @@ def evaluate_command(
     """Measure a model on test splits, per label, corpus and slice, beside its fp32 twin, the TF-IDF baseline and Detoxify."""
     _need_training()
     from belowline.model import model_directory
-    from belowline.training.report import evaluate
+    from belowline.training.measure.evaluate import evaluate
 
     evaluate(run, model_directory(model), corpora, limit, Console(), card=card, detoxify=detoxify)
-
-
-@app.command(name="figures")
-def figures_command(
-    run: Run,
-    model: Annotated[Path, typer.Option("--model", help="Model directory to measure.")] = Path("model-out"),
-    corpora: Corpora = Path("corpora"),
-    videos: Annotated[
-        bool,
-        typer.Option(
-            "--videos", help="Train four small models first, each without one video of youtube-spam."
-        ),
-    ] = False,
-    limit: Annotated[
-        int | None, typer.Option(min=10, help="Rows of each corpus at most, for a quick look; default all.")
-    ] = None,
-) -> None:
-    """Measure every figure that a release has to reach, through the exported model; the run's figures.json has them too."""
-    _need_training()
-    from belowline.model import model_directory
-    from belowline.training.figures import figures
-
-    figures(run, model_directory(model), corpora, Console(), videos=videos, limit=limit)

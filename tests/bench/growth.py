@@ -40,15 +40,17 @@ def run(setup: Setup, step: Step) -> dict[str, Any]:
                 found[size].append(measure(size))
         return found
 
-    calls = of("comments in a call", counts, lambda size: _told(in_child(call_seconds, model, size)))
+    calls = of(
+        "comments in a call", counts, lambda size: _print_progress(in_child(call_seconds, model, size))
+    )
     # An audit starts no process of its own: its peak is that of the child.
     audits = of(
         "comments in an audit",
         counts,
-        lambda size: _told(in_child(audit_seconds, model, size)),
+        lambda size: _print_progress(in_child(audit_seconds, model, size)),
         setup.pick(2, 1),
     )
-    long = of("characters", lengths, lambda size: _told(in_child(length_ms, model, size, texts)))
+    long = of("characters", lengths, lambda size: _print_progress(in_child(length_ms, model, size, texts)))
     clients = of(
         "clients", setup.pick(CLIENTS, (1, 3)), lambda size: client_ms(setup, size, texts), setup.pick(2, 1)
     )
@@ -76,7 +78,7 @@ _ABOUT = [
 ]
 
 
-def _told(alone: Alone) -> tuple[float, float]:
+def _print_progress(alone: Alone) -> tuple[float, float]:
     return alone.result, alone.peak_mib
 
 

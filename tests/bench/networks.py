@@ -31,7 +31,7 @@ def base_tokenizer() -> Any:
     """The word pieces of bert."""
     from transformers import AutoTokenizer
 
-    from belowline.training.network import base_path
+    from belowline.training.fit.network import base_path
 
     return AutoTokenizer.from_pretrained(base_path(_BASE), model_max_length=_LONGEST)
 
@@ -87,8 +87,8 @@ def _encoder(directory: Path) -> tuple[Any, dict[str, Any]]:
     from transformers import AutoConfig
 
     from belowline.model.directory import read_config
-    from belowline.training.network import base_path
-    from belowline.training.onnx_import import read_weights
+    from belowline.training.fit.network import base_path
+    from belowline.training.fit.onnx_import import read_weights
 
     whole = read_weights(directory / "model.onnx")
     weights = {name[8:]: one for name, one in whole.items() if name.startswith("encoder.")}
@@ -130,8 +130,8 @@ def _stock_export(directory: Path, folder: Path) -> Path:
     from transformers import AutoModel
 
     from belowline.model.directory import read_config
-    from belowline.training.network import CommentModel, without_pooler
-    from belowline.training.onnx_import import read_weights
+    from belowline.training.fit.network import CommentModel, without_pooler
+    from belowline.training.fit.onnx_import import read_weights
 
     encoder = without_pooler(AutoModel.from_config(_encoder(directory)[0]))
     model = CommentModel(encoder, read_config(directory).labels)

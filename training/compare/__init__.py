@@ -1,1 +1,1 @@
-"""``belowline-train compare``: whether a model is better, and whether it may take the place of another."""
+"""``belowline-train compare``: models on the same rows, and the gates of a candidate."""

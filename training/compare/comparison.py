@@ -1,30 +1,29 @@
-"""What a comparison found: the first contender beside each of the others."""
+"""The result of a comparison."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from belowline.training.bootstrap import Figure
 from belowline.training.compare.contenders import Contender
-from belowline.training.compare.flips import Flips
-from belowline.training.compare.paired import Difference
+from belowline.training.compare.decision_changes import Flips
+from belowline.training.compare.paired_bootstrap import Difference
 from belowline.training.compare.speed import Speed
-from belowline.training.metrics import known_or_none
+from belowline.training.measure.bootstrap import Measurement, nan_to_none
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The first contender (A) beside another one (B).
+    """The first contender (A) and another one (B).
 
     Attributes:
         name: B's name.
-        labels: Labels that both know and that the rows have, on which alone they are compared.
+        labels: Labels that both know and the rows have; only these are compared.
         only_a: Labels that only A knows.
         only_b: Labels that only B knows.
-        figures: Every figure that was measured of both, by label, part and name.
-        flips: What is decided differently.
-        parity: Mean difference of B's probabilities from those of its fp32 twin; None where B has none at hand.
+        figures: Every metric measured for both, by label, part and name.
+        flips: Changed decisions.
+        parity: Mean difference of B's probabilities from those of its fp32 twin; None without a twin.
     """
 
     name: str
@@ -33,17 +32,17 @@ class Pair:
     only_b: tuple[str, ...]
     figures: Sequence[Difference]
     flips: Flips
-    parity: Figure | None = None
+    parity: Measurement | None = None
 
     def verdicts(self) -> dict[str, int]:
-        """How many figures are better, worse, and neither."""
+        """Count the metrics that are better, worse, and not different."""
         counted = Counter(figure.verdict for figure in self.figures)
         return {verdict: counted[verdict] for verdict in ("better", "worse", "no difference")}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Contenders, the first of them A; pairs in the order of the others; speed by name; and what was compared how."""
+    """Contenders (A first), pairs in the order of the others, speed by name, and facts about the comparison."""
 
     contenders: Sequence[Contender]
     pairs: Sequence[Pair]
@@ -51,11 +50,11 @@ class Comparison:
     facts: Mapping[str, Any]
 
     def contender(self, name: str) -> Contender:
-        """The contender that is called ``name``; raises KeyError."""
+        """Return the contender called ``name``; raises KeyError."""
         return {one.name: one for one in self.contenders}[name]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without any text of a comment."""
+        """Return plain values for JSON, without any comment text."""
         return {
             "facts": dict(self.facts),
             "contenders": [self._described(one) for one in self.contenders],
@@ -84,7 +83,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "only_b": list(pair.only_b),
         "verdicts": pair.verdicts(),
         "parity": parity
-        and {name: known_or_none(getattr(parity, name)) for name in ("value", "low", "high", "n")},
+        and {name: nan_to_none(getattr(parity, name)) for name in ("value", "low", "high", "n")},
         "flips": pair.flips.as_dict(),
         "figures": [figure.as_dict() for figure in pair.figures],
     }

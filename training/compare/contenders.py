@@ -1,47 +1,43 @@
-"""What can be compared: a model directory, the TF-IDF baseline of a run, Detoxify, and any address that speaks the Perspective API."""
+"""Contenders: model directories, the TF-IDF baseline of a run, Detoxify, and services with the Perspective API."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from rich.console import Console
 
+from belowline.data.corpora.fetch import checksum_of
 from belowline.model import HARMFUL, Scorer, Thresholds, model_directory
 from belowline.model.digest import model_digest
-from belowline.training.compare.perspective_peer import PER_SECOND, ContenderError, PerspectivePeer
-from belowline.training.evaluate import Floats, Predict, predictions
-from belowline.training.run import RunError, run_data
+from belowline.training.compare.perspective import PER_SECOND, PerspectiveClient
+from belowline.training.errors import ContenderError
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.measure.test_set import Predict, predictions
 
 Kind = Literal["model", "tfidf", "detoxify", "perspective"]
-PUBLISHED = ("original", "unbiased", "multilingual")
-"""Detoxify's releases that its package gets by name."""
 _HALF = dict.fromkeys(HARMFUL, Thresholds(hold=0.5))
-_BATCH = 32
 _QUIET = Console(quiet=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Something that gives probabilities.
+    """A source of probabilities.
 
     Attributes:
-        name: What it is called in tables, as it was named.
-        kind: What it is.
+        name: Name in tables, as given by the user.
+        kind: Kind of contender.
         version: A model's version; of others what is known of theirs.
-        identity: What its scores may be kept under: the same for the same answers.
+        identity: Key of cached scores; contenders with equal identity give equal scores.
         predict: Texts to probabilities by label; NaN where it refuses to answer.
-        thresholds: A model's own; one half for others, which have none.
-        languages: That it was trained on.
-        chunk: Texts that are asked at a time; after each chunk the scores are kept.
+        thresholds: A model's own; one half for others.
+        languages: Languages that it was trained on.
+        chunk: Texts per call; scores are cached after each.
         digest: ``model_digest`` of a model directory, None for others.
-        size: Bytes on disk, None where nothing lies on this disk.
-        scorer: Of a model directory.
+        size: Bytes on this disk, None if unknown.
+        scorer: The scorer of a model directory.
     """
 
     name: str
@@ -57,7 +53,7 @@ class Contender:
     scorer: Scorer | None = None
 
     def forget(self) -> None:
-        """Empty what it keeps of earlier answers."""
+        """Empty the cache of earlier answers."""
         if self.scorer is not None:
             self.scorer.forget()
 
@@ -65,11 +61,19 @@ class Contender:
 def load_contenders(
     specs: Sequence[str], threads: int, per_second: float = PER_SECOND, console: Console = _QUIET
 ) -> list[Contender]:
-    """What ``specs`` name: ``DIRECTORY`` (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``, ``detoxify:original``
-    (or another published one), ``detoxify:CHECKPOINT`` or ``perspective:URL``; who is named twice is told apart by a number.
+    """Load what ``specs`` name.
 
-    ``threads`` are those that a model may use, ``per_second`` the requests that an address gets. Raises ModelError, RunError, PeerError or
-    ContenderError.
+    A spec is a model directory (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``, ``detoxify:original`` (or
+    another published release), ``detoxify:CHECKPOINT`` or ``perspective:URL``. A repeated name gets a number.
+
+    Args:
+        specs: The one to beat first.
+        threads: CPU threads that each model may use.
+        per_second: Requests a second to a Perspective address.
+        console: Where progress is printed.
+
+    Raises:
+        ModelError, RunError, ContenderError.
     """
     if len(specs) < 2:
         raise ContenderError("compare: one contender only; name two or more, the one to beat first")
@@ -85,15 +89,13 @@ def load_contenders(
 def _load(spec: str, threads: int, per_second: float) -> Contender:
     kind, _, what = spec.partition(":")
     if kind == "perspective":
-        peer = PerspectivePeer(what, per_second)
+        peer = PerspectiveClient(what, per_second)
         identity = f"perspective {peer.url} {' '.join(peer.labels)}"
         return Contender(spec, "perspective", "", identity, peer.predict, _HALF, chunk=1)
     if kind == "tfidf":
         return _tfidf(spec, Path(what))
     if kind == "detoxify":
-        return (
-            _published(spec, what, threads) if what in PUBLISHED else _checkpoint(spec, Path(what), threads)
-        )
+        return _detoxify(spec, what, threads)
     return _model(spec, model_directory(Path(spec)), threads)
 
 
@@ -115,9 +117,10 @@ def _model(name: str, directory: Path, threads: int) -> Contender:
 
 
 def _tfidf(name: str, run: Path) -> Contender:
-    from belowline.training.baseline import Baseline
+    from belowline.training.measure.baseline import Baseline
 
-    data, labels = run_data(run), run_labels(run)
+    directory = RunDirectory(run)
+    data, labels = directory.data(), directory.labels
 
     @cache
     def trained() -> Baseline:
@@ -130,69 +133,26 @@ def _tfidf(name: str, run: Path) -> Contender:
     )
 
 
-def run_labels(run: Path) -> tuple[str, ...]:
-    """The labels of a run's dataset, in the order of its columns; raises RunError."""
-    try:
-        return tuple(json.loads((run / "run.json").read_text("utf-8"))["recipe"]["labels"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{run}: not a run directory; run `belowline-train fit` first") from error
-
-
-def _checkpoint(name: str, file: Path, threads: int) -> Contender:
+def _detoxify(name: str, release: str, threads: int) -> Contender:
+    """Load a published release by name, or a checkpoint file."""
     import torch
 
-    from belowline.training.detoxify_peer import DetoxifyPeer
+    from belowline.training.measure.detoxify import BATCH, PUBLISHED, DetoxifyModel
 
     torch.set_num_threads(threads)
-    peer = DetoxifyPeer(file, _QUIET)
-    with file.open("rb") as content:
-        identity = f"detoxify {hashlib.file_digest(content, 'sha256').hexdigest()}"
-    return Contender(
-        name, "detoxify", "", identity, peer.predict, _HALF, chunk=_BATCH * 4, size=file.stat().st_size
-    )
-
-
-def _published(name: str, release: str, threads: int) -> Contender:
-    """A release by Detoxify's own package, which fetches it unless it lies in torch's cache."""
-    import torch
-    from detoxify import Detoxify
-    from detoxify.detoxify import MODEL_URLS
-
-    torch.set_num_threads(threads)
-    try:
-        model = Detoxify(release)
-    except Exception as error:  # the package lets through what the network, torch and transformers raise
-        raise ContenderError(
-            f"{name}: its package cannot get it ({type(error).__name__}); where there is no network give a checkpoint, "
-            "detoxify:PATH.ckpt, beside config.json and tokenizer files of its encoder"
-        ) from error
-    url = MODEL_URLS[release]
-    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if release in PUBLISHED:
+        peer = DetoxifyModel.published(release, _QUIET)
+        package, identity = f"package {version('detoxify')}", f"detoxify {release} {version('detoxify')}"
+    else:
+        peer = DetoxifyModel.from_checkpoint(Path(release), _QUIET)
+        package, identity = "", f"detoxify {checksum_of(Path(release))}"
     return Contender(
         name=name,
         kind="detoxify",
-        version=f"package {version('detoxify')}",
-        identity=f"detoxify {url}",
-        predict=_by_package(model.predict),
+        version=package,
+        identity=identity,
+        predict=peer.predict,
         thresholds=_HALF,
-        chunk=_BATCH * 4,
-        size=file.stat().st_size if file.is_file() else None,
+        chunk=BATCH * 4,
+        size=peer.file.stat().st_size if peer.file else None,
     )
-
-
-def _by_package(predict: Callable[[list[str]], Mapping[str, float | list[float]]]) -> Predict:
-    """Detoxify's own ``predict``, some texts of like length at a time, in our labels."""
-    from belowline.training.detoxify_peer import OURS
-
-    def predicted(texts: Sequence[str]) -> dict[str, Floats]:
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        found: dict[str, Floats] = {}
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
-            for name, values in predict([texts[row] for row in rows]).items():
-                if name in OURS:
-                    column = found.setdefault(OURS[name], np.empty(len(texts)))
-                    column[rows] = values
-        return found
-
-    return predicted

@@ -1,12 +1,18 @@
-"""Gates: what a candidate must not be worse at to take the place of the model that serves.
+"""Gates: conditions under which a candidate may replace the active model.
 
-The rule. A loss fails its gate where the best estimate is larger than allowed *and* it is surely a loss: its 95 % interval leaves out
-zero, and its p-value is at most 5 % after correction for how many figures the gate looks at (Benjamini and Hochberg). The estimate
-alone would refuse a good candidate for the noise of one of a hundred slices; asking that the whole interval lies above the limit would
-let a large loss through wherever a slice is small. Levels (calibration error, bias gap, parity, latency) fail where both the estimate
-and the lower end of its interval are above the limit; calibration error and bias gap only where the first model is within it, or surely
-better. What cannot be measured is an outcome of its own and blocks, unless the recipe
-allows it.
+A loss fails its gate if the estimate is larger than allowed *and* the loss is significant: its 95 % interval excludes
+zero, and its
+p-value is at most 5 % after correction for the number of metrics of the gate (Benjamini and Hochberg). The estimate
+alone would refuse
+good candidates for the noise of one of a hundred slices. An interval wholly above the limit would let large losses of
+small slices
+pass.
+
+Levels (calibration error, bias gap, parity, latency) fail if the estimate and the lower end of its interval are above
+the limit. For
+calibration error and bias gap, the first model must also be within the limit or significantly better.
+
+A gate that cannot be measured blocks, unless the recipe allows it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,21 +22,20 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from belowline.training.bootstrap import NAN, Figure
 from belowline.training.compare.comparison import Comparison, Pair
-from belowline.training.compare.gate_limits import Gates
-from belowline.training.compare.paired import FALSE_SHARE, Difference
-from belowline.training.compare.rows import ALL
-from belowline.training.metrics import known_or_none
+from belowline.training.compare.paired_bootstrap import FALSE_SHARE, Difference
+from belowline.training.compare.test_rows import ALL
+from belowline.training.measure.bootstrap import NAN, Measurement, nan_to_none
+from belowline.training.recipes.gate_limits import Gates
 
 Outcome = Literal["passed", "failed", "not measurable"]
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One gate: what was allowed, what was measured with its interval (NaN where there is none), the outcome, and why in a sentence.
+    """One gate: limit, measured value with its interval (NaN if there is none), outcome, and a reason in a sentence.
 
-    ``passed`` is also true of what could not be measured where the recipe allows that.
+    ``passed`` is also true if the gate could not be measured and the recipe allows that.
     """
 
     name: str
@@ -43,16 +48,18 @@ class GateResult:
     why: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; None for NaN."""
+        """Return plain values for JSON; None for NaN."""
         return {
-            name: known_or_none(value) if isinstance(value, float) else value
+            name: nan_to_none(value) if isinstance(value, float) else value
             for name, value in asdict(self).items()
         }
 
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """Whether ``candidate`` may take the place of ``baseline``, both by ``model_digest``: the report speaks of these files alone."""
+    """All gates of ``candidate`` against ``baseline``, both by ``model_digest``: the report is valid for these files
+    only.
+    """
 
     baseline: str
     candidate: str
@@ -62,11 +69,11 @@ class GateReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every gate lets the candidate pass."""
+        """True if every gate passed."""
         return all(result.passed for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "baseline": self.baseline,
             "candidate": self.candidate,
@@ -78,7 +85,7 @@ class GateReport:
 
 
 class _Measured(NamedTuple):
-    """The worst that a gate found: how much with its interval, whether it is certain to be too much if it is, and where."""
+    """The worst value of a gate: with interval, significance, and its label and part."""
 
     value: float
     low: float
@@ -87,12 +94,14 @@ class _Measured(NamedTuple):
     where: str
 
     def exceeds(self, limit: float) -> bool:
-        """Whether it fails a gate."""
+        """Return True if the value fails a gate with this limit."""
         return self.certain and self.value > limit
 
 
 def check_gates(comparison: Comparison, gates: Gates, name: str | None = None) -> GateReport:
-    """The gates of the candidate ``name``, by default the first after A; both must be model directories, or ValueError is raised."""
+    """Check the gates of candidate ``name``, by default the first after A; raises ValueError for other kinds than
+    models.
+    """
     pair = next(pair for pair in comparison.pairs if name in (None, pair.name))
     first, candidate = comparison.contenders[0], comparison.contender(pair.name)
     if first.digest is None or candidate.digest is None:
@@ -107,14 +116,14 @@ _Found = dict[str, tuple[float, _Measured | None]]
 
 
 def _labels(pair: Pair) -> GateResult:
-    """A label that is gone would otherwise pass every gate, for it is compared nowhere."""
+    """Fail candidates without some label, which would otherwise pass every gate because it is compared nowhere."""
     lost = len(pair.only_a)
     why = f"it does not know {', '.join(pair.only_a)}" if lost else "it knows every label of the first model"
     return GateResult("labels", 0.0, float(lost), NAN, NAN, "failed" if lost else "passed", not lost, why)
 
 
 def _of_figures(pair: Pair, gates: Gates) -> _Found:
-    """Gates on figures with paired intervals. The slices are every label and part that has the metric."""
+    """Check gates on metrics with paired intervals; the slices are every label and part that has the metric."""
     large = [figure for figure in pair.figures if figure.examples >= gates.min_examples]
     slices = [figure for figure in large if figure.metric == gates.slice_metric]
     calibration = [one for one in large if one.metric == "calibration_error" and one.part == ALL]
@@ -129,7 +138,7 @@ def _of_figures(pair: Pair, gates: Gates) -> _Found:
 
 
 def _of_files(comparison: Comparison, pair: Pair, gates: Gates) -> _Found:
-    """Gates on the model as it lies on disk and runs."""
+    """Check gates on parity, speed and size."""
     speed, parity = comparison.speed.get(pair.name), pair.parity
     sizes = [comparison.contenders[0].size, comparison.contender(pair.name).size]
     ratio = sizes[1] / sizes[0] if sizes[0] and sizes[1] else NAN
@@ -137,7 +146,7 @@ def _of_files(comparison: Comparison, pair: Pair, gates: Gates) -> _Found:
         "parity_loss": _level(parity, gates.max_parity_loss),
         "latency_ratio": _level(speed.beside_first() if speed else None, gates.max_latency_ratio),
         "size_ratio": _level(
-            None if np.isnan(ratio) else Figure(ratio, note="all files"), gates.max_size_ratio
+            None if np.isnan(ratio) else Measurement(ratio, note="all files"), gates.max_size_ratio
         ),
     }
 
@@ -152,7 +161,9 @@ def _losses(figures: Sequence[Difference], limit: float) -> tuple[float, _Measur
 
 
 def _levels(figures: Iterable[Difference], limit: float) -> tuple[float, _Measured | None]:
-    """Where the first model is above the limit too, only a candidate that is worse still is refused: keeping the first mends nothing."""
+    """Find the worst level. If the first model exceeds the limit too, only a significantly worse candidate is
+    refused.
+    """
     found = (
         _Measured(
             one.b,
@@ -166,7 +177,7 @@ def _levels(figures: Iterable[Difference], limit: float) -> tuple[float, _Measur
     return limit, _worst(found, limit)
 
 
-def _level(figure: Figure | None, limit: float) -> tuple[float, _Measured | None]:
+def _level(figure: Measurement | None, limit: float) -> tuple[float, _Measured | None]:
     if figure is None:
         return limit, None
     certain = np.isnan(figure.low) or figure.low > limit
@@ -174,7 +185,7 @@ def _level(figure: Figure | None, limit: float) -> tuple[float, _Measured | None
 
 
 def _worst(found: Iterable[_Measured], limit: float) -> _Measured | None:
-    """What fails by most, or else what is nearest to failing; None where there is nothing."""
+    """Return the value that fails by most, or is nearest to failing; None without values."""
     return max(found, key=lambda one: (one.exceeds(limit), one.value), default=None)
 
 

@@ -1,4 +1,4 @@
-"""What a comparison says, on the terminal and as one page that needs nothing else."""
+"""A comparison as terminal output and as one self-contained page."""
 
 import tempfile
 from base64 import b64encode
@@ -12,14 +12,14 @@ from jinja2 import Environment, StrictUndefined
 from rich.console import Console
 from rich.table import Table
 
-from belowline.training.card import figure
 from belowline.training.compare.comparison import Comparison, Pair
 from belowline.training.compare.gates import GateReport
-from belowline.training.compare.paired import LOWER_IS_BETTER, Difference
-from belowline.training.compare.rows import ALL, GROUPS, Rows
-from belowline.training.evaluate import Floats
-from belowline.training.plots import PRECISION_RECALL, RELIABILITY, draw
-from belowline.training.whole import write_whole
+from belowline.training.compare.paired_bootstrap import LOWER_IS_BETTER, Difference
+from belowline.training.compare.test_rows import ALL, GROUPS, Rows
+from belowline.training.files import write_text
+from belowline.training.measure.card import figure
+from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY, draw
+from belowline.training.measure.test_set import Floats
 
 POOLED = ("auc", "average_precision", "f1", "calibration_error")
 """Figures of the terminal's table over all rows; the page and the JSON have every one."""
@@ -46,7 +46,7 @@ _SHOWN = 12
 
 
 def show_comparison(comparison: Comparison, reports: Sequence[GateReport], console: Console) -> None:
-    """Print each pair: figures over all rows, slices that differ, flips; then speed, size and gates."""
+    """Print each pair: metrics over all rows, slices that differ, changed decisions; then speed, size and gates."""
     for pair in comparison.pairs:
         console.print(_pooled(comparison, pair))
         for label, why in (("only A knows", pair.only_a), ("only B knows", pair.only_b)):
@@ -92,7 +92,7 @@ def _verdicts(pair: Pair, fewest: int) -> str:
 
 
 def differing(pair: Pair) -> list[Difference]:
-    """Slices with a verdict on AUC, average precision, F1, calibration or bias; the largest losses first, then the largest gains."""
+    """Return the slices with a verdict on AUC, average precision, F1, calibration or bias, largest losses first."""
     told = [
         one
         for one in pair.figures
@@ -135,7 +135,7 @@ def _speeds(comparison: Comparison) -> Table:
 
 
 def speed_rows(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
-    """Name and cells of each contender; a dash for what was not measured."""
+    """Yield name and table cells of each contender; a dash for what was not measured."""
     first = comparison.contenders[0]
     for one in comparison.contenders:
         speed = comparison.speed.get(one.name)
@@ -167,7 +167,7 @@ def write_report(
     given: Mapping[str, Mapping[str, Floats]],
     path: Path,
 ) -> None:
-    """Write the page, whole or not at all. It holds texts of flips, blurred until they are opened; nothing else does."""
+    """Write the page. It holds the texts of changed decisions, blurred until they are opened, and no other texts."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -186,11 +186,11 @@ def write_report(
         flips={pair.name: _chosen(pair) for pair in comparison.pairs},
         span=_span,
     )
-    write_whole(path, page.encode("utf-8", "replace").decode("utf-8"))
+    write_text(path, page.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _chosen(pair: Pair) -> dict[str, list[Any]]:
-    """Some flips of each change, those where B is wrong first."""
+    """Return some changed decisions of each kind, those where B is wrong first."""
     order = ("wrong", "right", "unknown")
     return {
         f"{change}: B {judged if judged != 'unknown' else 'not known to be right'}": [
@@ -203,7 +203,7 @@ def _chosen(pair: Pair) -> dict[str, list[Any]]:
 
 
 def _span(one: Difference) -> tuple[float, float, float]:
-    """Start, middle and end of an interval in a picture from 0 to 100, where 50 is no difference and the ends are 0.2."""
+    """Return start, middle and end of an interval on a scale from 0 to 100; 50 is no difference, the ends are 0.2."""
     return tuple(
         round(float(np.clip(50 + 250 * value, 0, 100)), 1) for value in (one.low, one.difference, one.high)
     )  # type: ignore[return-value]
@@ -212,7 +212,7 @@ def _span(one: Difference) -> tuple[float, float, float]:
 def _pictures(
     comparison: Comparison, rows: Rows, given: Mapping[str, Mapping[str, Floats]]
 ) -> dict[str, str]:
-    """Reliability and precision-recall over all rows, as addresses that hold the picture itself; labels with unscored rows are left out."""
+    """Return reliability and precision-recall charts as data URLs; labels with unscored rows are left out."""
     whole = {
         name: {label: values for label, values in by.items() if not np.isnan(values).any()}
         for name, by in given.items()

@@ -1,4 +1,4 @@
-"""Scores kept on disk as they come, by the hash of their text, so that an interrupted comparison goes on."""
+"""A cache of scores on disk, by hash of the text, so that an interrupted comparison can resume."""
 
 import hashlib
 import json
@@ -9,16 +9,17 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from belowline.training.evaluate import Floats, Predict
+from belowline.training.measure.test_set import Floats, Predict
 
 
 def cached_scores(
     predict: Predict, texts: Sequence[str], file: Path, chunk: int, console: Console, what: str
 ) -> dict[str, Floats]:
-    """Label to probabilities [n] of ``texts``, read from ``file`` as far as they stand there; the others are asked of ``predict``,
-    ``chunk`` texts at a time, and appended.
+    """Return label to probabilities [n] of ``texts``, from ``file`` as far as it has them.
 
-    Whoever names the file answers for it that it belongs to one model. A probability that is NaN was refused, and is kept as such.
+    Missing texts go to ``predict``, ``chunk`` at a time, and are appended. The caller chooses a file name that
+    belongs to one model. NaN
+    marks a text that was refused, and is cached too.
     """
     labels, known = _read(file)
     keys = [_key(text) for text in texts]
@@ -40,7 +41,7 @@ def _key(text: str) -> str:
 
 
 def _read(file: Path) -> tuple[tuple[str, ...], dict[str, list[float]]]:
-    """Labels and scores by key; a last line that was broken off is cut from the file."""
+    """Return labels, and scores by key; an incomplete last line is cut from the file."""
     if not file.is_file():
         return (), {}
     content = file.read_bytes()
@@ -57,7 +58,7 @@ def _read(file: Path) -> tuple[tuple[str, ...], dict[str, list[float]]]:
 
 
 def _append(file: Path, labels: Sequence[str], rows: dict[str, list[float]], *, begin: bool) -> None:
-    """One line of labels at the very beginning, then one of key and probabilities for each text; NaN becomes null."""
+    """Append key and probabilities of each text, after a first line with the labels; NaN becomes null."""
     file.parent.mkdir(parents=True, exist_ok=True)
     begin = begin and not (file.is_file() and file.stat().st_size)
     lines: list[object] = [list(labels)] if begin else []

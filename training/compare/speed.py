@@ -1,4 +1,4 @@
-"""How fast contenders answer, side by side: the same texts, threads and minutes."""
+"""Speed of contenders, measured side by side on the same texts with the same threads."""
 
 import time
 from collections.abc import Sequence
@@ -9,24 +9,24 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from belowline.training.bootstrap import Figure
 from belowline.training.compare.contenders import Contender
+from belowline.training.measure.bootstrap import Measurement
 
 ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Of one contender.
+    """The speed of one contender.
 
     Attributes:
-        per_second: Comments a second when all texts are given at once; median over rounds.
-        p50_ms: Milliseconds for one comment by itself, median over texts and rounds.
-        p99_ms: Likewise the 99th percentile.
-        ratio: ``p50_ms`` beside that of the first contender in the same round, median over rounds.
-        ratio_low: The smallest of the rounds.
-        ratio_high: The largest of the rounds.
-        texts: How many different texts.
+        per_second: Comments per second if all texts are given at once; median over rounds.
+        p50_ms: Milliseconds for a single comment; median over texts and rounds.
+        p99_ms: The 99th percentile.
+        ratio: ``p50_ms`` relative to the first contender in the same round; median over rounds.
+        ratio_low: The smallest ratio of the rounds.
+        ratio_high: The largest ratio of the rounds.
+        texts: Number of different texts.
     """
 
     per_second: float
@@ -37,21 +37,23 @@ class Speed:
     ratio_high: float
     texts: int
 
-    def beside_first(self) -> Figure:
-        """``ratio`` with the rounds' smallest and largest as its interval."""
-        return Figure(self.ratio, self.ratio_low, self.ratio_high, self.texts, note="median of one comment")
+    def beside_first(self) -> Measurement:
+        """Return ``ratio`` with the rounds' smallest and largest as its interval."""
+        return Measurement(
+            self.ratio, self.ratio_low, self.ratio_high, self.texts, note="median of one comment"
+        )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON."""
+        """Return plain numbers for JSON."""
         return asdict(self)
 
 
 def measure_speed(
     contenders: Sequence[Contender], texts: Sequence[str], console: Console, rounds: int = ROUNDS
 ) -> dict[str, Speed]:
-    """Name to speed of those that run on this machine; every other round goes through them backwards.
+    """Return name to speed of the contenders that run on this machine, over interleaved rounds.
 
-    An address elsewhere is left out: what it takes tells of the network and of its quota. Without texts nothing is measured.
+    Remote services are left out: their time depends on the network and on a quota. Without texts nothing is measured.
     """
     local = [one for one in contenders if one.kind != "perspective"]
     if not texts or not local:

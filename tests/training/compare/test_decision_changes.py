@@ -1,0 +1,78 @@
+"""What is decided differently, and who is right by the labels."""
+
+import numpy as np
+import pytest
+
+from belowline.data.example import Example
+from belowline.model import HARMFUL, Policy, Thresholds
+from belowline.training.compare.decision_changes import KEPT, Flips, flips_of
+from belowline.training.compare.test_rows import Rows, rows_of
+
+NAN = float("nan")
+POLICY = Policy.load(None, dict.fromkeys(HARMFUL, Thresholds(hold=0.5, reject=0.9)))
+REJECTING = Policy.parse("version = 'r'\nautomatic_rejection = true", "r", POLICY.thresholds)
+STRICT = Policy.parse("version = 's'\n[thresholds.spam]\nhold = 0.2", "s", POLICY.thresholds)
+
+
+def rows(*labels: dict[str, float]) -> Rows:
+    examples = [Example(f"text {n}", known, "c", f"row {n}", str(n)) for n, known in enumerate(labels)]
+    return rows_of(examples, ("spam", "hate", "profanity"), None)
+
+
+def flips(
+    given: Rows, a: dict[str, list[float]], b: dict[str, list[float]], policies: tuple[Policy, Policy]
+) -> Flips:
+    sides = ({label: np.array(values) for label, values in side.items()} for side in (a, b))
+    return flips_of(given, *sides, policies)
+
+
+@pytest.mark.parametrize(
+    ("known", "judged"),
+    [
+        ({"spam": 1.0}, "right"),
+        ({"spam": 0.0}, "wrong"),
+        ({"spam": 0.0, "hate": 1.0}, "right"),  # held for the wrong reason, but held
+        ({"hate": 0.0}, "unknown"),  # nobody said whether it is spam
+        ({}, "unknown"),
+        ({"profanity": 1.0, "spam": 0.0}, "wrong"),  # the policy does not hold for profanity
+    ],
+)
+def test_holding_is_right_where_a_label_of_the_policy_applies(known: dict[str, float], judged: str) -> None:
+    low, high = {"spam": [0.1], "hate": [0.1]}, {"spam": [0.6], "hate": [0.1]}
+    forth = flips(rows(known), low, high, (POLICY, POLICY))
+    (flip,) = forth.examples
+    assert (flip.corpus, flip.row, flip.a, flip.b, flip.label) == ("c", "row 0", "publish", "hold", "spam")
+    assert flip.b_is == judged
+    back = flips(rows(known), high, low, (POLICY, POLICY)).examples[0]
+    assert back.b_is == {"right": "wrong", "wrong": "right", "unknown": "unknown"}[judged]
+    assert forth.counts["publish > hold"][judged] == 1
+
+
+def test_each_side_has_its_own_thresholds() -> None:
+    same = {"spam": [0.3, 0.1, 0.7]}
+    found = flips(rows({"spam": 1.0}, {"spam": 0.0}, {"spam": 1.0}), same, same, (POLICY, STRICT))
+    assert found.counts == {"publish > hold": {"right": 1, "wrong": 0, "unknown": 0}}
+    assert found.decided == 3
+
+
+def test_rejecting_is_stricter_than_holding() -> None:
+    given = rows({"spam": 1.0}, {"spam": 0.0})
+    found = flips(given, {"spam": [0.95, 0.95]}, {"spam": [0.6, 0.6]}, (REJECTING, REJECTING))
+    assert found.counts == {"reject > hold": {"right": 1, "wrong": 1, "unknown": 0}}
+
+
+def test_a_label_that_one_does_not_know_and_rows_that_one_refused_play_no_part() -> None:
+    given = rows({"spam": 1.0}, {"spam": 1.0})
+    a, b = {"spam": [0.1, 0.1], "hate": [0.9, 0.9]}, {"spam": [NAN, 0.9]}
+    found = flips(given, a, b, (POLICY, POLICY))
+    assert (found.decided, [flip.row for flip in found.examples]) == (1, ["row 1"])
+    assert flips(given, {"hate": [0.9, 0.9]}, {"profanity": [0.9, 0.9]}, (POLICY, POLICY)).decided == 0
+
+
+def test_counts_are_whole_and_examples_are_some() -> None:
+    many = KEPT + 30
+    given = rows(*({"spam": float(n % 2)} for n in range(2 * many)))
+    found = flips(given, {"spam": [0.1] * 2 * many}, {"spam": [0.6] * 2 * many}, (POLICY, POLICY))
+    assert found.counts["publish > hold"] == {"right": many, "wrong": many, "unknown": 0}
+    assert [flip.index for flip in found.examples] == list(range(2 * KEPT))
+    assert "text" not in str(found.as_dict())

@@ -1,0 +1,71 @@
+"""Scores on disk: asked once, kept as they come, read again after an interruption."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from belowline.training.compare.score_cache import cached_scores
+from belowline.training.measure.test_set import Floats
+
+QUIET = Console(quiet=True)
+
+
+class Model:
+    """Answers with the length of a text, NaN for the empty one, and fails from the call ``fails_at`` on."""
+
+    def __init__(self, fails_at: int = 1000) -> None:
+        self.asked: list[list[str]] = []
+        self.fails_at = fails_at
+
+    def predict(self, texts: Sequence[str]) -> dict[str, Floats]:
+        if len(self.asked) >= self.fails_at:
+            raise ConnectionError
+        self.asked.append(list(texts))
+        lengths = np.array([len(text) / 10 or np.nan for text in texts])
+        return {"spam": lengths, "threat": 1 - lengths}
+
+
+def scores(model: Model, texts: Sequence[str], file: Path) -> dict[str, Floats]:
+    return cached_scores(model.predict, texts, file, 2, QUIET, "model")
+
+
+def test_texts_are_asked_once(tmp_path: Path) -> None:
+    model, file = Model(), tmp_path / "new" / "scores.jsonl"
+    found = scores(model, ["a", "bb", "a", "", "bb"], file)
+    assert model.asked == [["a", "bb"], [""]]
+    np.testing.assert_array_equal(found["spam"], [0.1, 0.2, 0.1, np.nan, 0.2])
+    np.testing.assert_array_equal(found["threat"], [0.9, 0.8, 0.9, np.nan, 0.8])
+    again = scores(model, ["", "ccc", "bb"], file)
+    assert model.asked[2:] == [["ccc"]]
+    np.testing.assert_array_equal(again["spam"], [np.nan, 0.3, 0.2])
+    assert list(again) == ["spam", "threat"]
+
+
+def test_no_text_stands_in_the_file(tmp_path: Path) -> None:
+    scores(Model(), ["mild words \ud800"], tmp_path / "s")
+    assert "mild" not in (tmp_path / "s").read_text("utf-8")
+
+
+def test_what_was_scored_before_an_interruption_is_kept(tmp_path: Path) -> None:
+    texts = ["a", "bb", "ccc", "dddd", "e" * 5]
+    with pytest.raises(ConnectionError):
+        scores(Model(fails_at=2), texts, tmp_path / "s")
+    model = Model()
+    found = scores(model, texts, tmp_path / "s")
+    assert model.asked == [["e" * 5]]
+    np.testing.assert_allclose(found["spam"], [0.1, 0.2, 0.3, 0.4, 0.5])
+
+
+@pytest.mark.parametrize("lost", [1, 10, 80, 10_000])
+def test_a_line_that_was_broken_off_is_asked_again(tmp_path: Path, lost: int) -> None:
+    texts, file = ["a", "bb", "ccc"], tmp_path / "s"
+    whole = scores(Model(), texts, file)
+    content = file.read_bytes()
+    file.write_bytes(content[:-lost])
+    model = Model()
+    np.testing.assert_array_equal(scores(model, texts, file)["spam"], whole["spam"])
+    assert sum(map(len, model.asked)) == min(3, -(-lost // 60))
+    assert file.read_bytes() == content

@@ -1,0 +1,84 @@
+"""Speed side by side: who is asked what in which order, and what the figures are of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from belowline.model import Scorer
+from belowline.training.compare import speed
+from belowline.training.compare.contenders import Contender, Kind, load_contenders
+from belowline.training.compare.speed import measure_speed
+from belowline.training.measure.test_set import Floats
+
+QUIET = Console(quiet=True)
+TEXTS = ["a", "bb", "ccc"]
+
+
+class Clock:
+    """Goes on only while somebody predicts."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.asked: list[tuple[str, int]] = []
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def contender(self, name: str, seconds: float, kind: Kind = "tfidf") -> Contender:
+        def predict(texts: Sequence[str]) -> dict[str, Floats]:
+            self.asked.append((name, len(texts)))
+            self.now += seconds * len(texts)
+            return {"spam": np.zeros(len(texts))}
+
+        return Contender(name, kind, "", name, predict, {})
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(speed, "time", clock)
+    return clock
+
+
+def test_figures_by_hand(clock: Clock) -> None:
+    found = measure_speed([clock.contender("a", 0.010), clock.contender("b", 0.025)], TEXTS, QUIET)
+    assert found["a"].as_dict() == pytest.approx(
+        {
+            "per_second": 100,
+            "p50_ms": 10,
+            "p99_ms": 10,
+            "ratio": 1,
+            "ratio_low": 1,
+            "ratio_high": 1,
+            "texts": 3,
+        }
+    )
+    beside = found["b"].beside_first()
+    assert (found["b"].per_second, beside.value, beside.low, beside.high) == pytest.approx(
+        (40, 2.5, 2.5, 2.5)
+    )
+
+
+def test_the_order_alternates(clock: Clock) -> None:
+    measure_speed([clock.contender("a", 1), clock.contender("b", 1)], TEXTS, QUIET, rounds=3)
+    alone = [name for name, texts in clock.asked[2:] if texts == 1]
+    assert alone == [*"aaabbb", *"bbbaaa", *"aaabbb"]
+    assert [name for name, texts in clock.asked if texts == 3] == [*"abbaab"]
+
+
+def test_an_address_elsewhere_is_not_timed(clock: Clock) -> None:
+    found = measure_speed([clock.contender("a", 1), clock.contender("far", 1, "perspective")], TEXTS, QUIET)
+    assert set(found) == {"a"}
+    assert measure_speed([clock.contender("far", 1, "perspective")], TEXTS, QUIET) == {}
+    assert measure_speed([clock.contender("a", 1)], [], QUIET) == {}
+
+
+def test_a_model_answers_afresh_each_time(tiny_model_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[int] = []
+    monkeypatch.setattr(Scorer, "forget", lambda self: forgotten.append(1))
+    one, other = load_contenders([str(tiny_model_dir), str(tiny_model_dir)], threads=1)
+    found = measure_speed([one, other], TEXTS, QUIET, rounds=2)
+    assert len(forgotten) == 8  # two contenders, two rounds, alone and together
+    assert all(one.p99_ms >= one.p50_ms > 0 for one in found.values())

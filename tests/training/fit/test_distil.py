@@ -1,0 +1,130 @@
+"""A smaller network learns what its start says, is exported and trained on like any other, and wrong recipes for it are one line."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from belowline.model import ScoreInput, Scorer
+from belowline.training.errors import RecipeError, RunError
+from belowline.training.export.export import Parity, export
+from belowline.training.fit.distil import smaller
+from belowline.training.fit.fit import fit
+from belowline.training.fit.network import CommentModel, keep_layers
+from belowline.training.fit.weights import load_model
+from belowline.training.recipes.recipe import Recipe, load_recipe
+from tests.conftest import ROOT
+from tests.tiny_training import FINE, RUDE, SPAM, sentences, write_base, write_corpora, write_recipe
+
+QUIET = Console(quiet=True)
+TEXTS = sentences((FINE, SPAM, RUDE), 60)
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Corpora, a base, and a trained network of two layers in ``large``."""
+    folder = tmp_path_factory.mktemp("workshop")
+    write_corpora(folder / "corpora")
+    recipe = load_recipe(write_recipe(folder / "large.toml", write_base(folder / "base"), name="large"))
+    fit(recipe, folder / "corpora", folder / "large", QUIET)
+    return folder
+
+
+def recipe_of(workshop: Path, layers: str = "[1]", **changes: object) -> Recipe:
+    """The miniature, distilled from the weights that the test names."""
+    name = changes.pop("name", "small")
+    file = write_recipe(
+        workshop / f"{name}.toml", workshop / "base", name=name, **{"start": "released"} | changes
+    )
+    file.write_text(f"{file.read_text('utf-8')}[distil]\nlayers = {layers}\n", "utf-8")
+    return load_recipe(file)
+
+
+@pytest.fixture(scope="module")
+def small(workshop: Path) -> Path:
+    fit(recipe_of(workshop), workshop / "corpora", workshop / "small", QUIET, start=workshop / "large/model")
+    return workshop / "small"
+
+
+def probabilities(model: CommentModel, tokenizer: object) -> Tensor:
+    """[texts, labels]"""
+    assert callable(tokenizer)
+    with torch.inference_mode():
+        rows = [tokenizer(text, return_tensors="pt") for text in TEXTS]
+        return torch.cat([model(row["input_ids"], row["attention_mask"]).logits for row in rows]).sigmoid()
+
+
+def test_it_comes_near_to_what_it_learned_from(workshop: Path, small: Path) -> None:
+    teacher, tokenizer = load_model(workshop / "large/model")
+    goal = probabilities(teacher, tokenizer)
+    learned = load_model(small / "model")[0]
+    cut = smaller(teacher, [1]).eval()
+    gaps = [float((probabilities(one, tokenizer) - goal).abs().mean()) for one in (cut, learned)]
+    assert len(list(learned.encoder.encoder.layer)) == 1
+    assert gaps[1] < 0.3 * gaps[0], gaps
+
+
+def test_it_is_exported_and_scores(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Parity, "check", lambda _: None)  # int8 of 32 hidden units strays too far
+    scorer = Scorer.load(export(small, small / "released", QUIET))
+    scores = scorer.score([ScoreInput(text) for text in sentences((SPAM, FINE), 40)])
+    spam = [one.probabilities["spam"] for one in scores]
+    assert min(spam[::2]) > max(spam[1::2])
+
+
+def test_a_site_trains_it_on_as_it_is(workshop: Path, small: Path) -> None:
+    recipe = load_recipe(
+        write_recipe(workshop / "site.toml", workshop / "base", name="site", start="released")
+    )
+    fit(recipe, workshop / "corpora", workshop / "site", QUIET, start=small / "model")
+    begun, ended = (load_model(folder / "model")[0] for folder in (small, workshop / "site"))
+    assert begun.encoder.config.num_hidden_layers == ended.encoder.config.num_hidden_layers == 1
+    assert ended.embedding_layers == (1,)
+
+
+def test_layers_are_kept_in_their_order() -> None:
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(vocab_size=9, hidden_size=16, num_hidden_layers=4, num_attention_heads=2)
+    encoder = BertModel(config, add_pooling_layer=False)
+    wanted = [encoder.encoder.layer[number] for number in (0, 3)]
+    with pytest.raises(ValueError, match=r"layers \[0, 4\]: the encoder has 0 to 3"):
+        keep_layers(encoder, [0, 4])
+    keep_layers(encoder, [0, 3])
+    assert list(encoder.encoder.layer) == wanted
+    assert encoder.config.num_hidden_layers == 2
+
+
+def test_a_layer_that_the_start_has_not_is_named(workshop: Path) -> None:
+    recipe = recipe_of(workshop, "[0, 2]", name="beyond")
+    with pytest.raises(RunError, match=r"distil: layers \[0, 2\]: the encoder has 0 to 1"):
+        fit(recipe, workshop / "corpora", workshop / "beyond", QUIET, start=workshop / "large/model")
+
+
+def test_a_start_with_other_labels_teaches_nothing(workshop: Path) -> None:
+    recipe = recipe_of(workshop, name="others", labels=["spam", "toxicity"])
+    with pytest.raises(RunError, match="the start has other labels"):
+        fit(recipe, workshop / "corpora", workshop / "others", QUIET, start=workshop / "large/model")
+
+
+def test_a_recipe_needs_somebody_to_learn_from(workshop: Path) -> None:
+    file = write_recipe(workshop / "alone.toml", workshop / "base", name="alone")
+    file.write_text(f"{file.read_text('utf-8')}[distil]\nlayers = [0]\n", "utf-8")
+    with pytest.raises(RecipeError, match=r"alone\.toml: recipe: .*distil needs start"):
+        load_recipe(file)
+    file.write_text(
+        file.read_text("utf-8")
+        .replace("[fit]", "[fit]\nkeep_start = 0.5")
+        .replace("seed", 'start = "released"\nseed'),
+        "utf-8",
+    )
+    with pytest.raises(RecipeError, match="leave out only_heads, keep_start and hold_start"):
+        load_recipe(file)
+
+
+def test_the_recipe_that_comes_with_the_package_is_one() -> None:
+    recipe = load_recipe(ROOT / "training/recipes/small.toml")
+    assert recipe.distil
+    assert recipe.distil.layers == (0, 2, 5)

@@ -1,0 +1,149 @@
+"""One evaluation of a random model on invented rows: what is measured, what is written, what is said."""
+
+import json
+import random
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Dataset, DatasetDict
+from rich.console import Console
+
+from belowline.training import cli
+from belowline.training.errors import RunError
+from belowline.training.measure.evaluate import evaluate
+from tests.tiny_model import LABELS
+
+KEYWORDS = ("one", "other")
+WORDS = ("bridge", "women", "budget", "link", "refugees", "song", "vote", "road", "school", "match")
+
+
+def split(rows: int, seed: int) -> Dataset:
+    """Invented rows of three corpora, every label drawn by lot but on_topic, which nobody knows."""
+    rng = random.Random(seed)
+    texts = [" ".join(rng.choices(WORDS, k=rng.choice((1, 6, 90)))) + f" {n}" for n in range(rows)]
+    labels = [[float(rng.random() < 0.4) for _ in LABELS[:-1]] + [None] for _ in range(rows)]
+    sources = [("isca", "c3", "jigsaw")[n % 3] for n in range(rows)]
+    slices = [rng.choice(KEYWORDS) if source == "isca" else "" for source in sources]
+    return Dataset.from_dict({"text": texts, "labels": labels, "source": sources, "slice": slices})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    data = DatasetDict({"train": split(60, 1), "validation": split(9, 2), "test": split(270, 3)})
+    data.save_to_disk(str(folder / "data"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def said(run: Path, tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What an evaluation prints."""
+    console = Console(record=True, width=150, quiet=False, file=StringIO())
+    evaluate(run, tiny_model_dir, tmp_path_factory.mktemp("none"), 60, console, card=False)
+    return console.export_text()
+
+
+@pytest.fixture(scope="module")
+def metrics(run: Path, said: str) -> dict[str, Any]:
+    """What it writes."""
+    content: dict[str, Any] = json.loads((run / "metrics.json").read_text("utf-8"))
+    return content
+
+
+def test_models_labels_and_corpora(metrics: dict[str, Any], said: str) -> None:
+    assert set(metrics) == {"int8", "tfidf", "limit", "capped", "unmeasured", "slices"}
+    for model in ("int8", "tfidf"):
+        assert set(metrics[model]["hate"]) == {"all", "isca", "c3", "jigsaw"}
+        assert metrics[model]["hate"]["all"]["examples"] == 180
+    assert metrics["int8"]["on_topic"] == {}  # nobody knows
+    assert "180 test rows of 3 corpora" in said
+    assert "tfidf" in said
+
+
+def test_the_hold_threshold_is_the_models_own(metrics: dict[str, Any]) -> None:
+    assert metrics["int8"]["hate"]["all"]["f1"] != metrics["tfidf"]["hate"]["all"]["f1"]
+    assert metrics["int8"]["hate"]["all"]["f1_low"] <= metrics["int8"]["hate"]["all"]["f1"]
+
+
+def test_what_was_capped_and_what_was_not_measured(metrics: dict[str, Any], said: str) -> None:
+    assert (metrics["limit"], metrics["capped"]) == (60, {"isca": 90, "c3": 90, "jigsaw": 90})
+    assert "--detoxify" in metrics["unmeasured"]["detoxify"]
+    assert "detoxify: not measured, no checkpoint was given" in said
+
+
+def test_every_kind_of_slice(metrics: dict[str, Any]) -> None:
+    slices = metrics["slices"]
+    assert list(slices) == ["isca", "length", "domain", "disguised", "groups"]
+    for by_model in slices.values():
+        assert list(by_model) == ["int8", "tfidf"]
+    assert set(slices["isca"]["int8"]["hate"]) == set(KEYWORDS)
+    assert slices["domain"]["tfidf"]["hate"]["news"] == metrics["tfidf"]["hate"]["c3"]
+    lengths = slices["length"]["int8"]["spam"]
+    assert sum(figures["examples"] for figures in lengths.values()) == 180
+    assert len(lengths) == 3
+
+
+def test_disguised_copies_have_the_rows_of_the_clean_ones(metrics: dict[str, Any]) -> None:
+    of = metrics["slices"]["disguised"]["int8"]["hate"]
+    assert list(of) == ["clean", "disguised"]
+    assert of["clean"]["examples"] == of["disguised"]["examples"] > 100
+    assert of["clean"]["positives"] == of["disguised"]["positives"]
+    assert of["clean"]["auc"] != of["disguised"]["auc"]
+
+
+def test_groups_are_measured_for_hate(metrics: dict[str, Any]) -> None:
+    found = metrics["slices"]["groups"]["int8"]["hate"]
+    assert set(found["groups"]) == {"women", "refugees"}
+    assert found["summary"]["auc"] == metrics["int8"]["hate"]["all"]["auc"]
+    assert 0 <= found["groups"]["women"]["false_positive_rate"] <= 1
+
+
+def test_detoxify_is_measured_with_a_checkpoint(
+    run: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Peer:
+        """Stands for a loaded checkpoint, which test_detoxify_peer makes."""
+
+        def __init__(self, checkpoint: Path, console: Console) -> None:
+            assert checkpoint == tmp_path / "some.ckpt"
+
+        def predict(self, texts: list[str]) -> dict[str, np.ndarray]:
+            return {"hate": np.array([len(text) % 97 / 97 for text in texts])}
+
+    monkeypatch.setattr("belowline.training.measure.detoxify.DetoxifyModel", Peer)
+    before = (run / "metrics.json").read_bytes() if (run / "metrics.json").exists() else b""
+    evaluate(
+        run, tiny_model_dir, tmp_path, 60, Console(quiet=True), card=False, detoxify=tmp_path / "some.ckpt"
+    )
+    found = json.loads((run / "metrics.json").read_text("utf-8"))
+    (run / "metrics.json").write_bytes(before)
+    assert found["unmeasured"] == {}
+    assert set(found["detoxify"]) == {"hate"}
+    assert found["detoxify"]["hate"]["all"]["examples"] == 180
+    assert all(list(of) == ["int8", "detoxify", "tfidf"] for of in found["slices"].values())
+    assert found["slices"]["groups"]["detoxify"]["hate"]["summary"]["auc"] > 0
+
+
+def test_a_checkpoint_that_is_not_there_is_one_line(
+    run: Path,
+    tiny_model_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["evaluate", "--run", run, "--model", tiny_model_dir, "--detoxify", tmp_path / "none.ckpt"]
+    monkeypatch.setattr(sys, "argv", ["belowline-train", *map(str, command)])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"belowline-train: {tmp_path / 'none.ckpt'}: not there; --detoxify takes")
+
+
+def test_a_run_without_data(tiny_model_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no dataset"):
+        evaluate(tmp_path, tiny_model_dir, tmp_path, 60, Console(quiet=True), card=False)

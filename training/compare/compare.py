@@ -1,0 +1,248 @@
+"""Compare models on the same rows: metrics with paired intervals, changed decisions, speed, gates and a report."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from belowline.model import ModelError, Policy, Scorer, Thresholds
+from belowline.training.compare.comparison import Comparison, Pair
+from belowline.training.compare.contenders import Contender, load_contenders
+from belowline.training.compare.decision_changes import flips_of
+from belowline.training.compare.gates import GateReport, check_gates
+from belowline.training.compare.paired_bootstrap import (
+    FALSE_SHARE,
+    RESAMPLES,
+    Draws,
+    Key,
+    bias_draws,
+    differences,
+    draws_of,
+    measurable,
+)
+from belowline.training.compare.perspective import PER_SECOND
+from belowline.training.compare.report import show_comparison, write_report
+from belowline.training.compare.score_cache import cached_scores
+from belowline.training.compare.speed import measure_speed
+from belowline.training.compare.test_rows import GROUPS, Rows, gather_rows, parts_of_rows
+from belowline.training.files import write_json
+from belowline.training.measure.bootstrap import Bools, Counts, Measurement, bootstrapped, cluster_resamples
+from belowline.training.measure.slices import named_groups
+from belowline.training.measure.test_set import Floats, predictions
+from belowline.training.recipes.gate_limits import Gates
+
+_PARITY_TEXTS = 400
+_QUIET = Console(quiet=True)
+Given = Mapping[str, Mapping[str, Floats]]
+"""Contender to label to probabilities [n]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of a comparison.
+
+    Attributes:
+        run: A run whose test split is used, and whose fp32 twin stands in for a candidate without one.
+        corpora: Folder of corpora whose test rows are used too.
+        decisions: File of exported decisions whose test rows are used too.
+        limit: Rows of each corpus at most.
+        policy: Policy file for thresholds; None is the default policy over each model's own thresholds.
+        threads: CPU threads of every model.
+        per_second: Requests a second to a Perspective address.
+        speed_texts: Texts for measuring speed; 0 measures none.
+        fewest: Rows that a slice needs to be compared.
+        resamples: Bootstrap resamples.
+        seed: Seed of limits and resamples.
+    """
+
+    run: Path | None = None
+    corpora: Path | None = None
+    decisions: Path | None = None
+    limit: int | None = None
+    policy: Path | None = None
+    threads: int = 2
+    per_second: float = PER_SECOND
+    speed_texts: int = 100
+    fewest: int = 50
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+
+def compare(
+    specs: Sequence[str], out: Path, options: Options, console: Console, gates: Gates | None = None
+) -> tuple[Comparison, list[GateReport]]:
+    """Compare the first of ``specs`` with each of the others, print the result, and write ``compare.json`` and
+    ``compare.html``.
+
+    Scores are cached in ``out / "scores"``, so the same call resumes an interrupted one. Results are deterministic,
+    speed aside.
+
+    Returns:
+        The comparison, and a gate report for every candidate that is a model directory.
+
+    Raises:
+        ContenderError, ModelError, RunError, CorpusError, PolicyError.
+    """
+    begun = time.monotonic()
+    rows = gather_rows(options.run, options.corpora, options.decisions, options.limit, options.seed)
+    contenders = load_contenders(specs, options.threads, options.per_second, console)
+    policies = {one.name: Policy.load(options.policy, one.thresholds, one.languages) for one in contenders}
+    console.print(f"{len(rows.test.texts)} test rows of {len(set(rows.test.sources))} corpora")
+    given = {one.name: _scores(one, rows, out, console) for one in contenders}
+    scorer = next((one.scorer for one in contenders if one.scorer is not None), None)
+    parts = parts_of_rows(rows, scorer)
+    pairs = _pairs(contenders, rows, parts, given, policies, options, console)
+    speed = measure_speed(contenders, _speed_texts(rows, options), console)
+    facts = _facts(rows, options, policies[contenders[0].name], time.monotonic() - begun)
+    comparison = Comparison(contenders, pairs, speed, facts)
+    reports = [
+        check_gates(comparison, gates or Gates(), one.name)
+        for one in contenders[1:]
+        if contenders[0].digest and one.digest
+    ]
+    show_comparison(comparison, reports, console)
+    content = comparison.as_dict() | {"gates": [report.as_dict() for report in reports]}
+    write_report(comparison, reports, rows, given, out / "compare.html")
+    write_json(out / "compare.json", json.loads(json.dumps(content, allow_nan=False)))
+    return comparison, reports
+
+
+def _scores(one: Contender, rows: Rows, out: Path, console: Console) -> dict[str, Floats]:
+    key = sha256(one.identity.encode()).hexdigest()[:20]
+    file = out / "scores" / f"{one.kind}-{key}.jsonl"
+    given = cached_scores(one.predict, rows.test.texts, file, one.chunk, console, one.name)
+    return {label: values for label, values in given.items() if label in rows.test.labels}
+
+
+def _pairs(
+    contenders: Sequence[Contender],
+    rows: Rows,
+    parts: Mapping[str, Bools],
+    given: Given,
+    policies: Mapping[str, Policy],
+    options: Options,
+    console: Console,
+) -> list[Pair]:
+    answered = _answered(given, len(rows.test.texts))
+    measured = measurable(rows, answered, parts, options.fewest)
+    counts = cluster_resamples(rows.clusters, options.resamples, options.seed)
+    draws = {}
+    for one in contenders:
+        thresholds = {**one.thresholds, **policies[one.name].thresholds}
+        draws[one.name] = _draws(
+            rows, given[one.name], thresholds, measured, answered, counts, console, one.name
+        )
+    sizes = _sizes(rows, dict(measured) | {(label, GROUPS): mask for label, mask in answered.items()})
+    first = contenders[0]
+    return [
+        Pair(
+            one.name,
+            tuple(
+                label for label in rows.test.labels if label in given[first.name] and label in given[one.name]
+            ),
+            tuple(label for label in given[first.name] if label not in given[one.name]),
+            tuple(label for label in given[one.name] if label not in given[first.name]),
+            differences(draws[first.name], draws[one.name], sizes),
+            flips_of(rows, given[first.name], given[one.name], (policies[first.name], policies[one.name])),
+            _parity(one, rows, options),
+        )
+        for one in contenders[1:]
+    ]
+
+
+def _answered(given: Given, size: int) -> dict[str, Bools]:
+    """Return label to the rows [n] that every contender with this label scored."""
+    answered: dict[str, Bools] = {}
+    for by_label in given.values():
+        for label, values in by_label.items():
+            answered[label] = answered.get(label, np.ones(size, dtype=bool)) & ~np.isnan(values)
+    return answered
+
+
+def _draws(
+    rows: Rows,
+    given: Mapping[str, Floats],
+    thresholds: Mapping[str, Thresholds],
+    measured: Mapping[Key, Bools],
+    answered: Mapping[str, Bools],
+    counts: Counts,
+    console: Console,
+    name: str,
+) -> Draws:
+    total = sum(label in given for label, _ in measured)
+    figures = draws_of(rows, given, thresholds, measured, counts)
+    found = dict(track(figures, total=total, description=f"{name}: intervals", console=console))
+    return found | dict(bias_draws(rows, given, thresholds, answered, named_groups(rows.test.texts), counts))
+
+
+def _sizes(rows: Rows, masks: Mapping[Key, Bools]) -> dict[Key, tuple[int, int]]:
+    """Return label and part to the number of rows with a known target, and of positives."""
+    found = {}
+    for (label, part), mask in masks.items():
+        target = rows.test.targets[mask, rows.test.labels.index(label)]
+        found[label, part] = int((~np.isnan(target)).sum()), int((target >= 0.5).sum())
+    return found
+
+
+def _parity(one: Contender, rows: Rows, options: Options) -> Measurement | None:
+    """Measure the distance of a model from its fp32 twin; None without a twin."""
+    if one.scorer is None:
+        return None
+    twin = _twin(one, options)
+    if twin is None:
+        return None
+    step = max(1, len(rows.test.texts) // _PARITY_TEXTS)
+    texts = rows.test.texts[::step][:_PARITY_TEXTS]
+    given = [predictions(scorer, texts, _QUIET, "parity") for scorer in (one.scorer, twin)]
+    gaps = [np.abs(given[0][label] - given[1][label]) for label in one.scorer.labels]
+    return bootstrapped(np.mean, np.mean(gaps, axis=0), note=f"mean over {len(texts)} comments")
+
+
+def _twin(one: Contender, options: Options) -> Scorer | None:
+    """Find the fp32 twin: same version, labels and corpora, beside the model or in the run that is compared on."""
+    folders = [Path(one.name.split(" #")[0]).resolve().parent / "fp32"]
+    folders += [options.run / "fp32"] if options.run is not None else []
+    for folder in folders:
+        try:
+            twin = Scorer.load(folder, threads=options.threads)
+        except ModelError:
+            continue
+        if one.scorer is not None and _said(twin) == _said(one.scorer):
+            return twin
+    return None
+
+
+def _said(scorer: Scorer) -> tuple[object, ...]:
+    return scorer.version, scorer.labels, scorer.config.corpora_fingerprint
+
+
+def _speed_texts(rows: Rows, options: Options) -> list[str]:
+    """Return texts spread evenly over the rows."""
+    if not options.speed_texts:
+        return []
+    step = max(1, len(rows.test.texts) // options.speed_texts)
+    return rows.test.texts[::step][: options.speed_texts]
+
+
+def _facts(rows: Rows, options: Options, policy: Policy, seconds: float) -> dict[str, object]:
+    return {
+        "rows": len(rows.test.texts),
+        "corpora": dict(sorted(Counter(rows.test.sources.tolist()).items())),
+        "clusters": int(rows.clusters.max()) + 1,
+        "weighted": bool((rows.weights != 1).any()),
+        "limit": options.limit,
+        "fewest": options.fewest,
+        "resamples": options.resamples,
+        "false_share": FALSE_SHARE,
+        "seed": options.seed,
+        "threads": options.threads,
+        "policy": policy.version,
+        "seconds": round(seconds, 1),
+    }

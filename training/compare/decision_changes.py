@@ -1,0 +1,135 @@
+"""Decisions that change at the policy's thresholds when one contender replaces another."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from belowline.model import Policy, Scores, decide
+from belowline.model.policy import Action, Decision
+from belowline.training.compare.test_rows import Rows
+from belowline.training.measure.test_set import Floats
+
+Judged = Literal["right", "wrong", "unknown"]
+_STRICTNESS: Mapping[Action, int] = {"publish": 0, "hold": 1, "reject": 2}
+KEPT = 200
+"""Examples that are listed, at most, of each change and judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A row that A and B decide differently.
+
+    ``b_is`` says if B is right. The stricter side is right if a label of the policy is known to apply. It is wrong if
+    no label is known
+    to apply and the label that it named is known not to. Everything else is unknown.
+
+    Attributes:
+        index: Number of the row among those compared.
+        label: The label for which the stricter side acted.
+    """
+
+    index: int
+    corpus: str
+    row: str
+    a: Action
+    b: Action
+    label: str
+    b_is: Judged
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, without any text."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """Counts by change (``publish > hold``) and correctness of B, example rows, and the number of rows that both
+    decided.
+    """
+
+    decided: int
+    counts: Mapping[str, Mapping[str, int]]
+    examples: Sequence[Flip]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "decided": self.decided,
+            "counts": {change: dict(judged) for change, judged in self.counts.items()},
+            "examples": [flip.as_dict() for flip in self.examples],
+        }
+
+
+def decisions_of(given: Mapping[str, Floats], labels: Sequence[str], policy: Policy) -> list[Decision]:
+    """Apply ``policy`` to the probabilities of ``labels``; other labels count as not applying."""
+    nothing = dict.fromkeys(policy.thresholds, 0.0)
+    columns = [given[label].tolist() for label in labels]
+    language = policy.languages[0]
+    return [
+        decide(Scores(nothing | dict(zip(labels, row, strict=True)), (), language, ""), policy)
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def flips_of(
+    rows: Rows, a: Mapping[str, Floats], b: Mapping[str, Floats], policies: tuple[Policy, Policy]
+) -> Flips:
+    """Return the rows that A and B decide differently, by their common labels; rows that either did not score are
+    left out.
+    """
+    labels = [label for label in policies[0].thresholds if label in a and label in b]
+    if not labels:
+        return Flips(0, {}, [])
+    answered = ~np.any([np.isnan(given[label]) for given in (a, b) for label in labels], axis=0)
+    sides = (decisions_of(given, labels, policy) for given, policy in zip((a, b), policies, strict=True))
+    pairs = enumerate(zip(*sides, strict=True))
+    found = [
+        _flip(rows, index, first, second, labels)
+        for index, (first, second) in pairs
+        if answered[index] and first.action != second.action
+    ]
+    return Flips(int(answered.sum()), _counts(found), _examples(found))
+
+
+def _flip(rows: Rows, index: int, a: Decision, b: Decision, labels: Sequence[str]) -> Flip:
+    stricter = a if _STRICTNESS[a.action] > _STRICTNESS[b.action] else b
+    label = str(stricter.label)
+    known = {
+        name: rows.test.targets[index, rows.test.labels.index(name)]
+        for name in labels
+        if name in rows.test.labels
+    }
+    judged = _stricter_is(known, label)
+    if stricter is a and judged != "unknown":
+        judged = "wrong" if judged == "right" else "right"
+    return Flip(index, str(rows.test.sources[index]), str(rows.ids[index]), a.action, b.action, label, judged)
+
+
+def _stricter_is(known: Mapping[str, float], label: str) -> Judged:
+    if any(value >= 0.5 for value in known.values()):
+        return "right"
+    return "wrong" if known.get(label, float("nan")) < 0.5 else "unknown"
+
+
+def _counts(flips: Sequence[Flip]) -> dict[str, dict[str, int]]:
+    counted = Counter((f"{flip.a} > {flip.b}", flip.b_is) for flip in flips)
+    changes = sorted({change for change, _ in counted})
+    return {
+        change: {judged: counted[change, judged] for judged in ("right", "wrong", "unknown")}
+        for change in changes
+    }
+
+
+def _examples(flips: Sequence[Flip]) -> list[Flip]:
+    """Return the first rows of each kind, in their order, so that the choice is not ours."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    kept = []
+    for flip in flips:
+        kind = (flip.a, flip.b, flip.b_is)
+        seen[kind] += 1
+        if seen[kind] <= KEPT:
+            kept.append(flip)
+    return kept

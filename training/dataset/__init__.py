@@ -1,0 +1,1 @@
+"""From corpora and decisions to one dataset: mix, augmentation, generators and checks."""

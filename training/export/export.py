@@ -1,0 +1,297 @@
+"""From a run to a model directory: ONNX, int8, calibration, thresholds and the parity gate. It appears complete or
+not at all.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import DatasetDict
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from belowline.model import HARMFUL, ModelConfig, Policy, ScoreInput, Scorer, Thresholds, decide
+from belowline.model.directory import Calibration, EvidenceChannel, Window, read_config
+from belowline.model.normalise import normalise
+from belowline.model.windows import windows_of
+from belowline.training.errors import ParityError, RunError
+from belowline.training.export.onnx_export import export_fp32, quantise
+from belowline.training.export.smoothing import smoothed
+from belowline.training.files import replace_folder, write_json
+from belowline.training.fit.network import CommentModel
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.fit.start import start_config
+from belowline.training.fit.weights import load_model
+from belowline.training.measure.calibrate import (
+    OperatingPoint,
+    equal_weights,
+    hold_threshold,
+    platt,
+    threshold_for,
+    two_sided,
+)
+from belowline.training.measure.evidence import evidence_floors
+from belowline.training.measure.relevance import NEUTRAL, fit_relevance
+from belowline.training.measure.test_set import Floats, TestSet, predictions, rows_of_split
+from belowline.training.recipes.recipe import Recipe
+
+_REJECT_PRECISION = 0.97
+_VALIDATION_PER_CORPUS = 600
+_FEWEST_TO_CALIBRATE = 100
+"""From fewer rows the calibration and thresholds of the model that was started from are nearer to the truth than any fitted to them."""
+_PARITY_TEXTS = 4000
+"""Of 400 texts, one comment in a hundred that is decided otherwise and one in two hundred could not be told apart."""
+_TORCH_TEXTS = 400
+_SMOOTHING_TEXTS = 200
+_EVIDENCE_FLOOR = 0.5
+_KIND_OF = {"antisemitism": "hate"}
+TOLERANCE_FP32 = 1e-3
+"""Largest difference of a probability between torch and ONNX fp32."""
+TOLERANCE_INT8 = 0.02
+"""Mean difference of probabilities between ONNX fp32 and int8."""
+SAME_DECISIONS = 0.99
+"""Smallest share of equal decisions between fp32 and int8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Distance of the exported models from the trained one, on ``texts`` validation comments."""
+
+    texts: int
+    fp32_largest: float
+    int8_mean: float
+    int8_largest: float
+    same_decisions: float
+
+    def check(self) -> None:
+        """Raise ParityError if a tolerance is exceeded."""
+        if self.fp32_largest > TOLERANCE_FP32:
+            raise ParityError(
+                f"ONNX fp32 differs from torch by up to {self.fp32_largest:.2g}, allowed {TOLERANCE_FP32:g}; not exported"
+            )
+        if self.int8_mean > TOLERANCE_INT8:
+            raise ParityError(
+                f"int8 differs from fp32 by {self.int8_mean:.3f} on average, allowed {TOLERANCE_INT8:g}; not exported"
+            )
+        if self.same_decisions < SAME_DECISIONS:
+            raise ParityError(
+                f"int8 decides like fp32 on {self.same_decisions:.1%} of comments only; not exported"
+            )
+
+
+def export(run: Path, out: Path, console: Console, like: Path | None = None, version: str = "") -> Path:
+    """Write the model directory ``out`` from a finished run and return it; the fp32 twin is written to ``run /
+    "fp32"``.
+
+    With ``like``, a released directory of the same weights, calibration, thresholds and the rest are copied from
+    there and only
+    ``version`` is new, so that users keep their decisions. ``out`` is replaced only after everything succeeded.
+
+    Raises:
+        RunError: The run is not finished, or ``like`` has other labels.
+        ParityError: The export differs too much from the trained model.
+        ModelError: ``like`` cannot be read.
+    """
+    recipe, data = RunDirectory(run).recipe, RunDirectory(run).data()
+    kept = None if like is None else read_config(like).model_copy(update={"version": version})
+    if kept is not None and kept.labels != recipe.labels:
+        raise RunError(f"{like}: has other labels than {run}; name the release that was made of this run")
+    model, tokenizer = load_model(run / "model")
+    work = run / "export.part"
+    shutil.rmtree(work, ignore_errors=True)
+    fp32, int8 = work / "fp32", work / "int8"
+    for folder in (fp32, int8):
+        folder.mkdir(parents=True)
+        tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    console.print("ONNX")
+    validation = rows_of_split(data["validation"], recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
+    ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
+    export_fp32(smoothed(model, ids), fp32 / "model.onnx")
+    quantise(fp32 / "model.onnx", int8 / "model.onnx")
+    config, operating = (kept, {}) if kept else _learned(recipe, run, int8, data, validation, console)
+    for folder in (fp32, int8):
+        (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
+    parity = measure_parity(model, fp32, int8, validation, console)
+    write_json(run / "parity.json", asdict(parity))
+    parity.check()
+    if kept is None:
+        thresholds = {f"{label}.{kind}": asdict(found) for (label, kind), found in operating.items() if found}
+        write_json(run / "thresholds.json", thresholds)
+    replace_folder(fp32, run / "fp32")
+    replace_folder(int8, out)
+    shutil.rmtree(work)
+    return out
+
+
+def _spread(texts: list[str], count: int) -> list[str]:
+    """Return at most ``count`` of ``texts``, spread over the list, which is sorted by corpus."""
+    return texts[:: max(1, len(texts) // count)][:count]
+
+
+def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, longest: int) -> Iterator[Tensor]:
+    """Yield the token ids [1, T] of each text's first window."""
+    for text in texts:
+        read = tokenizer(normalise(text).text, truncation=True, max_length=longest, return_tensors="pt")
+        yield read["input_ids"]
+
+
+def _learned(
+    recipe: Recipe,
+    run: Path,
+    int8: Path,
+    data: DatasetDict,
+    validation: TestSet,
+    console: Console,
+) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
+    """Fit calibration, thresholds, evidence and relevance to the int8 model, and return them with the operating
+    points.
+    """
+    config, operating = _configured(recipe, run, int8, validation, console)
+    scorer = Scorer.load(int8)
+    learned = {
+        "evidence": _with_evidence(data, config, scorer, console),
+        "relevance": fit_relevance(scorer, data["validation"]),
+    }
+    before = start_config(run)
+    if (
+        before is not None and before.labels == recipe.labels
+    ):  # what nothing in this run could teach anew stays as it was
+        learned = {name: found or getattr(before, name) for name, found in learned.items()}
+    return config.model_copy(update=learned), operating
+
+
+def _configured(
+    recipe: Recipe, run: Path, int8: Path, validation: TestSet, console: Console
+) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
+    """Fit calibration and thresholds, and return them with the operating points."""
+    plain, before = _initial_config(recipe, run), start_config(run)
+    (int8 / "config.json").write_text(plain.model_dump_json(), "utf-8")
+    raw = predictions(Scorer.load(int8), validation.texts, console, "calibrate")
+    calibration, thresholds = dict(plain.calibration), dict(plain.thresholds)
+    operating: dict[tuple[str, str], OperatingPoint | None] = {}
+    for column, label in enumerate(recipe.labels):
+        rows = two_sided(validation.targets[:, column], validation.sources)
+        target = validation.targets[rows, column]
+        if before is not None and label in before.calibration and rows.sum() < _FEWEST_TO_CALIBRATE:
+            console.print(
+                f"{label}: {rows.sum()} validation rows are too few to measure by; as in {before.version}"
+            )
+            calibration[label], thresholds[label] = before.calibration[label], before.thresholds[label]
+            continue
+        if not rows.any():  # nothing to measure by: it stays as trained, and never holds
+            console.print(
+                f"{label}: no validation corpus knows both sides; neither calibrated nor given thresholds"
+            )
+            continue
+        probability = np.clip(raw[label][rows], 1e-7, 1 - 1e-7)
+        logits = np.log(probability / (1 - probability))
+        calibration[label] = platt(logits, target, equal_weights(validation.sources[rows]))
+        calibrated = _calibrated(calibration[label], logits)
+        hold = reject = None
+        if label in HARMFUL:
+            hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, calibrated, target)
+            reject = threshold_for(_REJECT_PRECISION, calibrated, target)
+        operating[label, "hold"], operating[label, "reject"] = hold, reject
+        thresholds[label] = Thresholds(hold=_value(hold), reject=_value(reject))
+    return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
+
+
+def _with_evidence(
+    data: DatasetDict, config: ModelConfig, scorer: Scorer, console: Console
+) -> dict[str, EvidenceChannel]:
+    """Return the evidence channel of each harmful label.
+
+    A label uses its own channel if annotators marked its words, else that of the label that it is a kind of. Floors
+    come from validation
+    as far as it has marks.
+    """
+    marked = {span["label"] for spans in data["train"]["spans"] for span in spans}
+    own = {label: label if label in marked else _KIND_OF.get(label, label) for label in config.harmful}
+    channels = {
+        label: channel for label, channel in own.items() if channel in marked and channel in config.harmful
+    }
+    floors = evidence_floors(scorer, data["validation"], set(channels.values()), console)
+    return {
+        label: EvidenceChannel(channel=channel, floor=floors.get(channel, _EVIDENCE_FLOOR))
+        for label, channel in channels.items()
+    }
+
+
+def _value(operating: OperatingPoint | None) -> float | None:
+    return None if operating is None else operating.threshold
+
+
+def _calibrated(calibration: Calibration, logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-(calibration.scale * logits + calibration.shift))))
+
+
+def _initial_config(recipe: Recipe, run: Path) -> ModelConfig:
+    return ModelConfig(
+        version=recipe.version,
+        labels=recipe.labels,
+        harmful=tuple(label for label in recipe.labels if label in HARMFUL),
+        calibration={label: Calibration(scale=1.0, shift=0.0) for label in recipe.labels},
+        thresholds={label: Thresholds(hold=None, reject=None) for label in recipe.labels},
+        window=Window(
+            tokens=recipe.max_tokens,
+            overlap=recipe.overlap_tokens,
+            aggregate={label: "max" if label in HARMFUL else "mean" for label in recipe.labels},
+        ),
+        languages=("en",),
+        relevance=NEUTRAL,
+        recipe=recipe.name,
+        corpora_fingerprint=RunDirectory(run).info["corpora_fingerprint"]["train"],
+    )
+
+
+def measure_parity(
+    model: CommentModel, fp32: Path, int8: Path, validation: TestSet, console: Console
+) -> Parity:
+    """Compare ONNX fp32 and int8 on up to 4,000 validation texts, and torch with them on up to 400."""
+    texts = _spread(validation.texts, _PARITY_TEXTS)
+    scorers = {"fp32": Scorer.load(fp32), "int8": Scorer.load(int8)}
+    given = {name: scorer.score([ScoreInput(text) for text in texts]) for name, scorer in scorers.items()}
+    rows = {
+        name: np.array([list(score.probabilities.values()) for score in scores])
+        for name, scores in given.items()
+    }
+    some = _spread(texts, _TORCH_TEXTS)
+    fp32_rows = dict(zip(texts, rows["fp32"], strict=True))
+    torch_gap = np.abs(
+        _torch_probabilities(model, scorers["fp32"], some, console) - [fp32_rows[text] for text in some]
+    )
+    policies = {name: Policy.load(None, scorer.thresholds) for name, scorer in scorers.items()}
+    actions = {
+        name: [decide(score, policies[name]).action for score in scores] for name, scores in given.items()
+    }
+    same = float(np.mean([a == b for a, b in zip(actions["fp32"], actions["int8"], strict=True)]))
+    gap = np.abs(rows["fp32"] - rows["int8"])
+    return Parity(len(texts), float(torch_gap.max()), float(gap.mean()), float(gap.max()), same)
+
+
+def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], console: Console) -> Floats:
+    """Return [texts, labels] of the torch model, with windows and calibration as in Scorer, in independent code."""
+    config, rows = scorer.config, []
+    for text in track(texts, description="parity", console=console):
+        windows = windows_of(scorer.tokenizer, normalise(text).text, config.window)
+        with torch.inference_mode():
+            logits = [
+                model(ids, torch.ones_like(ids)).logits[0].numpy() for ids in map(_batch_of_one, windows.ids)
+            ]
+        stacked = np.stack(logits)
+        mean = np.average(stacked, axis=0, weights=[len(ids) for ids in windows.ids])
+        how: Mapping[str, str] = config.window.aggregate
+        joined = np.where([how[label] == "max" for label in config.labels], stacked.max(axis=0), mean)
+        rows.append(
+            [_calibrated(config.calibration[label], joined[i]) for i, label in enumerate(config.labels)]
+        )
+    return np.array(rows, dtype=np.float64)
+
+
+def _batch_of_one(ids: list[int]) -> torch.Tensor:
+    return torch.tensor([ids])

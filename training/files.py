@@ -1,0 +1,50 @@
+"""Files and folders that appear whole or not at all."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write a file to; it takes the place of ``path`` unless the block raises."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``folder`` to fill; it becomes ``folder``, which must not exist, unless the block raises."""
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
+    part.rename(folder)
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Move the folder ``new`` to ``old``; a former ``old`` is removed only after that."""
+    aside = old.with_name(f"{old.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if old.exists():
+        old.rename(aside)
+    old.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(new, old)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` in UTF-8; the former content of ``path`` stays until the new one is complete."""
+    with replacing(path) as part:
+        part.write_text(text, "utf-8")
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write ``content`` as JSON."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,1 @@
+"""Fine-tuning: from a recipe and a dataset to trained weights in a run directory."""

@@ -1,0 +1,214 @@
+"""Batches of similar padded size, in an order that depends on seed and epoch only, so that a run resumes exactly."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from belowline.model.labels import HARMFUL
+from belowline.model.normalise import Normalised, normalise
+from belowline.training.dataset.augment import disguised, swap_group
+from belowline.training.recipes.recipe import Recipe
+
+_STEP = 8
+"""Lengths are padded to a multiple of this: few shapes keep allocators and kernel caches small over hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B texts of T tokens. Unknown targets are NaN."""
+
+    input_ids: Tensor  # [B, T]
+    attention_mask: Tensor  # [B, T]
+    labels: Tensor  # [B, labels]
+    evidence: Tensor  # [B, T, harmful labels]
+    weights: Tensor  # [B]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One use of an example in an epoch: its index in the dataset and the seed of its augmentation."""
+
+    index: int
+    seed: int
+
+
+def draws_of_epoch(passes: Sequence[float], recipe: Recipe, number: int) -> list[Draw]:
+    """Draw the examples of epoch ``number``, shuffled: example i ``passes[i]`` times, a fractional part by chance."""
+    rng = random.Random(recipe.seed * 1000003 + number)  # reproducible, not secret
+    indices = [index for index, times in enumerate(passes) for _ in range(_times(times, rng))]
+    rng.shuffle(indices)
+    return [Draw(index, rng.getrandbits(48)) for index in indices]
+
+
+def plan(lengths: Sequence[int], recipe: Recipe, number: int) -> list[list[int]]:
+    """Return the batches of epoch ``number`` as positions in its draw: similar lengths together, batches shuffled."""
+    batches: list[list[int]] = []
+    # Sorted within a large window: nearly no padding, and still a mixture of corpora in every batch.
+    for start in range(0, len(lengths), 8192):
+        window = range(start, min(start + 8192, len(lengths)))
+        batches += _cut(sorted(window, key=lambda at: padded(lengths[at], recipe)), lengths, recipe)
+    random.Random(recipe.seed * 1000003 + number).shuffle(batches)
+    return batches
+
+
+def _times(times: float, rng: random.Random) -> int:
+    whole = int(times)
+    return whole + (rng.random() < times - whole)
+
+
+def padded(length: int, recipe: Recipe) -> int:
+    """Return the tokens that a text of ``length`` tokens takes in a batch."""
+    return min(-(-length // _STEP) * _STEP, recipe.max_tokens)
+
+
+def _cut(window: Sequence[int], lengths: Sequence[int], recipe: Recipe) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for index in window:
+        width = padded(lengths[index], recipe)
+        if batch and (
+            width != padded(lengths[batch[-1]], recipe)
+            or (len(batch) + 1) * width > recipe.fit.tokens_per_batch
+        ):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+class Encoder:
+    """Encoder of dataset rows as batches: augmentation, normalisation, tokens, aligned targets."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> None:
+        self.tokenizer = tokenizer
+        self.recipe = recipe
+        self.harmful = tuple(label for label in recipe.labels if label in HARMFUL)
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the tokens of each text after normalisation, special ones included, at most a window's length."""
+        if not texts:
+            return []
+        plain = [normalise(text).text for text in texts]
+        encoded = self.tokenizer(plain, truncation=True, max_length=self.recipe.max_tokens)
+        return [len(ids) for ids in encoded["input_ids"]]
+
+    def lengths_of_draws(self, data: Dataset, plain: Sequence[int], items: Sequence[Draw]) -> list[int]:
+        """Return the tokens of each of ``items`` after augmentation; ``plain`` are those of the unchanged examples.
+
+        An obfuscated text has up to twice the tokens. Batched by its plain length it would pad all its neighbours.
+        """
+        columns = data.select_columns(["text", "labels", "source"])
+        lengths: list[int] = []
+        for start in range(0, len(items), 4096):
+            chunk = items[start : start + 4096]
+            rows = rows_of(columns, [item.index for item in chunk])
+            texts = [
+                self._augmented(row, random.Random(item.seed))["text"]
+                for row, item in zip(rows, chunk, strict=True)
+            ]
+            changed = [at for at, row in enumerate(rows) if texts[at] != row["text"]]
+            found = [plain[item.index] for item in chunk]
+            for at, length in zip(changed, self.lengths([texts[at] for at in changed]), strict=True):
+                found[at] = length
+            lengths += found
+        return lengths
+
+    def batch(self, rows: Sequence[dict[str, Any]], seeds: Sequence[int] | None = None) -> Batch:
+        """Return one batch; ``seeds``, one per row, switches augmentation on."""
+        rows = [
+            row if seeds is None else self._augmented(row, random.Random(seeds[i]))
+            for i, row in enumerate(rows)
+        ]
+        texts = [normalise(row["text"]) for row in rows]
+        encoded = self.tokenizer(
+            [text.text for text in texts],
+            truncation=True,
+            max_length=self.recipe.max_tokens,
+            padding=True,
+            pad_to_multiple_of=_STEP,
+            return_offsets_mapping=True,
+            return_tensors="np",
+        )
+        labels = np.array([row["labels"] for row in rows], dtype=np.float32)
+        evidence = self._evidence(rows, texts, encoded["offset_mapping"])
+        return Batch(
+            torch.from_numpy(encoded["input_ids"]),
+            torch.from_numpy(encoded["attention_mask"]),
+            torch.from_numpy(labels),
+            torch.from_numpy(evidence),
+            torch.tensor([row.get("weight", 1.0) for row in rows], dtype=torch.float32),
+        )
+
+    def _augmented(self, row: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+        options, text, labels = self.recipe.augment, row["text"], list(row["labels"])
+        if row["source"] in options.swap_in and rng.random() < options.swap:
+            text, names_jews = swap_group(text, rng)
+            self._set_antisemitism(labels, names_jews)
+        if rng.random() < options.disguise:
+            text = disguised(text, rng)
+        if text == row["text"]:
+            return row
+        return {**row, "text": text, "labels": labels, "spans": [], "spans_known": False}
+
+    def _set_antisemitism(self, labels: list[float | None], names_jews: bool | None) -> None:
+        """Set antisemitism after a swap: hate of a group is antisemitism if and only if Jews are the group."""
+        names = self.recipe.labels
+        if names_jews is None or "hate" not in names or "antisemitism" not in names:
+            return
+        hate = labels[names.index("hate")]
+        labels[names.index("antisemitism")] = hate if names_jews else None if hate is None else 0.0
+
+    def _evidence(
+        self, rows: Sequence[dict[str, Any]], texts: Sequence[Normalised], offsets: Any
+    ) -> np.ndarray:
+        shape = (*offsets.shape[:2], max(1, len(self.harmful)))
+        target = np.full(shape, np.nan, dtype=np.float32)
+        for i, row in enumerate(rows):
+            asked = self._known_for_all_tokens(row)
+            if not asked.any():
+                continue
+            target[i, offsets[i, :, 0] < offsets[i, :, 1]] = np.where(asked, 0.0, np.nan)
+            for t, (start, end) in enumerate(offsets[i] if row["spans"] else ()):
+                if start < end:
+                    token = texts[i].original_span(int(start), int(end))
+                    target[i, t] = np.where(asked, self._strengths(row["spans"], token), np.nan)
+        return target
+
+    def _known_for_all_tokens(self, row: dict[str, Any]) -> npt.NDArray[np.bool_]:
+        """Return the harmful labels [harmful] for which the strength of every token is known.
+
+        These are the labels that annotators were asked to mark, and those that the whole text does not have.
+        """
+        known = dict(zip(self.recipe.labels, row["labels"], strict=True))
+        if row["spans_known"]:
+            marked = {span["label"] for span in row["spans"]}
+            return np.array([label in marked or known[label] is not None for label in self.harmful])
+        return np.array([known[label] == 0.0 for label in self.harmful])
+
+    def _strengths(self, spans: Sequence[dict[str, Any]], token: tuple[int, int]) -> list[float]:
+        """Return the share of annotators [harmful] who marked the token; ``toxicity`` counts all marks but those of
+        spam.
+        """
+        strengths = dict.fromkeys(self.harmful, 0.0)
+        for span in spans:
+            if span["start"] < token[1] and token[0] < span["end"]:
+                for label in {
+                    span["label"],
+                    "toxicity" if span["label"] != "spam" else "spam",
+                } & strengths.keys():
+                    strengths[label] = min(1.0, strengths[label] + span["strength"])
+        return list(strengths.values())
+
+
+def rows_of(dataset: Dataset, indices: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the rows ``indices`` of ``dataset``, in that order."""
+    columns = dataset[list(indices)]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -1,0 +1,67 @@
+"""Checkpoints of a training (the last two) and the plan of its batches."""
+
+import os
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from belowline.training.errors import RunError
+from belowline.training.files import replacing
+
+_FILE = "state.pt"
+_PLANS = "plans.pt"
+
+
+def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
+    """Write ``content`` as the last checkpoint; the previous one is kept."""
+    part, last, before = (run / f"checkpoint{end}" for end in (".part", "", ".old"))
+    part.mkdir(exist_ok=True)
+    with (part / _FILE).open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    if last.exists():
+        shutil.rmtree(before, ignore_errors=True)
+        last.rename(before)
+    part.rename(last)
+
+
+def load_checkpoint(run: Path) -> dict[str, Any] | None:
+    """Load the last readable checkpoint on the CPU, None without any; raises RunError if none can be read."""
+    # Killed between the two renames, only the older one is there; cut off by a power failure, only that one is whole.
+    files = [run / f"checkpoint{end}" / _FILE for end in ("", ".old")]
+    there = [file for file in files if file.is_file()]
+    for file in there:
+        try:
+            content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError):
+            continue
+        return content
+    if there:
+        raise RunError(f"{there[0]}: damaged; remove the run's checkpoints to begin anew")
+    return None
+
+
+def save_plans(run: Path, counts: list[int], plans: list[list[list[int]]]) -> None:
+    """Write the batches of every epoch, which draw ``counts`` texts; planning hundreds of thousands of texts takes
+    minutes.
+    """
+    with replacing(run / _PLANS) as part:
+        torch.save({"counts": counts, "plans": plans}, part)
+
+
+def load_plans(run: Path, counts: list[int]) -> list[list[list[int]]] | None:
+    """Read the plans; None without any, or if the epochs draw other numbers of texts."""
+    file = run / _PLANS
+    content = torch.load(file, weights_only=True) if file.is_file() else {}
+    return content["plans"] if content.get("counts") == counts else None
+
+
+def remove_checkpoint(run: Path) -> None:
+    """Remove checkpoints and plans of a finished run."""
+    (run / _PLANS).unlink(missing_ok=True)
+    for end in ("", ".part", ".old"):
+        shutil.rmtree(run / f"checkpoint{end}", ignore_errors=True)

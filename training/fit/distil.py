@@ -1,0 +1,69 @@
+"""Distillation: a smaller network that begins with some layers of a larger one, and learns from its probabilities and
+states.
+
+After Hinton and others (2015), "Distilling the knowledge in a neural network", and Sanh and others (2019),
+"DistilBERT".
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from belowline.training.fit.batches import Batch
+from belowline.training.fit.losses import cosine_loss, masked_loss
+from belowline.training.fit.network import CommentModel, keep_layers
+from belowline.training.fit.trainer import Trainer, frozen
+from belowline.training.recipes.recipe import Distil
+
+
+def smaller(model: CommentModel, layers: Sequence[int]) -> CommentModel:
+    """Return a network with these layers of ``model``, counted from 0, and its heads; raises ValueError for unknown
+    layers.
+    """
+    encoder = copy.deepcopy(model.encoder)
+    keep_layers(encoder, layers)
+    made = CommentModel(encoder, model.labels)
+    own = made.state_dict()
+    fitting = {name: value for name, value in model.state_dict().items() if not name.startswith("encoder.")}
+    # The embedding's head may read fewer layers; it is settled at the end.
+    made.load_state_dict({name: v for name, v in fitting.items() if own[name].shape == v.shape}, strict=False)
+    made.dropout.p = 0.0  # probabilities, unlike verdicts, are not learned by heart
+    return made
+
+
+class Distiller(Trainer):
+    """A trainer whose losses compare a student with ``teacher``."""
+
+    def __init__(self, distil: Distil, teacher: CommentModel, *rest: Any, **named: Any) -> None:
+        super().__init__(*rest, **named)
+        self.distil, self.teacher = distil, frozen(teacher, self.accelerator.device)
+
+    def _loss_weights(self) -> dict[str, float]:
+        weigh = self.distil
+        own = {"labels": weigh.verdicts, "probabilities": weigh.probabilities, "states": weigh.states}
+        return super()._loss_weights() | own
+
+    def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
+        device = self.accelerator.device
+        ids, mask, weights = (
+            given.to(device) for given in (batch.input_ids, batch.attention_mask, batch.weights)
+        )
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
+            outputs = self.network(ids, mask)
+            with torch.no_grad():
+                goal = self.teacher(ids, mask)
+        words = torch.sigmoid(goal.evidence).masked_fill((mask == 0)[..., None], torch.nan)
+        losses = {
+            "labels": masked_loss(outputs.logits, batch.labels.to(device), weights, self._mean_count),
+            "probabilities": masked_loss(outputs.logits, torch.sigmoid(goal.logits), share=self._mean_count),
+            "evidence": masked_loss(outputs.evidence, words, share=self._mean_count),
+            "states": cosine_loss(outputs.states, goal.states, mask, self._mean_count),
+        }
+        if hold:
+            losses["hold"] = cosine_loss(
+                outputs.embedding, goal.embedding, torch.ones_like(mask[:, 0]), self._mean_count
+            )
+        return losses

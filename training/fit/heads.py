@@ -1,0 +1,161 @@
+"""Training of the label heads alone, on states of the encoder that are computed once.
+
+With a fixed encoder a label's head is a logistic regression, which is convex: L-BFGS finds the same minimum every
+time. The strength
+of the pull towards the heads of the start is chosen on validation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import DatasetDict
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from belowline.training.files import replacing
+from belowline.training.fit.batches import Encoder, rows_of
+from belowline.training.fit.losses import fill_missing_targets, masked_loss
+from belowline.training.fit.network import CommentModel, read_length
+from belowline.training.fit.training_log import TrainingLog
+from belowline.training.fit.validation import (
+    Validation,
+    early_stopping_score,
+    validation_metrics,
+    validation_rows,
+)
+from belowline.training.recipes.recipe import Recipe
+
+_PULLS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+"""Of the squared distance of a head's weights from those of the start, strongest first."""
+_STEPS = 200
+_PER_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """n texts as input of the label head. Unknown targets are held to ``held``, probabilities, where these are known."""
+
+    read: Tensor  # [n, 2 * hidden]
+    length: Tensor  # [n, 1]
+    targets: Tensor  # [n, labels]
+    weights: Tensor  # [n], of mean 1
+    held: Tensor  # [n, labels]
+
+
+def fit_heads(
+    model: CommentModel,
+    tokenizer: PreTrainedTokenizerBase,
+    data: DatasetDict,
+    recipe: Recipe,
+    run: Path,
+    console: Console,
+    start: Mapping[str, Tensor],
+) -> None:
+    """Fit ``model.label_head`` to the training split; ``start`` has the weights that the model begins with.
+
+    The states are kept in ``run / "states"``, so that an interrupted run can resume.
+    """
+    encoder, watched = Encoder(tokenizer, recipe), validation_rows(data["validation"], recipe)
+    rows = rows_of(data["train"], range(len(data["train"])))
+    known = "label_head.weight" in start
+    train = _texts(model, encoder, rows, run / "states" / "train.pt", console, held=known)
+    seen = _texts(model, encoder, watched, run / "states" / "validation.pt", console, held=False)
+    if not known:
+        nn.init.zeros_(model.label_head.weight)
+        nn.init.zeros_(model.label_head.bias)
+    first = {name: value.clone() for name, value in model.label_head.state_dict().items()}
+    journal, best = TrainingLog(run, 0), (float("inf"), first)
+    for step, pull in enumerate(_PULLS):
+        loss = _fitted(model, train, first, pull, recipe.fit.hold_start)
+        found = _measured(model, seen, watched)
+        bad = early_stopping_score(found, recipe.fit.metric)
+        console.print(f"pull {pull:g}: loss {loss:.4f}, on validation {bad:.4f}")
+        journal.losses(step, pull, {"labels": loss})
+        journal.validation(step, found)
+        if bad < best[0]:
+            best = bad, {name: value.clone() for name, value in model.label_head.state_dict().items()}
+    journal.close()
+    model.label_head.load_state_dict(best[1])
+
+
+def _fitted(
+    model: CommentModel, texts: _Texts, first: Mapping[str, Tensor], pull: float, hold_start: float
+) -> float:
+    """Set the head to the minimum under ``pull`` and return the loss on known targets there."""
+    head = model.label_head
+    head.load_state_dict(first)
+    optimizer = torch.optim.LBFGS(
+        head.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe", tolerance_grad=1e-5
+    )
+
+    def said() -> Tensor:
+        logits = model.label_logits(texts.read, texts.length)
+        return masked_loss(logits, texts.targets, texts.weights)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        away = torch.stack([((value - first[name]) ** 2).sum() for name, value in head.named_parameters()])
+        loss = said() + pull * away.sum()
+        if hold_start:
+            held = masked_loss(model.label_logits(texts.read, texts.length), texts.held, texts.weights)
+            loss = loss + hold_start * held
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        return said().item()
+
+
+def _measured(model: CommentModel, texts: _Texts, rows: Sequence[dict[str, Any]]) -> Validation:
+    with torch.no_grad():
+        logits = model.label_logits(texts.read, texts.length)
+    return validation_metrics(logits.double().cpu().numpy(), rows, model.labels)
+
+
+def _texts(
+    model: CommentModel,
+    encoder: Encoder,
+    rows: list[dict[str, Any]],
+    file: Path,
+    console: Console,
+    *,
+    held: bool,
+) -> _Texts:
+    device = next(model.parameters()).device
+    if not file.is_file():
+        file.parent.mkdir(exist_ok=True)
+        with replacing(file) as part:
+            torch.save(head_inputs(model, encoder, rows, console), part)
+    read, length = (states.to(device) for states in torch.load(file, weights_only=True))
+    targets = torch.tensor(np.array([row["labels"] for row in rows], dtype=np.float32), device=device)
+    counted = [row.get("weight", 1.0) * row["passes"] for row in rows]
+    weights = torch.tensor(counted, dtype=torch.float32, device=device)
+    with torch.no_grad():
+        start = model.label_logits(read, length)
+    unknown = fill_missing_targets(targets, start) if held else torch.full_like(targets, torch.nan)
+    return _Texts(read, length, targets, weights / weights.mean().clamp(min=1e-9), unknown)
+
+
+def head_inputs(
+    model: CommentModel, encoder: Encoder, rows: Sequence[dict[str, Any]], console: Console
+) -> tuple[Tensor, Tensor]:
+    """Return input of the label head [n, 2 * hidden] and length [n, 1] of each row, on the CPU."""
+    device = next(model.parameters()).device
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at]["text"]))
+    found: list[tuple[Tensor, Tensor]] = []
+    model.eval()
+    with torch.no_grad():
+        for start in track(range(0, len(rows), _PER_BATCH), "reading", console=console):
+            batch = encoder.batch([rows[at] for at in order[start : start + _PER_BATCH]])
+            ids, mask = batch.input_ids.to(device), batch.attention_mask.to(device)
+            found.append((model.label_states(ids, mask).float().cpu(), read_length(mask).cpu()))
+    read, length = (torch.cat(parts) for parts in zip(*found, strict=True))
+    back = torch.tensor(order).argsort()
+    return read[back], length[back]

@@ -1,0 +1,1 @@
+"""Metrics with intervals, slices, bias over named groups, plots and the model card."""

@@ -1,0 +1,113 @@
+"""Calibration of probabilities, and thresholds for a precision, both from validation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from belowline.model.directory import Calibration
+from belowline.training.measure.metrics import wilson
+
+Floats = npt.NDArray[np.float64]
+_FEWEST_HELD = 30
+"""A precision from fewer held examples says too little to act on."""
+
+
+def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
+    """Return scale and shift that minimise the weighted log loss of ``target`` (shares in 0..1) given ``logits``; all
+    [n] (Platt, 1999).
+
+    Without examples: scale 1, shift 0.
+    """
+    if not len(target):
+        return Calibration(scale=1.0, shift=0.0)
+
+    def loss(parameters: Floats) -> float:
+        z = np.exp(parameters[0]) * logits + parameters[1]
+        return float(np.average(np.logaddexp(0, z) - target * z, weights=weights))
+
+    found = minimize(loss, np.zeros(2), method="BFGS").x
+    return Calibration(scale=round(float(np.exp(found[0])), 6), shift=round(float(found[1]), 6))
+
+
+def two_sided(target: Floats, sources: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+    """Return the examples [n] of sources with both classes; a source with harm only says nothing about precision."""
+    both = np.zeros(len(target), dtype=bool)
+    for source in np.unique(sources):
+        mask = (sources == source) & ~np.isnan(target)
+        if (target[mask] >= 0.5).any() and (target[mask] < 0.5).any():
+            both |= mask
+    return both
+
+
+def equal_weights(sources: npt.NDArray[np.str_]) -> Floats:
+    """Return weights [n] that give every source (corpus) the same total."""
+    names, inverse, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / (counts[inverse] * len(names)), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A threshold and its effect on validation: precision with 95 % Wilson interval, recall, examples held."""
+
+    threshold: float
+    precision: float
+    low: float
+    high: float
+    recall: float
+    held: int
+
+
+def threshold_for(precision: float, probability: Floats, target: Floats) -> OperatingPoint | None:
+    """Return the lowest threshold with precision of at least ``precision``, None if there is none."""
+    return _chosen(probability, target, lambda hits, held: np.flatnonzero(hits / held >= precision)[-1:])
+
+
+def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> OperatingPoint | None:
+    """Return the threshold with the best F-beta, for a label that never reaches a stated precision."""
+
+    def best(hits: Floats, held: Floats) -> npt.NDArray[np.intp]:
+        positives = float((target >= 0.5).sum())
+        return np.atleast_1d(np.argmax(hits / (held + beta**2 * positives)))
+
+    return _chosen(probability, target, best)
+
+
+def hold_threshold(
+    precision: float, recall: float, probability: Floats, target: Floats
+) -> OperatingPoint | None:
+    """Return the lowest threshold with ``precision``, or, if its recall is below ``recall``, the one with the best
+    F-half.
+
+    The result says its precision and recall.
+    """
+    precise = threshold_for(precision, probability, target)
+    return precise if precise and precise.recall >= recall else best_threshold(probability, target)
+
+
+def _chosen(
+    probability: Floats, target: Floats, choose: Callable[[Floats, Floats], npt.NDArray[np.intp]]
+) -> OperatingPoint | None:
+    """Return the operating point that ``choose`` picks from hits [k] and held [k] of all thresholds, strictest first."""
+    order = np.argsort(-probability)
+    ranked, truth = probability[order], target[order] >= 0.5
+    hits, held = np.cumsum(truth, dtype=np.float64), np.arange(1, len(truth) + 1, dtype=np.float64)
+    # Thresholds have four decimals: one can only stand where it does not also hold the next example below.
+    thresholds = np.floor(ranked * 1e4) / 1e4
+    last = np.append(ranked[1:] < thresholds[:-1], True)[: len(ranked)]
+    possible = np.flatnonzero(last & (held >= _FEWEST_HELD))
+    found = choose(hits[possible], held[possible]) if len(possible) and truth.any() else possible[:0]
+    if not len(found):
+        return None
+    at = possible[found[0]]
+    low, high = wilson(int(hits[at]), int(held[at]))
+    return OperatingPoint(
+        float(thresholds[at]),
+        float(hits[at] / held[at]),
+        low,
+        high,
+        float(hits[at] / hits[-1]),
+        int(held[at]),
+    )

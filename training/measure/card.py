@@ -1,0 +1,103 @@
+"""The model card, rendered from the numbers of a run."""
+
+import json
+import math
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from transformers import AutoConfig
+
+from belowline.data.corpora import CORPORA
+from belowline.data.corpora.on_topic_grades import on_topic_grades, on_topic_test_grades
+from belowline.model import DEFINITIONS, ModelConfig
+from belowline.model.directory import read_config
+from belowline.training.files import write_text
+from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.measure.bias import FEWEST
+from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY
+from belowline.training.measure.test_set import MEASURED_ONLY
+
+NEAR = ("civil-sample", "toxic-spans", "c3", "on-topic", "youtube-spam", "isca")
+"""Corpora nearest to what a comment section gets to read, for the short table."""
+
+
+def write_card(run: Path, model: Path) -> None:
+    """Render the card of ``model`` into its ``README.md``; raises RunError, ModelError or OSError and keeps the old
+    card then.
+    """
+    write_text(model / "README.md", render(run, model))
+
+
+def render(run: Path, model: Path) -> str:
+    """Return the card as Markdown, from recipe, network, parity, thresholds and metrics of ``run``."""
+    info = RunDirectory(run).info
+    config = read_config(model)
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )  # Markdown
+    environment.filters |= {"figure": figure, "interval": interval}
+    template = environment.from_string(
+        resources.files("belowline.training").joinpath("templates", "card.md").read_text("utf-8")
+    )
+    metrics = _json(run / "metrics.json")
+    return template.render(
+        config=config,
+        layers=AutoConfig.from_pretrained(run / "model").num_hidden_layers,
+        definitions=DEFINITIONS,
+        corpora=CORPORA,
+        grades=len(on_topic_grades()),
+        test_grades=len(on_topic_test_grades()),
+        start=info.get("start"),
+        recipe={"start": None, **info["recipe"]},  # runs of 0.2.0 know no start
+        versions=info["versions"],
+        examples=info["examples"],
+        parity=_json(run / "parity.json"),
+        thresholds=_json(run / "thresholds.json"),
+        metrics=metrics,
+        detoxify="detoxify" in metrics,
+        size=(model / "model.onnx").stat().st_size / 1e6,
+        ordered=_ordered(config, metrics),
+        near=NEAR,
+        fewest=FEWEST,
+        never_trained=MEASURED_ONLY,
+        drawings=[name for name in (RELIABILITY, PRECISION_RECALL) if (model / name).is_file()],
+        targets=_targets(run / "figures.json"),
+    )
+
+
+def _ordered(config: ModelConfig, metrics: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return label to the corpora that it was measured on, all together first."""
+    tables = metrics["int8"]
+    return {
+        label: sorted(tables[label], key=lambda name: (name != "all", name))
+        for label in config.labels
+        if tables.get(label)
+    }
+
+
+def _targets(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of the table of targets; none if they were not measured."""
+    if not path.is_file():
+        return []
+    rows: list[dict[str, Any]] = _json(path)["rows"]
+    return rows
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content
+
+
+def figure(value: float | None) -> str:
+    """Format a number with three decimals, or as a dash if it is unknown."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def interval(figures: Mapping[str, Any] | None, name: str) -> str:
+    """Format the metric ``name`` with its 95 % interval, or as a dash if it is unknown."""
+    if not figures or figures.get(name) is None:
+        return "–"
+    return f"{figure(figures[name])} ({figure(figures[f'{name}_low'])}-{figure(figures[f'{name}_high'])})"

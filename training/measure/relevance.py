@@ -1,0 +1,87 @@
+"""Relevance: the probability that a comment is about its article or parent, fitted to the cosine of their embeddings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from datasets import Dataset
+
+from belowline.model import ModelError, ScoreInput, Scorer
+from belowline.model.directory import Calibration
+from belowline.training.measure.calibrate import platt
+from belowline.training.measure.metrics import measure
+
+Floats = npt.NDArray[np.float64]
+NEUTRAL = Calibration(scale=1.0, shift=0.0)
+"""What a model has before relevance was fitted."""
+PRIOR = 0.9
+"""Share of related pairs that probabilities are fitted for. Nearly every comment is about the article that it stands under, and a short one
+("Exactly so!") shows little of what it is about: fitted to as many strangers as relatives, each of those would count as off the topic."""
+_REPLIES = frozenset({"cat"})
+_FEWEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """n comments with an article or a parent, and if they belong together [n]."""
+
+    comments: list[ScoreInput]
+    related: npt.NDArray[np.bool_]
+
+
+def reply_pairs(replies: Sequence[tuple[str, str]], seed: int = 0) -> Pairs:
+    """Pair each reply with its parent, and with the parent of a random other reply if that has another text."""
+    order = np.random.default_rng(seed).permutation(len(replies))
+    others = [
+        (replies[i][0], replies[j][1], replies[i][1]) for i, j in zip(order, np.roll(order, 1), strict=True)
+    ]
+    strangers = [ScoreInput(text, parent=stranger) for text, stranger, own in others if stranger != own]
+    related = [ScoreInput(text, parent=parent) for text, parent in replies]
+    return Pairs(related + strangers, np.arange(len(related) + len(strangers)) < len(related))
+
+
+def fit_relevance(scorer: Scorer, validation: Dataset) -> Calibration | None:
+    """Fit the calibration of the cosine on the replies of a run's validation split.
+
+    Returns None with too few replies (runs of old versions have no column ``context``), or if the model does not
+    separate parents from
+    strangers. ``scorer`` needs a relevance to start from: ``NEUTRAL`` if none was fitted.
+    """
+    if "context" not in validation.column_names:
+        return None
+    columns = (validation["source"], validation["text"], validation["context"])
+    replies = [
+        (text, parent) for source, text, parent in zip(*columns, strict=True) if source in _REPLIES and parent
+    ]
+    return fit_pairs(scorer, reply_pairs(replies)) if len(replies) >= _FEWEST else None
+
+
+def fit_pairs(scorer: Scorer, pairs: Pairs) -> Calibration | None:
+    """Fit the calibration of the cosine on ``pairs``, a share ``PRIOR`` of which counts as related; None if it
+    separates nothing.
+    """
+    related, values = pairs.related.astype(np.float64), relevances(scorer, pairs.comments)
+    if measure(related, values, None).auc_low <= 0.5:
+        return None
+    weights = np.where(pairs.related, PRIOR / related.sum(), (1 - PRIOR) / (1 - related).sum())
+    return platt(_cosines(values, _fitted(scorer)), related, weights)
+
+
+def _cosines(relevance: Floats, fitted: Calibration) -> Floats:
+    """Return the cosines [n] from which the scorer computed relevance [n]."""
+    return np.asarray((np.log(relevance / (1 - relevance)) - fitted.shift) / fitted.scale)
+
+
+def relevances(scorer: Scorer, comments: Sequence[ScoreInput]) -> Floats:
+    """Return the relevance [n] of comments with an article or a parent; raises ModelError for a model without
+    relevance.
+    """
+    _fitted(scorer)
+    return np.array([scores.relevance for scores in scorer.score(comments)], dtype=np.float64)
+
+
+def _fitted(scorer: Scorer) -> Calibration:
+    if scorer.config.relevance is None:
+        raise ModelError(f"model {scorer.version}: config.json has no relevance; export the model again")
+    return scorer.config.relevance

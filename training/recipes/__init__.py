@@ -1,0 +1,1 @@
+"""Recipes: their fields, and the ones that come with the package."""

@@ -1,0 +1,1 @@
+"""``belowline-train tune``: thresholds from a site's own decisions."""

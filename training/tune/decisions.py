@@ -1,0 +1,132 @@
+"""Decided comments of a site, with labels, weights and probabilities."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from belowline.data.decisions import FEEDBACK, Decided, read_decided
+from belowline.model import Context, Decision, ModelConfig, Policy, Scorer, Scores, decide, draw
+from belowline.model.language import language_of
+from belowline.training.errors import TuneError
+from belowline.training.measure.bootstrap import Bools, Floats
+from belowline.training.measure.test_set import predictions
+from belowline.training.tune.shares import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """n decided comments.
+
+    Attributes:
+        rows: The comments, sorted by name.
+        sample: Weights and clusters; comments with one ``split_key`` form a cluster.
+        drawn: Comments drawn at random from published ones [n].
+        first: Comments of the half on which thresholds are chosen [n]; a cluster is never divided.
+        probabilities: Label to probabilities [n].
+        languages: ISO 639-1 codes or ``und``.
+        notes: Lines about excluded decisions and about the source of the scores.
+    """
+
+    rows: Sequence[Decided]
+    sample: Sample
+    drawn: Bools
+    first: Bools
+    probabilities: Mapping[str, Floats]
+    languages: Sequence[str]
+    notes: Sequence[str]
+
+    def targets(self, label: str) -> Floats:
+        """Return the decisions about ``label`` [n], NaN for unknown."""
+        return np.array([row.labels.get(label, np.nan) for row in self.rows], dtype=np.float64)
+
+    def decided_by(self, policy: Policy) -> list[Decision]:
+        """Apply ``policy`` by scores, words, links and language; the file has no authors and copies."""
+        values = zip(*self.probabilities.values(), strict=True)
+        scores = (
+            Scores(dict(zip(self.probabilities, map(float, row), strict=True)), (), language, "")
+            for row, language in zip(values, self.languages, strict=True)
+        )
+        return [
+            decide(score, policy, Context(row.text, row.site))
+            for score, row in zip(scores, self.rows, strict=True)
+        ]
+
+
+def gather_decisions(
+    files: Sequence[Path], model: Path, config: ModelConfig, policy: Policy, kept: bool, console: Console
+) -> Decisions:
+    """Read the decisions in ``files`` that can be measured, with scores by ``model``.
+
+    With ``kept``, scores in the files are used where they are of the same model version. Raises ReadError,
+    ModelError, TuneError.
+    """
+    every = chain.from_iterable(map(read_decided, files))
+    named = {row.row: row for row in sorted(every, key=_when)}  # of what was decided twice the last counts
+    found = sorted(named.values(), key=lambda row: row.row)
+    why_not = [_unfit(row, policy) for row in found]
+    rows = [row for row, why in zip(found, why_not, strict=True) if not why]
+    notes = [f"left out: {number:,} {why}" for why, number in sorted(Counter(filter(None, why_not)).items())]
+    if not rows:
+        told = "; ".join(notes) or "it holds no decision"
+        raise TuneError(f"{', '.join(map(str, files))}: nothing to measure ({told}); export more decisions")
+    notes += _unknown_labels(rows, config)
+    probabilities, whence = _probabilities(rows, model, config, kept, console)
+    keys = [row.split_key for row in rows]
+    weights = np.array([row.weight for row in rows], dtype=np.float64)
+    return Decisions(
+        rows,
+        Sample(weights, np.unique(keys, return_inverse=True)[1].astype(np.intp)),
+        np.array([row.sampled == "random" for row in rows]),
+        np.array([draw(f"tune {key}") < 0.5 for key in keys]),
+        probabilities,
+        [language_of(row.text) for row in rows],
+        [*notes, whence],
+    )
+
+
+def _when(row: Decided) -> float:
+    return row.decided_at.timestamp()
+
+
+def _unfit(row: Decided, policy: Policy) -> str:
+    """Return why a decision does not stand for a comment under the policy's own thresholds; empty if it does."""
+    if row.origin == FEEDBACK:
+        return "told by callers, which stand for nothing but themselves"
+    if row.weight is None:
+        return "random draws of an unknown share"
+    if policy.for_site(row.site).thresholds != policy.thresholds:
+        return "of sites with thresholds of their own"
+    return ""
+
+
+def _unknown_labels(rows: Sequence[Decided], config: ModelConfig) -> list[str]:
+    counted = Counter(label for row in rows for label in row.labels if label not in config.labels)
+    return [
+        f"label {label!r} of {number:,} decisions is none that model {config.version} knows; left out"
+        for label, number in sorted(counted.items())
+    ]
+
+
+def _probabilities(
+    rows: Sequence[Decided], model: Path, config: ModelConfig, kept: bool, console: Console
+) -> tuple[dict[str, Floats], str]:
+    """Return label to probabilities [n], and a line about their source."""
+    old = [kept and row.model == config.version and set(config.labels) <= row.scores.keys() for row in rows]
+    fresh = [row.text for row, is_kept in zip(rows, old, strict=True) if not is_kept]
+    if kept and len(fresh) == len(rows):
+        raise TuneError(f"no decision has scores of model {config.version} kept; leave out --kept-scores")
+    given = predictions(Scorer.load(model), fresh, console, "scoring") if fresh else {}
+    where, found = np.array(old), {}
+    for label in config.labels:
+        values = np.empty(len(rows))
+        values[where] = [row.scores[label] for row, is_kept in zip(rows, old, strict=True) if is_kept]
+        if fresh:
+            values[~where] = given[label]
+        found[label] = values
+    whence = f"scores: {len(fresh):,} of model {config.version} now"
+    return found, f"{whence}, {where.sum():,} kept in the file" if kept else whence

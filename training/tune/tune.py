@@ -1,0 +1,174 @@
+"""``belowline-train tune``: thresholds for a precision or a review budget, from a site's own decisions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from belowline.model import DEFAULT_MODEL_DIR, Policy, PolicyError
+from belowline.model.directory import read_config
+from belowline.model.policy import DEFAULT_POLICY
+from belowline.training.errors import TuneError
+from belowline.training.files import write_text
+from belowline.training.tune.choice import Choice, Goal, for_budget, for_precision, harmful_by, reviews
+from belowline.training.tune.decisions import Decisions, gather_decisions
+from belowline.training.tune.policy_text import proposed_text, tuned_version
+from belowline.training.tune.shares import Share
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The effect of a policy on the second half: share of comments held, share of known harm held or rejected, and reviews a day."""
+
+    held: Share
+    caught: Share
+    per_day: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """A proposal: the policy's version, the choice for each label, and the effect of the present and of the proposed policy."""
+
+    version: str
+    choices: Sequence[Choice]
+    before: Effect | None
+    after: Effect | None
+
+
+def tune(
+    files: Sequence[Path],
+    out: Path,
+    goal: Goal,
+    console: Console,
+    *,
+    model: Path = DEFAULT_MODEL_DIR,
+    policy: Path | None = None,
+    kept_scores: bool = False,
+    force: bool = False,
+    today: date | None = None,
+) -> Tuning:
+    """Choose thresholds that reach ``goal``, print them with their effect, and write the policy to ``out``.
+
+    Thresholds are chosen on one half of the decisions and measured on the other.
+
+    Raises:
+        TuneError: A contradictory goal, an existing ``out`` without ``force``, or no threshold that would change.
+        ReadError, ModelError, PolicyError: Files that cannot be read.
+    """
+    goal.check()
+    _check_out(out, policy, force)
+    config = read_config(model)
+    text, name = _policy_text(policy)
+    present = Policy.parse(text, name, config.thresholds, config.languages)
+    decisions = gather_decisions(files, model, config, present, kept_scores, console)
+    choices = (for_precision if goal.per_day is None else for_budget)(decisions, present, goal)
+    day = (today or datetime.now(UTC).date()).isoformat()
+    changed = {choice.label: choice.proposed for choice in choices if choice.proposed != choice.present}
+    reasons = {choice.label: reason_of(choice, goal, config.version, day) for choice in choices}
+    version = tuned_version(present.version, day)
+    proposed = proposed_text(text, name, version, changed, reasons)
+    after = Policy.parse(proposed, str(out), config.thresholds, config.languages)
+    before, after_effect = (_effect(decisions, side, present, goal) for side in (present, after))
+    tuning = Tuning(version, choices, before, after_effect)
+    _show(tuning, decisions, goal, console)
+    if not changed:
+        raise TuneError("no threshold would change; nothing was written")
+    try:
+        write_text(out, proposed)
+    except OSError as error:
+        raise TuneError(f"{out}: cannot be written ({error.strerror})") from error
+    return tuning
+
+
+def reason_of(choice: Choice, goal: Goal, model: str, day: str) -> str:
+    """Return one line about the thresholds of a label, as the policy file has it in a comment."""
+    if goal.per_day is not None:
+        parts = [f"{choice.label}: for {goal.per_day:,} reviews of {goal.comments_per_day:,} comments a day"]
+    else:
+        parts = [f"{choice.label}: for precision {goal.precision:g}"]
+    for name, point in (("hold", choice.measured), ("reject", choice.measured_reject)):
+        if point is not None:
+            parts.append(f"{name} has precision {_interval(point.precision)}")
+    if choice.measured is not None:
+        parts.append(f"recall {_interval(choice.measured.recall)}")
+    if choice.missed:
+        parts.append("MISSES the goal on held-out decisions")
+    return "; ".join([*parts, f"{choice.decided:,} decisions, model {model}, {day}"])
+
+
+def _policy_text(policy: Path | None) -> tuple[str, str]:
+    path = policy or DEFAULT_POLICY
+    try:
+        return path.read_text("utf-8"), str(path)
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path}: not TOML: {error}") from error
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read ({error.strerror}); name a policy file") from error
+
+
+def _check_out(out: Path, policy: Path | None, force: bool) -> None:
+    if out.suffix != ".toml" or not out.parent.is_dir() or out.is_dir():
+        raise TuneError(f"{out}: not a .toml file in an existing folder; correct --out")
+    if policy is not None and out.resolve() == policy.resolve() and not force:
+        raise TuneError(f"{out}: is the active policy; name another --out, or give --force to replace it")
+    if out.exists() and not force:
+        raise TuneError(f"{out}: exists; name another --out, or give --force to replace it")
+
+
+def _effect(decisions: Decisions, policy: Policy, present: Policy, goal: Goal) -> Effect | None:
+    """Return the effect of ``policy``; None where no random sample stands for all comments."""
+    half = ~decisions.first
+    if not decisions.drawn.any() or not half.any():
+        return None
+    actions = np.array([decision.action for decision in decisions.decided_by(policy)])
+    held, rejected = actions == "hold", actions == "reject"
+    share = decisions.sample.share(held, half)
+    caught = decisions.sample.share(held | rejected, harmful_by(decisions, present) & half)
+    if goal.comments_per_day is None:
+        return Effect(share, caught, None)
+    away = float(np.average(rejected[half], weights=decisions.sample.weights[half]))
+    value, low, high = (
+        reviews(part, away, present, goal.comments_per_day) for part in (share.value, share.low, share.high)
+    )
+    return Effect(share, caught, (value, low, high))
+
+
+def _show(tuning: Tuning, decisions: Decisions, goal: Goal, console: Console) -> None:
+    for note in decisions.notes:
+        console.print(note, soft_wrap=True)
+    table = Table("label", "decisions", "harmful", "hold", "reject", "precision", "recall", "note")
+    for choice in tuning.choices:
+        point = choice.measured
+        table.add_row(
+            choice.label,
+            f"{choice.decided:,}",
+            f"{choice.harmful:,}",
+            _change(choice.present.hold, choice.proposed.hold),
+            _change(choice.present.reject, choice.proposed.reject),
+            "-" if point is None else _interval(point.precision),
+            "-" if point is None else _interval(point.recall),
+            "MISSES the goal on held-out decisions" if choice.missed else choice.reason,
+        )
+    console.print(table)
+    table = Table("policy", "held (95 %)", "known harm caught (95 %)", "reviews a day (95 %)")
+    for name, effect in (("present", tuning.before), ("proposed", tuning.after)):
+        if effect is not None:
+            per_day = "{:,.0f} ({:,.0f}-{:,.0f})".format(*effect.per_day) if effect.per_day else "-"
+            table.add_row(name, _interval(effect.held), _interval(effect.caught), per_day)
+    console.print(table)
+    after = tuning.after.per_day if tuning.after else None
+    if goal.per_day is not None and after is not None and after[1] > goal.per_day:
+        console.print(f"MORE than {goal.per_day:,} reviews a day on held-out decisions")
+
+
+def _change(present: float | None, proposed: float | None) -> str:
+    shown = ["never" if value is None else f"{value:.4g}" for value in (present, proposed)]
+    return shown[0] if present == proposed else " > ".join(shown)
+
+
+def _interval(share: Share) -> str:
+    return f"{share.value:.3f} ({share.low:.3f}-{share.high:.3f}), n {share.n:,}" if share.n else "unknown"
