@@ -34,6 +34,7 @@ ROUTES: Mapping[str, str | None] = {
     "POST /console/bulk": "decide in bulk",
     "POST /console/release": PERSON,
     "GET /console/comments/{number}": PERSON,
+    "GET /console/comments/{number}/text": PERSON,
     "POST /console/comments/{number}/golden": "administer",
     "POST /console/comments/{number}/erase": "erase",
     "GET /console/threads/{number}": PERSON,
@@ -58,12 +59,12 @@ UNKNOWN = "999999"
 
 
 def found_routes() -> set[str]:
-    """The routes of every router in the package of the console."""
+    """The console's routes of every router in its package."""
     found = set()
     for module in pkgutil.iter_modules(console.__path__, f"{console.__name__}."):
         router = getattr(importlib.import_module(module.name), "router", None)
         if isinstance(router, APIRouter):
-            routes: list[Any] = list(router.routes)
+            routes: list[Any] = [one for one in router.routes if one.path.startswith("/console")]
             found |= {f"{method} {route.path}" for route in routes for method in route.methods}
     return found
 

@@ -44,6 +44,7 @@ MEANT = {
         "serve/audit/engines.py",
         "pickle",
     ): "jobs of an audit, which it sends to its own workers on a Ray cluster",
+    ("training/fit/checkpoint.py", "pickle"): "the error that torch.load raises for a damaged file",
     (
         "training/measure/detoxify.py",
         "torch.load",
@@ -174,8 +175,8 @@ def test_a_log_line_is_one_printable_line_whatever_it_tells(text: str) -> None:
 
 def test_the_service_logs_with_it() -> None:
     code = (
-        "import logging; from belowline.serve import server; from belowline.serve.settings import Settings;"
-        "server._log(Settings()); logging.getLogger('x').error('a%sb', chr(10) + chr(27))"
+        "import logging; from belowline.serve.server import run; from belowline.serve.settings import Settings;"
+        "run._log(Settings()); logging.getLogger('x').error('a%sb', chr(10) + chr(27))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "ERROR x: a\\n\\x1bb\n"
