@@ -20,8 +20,8 @@ serve: install  ## the service on http://127.0.0.1:8000
 	$(BIN)/belowline serve
 audit: install  ## the invented sample, audited
 	$(BIN)/belowline audit data/sample --out audit-out --force
-test: .venv/.dev  ## every test
-	$(BIN)/python -m pytest
+test: .venv/.dev  ## every test, one process a core
+	$(BIN)/python -m pytest -n auto --dist loadfile
 check: .venv/.dev  ## format, lint, types, help pages
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest tests/test_help.py
 audit-dependencies: .venv/.dev  ## known vulnerabilities of every pin; says NOT AUDITED where no service can be asked
