@@ -1,16 +1,17 @@
 """From scores to a decision: an ordered list of small rules, each of which fires or stands aside."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
 from belowline.model.directory import Thresholds
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import HARMFUL
+from belowline.model.normalise import Normalised, normalise
 from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
 from belowline.model.scorer import Scores
-from belowline.model.word_and_link_lists import Listed, hosts_in, links_in
+from belowline.model.word_and_link_lists import Link, Listed, hosts_in, links_in
 
 DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 
@@ -52,7 +53,8 @@ class Context:
         role: The author's role there, such as ``staff``.
         url: The author's website.
         published: How many comments of the author stand published, None if that is not known.
-        copies: How many near-copies there are, this comment among them.
+        copies: Number of near-duplicates, this comment included.
+        plain: ``text``, normalised, if the caller has it; ``decide`` normalises the text otherwise.
     """
 
     text: str = ""
@@ -62,6 +64,12 @@ class Context:
     url: str | None = None
     published: int | None = None
     copies: int = 1
+    plain: Normalised | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def normalised(self) -> Normalised:
+        """``plain``, or the text normalised now."""
+        return normalise(self.text) if self.plain is None else self.plain
 
 
 _NOTHING_KNOWN = Context()
@@ -160,6 +168,11 @@ class Policy:
             sites=sites or {},
         )
 
+    @property
+    def searches_text(self) -> bool:
+        """True if a rule searches the normalised text."""
+        return bool(self.hold_words.entries or self.reject_words.entries or self.blocked_domains)
+
     def for_site(self, site: str | None) -> "Policy":
         """What counts for ``site``."""
         return self.sites.get(site, self) if site is not None else self
@@ -173,6 +186,10 @@ def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KN
     if scores is None:
         return Decision("hold", "scoring_failed", "scoring failed", None)
     policy = policy.for_site(context.site)
+    if context.plain is None and policy.searches_text:
+        # Up to three rules search the normalised text: normalising takes most of their time.
+        plain = scores.plain.get(context.text)
+        context = replace(context, plain=normalise(context.text) if plain is None else plain)
     for rule in _RULES:
         decision = rule(scores, policy, context)
         if decision is not None:
@@ -218,14 +235,19 @@ def _hold(scores: Scores, policy: Policy, context: Context) -> Decision | None:
 def _blocked(scores: Scores, policy: Policy, context: Context) -> Decision | None:
     if not policy.blocked_domains:
         return None
-    found = [link for link in hosts_in(context.text) if link.within(policy.blocked_domains)]
-    linked = found or [link for link in hosts_in(context.url or "") if link.within(policy.blocked_domains)]
+    found = _hosts_within(context.text, context.normalised, policy.blocked_domains)
+    url = context.url or ""
+    linked = found or _hosts_within(url, normalise(url), policy.blocked_domains)
     if not linked:
         return None
     # Named as the policy names it: the rule outlives the comment's text.
     domain = next(domain for domain in policy.blocked_domains if linked[0].within((domain,)))
     where = "link to" if found else "author's website at"
     return Decision("hold", "links", f"{where} {domain}", None, _apart([link.span for link in found]))
+
+
+def _hosts_within(text: str, plain: Normalised, domains: tuple[str, ...]) -> list[Link]:
+    return [link for link in hosts_in(text, plain) if link.within(domains)]
 
 
 def _apart(spans: list[Span]) -> tuple[Span, ...]:
@@ -283,7 +305,7 @@ def _first_at(scores: Scores, thresholds: Mapping[str, float | None], action: Ac
 
 
 def _listed(action: Action, listed: Listed, context: Context) -> Decision | None:
-    found = listed.find(context.text)
+    found = listed.find(context.text, context.normalised) if listed.entries else []
     if not found:
         return None
     return Decision(

@@ -1,11 +1,12 @@
 """The only door to the model: texts in, calibrated scores and embeddings out."""
 
+import functools
 import hashlib
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -48,6 +49,8 @@ class Scores:
         model: Version of the model.
         relevance: Probability that the comment is about the article or answers the parent, whichever is more likely; None without
             both, and by a model that has no relevance.
+        plain: The comment's text to its normalised form, for rules and near-duplicates to reuse. Empty if the reading came from the
+            cache, which keeps no text.
     """
 
     probabilities: dict[str, float]
@@ -55,6 +58,7 @@ class Scores:
     language: str
     model: str
     relevance: float | None = None
+    plain: Mapping[str, Normalised] = field(default_factory=dict, repr=False, compare=False)
 
 
 class _Outputs(NamedTuple):
@@ -169,9 +173,12 @@ class Scorer:
         known = known or {}
         contexts = [self._contexts(comment) for comment in comments]
         texts = [*(comment.text for comment in comments), *(text for one in contexts for text in one)]
-        readings = {**self._read(text for text in texts if text not in known), **known}
+        plains: dict[str, Normalised] = {}
+        readings = {**self._read((text for text in texts if text not in known), plains), **known}
         return [
-            self._scores(readings[comment.text], [readings[text] for text in texts])
+            self._scores(
+                readings[comment.text], [readings[text] for text in texts], _entry(plains, comment.text)
+            )
             for comment, texts in zip(comments, contexts, strict=True)
         ]
 
@@ -215,7 +222,8 @@ class Scorer:
             return []
         return [text for text in (comment.article, comment.parent) if text and text.strip()]
 
-    def _read(self, texts: Iterable[str]) -> dict[str, Reading]:
+    def _read(self, texts: Iterable[str], plains: dict[str, Normalised] | None = None) -> dict[str, Reading]:
+        """The readings of ``texts``; ``plains`` receives the normalised texts that this call had to read."""
         keys = {text: text_hash(text) for text in texts}
         with self._lock:
             known = self._readings.recall(keys.values())
@@ -226,7 +234,8 @@ class Scorer:
             self._under_way |= {keys[text]: reading for text, reading in own.items()}
         try:
             each = map if len(own) == 1 else self._pool.map
-            for _ in each(self._fulfil, own, own.values(), (keys[text] for text in own)):
+            fulfil = functools.partial(self._fulfil, plains={} if plains is None else plains)
+            for _ in each(fulfil, own, own.values(), (keys[text] for text in own)):
                 pass
         finally:
             with self._lock:
@@ -237,17 +246,17 @@ class Scorer:
         known |= {key: reading.result() for key, reading in awaited.items()}
         return {text: known[key] for text, key in keys.items()}
 
-    def _fulfil(self, text: str, reading: Future[Reading], key: bytes) -> None:
+    def _fulfil(self, text: str, reading: Future[Reading], key: bytes, plains: dict[str, Normalised]) -> None:
         try:
-            read = self._read_one(text)
+            plains[text] = plain = normalise(text)
+            read = self._read_one(text, plain)
         except Exception as error:
             reading.set_exception(error)
         else:
             self._readings.remember({key: read})
             reading.set_result(read)
 
-    def _read_one(self, text: str) -> Reading:
-        plain = normalise(text)
+    def _read_one(self, text: str, plain: Normalised) -> Reading:
         windows = windows_of(self.tokenizer, plain.text, self.config.window)
         runs = [self._run(ids) for ids in windows.ids]
         logits = self._aggregate(np.stack([run.logits for run in runs]), windows)
@@ -257,13 +266,15 @@ class Scorer:
         passages = np.stack([run.embedding for run in runs])
         return Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
 
-    def _scores(self, reading: Reading, contexts: Sequence[Reading]) -> Scores:
+    def _scores(
+        self, reading: Reading, contexts: Sequence[Reading], plain: Mapping[str, Normalised]
+    ) -> Scores:
         relevance = self._relevance(reading, contexts)
         probabilities = {
             label: p if relevance is None or label in self.config.harmful else p * relevance
             for label, p in reading.probabilities.items()
         }
-        return Scores(probabilities, reading.evidence, reading.language, self.version, relevance)
+        return Scores(probabilities, reading.evidence, reading.language, self.version, relevance, plain)
 
     def _relevance(self, reading: Reading, contexts: Sequence[Reading]) -> float | None:
         """By the passage of all ``contexts`` that is nearest to the comment; None where there are none."""
@@ -316,6 +327,10 @@ class Scorer:
 def text_hash(text: str) -> bytes:
     """16 bytes that a text is known again by, so that no comment stays in memory after it was answered."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _entry(plains: Mapping[str, Normalised], text: str) -> dict[str, Normalised]:
+    return {text: plains[text]} if text in plains else {}
 
 
 def _mean(values: Floats, windows: Windows) -> npt.NDArray[np.float64]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from belowline.model.normalise import normalise
+from belowline.model.normalise import Normalised, normalise
 
 _LINK = re.compile(
     r"(?i)\b(?:https?:[/\\]+|www\.)[^\s<>\"'|\[\]]+|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"'|\[\]]*"
@@ -29,14 +29,13 @@ class Listed:
 
     entries: tuple[str, ...] = ()
 
-    def find(self, text: str) -> list[Found]:
-        """Every entry in ``text``, by order of place, with offsets in the text as it was written.
+    def find(self, text: str, normalised: Normalised) -> list[Found]:
+        """Every entry in ``text``, in order of position, with offsets in the text as written.
 
-        Looked for in the normalised text, where a disguise is undone, as entries are normalised too.
+        The search runs over ``normalised``, the normalised ``text``: entries are normalised too, so obfuscation is undone in both.
         """
         if not self.entries or not text:
             return []
-        normalised = normalise(text)
         pattern, names = _pattern(self.entries)
         found = [
             Found(names[match.lastindex or 0], normalised.original_span(*match.span()))
@@ -82,10 +81,9 @@ def links_in(text: str) -> list[Link]:
     return found
 
 
-def hosts_in(text: str) -> list[Link]:
-    """Every host that a text names, in order: of its links, or by itself, as it is written or once its disguise is undone."""
+def hosts_in(text: str, plain: Normalised) -> list[Link]:
+    """Every host that ``text`` names, in order: of its links or alone, as written or in ``plain``, the normalised text."""
     links = links_in(text)
-    plain = normalise(text)
     alone = _LINK.sub(
         lambda match: " " * len(match.group()), text
     )  # what an address has behind its host is no host
