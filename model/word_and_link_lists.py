@@ -1,4 +1,4 @@
-"""What a policy lists: words, found through disguises, and the hosts of links."""
+"""Finds the words and link hosts that a policy lists, also in obfuscated text."""
 
 import functools
 import re
@@ -17,7 +17,7 @@ _HOST = re.compile(r"(?<![\w@.-])[\w-]+(?:\.[\w-]+)+")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An entry of a list and where it stands in a text."""
+    """An entry of a list and its span in a text."""
 
     entry: str
     span: tuple[int, int]
@@ -25,7 +25,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list of words and phrases, whatever their case; ``*`` at the end of one stands for any further letters."""
+    """A list of words and phrases; case is ignored, and ``*`` at the end of an entry matches further letters."""
 
     entries: tuple[str, ...] = ()
 
@@ -40,10 +40,10 @@ class Listed:
         found = [
             Found(names[match.lastindex or 0], normalised.original_span(*match.span()))
             for match in pattern.finditer(normalised.text)
-            # Behind @ stands a name that normalising calls "user".
+            # Normalising replaces the name after @ by "user".
             if normalised.text[match.start() - 1 : match.start()] != "@"
         ]
-        # Normalising puts the word "link" before each host.
+        # Normalising inserts the word "link" before each host.
         return [one for one in found if one.entry.lower() != "link" or not _LINK.match(text, one.span[0])]
 
 
@@ -68,12 +68,12 @@ class Link:
     span: tuple[int, int]
 
     def within(self, domains: Sequence[str]) -> bool:
-        """Whether it leads to one of ``domains`` or below one."""
+        """True if the host is one of ``domains`` or a subdomain of one."""
         return any(self.host == domain or self.host.endswith("." + domain) for domain in domains)
 
 
 def links_in(text: str) -> list[Link]:
-    """The links of a text, in order; an address counts with ``http``, ``www.`` or a path."""
+    """The links of a text, in order: addresses with ``http``, ``www.`` or a path."""
     found = []
     for match in _LINK.finditer(text):
         address = match.group().rstrip(".,;:!?*_")
@@ -84,9 +84,7 @@ def links_in(text: str) -> list[Link]:
 def hosts_in(text: str, plain: Normalised) -> list[Link]:
     """Every host that ``text`` names, in order: of its links or alone, as written or in ``plain``, the normalised text."""
     links = links_in(text)
-    alone = _LINK.sub(
-        lambda match: " " * len(match.group()), text
-    )  # what an address has behind its host is no host
+    alone = _LINK.sub(lambda match: " " * len(match.group()), text)  # the rest of an address is no host
     named = [(match.group(), match.span()) for match in _HOST.finditer(alone)]
     named += [(match.group(), plain.original_span(*match.span())) for match in _HOST.finditer(plain.text)]
     return sorted((*links, *(Link(_plain(host), span) for host, span in named)), key=lambda link: link.span)
