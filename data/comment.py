@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NoReturn
 
+from belowline.model.errors import BelowlineError
+
 Verdict = Literal["publish", "hold", "reject", "spam"]
 """Prior status of a comment on its site: published, pending, removed, or removed as spam."""
 
 
-class ReadError(Exception):
+class ReadError(BelowlineError):
     """An archive or one of its records cannot be read; the message gives place, reason and remedy.
 
     Attributes:

@@ -16,6 +16,7 @@ from belowline.model.directory import (
     Thresholds,
     model_directory,
 )
+from belowline.model.errors import BelowlineError
 from belowline.model.evidence import Evidence
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import DEFINITIONS, HARMFUL
@@ -28,6 +29,7 @@ __all__ = [
     "DEFAULT_MODEL_DIR",
     "DEFINITIONS",
     "HARMFUL",
+    "BelowlineError",
     "Context",
     "Decision",
     "Evidence",

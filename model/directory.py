@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from belowline.model.errors import BelowlineError
+
 DEFAULT_MODEL_DIR = Path(__file__).resolve().parent / "release"
 """The released model, part of the package."""
 SHIPPED = ("release", "small")
@@ -14,7 +16,7 @@ SHIPPED = ("release", "small")
 FILES = ("model.onnx", "tokenizer.json", "config.json")
 
 
-class ModelError(Exception):
+class ModelError(BelowlineError):
     """A model directory cannot be used; the message gives file, problem and remedy."""
 
 

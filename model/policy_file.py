@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from belowline.model.directory import Thresholds
+from belowline.model.errors import BelowlineError
 
 
 def _ordered(given: Thresholds) -> Thresholds:
@@ -33,7 +34,7 @@ _Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
-class PolicyError(Exception):
+class PolicyError(BelowlineError):
     """A policy cannot be used; the message gives file, field and remedy."""
 
 

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from belowline.data.corpora import Corpus, Upstream
+from belowline.model.errors import BelowlineError
 
 UPSTREAM_URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 """Address of a published file."""
@@ -33,7 +34,7 @@ _USE_MIRROR = "use --mirror DIR with a folder of the prepared corpora"
 _OnBytes = Callable[[str, int], None]
 
 
-class FetchError(Exception):
+class FetchError(BelowlineError):
     """Some files could not be fetched; the message has one line for each: file, reason and remedy."""
 
 
@@ -46,7 +47,7 @@ class Fetched:
     outcome: Literal["present", "copied", "downloaded"]
 
 
-class _Refused(Exception):
+class _Refused(FetchError):
     """An origin does not provide the file."""
 
 

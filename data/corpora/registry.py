@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from belowline.data.corpora import attack, hate, reply, spam, topic
 from belowline.data.example import Example
+from belowline.model.errors import BelowlineError
 
 Adapter = Callable[[Path], Iterator[Example]]
 
@@ -53,7 +54,7 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
 )
 
 
-class CorpusError(Exception):
+class CorpusError(BelowlineError):
     """A corpus is missing, damaged or different from its entry; the message gives file and remedy."""
 
 

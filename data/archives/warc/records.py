@@ -8,6 +8,8 @@ from typing import BinaryIO, cast
 from warcio.archiveiterator import WARCIterator  # type: ignore[import-untyped]
 from warcio.bufferedreaders import DecompressingBufferedReader  # type: ignore[import-untyped]
 
+from belowline.data.comment import ReadError
+
 GZIP = b"\x1f\x8b\x08"
 """First bytes of a gzip member."""
 
@@ -15,7 +17,7 @@ _LONGEST_LINE = 65_536
 _MOST_LINES = 2_000
 
 
-class Damaged(Exception):
+class Damaged(ReadError):
     """A record cannot be read."""
 
 
