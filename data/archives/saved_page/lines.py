@@ -4,8 +4,10 @@ Each block keeps the number of blank lines before it, because blank lines carry 
 """
 
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 
 _SORTS = r"(?:(?:oldest|newest|most voted)(?: ?\| ?| |$))+"
 _FORM = re.compile(
@@ -49,8 +51,14 @@ _MONEY = re.compile(
     r"(?:\d[\d., ]* ?(?:[$€£]|usd|eur|gbp)|(?:[$€£]|usd|eur|gbp) ?\d[\d., ]*)(?: ?/ ?\w+| (?:of|from|raised).*)?",
     re.IGNORECASE,
 )
+_SITE_WORDS = "|".join(
+    map(
+        re.escape,
+        tomllib.loads(files(__package__).joinpath("site_words.toml").read_text("utf-8"))["beside_article"],
+    )
+)
 _BESIDE_ARTICLE = re.compile(
-    r"support southfront|donate|share(?: this)?|tweet|print|advertisement|click to enlarge"
+    rf"{_SITE_WORDS}|donate|share(?: this)?|tweet|print|advertisement|click to enlarge"
     r"|(?:click|tap) (?:here )?to (?:see|view|open) (?:the )?(?:full|larg|big)\S*(?: \S+)?",
     re.IGNORECASE,
 )
