@@ -1,4 +1,4 @@
-"""What comments and threads are, and the readers of archives."""
+"""Comments, threads and the readers of archives."""
 
 from belowline.data.archives.readers import SAMPLE_DIR, read_threads
 from belowline.data.comment import Comment, ReadError, Reject, Thread, Verdict

@@ -1,23 +1,25 @@
-"""What a comment and a thread are, whatever archive they were read from."""
+"""Comments and threads as every archive reader returns them, and the errors of reading."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NoReturn
 
+from belowline.model.errors import BelowlineError
+
 Verdict = Literal["publish", "hold", "reject", "spam"]
-"""What moderators made of a comment: shown, waiting, taken down, or taken down as spam."""
+"""Prior status of a comment on its site: published, pending, removed, or removed as spam."""
 
 
-class ReadError(Exception):
-    """An archive cannot be read; the message says what, where (file, line or byte, field) and what to do.
+class ReadError(BelowlineError):
+    """An archive or one of its records cannot be read; the message gives place, reason and remedy.
 
     Attributes:
         reason: What is wrong and what to do about it.
-        source: File, or ``FILE.zip/MEMBER``; empty where the message says it all.
-        position: Where in the source, counted in ``unit``; None where the whole of it is meant.
-        unit: What ``position`` counts.
-        part: Which part of the record is meant, ``"field 'text'"`` say, or empty.
+        source: File, or ``FILE.zip/MEMBER``; empty if ``reason`` names everything.
+        position: Position in the source, counted in ``unit``; None for the whole source.
+        unit: Unit of ``position``.
+        part: Part of the record, such as ``"field 'text'"``, or empty.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class ReadError(Exception):
     def at(
         self, source: object, position: int | None = None, unit: Literal["line", "row", "byte"] = "line"
     ) -> "ReadError":
-        """The same error in another place."""
+        """A copy of this error with another source and position."""
         return ReadError(self.reason, source, position, unit, self.part)
 
 
@@ -63,11 +65,11 @@ class Reject:
 
 
 Report = Callable[[ReadError], None]
-"""What a reader does with a record that it cannot read, before it goes on with the next one."""
+"""Callback of a reader for each record that it cannot read; reading continues with the next record."""
 
 
 def refuse(error: ReadError) -> NoReturn:
-    """The ``Report`` of a reader that stops at the first record that it cannot read."""
+    """Raises ``error``: the ``Report`` of a reader that stops at the first unreadable record."""
     raise error from None
 
 
@@ -77,11 +79,11 @@ class Comment:
 
     Attributes:
         id: Unique within its thread: the archive's own, or a number that the reader gave.
-        text: What was written, never empty; paragraphs are parted by a blank line.
-        author: Name as printed, or None where the archive does not tell.
-        time: When it was written, with a time zone, or None.
-        parent: ``id`` of the comment in the same thread that this one answers, or None.
-        verdict: What the site's own moderators made of it, or None where the archive does not tell.
+        text: Plain text, never empty; a blank line separates paragraphs.
+        author: Name as printed, or None if unknown.
+        time: Time of writing with a time zone, or None if unknown.
+        parent: ``id`` of the comment in the same thread that this comment replies to, or None.
+        verdict: Prior status: the decision of the site's own moderators, or None if unknown.
     """
 
     id: str
@@ -102,7 +104,7 @@ class Thread:
         url: The article's address, or None.
         text: The article's body, ``""`` when unknown.
         comments: In the archive's order.
-        notes: What the reader could not settle, a sentence each; never holds comment text.
+        notes: One sentence for each uncertainty of the reader; never holds comment text.
     """
 
     source: str
@@ -114,7 +116,7 @@ class Thread:
 
 
 def whole(text: str) -> str:
-    """JSON can spell half a character; no file can hold it, so it becomes U+FFFD."""
+    """``text`` with each lone surrogate replaced by U+FFFD: JSON can contain one, UTF-8 cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,6 +1,6 @@
-"""What a moderator's decision says of a comment's labels: one table, and the rules beside it, as ``serve/DECISIONS.md`` explains them.
+"""Labels that follow from a moderator's decision, as ``serve/DECISIONS.md`` documents them.
 
-It is held to what was said. A label of which a decision says nothing stays unknown, which is neither trained on nor measured.
+A label that the decision does not settle stays unknown: it is neither trained on nor measured.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from belowline.data.example import known
 
 PUBLISHED: Mapping[str, float] = known(spam=0.0, hate=0.0, antisemitism=0.0, threat=0.0)
-"""What publishing rules out: no site lets these stand. Insults, coarse words and a rude tone some sites do, so nothing is said of them."""
+"""Labels that publishing rules out, because no site publishes them. Some sites publish insults and profanity: these stay unknown."""
 
 _NOTHING = known()
 REJECTED: Mapping[str, Mapping[str, float]] = MappingProxyType(
@@ -22,7 +22,7 @@ REJECTED: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "profanity": known(profanity=1.0),
         "toxicity": known(toxicity=1.0),
         "off_topic": known(on_topic=0.0),
-        # A rule of the site's, or of how it works: none of our labels is meant.
+        # Rules of the site or of its workflow: they settle none of the labels.
         "banned_word": _NOTHING,
         "links": _NOTHING,
         "campaign": _NOTHING,
@@ -37,19 +37,19 @@ REJECTED: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "none": _NOTHING,
     }
 )
-"""Reason code of a rejection to what it says."""
+"""Reason code of a rejection to the labels that it settles."""
 
 
 def decision_labels(
     action: str, code: str | None, ticked: Iterable[str] = (), held_for: Iterable[str] = ()
 ) -> dict[str, float]:
-    """Label to 0 or 1 for what a decision says, in the order of their names.
+    """The labels that a decision settles, each 0 or 1, sorted by name.
 
     Args:
-        action: ``publish`` or ``reject``; holding says nothing but what was ticked.
-        code: The reason code; that of a published comment does not count.
+        action: ``publish`` or ``reject``; ``hold`` settles only the ticked labels.
+        code: Reason code of a rejection; ignored for a published comment.
         ticked: Labels that the moderator named.
-        held_for: Labels for which the policy had held the comment: publishing it answers no to them.
+        held_for: Labels for which the policy held the comment: publishing sets them to 0.
     """
     found = dict.fromkeys(ticked, 1.0)
     said: Mapping[str, float] = _NOTHING
@@ -57,7 +57,7 @@ def decision_labels(
         said = {**PUBLISHED, **dict.fromkeys(held_for, 0.0)}
     elif action == "reject":
         said = REJECTED.get(code or "none", _NOTHING)
-    if "hate" in found:  # what was published although it is hate, a quotation say, may be of Jews or not
+    if "hate" in found:  # published although it is hate (a quotation, for example): its target is unknown
         said = {label: value for label, value in said.items() if label != "antisemitism" or value}
     for label, value in said.items():
         found.setdefault(label, value)
@@ -65,7 +65,7 @@ def decision_labels(
 
 
 def implied(labels: Mapping[str, float]) -> dict[str, float]:
-    """``labels`` with what follows, in the order of their names: antisemitism is a kind of hate."""
+    """``labels`` with their implications, sorted by name: antisemitism is a kind of hate."""
     found = dict(labels)
     if found.get("antisemitism") == 1.0:
         found["hate"] = 1.0

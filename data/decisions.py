@@ -1,6 +1,7 @@
-"""Files of decisions, ``belowline-decisions/1``: what moderators decided, a header and then one example a line.
+"""Files of moderator decisions, ``belowline-decisions/1``: a header line, then one decision a line.
 
-``serve/DECISIONS.md`` documents the format. ``belowline decisions export`` writes it; what was reviewed of an audit is read here too.
+``serve/DECISIONS.md`` documents the format; ``belowline decisions export`` writes it. This module also reads the reviewed
+sample of an audit.
 """
 
 import json
@@ -18,15 +19,15 @@ from belowline.data.example import Example, digest, known
 
 FORMAT: Final = "belowline-decisions/1"
 MOST_WEIGHT = 100.0
-"""No example counts for more: a few rare draws would otherwise be all that a training sees."""
+"""Largest weight of an example: without a limit, a few rare draws would dominate a training."""
 FEEDBACK = "feedback"
-"""Origin of what callers of the Perspective API tell of comments."""
+"""Origin of decisions that callers of the Perspective API suggest."""
 REVIEW = "review"
-"""Origin of what somebody judged of an audit's sample."""
+"""Origin of decisions from the reviewed sample of an audit."""
 _ENOUGH_KEYS = 60
-"""Of so many, one in a hundred times none falls to validation."""
+"""Split keys from which each split is almost surely not empty: with fewer, validation is empty in 1 of 100 cases."""
 UNNAMED = "audit"
-"""Site of reviews of which nobody said where they were written."""
+"""Site of reviewed comments that name no site."""
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -37,13 +38,13 @@ Action = Literal["publish", "reject"]
 
 
 class _Part(BaseModel):
-    """A part of a file; fields that this version does not know are passed over."""
+    """Base of the records of a file; unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
 class Decided(_Part):
-    """One line: a comment with what was decided of it. ``serve/DECISIONS.md`` explains the fields."""
+    """One line: a comment and the decision on it. ``serve/DECISIONS.md`` documents the fields."""
 
     row: Name
     site: Name
@@ -65,14 +66,14 @@ class Decided(_Part):
 
     @property
     def text_key(self) -> str:
-        """Equal for texts that differ in white space alone."""
+        """Hash of the text that ignores differences in white space."""
         return digest(" ".join(self.text.split()))
 
 
 class Counts(_Part):
-    """How many examples a file holds, by what, and how many decisions gave none, by why.
+    """Counts of a file: examples by origin, draw and label; decisions without an example by reason.
 
-    ``unweighted`` are random draws of which the share is not known.
+    ``unweighted`` counts random draws of unknown probability.
     """
 
     examples: int = 0
@@ -83,7 +84,7 @@ class Counts(_Part):
     left_out: Counter[str] = Counter()
 
     def add(self, one: Decided) -> None:
-        """Counts an example; a label's values are ``yes`` from 0.5 on, else ``no``."""
+        """Count one example; a label counts as ``yes`` from 0.5, else as ``no``."""
         self.examples += 1
         self.origin[one.origin] += 1
         self.sampled[one.sampled] += 1
@@ -93,7 +94,7 @@ class Counts(_Part):
 
 
 class Header(_Part):
-    """The first line."""
+    """The header, the first line of a file."""
 
     format: Literal["belowline-decisions/1"] = FORMAT
     exported_at: AwareDatetime
@@ -131,15 +132,16 @@ Kind = TypeVar("Kind", Decided, Header, _Reviewed)
 def read_decisions(path: Path) -> list[Example]:
     """The examples of a file of decisions, or of an audit's reviewed sample; raises ReadError.
 
-    ``source`` is ``decisions:SITE``, ``slice`` is ``random``, ``picked`` or ``feedback``, and the split comes from ``split_key``, as for
-    corpora that fix none. An example of which nothing is known has no labels.
+    ``source`` is ``decisions:SITE`` and ``slice`` is ``random``, ``picked`` or ``feedback``. The split comes from ``split_key``.
+    An example without a known label has no labels.
     """
     return [example_of(one) for one in read_decided(path)]
 
 
 def examples_to_split(path: Path) -> list[Example]:
-    """As ``read_decisions``, for training and measuring: where decisions come from fewer than 60 articles, one of the splits would likely
-    stay empty, so each comment is split by itself."""
+    """The examples of ``read_decisions`` with split keys for training and measuring.
+
+    Decisions on fewer than 60 articles would likely leave a split empty, so each comment is then its own split key."""
     examples = read_decisions(path)
     if len({one.split_key for one in examples}) >= _ENOUGH_KEYS:
         return examples
@@ -147,7 +149,7 @@ def examples_to_split(path: Path) -> list[Example]:
 
 
 def example_of(one: Decided) -> Example:
-    """A decision as training takes it."""
+    """The training example of a decision."""
     return Example(
         one.text,
         known(**one.labels),
@@ -162,7 +164,7 @@ def example_of(one: Decided) -> Example:
 
 
 def read_decided(path: Path) -> Iterator[Decided]:
-    """The lines of a file of decisions, or of an audit's reviewed sample, in order; raises ReadError that names line and field."""
+    """The decisions of a file, or of an audit's reviewed sample, in order; raises ReadError with line and field."""
     lines = _lines(path)
     number, first = next(lines, (0, b""))
     fields = _object(path, first)
@@ -175,14 +177,14 @@ def read_decided(path: Path) -> Iterator[Decided]:
         yield _parsed(Decided, line, path, number)
         found += 1
     if found != header.counts.examples:
-        reason = f"holds {found} examples where its header tells of {header.counts.examples}"
+        reason = f"holds {found} examples but its header states {header.counts.examples}"
         raise ReadError(f"{reason}; export it again", path)
 
 
 def read_reviews(path: Path, site: str | None = None) -> Iterator[Decided]:
-    """What was judged of an audit's sample (``decisions.jsonl`` of ``belowline audit import-review``); raises ReadError.
+    """The decisions of an audit's reviewed sample (``decisions.jsonl`` of ``belowline audit import-review``).
 
-    ``site`` is taken for that of rows that name none, which are of the site ``UNNAMED`` otherwise.
+    ``site`` is the site of rows that name none; its default is ``UNNAMED``. Raises ReadError.
     """
     for number, line in _lines(path):
         yield _of_review(_parsed(_Reviewed, line, path, number), site)
@@ -194,10 +196,10 @@ def review_row(site: str | None, *parts: object) -> str:
 
 
 def _of_review(given: _Reviewed, site: str | None) -> Decided:
-    """A reviewed comment: what was judged counts, and what its decision says beside it."""
+    """The decision on a reviewed comment: its reviewed labels, then those that follow from the action."""
     site = given.site or site
     parts = (given.source, given.thread, given.id, given.text)
-    # An archive's ids are those of its threads; they are the site's where the row says of which.
+    # An id is unique on its site if the row names the site, else only in its thread.
     row = f"{given.site}:{given.id}" if given.site else review_row(site, *parts)
     labels = implied(decision_labels(given.decision, None) | given.labels)
     return Decided(
@@ -235,7 +237,7 @@ def _object(path: Path, line: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        reason = "is no file of decisions; write one with `belowline decisions export`"
+        reason = "not a file of decisions; write one with `belowline decisions export`"
         raise ReadError(reason, path, 1)
     return fields
 
@@ -243,10 +245,10 @@ def _object(path: Path, line: bytes) -> Mapping[str, Any]:
 def _check_format(path: Path, fields: Mapping[str, Any]) -> None:
     named = fields.get("format")
     if not isinstance(named, str) or not named.startswith("belowline-decisions/"):
-        reason = "names no format of decisions; write the file with `belowline decisions export`"
+        reason = "missing or not a format of decisions; write the file with `belowline decisions export`"
         raise ReadError(reason, path, 1, part="field 'format'")
     if named != FORMAT:
-        reason = f"is not {FORMAT}, the one that this version reads; update belowline or export again"
+        reason = f"not {FORMAT}, which this version reads; update belowline or export again"
         raise ReadError(reason, path, 1, part="field 'format'")
 
 
@@ -256,6 +258,8 @@ def _parsed(kind: type[Kind], line: bytes, path: Path, number: int) -> Kind:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
     if first["type"] == "json_invalid":
-        raise ReadError("is not valid JSON, or cut off; export it again", path, number)
+        raise ReadError("not valid JSON, or truncated; export the file again", path, number)
     field = ".".join(part if part.isprintable() else ascii(part) for part in map(str, first["loc"]))
-    raise ReadError(f"{first['msg']}; correct it or export again", path, number, part=f"field '{field}'")
+    raise ReadError(
+        f"{first['msg']}; correct the field or export the file again", path, number, part=f"field '{field}'"
+    )

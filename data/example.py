@@ -1,4 +1,4 @@
-"""What a labelled example is."""
+"""Labelled examples."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Split = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of an example's text that annotators marked.
+    """A span of an example's text that annotators marked.
 
     ``start`` and ``end`` are offsets in code points (end exclusive), ``strength`` is the share of annotators in 0..1.
     """
@@ -28,18 +28,17 @@ class Example:
 
     Attributes:
         text: The comment as its corpus has it.
-        labels: Label to the probability (0..1) that it applies: 0 or 1 where a corpus has a verdict, the share of annotators
-            where it has votes. A label that is missing is *unknown*: it is neither trained on nor measured.
+        labels: Label to the probability (0..1) that it applies: 0 or 1 if the corpus has one decision,
+            the share of annotators if it has votes. A label that is missing is *unknown*: it is neither trained on nor measured.
         source: Name of the corpus.
         row: Identifier of the row within its corpus.
         split_key: Examples with the same key land in the same split (a thread, an article, a video, a pair of twins).
         split: The split that the corpus itself fixes, or None to derive one from ``split_key``.
         parent: Text of the comment that this one answers, if known.
         article: Title or body of the article, if known.
-        spans: What annotators marked in the text, or None where nobody was asked to mark anything.
+        spans: Marked spans, or None if the annotators were not asked to mark any.
         slice: A finer division to report on (a keyword, a target, a kind).
-        weight: How much of the population the example stands for, beside others of its source: 1 over the probability that it was drawn,
-            1 where nothing was drawn.
+        weight: Sampling weight among the examples of its source: 1 / probability of the draw, 1 if nothing was drawn.
     """
 
     text: str
@@ -64,7 +63,7 @@ def known(**labels: float) -> Mapping[str, float]:
 
 
 def without(labels: Mapping[str, float], *left_out: str) -> Mapping[str, float]:
-    """``labels`` less those named, which become unknown."""
+    """``labels`` without those in ``left_out``, which become unknown."""
     return known(**{label: value for label, value in labels.items() if label not in left_out})
 
 
@@ -76,4 +75,4 @@ def digest(text: str) -> str:
 HARMLESS: Mapping[str, float] = known(
     hate=0.0, antisemitism=0.0, personal_attack=0.0, threat=0.0, profanity=0.0, toxicity=0.0
 )
-"""Every harmful label ruled out, as a verdict "not toxic" does."""
+"""Zero for every harmful label: the meaning of an annotation "not toxic"."""

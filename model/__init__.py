@@ -5,8 +5,8 @@ Importing it loads neither torch nor transformers, and onnxruntime only with a m
 
 import os
 
-# onnxruntime reports its use to Microsoft unless it is told not to before it is loaded. What reads people's
-# comments must not talk to anybody on its own.
+# onnxruntime sends telemetry to Microsoft unless this is set before its import. A process that reads people's comments must
+# not send anything on its own.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from belowline.model.directory import (
@@ -16,6 +16,7 @@ from belowline.model.directory import (
     Thresholds,
     model_directory,
 )
+from belowline.model.errors import BelowlineError
 from belowline.model.evidence import Evidence
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import DEFINITIONS, HARMFUL
@@ -28,6 +29,7 @@ __all__ = [
     "DEFAULT_MODEL_DIR",
     "DEFINITIONS",
     "HARMFUL",
+    "BelowlineError",
     "Context",
     "Decision",
     "Evidence",

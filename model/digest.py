@@ -1,4 +1,4 @@
-"""What a model directory is known by: one digest over its files."""
+"""Digest of a model directory."""
 
 import errno
 import hashlib
@@ -7,16 +7,16 @@ from pathlib import Path
 
 
 def model_digest(directory: Path) -> str:
-    """SHA-256 (64 hex digits) over names and contents of all files below ``directory`` but hidden ones, in the order of their names.
+    """SHA-256 (64 hex digits) over names and contents of all files below ``directory`` except hidden ones, sorted by name.
 
-    Two directories have the same digest exactly where they hold the same files. Raises OSError for a directory that is not there or
-    cannot be read.
+    Two directories have the same digest if and only if they hold the same files. Raises OSError for a missing or unreadable
+    directory.
     """
     if not directory.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(directory))
     digest = hashlib.sha256()
     for name, file in _files(directory):
-        # Names and contents by their own digests: no file can be cut differently to give the same whole.
+        # Hash the digests of name and content: plain concatenation would make different splits into files equal.
         digest.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
         digest.update(_content(file))
     return digest.hexdigest()

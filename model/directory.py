@@ -6,16 +6,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from belowline.model.errors import BelowlineError
+
 DEFAULT_MODEL_DIR = Path(__file__).resolve().parent / "release"
 """The released model, part of the package."""
 SHIPPED = ("release", "small")
-"""What ``model_directory`` knows by name: the released model, and one with half its layers for those whom speed matters more."""
+"""Names that ``model_directory`` accepts: the released model, and a faster one with half of its layers."""
 
 FILES = ("model.onnx", "tokenizer.json", "config.json")
 
 
-class ModelError(Exception):
-    """A model directory cannot be used; the message says which file, what is wrong and what to do."""
+class ModelError(BelowlineError):
+    """A model directory cannot be used; the message gives file, problem and remedy."""
 
 
 class _Part(BaseModel):
@@ -23,24 +25,24 @@ class _Part(BaseModel):
 
 
 class Thresholds(_Part):
-    """Probabilities from which a label holds or rejects a comment; None where the label does not."""
+    """Probabilities from which a label holds or rejects a comment; None if it never does."""
 
     hold: float | None = Field(default=None, ge=0, le=1)
     reject: float | None = Field(default=None, ge=0, le=1)
 
 
 class Calibration(_Part):
-    """Probability = sigmoid(scale * value + shift), fitted on validation (Platt scaling); the value is a logit or a cosine."""
+    """Platt scaling, fitted on validation: probability = sigmoid(scale * value + shift) of a logit or a cosine."""
 
     scale: float = Field(gt=0)
     shift: float
 
 
 class Window(_Part):
-    """How a text longer than the model's input is read: in windows that overlap, nothing is cut.
+    """Overlapping windows for texts longer than the model's input; no part of a text is dropped.
 
-    ``aggregate`` says per label how windows become one logit: ``max`` (one abusive passage is enough) or ``mean`` (substance
-    is a property of the whole), each window counted by its tokens.
+    ``aggregate`` names for each label how the windows' logits become one: ``max`` (one abusive passage is enough) or ``mean``,
+    weighted by tokens (substance is a property of the whole text).
     """
 
     tokens: int = Field(ge=8, le=512)
@@ -49,15 +51,17 @@ class Window(_Part):
 
 
 class EvidenceChannel(_Part):
-    """Where a label's evidence is read: ``channel`` is the harmful label whose token head speaks for it, its own or that of a wider
-    label; a token counts from strength ``floor`` on."""
+    """Source of a label's evidence.
+
+    ``channel`` is the harmful label whose token head gives the evidence: the label itself or a wider one. A token counts from
+    strength ``floor``."""
 
     channel: str
     floor: float = Field(ge=0, le=1)
 
 
 class ModelConfig(_Part):
-    """``config.json``: everything about labels and numbers that the code must not know."""
+    """``config.json``: labels, calibration, thresholds and windows of a model."""
 
     version: str
     labels: tuple[str, ...] = Field(min_length=1)
@@ -65,22 +69,24 @@ class ModelConfig(_Part):
     calibration: dict[str, Calibration]
     thresholds: dict[str, Thresholds]
     window: Window
-    languages: tuple[str, ...] = Field(min_length=1, description="ISO 639-1, that the model was trained on")
+    languages: tuple[str, ...] = Field(
+        min_length=1, description="ISO 639-1 codes of the languages in the training data"
+    )
     evidence: dict[str, EvidenceChannel] = Field(
-        default={}, description="harmful label to how its evidence is read; a label not named has none"
+        default={}, description="harmful label to the source of its evidence; other labels have no evidence"
     )
     relevance: Calibration | None = Field(
         default=None,
-        description="of the cosine between a comment and what it stands under; without it there is none",
+        description="of the cosine between a comment and its article or parent; None: no relevance",
     )
     recipe: str = ""
     corpora_fingerprint: str = ""
 
 
 def model_directory(given: Path) -> Path:
-    """The directory that ``given`` names: itself, or the model of that name that comes with the package, as in ``--model small``.
+    """``given``, or the directory of the packaged model with that name, as in ``--model small``.
 
-    A directory of that name goes before.
+    An existing directory with that name takes precedence.
     """
     by_name = str(given) in SHIPPED and not given.exists()
     return DEFAULT_MODEL_DIR.with_name(str(given)) if by_name else given
@@ -106,8 +112,9 @@ def read_config(directory: Path) -> ModelConfig:
 
 
 def _complete(file: Path, config: ModelConfig) -> ModelConfig:
-    """``config`` with numbers for each of its labels and evidence from labels that it has; a fault is said when a model is loaded, not
-    when it first scores."""
+    """``config`` after a check of its references: numbers for each label, evidence from known labels.
+
+    The check runs when a model is loaded, so that the first score cannot fail. Raises ModelError."""
     for field, stated, needed in (
         ("calibration", config.calibration, config.labels),
         ("window.aggregate", config.window.aggregate, config.labels),
@@ -121,6 +128,6 @@ def _complete(file: Path, config: ModelConfig) -> ModelConfig:
             if named not in config.harmful:
                 able = ", ".join(config.harmful)
                 raise ModelError(
-                    f"{file}: field {field}: {named} is not a harmful label; name one of {able}, or export the model again"
+                    f"{file}: field {field}: {named} is not a harmful label; use one of {able}, or export the model again"
                 )
     return config

@@ -1,4 +1,4 @@
-"""The words that speak for a label, from the strengths of tokens."""
+"""Evidence spans of a label from the strengths of tokens."""
 
 import re
 from bisect import bisect_right
@@ -13,7 +13,9 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A stretch of the text that speaks for a harmful label: offsets in code points of the text as given, strength in 0..1."""
+    """An evidence span: characters that drove a harmful label.
+
+    ``start`` and ``end`` are offsets in code points of the original text (end exclusive); ``strength`` is in 0..1."""
 
     label: str
     start: int
@@ -22,7 +24,7 @@ class Evidence:
 
 
 def by_words(tokens: Strengths, text: str) -> Strengths:
-    """Strengths of whole words of ``text``, each that of its strongest token: nobody marks "ism" in a word. Signs keep their own."""
+    """Strengths of the words of ``text``: the maximum over the tokens of each word. Tokens outside of words keep their own."""
     words = [match.span() for match in _WORD.finditer(text)]
     starts = [start for start, _ in words]
     strongest: Strengths = {}
@@ -35,7 +37,7 @@ def by_words(tokens: Strengths, text: str) -> Strengths:
 
 
 def in_original(tokens: Strengths, plain: Normalised) -> Strengths:
-    """Strengths by their place in the original text; tokens of the same stretch of it give it the highest."""
+    """Strengths by span of the original text; the maximum counts if several tokens map to one span."""
     strongest: Strengths = {}
     for (start, end), strength in sorted(tokens.items()):
         place = plain.original_span(start, end)
@@ -44,14 +46,14 @@ def in_original(tokens: Strengths, plain: Normalised) -> Strengths:
 
 
 def stretches(label: str, tokens: Strengths, floor: float, plain: Normalised) -> list[Evidence]:
-    """Neighbouring tokens of the normalised text at or above ``floor`` joined, with offsets in the original text."""
+    """Evidence spans: adjacent tokens with a strength of at least ``floor``, joined, with offsets in the original text."""
     found: list[Evidence] = []
     last_end = -2
     for (start, end), strength in sorted(tokens.items()):
         if strength < floor:
             continue
         first, last = plain.original_span(start, end)
-        # One original stretch (an emoji, a broken-up word) can become several tokens, so originals can touch where tokens do not.
+        # One original span (an emoji, a broken-up word) can become several tokens: originals can touch where tokens do not.
         if found and (start - last_end <= 1 or first < found[-1].end):
             previous = found[-1]
             found[-1] = replace(

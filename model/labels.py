@@ -1,4 +1,4 @@
-"""What each label means. Which of them a model gives, and how, stands in its ``config.json``."""
+"""Definitions of the labels. ``config.json`` of a model lists the labels that it gives."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

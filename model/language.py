@@ -1,4 +1,4 @@
-"""Which language a comment is in, or ``und`` where there is too little to tell."""
+"""Language identification; ``und`` for a text that is too short."""
 
 import functools
 import re
@@ -13,9 +13,9 @@ _FEWEST_LETTERS = 7
 _CERTAIN = 0.7
 _UNREAD = 1 / 3
 _OFTEN_ENOUGH, _BEYOND_DOUBT = 200, 0.99
-"""Characters that are enough where they leave no doubt; of 19,328 comments of seven corpora none is told otherwise by ``_ENOUGH``."""
+"""Characters that are read first: an answer of that certainty is final. None of 19,328 comments changes with ``_ENOUGH``."""
 _ENOUGH = 500
-"""Characters that are read at most; of 13,664 comments of five corpora three are told otherwise by 2,000."""
+"""Limit of the characters read: 3 of 13,664 comments change with a limit of 2,000."""
 _LANGUAGES = {
     "ARABIC": ("ar", "fa", "ps", "ug", "ur"),
     "ARMENIAN": ("hy",),
@@ -45,17 +45,16 @@ _LANGUAGES = {
     "THAI": ("th",),
     "TIBETAN": ("bo", "dz"),
 }
-"""Scripts, as the names of their characters begin, and the languages that are written in them, the most used first."""
+"""Script (first word of its characters' Unicode names) to its languages, the most used first."""
 _OWN_SCRIPT = frozenset(code for codes in _LANGUAGES.values() for code in codes)
 
 
 def language_of(text: str) -> str:
-    """ISO 639-1 code of ``text``, or ``und`` where there is too little to tell. Never fails.
+    """ISO 639-1 code of the language of ``text``, or ``und`` if the text is too short. Never fails.
 
-    A script tells at once: where more than a third of the letters are Cyrillic, Hebrew, Arabic, Han and so on, a single word is enough,
-    and only which of the languages of that script it is can be wrong. Latin letters tell from three different words and seven
-    different letters on, if the identifier is certain: emoji, names, laughter and "So true!" carry no language, and guessing there would
-    hold harmless comments.
+    One word is enough if more than a third of the letters belong to another script than Latin (Cyrillic, Hebrew, Arabic, Han);
+    then only the language within that script can be wrong. Latin text needs three different words, seven different letters
+    and a certain identifier: emoji, names, laughter and "So true!" have no language, and a guess would hold harmless comments.
     """
     readable = text.encode("utf-8", "ignore").decode("utf-8")[:_ENOUGH]
     script = None if readable.isascii() else _other_script(readable)
@@ -68,7 +67,7 @@ def language_of(text: str) -> str:
 
 
 def _other_script(text: str) -> str | None:
-    """The script, other than Latin, of most of the letters that are not, where those are more than a third of all."""
+    """The most frequent script other than Latin, if such scripts have more than a third of the letters, else None."""
     letters = 0
     found: Counter[str] = Counter()
     for script, run in groupby(text, _script):
@@ -83,22 +82,22 @@ def _other_script(text: str) -> str | None:
 
 @functools.lru_cache(maxsize=4096)
 def _script(character: str) -> str:
-    """First word of the name of a letter or of a sign above or below one, the script for most; empty for anything else."""
+    """First word of the Unicode name of a letter or mark, mostly its script; empty for other characters."""
     is_letter = unicodedata.category(character)[0] in "LM"
     return unicodedata.name(character, "").partition(" ")[0] if is_letter else ""
 
 
 def _best(text: str, languages: tuple[str, ...]) -> str:
-    """The one of ``languages`` that is certain among them, else the first: a word or two are as good as never certain."""
+    """The certain one of ``languages``, else the first: the identifier is rarely certain of a word or two."""
     likely = {code: certainty for code, certainty in _identifier().rank(text) if code in languages}
     best = max(likely, key=likely.__getitem__, default=languages[0])
     return best if likely and likely[best] >= _CERTAIN * sum(likely.values()) else languages[0]
 
 
 def _certain(text: str) -> str:
-    """The likeliest language without a script of its own, if it is likely enough.
+    """The likeliest language in Latin script, or ``und`` if it is not certain.
 
-    Codes of three letters stand aside: they name neighbours of larger languages, and short texts are taken for them (English for Nigerian
+    Three-letter codes are ignored: the identifier takes short texts for relatives of larger languages (English for Nigerian
     Pidgin).
     """
     code, certainty = _likeliest(text[:_OFTEN_ENOUGH])

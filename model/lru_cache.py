@@ -1,4 +1,4 @@
-"""What was worked out lately, kept in memory within bounds."""
+"""A cache of the values used last, with a size limit."""
 
 import threading
 from collections import OrderedDict
@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """The values used last, by key, while their sizes sum up to ``room`` at most; safe to share between threads."""
+    """The values used last, by key; their sizes add up to at most ``room``. Thread-safe."""
 
     def __init__(self, room: int, size: Callable[[Value], int]) -> None:
         self._room = room
@@ -19,7 +19,7 @@ class Recent(Generic[Value]):
         self._lock = threading.Lock()
 
     def recall(self, keys: Iterable[bytes]) -> dict[bytes, Value]:
-        """Those of ``keys`` that are kept, with their values."""
+        """The cached ones of ``keys`` with their values."""
         with self._lock:
             found = {key: self._values[key] for key in keys if key in self._values}
             for key in found:
@@ -27,7 +27,7 @@ class Recent(Generic[Value]):
         return found
 
     def remember(self, fresh: Mapping[bytes, Value]) -> None:
-        """Keep ``fresh``; what was used longest ago makes room."""
+        """Add ``fresh`` and drop the least recently used values over the limit."""
         with self._lock:
             for key, value in fresh.items():
                 self._drop(key)
@@ -37,7 +37,7 @@ class Recent(Generic[Value]):
                 self._drop(next(iter(self._values)))
 
     def forget(self) -> None:
-        """Keep nothing."""
+        """Drop all values."""
         with self._lock:
             self._values.clear()
             self._taken = 0

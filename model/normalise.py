@@ -1,8 +1,8 @@
-"""Undoing what is certain about disguised text, with a way back to the text as it was written.
+"""Normalises obfuscated text and maps spans of the result back to the original text.
 
-``normalise`` runs a fixed list of small rewriting steps until nothing changes any more. Each step is a regular expression and a
-function from a match to its replacement; a step that finds nothing costs one scan. What a step changed is remembered as edits, so that a
-span of the result can be mapped back to offsets in the original (``Normalised.original_span``) without building a map for each text.
+``normalise`` repeats a fixed list of rewriting steps until the text is stable. A step is a regular expression and a function
+from a match to its replacement; a step without a match costs one scan. The edits of each step map a span of the result back
+to the original (``Normalised.original_span``) without a map for each character.
 """
 
 import re
@@ -28,18 +28,18 @@ from belowline.model.normalise_letters import (
 from belowline.model.respell import BROKEN, LEET, STRETCHED, unbroken, unleeted, unstretched
 
 _MAX_PASSES = 8
-"""Steps can feed each other: a fixed encoding yields an emoji, a removed invisible character joins a word."""
+"""Limit of the repetitions. One step can enable another: a repaired encoding yields an emoji."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Edits:
-    """The replacements of one step: ``before[i]`` of the input became ``after[i]`` of the output, both (start, end), in order."""
+    """The replacements of one step, in order: span ``before[i]`` of the input became ``after[i]`` of the output."""
 
     before: tuple[tuple[int, int], ...]
     after: tuple[tuple[int, int], ...]
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        """The span of the input that the span [start, end) of the output came from; a replaced stretch counts as a whole."""
+        """The input span of the output span [start, end); a replaced span counts as a whole."""
         return self._position(start, first=True), self._position(end, first=False)
 
     def _position(self, position: int, *, first: bool) -> int:
@@ -58,7 +58,7 @@ class _Edits:
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """A normalised text and the way back to the original."""
+    """A normalised text and the edits that lead back to the original."""
 
     text: str
     steps: tuple[_Edits, ...] = ()
@@ -71,7 +71,7 @@ class Normalised:
 
 
 def normalise(text: str) -> Normalised:
-    """``text`` as the model reads it. Any string is accepted; applying it to its own result changes nothing."""
+    """``text`` in the form that the model reads. Accepts any string; idempotent."""
     steps: list[_Edits] = []
     for _ in range(_MAX_PASSES):
         before = text
@@ -87,7 +87,7 @@ def normalise(text: str) -> Normalised:
 
 
 def masked(plain: Normalised) -> Normalised:
-    """``plain`` with every number and every link's host as one sign: texts that differ in sums and links alone become equal."""
+    """``plain`` with each number and link host replaced by one token: texts that differ only in these become equal."""
     text, edits = _apply(plain.text, _SUM_OR_HOST, lambda match: "0" if match["sum"] else "link")
     return Normalised(text, (*plain.steps, edits) if edits else plain.steps)
 
@@ -117,7 +117,7 @@ def _apply(text: str, pattern: re.Pattern[str], replacement: Replacement) -> tup
     return "".join(parts), _Edits(tuple(before), tuple(after))
 
 
-# --- the steps -------------------------------------------------------------------------------------------------------------------------
+# --- the steps ---
 
 _LETTER = "[^\\W\\d_]"
 
@@ -131,18 +131,18 @@ def _space(match: re.Match[str]) -> str:
 
 
 def _repaired(match: re.Match[str]) -> str:
-    """Mojibake such as ``â€™`` or ``ðŸ˜‚`` decoded as it was meant; anything else is left."""
+    """Mojibake such as ``â€™`` or ``ðŸ˜‚``, repaired; other text unchanged."""
     run = match.group()
     return ftfy.fix_encoding(run) if is_bad(run) else run
 
 
 def _one_symbol(match: re.Match[str]) -> str:
-    """A tail of symbols with single letters between them (``♥l♥♥z♥♥e``) says no more than its symbol."""
+    """The symbol of a run of symbols with single letters between them (``♥l♥♥z♥♥e``)."""
     return f" {match.group('symbol')} "
 
 
 def _named(match: re.Match[str]) -> str:
-    """Emoji by name: the encoder's vocabulary cannot see them. A row of one and the same is named twice at most."""
+    """Emoji as their names, because they are not in the encoder's vocabulary; repeats of one emoji give two names at most."""
     found = emoji.emoji_list(match.group())
     if not found:
         return match.group()
@@ -160,15 +160,16 @@ _TALLEST_TOWER = 64
 
 
 def _compatible(match: re.Match[str]) -> str:
-    """Full-width, mathematical, circled and the like letters as plain ones; of a tower of accents the letter alone, for ordering its
-    accents takes time quadratic in their number."""
+    """Full-width, mathematical and circled letters as plain ones (NFKC).
+
+    Of a long tower of accents only the letter is normalised: NFKC sorts accents in quadratic time."""
     run = match.group()
     kept = 1 if len(run) > _TALLEST_TOWER else len(run)
     return unicodedata.normalize("NFKC", run[:kept]) + run[kept:]
 
 
 def _joined(match: re.Match[str]) -> str:
-    """A word broken up by hyphens, dots or the like, put together again; a real compound is left."""
+    """A word broken up by hyphens or dots, joined; real compounds are unchanged."""
     word = match.group()
     pieces = word.split(match.group("mark"))
     singles = [piece for piece in pieces if len(piece) == 1]
@@ -204,7 +205,7 @@ _WWW = re.compile(r"(?i)\bwww\.")
 
 
 def _link(match: re.Match[str]) -> str:
-    """A link as the word ``link`` and its host: the rest of an address is noise to the encoder."""
+    """The word ``link`` and the host of a link: the rest of the address is noise to the encoder."""
     host = _WWW.sub("", match.group("host"))
     return f" link {host[:60]} "
 
@@ -229,7 +230,7 @@ _LEET = _sign(r"[a-zA-Z][0134578$@!|][a-zA-Z0134578$@!|]|[0134578$@|][a-zA-Z]{2}
 _BROKEN = _sign(r"[^\W\d_][-._*·•|~][^\W\d_]")
 _STRETCHED = _sign(r"([a-zA-Z])\1\1")
 _ANY = _somewhere("")
-"""What must be somewhere in a text for a step to find anything: most texts have none of it."""
+"""Cheap tests for a sign that a step needs: most texts contain none, and the step is skipped."""
 
 _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], ...] = tuple(
     (re.compile(pattern), replacement, ascii_too, sign)
@@ -239,7 +240,7 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], 
         (r"[\x80-\uffff\U00010000-\U0010ffff]+", _repaired, False, _ANY),
         (OVERRIDDEN, as_displayed, False, _OVERRIDE),
         (ENCLOSED, unenclosed, False, _ANY),
-        # Pictures only: an invisible character, a dash or a dot between letters is a word broken up, a vowel sign is a part of one.
+        # Pictures only: an invisible character, dash or dot between letters breaks up a word; a vowel sign is part of one.
         (r"(?:(?P<symbol>[\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff])[^\x00-\x7f\w\s]{0,3}\w){4,}[^\x00-\x7f\w\s]*", _one_symbol,
          False, _ANY),
         (r"[\xa9\xae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+", _named, False, _ANY),

@@ -1,4 +1,4 @@
-"""Text under a right-to-left override, in the order in which a browser shows it."""
+"""Restores the displayed order of text under a right-to-left override."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ _PLAIN = f"[^{_OPENS}{_CLOSES}\n\r\x85\u2028\u2029]"
 OVERRIDDEN = (
     f"\u202e(?:{_PLAIN}|[{_OPENS}]{_PLAIN}*(?:[{_CLOSES}]|(?=[\n\r\x85\u2028\u2029]|\\Z)))*[{_CLOSES}]?"
 )
-"""A stretch under a right-to-left override, to its end or that of the paragraph; one further control may be open within."""
+"""Text under a right-to-left override, up to its end or the paragraph's; one nested control is allowed."""
 _LEFT_TO_RIGHT = "\u202a\u202d\u2066\u2068"
 _PART = re.compile(
     f"[{_LEFT_TO_RIGHT}](?P<kept>{_PLAIN}*)[{_CLOSES}]?|(?P<turned>{_PLAIN}[\u0300-\u036f\u200d\ufe0f]*)"
@@ -19,8 +19,9 @@ _MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 def as_displayed(match: re.Match[str]) -> str:
-    """The stretch from its end to its start, brackets mirrored, what a left-to-right control opens as it is. A stretch with Hebrew or
-    Arabic letters is left: such text is read from the right anyway."""
+    """The text in reverse order with mirrored brackets; text after a left-to-right control keeps its order.
+
+    Text with Hebrew or Arabic letters is unchanged: it is read from the right anyway."""
     text = match.group()
     if any(unicodedata.bidirectional(character) in ("R", "AL") for character in text):
         return text

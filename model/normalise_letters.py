@@ -1,4 +1,4 @@
-"""Characters that are drawn like a Latin letter, or hold one, though Unicode does not make them compatible with it."""
+"""Characters that look like a Latin letter or contain one, but are not compatible with it in Unicode."""
 
 import functools
 import re
@@ -7,7 +7,7 @@ import unicodedata
 from confusable_homoglyphs.confusables import confusables_data
 
 _SMALL_TWINS = dict(zip("вкмнт", "bkmht", strict=True))
-"""Small Cyrillic letters that Unicode lists as twins of Latin small capitals only."""
+"""Small Cyrillic letters that Unicode lists as confusable with Latin small capitals only."""
 
 
 def _twin(character: str) -> str | None:
@@ -20,7 +20,7 @@ def _twin(character: str) -> str | None:
 
 @functools.cache
 def latin_twins() -> dict[str, str]:
-    """Letters of other scripts to the Latin letter that they are drawn like."""
+    """Letters of other scripts to the Latin letter that they resemble."""
     found = {character: _twin(character) for character in confusables_data if character.isalpha()}
     # Unicode lists the small letter l among the twins of capital I: the case of the character decides.
     twins = {c: latin.upper() if c.isupper() else latin.lower() for c, latin in found.items() if latin}
@@ -28,7 +28,7 @@ def latin_twins() -> dict[str, str]:
 
 
 def one_script(match: re.Match[str]) -> str:
-    """A word that mixes Latin letters with look-alikes of another script, in Latin letters alone."""
+    """A word that mixes Latin letters with look-alikes of another script, in Latin letters only."""
     word = match.group()
     if not any(character.isascii() and character.isalpha() for character in word):
         return word
@@ -37,8 +37,9 @@ def one_script(match: re.Match[str]) -> str:
 
 
 def _sign_twins() -> dict[str, str]:
-    """Signs and digits of other scripts, and letters that compatibility makes another letter of, to the Latin letter that they are drawn
-    like; a digit that is compatible with an ASCII one is a digit."""
+    """Signs, foreign digits and letters that NFKC would change, to the Latin letter that they resemble.
+
+    A digit that NFKC maps to an ASCII digit is excluded."""
     found: dict[str, str] = {}
     for character in confusables_data:
         latin, plain = _twin(character), unicodedata.normalize("NFKC", character)
@@ -50,15 +51,15 @@ def _sign_twins() -> dict[str, str]:
 
 _SIGN_TWINS = _sign_twins()
 _CROSSES_AND_BARS = "×╳⤫⤬⨯∣￨⏽"
-"""Signs that stand at the end of a word in ordinary text, too."""
+"""Signs that also end a word in ordinary text."""
 _ALL = "".join(map(re.escape, _SIGN_TWINS))
 _CLEAR = "".join(re.escape(sign) for sign in _SIGN_TWINS if sign not in _CROSSES_AND_BARS)
 SIGN_IN_WORD = f"(?<=[a-zA-Z])[{_ALL}]+(?=[a-zA-Z])|(?<![a-zA-Z])[{_CLEAR}]+(?=[a-zA-Z]{{2}})|(?<=[a-zA-Z]{{2}})[{_CLEAR}]+"
-"""Such signs between Latin letters, or at the start or end of a word of them."""
+"""Such signs between Latin letters, or at the start or end of a Latin word."""
 
 
 def sign_as_letter(match: re.Match[str]) -> str:
-    """The Latin letters that the signs are drawn like."""
+    """The Latin letters that the signs resemble."""
     return "".join(_SIGN_TWINS[sign] for sign in match.group())
 
 
@@ -80,7 +81,7 @@ def _named(blocks: tuple[range, ...], pattern: re.Pattern[str]) -> dict[str, str
 
 _DRAWN_LETTERS = _named(_DRAWN_BLOCKS, _DRAWN)
 DRAWN = f"[{''.join(_DRAWN_LETTERS)}]"
-"""Letters that Unicode names after the Latin one that they are drawn like."""
+"""Letters whose Unicode names contain the Latin letter that they resemble."""
 
 
 def undrawn(match: re.Match[str]) -> str:
@@ -89,7 +90,7 @@ def undrawn(match: re.Match[str]) -> str:
 
 
 _PICTURES = "🅰🅱🅾🅿Ⓜℹ"
-"""Enclosed letters that are emoji, too: alone they are blood types, a car park, the underground, information."""
+"""Enclosed letters that are also emoji: alone they mean blood types, parking, underground, information."""
 _ENCLOSED_LETTERS = _named(_ENCLOSED_BLOCKS, _ENCLOSED) | dict(zip(_PICTURES, "abopmi", strict=True))
 _ENCLOSING = "".join(_ENCLOSED_LETTERS)
 _NEVER_PICTURES = "".join(set(_ENCLOSED_LETTERS) - set(_PICTURES))
@@ -98,9 +99,9 @@ ENCLOSED = (
     f"(?:[{_ENCLOSING}]\ufe0f?){{2,}}|[{_NEVER_PICTURES}]\ufe0f?|(?<={_LETTER})[{_PICTURES}]\ufe0f?"
     f"|[{_PICTURES}]\ufe0f?(?={_LETTER}| [{_NEVER_PICTURES}])|(?<=[{_NEVER_PICTURES}] )[{_PICTURES}]\ufe0f?"
 )
-"""Letters in brackets, circles and squares; one that is an emoji, too, beside another letter only."""
+"""Letters in brackets, circles and squares; those that are also emoji only beside another letter."""
 
 
 def unenclosed(match: re.Match[str]) -> str:
-    """The letters without what encloses them."""
+    """The letters without their enclosing signs."""
     return "".join(_ENCLOSED_LETTERS.get(character, "") for character in match.group())

@@ -1,16 +1,17 @@
-"""From scores to a decision: an ordered list of small rules, each of which fires or stands aside."""
+"""Decides on a comment from its scores: an ordered list of rules, of which the first that fires counts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
 from belowline.model.directory import Thresholds
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import HARMFUL
+from belowline.model.normalise import Normalised, normalise
 from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
 from belowline.model.scorer import Scores
-from belowline.model.word_and_link_lists import Listed, hosts_in, links_in
+from belowline.model.word_and_link_lists import Link, Listed, hosts_in, links_in
 
 DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 
@@ -18,20 +19,20 @@ Action = Literal["publish", "hold", "reject"]
 Span = tuple[int, int]
 
 _CODES = {"hate": "hate_speech"}
-"""Reason codes are the labels' names but for these."""
+"""Reason codes that differ from the label's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to happen to a comment and why.
+    """The policy's decision on a comment and its reason.
 
     Attributes:
         action: ``publish``, ``hold`` or ``reject``.
-        code: Reason code: ``spam``, ``hate_speech``, ``antisemitism``, ``threat``, ``personal_attack``, ``profanity``, ``toxicity``,
-            ``banned_word``, ``links``, ``campaign``, ``new_author``, ``language``, ``scoring_failed`` or ``none``.
-        rule: The rule that fired, readable: ``spam >= 0.62``.
-        label: The label that the rule looked at, if any.
-        spans: Characters of the text, as it was written, that a rule on words or links found; for a label the scores' evidence tells.
+        code: Reason code: ``spam``, ``hate_speech``, ``antisemitism``, ``threat``, ``personal_attack``, ``profanity``,
+            ``toxicity``, ``banned_word``, ``links``, ``campaign``, ``new_author``, ``language``, ``scoring_failed`` or ``none``.
+        rule: The policy rule that fired, in readable form: ``spam >= 0.62``.
+        label: The label that the rule checked, or None.
+        spans: Offsets in the original text of the words or links that the rule found. For a label, see ``Scores.evidence``.
     """
 
     action: Action
@@ -43,16 +44,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known of a comment besides its scores.
+    """Facts about a comment besides its scores.
 
     Attributes:
-        text: The comment as it was written.
-        site: The site that it came from, for what a policy says of sites.
+        text: The original text.
+        site: The site, which selects the policy of that site.
         author: The site's own id of the author.
         role: The author's role there, such as ``staff``.
         url: The author's website.
-        published: How many comments of the author stand published, None if that is not known.
-        copies: How many near-copies there are, this comment among them.
+        published: Number of the author's published comments, or None if unknown.
+        copies: Number of near-duplicates, this comment included.
+        plain: ``text``, normalised, if the caller has it; ``decide`` normalises the text otherwise.
     """
 
     text: str = ""
@@ -62,6 +64,12 @@ class Context:
     url: str | None = None
     published: int | None = None
     copies: int = 1
+    plain: Normalised | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def normalised(self) -> Normalised:
+        """``plain``, or the text normalised now."""
+        return normalise(self.text) if self.plain is None else self.plain
 
 
 _NOTHING_KNOWN = Context()
@@ -70,8 +78,10 @@ _NO_WORDS = Listed()
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How sites decide. ``thresholds`` holds every label that can hold a comment, in the order of their rules; ``sites`` holds the policies
-    of sites with rules of their own."""
+    """A policy: its rules' settings.
+
+    ``thresholds`` maps every label that can hold a comment, in the order of the rules. ``sites`` maps sites to their own
+    policies."""
 
     version: str
     automatic_rejection: bool
@@ -98,7 +108,9 @@ class Policy:
         scorer_thresholds: Mapping[str, Thresholds],
         languages: tuple[str, ...] = ("en",),
     ) -> Self:
-        """The policy in ``path`` (None: the default one) over a model's thresholds and languages; raises PolicyError."""
+        """The policy in file ``path`` (None: the default policy) for a model's thresholds and languages.
+
+        Raises PolicyError."""
         try:
             text = "" if path is None else path.read_text("utf-8")
         except UnicodeDecodeError as error:
@@ -115,7 +127,7 @@ class Policy:
         scorer_thresholds: Mapping[str, Thresholds],
         languages: tuple[str, ...] = ("en",),
     ) -> Self:
-        """The policy in ``text``, called ``name`` where it cannot be used: then PolicyError is raised."""
+        """The policy in ``text``; raises PolicyError, whose message calls the policy ``name``."""
         file = read_policy(text, name, DEFAULT_POLICY.read_text("utf-8"))
         sites = {
             site: cls._of(
@@ -160,19 +172,30 @@ class Policy:
             sites=sites or {},
         )
 
+    @property
+    def searches_text(self) -> bool:
+        """True if a rule searches the normalised text."""
+        return bool(self.hold_words.entries or self.reject_words.entries or self.blocked_domains)
+
     def for_site(self, site: str | None) -> "Policy":
-        """What counts for ``site``."""
+        """The policy of ``site``: its own or this one."""
         return self.sites.get(site, self) if site is not None else self
 
 
 def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> Decision:
-    """The decision of the first rule that fires: listed words that reject (or hold, where nothing is rejected automatically); whom the site
-    trusts; labels that reject; listed words; labels that hold; blocked links, in the text or as the author's website, and too many links;
-    campaigns; new authors; the language. ``None`` says that scoring failed: such a comment is held, never passed.
+    """The decision of the first rule that fires, else to publish.
+
+    Order of the rules: reject words, trusted authors and roles, labels that reject, hold words, labels that hold, blocked links
+    (in the text or as the author's website), too many links, campaigns, new authors, language. ``scores`` is None if scoring
+    failed: the comment is held.
     """
     if scores is None:
         return Decision("hold", "scoring_failed", "scoring failed", None)
     policy = policy.for_site(context.site)
+    if context.plain is None and policy.searches_text:
+        # Up to three rules search the normalised text: normalising takes most of their time.
+        plain = scores.plain.get(context.text)
+        context = replace(context, plain=normalise(context.text) if plain is None else plain)
     for rule in _RULES:
         decision = rule(scores, policy, context)
         if decision is not None:
@@ -181,13 +204,12 @@ def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KN
 
 
 def sampled(policy: Policy, site: str, comment_id: str) -> bool:
-    """Whether a comment is one of the policy's random share that a moderator sees though it is published; the same comment always is or
-    never is."""
+    """True if a published comment belongs to the policy's random sample for review; always the same for one comment."""
     return draw(f"sample {site} {comment_id}") < policy.for_site(site).sample
 
 
 def _reject_words(scores: Scores, policy: Policy, context: Context) -> Decision | None:
-    """Listed words that reject are for everybody, whom the site trusts too; without automatic rejection they hold."""
+    """Reject words also apply to trusted authors; without automatic rejection they hold."""
     return _listed("reject" if policy.automatic_rejection else "hold", policy.reject_words, context)
 
 
@@ -200,7 +222,7 @@ def _trusted(scores: Scores, policy: Policy, context: Context) -> Decision | Non
 
 
 def _reject(scores: Scores, policy: Policy, context: Context) -> Decision | None:
-    """The first label at its rejection threshold, where the site rejects without a person."""
+    """The first label at its reject threshold, if automatic rejection is on."""
     if not policy.automatic_rejection:
         return None
     return _first_at(scores, {label: both.reject for label, both in policy.thresholds.items()}, "reject")
@@ -211,25 +233,30 @@ def _hold_words(scores: Scores, policy: Policy, context: Context) -> Decision | 
 
 
 def _hold(scores: Scores, policy: Policy, context: Context) -> Decision | None:
-    """The first label at its hold threshold; what would be rejected is held while nothing is rejected automatically."""
+    """The first label at its hold threshold, or at its reject threshold if automatic rejection is off."""
     return _first_at(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
 
 
 def _blocked(scores: Scores, policy: Policy, context: Context) -> Decision | None:
     if not policy.blocked_domains:
         return None
-    found = [link for link in hosts_in(context.text) if link.within(policy.blocked_domains)]
-    linked = found or [link for link in hosts_in(context.url or "") if link.within(policy.blocked_domains)]
+    found = _hosts_within(context.text, context.normalised, policy.blocked_domains)
+    url = context.url or ""
+    linked = found or _hosts_within(url, normalise(url), policy.blocked_domains)
     if not linked:
         return None
-    # Named as the policy names it: the rule outlives the comment's text.
+    # The rule names the policy's domain, not the comment's link, because the rule is kept after the text is erased.
     domain = next(domain for domain in policy.blocked_domains if linked[0].within((domain,)))
     where = "link to" if found else "author's website at"
     return Decision("hold", "links", f"{where} {domain}", None, _apart([link.span for link in found]))
 
 
+def _hosts_within(text: str, plain: Normalised, domains: tuple[str, ...]) -> list[Link]:
+    return [link for link in hosts_in(text, plain) if link.within(domains)]
+
+
 def _apart(spans: list[Span]) -> tuple[Span, ...]:
-    """``spans``, which are in order, with those that overlap as one."""
+    """The sorted ``spans`` with overlapping ones merged."""
     apart: list[Span] = []
     for start, end in spans:
         if apart and start < apart[-1][1]:
@@ -264,7 +291,7 @@ def _new_author(scores: Scores, policy: Policy, context: Context) -> Decision | 
 
 
 def _language(scores: Scores, policy: Policy, context: Context) -> Decision | None:
-    """A language that the model was not trained on is never confidently cleared."""
+    """Holds a comment in a language that the model was not trained on."""
     known = scores.language in (*policy.languages, "und")
     if known or policy.unknown_language == "publish":
         return None
@@ -283,7 +310,7 @@ def _first_at(scores: Scores, thresholds: Mapping[str, float | None], action: Ac
 
 
 def _listed(action: Action, listed: Listed, context: Context) -> Decision | None:
-    found = listed.find(context.text)
+    found = listed.find(context.text, context.normalised) if listed.entries else []
     if not found:
         return None
     return Decision(

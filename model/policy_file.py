@@ -1,4 +1,4 @@
-"""The policy file: TOML that people write, checked field by field."""
+"""Reads policy files: TOML, validated field by field."""
 
 import tomllib
 from typing import Annotated, Any, Literal
@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from belowline.model.directory import Thresholds
+from belowline.model.errors import BelowlineError
 
 
 def _ordered(given: Thresholds) -> Thresholds:
@@ -28,13 +29,13 @@ _ADVICE = {
     "links": "is not a domain; write it like example.com, without https:// or a path",
     "words": "is not a word or phrase; write letters, with * only at the very end",
 }
-"""For what does not match its pattern, by table."""
+"""Table to the advice for a value that does not match its pattern."""
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
-class PolicyError(Exception):
-    """A policy cannot be used; the message names file and field and what to do."""
+class PolicyError(BelowlineError):
+    """A policy cannot be used; the message gives file, field and remedy."""
 
 
 class _Table(BaseModel):
@@ -42,7 +43,7 @@ class _Table(BaseModel):
 
 
 class Links(_Table):
-    """Which links a comment may have."""
+    """Limits on the links of a comment."""
 
     max: int | None = Field(default=None, ge=0, strict=True)
     blocked: tuple[_Domain, ...] = ()
@@ -50,7 +51,7 @@ class Links(_Table):
 
 
 class Campaign(_Table):
-    """How often the same text may come."""
+    """Limit on near-duplicates of a text."""
 
     copies: int | None = Field(default=None, ge=2, strict=True)
 
@@ -63,13 +64,13 @@ class Words(_Table):
 
 
 class NewAuthors(_Table):
-    """How many published comments an author needs to be no new one."""
+    """Number of published comments from which an author is no longer new."""
 
     comments: int = Field(default=0, ge=0, strict=True)
 
 
 class SiteRules(_Table):
-    """What a policy says for every site, or again for one."""
+    """The settings of a policy, for all sites or for one."""
 
     automatic_rejection: bool = Field(default=False, strict=True)
     labels: tuple[str, ...] = ()
@@ -86,14 +87,14 @@ class SiteRules(_Table):
 
 
 class File(SiteRules):
-    """The whole file."""
+    """A policy file."""
 
     version: str = Field(min_length=1, max_length=100)
     sites: dict[str, SiteRules] = {}
 
 
 def read_policy(text: str, name: str, default: str) -> File:
-    """The policy in ``text``, over the ``default`` one; raises PolicyError, which calls the policy ``name``."""
+    """The policy in ``text`` over ``default``; raises PolicyError, whose message calls the policy ``name``."""
     given = _toml(text, name)
     try:
         return File.model_validate(_toml(default, "the default policy") | given)
@@ -104,7 +105,7 @@ def read_policy(text: str, name: str, default: str) -> File:
 
 
 def for_site(file: File, site: str) -> SiteRules:
-    """What counts for ``site``: its own values before the file's, within tables value by value."""
+    """The settings of ``site``: its own values over the file's, merged value by value within tables."""
     general = file.model_dump(exclude={"version", "sites"})
     own = file.sites[site].model_dump(exclude_unset=True)
     merged = {

@@ -1,7 +1,7 @@
-"""Words that are disguised by digits, marks or repeated letters, spelled as words again where only one reading is a word.
+"""Restores words that are obfuscated by digits, marks or repeated letters, if only one result is a word.
 
-What is a word stands in ``words.txt``: the whole words of the vocabulary of all-MiniLM-L6-v2 (Apache-2.0), and frequent words of the
-training corpora (``tests.release.words`` makes the list). A spelling is only changed if it is none of them and becomes one.
+``words.txt`` lists the words: the whole words of the vocabulary of all-MiniLM-L6-v2 (Apache-2.0) and frequent words of the
+training corpora (written by ``tests.release.words``). A spelling changes only from a non-word to a word.
 """
 
 import functools
@@ -10,7 +10,7 @@ from importlib import resources
 from itertools import product
 
 _SHORTEST = 4
-"""Letters of a word that a disguise is undone to: of shorter ones too many are within reach."""
+"""Fewest letters of a restored word: too many shorter words are possible results."""
 _DRAWN_AS = {
     "0": "o",
     "1": "il",
@@ -28,7 +28,7 @@ _MOST_DOUBTS = 4
 _RUN = re.compile(r"(.)\1{2,}")
 
 LEET = r"(?<![\w$@!|])(?=[a-zA-Z$@!|]*[0134578$@!|])[\w$@!|]{4,20}(?<![!|])(?![\w$@|])"
-"""A word with digits or marks among its letters; looking ahead is bounded by the first that is neither."""
+"""A word with digits or marks among its letters; the lookahead ends at the first other character."""
 BROKEN = r"(?<![\w@/:.-])[^\W\d_]{1,12}(?P<part>[-._*·•|~])[^\W\d_]{1,12}(?:(?P=part)[^\W\d_]{1,12}){0,11}(?![\w@/]|[-.]\w)"
 """A word with one kind of mark inside."""
 STRETCHED = r"(?<!\w)(?=\w*?([a-zA-Z])\1{2})[a-zA-Z]{4,60}(?!\w)"
@@ -42,7 +42,7 @@ def words() -> frozenset[str]:
 
 
 def unleeted(match: re.Match[str]) -> str:
-    """``1d1ot`` → ``idiot``; names and numbers such as ``h1n1`` or ``14th`` are left."""
+    """``1d1ot`` → ``idiot``; names and numbers such as ``h1n1`` or ``14th`` are unchanged."""
     text = match.group()
     letters = sum(character.isalpha() for character in text)
     doubts = sum(len(_DRAWN_AS.get(character, "")) > 1 for character in text)
@@ -54,7 +54,7 @@ def unleeted(match: re.Match[str]) -> str:
 
 
 def unbroken(match: re.Match[str]) -> str:
-    """``idi-ot`` → ``idiot``; what is made of words is left (``e-mail``, ``news.example``)."""
+    """``idi-ot`` → ``idiot``; compounds of words are unchanged (``e-mail``, ``news.example``)."""
     text = match.group()
     pieces = text.split(match.group("part"))
     if all(len(piece) == 1 or piece.lower() in words() for piece in pieces):

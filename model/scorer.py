@@ -1,11 +1,12 @@
-"""The only door to the model: texts in, calibrated scores and embeddings out."""
+"""The scorer: calibrated scores and embeddings of texts. All uses of the model go through it."""
 
+import functools
 import hashlib
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -24,9 +25,9 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ScoreInput:
-    """A comment to score, with the article's title and lead and the parent comment's text where they are known.
+    """A comment to score, with the article's title and lead and the parent comment's text, if known.
 
-    The labels come of the text alone; what it stands under decides how relevant it is (``Scores.relevance``).
+    Labels depend only on the comment's text. The article and the parent only affect ``Scores.relevance``.
     """
 
     text: str
@@ -36,18 +37,19 @@ class ScoreInput:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the model says of one comment.
+    """The model's output for one comment.
 
     Attributes:
-        probabilities: Label to calibrated probability; labels are independent of each other and need not sum to 1. ``on_topic`` of a
-            comment with article or parent is the probability of substance times ``relevance``, taken as independent; without them,
-            or by a model that has no relevance, it is that of substance alone.
-        evidence: For the harmful labels at or above their hold threshold, strongest first. Empty for labels that
-            ``evidence`` in ``config.json`` does not name, and where no token is strong enough.
-        language: ISO 639-1, or ``und`` where there is too little text to tell.
+        probabilities: Label to calibrated probability; labels are independent and need not sum to 1. ``on_topic`` is the
+            probability of substance, times ``relevance`` if that is not None.
+        evidence: Evidence spans of the harmful labels at or above their hold threshold, strongest first. Labels outside of
+            ``evidence`` in ``config.json`` have none.
+        language: ISO 639-1, or ``und`` for a text that is too short.
         model: Version of the model.
-        relevance: Probability that the comment is about the article or answers the parent, whichever is more likely; None without
-            both, and by a model that has no relevance.
+        relevance: Probability that the comment is about the article or replies to the parent, whichever is larger. None if the
+            comment has neither, or if the model has no relevance.
+        plain: The comment's text to its normalised form, for rules and near-duplicates to reuse. Empty if the reading came from the
+            cache, which keeps no text.
     """
 
     probabilities: dict[str, float]
@@ -55,6 +57,7 @@ class Scores:
     language: str
     model: str
     relevance: float | None = None
+    plain: Mapping[str, Normalised] = field(default_factory=dict, repr=False, compare=False)
 
 
 class _Outputs(NamedTuple):
@@ -67,10 +70,10 @@ class _Outputs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text gives by itself, whatever it stands under: all that is kept of it.
+    """The model's output for a text without context; the cache holds nothing else of the text.
 
     Attributes:
-        probabilities: As in ``Scores``, but ``on_topic`` is that of substance alone.
+        probabilities: As in ``Scores``, but ``on_topic`` is the probability of substance.
         evidence: As in ``Scores``.
         language: As in ``Scores``.
         passages: [windows, hidden], the embedding of each window.
@@ -85,15 +88,14 @@ class Reading:
 
 
 class Scorer:
-    """One model directory, loaded; safe to share between threads.
+    """A loaded model directory. Thread-safe.
 
-    Windows run one by one on ``threads`` threads rather than in padded batches: dynamic int8 quantisation takes its scale from the whole
-    batch, so company would change a comment's score. The products of a window run at 94 % of the rate of many together (see
-    ``training/LOG.md``), and nothing is spent on padding.
+    Each window runs alone on one of ``threads`` threads, without batches: dynamic int8 quantisation takes its scale from the whole
+    batch, so other windows would change a comment's score. One window at a time reaches 94 % of the rate of a batch (see
+    ``training/LOG.md``) and needs no padding.
 
-    Texts are read once, whether as a comment, an article or a parent, and known again by their hash: the last ``cache_size`` windows
-    are kept, as numbers only. What another call is reading at the moment is waited for. A call that has one text to read does so in
-    the caller's own thread: there is nothing to gain from a handover and back.
+    A cache of the last ``cache_size`` windows, keyed by a hash of the text, holds numbers only. A text that another call is
+    reading is awaited, not read twice. A call with one text to read runs in the caller's thread, which saves the handover.
     """
 
     def __init__(
@@ -112,14 +114,14 @@ class Scorer:
 
     @classmethod
     def load(cls, directory: Path = DEFAULT_MODEL_DIR, *, threads: int | None = None) -> Self:
-        """The model in ``directory``, run on ``threads`` threads (default: all cores); raises ModelError."""
+        """The model in ``directory``, on ``threads`` threads (default: all cores); raises ModelError."""
         import onnxruntime
         from tokenizers import Tokenizer
 
         config = read_config(directory)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        # Threads that share a session would wait for each other at its arena and its plans of memory.
+        # Threads that share a session would wait for its memory arena and memory plans.
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         options.log_severity_level = 3
         try:
@@ -129,7 +131,7 @@ class Scorer:
                 providers=["CPUExecutionProvider"],
                 disabled_optimizers=["SkipLayerNormFusion"],  # slower than what it joins (training/LOG.md)
             )
-        except Exception as error:  # onnxruntime's own error types share no base class below Exception
+        except Exception as error:  # onnxruntime's errors have no common base class below Exception
             raise ModelError(
                 f"{directory / 'model.onnx'}: corrupt or not an ONNX model; copy the model directory again"
             ) from error
@@ -155,37 +157,40 @@ class Scorer:
 
     @property
     def thresholds(self) -> dict[str, Thresholds]:
-        """Label to the thresholds that the model was released with."""
+        """Label to the thresholds in ``config.json``."""
         return self.config.thresholds
 
     def score(
         self, comments: Sequence[ScoreInput], known: Mapping[str, Reading] | None = None
     ) -> list[Scores]:
-        """Scores of ``comments``, in their order. Any text is accepted, of any length: long ones are read in windows, never cut.
+        """Scores of ``comments``, in order. Accepts any text of any length; long texts are read in windows.
 
-        Repeats are answered from a cache; what else is in the call never changes a score. Texts in ``known``, which this model has
-        read before (``read``), are not read again.
+        Repeated texts come from the cache. Other comments of the call never change a score. ``known`` maps texts to their readings
+        by this model (``read``), which are used as they are.
         """
         known = known or {}
         contexts = [self._contexts(comment) for comment in comments]
         texts = [*(comment.text for comment in comments), *(text for one in contexts for text in one)]
-        readings = {**self._read(text for text in texts if text not in known), **known}
+        plains: dict[str, Normalised] = {}
+        readings = {**self._read((text for text in texts if text not in known), plains), **known}
         return [
-            self._scores(readings[comment.text], [readings[text] for text in texts])
+            self._scores(
+                readings[comment.text], [readings[text] for text in texts], _entry(plains, comment.text)
+            )
             for comment, texts in zip(comments, contexts, strict=True)
         ]
 
     def read(self, texts: Sequence[str]) -> list[Reading]:
-        """What each of ``texts`` gives by itself, in their order: for keeping, and for ``known`` of ``score``."""
+        """The readings of ``texts``, in order, for storage and for ``known`` of ``score``."""
         readings = self._read(texts)
         return [readings[text] for text in texts]
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        """Embeddings [n, hidden] of ``texts``, in their order and of unit length: a product of two is their cosine.
+        """Embeddings [n, hidden] of ``texts``, in order and of unit length: the product of two is their cosine.
 
-        For comparing texts by what they are about, a comment with its article or with near-copies of itself: training holds them near
-        those of the base sentence encoder. A long text has the mean of its windows, weighted by their tokens. Texts that were scored lately
-        are not read again.
+        They compare texts by subject, such as a comment with its article or its near-duplicates: training keeps them near those of
+        the base sentence encoder. The embedding of a long text is the mean of its windows, weighted by tokens. Readings in the cache
+        are reused.
         """
         if not texts:
             return self.embed([""])[:0]
@@ -193,9 +198,10 @@ class Scorer:
         return np.stack([readings[text].embedding for text in texts])
 
     def token_strengths(self, text: str) -> dict[str, Strengths]:
-        """What every token head says: harmful label to the (start, end) of a word to strength in 0..1, whatever ``config.evidence`` names.
+        """Strengths of words from every token head, also those outside of ``config.evidence``.
 
-        Offsets are code points of ``text`` as given; where several tokens come of one stretch (an emoji), it has the highest strength.
+        Returns harmful label to (start, end) of a word to strength in 0..1. Offsets are code points of ``text``; the maximum counts
+        if several tokens come from one span (an emoji).
         """
         plain = normalise(text)
         windows = windows_of(self.tokenizer, plain.text, self.config.window)
@@ -206,48 +212,50 @@ class Scorer:
         }
 
     def forget(self) -> None:
-        """Empty the cache, so that the next call is scored afresh (benchmarks)."""
+        """Empty the cache (for benchmarks)."""
         self._readings.forget()
 
     def _contexts(self, comment: ScoreInput) -> list[str]:
-        """The texts that the comment is compared with."""
+        """The texts to compare the comment with: article and parent."""
         if self.config.relevance is None:
             return []
         return [text for text in (comment.article, comment.parent) if text and text.strip()]
 
-    def _read(self, texts: Iterable[str]) -> dict[str, Reading]:
+    def _read(self, texts: Iterable[str], plains: dict[str, Normalised] | None = None) -> dict[str, Reading]:
+        """The readings of ``texts``; ``plains`` receives the normalised texts that this call had to read."""
         keys = {text: text_hash(text) for text in texts}
         with self._lock:
             known = self._readings.recall(keys.values())
             awaited = {key: self._under_way[key] for key in keys.values() if key in self._under_way}
-            # Longest first, so that the threads finish together.
+            # Longest first, so that all threads finish at about the same time.
             fresh = sorted((text for text, key in keys.items() if key not in known), key=len, reverse=True)
             own = {text: Future[Reading]() for text in fresh if keys[text] not in awaited}
             self._under_way |= {keys[text]: reading for text, reading in own.items()}
         try:
             each = map if len(own) == 1 else self._pool.map
-            for _ in each(self._fulfil, own, own.values(), (keys[text] for text in own)):
+            fulfil = functools.partial(self._fulfil, plains={} if plains is None else plains)
+            for _ in each(fulfil, own, own.values(), (keys[text] for text in own)):
                 pass
         finally:
             with self._lock:
                 for text, reading in own.items():
                     del self._under_way[keys[text]]
-                    reading.cancel()  # nothing where it was read; after an interruption, those that wait for it are told
+                    reading.cancel()  # no effect on a finished reading; after an interruption, it releases the waiting calls
         known |= {keys[text]: reading.result() for text, reading in own.items()}
         known |= {key: reading.result() for key, reading in awaited.items()}
         return {text: known[key] for text, key in keys.items()}
 
-    def _fulfil(self, text: str, reading: Future[Reading], key: bytes) -> None:
+    def _fulfil(self, text: str, reading: Future[Reading], key: bytes, plains: dict[str, Normalised]) -> None:
         try:
-            read = self._read_one(text)
+            plains[text] = plain = normalise(text)
+            read = self._read_one(text, plain)
         except Exception as error:
             reading.set_exception(error)
         else:
             self._readings.remember({key: read})
             reading.set_result(read)
 
-    def _read_one(self, text: str) -> Reading:
-        plain = normalise(text)
+    def _read_one(self, text: str, plain: Normalised) -> Reading:
         windows = windows_of(self.tokenizer, plain.text, self.config.window)
         runs = [self._run(ids) for ids in windows.ids]
         logits = self._aggregate(np.stack([run.logits for run in runs]), windows)
@@ -257,16 +265,18 @@ class Scorer:
         passages = np.stack([run.embedding for run in runs])
         return Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
 
-    def _scores(self, reading: Reading, contexts: Sequence[Reading]) -> Scores:
+    def _scores(
+        self, reading: Reading, contexts: Sequence[Reading], plain: Mapping[str, Normalised]
+    ) -> Scores:
         relevance = self._relevance(reading, contexts)
         probabilities = {
             label: p if relevance is None or label in self.config.harmful else p * relevance
             for label, p in reading.probabilities.items()
         }
-        return Scores(probabilities, reading.evidence, reading.language, self.version, relevance)
+        return Scores(probabilities, reading.evidence, reading.language, self.version, relevance, plain)
 
     def _relevance(self, reading: Reading, contexts: Sequence[Reading]) -> float | None:
-        """By the passage of all ``contexts`` that is nearest to the comment; None where there are none."""
+        """Relevance to the nearest passage of all ``contexts``; None without contexts."""
         fitted = self.config.relevance
         if fitted is None or not contexts:
             return None
@@ -282,7 +292,7 @@ class Scorer:
         return _Outputs(*(output[0] for output in outputs))
 
     def _aggregate(self, logits: Floats, windows: Windows) -> npt.NDArray[np.float64]:
-        """[windows, labels] → [labels], as ``config.json`` states for each label."""
+        """[windows, labels] → [labels], by max or mean as ``config.json`` sets for each label."""
         highest, mean = logits.max(axis=0), _mean(logits, windows)
         how = self.config.window.aggregate
         return np.array(
@@ -308,18 +318,22 @@ class Scorer:
     def _channel(
         self, channel: str, plain: Normalised, windows: Windows, strengths: Sequence[Floats]
     ) -> Strengths:
-        """What the token head of ``channel`` says, by word of the normalised text."""
+        """Strengths of the words of the normalised text, from the token head of ``channel``."""
         column = self.config.harmful.index(channel)
         return by_words(windows.strengths([window[:, column] for window in strengths]), plain.text)
 
 
 def text_hash(text: str) -> bytes:
-    """16 bytes that a text is known again by, so that no comment stays in memory after it was answered."""
+    """16-byte hash that identifies a text, so that the cache needs no comment text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def _entry(plains: Mapping[str, Normalised], text: str) -> dict[str, Normalised]:
+    return {text: plains[text]} if text in plains else {}
+
+
 def _mean(values: Floats, windows: Windows) -> npt.NDArray[np.float64]:
-    """[windows, ...] → [...], each window counted by its tokens."""
+    """[windows, ...] → [...]: the mean, weighted by tokens."""
     if len(values) == 1:
         return np.asarray(values[0], dtype=np.float64)
     return np.asarray(np.average(values, axis=0, weights=[len(ids) for ids in windows.ids]))

@@ -1,7 +1,7 @@
-"""What is compared of a text to find near-copies: the same text with changed names, sums, links or tails.
+"""Signatures that find near-duplicates: the same text with changed names, sums, links or endings.
 
-MinHash (rensa) over words and pairs of words; candidates share one of twelve bands of five values, and a pair counts from an estimated
-Jaccard similarity of 0.5 on.
+A signature is a MinHash (rensa) over words and pairs of words. Candidates share one of twelve bands of five values; a pair
+counts from an estimated Jaccard similarity of 0.5.
 """
 
 import hashlib
@@ -15,25 +15,25 @@ from rensa import RMinHash
 from belowline.model.normalise import normalise
 
 SIMILAR = 0.5
-"""From this similarity on two texts are copies of each other."""
+"""Similarity from which two texts are near-duplicates."""
 BANDS, ROWS = 12, 5
-"""Bands of a signature, and values of each; texts that share a band are candidates."""
+"""Number of bands of a signature, and of values in each; texts that share a band are candidates."""
 _SEED = 20261125
 _FEWEST_WORDS = 5
-"""Fewer say too little: "thank you very much" is no campaign."""
+"""Fewest words of a text with a signature: "thank you very much" is no campaign."""
 _LINK = re.compile(r"\blink \S+")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What is compared of a text."""
+    """The MinHash signature of a text."""
 
     values: bytes  # 60 unsigned integers of 32 bits
 
     @property
     def bands(self) -> list[str]:
-        """One name for each band; equal names mark candidates."""
+        """One key for each band; texts with an equal key are candidates."""
         size = 4 * ROWS
         return [
             f"{at:x}:" + hashlib.blake2b(self.values[at * size : (at + 1) * size], digest_size=8).hexdigest()
@@ -47,12 +47,12 @@ class Signature:
 
 
 def signature_of(text: str) -> Signature | None:
-    """The signature of a text, None for one too short to be a copy of anything. Links, numbers and disguises do not count."""
+    """The signature of a text, or None if it is too short. Links, numbers and obfuscation are ignored."""
     return signature_of_plain(normalise(text).text)
 
 
 def signature_of_plain(plain: str) -> Signature | None:
-    """As ``signature_of``, of a text that is normalised already."""
+    """The signature of a normalised text, or None if it is too short."""
     words = _WORD.findall(_LINK.sub(" ", plain).casefold())
     if len(set(words)) < _FEWEST_WORDS:
         return None

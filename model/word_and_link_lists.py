@@ -1,4 +1,4 @@
-"""What a policy lists: words, found through disguises, and the hosts of links."""
+"""Finds the words and link hosts that a policy lists, also in obfuscated text."""
 
 import functools
 import re
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from belowline.model.normalise import normalise
+from belowline.model.normalise import Normalised, normalise
 
 _LINK = re.compile(
     r"(?i)\b(?:https?:[/\\]+|www\.)[^\s<>\"'|\[\]]+|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>\"'|\[\]]*"
@@ -17,7 +17,7 @@ _HOST = re.compile(r"(?<![\w@.-])[\w-]+(?:\.[\w-]+)+")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An entry of a list and where it stands in a text."""
+    """An entry of a list and its span in a text."""
 
     entry: str
     span: tuple[int, int]
@@ -25,26 +25,25 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list of words and phrases, whatever their case; ``*`` at the end of one stands for any further letters."""
+    """A list of words and phrases; case is ignored, and ``*`` at the end of an entry matches further letters."""
 
     entries: tuple[str, ...] = ()
 
-    def find(self, text: str) -> list[Found]:
-        """Every entry in ``text``, by order of place, with offsets in the text as it was written.
+    def find(self, text: str, normalised: Normalised) -> list[Found]:
+        """Every entry in ``text``, in order of position, with offsets in the text as written.
 
-        Looked for in the normalised text, where a disguise is undone, as entries are normalised too.
+        The search runs over ``normalised``, the normalised ``text``: entries are normalised too, so obfuscation is undone in both.
         """
         if not self.entries or not text:
             return []
-        normalised = normalise(text)
         pattern, names = _pattern(self.entries)
         found = [
             Found(names[match.lastindex or 0], normalised.original_span(*match.span()))
             for match in pattern.finditer(normalised.text)
-            # Behind @ stands a name that normalising calls "user".
+            # Normalising replaces the name after @ by "user".
             if normalised.text[match.start() - 1 : match.start()] != "@"
         ]
-        # Normalising puts the word "link" before each host.
+        # Normalising inserts the word "link" before each host.
         return [one for one in found if one.entry.lower() != "link" or not _LINK.match(text, one.span[0])]
 
 
@@ -69,12 +68,12 @@ class Link:
     span: tuple[int, int]
 
     def within(self, domains: Sequence[str]) -> bool:
-        """Whether it leads to one of ``domains`` or below one."""
+        """True if the host is one of ``domains`` or a subdomain of one."""
         return any(self.host == domain or self.host.endswith("." + domain) for domain in domains)
 
 
 def links_in(text: str) -> list[Link]:
-    """The links of a text, in order; an address counts with ``http``, ``www.`` or a path."""
+    """The links of a text, in order: addresses with ``http``, ``www.`` or a path."""
     found = []
     for match in _LINK.finditer(text):
         address = match.group().rstrip(".,;:!?*_")
@@ -82,13 +81,10 @@ def links_in(text: str) -> list[Link]:
     return found
 
 
-def hosts_in(text: str) -> list[Link]:
-    """Every host that a text names, in order: of its links, or by itself, as it is written or once its disguise is undone."""
+def hosts_in(text: str, plain: Normalised) -> list[Link]:
+    """Every host that ``text`` names, in order: of its links or alone, as written or in ``plain``, the normalised text."""
     links = links_in(text)
-    plain = normalise(text)
-    alone = _LINK.sub(
-        lambda match: " " * len(match.group()), text
-    )  # what an address has behind its host is no host
+    alone = _LINK.sub(lambda match: " " * len(match.group()), text)  # the rest of an address is no host
     named = [(match.group(), match.span()) for match in _HOST.finditer(alone)]
     named += [(match.group(), plain.original_span(*match.span())) for match in _HOST.finditer(plain.text)]
     return sorted((*links, *(Link(_plain(host), span) for host, span in named)), key=lambda link: link.span)

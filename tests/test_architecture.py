@@ -33,6 +33,7 @@ SERVE_ROOMS = (
     ),
     *("webhooks", "batch", "scoring", "store", "metrics", "settings", "json_body"),
 )
+ERRORS = {"belowline.model.errors"}
 MODULES = sorted(path for folder in ALLOWED for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -52,6 +53,9 @@ def imported(path: Path) -> set[str]:
 def test_a_module_imports_only_what_its_folder_may(path: Path) -> None:
     folder = path.relative_to(ROOT).parts[0]
     ours = {name.split(".")[1] for name in imported(path) if name.startswith("belowline.")}
+    if folder == "data" and "belowline.model.errors" in imported(path):
+        ours -= {"model"}  # the base class of all errors is all that data needs of model
+        assert not {name for name in imported(path) if name.startswith("belowline.model")} - ERRORS
     assert ours <= ALLOWED[folder]
 
 

@@ -1,4 +1,4 @@
-"""The columns of archives with one comment a row: which of them gives which field."""
+"""Maps the columns of tables with one comment a row to fields."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -18,25 +18,25 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "article": ("article", "article_text"),
     "verdict": ("verdict",),
 }
-"""Each field and the names under which a file may give it, the preferred one first; case does not matter."""
+"""Each field and its possible column names, the preferred one first; case is ignored."""
 
 Mapped = tuple[tuple[str, str], ...]
-"""Fields and the columns that give them whatever else a file holds, as a caller named them."""
+"""Fields and the columns that the caller assigned to them; they take precedence over ``FIELDS``."""
 
 _SHOWN_NAMES = 20
 
 
 def mapped_columns(columns: Mapping[str, str] | None) -> Mapped:
-    """A caller's mapping of fields to columns, checked; raises ReadError for a field that is none."""
+    """The caller's mapping of fields to columns; raises ReadError for an unknown field."""
     for field in columns or ():
         if field not in FIELDS:
-            raise ReadError(f"there is no field {field!r} to map a column to; use one of {', '.join(FIELDS)}")
+            raise ReadError(f"unknown field {field!r}; use one of {', '.join(FIELDS)}")
     return tuple((columns or {}).items())
 
 
 @lru_cache(maxsize=256)
 def columns_of(present: tuple[str, ...], mapped: Mapped) -> Mapping[str, str]:
-    """Field to the column that gives it, for the fields that are present."""
+    """Field to its column, for the fields that a table has."""
     known = {column.strip().casefold(): column for column in reversed(present)}
     given = dict(mapped)
     found = ((field, next(filter(known.__contains__, names), None)) for field, names in FIELDS.items())
@@ -49,7 +49,7 @@ def columns_of(present: tuple[str, ...], mapped: Mapped) -> Mapping[str, str]:
 
 
 def check_columns(present: Iterable[str], mapped: Mapped) -> None:
-    """Raises ReadError for a table that lacks a column which was mapped, or one with the text."""
+    """Raises ReadError if a table lacks a mapped column or a text column."""
     names = tuple(present)
     found = columns_of(names, mapped)
     for field, column in mapped:
@@ -60,18 +60,18 @@ def check_columns(present: Iterable[str], mapped: Mapped) -> None:
 
 
 def csv_columns(header: str, mapped: Mapped = ()) -> tuple[str, list[str]]:
-    """Delimiter and names of a CSV header: the delimiter that gives a text column, else the most columns."""
+    """Delimiter and column names of a CSV header; the best delimiter gives a text column, then most columns."""
     options = [(delimiter, _split(header, delimiter)) for delimiter in ",;\t"]
     return max(options, key=lambda option: (has_text_column(option[1], mapped), len(option[1])))
 
 
 def has_text_column(columns: Iterable[str], mapped: Mapped = ()) -> bool:
-    """Whether one of the columns holds the comment's text."""
+    """True if one of the columns holds the comment's text."""
     return "text" in columns_of(tuple(columns), mapped)
 
 
 def shown(columns: Iterable[str]) -> str:
-    """The columns that are there, for a message."""
+    """The existing columns, for an error message."""
     names = [column if len(column) <= 30 else column[:29] + "…" for column in columns]
     listed = ", ".join(map(repr, names[:_SHOWN_NAMES])) + (", …" if len(names) > _SHOWN_NAMES else "")
     return f"the columns are {listed}" if names else "there are no columns"

@@ -1,7 +1,4 @@
-"""Opens gzip and zip files: one member after the other, each in a temporary file, within limits.
-
-Nothing is ever written under a name that a container gives, so none can reach outside of the temporary folder.
-"""
+"""Unpacks gzip and zip files: one member at a time, each into a temporary file, within limits."""
 
 import gzip
 import re
@@ -18,16 +15,16 @@ from typing import IO
 from belowline.data.comment import ReadError, Report, refuse
 
 MAX_BYTES = 50 * 10**9
-"""Bytes that one container may unpack to, all its members together."""
+"""Limit of the unpacked bytes of one container, all members together."""
 
 MAX_RATIO = 1000
-"""How many times its own size a container may unpack to, once it has unpacked to more than ``RATIO_FROM``."""
+"""Limit of unpacked size / packed size, checked from ``RATIO_FROM`` unpacked bytes."""
 
 RATIO_FROM = 100 * 10**6
-"""Bytes up to which any ratio is fine: short files of repeated text compress well."""
+"""Unpacked bytes up to which any ratio is accepted: short files of repeated text compress well."""
 
 MAX_DEPTH = 2
-"""Containers within each other: a gzip in a zip is read, a zip in that gzip is not."""
+"""Nesting of containers: a gzip file in a zip file is read, a zip file in that gzip file is not."""
 
 _Stream = IO[bytes] | gzip.GzipFile
 _CHUNK = 2**20
@@ -49,26 +46,26 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An unpacked file: ``name`` to show, ``path`` of the temporary file, which ends like the name."""
+    """An unpacked file: ``name`` for messages, ``path`` of the temporary file, which has the same suffix."""
 
     name: str
     path: Path
 
 
 def is_container(head: bytes) -> bool:
-    """Whether a file that starts with ``head`` is a gzip or zip file."""
+    """True if a file that starts with ``head`` is a gzip or zip file."""
     return head.startswith((_GZIP, *_ZIP))
 
 
 def unpack(
     path: Path, may_read: Callable[[PurePosixPath], bool], report: Report = refuse
 ) -> Iterator[Member]:
-    """The members of a container, zip members in sorted order, each there until the next is asked for.
+    """The members of a container, zip members sorted by name. Each exists until the next one is requested.
 
     Args:
         path: A gzip or zip file.
-        may_read: Which members of a zip file to read, by name; containers among them are opened.
-        report: Called with what is wrong with a member, before the next one goes on.
+        may_read: Selects members of a zip file by name; containers among them are unpacked too.
+        report: Called with the error of a broken member; the next member follows.
 
     Raises:
         ReadError: For broken, encrypted, empty or too deeply nested containers, and for those that unpack to
@@ -81,7 +78,7 @@ def unpack(
 
 @dataclass(slots=True)
 class _Budget:
-    """Counts what a container and those in it unpack to; zip headers may lie, and members may overlap."""
+    """Counts the unpacked bytes of a container: the sizes in zip headers cannot be trusted."""
 
     packed: int
     unpacked: int = 0
@@ -92,11 +89,11 @@ class _Budget:
         too_much = self.unpacked > MAX_BYTES
         self.exceeded = too_much or self.unpacked > max(RATIO_FROM, self.packed * MAX_RATIO)
         if too_much:
-            raise ReadError(f"up to here {MAX_BYTES} bytes and more were unpacked; unpack it yourself", name)
+            raise ReadError(f"the container unpacks to more than {MAX_BYTES} bytes; unpack it yourself", name)
         if self.exceeded:
             raise ReadError(
-                f"up to here more than {MAX_RATIO} times the container's size was unpacked, as in files made to fill "
-                "disks; unpack it yourself if you trust it",
+                f"the container unpacks to more than {MAX_RATIO} times the container's size, like a zip bomb; "
+                "unpack it yourself if you trust it",
                 name,
             )
 
@@ -110,11 +107,12 @@ def _members(
     depth: int,
 ) -> Iterator[Member]:
     if depth > MAX_DEPTH:
-        raise ReadError("a container in a container in a container; unpack the outer ones", container.name)
+        raise ReadError("containers nested too deeply; unpack the outer ones", container.name)
     opened = (
         _zip_members(container, may_read) if _starts_with(container.path, _ZIP) else _gzip_member(container)
     )
     for name, opening in opened:
+        # Never a name from the container: it could lead out of the temporary folder.
         member = Member(name, folder / f"{depth}{_suffix(name, container)}")
         try:
             with opening as stream:
@@ -137,7 +135,7 @@ def _starts_with(path: Path, starts: tuple[bytes, ...]) -> bool:
 
 
 def _suffix(name: str, container: Member) -> str:
-    """The end of a member's name, which tells formats apart; a gzip file's member has the file's name without .gz."""
+    """The suffix of a member's name; the member of a gzip file is named like the file without .gz."""
     inner = re.sub(r"\.gz$", "", name, flags=re.IGNORECASE) if name == container.name else name
     suffix = PurePosixPath(inner).suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,10}", suffix) else ""
@@ -155,7 +153,9 @@ def _zip_members(
     with archive:
         infos = [info for info in archive.infolist() if _is_wanted(info, may_read)]
         if not infos:
-            raise ReadError("no archives in it; its files must end as those in a folder do", container.name)
+            raise ReadError(
+                "the zip file holds no archives; see data/README.md for the suffixes", container.name
+            )
         for info in sorted(infos, key=lambda info: info.filename):
             name = f"{container.name}/{_printable(info.filename)}"
             yield name, _zip_member(archive, info, name)
@@ -164,9 +164,9 @@ def _zip_members(
 @contextmanager
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Iterator[_Stream]:
     if info.flag_bits & _ENCRYPTED:
-        raise ReadError("encrypted; unpack it with its password and read the folder", name)
+        raise ReadError("encrypted; unpack it with its password, then read the folder", name)
     if info.compress_type not in _METHODS:
-        raise ReadError(f"packed by zip's method {info.compress_type}; pack it with deflate", name)
+        raise ReadError(f"compressed with zip's method {info.compress_type}; compress it with deflate", name)
     with _refusing_broken(name):
         stream = archive.open(info)
     with stream:
@@ -203,7 +203,7 @@ def _refusing_broken(name: str) -> Iterator[None]:
         yield
     except _BROKEN as error:
         raise ReadError(
-            f"broken or cut off ({_printable(str(error))}); download or pack it again", name
+            f"broken or truncated ({_printable(str(error))}); download or pack it again", name
         ) from error
 
 

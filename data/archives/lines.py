@@ -1,4 +1,4 @@
-"""The lines of a text file: numbered, decoded and bounded, those that cannot be read as well; rows of CSV from them."""
+"""Numbered, decoded and bounded lines of a text file, and CSV rows from them."""
 
 import csv
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import BinaryIO
 from belowline.data.comment import ReadError
 
 LONGEST_LINE = 2**26
-"""Bytes of one line, and of one row of CSV, which may run over several lines; each line counts as 100 more there."""
+"""Limit in bytes of one line and of one CSV row; a row counts 100 bytes more for each of its lines."""
 
 _CHUNK = 2**20
 _LINE_COST = 100
@@ -18,9 +18,9 @@ _REREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line: ``size`` in bytes; ``problem`` tells why it cannot be used, without a place.
+    """A line: ``size`` in bytes; ``problem`` is the error of an unreadable line, without a position.
 
-    ``text`` then still has the quotes and delimiters of the line, or is empty where it is too long.
+    The ``text`` of an unreadable line keeps its quotes and delimiters; that of a line over the limit is empty.
     """
 
     number: int
@@ -51,7 +51,7 @@ def decode(content: bytes, source: object = "", offset: int = 0) -> str:
 
 
 def _next_line(file: BinaryIO) -> tuple[bytes, int]:
-    """The next line and its size; of one that is too long nothing."""
+    """The next line and its size; an empty line if it is over the limit."""
     raw = file.readline(LONGEST_LINE + 1)
     size = len(raw)
     if size <= LONGEST_LINE:
@@ -65,7 +65,10 @@ def _next_line(file: BinaryIO) -> tuple[bytes, int]:
 def _line(number: int, raw: bytes, size: int, offset: int) -> Line:
     if size > LONGEST_LINE:
         return Line(
-            number, "", size, ReadError(f"{size} bytes long, more than {LONGEST_LINE}; is it one comment?")
+            number,
+            "",
+            size,
+            ReadError(f"{size} bytes long, over the limit of {LONGEST_LINE}; split the line"),
         )
     try:
         text, problem = decode(raw, offset=offset), None
@@ -75,11 +78,11 @@ def _line(number: int, raw: bytes, size: int, offset: int) -> Line:
 
 
 class CsvRows:
-    """The rows of CSV: an iterator of the line on which each begins and its cells, or why it cannot be read.
+    """Iterator over CSV rows: the number of each row's first line, and its cells or its error.
 
-    A row that is not valid CSV may have lost a quote, and then runs on into the rows below it. So only its first line
-    counts as wrong, and the lines after that are read again, as long as that costs no more than a few times what
-    reading the file costs. Among those lines only rows with all their fields count: others are likely pieces of text.
+    A row that is not valid CSV may have lost a quote and then contains the rows below it. Only its first line counts as
+    wrong; the other lines are read again, up to a few times the cost of reading the file. Of the lines that are read again,
+    only rows with all fields count, because other rows are likely parts of a text.
     """
 
     def __init__(self, lines: Iterator[Line], delimiter: str, width: int) -> None:
@@ -133,5 +136,5 @@ class CsvRows:
             self._reread += self._size
             self._again.extend(reversed(below))
         return self._row[0].problem or ReadError(
-            f"not valid CSV ({error}); quote fields with commas, quotes or newlines"
+            f"not valid CSV ({error}); quote fields with commas, quotes or line ends"
         )

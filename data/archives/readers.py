@@ -1,4 +1,4 @@
-"""Reads archives of comments in any format that belowline knows; the format is told from the content."""
+"""Reads archives of comments in every known format and detects the format from the content."""
 
 import json
 import os
@@ -20,10 +20,10 @@ from belowline.data.archives.xml.wxr import is_wxr, read_wxr
 from belowline.data.comment import ReadError, Reject, Report, Thread, refuse
 
 SAMPLE_DIR = Path(__file__).resolve().parents[1] / "sample"
-"""The invented sample archive."""
+"""The sample archive, with invented comments."""
 
 LARGEST_PAGE = 2**26
-"""Bytes of a page saved as plain text, which is read as a whole; a page is a few kilobytes."""
+"""Limit in bytes of a page saved as plain text, which is read as a whole; a page has a few kilobytes."""
 
 _HEAD = 65_536
 _LONGEST_NAME = 40
@@ -42,7 +42,7 @@ _KNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """What a caller asked for; without ``report`` the first record that cannot be read ends the reading."""
+    """Options of a call; without ``report`` the first unreadable record ends the reading."""
 
     format: str | None
     mapped: Mapped
@@ -60,22 +60,21 @@ def read_threads(
     """The threads of a file, or of every archive in a folder and the folders below it, in sorted order.
 
     Args:
-        path: File or folder. In a folder, hidden files, READMEs, licences and files whose suffix is none of
-            .txt .text .html .htm .xhtml .warc .jsonl .ndjson .csv .tsv .parquet .xml .zip, alone or before .gz, are passed
-            over (with ``format``, only the first three kinds), and so is what a browser saved along with a page
-            in ``PAGE_files``. A zip file is read like a folder, its members as ``FILE.zip/MEMBER``.
-        format: ``"page"`` (plain text), ``"html"``, ``"warc"``, ``"jsonl"``, ``"csv"``, ``"parquet"``, ``"wxr"`` or ``"disqus"``,
-            which then holds for what is in gzip and zip files; None tells it from each file's content.
-        columns: For JSONL, CSV and Parquet, fields (``text``, ``author``; see ``FIELDS``) and the columns that give them,
-            instead of those under the names that are known.
-        on_reject: Called with each record and each file that cannot be read; all others are read. It must not raise
-            ReadError. None stops at the first one.
-        name: What the path is called in sources, errors and rejects, where it is a temporary file, say.
+        path: File or folder. In a folder, the reader skips hidden files, READMEs, licences, the ``PAGE_files`` folders of saved pages
+            and, without ``format``, files with a suffix other than .txt .text .html .htm .xhtml .warc .jsonl .ndjson .csv .tsv
+            .parquet .xml .zip, alone or before .gz. A zip file is read like a folder, its members as ``FILE.zip/MEMBER``.
+        format: ``"page"`` (plain text), ``"html"``, ``"warc"``, ``"jsonl"``, ``"csv"``, ``"parquet"``, ``"wxr"`` or
+            ``"disqus"``, also for members of gzip and zip files; None detects it from the content of each file.
+        columns: For JSONL, CSV and Parquet: field (``text``, ``author``; see ``FIELDS``) to the name of its column, instead
+            of the known names.
+        on_reject: Called with each unreadable record or file; reading continues. It must not raise ReadError. None stops at
+            the first one.
+        name: Name of the path in sources, errors and rejects, for a temporary file, for example.
 
     Raises:
-        ReadError: At once for a path that does not exist, an unknown ``format`` or an unknown field; on the way for a folder
-            without archives and, without ``on_reject``, for a file that is empty, in an unknown format or malformed.
-            Threads before it have been yielded by then.
+        ReadError: At the call for a missing path, an unknown ``format`` or an unknown field. During the iteration, after the
+            threads before, for a folder without archives and, without ``on_reject``, for a file that is empty, malformed or of
+            an unknown format.
     """
     if format is not None and format not in _READERS:
         raise ReadError(f"unknown format {format!r}; use one of {', '.join(_READERS)}")
@@ -98,7 +97,7 @@ def _read(path: Path, how: _How) -> Iterator[Thread]:
 
 
 def _read_as(name: str, path: Path, how: _How) -> Iterator[Thread]:
-    """The threads of a file under another name than its own."""
+    """The threads of a file, with ``name`` in place of its path."""
 
     def named(source: str) -> str:
         return name + source.removeprefix(str(path))
@@ -117,7 +116,8 @@ def _read_folder(folder: Path, how: _How) -> Iterator[Thread]:
     files = sorted(file for file in _walk(folder, how.report or refuse) if _may_be_archive(file, how.format))
     if not files:
         raise ReadError(
-            "no archives in it; put files there that end in .txt, .html, .jsonl, .csv, .xml or .zip", folder
+            "the folder holds no archives; add files that end in .txt, .html, .jsonl, .csv, .xml or .zip",
+            folder,
         )
     for file in files:
         yield from _read_file(file, how)
@@ -199,7 +199,7 @@ def _refuse_unreadable(path: Path, head: bytes) -> None:
 
 
 def _sniff(path: Path, head: bytes, mapped: Mapped) -> str:
-    """The format of a file from its content; its suffix decides only where the content does not."""
+    """The format of a file by its content; the suffix decides only if the content does not."""
     text = head.decode("utf-8", "replace").removeprefix("\ufeff").lstrip()
     first = text.partition("\n")[0]
     by_suffix = _ROW_SUFFIXES.get(path.suffix.lower())

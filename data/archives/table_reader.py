@@ -1,8 +1,7 @@
-"""Reads archives with one comment a row: JSONL, CSV and Parquet.
+"""Reads tables with one comment a row: JSONL, CSV and Parquet.
 
-Rows of one thread must stand together: a thread is yielded as soon as a row of another one comes, so memory
-is bounded by the largest thread. A thread that comes back later is yielded as a further thread. A row that cannot
-be read is reported, and the next one goes on.
+A thread ends at the first row of another thread, so memory is bounded by the largest thread. Later rows of the same thread
+become a further thread. An unreadable row is reported and skipped.
 """
 
 import csv
@@ -23,12 +22,12 @@ _VERDICTS: Mapping[str, Verdict] = {one: one for one in get_args(Verdict)}
 _MAX_FIELD = 2**31 - 1
 
 _Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
-"""Line or row and what stands there, or why that cannot be read; None where the file cannot be read further."""
+"""Line or row number, and its record or error; the number is None if the rest of the file is unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A comment with what its row says of the thread."""
+    """A comment and the fields of its thread."""
 
     line: int
     key: str
@@ -41,26 +40,26 @@ class _Row:
 def read_jsonl(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
     """The threads of a file with one JSON object a line; raises ReadError.
 
-    A row may leave out what was mapped, save the text; a file in which every row does is reported at its end.
+    A row may lack a mapped column, except the text. A column that every row lacks is reported at the end of the file.
     """
     with path.open("rb") as file:
         yield from _threads(path, _rows(path, "line", _jsonl_records(file, mapped), mapped, report))
 
 
 def read_csv(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
-    """The threads of a CSV file with a header, parted by commas, semicolons or tabs; raises ReadError."""
+    """The threads of a CSV file with a header, separated by commas, semicolons or tabs; raises ReadError."""
     with path.open("rb") as file:
         yield from _threads(path, _rows(path, "line", _csv_records(path, file, mapped), mapped, report))
 
 
 def read_parquet(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
-    """The threads of a Parquet file, of which only the columns that are known are read; raises ReadError."""
+    """The threads of a Parquet file, of which only the known columns are read; raises ReadError."""
     yield from _threads(path, _rows(path, "row", _parquet_records(path, mapped), mapped, report))
 
 
 def _threads(path: Path, rows: Iterable[_Row]) -> Iterator[Thread]:
     def part(numbered: tuple[int, _Row]) -> tuple[str, int]:
-        # Rows that name no thread are no thread: they are cut into parts so that memory stays bounded.
+        # Rows without a thread are cut into parts, so that memory stays bounded.
         number, row = numbered
         return row.key, 0 if row.key else number // _LOOSE_ROWS
 
@@ -86,7 +85,7 @@ def _rows(
         else:
             yield row
     if empty:
-        raise ReadError("no rows; nothing to read", path)
+        raise ReadError("no rows", path)
 
 
 def _jsonl_records(file: BinaryIO, mapped: Mapped) -> _Records:
@@ -110,11 +109,11 @@ def _object(line: str) -> Mapping[str, object] | ReadError:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         detail = f"{error.msg}, column {error.colno}"
-        return ReadError(f"not valid JSON ({detail}); put one whole object on each line")
+        return ReadError(f"not valid JSON ({detail}); write one object on each line")
     except (ValueError, RecursionError):
-        return ReadError("JSON with too long a number or too deep; shorten it")
+        return ReadError("JSON with a number that is too long or with too many levels; shorten it")
     if not isinstance(record, dict):
-        return ReadError(f"a JSON {type(record).__name__}, not an object; put one object on each line")
+        return ReadError(f"a JSON {type(record).__name__}, not an object; write one object on each line")
     return record
 
 
@@ -138,7 +137,7 @@ def _parquet_records(path: Path, mapped: Mapped) -> _Records:
     import pyarrow as pa
     from pyarrow import parquet
 
-    # Which of them it is depends on where the damage is.
+    # The type of the error depends on the place of the damage.
     broken = (pa.ArrowException, OSError, ValueError, LookupError, OverflowError)
     number = 0
     try:
@@ -158,7 +157,7 @@ def _parquet_records(path: Path, mapped: Mapped) -> _Records:
 
 
 def _in_microseconds(batch: Any) -> Any:
-    """The batch with times as exact as Python's: it cannot hold nanoseconds, which pandas writes."""
+    """The batch with times in microseconds: pandas writes nanoseconds, which Python's datetime cannot hold."""
     import pyarrow as pa
 
     fields = [
@@ -173,14 +172,14 @@ def _in_microseconds(batch: Any) -> Any:
 def _batch_records(
     batch: Any, broken: tuple[type[Exception], ...]
 ) -> Iterator[Mapping[str, object] | ReadError]:
-    """The rows of a batch; where it cannot be read as a whole, each on its own."""
+    """The rows of a batch, read one by one if the whole batch is unreadable."""
     if batch.num_rows == 0:
         return
     try:
         records = batch.to_pylist()
     except broken as error:
         if batch.num_rows == 1:
-            yield ReadError(f"a value that cannot be read ({type(error).__name__}); write it as text")
+            yield ReadError(f"an unreadable value ({type(error).__name__}); write it as text")
             return
         for start in range(batch.num_rows):
             yield from _batch_records(batch.slice(start, 1), broken)
@@ -226,7 +225,7 @@ def _field(column: str | None) -> str:
 
 
 def _value(column: str, field: str, record: Mapping[str, object]) -> str | None:
-    """A field as text, or None where it is missing or blank."""
+    """A field as text, or None if it is missing or blank."""
     value = record.get(column)
     if (
         isinstance(value, int)
@@ -257,5 +256,5 @@ def _time(column: str | None, value: str | None) -> datetime | None:
 
 def _verdict(column: str | None, value: str | None) -> Verdict | None:
     if value is not None and value not in _VERDICTS:
-        raise ReadError(f"is none of {', '.join(_VERDICTS)}", part=_field(column))
+        raise ReadError(f"not one of {', '.join(_VERDICTS)}", part=_field(column))
     return None if value is None else _VERDICTS[value]

@@ -15,7 +15,7 @@ _SPAN_LABELS = {
 }
 _NO_SPAM = known(spam=0.0)
 Vote = tuple[dict[str, str], list[dict[str, str]]]
-"""What a worker said of a comment: his annotation and the typed spans that he marked."""
+"""One worker's annotation of a comment and the typed spans that the worker marked."""
 _NATURAL_RATE: tuple[Split, ...] = ("train",) * 4 + ("validation",) * 3 + ("test",) * 3
 
 
@@ -29,7 +29,7 @@ def toxic_spans(folder: Path) -> Iterator[Example]:
 
 
 def toxic_spans_workers(folder: Path) -> Mapping[str, list[Vote]]:
-    """Comment id to what each of its workers said: his row of ``annotations.csv`` and his rows of ``spans.csv``, which may be none."""
+    """Comment id to the votes of its workers: a row of ``annotations.csv`` each, with its rows of ``spans.csv``."""
     marks: dict[str, list[dict[str, str]]] = defaultdict(list)
     for span in rows(folder / "spans.csv"):
         marks[span["annotation"]].append(span)
@@ -80,7 +80,7 @@ def jigsaw(folder: Path) -> Iterator[Example]:
 
 
 def _verdict(toxic: bool) -> Mapping[str, float]:
-    """What a bare verdict on toxicity tells of every label; one that is not toxic rules all harm out."""
+    """Labels that follow from an annotation of toxicity alone: "not toxic" rules out every harmful label."""
     return known(toxicity=1.0, spam=0.0) if toxic else known(**HARMLESS, **_NO_SPAM)
 
 
@@ -102,7 +102,7 @@ def cat(folder: Path) -> Iterator[Example]:
 
 
 def cad(folder: Path) -> Iterator[Example]:
-    """Political Reddit: abuse of a person, an identity or an affiliation told apart."""
+    """Political Reddit, with separate classes for abuse of a person, an identity or an affiliation."""
     for part in ("train", "dev"):
         for row in rows(folder / f"cad_v1_1_{part}.tsv", delimiter="\t"):
             kinds = set(row["labels"].split(","))

@@ -1,4 +1,4 @@
-"""Gets corpora from a mirror on this machine or from where they were published, and verifies their checksums.
+"""Copies corpora from a local mirror or downloads them from their publishers, and verifies their checksums.
 
 The registry's checksums are those of the *prepared* files: user handles and the rows of the project's unseen
 final tests were taken out, and some files were converted. A published file therefore verifies only where preparing
@@ -22,9 +22,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from belowline.data.corpora import Corpus, Upstream
+from belowline.model.errors import BelowlineError
 
 UPSTREAM_URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
-"""Where a published file lies."""
+"""Address of a published file."""
 
 _CHUNK = 1 << 18
 _TIMEOUT = 30.0
@@ -33,21 +34,21 @@ _USE_MIRROR = "use --mirror DIR with a folder of the prepared corpora"
 _OnBytes = Callable[[str, int], None]
 
 
-class FetchError(Exception):
-    """Some files could not be had; the message has a line for each: what failed, why and what to do."""
+class FetchError(BelowlineError):
+    """Some files could not be fetched; the message has one line for each: file, reason and remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What became of one file."""
+    """Outcome for one file."""
 
     corpus: str
     file: str
     outcome: Literal["present", "copied", "downloaded"]
 
 
-class _Refused(Exception):
-    """One origin cannot give the file."""
+class _Refused(FetchError):
+    """An origin does not provide the file."""
 
 
 def fetch(
@@ -58,7 +59,7 @@ def fetch(
     console: Console | None = None,
     url: str = UPSTREAM_URL,
 ) -> list[Fetched]:
-    """Gets every file of ``corpora`` that ``destination`` lacks.
+    """Fetch every file of ``corpora`` that ``destination`` lacks.
 
     Files with the right checksum are left alone, so an interrupted run goes on where it stopped. A file appears
     under its name only when whole and verified. One that fails does not stop the others.
@@ -145,7 +146,7 @@ def _download(corpus: Corpus, target: Path, checksum: str, on_bytes: _OnBytes, u
 
 
 def _candidates(corpus: Corpus, file: str) -> Iterator[tuple[Upstream, str]]:
-    """Where the file may lie: in a folder that the registry names, or under a path that ends in its name."""
+    """Possible origins of the file: a folder that the registry names, or a path that ends in its name."""
     for upstream in corpus.upstream:
         if not upstream.path or upstream.path.endswith("/"):
             yield upstream, upstream.path + file
@@ -170,7 +171,7 @@ def _open(address: str) -> AbstractContextManager[BinaryIO]:
 
 
 def _store(stream: AbstractContextManager[BinaryIO], target: Path, checksum: str, on_bytes: _OnBytes) -> str:
-    """Writes the stream under the target's name if it has the checksum; returns the checksum that it has."""
+    """Write the stream to the target if its checksum is right; return its checksum."""
     with stream as source:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

@@ -21,10 +21,10 @@ _EDOS_SPLITS: dict[str, Split] = {"train": "train", "dev": "validation", "test":
 
 
 def _hate(hate: float, *, of_jews: bool) -> Mapping[str, float]:
-    """Labels for a verdict on hate where it is known whether Jews are its target.
+    """Labels for an annotation of hate whose target (Jews or not) is known.
 
-    Toxicity stays unknown although hate is toxic: these corpora would know it of hateful texts alone, and a model that never sees
-    a mention of a group that is not toxic learns that mentions are.
+    Toxicity stays unknown although hate is toxic: these corpora would label it for hateful texts only, and a model without
+    non-toxic mentions of a group learns that mentions are toxic.
     """
     return known(hate=hate, antisemitism=float(hate > 0 and of_jews))
 
@@ -97,7 +97,7 @@ _VERDICTS = {
 
 
 def hatexplain(folder: Path) -> Iterator[Example]:
-    """Twitter and Gab posts with targets; half of the 1,922 with rationales are kept for test, the others teach evidence."""
+    """Twitter and Gab posts with targets; half of the 1,922 with rationales are test, the others train evidence."""
     with (folder / "val_full_annotation.jsonl").open(encoding="utf-8") as file:
         yield from map(_rationales, map(json.loads, file))
     jewish = {row["comment"]: row["Religion"] == "Jewish" for row in rows(folder / "targets.csv")}
@@ -188,7 +188,7 @@ def edos(folder: Path) -> Iterator[Example]:
 
 
 def dghs(folder: Path) -> Iterator[Example]:
-    """Adversarial hate and harmless twins; that hate is of Jews is told by their being named."""
+    """Adversarial hate and harmless twins; a text that names Jews counts as antisemitism if it is hate."""
     for row in rows(folder / "train_dev.csv"):
         of_jews = bool(_NAMES_JEWS.search(row["text"]))
         labels = known(**_hate(float(row["label"]), of_jews=of_jews), spam=0.0)

@@ -38,10 +38,9 @@ def _judgements(name: str = "on_topic.csv") -> list[dict[str, str]]:
 
 
 def on_topic(root: Path) -> Iterator[Example]:
-    """The judged rows of the corpora below ``root``, their own labels kept and ``on_topic`` added; source is ``on-topic``.
+    """The graded rows of the corpora below ``root`` with ``on_topic`` added to their labels; source is ``on-topic``.
 
-    Those for measuring only are of the split test, whatever split their corpus gives them. Raises CorpusError when a judged row is not in
-    its corpus.
+    Rows for measuring only are in the split test, whatever their corpus says. Raises CorpusError if a graded row is missing.
     """
     measured = on_topic_test_grades()
     grades: dict[str, dict[str, int]] = defaultdict(dict)
@@ -51,7 +50,7 @@ def on_topic(root: Path) -> Iterator[Example]:
         found = [example for example in read_corpus(corpus, root) if example.row in wanted]
         if len(found) != len(wanted):
             raise CorpusError(
-                f"corpus {corpus}: {len(wanted) - len(found)} judged rows are not in it; fetch the pinned version"
+                f"corpus {corpus}: {len(wanted) - len(found)} graded rows are missing; fetch the pinned version"
             )
         for example in found:
             labels = known(**example.labels, on_topic=wanted[example.row] / GRADES)

@@ -1,6 +1,6 @@
-"""The corpora that training and measuring use: where each comes from and what it may be used for.
+"""The corpora for training and measuring, with origin and permitted use.
 
-The entries stand in ``corpora.toml``; the adapters are in ``attack``, ``hate``, ``reply``, ``spam`` and ``topic``.
+The entries are in ``corpora.toml``; the adapters are in ``attack``, ``hate``, ``reply``, ``spam`` and ``topic``.
 """
 
 import csv
@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from belowline.data.corpora import attack, hate, reply, spam, topic
 from belowline.data.example import Example
+from belowline.model.errors import BelowlineError
 
 Adapter = Callable[[Path], Iterator[Example]]
 
@@ -53,8 +54,8 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
 )
 
 
-class CorpusError(Exception):
-    """A corpus is missing, damaged or not what its entry says; the message names the file and what to do."""
+class CorpusError(BelowlineError):
+    """A corpus is missing, damaged or different from its entry; the message gives file and remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +72,18 @@ class Corpus:
     """One entry of ``corpora.toml``.
 
     Attributes:
-        name: What a recipe calls it.
+        name: Name in recipes.
         folder: Folder below the corpora directory, that of its name unless another corpus has files there too.
-        about: What it is, in a line.
+        about: Description in one line.
         use: ``"train"`` where the licence allows training weights that anybody may use, else ``"eval"``.
         licence: Licence of labels and text.
         split: How rows are divided.
         columns: How columns become labels.
         upstream: Where the files come from.
         files: Prepared file to its SHA-256.
-        reliable: False where the labels were found to say nothing; ``note`` says how that was seen.
+        reliable: False if the labels carry no information; ``note`` gives the evidence.
         material: True where the files hold no labelled rows but material for generated examples.
-        note: What a user must know.
+        note: Important facts for users.
     """
 
     name: str
@@ -100,7 +101,7 @@ class Corpus:
 
     @property
     def trainable(self) -> bool:
-        """Whether released weights may and should learn from it."""
+        """True if released weights may and should be trained on it."""
         return self.use == "train" and self.reliable and not self.material
 
 
@@ -118,19 +119,19 @@ CORPORA: Mapping[str, Corpus] = MappingProxyType(_registry())
 
 
 def read_corpus(name: str, root: Path) -> list[Example]:
-    """All examples of corpus ``name`` below ``root``; raises CorpusError for an unknown name or a missing or malformed file."""
+    """All examples of corpus ``name`` below ``root``; raises CorpusError for an unknown name or a bad file."""
     if name not in ADAPTERS:
         raise CorpusError(f"unknown corpus {name!r}; known: {', '.join(sorted(ADAPTERS))}")
     folder = root / CORPORA[name].folder
     missing = [file for file in CORPORA[name].files if not (folder / file).is_file()]
     if missing:
         raise CorpusError(
-            f"{folder / missing[0]}: not there; fetch it with `belowline-train fetch --corpus {name}`"
+            f"{folder / missing[0]}: missing; fetch it with `belowline-train fetch --corpus {name}`"
         )
     try:
         return list(ADAPTERS[name](folder))
     except (KeyError, ValueError, IndexError, csv.Error) as error:
         # Not repr(error): that of a decoding error holds the text it could not decode.
         raise CorpusError(
-            f"{folder}: not in the form of corpus {name!r} ({type(error).__name__}: {error}); fetch it again"
+            f"{folder}: not in the format of corpus {name!r} ({type(error).__name__}: {error}); fetch it again"
         ) from error

@@ -1,4 +1,4 @@
-"""Adapters of the corpora of replies and threads, most of them heated. Column mappings are described in ``corpora.toml``."""
+"""Adapters of the corpora of replies and threads. ``corpora.toml`` describes the column mappings."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ _ATTACKS = {"insult": 1.0, "claim": 0.0, "request": 0.0, "justification": 0.0, "
 
 
 def threatgram(folder: Path) -> Iterator[Example]:
-    """Replies in political channels: violence or a wish of death against calls for a trial and against all else, which is no cleaner."""
+    """Replies in political channels: threats and death wishes, calls for a trial, and other (not harmless) texts."""
     for number, row in enumerate(rows(folder / "labeled.csv")):
         key = f"{row['channel']} {row['date']}"
         labels = known(threat=float(row["label"] == "2"))
@@ -27,7 +27,7 @@ def threatgram(folder: Path) -> Iterator[Example]:
 
 
 def github_incivility(folder: Path) -> Iterator[Example]:
-    """Issue threads. Kinds that say no harm for certain ("Threat" is mostly of a ban) know only that they are no spam."""
+    """Issue threads. Kinds without certain harm ("Threat" is mostly a threatened ban) only rule out spam."""
     for row in rows(folder / "comments.csv"):
         labels = _ISSUE_LABELS.get(row["label"], known(spam=0.0))
         yield Example(
@@ -36,7 +36,7 @@ def github_incivility(folder: Path) -> Iterator[Example]:
 
 
 def counterspeech(folder: Path) -> Iterator[Example]:
-    """Replies to hateful comments: an insult against disagreement that argues. A second file has no label that a reply shows alone."""
+    """Replies to hateful comments: insults and reasoned disagreement. The labels of a second file need the parent."""
     for number, row in enumerate(rows(folder / "replies.csv")):
         kind = row["Gold_label"]
         labels = known(personal_attack=_ATTACKS[kind]) if kind in _ATTACKS else known()

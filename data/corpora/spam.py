@@ -28,7 +28,7 @@ _TAG = re.compile(r"<(?:br|/?a|/?b|/?i|/?s)\b[^>]*>")
 
 
 def youtube_spam(folder: Path) -> Iterator[Example]:
-    """Comments under four videos; near-copies abound, so a video is never divided between splits."""
+    """Comments on four videos; a video is never divided between splits, because it has many near-duplicates."""
     for video, split in _VIDEOS.items():
         for row in rows(folder / f"{video}.csv"):
             text = html.unescape(_TAG.sub(" ", row["CONTENT"])).strip("\ufeff ")
@@ -70,7 +70,7 @@ def spamassassin(folder: Path) -> Iterator[Example]:
 
 
 def blog_spam(folder: Path) -> Iterator[Example]:
-    """Comments of two blogs. One blog, with every near-copy of what stands there, is test. Spam and ham of either blog weigh the same."""
+    """Comments of two blogs. One blog and its near-duplicates are test. Spam and ham of a blog have equal weight."""
     found = list(rows(folder / "comments.csv"))
     kinds = Counter((row["source"], row["label"]) for row in found)
     left_out = {row["near"] for row in found if row["source"] == _BLOG_LEFT_OUT}

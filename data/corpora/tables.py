@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def rows(path: Path, *, delimiter: str = ",", quoted: bool = True) -> Iterator[dict[str, str]]:
-    """Each row of a file with a header as a mapping; raises ValueError for a row whose number of fields differs from it."""
+    """The rows of a file with a header, as mappings; raises ValueError for a row with another number of fields."""
     csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(

@@ -8,7 +8,7 @@ from belowline.data.example import Example, digest, known
 
 
 def fnc1(folder: Path) -> Iterator[Example]:
-    """Headlines against article bodies: an unrelated one is off the topic; a related one need not be analysis."""
+    """Headlines against article bodies: an unrelated one is off topic; a related one is not always analysis."""
     bodies = {row["Body ID"]: row["articleBody"] for row in rows(folder / "competition_test_bodies.csv")}
     for number, row in enumerate(rows(folder / "competition_test_stances.csv")):
         labels = known(on_topic=0.0) if row["Stance"] == "unrelated" else known()

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from belowline.model import Context, Decision, Scores, sampled
-from belowline.model.signatures import signature_of
+from belowline.model import Context, Decision, Scores, normalise, sampled
+from belowline.model.signatures import signature_of_plain
 from belowline.serve.queue import items
 from belowline.serve.queue import near_duplicates as near_copies
 from belowline.serve.queue.comments import last_decision, last_scores
@@ -108,7 +108,11 @@ def _take_in_one(
         by_person = _decided_by_a_person(tx, known.id) is not None
         if again.reason.code != "scoring_failed" or one.scores is None or by_person:
             return Kept(known.id, again, known.action, changed=False)
-    signature = signature_of(text[:_COMPARED])
+    plain = one.scores.plain.get(text) if one.scores is not None else None
+    if plain is None and len(text) <= _COMPARED:
+        plain = normalise(text)
+    compared = normalise(text[:_COMPARED]) if plain is None or len(text) > _COMPARED else plain
+    signature = signature_of_plain(compared.text)
     campaign = near_copies.campaign_of(tx, site, signature, moment, known.id if known is not None else None)
     context = Context(
         text=text,
@@ -118,6 +122,7 @@ def _take_in_one(
         url=one.author.url if one.author else None,
         published=_published(tx, site, one.author),
         copies=near_copies.copies_in(tx, campaign, known.id if known is not None else None) + 1,
+        plain=plain,
     )
     result, decision = judge.judged(one.caller_id, one.scores, context)
     if one.unscored and decision.code == "scoring_failed":

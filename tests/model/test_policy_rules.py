@@ -15,6 +15,7 @@ from belowline.model import (
     Scores,
     Thresholds,
     decide,
+    normalise,
     sampled,
 )
 
@@ -410,3 +411,30 @@ def test_an_authors_blocked_website_holds_and_marks_nothing_in_the_text() -> Non
         decide(scores(), blocked, Context("All fine", url="https://fine.example/casino.example")).action
         == "publish"
     )
+
+
+# --- one normalisation for all rules ---------------------------------------------------------------------------------------------------
+
+
+def test_rules_use_the_normalised_text_that_the_caller_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = policy(WORDS + '[links]\nblocked = ["casino.example"]\n')
+    texts = ["a m u p p e t", "see cas\u200bino.example now", "nothing to see"]
+    without = [decide(scores(), file, Context(text)) for text in texts]
+    given = [Context(text, plain=normalise(text)) for text in texts]
+    seen: list[str] = []
+    monkeypatch.setattr("belowline.model.policy.normalise", lambda text: seen.append(text) or normalise(text))
+    assert [decide(scores(), file, context) for context in given] == without
+    assert not any(seen), "only the empty website is normalised"
+    seen.clear()
+    scored = replace(scores(), plain={texts[0]: normalise(texts[0])})
+    assert decide(scored, file, Context(texts[0])) == without[0]
+    assert not any(seen), "scores may bring it"
+    decide(scored, file, Context(texts[2]))
+    assert [text for text in seen if text] == [texts[2]], (
+        "without it the text is normalised once for all rules"
+    )
+
+
+def test_a_policy_without_lists_does_not_normalise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("belowline.model.policy.normalise", lambda text: pytest.fail("normalised"))
+    assert decide(scores(), policy(""), Context("some words")).action == "publish"

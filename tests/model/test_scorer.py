@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belowline.model import ScoreInput, Scorer, Scores
+from belowline.model import ScoreInput, Scorer, Scores, normalise
 from belowline.model.directory import EvidenceChannel, Window
 from belowline.model.evidence import by_words
 from belowline.model.windows import Windows, windows_of
@@ -533,3 +533,13 @@ def test_a_token_in_two_windows_keeps_the_higher_strength() -> None:
         (2, 3): 0.6,
         (4, 5): 0.3,
     }
+
+
+def test_scores_carry_the_normalised_text_unless_it_came_from_the_cache(tiny_model_dir) -> None:
+    scorer = Scorer.load(tiny_model_dir)
+    text = "y\u200bou id1ot"
+    first, again = (scorer.score([ScoreInput(text)])[0] for _ in range(2))
+    assert first.plain == {text: normalise(text)}
+    assert not again.plain, "the cache keeps no text"
+    assert first == again
+    assert text not in repr(first)

@@ -1,4 +1,4 @@
-"""Finds the comments of an HTML page: one description for each kind of markup, tried in turn."""
+"""Finds the comments of an HTML page by the markup of known comment systems."""
 
 import re
 from collections import Counter
@@ -18,21 +18,23 @@ _PERSON_DEPTH = 6
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """How one system marks up comments. Selectors are without combinators, so that each is one pass over the page.
+    """Markup of one comment system.
+
+    Selectors have no combinators, so each is one pass over the page.
 
     Attributes:
-        name: As printed in notes.
-        container: Elements that hold one comment each, and perhaps its replies.
-        text: Elements with what was written, the preferred first.
+        name: Name in notes.
+        container: Elements with one comment each, which may contain its replies.
+        text: Elements with the comment's text, the preferred first.
         author: Elements with the author's name.
         time: Elements with the time, in ``datetime``, ``content``, ``title`` or their text.
         id: Finds the comment's ``id``, and perhaps its ``parent``, in ``id_from`` of the container.
         id_from: Attributes of the container, the preferred first.
-        replies: Elements that hold replies and name in ``data-testid`` whom they answer.
+        replies: Elements with replies, whose ``data-testid`` names the parent comment.
         drop: Elements below ``text`` that are not part of it.
-        pending: Marks of a comment that waits for a moderator.
-        cut: Marks of a comment of which the page shows only the beginning.
-        numbered: Whether comments without an ``id`` count too.
+        pending: Marks of a pending comment.
+        cut: Marks of a comment that the page shows only in part.
+        numbered: True if comments without an ``id`` are read too.
     """
 
     name: str
@@ -106,7 +108,7 @@ MARKUPS: Sequence[Markup] = (
 
 @dataclass(slots=True)
 class Found:
-    """Comments of a page, with what the notes count."""
+    """Comments of a page and the counts for its notes."""
 
     markup: str
     comments: tuple[Comment, ...]
@@ -116,7 +118,7 @@ class Found:
 
 @dataclass(slots=True)
 class _Part:
-    """A container with the elements that are its own, not those of replies below it."""
+    """A container with its own elements, without those of its replies."""
 
     node: LexborNode
     id: str
@@ -126,7 +128,7 @@ class _Part:
 
 
 def find_comments(page: LexborHTMLParser) -> Found | None:
-    """The comments of the first markup that has some, or None."""
+    """The comments of the first markup that matches, or None."""
     for markup in MARKUPS:
         containers = _ids(page, markup.container)
         if containers and _ids(page, ", ".join(markup.text)):
@@ -173,7 +175,7 @@ def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) 
 
 
 def with_known_parents(comments: Mapping[str, Comment]) -> tuple[Comment, ...]:
-    """The comments; a parent that is not among them becomes None."""
+    """The comments, with unknown parents replaced by None."""
     return tuple(
         comment
         if comment.parent in comments and comment.parent != comment.id
@@ -183,7 +185,7 @@ def with_known_parents(comments: Mapping[str, Comment]) -> tuple[Comment, ...]:
 
 
 def _parts(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) -> Iterator[_Part]:
-    """The containers in the page's order; elements inside a comment's text are not among its own."""
+    """The containers in the page's order, each with its elements outside of the comment's text."""
     texts, replies, cut = (_ids(page, which) for which in (markup.text[0], markup.replies, markup.cut))
     taken: set[str] = set()
     stack: list[tuple[LexborNode, _Part | None, str | None, bool]] = []
@@ -250,7 +252,7 @@ def _first(elements: Sequence[LexborNode], wanted: AbstractSet[int]) -> LexborNo
 
 
 def _author(elements: Sequence[LexborNode], kinds: Mapping[str, AbstractSet[int]]) -> str | None:
-    """The name inside the author's element where it is marked, else all that the innermost one says."""
+    """The marked name inside the author's element, else the text of the innermost author element."""
     author = None
     for node in elements:
         if node.mem_id in kinds["author"] and (author is None or _inside(node, author)):

@@ -1,4 +1,4 @@
-"""Refuses pages that are made to keep a parser busy."""
+"""Refuses HTML pages that take a parser quadratic time or memory."""
 
 import re
 
@@ -43,7 +43,7 @@ def refuse_slow(page: str, source: str) -> None:
                 depth += 1
         if steps > _MOST_STEPS or copies > _MOST_COPIES:
             raise ReadError(
-                "elements nested too deeply or with too many attributes to be a page; leave it out",
+                "elements nested too deeply or with too many attributes; leave the page out",
                 source,
                 part=f"character {tag.start() + 1}",
             )

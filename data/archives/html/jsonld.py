@@ -1,4 +1,4 @@
-"""Finds comments that a page states as JSON-LD (schema.org)."""
+"""Finds comments in a page's JSON-LD (schema.org)."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _KINDS = frozenset({"Comment", "Answer", "UserComments"})
 
 
 def find_stated_comments(page: LexborHTMLParser) -> Found | None:
-    """The comments of the page's JSON-LD, replies after what they answer, or None."""
+    """The comments of the page's JSON-LD, parents before replies, or None."""
     found = Found("JSON-LD", ())
     comments: dict[str, Comment] = {}
     for script in page.css('script[type="application/ld+json"]'):
@@ -39,7 +39,7 @@ def _load(text: str) -> object:
 
 
 def _records(value: object, before: int) -> Iterator[tuple[dict[str, object], str | None, str]]:
-    """Every comment in a JSON value with the id of the one it answers and its own, in order."""
+    """Every comment in a JSON value with its parent's id and its own, in order."""
     stack: list[tuple[object, str | None]] = [(value, None)]
     number = before
     while stack:
@@ -96,7 +96,7 @@ def _name(author: object) -> str | None:
 
 
 def _plain(value: object) -> str | None:
-    """Text as written; markup and entities that some systems leave in it are resolved."""
+    """Plain text; some systems leave markup and entities in it."""
     if not isinstance(value, str):
         return None
     text = whole(value).strip()

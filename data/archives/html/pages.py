@@ -14,7 +14,7 @@ from belowline.data.archives.html.text import line_of, text_of
 from belowline.data.comment import ReadError, Thread
 
 LARGEST_PAGE = 50 * 2**20
-"""Bytes of a page above which it is refused."""
+"""Limit of a page's size in bytes."""
 
 _PROLOGUE = re.compile(r"\A(?:\s|<\?xml\b[^>]*\?>|<!--.*?-->)*+", re.DOTALL)
 _HTML = re.compile(
@@ -46,13 +46,13 @@ _COUNTED = {
 
 
 def looks_like_html(head: bytes) -> bool:
-    """Whether a file that begins like this is an HTML page; other XML is not."""
+    """True if a file that starts with ``head`` is an HTML page, and not other XML."""
     text = _PROLOGUE.sub("", decode_page(head).removeprefix("\ufeff").lstrip()[:65_536], count=1)
     return _HTML.match(text) is not None
 
 
 def read_html(path: Path) -> Iterator[Thread]:
-    """The one thread of a saved page; raises ReadError for what is too large, too deep or no page."""
+    """The thread of a saved page; raises ReadError for a file that is too large, nested too deeply or no page."""
     with path.open("rb") as file:
         page = file.read(LARGEST_PAGE + 1)
     if len(page) > LARGEST_PAGE:
@@ -64,7 +64,7 @@ def read_html(path: Path) -> Iterator[Thread]:
 
 
 def decode_page(page: bytes, charset: str | None = None) -> str:
-    """A page as text: by its byte order mark, its ``<meta charset>``, then ``charset``, UTF-8, Windows-1252."""
+    """Decodes a page by its byte order mark, its ``<meta charset>``, ``charset``, UTF-8 or Windows-1252, in this order."""
     for mark, encoding in (
         (b"\xef\xbb\xbf", "utf-8"),
         (b"\xff\xfe", "utf-16-le"),
@@ -98,12 +98,12 @@ def _encoding(label: str | None) -> str | None:
 
 
 def html_thread(text: str, source: str, url: str | None = None) -> Thread | None:
-    """The thread of one page, or None where it has neither a title, nor text, nor comments.
+    """The thread of one page, or None if it has no title, text or comments.
 
     Args:
         text: The page.
-        source: Where it came from, for the thread and for messages.
-        url: The page's address where the page itself states none.
+        source: Origin, for the thread and for messages.
+        url: The page's address, used if the page states none.
 
     Raises:
         ReadError: The page is larger than ``LARGEST_PAGE`` or made to be slow to read.
@@ -144,7 +144,7 @@ def _title(page: LexborHTMLParser) -> str | None:
 
 
 def _heading(page: LexborHTMLParser) -> str | None:
-    """The article's h1, else the first one that says something."""
+    """The article's h1, else the first h1 with text."""
     article = page.css_first("article")
     inside = article.css("h1")[:_MOST_BODIES] if article is not None else []
     headings = (line_of(node) for node in [*inside, *page.css("h1")[:_MOST_BODIES]])
@@ -175,11 +175,11 @@ def _within(node: LexborNode, outer: AbstractSet[int]) -> bool:
 
 def _notes(page: LexborHTMLParser, found: Found | None) -> Iterator[str]:
     if found is None:
-        yield "no comment markup was found: the page may load its comments later"
+        yield "no comment markup found: the page may load its comments with a script"
     else:
         yield f"comments were read from {found.markup} markup"
         for kind, sentence in _COUNTED.items():
             if found.counts[kind]:
                 yield "comments: " + sentence.format(found.counts[kind])
     if page.css_first(_MORE) is not None:
-        yield "the page has further comments that it loads later; they are not in the file"
+        yield "the page loads further comments with a script; the file does not contain them"

@@ -1,4 +1,4 @@
-"""Turns elements of a page into plain text."""
+"""Converts elements of a page to plain text."""
 
 import re
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ _DEEPEST_QUOTE = 5
 
 
 def text_of(node: LexborNode, *, drop: AbstractSet[int] = frozenset(), links: bool = False) -> str:
-    """The text of an element: blocks parted by a blank line, quotes marked with ``> ``.
+    """The text of an element: a blank line between blocks, ``> `` before quoted lines.
 
     Args:
         node: The element.
-        drop: ``mem_id`` of elements below it that are left out with all they hold.
-        links: Whether a link's address follows its words where they do not show it.
+        drop: ``mem_id`` of elements below it to leave out.
+        links: True to append a link's address unless its words show it.
     """
     writer = _Writer(links)
     stack: list[tuple[LexborNode, bool]] = [(node, False)]
@@ -52,7 +52,7 @@ def line_of(node: LexborNode, *, drop: AbstractSet[int] = frozenset()) -> str:
 
 
 class _Writer:
-    """Collects lines, each with the break before it (0 none, 1 a line end, 2 a blank line) and its quote depth."""
+    """Collects lines, each with the break before it (0 none, 1 line end, 2 blank line) and its quote depth."""
 
     def __init__(self, links: bool) -> None:
         self._links = links
@@ -64,7 +64,7 @@ class _Writer:
         self._addresses: list[tuple[str, list[str]]] = []
 
     def enter(self, node: LexborNode) -> bool:
-        """Begins a node; False where nothing below it counts."""
+        """Enter a node; return False to skip its children."""
         tag = node.tag or ""
         if tag == "-text":
             self._write(node.text_content or "")
@@ -88,7 +88,7 @@ class _Writer:
             self._addresses.append((node.attributes.get("href") or "", []))
 
     def leave(self, tag: str) -> None:
-        """Ends an element."""
+        """Leave an element."""
         if tag == "a":
             self._write_address(*self._addresses.pop())
         if tag in _BLOCKS or tag in _LINES:
@@ -97,7 +97,7 @@ class _Writer:
         self._pre -= tag == "pre"
 
     def text(self) -> str:
-        """All that was written."""
+        """The collected text."""
         self._flush(0)
         return "".join(self._parts())
 
@@ -143,7 +143,7 @@ class _Writer:
 
 
 def shows(words: str, address: str) -> bool:
-    """Whether a link's words show its address, with or without scheme and ``www.``."""
+    """True if a link's words show its address, with or without scheme and ``www.``."""
     return _bare(address) in _bare(words)
 
 
@@ -152,7 +152,7 @@ def _bare(address: str) -> str:
 
 
 def _emoji(image: LexborNode) -> str:
-    """What an image says that stands for a character, else nothing."""
+    """The character that an emoji image stands for, else an empty string."""
     attributes = image.attributes
     alt = (attributes.get("alt") or "").strip()
     if _EMOJI_CLASS.search(attributes.get("class") or "") or (

@@ -1,11 +1,13 @@
-"""The lines of a saved page: which are furniture (buttons, counters, dates) and how the others form blocks.
+"""Splits a saved page into blocks of lines, without its furniture: buttons, counters, dates.
 
-Blank lines carry the structure of such a page, so every block keeps the number of blank lines before it.
+Each block keeps the number of blank lines before it, because blank lines carry the structure of the page.
 """
 
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 
 _SORTS = r"(?:(?:oldest|newest|most voted)(?: ?\| ?| |$))+"
 _FORM = re.compile(
@@ -49,8 +51,14 @@ _MONEY = re.compile(
     r"(?:\d[\d., ]* ?(?:[$€£]|usd|eur|gbp)|(?:[$€£]|usd|eur|gbp) ?\d[\d., ]*)(?: ?/ ?\w+| (?:of|from|raised).*)?",
     re.IGNORECASE,
 )
+_SITE_WORDS = "|".join(
+    map(
+        re.escape,
+        tomllib.loads(files(__package__).joinpath("site_words.toml").read_text("utf-8"))["beside_article"],
+    )
+)
 _BESIDE_ARTICLE = re.compile(
-    r"support southfront|donate|share(?: this)?|tweet|print|advertisement|click to enlarge"
+    rf"{_SITE_WORDS}|donate|share(?: this)?|tweet|print|advertisement|click to enlarge"
     r"|(?:click|tap) (?:here )?to (?:see|view|open) (?:the )?(?:full|larg|big)\S*(?: \S+)?",
     re.IGNORECASE,
 )
@@ -60,15 +68,15 @@ _LONGEST_FURNITURE = 250
 _URL = re.compile(r"https?://\S+")
 
 IMAGE = "comment image"
-"""What wpDiscuz prints in place of a picture."""
+"""Text that wpDiscuz prints in place of an image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Neighbouring lines of text without a blank line among them.
+    """Adjacent lines of text without a blank line between them.
 
-    ``gap`` counts the blank lines before it (at least 1), ``stamped`` tells that a date stood right after it
-    and ``counted`` that "8 Comments" stood right before it; ``reply_to`` is whom the page says it answers.
+    ``gap`` is the number of blank lines before it (at least 1). ``stamped`` is True if a date follows it and ``counted`` if
+    "8 Comments" precedes it. ``reply_to`` is the author of the parent comment, if the page names one.
     """
 
     text: str
@@ -80,11 +88,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the parts of a page lie, as indices of lines.
+    """Line numbers (from 0) of the parts of a page.
 
     ``form`` is the first line of the comment form and ``comments`` the line after it, both None on a page
     without one; ``end`` is the line of the closing prompt. ``stated`` is the number of comments that the page
-    claims, ``partial`` tells that further ones are on other pages.
+    states; ``partial`` is True if other pages hold further ones.
     """
 
     form: int | None
@@ -133,7 +141,7 @@ def stated_count(line: str) -> int | None:
 
 
 def is_url(line: str) -> bool:
-    """Whether the line is an address and nothing else."""
+    """True if the line is a web address and nothing else."""
     return _URL.fullmatch(line) is not None
 
 
@@ -167,7 +175,7 @@ def blocks_of(lines: Iterable[str], *, article: bool, comments: bool) -> list[Bl
 
 
 class _Builder:
-    """Collects lines to blocks; furniture parts blocks but adds nothing to the gap between them."""
+    """Joins lines to blocks; furniture separates blocks but does not widen the gap between them."""
 
     def __init__(self) -> None:
         self._blocks: list[Block] = []

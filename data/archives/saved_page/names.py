@@ -1,4 +1,4 @@
-"""How much a line of a saved page looks like an author's name."""
+"""Costs of reading a line of a saved page as an author's name."""
 
 import math
 import re
@@ -6,7 +6,7 @@ import re
 from belowline.data.archives.saved_page.lines import IMAGE
 
 LONGEST_NAME = 60
-"""In characters."""
+"""Limit of a name's length in characters."""
 
 _NOT_IN_NAMES = re.compile(r"[,;:!?\"“”«»„<>=…\[\]{}$%€£/\\\n]|\.\.|\.\w")
 _FINAL_DOT = re.compile(r"(?:^|[\s.])(?:\w|[JjSsDd]r)\.$")
@@ -25,7 +25,7 @@ _NOT_A_NAME = re.compile(
 
 
 def name_costs(text: str) -> tuple[float, float]:
-    """What it costs to take a block for an author line (infinite: it is none), and for something said."""
+    """The costs of reading a block as an author line (infinite: it cannot be one) and as comment text."""
     words = text.split()
     if (
         len(text) > LONGEST_NAME

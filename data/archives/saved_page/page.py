@@ -1,4 +1,4 @@
-"""Reads a saved page: plain text as a browser or a web archive gives it, in the layout of wpDiscuz."""
+"""Reads a page saved as plain text by a browser or a web archive, in the layout of wpDiscuz."""
 
 import re
 from collections import Counter
@@ -14,9 +14,9 @@ _READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")
 
 
 def parse_page(text: str, source: str) -> Thread:
-    """The article of one saved page and its comments; never fails, whatever the text.
+    """The thread of one saved page; never fails.
 
-    Parents stay None unless the page prints "Reply to NAME". What could not be settled stands in ``notes``.
+    Parents are None unless the page prints "Reply to NAME". ``notes`` lists the uncertainties.
     """
     lines = _lines(text)
     layout = find_layout(lines)
@@ -38,7 +38,7 @@ def parse_page(text: str, source: str) -> Thread:
 
 
 def has_comment_form(text: str) -> bool:
-    """Whether the text shows the comment form of such a page."""
+    """True if the text contains the comment form of wpDiscuz."""
     return find_layout(_lines(text)).form is not None
 
 
@@ -55,7 +55,7 @@ class _Draft:
 
 
 def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[_Draft]:
-    """The comments that the roles describe, those without text included."""
+    """The comments by the roles of the blocks, including those without text."""
     draft: _Draft | None = None
     for block, role in zip(blocks, roles, strict=True):
         if role is Role.AUTHOR or role is Role.ORPHAN:
@@ -102,7 +102,7 @@ def _article(blocks: Sequence[Block]) -> tuple[str | None, str | None, str]:
 
 def _notes(layout: Layout, drafts: int, comments: int) -> Iterator[str]:
     if layout.partial:
-        yield f"only part of the thread is in the file: {comments} of {layout.stated or 'more'} comments"
+        yield f"the file holds only part of the thread: {comments} of {layout.stated or 'more'} comments"
     elif layout.stated is not None and layout.stated != comments:
         yield f"the page states {layout.stated} comments; {comments} with text were found"
     elif layout.stated is None and not drafts:

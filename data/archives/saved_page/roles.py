@@ -1,9 +1,8 @@
-"""Which block of a saved page is article, author line or comment.
+"""Assigns each block of a saved page its role: article, author line or comment text.
 
-Such a page is plain text: an author's name looks like any other short line. What tells them apart is the
-order of things (a name, one blank line, what was said), the blank lines (see ``data/README.md``), and how a
-name looks. Each block gets the role that makes the whole page cheapest under the costs below, which a dynamic
-program finds in one pass. A stated number of comments restricts it to readings with exactly that many.
+The page is plain text, in which an author's name looks like any other short line. The order of blocks (name, blank line,
+comment), the number of blank lines (see ``data/README.md``) and the form of a name tell them apart. A dynamic program finds
+the roles with the lowest total cost in one pass. A stated number of comments restricts it to results with that number.
 """
 
 import math
@@ -17,7 +16,7 @@ from belowline.data.archives.saved_page.names import LONGEST_NAME, name_costs
 
 
 class Role(Enum):
-    """What a block is."""
+    """Role of a block."""
 
     ARTICLE = "article"
     AUTHOR = "author"
@@ -27,7 +26,7 @@ class Role(Enum):
 
 
 class _After(Enum):
-    """What the search must know of the blocks before."""
+    """State of the search after a block."""
 
     FORM = "form"
     ARTICLE = "article"
@@ -66,8 +65,9 @@ _MAX_CELLS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """A block's costs: as author line (infinite where it cannot be one), as comment text, as article, as the
-    beginning of a comment. The last is small, but decides which paragraphs a stated count joins or splits.
+    """Costs of a block as author line (infinite if it cannot be one), comment text, article and first paragraph of a comment.
+
+    The last cost is small, but decides where a stated count joins or splits paragraphs.
     """
 
     as_author: float
@@ -81,9 +81,9 @@ class _Facts:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A reading of the next block.
+    """A possible role of the next block.
 
-    A comment without text may be among those that a page counts or not: such readings come in both kinds.
+    A page may or may not count comments without text: such steps exist in both forms.
     """
 
     role: Role
@@ -103,13 +103,13 @@ _Layer = dict[_State, tuple[float, _State | None, Role | None]]
 def assign_roles(
     blocks: Sequence[Block], *, spacing: int, stated: int | None, after_form: bool
 ) -> list[Role]:
-    """The role of each block, with as many comments as ``stated`` where the blocks can be read so.
+    """The role of each block, with ``stated`` comments if the blocks allow it.
 
     Args:
         blocks: The blocks of the page, or of the part after the comment form.
         spacing: Blank lines between the paragraphs of the page, usually 1.
-        stated: Number of comments that the page claims, or None.
-        after_form: Whether every block lies after the comment form, so that none is article.
+        stated: Number of comments that the page states, or None.
+        after_form: True if all blocks follow the comment form, so that none is article.
     """
     facts = _facts(blocks, spacing)
     start = _After.FORM if after_form else _After.ARTICLE
@@ -135,7 +135,7 @@ def _running_count(roles: Sequence[Role]) -> list[int]:
 def _cheapest(
     facts: Sequence[_Facts], start: _After, running: list[int] | None, stated: int | None
 ) -> list[Role]:
-    """Viterbi search. With ``running`` the count is part of the state and kept near it, else it stays 0."""
+    """Viterbi search. With ``running``, the count is part of the state and stays near it; else it is 0."""
     layer: _Layer = {(start, 0): (0.0, None, None)}
     layers: list[_Layer] = []
     margin = 0 if running is None or stated is None else abs(stated - running[-1]) + 2
@@ -242,7 +242,7 @@ def _facts(blocks: Sequence[Block], spacing: int) -> list[_Facts]:
 
 
 def _single_spaced(gap: int, spacing: int) -> int:
-    """The gap as it would be on a page whose paragraphs are one blank line apart."""
+    """The gap, scaled to a page with one blank line between paragraphs."""
     return max(1, round((gap + 1) * 2 / (spacing + 1)) - 1)
 
 

@@ -24,7 +24,7 @@ _BLOCK = 1 << 20
 
 @dataclass(slots=True)
 class _Index:
-    """Where the last capture of each address begins, and what could not be read: reported, or else in ``problems``."""
+    """Offset of the last capture of each address; unreadable records are reported or listed in ``problems``."""
 
     path: Path
     report: Report | None
@@ -34,19 +34,19 @@ class _Index:
 
     @property
     def stopped(self) -> bool:
-        """Whether so many records are damaged that the rest of the file was left."""
+        """True if reading stopped because too many records are damaged."""
         return self.damaged >= _MOST_DAMAGE
 
     def damage(self, offset: int, why: str) -> None:
-        """Counts a record that the first pass could not read."""
+        """Count a record that the first pass could not read."""
         self.damaged += 1
         if self.report:
-            left = f", and after {self.damaged} of them the rest of the file" if self.stopped else ""
-            reason = f"damaged WARC record ({why}); it was passed over{left}"
+            left = f" with the rest of the file after {self.damaged} damaged records" if self.stopped else ""
+            reason = f"damaged WARC record ({why}), skipped{left}"
             self.report(ReadError(reason, self.path, offset, "byte"))
 
     def unreadable(self, error: ReadError) -> None:
-        """Tells of a page that the second pass could not read."""
+        """Report a page that the second pass could not read."""
         self.damaged += 1
         if self.report:
             self.report(error)
@@ -54,13 +54,13 @@ class _Index:
             self.problems.append(f"a page could not be read: {error.unit} {error.position}: {error.reason}")
 
     def take_problems(self) -> list[str]:
-        """What is to be noted, once."""
+        """Return the problems and clear them."""
         problems, self.problems = self.problems, []
         return problems
 
 
 def looks_like_warc(head: bytes) -> bool:
-    """Whether a file that begins like this is a WARC file, plain or gzipped."""
+    """True if a file that starts with ``head`` is a WARC file, plain or gzipped."""
     if head.startswith(GZIP):
         try:
             head = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(head, 64)
@@ -72,9 +72,9 @@ def looks_like_warc(head: bytes) -> bool:
 def read_warc(path: Path, report: Report | None = None) -> Iterator[Thread]:
     """The HTML pages that a WARC file holds, one thread each, in the file's order.
 
-    Of several captures of one address the latest counts. Two passes, so that memory holds the addresses and one
-    page. ``source`` ends in the byte at which the record begins. Records that cannot be read are passed over, and told
-    to ``report``; without it they are counted in the notes of the thread that follows them, or of the last one.
+    The latest capture of an address counts. Two passes keep memory at the addresses and one page. ``source`` ends in the
+    byte offset of the record. Unreadable records are skipped and passed to ``report``; without it, the notes of the next
+    thread, or of the last one, count them.
 
     Raises:
         ReadError: No page could be read.
@@ -88,7 +88,7 @@ def read_warc(path: Path, report: Report | None = None) -> Iterator[Thread]:
 
 
 def _is_one_gzip(file: BinaryIO) -> bool:
-    """Whether all records share one gzip member: such a file is not cut at its records, and read as a stream."""
+    """True if all records share one gzip member: such a file can only be read as a stream."""
     if file.read(len(GZIP)) != GZIP:
         return False
     file.seek(0)
@@ -106,7 +106,7 @@ def _is_one_gzip(file: BinaryIO) -> bool:
 
 
 def _threads(index: _Index, file: BinaryIO) -> Iterator[Thread]:
-    """The pages of an index; one is held back, so that the last can tell what went wrong after it."""
+    """The pages of an index, one page late, so that the last one can note the problems after it."""
     held: Thread | None = None
     for url, (_, offset) in sorted(index.captures.items(), key=lambda capture: capture[1][1]):
         try:
@@ -145,13 +145,13 @@ def _fill(index: _Index, file: BinaryIO) -> None:
         index.damage(*damage)
         start = None if index.stopped else _next_start(file, max(damage[0], start) + 1)
     if index.damaged and not index.report:
-        index.problems.append(f"{index.damaged} damaged records were cut or passed over")
+        index.problems.append(f"{index.damaged} damaged records were cut or skipped")
         if index.stopped:
             index.problems.append("the rest of the file is too damaged to be read")
 
 
 def _index_from(file: BinaryIO, index: _Index) -> tuple[int, str] | None:
-    """Notes the captures from here on; returns which record is damaged and how, None at the end of the file."""
+    """Indexes captures from the current position; returns offset and reason of the first damaged record, or None."""
     records = records_from(file)
     offset, url = file.tell(), None
     try:
@@ -223,19 +223,19 @@ def _thread(path: Path, file: BinaryIO, url: str, offset: int) -> Thread | None:
         raise
     except Exception as error:  # warcio raises whatever the damage leads to
         why = f"its page is damaged ({error})" if isinstance(error, Damaged) else "its page is damaged"
-        raise ReadError(f"{why}; it was passed over", path, offset, "byte") from None
+        raise ReadError(f"{why}, skipped", path, offset, "byte") from None
     kind = record.http_headers.get_header("Content-Type") if record.http_headers else record.content_type
     charset = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", kind or "", re.IGNORECASE)
     try:
         if len(content) > LARGEST_PAGE:
-            raise ReadError(f"its page is larger than {LARGEST_PAGE >> 20} MB; it was passed over")
+            raise ReadError(f"its page is larger than {LARGEST_PAGE >> 20} MB, skipped")
         return html_thread(decode_page(content, charset[1] if charset else None), f"{path}:{offset}", url)
     except ReadError as error:
         raise error.at(path, offset, "byte") from None
 
 
 def _content(record: ArcWarcRecord) -> bytes:
-    """A record's page, at most one byte more than the largest page."""
+    """The page of a record, at most one byte over ``LARGEST_PAGE``."""
     headers = record.http_headers
     stream = record.raw_stream
     if headers and (headers.get_header("Transfer-Encoding") or "").strip().lower() == "chunked":
@@ -264,7 +264,7 @@ def _inflated(raw: bytes, encoding: str) -> bytes:
 
 
 def _next_start(file: BinaryIO, start: int) -> int | None:
-    """Where the next record may begin: a line with the version, or a gzip member that holds one."""
+    """The next possible offset of a record: a line with the version, or a gzip member that starts with one."""
     pattern = re.compile(rb"\n(?=WARC/1\.)|" + re.escape(GZIP))
     try:
         file.seek(start)

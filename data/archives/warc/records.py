@@ -1,4 +1,4 @@
-"""Iterates over the records of a WARC file: warcio's iterator, with damage raised and everything bounded."""
+"""Iterates over the records of a WARC file with warcio, raises errors for damage and bounds memory."""
 
 import gzip
 import io
@@ -8,22 +8,24 @@ from typing import BinaryIO, cast
 from warcio.archiveiterator import WARCIterator  # type: ignore[import-untyped]
 from warcio.bufferedreaders import DecompressingBufferedReader  # type: ignore[import-untyped]
 
+from belowline.data.comment import ReadError
+
 GZIP = b"\x1f\x8b\x08"
-"""How a gzip member begins."""
+"""First bytes of a gzip member."""
 
 _LONGEST_LINE = 65_536
 _MOST_LINES = 2_000
 
 
-class Damaged(Exception):
+class Damaged(ReadError):
     """A record cannot be read."""
 
 
 class Unzipped(gzip.GzipFile):
-    """A gzip file that gives all there is before its damage, and then raises BadGzipFile, which is an OSError."""
+    """A gzip file that returns all bytes before a damaged place, then raises BadGzipFile (an OSError)."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """Some of the bytes that come next, at most ``size``."""
+        """The next bytes, at most ``size``."""
         try:
             return self.read1(-1 if size is None else size)
         except (EOFError, zlib.error) as error:
@@ -32,7 +34,7 @@ class Unzipped(gzip.GzipFile):
 
 
 def records_from(file: BinaryIO) -> "Records":
-    """The records from here on; raises Damaged, and whatever warcio raises for damage."""
+    """The records from the current position; raises Damaged and warcio's own errors for damage."""
     here = file.tell()
     zipped = file.read(len(GZIP)) == GZIP
     file.seek(here)
@@ -40,7 +42,7 @@ def records_from(file: BinaryIO) -> "Records":
 
 
 class Records(WARCIterator):  # type: ignore[misc]
-    """warcio's iterator, which prints part of the archive where a length is wrong; this one raises."""
+    """warcio's iterator that raises for a wrong length, where warcio prints part of the archive."""
 
     def __init__(self, file: BinaryIO, reader: "_Reader") -> None:
         super().__init__(file)
@@ -58,7 +60,7 @@ class Records(WARCIterator):  # type: ignore[misc]
 
 
 class _Reader(DecompressingBufferedReader):  # type: ignore[misc]
-    """warcio's reader, with lines and headers bounded and damage raised instead of printed."""
+    """warcio's reader with limits for lines and headers; it raises for damage, where warcio prints."""
 
     def __init__(self, stream: io.BufferedIOBase | BinaryIO, decomp_type: str | None) -> None:
         super().__init__(stream, decomp_type=decomp_type)

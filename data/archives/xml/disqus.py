@@ -1,10 +1,9 @@
 """Reads Disqus exports: all threads of a site, then all posts in the order of writing.
 
-The posts of one thread stand anywhere in the file, so no thread is whole before the end of it. They are gathered in
-a temporary SQLite database, which grows to about the size of the texts, in the folder that SQLITE_TMPDIR or TMPDIR
-names; SQLite removes it even if the program is killed. Memory is bounded by the largest thread. A file that
-breaks off or is malformed is therefore refused before its first thread, not after some with half of their posts; where
-the damage is only reported, the threads hold the posts before it.
+The posts of a thread are spread over the file, so a thread is complete only at its end. A temporary SQLite database in
+SQLITE_TMPDIR or TMPDIR collects them; it grows to about the size of the texts, and SQLite removes it even if the process is
+killed. Memory is bounded by the largest thread. A malformed or truncated file is refused before its first thread; with a
+``report``, the threads hold the posts before the damage.
 """
 
 import sqlite3
@@ -44,15 +43,15 @@ _POSTS = """
 
 
 def is_disqus(root: Root) -> bool:
-    """Whether a document with this root is a Disqus export."""
+    """True if a document with this root is a Disqus export."""
     return root.name == "disqus" and _NAMESPACE in root.namespaces
 
 
 def read_disqus(path: Path, report: Report = refuse) -> Iterator[Thread]:
-    """One thread for each that has posts, those that the file does not describe last; raises ReadError.
+    """The threads with posts, those without a description last; raises ReadError.
 
-    Posts are in the order of writing, then of the file. Verdicts are spam, then deleted, then not approved, as
-    the flags say. Deleted posts mostly have no text left; they are counted in the notes.
+    Posts are sorted by time, then by their order in the file. The prior status is the first of the flags spam, deleted, not
+    approved. Most deleted posts have no text; the notes count them.
     """
     try:
         with closing(sqlite3.connect("", check_same_thread=False)) as index:

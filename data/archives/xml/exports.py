@@ -1,4 +1,4 @@
-"""What exports in XML have in common: comments in HTML, identifiers to be checked, times in UTC."""
+"""Common parts of XML exports: comments in HTML, identifiers, times in UTC."""
 
 import html
 import re
@@ -34,7 +34,7 @@ _WEB = re.compile(r"(?:https?:)?//.", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A comment as an export has it; ``markup`` is HTML, an empty ``id`` is none."""
+    """A comment as the export holds it; ``markup`` is HTML, ``id`` may be empty."""
 
     line: int
     id: str
@@ -46,9 +46,9 @@ class Post:
 
 
 def html_text(markup: str, *, links: bool = False) -> str:
-    """HTML as plain text: blocks parted by a blank line, line ends kept, never fails, in linear time.
+    """The plain text of HTML: line ends kept, a blank line between blocks. Never fails; takes linear time.
 
-    With ``links`` the address of a link follows its words where they do not show it.
+    ``links`` appends the address of a link unless its words show it.
     """
     breaks = _Links().replace if links else _break
     text = html.unescape(
@@ -59,12 +59,12 @@ def html_text(markup: str, *, links: bool = False) -> str:
 
 
 def one_line(markup: str | None) -> str | None:
-    """HTML as one line of plain text, None where nothing is left."""
+    """The plain text of HTML on one line, or None if it is empty."""
     return " ".join(html_text(markup or "").split()) or None
 
 
 def utc_time(text: str | None) -> datetime | None:
-    """A time in ISO 8601, in UTC where it names no zone; None for anything else, ``0000-00-00`` included."""
+    """An ISO 8601 time, in UTC if it names no zone; None for other values, such as ``0000-00-00``."""
     try:
         time = datetime.fromisoformat((text or "").strip())
     except ValueError:
@@ -73,9 +73,9 @@ def utc_time(text: str | None) -> datetime | None:
 
 
 def comments_of(posts: Sequence[Post]) -> tuple[tuple[Comment, ...], tuple[str, ...]]:
-    """The posts of one thread that have text, and notes on what the others lack.
+    """The posts of one thread that have text, and notes on the others.
 
-    Identifiers become unique; a parent is kept where it is another comment that is kept.
+    Identifiers become unique. A parent that is not among the comments becomes None.
     """
     texts = [html_text(post.markup) for post in posts]
     kept = [(post, text) for post, text in zip(posts, texts, strict=True) if text]
@@ -95,7 +95,7 @@ def comments_of(posts: Sequence[Post]) -> tuple[tuple[Comment, ...], tuple[str, 
 
 
 def no_comments(path: Path) -> Thread:
-    """What an export without a single comment is read as, so that it does not pass in silence."""
+    """The thread of an export without comments: its note makes the empty export visible."""
     return Thread(str(path), None, None, "", (), ("the export holds no comments",))
 
 
@@ -107,7 +107,7 @@ def _break(match: re.Match[str]) -> str:
 
 
 class _Links:
-    """Replaces tags as ``_break`` does, and writes a link's address behind its words."""
+    """Replaces tags like ``_break`` and appends a link's address to its words."""
 
     def __init__(self) -> None:
         self._address = ""
@@ -122,7 +122,7 @@ class _Links:
         return written
 
     def _close(self, match: re.Match[str]) -> str:
-        """The address of the open link, if there is one whose words do not show it."""
+        """The address of the open link, unless its words show it."""
         if not self._address:
             return ""
         address, self._address = self._address, ""
@@ -131,7 +131,7 @@ class _Links:
 
 
 def _href(tag: str) -> str:
-    """The address of an ``<a>``; empty for one that does not lead into the web."""
+    """The web address of an ``<a>``, or an empty string."""
     attributes = _ATTRIBUTE.finditer(tag, 2)
     quoted = next((one[2] or "" for one in attributes if one[1].lower() == "href"), "")
     address = re.sub(r"\s", "%20", html.unescape(quoted.strip("\"'")).strip())
@@ -139,7 +139,7 @@ def _href(tag: str) -> str:
 
 
 def _unique(posts: Sequence[Post]) -> Iterator[str]:
-    """An identifier for each: its own, a number behind it where it is taken, or the line where there is none."""
+    """A unique identifier for each post: its own, with a number if taken, or its line."""
     own, given, copies = {post.id for post in posts}, set[str](), Counter[str]()
     for post in posts:
         wanted = name = post.id or f"line-{post.line}"

@@ -112,7 +112,7 @@ class _Parser:
         except expat.ExpatError as error:
             self._refuse_malformed(expat.ErrorString(error.code))
         except (LookupError, ValueError):
-            self.refuse("XML in an encoding that cannot be read; convert it to UTF-8")
+            self.refuse("XML in an unknown encoding; convert it to UTF-8")
         if self.fed - self.expat.CurrentByteIndex > MAX_TOKEN and not final:
             self.refuse(f"a tag or XML comment of more than {MAX_TOKEN} bytes; remove it")
         if len(self.expat.intern) > MAX_NAMES:
@@ -120,11 +120,11 @@ class _Parser:
 
     def _refuse_malformed(self, what: str) -> NoReturn:
         if what in _CUT_OFF:
-            self.refuse("the XML ends too early; export or download it again")
-        self.refuse(f"broken XML ({what}); export it again, or repair what stands there")
+            self.refuse("the XML ends early; export or download it again")
+        self.refuse(f"broken XML ({what}); export it again, or repair this place")
 
     def _refuse_doctype(self, *_: object) -> NoReturn:
-        # Entities of a few bytes can stand for gigabytes, or for files of this machine.
+        # A few bytes of entities can expand to gigabytes, or include local files.
         self.refuse("XML with a DTD, which no export has; remove <!DOCTYPE> if you trust the file")
 
 
@@ -156,7 +156,7 @@ class _Builder:
     def _start(self, expanded: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            self._parser.refuse(f"elements within elements, more than {MAX_DEPTH} deep; no export is as deep")
+            self._parser.refuse(f"elements nested more than {MAX_DEPTH} levels deep; no export is as deep")
         name = self._named(expanded)
         if not self._open:
             if name not in self._records:

@@ -1,7 +1,4 @@
-"""Reads WordPress exports (WXR): RSS whose items are posts, each with its comments.
-
-An item is handed on when it ends, so memory is bounded by the largest one.
-"""
+"""Reads WordPress exports (WXR): RSS whose items are posts with their comments. Memory is bounded by the largest item."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -29,15 +26,15 @@ _MACHINE_WRITTEN = frozenset({"pingback", "trackback", "order_note", "action_log
 
 
 def is_wxr(root: Root) -> bool:
-    """Whether a document with this root is a WordPress export of a known version."""
+    """True if a document with this root is a WordPress export of a known version."""
     return root.name == "rss" and any(_PREFIXES.get(uri) == "wp" for uri in root.namespaces)
 
 
 def read_wxr(path: Path) -> Iterator[Thread]:
     """One thread for each item with comments, in the file's order; raises ReadError.
 
-    Verdicts are WordPress's own (approved, pending, spam, trash). Times are those in UTC: the local time that
-    stands beside them names no zone. Pingbacks, trackbacks and the shop's notes are left out and counted.
+    The prior status is WordPress's own (approved, pending, spam, trash). Times are the UTC ones: the local times name no
+    zone. Pingbacks, trackbacks and shop notes are skipped and counted.
     """
     empty = True
     for line, item in read_records(path, {"item"}, _PREFIXES):

@@ -51,7 +51,7 @@ def test_mapped_names_ignore_case_where_the_file_has_no_exact_one():
 
 
 def test_a_field_that_is_none_is_refused_at_once(tmp_path):
-    with pytest.raises(ReadError, match=f"no field 'words' .* use one of {', '.join(FIELDS)}"):
+    with pytest.raises(ReadError, match=f"field 'words'.* use one of {', '.join(FIELDS)}"):
         read_threads(tmp_path, columns={"words": "text"}, on_reject=lambda _: None)
 
 

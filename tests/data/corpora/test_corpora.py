@@ -572,7 +572,7 @@ def test_an_unknown_corpus(tmp_path: Path) -> None:
 def test_a_missing_file_is_named_with_the_command_that_fetches_it(name: str, tmp_path: Path) -> None:
     message = refusal(name, tmp_path)
     assert message.startswith(f"{tmp_path / CORPORA[name].folder}/")
-    assert message.endswith(f"not there; fetch it with `belowline-train fetch --corpus {name}`")
+    assert message.endswith(f"fetch it with `belowline-train fetch --corpus {name}`")
 
 
 @pytest.mark.parametrize(

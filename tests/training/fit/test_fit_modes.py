@@ -145,7 +145,7 @@ def test_corpora_that_a_recipe_needs_are_still_asked_for(
     plain: Recipe, workshop: Path, started: Path, tmp_path: Path
 ) -> None:
     needs = changed(retraining(plain), replay={"optional": False})
-    with pytest.raises(CorpusError, match="not there; fetch it with"):
+    with pytest.raises(CorpusError, match="fetch it with"):
         fit(
             needs,
             tmp_path,
