@@ -76,7 +76,7 @@ def load_contenders(
         ModelError, RunError, ContenderError.
     """
     if len(specs) < 2:
-        raise ContenderError("compare: one contender only; name two or more, the one to beat first")
+        raise ContenderError("compare: one contender only; name two or more, the baseline first")
     loaded: list[Contender] = []
     for spec in specs:
         console.print(f"{spec}: loading")

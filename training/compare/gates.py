@@ -112,13 +112,13 @@ def check_gates(comparison: Comparison, gates: Gates, name: str | None = None) -
 
 
 _Found = dict[str, tuple[float, _Measured | None]]
-"""Gate to its limit and what was measured."""
+"""Gate to its limit and measured value."""
 
 
 def _labels(pair: Pair) -> GateResult:
     """Fail candidates without some label, which would otherwise pass every gate because it is compared nowhere."""
     lost = len(pair.only_a)
-    why = f"it does not know {', '.join(pair.only_a)}" if lost else "it knows every label of the first model"
+    why = f"missing labels: {', '.join(pair.only_a)}" if lost else "has every label of the first model"
     return GateResult("labels", 0.0, float(lost), NAN, NAN, "failed" if lost else "passed", not lost, why)
 
 
@@ -192,7 +192,7 @@ def _worst(found: Iterable[_Measured], limit: float) -> _Measured | None:
 def _result(name: str, limit: float, measured: _Measured | None, gates: Gates) -> GateResult:
     if measured is None:
         allowed = name in gates.allow_unmeasured
-        why = f"there is nothing to measure it by{', which the recipe allows' if allowed else ''}"
+        why = f"not enough rows to measure it{'; the recipe allows that' if allowed else ''}"
         return GateResult(name, limit, NAN, NAN, NAN, "not measurable", allowed, why)
     failed = measured.exceeds(limit)
     outcome: Outcome = "failed" if failed else "passed"
@@ -204,5 +204,5 @@ def _why(measured: _Measured, limit: float) -> str:
     if measured.exceeds(limit):
         return f"{measured.where}: {measured.value:.3f} is more than {limit:g}"
     if measured.value > limit:
-        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}, but by chance, or no more than the first model's"
+        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}, but not significantly, or not more than the first model"
     return f"at most {measured.value:.3f} ({measured.where}), allowed {limit:g}"

@@ -25,14 +25,14 @@ from belowline.training.measure.metrics import metrics_of, rank, resampled_auc
 RESAMPLES = 1000
 LOWER_IS_BETTER = frozenset({"calibration_error", "bias_gap", "false_positive_gap"})
 FALSE_SHARE = 0.05
-"""Of the verdicts better and worse on a pair, at most so many are expected to be chance."""
+"""Expected share of chance among the verdicts better and worse on a pair, at most."""
 _FEWEST_OF_A_CLASS = 10
 
 Verdict = Literal["better", "worse", "no difference"]
 Key = tuple[str, str]
 """Label and part."""
 Draws = dict[Key, dict[str, Floats]]
-"""Figures [1 + resamples] by label and part; the first is of the rows as they are."""
+"""Metrics [1 + resamples] by label and part, those of the unresampled rows first."""
 
 
 @dataclass(frozen=True, slots=True)

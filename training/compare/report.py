@@ -22,7 +22,7 @@ from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY, draw
 from belowline.training.measure.test_set import Floats
 
 POOLED = ("auc", "average_precision", "f1", "calibration_error")
-"""Figures of the terminal's table over all rows; the page and the JSON have every one."""
+"""Metrics of the terminal's table over all rows; the page and the JSON have all."""
 NAMES = {
     "auc": "AUC",
     "average_precision": "average precision",
@@ -38,11 +38,11 @@ NAMES = {
     "bias_gap": "bias gap",
     "false_positive_gap": "false-positive gap",
 }
-"""What each figure is called in print."""
+"""Printed names of the metrics."""
 _COLOURS = {"better": "green", "worse": "red", "no difference": "default"}
 _MARKS = {"better": "+", "worse": "-", "no difference": "="}
 _SHOWN = 12
-"""Slices of a verdict on the terminal, flips of a kind in the page."""
+"""Slices per verdict on the terminal, and changed decisions per kind on the page."""
 
 
 def show_comparison(comparison: Comparison, reports: Sequence[GateReport], console: Console) -> None:
@@ -85,9 +85,9 @@ def _cell(one: Difference | None) -> str:
 def _verdicts(pair: Pair, fewest: int) -> str:
     found = pair.verdicts()
     return (
-        f"Of {len(pair.figures)} figures on all labels and slices of at least {fewest} rows B is better in {found['better']} (+), "
-        f"worse in {found['worse']} (-), no different in {found['no difference']} (=). "
-        "Corrected for their number: of the verdicts better and worse at most 5 % are expected to be chance (Benjamini and Hochberg)."
+        f"{len(pair.figures)} metrics of labels and slices with at least {fewest} rows: B is better in {found['better']} (+), "
+        f"worse in {found['worse']} (-), not different in {found['no difference']} (=). "
+        "At most 5 % of the verdicts better and worse are expected to be chance (Benjamini and Hochberg)."
     )
 
 

@@ -66,8 +66,8 @@ def check(
     here, missing = available(recipe, corpora) if recipe.replay.optional else (recipe, [])
     if missing:
         console.print(
-            f"[bold red]WARNING[/] not below {corpora}, therefore not replayed: {', '.join(missing)}. What they taught may be forgotten: "
-            "the model is held to its start on the texts at hand only. `belowline-train fetch` gets them."
+            f"[bold red]WARNING[/] not in {corpora}, so not replayed: {', '.join(missing)}. The model may forget what they taught: "
+            "it is held to its start on the present texts only. `belowline-train fetch` downloads them."
         )
     console.print(f"reading {', '.join(map(str, decisions)) or 'corpora'}")
     examples = collect(here, corpora, decisions)
@@ -87,7 +87,7 @@ def check_examples(examples: Sequence[Example], recipe: Recipe, console: Console
     if recipe.checks.wrong_labels:
         for label, column in zip(recipe.labels, targets.T, strict=True):
             rows = wrong_labels(examples, column, recipe.seed)
-            about = f"{label}: verdicts that a simple model trained on the other rows contradicts"
+            about = f"{label}: labels that a simple model trained on the other rows contradicts"
             found.append(_finding("wrong-label", about, [(examples[row],) for row in rows]))
     stops = set(recipe.checks.stop_on)
     order = {problem: at for at, problem in enumerate(get_args(Problem))}
@@ -107,8 +107,8 @@ def report(checks: Checks, run: Path, console: Console) -> None:
     if stopping:
         first = stopping[0]
         raise DataProblem(
-            f"{first.problem}: {first.about} ({first.count:,}); rows are named in {run / _FILE}; correct them, or take {first.problem} out "
-            "of the recipe's [checks] stop_on"
+            f"{first.problem}: {first.about} ({first.count:,}); {run / _FILE} names the rows; correct them, or remove {first.problem} "
+            "from stop_on in the recipe's [checks]"
         )
 
 
@@ -131,13 +131,13 @@ def _copies(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Ite
     for label, column in zip(recipe.labels, targets.T, strict=True):
         against = pairs[np.abs(column[pairs[:, 0]] - column[pairs[:, 1]]) > 0.5]  # never true of NaN
         cases = [(examples[one], examples[other]) for one, other in _decisions_first(against, examples)]
-        yield _finding("contradictory", f"{label}: copies of one text with opposite verdicts", cases)
+        yield _finding("contradictory", f"{label}: duplicates with opposite labels", cases)
     splits = np.array([split_of(example) for example in examples])
     across = near[splits[near[:, 0]] != splits[near[:, 1]]]
     cases = [(examples[one], examples[other]) for one, other in _decisions_first(across, examples)]
     between = Counter(" and ".join(sorted(map(split_of, case))) for case in cases)
     which = ", ".join(f"{count:,} of {pair}" for pair, count in between.most_common())
-    yield _finding("leakage", f"near-copies in two splits: {which}", cases)
+    yield _finding("leakage", f"near-duplicates in two splits: {which}", cases)
 
 
 def _is_made_pair(one: Example, other: Example) -> bool:
@@ -166,7 +166,7 @@ def _few(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Iterat
         }
         few = [f"{where} {count}" for where, count in counts.items() if count < recipe.checks.fewest]
         if not any(counts.values()):
-            yield Finding("few-examples", f"{label}: no example says anything of it", len(few))
+            yield Finding("few-examples", f"{label}: no example knows it", len(few))
         elif few:
             about = f"{label}: fewer than {recipe.checks.fewest} examples: {', '.join(few)}"
             yield Finding("few-examples", about, len(few))
@@ -178,10 +178,8 @@ def _decisions(examples: Sequence[Example]) -> Iterator[Finding]:
         own = [example for example in examples if example.source == source]
         sides = {(label, value >= 0.5) for example in own for label, value in example.labels.items()}
         if not any((label, not side) in sides for label, side in sides):
-            about = f"{source}: no label has both verdicts; export what was published, too"
+            about = f"{source}: no label has positives and negatives; also export published comments"
             yield _finding("one-sided", about, [(example,) for example in own])
         if not any(example.slice == "random" for example in own):
-            about = (
-                f"{source}: none was drawn at random; what is measured on them holds for picked comments only"
-            )
+            about = f"{source}: none was drawn at random, so measurements hold for picked comments only"
             yield _finding("only-picked", about, [(example,) for example in own])

@@ -51,7 +51,7 @@ def split_of(example: Example, *, validation: float = 0.07, test: float = 0.13) 
     """Return the split that the corpus fixes, or one derived from the split key, the same on every machine."""
     if example.split is not None:
         return example.split
-    # Salted: a corpus whose rows were chosen by a plain hash of their identifier (isca) would otherwise fall into one split.
+    # Salted: rows of a corpus that were chosen by a hash of their identifier (isca) would otherwise share one split.
     drawn = draw(f"split {example.split_key}")
     return "validation" if drawn < validation else "test" if drawn < validation + test else "train"
 

@@ -43,9 +43,9 @@ from belowline.training.recipes.recipe import Recipe
 _REJECT_PRECISION = 0.97
 _VALIDATION_PER_CORPUS = 600
 _FEWEST_TO_CALIBRATE = 100
-"""From fewer rows the calibration and thresholds of the model that was started from are nearer to the truth than any fitted to them."""
+"""With fewer rows the calibration and thresholds of the start are more accurate than fitted ones."""
 _PARITY_TEXTS = 4000
-"""Of 400 texts, one comment in a hundred that is decided otherwise and one in two hundred could not be told apart."""
+"""400 texts could not separate 1 % of changed decisions from 0.5 %."""
 _TORCH_TEXTS = 400
 _SMOOTHING_TEXTS = 200
 _EVIDENCE_FLOOR = 0.5
@@ -80,7 +80,7 @@ class Parity:
             )
         if self.same_decisions < SAME_DECISIONS:
             raise ParityError(
-                f"int8 decides like fp32 on {self.same_decisions:.1%} of comments only; not exported"
+                f"int8 and fp32 decide the same on only {self.same_decisions:.1%} of comments; not exported"
             )
 
 
@@ -100,7 +100,7 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
     recipe, data = RunDirectory(run).recipe, RunDirectory(run).data()
     kept = None if like is None else read_config(like).model_copy(update={"version": version})
     if kept is not None and kept.labels != recipe.labels:
-        raise RunError(f"{like}: has other labels than {run}; name the release that was made of this run")
+        raise RunError(f"{like}: has other labels than {run}; name a release of this run")
     model, tokenizer = load_model(run / "model")
     work = run / "export.part"
     shutil.rmtree(work, ignore_errors=True)
@@ -179,13 +179,13 @@ def _configured(
         target = validation.targets[rows, column]
         if before is not None and label in before.calibration and rows.sum() < _FEWEST_TO_CALIBRATE:
             console.print(
-                f"{label}: {rows.sum()} validation rows are too few to measure by; as in {before.version}"
+                f"{label}: {rows.sum()} validation rows are too few; calibration and thresholds of {before.version} stay"
             )
             calibration[label], thresholds[label] = before.calibration[label], before.thresholds[label]
             continue
-        if not rows.any():  # nothing to measure by: it stays as trained, and never holds
+        if not rows.any():  # without rows the label stays uncalibrated and never holds
             console.print(
-                f"{label}: no validation corpus knows both sides; neither calibrated nor given thresholds"
+                f"{label}: no validation corpus has positives and negatives; not calibrated, no thresholds"
             )
             continue
         probability = np.clip(raw[label][rows], 1e-7, 1 - 1e-7)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from belowline.training.fit.network import CommentModel
 
 _USUAL = 0.7
-"""Of the 99th percentile of the channels' largest values: what a channel may reach without being shrunk."""
+"""Share of the 99th percentile of the channels' ranges up to which a channel is not shrunk."""
 _WORTH_IT = 2.0
-"""How far beyond that the widest channel must reach for a layer to be smoothed; both numbers by trial, see ``training/LOG.md``."""
+"""Excess of the widest channel from which a layer is smoothed; both numbers by trial (training/LOG.md)."""
 
 
 class Smoothed(nn.Linear):

@@ -41,7 +41,7 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
             continue
         return content
     if there:
-        raise RunError(f"{there[0]}: damaged; remove the run's checkpoints to begin anew")
+        raise RunError(f"{there[0]}: damaged; remove the run's checkpoints to start over")
     return None
 
 

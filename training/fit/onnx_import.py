@@ -19,7 +19,7 @@ from belowline.training.errors import RunError
 _PREFIX = "model."
 _QUANTISED = "_quantized"
 _PASSED_THROUGH = ("Cast", "Mul")
-"""What stands between an integer product and the bias that is added to it: the scales."""
+"""Operators (scales) between an integer product and the addition of its bias."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -33,7 +33,7 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     try:
         graph = onnx.load(str(file)).graph
     except (OSError, DecodeError) as error:
-        raise RunError(f"{file}: cannot be read as ONNX; name a model directory to start from") from error
+        raise RunError(f"{file}: cannot be read as ONNX; name a model directory") from error
     values = _values(graph)
     found = {name: value for name, value in values.items() if name.startswith(_PREFIX)}
     found |= {

@@ -75,9 +75,9 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tens
     }
     other = sorted(own.keys() - fitting.keys())
     if any(name.startswith("encoder.") for name in other):
-        raise RunError(f"{folder}: the weights of another encoder; start from a model with the recipe's base")
+        raise RunError(f"{folder}: weights of another encoder; start from a model with the recipe's base")
     model.load_state_dict(fitting, strict=False)
-    console.print(f"starting from {folder}{'; as new: ' + ', '.join(other) if other else ''}")
+    console.print(f"starting from {folder}{'; new: ' + ', '.join(other) if other else ''}")
     return fitting
 
 

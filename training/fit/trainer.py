@@ -166,7 +166,7 @@ class Trainer:
                 saved = time.monotonic()
             yield step
             if self.state.stopped:
-                self.console.print(f"stopped after batch {step + 1}: nothing got better for a while")
+                self.console.print(f"stopped after batch {step + 1}: no improvement")
                 return
 
     def _upcoming(self) -> Iterator[tuple[int, int, list[Draw]]]:
@@ -200,7 +200,7 @@ class Trainer:
         return items[self.accelerator.process_index :: processes] if len(items) >= processes else items
 
     def _step(self, step: int, batch: Batch) -> None:
-        # What is dropped depends on the step alone, on any device and in any process: nothing of it needs to be in a checkpoint.
+        # Dropout depends on step and process only, so checkpoints need no random state.
         torch.manual_seed(_step_seed(self.recipe.seed, step, self.accelerator.process_index))
         losses = self._losses(batch, hold=step % self.recipe.fit.hold_every == 0)
         weighed = self._loss_weights()
@@ -291,7 +291,7 @@ class Trainer:
             for name, part in self._stateful().items():
                 part.load_state_dict(content[name])
             self.state, self.best = _State(**content["state"]), content.get("best")
-            self.console.print(f"going on from pass {self.state.pass_number + 1}, batch {self.state.batch}")
+            self.console.print(f"resuming at epoch {self.state.pass_number + 1}, batch {self.state.batch}")
 
 
 def frozen(module: _Module, device: torch.device) -> _Module:

@@ -12,7 +12,7 @@ from belowline.training.measure.metrics import wilson
 
 Floats = npt.NDArray[np.float64]
 _FEWEST_HELD = 30
-"""A precision from fewer held examples says too little to act on."""
+"""A precision of fewer held examples is too uncertain to act on."""
 
 
 def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:

@@ -76,9 +76,9 @@ def evaluate(
     thresholds = {name: _thresholds(name, scorer) for name in models}
     tables = {name: metrics_by_corpus(test, values, thresholds[name]) for name, values in given.items()}
     show(tables, console)
-    unmeasured = {} if detoxify else {"detoxify": "no checkpoint was given (option --detoxify)"}
+    unmeasured = {} if detoxify else {"detoxify": "no checkpoint given (--detoxify)"}
     for name, why in unmeasured.items():
-        console.print(f"{name}: not measured, {why}")
+        console.print(f"{name}: not measured: {why}")
     facts = {
         "limit": limit,
         "capped": _capped(whole, limit),

@@ -18,9 +18,9 @@ RELIABILITY = "reliability.svg"
 PRECISION_RECALL = "precision-recall.svg"
 _COLOURS = ("#0b5fa5", "#b3541e", "#3d7a3d", "#6b6b6b")
 _POINTS = 80
-"""Points of a curve: more is not seen at this size."""
+"""Points of a curve; more are not visible at this size."""
 _FEWEST = 10
-"""Examples from which a bin of probability is drawn: what fewer say is noise."""
+"""Examples that a bin needs to be drawn."""
 _STYLE: Any = {  # typed by name of every setting
     "svg.hashsalt": "belowline",  # the same file for the same figures
     "svg.fonttype": "none",

@@ -66,13 +66,13 @@ def gather_decisions(
     ModelError, TuneError.
     """
     every = chain.from_iterable(map(read_decided, files))
-    named = {row.row: row for row in sorted(every, key=_when)}  # of what was decided twice the last counts
+    named = {row.row: row for row in sorted(every, key=_when)}  # the last decision about a comment counts
     found = sorted(named.values(), key=lambda row: row.row)
     why_not = [_unfit(row, policy) for row in found]
     rows = [row for row, why in zip(found, why_not, strict=True) if not why]
     notes = [f"left out: {number:,} {why}" for why, number in sorted(Counter(filter(None, why_not)).items())]
     if not rows:
-        told = "; ".join(notes) or "it holds no decision"
+        told = "; ".join(notes) or "no decisions"
         raise TuneError(f"{', '.join(map(str, files))}: nothing to measure ({told}); export more decisions")
     notes += _unknown_labels(rows, config)
     probabilities, whence = _probabilities(rows, model, config, kept, console)
@@ -96,18 +96,18 @@ def _when(row: Decided) -> float:
 def _unfit(row: Decided, policy: Policy) -> str:
     """Return why a decision does not stand for a comment under the policy's own thresholds; empty if it does."""
     if row.origin == FEEDBACK:
-        return "told by callers, which stand for nothing but themselves"
+        return "by callers, which represent no other comments"
     if row.weight is None:
-        return "random draws of an unknown share"
+        return "random draws with an unknown share"
     if policy.for_site(row.site).thresholds != policy.thresholds:
-        return "of sites with thresholds of their own"
+        return "on sites with their own thresholds"
     return ""
 
 
 def _unknown_labels(rows: Sequence[Decided], config: ModelConfig) -> list[str]:
     counted = Counter(label for row in rows for label in row.labels if label not in config.labels)
     return [
-        f"label {label!r} of {number:,} decisions is none that model {config.version} knows; left out"
+        f"label {label!r} of {number:,} decisions is unknown to model {config.version}; left out"
         for label, number in sorted(counted.items())
     ]
 
@@ -119,7 +119,7 @@ def _probabilities(
     old = [kept and row.model == config.version and set(config.labels) <= row.scores.keys() for row in rows]
     fresh = [row.text for row, is_kept in zip(rows, old, strict=True) if not is_kept]
     if kept and len(fresh) == len(rows):
-        raise TuneError(f"no decision has scores of model {config.version} kept; leave out --kept-scores")
+        raise TuneError(f"no decision has scores of model {config.version}; leave out --kept-scores")
     given = predictions(Scorer.load(model), fresh, console, "scoring") if fresh else {}
     where, found = np.array(old), {}
     for label in config.labels:
@@ -128,5 +128,5 @@ def _probabilities(
         if fresh:
             values[~where] = given[label]
         found[label] = values
-    whence = f"scores: {len(fresh):,} of model {config.version} now"
-    return found, f"{whence}, {where.sum():,} kept in the file" if kept else whence
+    whence = f"scores: {len(fresh):,} computed by model {config.version}"
+    return found, f"{whence}, {where.sum():,} from the file" if kept else whence
