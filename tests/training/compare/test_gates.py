@@ -146,10 +146,8 @@ def test_what_is_no_evidence_of_too_much_passes(figure: Difference) -> None:
 def test_a_loss_that_may_be_chance_is_told() -> None:
     found = report(difference("auc", 0.9, 0.7, part="corpus b"))
     (loss,) = (one for one in found.results if one.name == "slice_loss")
-    assert (
-        loss.why
-        == "hate, corpus b: 0.200 is more than 0.02, but by chance, or no more than the first model's"
-    )
+    assert loss.outcome == "passed"
+    assert loss.why.startswith("hate, corpus b: 0.200 is more than 0.02, but")
 
 
 def test_a_slow_round_is_no_evidence() -> None:
@@ -198,7 +196,7 @@ def test_a_section_that_is_wrong_is_refused(section: dict[str, Any]) -> None:
 
 def test_gates_are_for_model_directories() -> None:
     pair = Pair("b", (), (), (), [], Flips(0, {}, []))
-    with pytest.raises(ValueError, match="not for model and tfidf"):
+    with pytest.raises(ValueError, match="tfidf"):
         check_gates(Comparison([contender("a", "d1"), contender("b", None)], [pair], {}, {}), GATES)
 
 

@@ -72,7 +72,7 @@ def test_the_hold_threshold_is_the_models_own(metrics: dict[str, Any]) -> None:
 def test_what_was_capped_and_what_was_not_measured(metrics: dict[str, Any], said: str) -> None:
     assert (metrics["limit"], metrics["capped"]) == (60, {"isca": 90, "c3": 90, "jigsaw": 90})
     assert "--detoxify" in metrics["unmeasured"]["detoxify"]
-    assert "detoxify: not measured, no checkpoint was given" in said
+    assert "detoxify: not measured" in said
 
 
 def test_every_kind_of_slice(metrics: dict[str, Any]) -> None:
