@@ -34,7 +34,7 @@ def recipe(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    ["fit --recipe r.toml", "check --recipe r", "export --run r", "evaluate --run r", "figures --run r"],
+    ["fit --recipe r.toml", "check --recipe r", "export --run r", "evaluate --run r"],
 )
 def test_without_torch_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
@@ -82,7 +82,7 @@ def test_a_base_that_cannot_be_loaded(
     assert f"base '{tmp_path / 'base'}': cannot be loaded" in line
 
 
-@pytest.mark.parametrize("command", ["export", "evaluate", "figures"])
+@pytest.mark.parametrize("command", ["export", "evaluate"])
 def test_a_directory_that_is_no_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -120,7 +120,7 @@ def test_progress_of_fetching_goes_to_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     seen: dict[str, object] = {}
-    monkeypatch.setattr("belowline.data.fetch.fetch", lambda *_, **options: seen.update(options))
+    monkeypatch.setattr("belowline.training.cli.fetch_corpora", lambda *_, **options: seen.update(options))
     cli.fetch(tmp_path, ["sms-spam"], tmp_path)
     assert getattr(seen["console"], "stderr", False) is True
 

@@ -1,6 +1,5 @@
 """Compare models on the same rows: metrics with paired intervals, changed decisions, speed, gates and a report."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -108,9 +107,9 @@ def compare(
         if contenders[0].digest and one.digest
     ]
     show_comparison(comparison, reports, console)
-    content = comparison.as_dict() | {"gates": [report.as_dict() for report in reports]}
+    content = comparison.as_dict() | {"gates": reports}
     write_report(comparison, reports, rows, given, out / "compare.html")
-    write_json(out / "compare.json", json.loads(json.dumps(content, allow_nan=False)))
+    write_json(out / "compare.json", content)
     return comparison, reports
 
 

@@ -9,7 +9,7 @@ from belowline.training.compare.contenders import Contender
 from belowline.training.compare.decision_changes import Flips
 from belowline.training.compare.paired_bootstrap import Difference
 from belowline.training.compare.speed import Speed
-from belowline.training.measure.bootstrap import Measurement, nan_to_none
+from belowline.training.measure.bootstrap import Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Comparison:
             "digest": one.digest,
             "bytes": one.size,
             "bytes_ratio": one.size / first.size if one.size and first.size else None,
-            "speed": speed.as_dict() if speed else None,
+            "speed": speed,
         }
 
 
@@ -82,8 +82,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "only_a": list(pair.only_a),
         "only_b": list(pair.only_b),
         "verdicts": pair.verdicts(),
-        "parity": parity
-        and {name: nan_to_none(getattr(parity, name)) for name in ("value", "low", "high", "n")},
-        "flips": pair.flips.as_dict(),
-        "figures": [figure.as_dict() for figure in pair.figures],
+        "parity": parity and {name: getattr(parity, name) for name in ("value", "low", "high", "n")},
+        "flips": pair.flips,
+        "figures": pair.figures,
     }

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -39,10 +39,6 @@ class Flip:
     label: str
     b_is: Judged
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, without any text."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Flips:
@@ -53,14 +49,6 @@ class Flips:
     decided: int
     counts: Mapping[str, Mapping[str, int]]
     examples: Sequence[Flip]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "decided": self.decided,
-            "counts": {change: dict(judged) for change, judged in self.counts.items()},
-            "examples": [flip.as_dict() for flip in self.examples],
-        }
 
 
 def decisions_of(given: Mapping[str, Floats], labels: Sequence[str], policy: Policy) -> list[Decision]:

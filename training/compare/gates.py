@@ -16,7 +16,7 @@ A gate that cannot be measured blocks, unless the recipe allows it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from scipy.stats import false_discovery_control
 from belowline.training.compare.comparison import Comparison, Pair
 from belowline.training.compare.paired_bootstrap import FALSE_SHARE, Difference
 from belowline.training.compare.test_rows import ALL
-from belowline.training.measure.bootstrap import NAN, Measurement, nan_to_none
+from belowline.training.measure.bootstrap import NAN, Measurement
 from belowline.training.recipes.gate_limits import Gates
 
 Outcome = Literal["passed", "failed", "not measurable"]
@@ -47,13 +47,6 @@ class GateResult:
     passed: bool
     why: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; None for NaN."""
-        return {
-            name: nan_to_none(value) if isinstance(value, float) else value
-            for name, value in asdict(self).items()
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
@@ -73,15 +66,9 @@ class GateReport:
         return all(result.passed for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "baseline": self.baseline,
-            "candidate": self.candidate,
-            "name": self.name,
-            "version": self.version,
-            "passed": self.passed,
-            "results": [result.as_dict() for result in self.results],
-        }
+        """Return plain values for JSON, with ``passed``."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "passed": self.passed}
 
 
 class _Measured(NamedTuple):

@@ -10,8 +10,8 @@ false verdicts on one pair at 5 %, over all labels, parts and metrics together.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.stats import false_discovery_control, norm
@@ -19,7 +19,7 @@ from scipy.stats import false_discovery_control, norm
 from belowline.model import HARMFUL, Thresholds
 from belowline.training.compare.test_rows import GROUPS, Rows
 from belowline.training.measure.bias import FEWEST, power_mean
-from belowline.training.measure.bootstrap import Bools, Counts, Floats, in_chunks, nan_to_none, percentiles
+from belowline.training.measure.bootstrap import Bools, Counts, Floats, in_chunks, percentiles
 from belowline.training.measure.metrics import metrics_of, rank, resampled_auc
 
 RESAMPLES = 1000
@@ -66,13 +66,6 @@ class Difference:
         if self.metric in LOWER_IS_BETTER:
             return self.difference, self.low, self.high
         return 0.0 - self.difference, 0.0 - self.high, 0.0 - self.low
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; None for NaN."""
-        return {
-            name: value if isinstance(value, str) else nan_to_none(value)
-            for name, value in asdict(self).items()
-        }
 
 
 def measurable(

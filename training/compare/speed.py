@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
@@ -42,10 +41,6 @@ class Speed:
         return Measurement(
             self.ratio, self.ratio_low, self.ratio_high, self.texts, note="median of one comment"
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain numbers for JSON."""
-        return asdict(self)
 
 
 def measure_speed(

@@ -281,7 +281,8 @@ def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], 
         windows = windows_of(scorer.tokenizer, normalise(text).text, config.window)
         with torch.inference_mode():
             logits = [
-                model(ids, torch.ones_like(ids)).logits[0].numpy() for ids in map(_batch_of_one, windows.ids)
+                model(ids, torch.ones_like(ids)).logits[0].numpy()
+                for ids in (torch.tensor([window]) for window in windows.ids)
             ]
         stacked = np.stack(logits)
         mean = np.average(stacked, axis=0, weights=[len(ids) for ids in windows.ids])
@@ -291,7 +292,3 @@ def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], 
             [_calibrated(config.calibration[label], joined[i]) for i, label in enumerate(config.labels)]
         )
     return np.array(rows, dtype=np.float64)
-
-
-def _batch_of_one(ids: list[int]) -> torch.Tensor:
-    return torch.tensor([ids])

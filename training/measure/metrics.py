@@ -1,12 +1,12 @@
 """Metrics of one label, each with a bootstrap interval, as scikit-learn defines them unless stated otherwise."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from belowline.training.measure.bootstrap import Bools, Floats, nan_to_none, percentiles, resamples
+from belowline.training.measure.bootstrap import Bools, Floats, percentiles, resamples
 
 RECALLS = (50, 80, 95)
 """Recalls, in per cent, at which precision is given."""
@@ -55,10 +55,6 @@ class Metrics:
     calibration_error: float
     calibration_error_low: float
     calibration_error_high: float
-
-    def as_dict(self) -> dict[str, float | None]:
-        """Return plain numbers for JSON; None for NaN."""
-        return {name: nan_to_none(value) for name, value in asdict(self).items()}
 
 
 def measure(target: Floats, probability: Floats, threshold: float | None, seed: int = 0) -> Metrics:

@@ -68,7 +68,8 @@ def draw(test: TestSet, given: Given, thresholds: Mapping[str, float | None], fo
                 target, lines = _known(test, given, label)
                 chart(axes, target, lines, thresholds.get(label))
             _legend(figure, charts)
-            _save(figure, folder / name)
+            with replacing(folder / name) as part:
+                figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _known(test: TestSet, given: Given, label: str) -> tuple[Floats, list[_Line]]:
@@ -154,8 +155,3 @@ def _legend(figure: Figure, charts: Sequence[Any]) -> None:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=len(named), frameon=False)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as part:
-        figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})

@@ -66,7 +66,9 @@ def gather_decisions(
     ModelError, TuneError.
     """
     every = chain.from_iterable(map(read_decided, files))
-    named = {row.row: row for row in sorted(every, key=_when)}  # the last decision about a comment counts
+    named = {
+        row.row: row for row in sorted(every, key=lambda row: row.decided_at.timestamp())
+    }  # the last decision about a comment counts
     found = sorted(named.values(), key=lambda row: row.row)
     why_not = [_unfit(row, policy) for row in found]
     rows = [row for row, why in zip(found, why_not, strict=True) if not why]
@@ -87,10 +89,6 @@ def gather_decisions(
         [language_of(row.text) for row in rows],
         [*notes, whence],
     )
-
-
-def _when(row: Decided) -> float:
-    return row.decided_at.timestamp()
 
 
 def _unfit(row: Decided, policy: Policy) -> str:

@@ -13,6 +13,7 @@ from belowline.training.compare.gates import GateReport, check_gates
 from belowline.training.compare.paired_bootstrap import Difference, Verdict
 from belowline.training.compare.speed import Speed
 from belowline.training.compare.test_rows import ALL, GROUPS
+from belowline.training.files import to_plain
 from belowline.training.measure.bootstrap import Measurement
 from belowline.training.recipes.gate_limits import GateName, Gates
 
@@ -172,7 +173,7 @@ def test_what_cannot_be_measured_blocks_unless_that_is_allowed(
     assert outcomes(found) == dict.fromkeys(gates, "not measurable")
     assert not found.passed
     assert report(**changes, gates=Gates(allow_unmeasured=tuple(gates))).passed
-    results = {one["name"]: one for one in found.as_dict()["results"]}
+    results = {one["name"]: one for one in to_plain(found)["results"]}
     assert all(results[name]["value"] is None for name in gates)
 
 
