@@ -92,8 +92,8 @@ class PerspectiveClient:
                 f"{self.url}: answered {answer.status_code}{_reason(answer)}; run the command again to resume from cached scores"
             )
         try:
-            found = answer.json()["attributeScores"]
-            return [float(found[ATTRIBUTES[label]]["summaryScore"]["value"]) for label in labels]
+            scores = answer.json()["attributeScores"]
+            return [float(scores[ATTRIBUTES[label]]["summaryScore"]["value"]) for label in labels]
         except (KeyError, TypeError, ValueError) as error:
             raise ContenderError(
                 f"{self.url}: not a Perspective API response ({type(error).__name__}); name another URL"
@@ -161,8 +161,8 @@ def _reason(answer: httpx.Response) -> str:
 
 def _error_types(answer: httpx.Response) -> set[str]:
     details = _error(answer).get("details")
-    known = details if isinstance(details, list) else []
-    return {str(detail.get("errorType")) for detail in known if isinstance(detail, dict)}
+    entries = details if isinstance(details, list) else []
+    return {str(detail.get("errorType")) for detail in entries if isinstance(detail, dict)}
 
 
 def _retry_after(answer: httpx.Response) -> float:

@@ -58,11 +58,11 @@ def split_of(example: Example, *, validation: float = 0.07, test: float = 0.13) 
 
 def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
     """Yield the examples of every corpus in the mix that know one of the labels; project labels first."""
-    wanted = frozenset(recipe.labels)
+    labels = frozenset(recipe.labels)
     names = [name for name in recipe.mix if name != DECISIONS]
     for name in sorted(names, key=lambda name: name != "on-topic"):
         examples = list(on_topic(root)) if name == "on-topic" else _trainable(name, root)
-        useful = [example for example in examples if wanted & example.labels.keys()]
+        useful = [example for example in examples if labels & example.labels.keys()]
         if recipe.limit is not None:
             useful = random.Random(recipe.seed).sample(useful, k=min(recipe.limit, len(useful)))
         yield from useful
@@ -81,9 +81,9 @@ def decided(recipe: Recipe, files: Sequence[Path]) -> list[Example]:
         return []
     from belowline.data.decisions import examples_to_split
 
-    wanted = frozenset(recipe.labels)
+    labels = frozenset(recipe.labels)
     return [
-        example for file in files for example in examples_to_split(file) if wanted & example.labels.keys()
+        example for file in files for example in examples_to_split(file) if labels & example.labels.keys()
     ]
 
 
@@ -198,15 +198,17 @@ def weights(examples: Sequence[Example], cap: float) -> list[float]:
 
     Raises CorpusError for a weight that is not a positive number.
     """
-    given = np.array([example.weight for example in examples], dtype=np.float64)
-    for at in np.flatnonzero(~(np.isfinite(given) & (given > 0)))[:1]:
-        raise CorpusError(f"{examples[at].source}, row {examples[at].row}: weight {given[at]} is not above 0")
+    values = np.array([example.weight for example in examples], dtype=np.float64)
+    for at in np.flatnonzero(~(np.isfinite(values) & (values > 0)))[:1]:
+        raise CorpusError(
+            f"{examples[at].source}, row {examples[at].row}: weight {values[at]} is not above 0"
+        )
     sources = np.array([example.source for example in examples], dtype=np.str_)
     for source in np.unique(sources):
         rows = sources == source
         for _ in range(_ROUNDS):
-            given[rows] = np.minimum(given[rows] / given[rows].mean(), cap)
-    return [float(weight) for weight in given]
+            values[rows] = np.minimum(values[rows] / values[rows].mean(), cap)
+    return [float(weight) for weight in values]
 
 
 def collect(recipe: Recipe, root: Path, files: Sequence[Path] = ()) -> list[Example]:

@@ -211,9 +211,11 @@ def _with_evidence(
     as far as it has marks.
     """
     marked = {span["label"] for spans in data["train"]["spans"] for span in spans}
-    own = {label: label if label in marked else _KIND_OF.get(label, label) for label in config.harmful}
+    channel_of = {label: label if label in marked else _KIND_OF.get(label, label) for label in config.harmful}
     channels = {
-        label: channel for label, channel in own.items() if channel in marked and channel in config.harmful
+        label: channel
+        for label, channel in channel_of.items()
+        if channel in marked and channel in config.harmful
     }
     floors = evidence_floors(scorer, data["validation"], set(channels.values()), console)
     return {
@@ -255,19 +257,19 @@ def measure_parity(
     """Compare ONNX fp32 and int8 on up to 4,000 validation texts, and torch with them on up to 400."""
     texts = _spread(validation.texts, _PARITY_TEXTS)
     scorers = {"fp32": Scorer.load(fp32), "int8": Scorer.load(int8)}
-    given = {name: scorer.score([ScoreInput(text) for text in texts]) for name, scorer in scorers.items()}
+    scored = {name: scorer.score([ScoreInput(text) for text in texts]) for name, scorer in scorers.items()}
     rows = {
         name: np.array([list(score.probabilities.values()) for score in scores])
-        for name, scores in given.items()
+        for name, scores in scored.items()
     }
-    some = _spread(texts, _TORCH_TEXTS)
+    sample = _spread(texts, _TORCH_TEXTS)
     fp32_rows = dict(zip(texts, rows["fp32"], strict=True))
     torch_gap = np.abs(
-        _torch_probabilities(model, scorers["fp32"], some, console) - [fp32_rows[text] for text in some]
+        _torch_probabilities(model, scorers["fp32"], sample, console) - [fp32_rows[text] for text in sample]
     )
     policies = {name: Policy.load(None, scorer.thresholds) for name, scorer in scorers.items()}
     actions = {
-        name: [decide(score, policies[name]).action for score in scores] for name, scores in given.items()
+        name: [decide(score, policies[name]).action for score in scores] for name, scores in scored.items()
     }
     same = float(np.mean([a == b for a, b in zip(actions["fp32"], actions["int8"], strict=True)]))
     gap = np.abs(rows["fp32"] - rows["int8"])

@@ -50,11 +50,11 @@ def _reaches(model: CommentModel, layers: dict[str, nn.Linear], texts: Iterable[
     """Return layer to the largest magnitude of each of its input channels [in]."""
     reach = {name: torch.zeros(layer.in_features) for name, layer in layers.items()}
 
-    def note(name: str, given: Tensor) -> None:
-        reach[name] = torch.maximum(reach[name], given.abs().flatten(0, -2).amax(0))
+    def note(name: str, inputs: Tensor) -> None:
+        reach[name] = torch.maximum(reach[name], inputs.abs().flatten(0, -2).amax(0))
 
     hooks = [
-        layer.register_forward_pre_hook(lambda _, given, name=name: note(name, given[0]))
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: note(name, inputs[0]))
         for name, layer in layers.items()
     ]
     with torch.inference_mode():

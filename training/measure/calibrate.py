@@ -28,8 +28,8 @@ def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
         z = np.exp(parameters[0]) * logits + parameters[1]
         return float(np.average(np.logaddexp(0, z) - target * z, weights=weights))
 
-    found = minimize(loss, np.zeros(2), method="BFGS").x
-    return Calibration(scale=round(float(np.exp(found[0])), 6), shift=round(float(found[1]), 6))
+    fitted = minimize(loss, np.zeros(2), method="BFGS").x
+    return Calibration(scale=round(float(np.exp(fitted[0])), 6), shift=round(float(fitted[1]), 6))
 
 
 def two_sided(target: Floats, sources: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
@@ -98,10 +98,10 @@ def _chosen(
     thresholds = np.floor(ranked * 1e4) / 1e4
     last = np.append(ranked[1:] < thresholds[:-1], True)[: len(ranked)]
     possible = np.flatnonzero(last & (held >= _FEWEST_HELD))
-    found = choose(hits[possible], held[possible]) if len(possible) and truth.any() else possible[:0]
-    if not len(found):
+    chosen = choose(hits[possible], held[possible]) if len(possible) and truth.any() else possible[:0]
+    if not len(chosen):
         return None
-    at = possible[found[0]]
+    at = possible[chosen[0]]
     low, high = wilson(int(hits[at]), int(held[at]))
     return OperatingPoint(
         float(thresholds[at]),

@@ -62,10 +62,10 @@ def measure(target: Floats, probability: Floats, threshold: float | None, seed: 
     least 1.
     """
     ranked = rank(target, probability, threshold)
-    found = metrics_of(np.ones((1, len(target))), ranked)
+    metrics = metrics_of(np.ones((1, len(target))), ranked)
     draws = [metrics_of(counts, ranked) for counts in resamples(len(target), seed)]
     values: dict[str, Any] = {}
-    for name, value in found.items():
+    for name, value in metrics.items():
         values[name] = float(value[0])
         values[f"{name}_low"], values[f"{name}_high"] = percentiles(
             np.concatenate([draw[name] for draw in draws])
@@ -104,12 +104,12 @@ def metrics_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
     precision = np.divide(hits, held, out=np.zeros_like(hits), where=held > 0)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: not measured
         average = (np.diff(hits, prepend=0) * precision).sum(1) / positives[:, 0]
-        found = {"auc": _area(hits, held), "average_precision": average, "f1": _f1(hits, held, ranked.held)}
+        metrics = {"auc": _area(hits, held), "average_precision": average, "f1": _f1(hits, held, ranked.held)}
     for recall in RECALLS:
         first = (hits >= recall / 100 * positives - 1e-9).argmax(1)
         at = precision[np.arange(len(hits)), first]
-        found[f"precision_at_{recall}"] = np.where(positives[:, 0] > 0, at, np.nan)
-    return found | {"calibration_error": np.abs(counts @ ranked.gaps).sum(1) / total[:, 0]}
+        metrics[f"precision_at_{recall}"] = np.where(positives[:, 0] > 0, at, np.nan)
+    return metrics | {"calibration_error": np.abs(counts @ ranked.gaps).sum(1) / total[:, 0]}
 
 
 def _cumulated(counts: Floats, truth: Bools, ends: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:

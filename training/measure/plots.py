@@ -47,13 +47,13 @@ class _Line(NamedTuple):
     probability: Floats
 
 
-def draw(test: TestSet, given: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
+def draw(test: TestSet, scores: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
     """Write both charts into ``folder``, over all rows of ``test``, for labels with both classes.
 
-    ``given`` is model → label → probabilities [n]; ``thresholds`` (label to hold threshold) belong to the first
+    ``scores`` is model → label → probabilities [n]; ``thresholds`` (label to hold threshold) belong to the first
     model.
     """
-    own = next(iter(given.values()))
+    own = next(iter(scores.values()))
     columns = zip(test.labels, test.targets.T, strict=True)
     labels = [label for label, target in columns if label in own and both_classes(target)]
     if not labels:
@@ -65,20 +65,22 @@ def draw(test: TestSet, given: Given, thresholds: Mapping[str, float | None], fo
         ):
             figure, charts = _grid(labels, *axis_names)
             for label, axes in zip(labels, charts, strict=True):
-                target, lines = _known(test, given, label)
+                target, lines = _known(test, scores, label)
                 chart(axes, target, lines, thresholds.get(label))
             _legend(figure, charts)
             with replacing(folder / name) as part:
                 figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _known(test: TestSet, given: Given, label: str) -> tuple[Floats, list[_Line]]:
+def _known(test: TestSet, scores: Given, label: str) -> tuple[Floats, list[_Line]]:
     """Return the targets [k] of rows with a known label, and the models with this label, each in its colour."""
     target = test.targets[:, test.labels.index(label)]
     rows = ~np.isnan(target)
-    coloured = zip(given.items(), _COLOURS, strict=False)
+    coloured = zip(scores.items(), _COLOURS, strict=False)
     return target[rows], [
-        _Line(name, colour, by[label][rows]) for (name, by), colour in coloured if label in by
+        _Line(name, colour, probabilities[label][rows])
+        for (name, probabilities), colour in coloured
+        if label in probabilities
     ]
 
 
@@ -114,10 +116,10 @@ def _reliability(axes: Any, target: Floats, lines: Sequence[_Line], threshold: f
 
 def _binned(target: Floats, probability: Floats) -> tuple[Floats, Floats, Floats]:
     """Return examples, mean probability and mean target of the bins that are drawn."""
-    of = bins(probability)
-    sizes = np.bincount(of, minlength=BINS)
+    bin_of = bins(probability)
+    sizes = np.bincount(bin_of, minlength=BINS)
     full = sizes >= _FEWEST
-    means = [np.bincount(of, values, BINS)[full] / sizes[full] for values in (probability, target)]
+    means = [np.bincount(bin_of, values, BINS)[full] / sizes[full] for values in (probability, target)]
     return sizes[full].astype(np.float64), means[0], means[1]
 
 

@@ -104,11 +104,13 @@ def measuring_corpora(root: Path, labels: tuple[str, ...], limit: int | None) ->
     return [rows_of_examples(read_corpus(name, root), labels, limit) for name in present]
 
 
-def predictions(scorer: Scorer, texts: Sequence[str], console: Console, what: str) -> dict[str, Floats]:
+def predictions(
+    scorer: Scorer, texts: Sequence[str], console: Console, description: str
+) -> dict[str, Floats]:
     """Return label to probabilities [n], by the scorer, with progress."""
     values: list[list[float]] = []
     starts = range(0, len(texts), _CHUNK)
-    for start in track(starts, description=what, console=console):
+    for start in track(starts, description=description, console=console):
         scores = scorer.score([ScoreInput(text) for text in texts[start : start + _CHUNK]])
         values += [list(score.probabilities.values()) for score in scores]
     return dict(zip(scorer.labels, np.array(values, dtype=np.float64).T, strict=True))

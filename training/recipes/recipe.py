@@ -229,10 +229,10 @@ class Recipe(_Section):
         return self
 
 
-def recipe_file(given: Path) -> Path:
-    """Return ``given`` itself, or the packaged recipe of that name, as in ``--recipe retrain``."""
-    shipped = Path(__file__).resolve().parent / f"{given}.toml"
-    return shipped if not given.exists() and len(given.parts) == 1 and shipped.is_file() else given
+def recipe_file(path: Path) -> Path:
+    """Return ``path`` itself, or the packaged recipe of that name, as in ``--recipe retrain``."""
+    shipped = Path(__file__).resolve().parent / f"{path}.toml"
+    return shipped if not path.exists() and len(path.parts) == 1 and shipped.is_file() else path
 
 
 def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None) -> Recipe:
@@ -258,10 +258,10 @@ def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
+        problem = error.errors(include_input=False)[0]
         field = (
-            ".".join(map(str, first["loc"])) or "recipe"
+            ".".join(map(str, problem["loc"])) or "recipe"
         )  # what several fields must do together has no place
         raise RecipeError(
-            f"{path}: {field}: {first['msg']}; see belowline/training/recipes/recipe.py for every field"
+            f"{path}: {field}: {problem['msg']}; see belowline/training/recipes/recipe.py for every field"
         ) from error

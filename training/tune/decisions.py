@@ -69,15 +69,17 @@ def gather_decisions(
     named = {
         row.row: row for row in sorted(every, key=lambda row: row.decided_at.timestamp())
     }  # the last decision about a comment counts
-    found = sorted(named.values(), key=lambda row: row.row)
-    why_not = [_unfit(row, policy) for row in found]
-    rows = [row for row, why in zip(found, why_not, strict=True) if not why]
+    sorted_rows = sorted(named.values(), key=lambda row: row.row)
+    why_not = [_unfit(row, policy) for row in sorted_rows]
+    rows = [row for row, why in zip(sorted_rows, why_not, strict=True) if not why]
     notes = [f"left out: {number:,} {why}" for why, number in sorted(Counter(filter(None, why_not)).items())]
     if not rows:
-        told = "; ".join(notes) or "no decisions"
-        raise TuneError(f"{', '.join(map(str, files))}: nothing to measure ({told}); export more decisions")
+        excluded = "; ".join(notes) or "no decisions"
+        raise TuneError(
+            f"{', '.join(map(str, files))}: nothing to measure ({excluded}); export more decisions"
+        )
     notes += _unknown_labels(rows, config)
-    probabilities, whence = _probabilities(rows, model, config, kept, console)
+    probabilities, source = _probabilities(rows, model, config, kept, console)
     keys = [row.split_key for row in rows]
     weights = np.array([row.weight for row in rows], dtype=np.float64)
     return Decisions(
@@ -87,7 +89,7 @@ def gather_decisions(
         np.array([draw(f"tune {key}") < 0.5 for key in keys]),
         probabilities,
         [language_of(row.text) for row in rows],
-        [*notes, whence],
+        [*notes, source],
     )
 
 
@@ -114,17 +116,21 @@ def _probabilities(
     rows: Sequence[Decided], model: Path, config: ModelConfig, kept: bool, console: Console
 ) -> tuple[dict[str, Floats], str]:
     """Return label to probabilities [n], and a line about their source."""
-    old = [kept and row.model == config.version and set(config.labels) <= row.scores.keys() for row in rows]
-    fresh = [row.text for row, is_kept in zip(rows, old, strict=True) if not is_kept]
+    is_kept_row = [
+        kept and row.model == config.version and set(config.labels) <= row.scores.keys() for row in rows
+    ]
+    fresh = [row.text for row, is_kept in zip(rows, is_kept_row, strict=True) if not is_kept]
     if kept and len(fresh) == len(rows):
         raise TuneError(f"no decision has scores of model {config.version}; leave out --kept-scores")
-    given = predictions(Scorer.load(model), fresh, console, "scoring") if fresh else {}
-    where, found = np.array(old), {}
+    probabilities = predictions(Scorer.load(model), fresh, console, "scoring") if fresh else {}
+    kept_rows, merged = np.array(is_kept_row), {}
     for label in config.labels:
         values = np.empty(len(rows))
-        values[where] = [row.scores[label] for row, is_kept in zip(rows, old, strict=True) if is_kept]
+        values[kept_rows] = [
+            row.scores[label] for row, is_kept in zip(rows, is_kept_row, strict=True) if is_kept
+        ]
         if fresh:
-            values[~where] = given[label]
-        found[label] = values
-    whence = f"scores: {len(fresh):,} computed by model {config.version}"
-    return found, f"{whence}, {where.sum():,} from the file" if kept else whence
+            values[~kept_rows] = probabilities[label]
+        merged[label] = values
+    source = f"scores: {len(fresh):,} computed by model {config.version}"
+    return merged, f"{source}, {kept_rows.sum():,} from the file" if kept else source
