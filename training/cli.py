@@ -231,7 +231,7 @@ def export_command(
     ] = None,
     version: Annotated[str, typer.Option("--version", help="Version to write, with --like.")] = "",
 ) -> None:
-    """Export a model directory: ONNX int8, calibrated, with thresholds; refused if it differs from the trained weights."""
+    """Export a model directory: ONNX int8, calibrated, with thresholds; refused if it differs from the weights."""
     if (like is None) != (not version):
         raise typer.BadParameter("--like and --version go together")
     _need_training()

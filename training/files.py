@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``folder`` to fill; it becomes ``folder``, which must not exist, unless the block raises."""
+    """Yield an empty folder beside ``folder``; it becomes ``folder``, which must not exist, unless the block raises."""
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

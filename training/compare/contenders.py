@@ -63,8 +63,9 @@ def load_contenders(
 ) -> list[Contender]:
     """Load what ``specs`` name.
 
-    A spec is a model directory (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``, ``detoxify:original`` (or
-    another published release), ``detoxify:CHECKPOINT`` or ``perspective:URL``. A repeated name gets a number.
+    A spec is a model directory (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``,
+    ``detoxify:original`` (or another published release), ``detoxify:CHECKPOINT`` or ``perspective:URL``. A repeated
+    name gets a number.
 
     Args:
         specs: The one to beat first.

@@ -20,8 +20,9 @@ ATTRIBUTES: Mapping[str, str] = {
     "profanity": "PROFANITY",
     "toxicity": "TOXICITY",
 }
-"""Our label to its attribute. Google's SPAM was trained on comments of one newspaper, its IDENTITY_ATTACK covers every identity.
-antisemitism and on_topic have no counterpart."""
+"""Our label to its attribute. Google's SPAM was trained on comments of one newspaper, its IDENTITY_ATTACK covers every
+identity. antisemitism and on_topic have no counterpart.
+"""
 PER_SECOND = 1.0
 """Google's quota unless it was raised."""
 _TRIES = 6

@@ -16,8 +16,9 @@ Floats = npt.NDArray[np.float64]
 NEUTRAL = Calibration(scale=1.0, shift=0.0)
 """The relevance of a model before the fit."""
 PRIOR = 0.9
-"""Share of related pairs for which probabilities are fitted. Nearly every comment is about its article, and a short one ("Exactly so!")
-hardly shows it. With equal shares every short comment would count as off topic."""
+"""Share of related pairs for which probabilities are fitted. Nearly every comment is about its article, and a short
+one ("Exactly so!") hardly shows it. With equal shares every short comment would count as off topic.
+"""
 _REPLIES = frozenset({"cat"})
 _FEWEST = 100
 

@@ -111,7 +111,7 @@ def _add_reject(choice: Choice, data: LabelDecisions, candidates: list[float], g
 
 
 def for_budget(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]:
-    """Choose the hold thresholds that together catch the most harm within the reviews of a day; reject thresholds stay."""
+    """Choose the hold thresholds that together catch the most harm within the reviews of a day."""
     if not decisions.drawn.any():
         raise TuneError(
             "--per-day needs decisions on a random sample of published comments; set `sample` in the policy for a while, "
@@ -162,10 +162,10 @@ def most_within(
     probabilities: Mapping[str, Floats],
     candidates: Mapping[str, Sequence[float]],
 ) -> dict[str, float | None]:
-    """Choose a threshold per label, None for a label that does not hold, so that at most a share ``most`` of comments is held.
+    """Choose a threshold per label, None for labels that do not hold; at most a share ``most`` of comments is held.
 
-    Greedy: each step lowers the one threshold that catches the most harm per additional review. Comments that are held already cost
-    nothing, so overlap between labels counts once. The result need not be the optimum.
+    Greedy: each step lowers the one threshold that catches the most harm per additional review. Comments that are
+    held already cost nothing, so overlap between labels counts once. The result need not be the optimum.
     """
     chosen: dict[str, float | None] = dict.fromkeys(candidates)
     held, total = load.held & ~load.rejected, float(load.weights.sum())
@@ -222,7 +222,7 @@ def harmful_by(decisions: Decisions, policy: Policy) -> Bools:
 
 
 def reviews(held: float, rejected: float, policy: Policy, comments: int) -> float:
-    """Return the reviews that ``comments`` need: held ones, random draws of published ones, and second reviews of both."""
+    """Return the reviews of ``comments``: held ones, random draws of published ones, second reviews of both."""
     reviewed = held + policy.sample * (1 - held - rejected)
     return comments * reviewed * (1 + policy.second_review)
 
