@@ -112,7 +112,7 @@ def _slices(pair: Pair) -> Table:
     shown = differences if len(differences) <= 2 * _SHOWN else differences[:_SHOWN] + differences[-_SHOWN:]
     title = f"slices that differ, {len(shown)} of {len(differences)} (the largest losses and gains)"
     table = Table(
-        "label", "slice", "figure", "n", "A", "B", "B-A (95 %)", "", title=title, title_justify="left"
+        "label", "slice", "metric", "n", "A", "B", "B-A (95 %)", "", title=title, title_justify="left"
     )
     for difference in shown:
         gap = f"{difference.difference:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
@@ -128,15 +128,23 @@ def _slices(pair: Pair) -> Table:
 
 
 def _flips(pair: Pair) -> Table:
-    title = f"decided differently, of {pair.flips.decided} rows"
-    table = Table("A > B", "B right", "B wrong", "not known", title=title, title_justify="left")
+    title = f"changed decisions, of {pair.flips.decided} rows"
+    table = Table("A > B", "B right", "B wrong", "unknown", title=title, title_justify="left")
     for change, judged in pair.flips.counts.items():
         table.add_row(change, *(str(judged[name]) for name in ("right", "wrong", "unknown")))
     return table
 
 
 def _speeds(comparison: Comparison) -> Table:
-    columns = ("contender", "comments/s", "p50 ms", "p99 ms", "p50 beside A (rounds)", "MB", "beside A")
+    columns = (
+        "contender",
+        "comments/s",
+        "p50 ms",
+        "p99 ms",
+        "p50 relative to A (rounds)",
+        "MB",
+        "size relative to A",
+    )
     table = Table(*columns, title="speed and size", title_justify="left")
     for name, cells in speed_rows(comparison):
         table.add_row(name, *cells)
