@@ -76,38 +76,26 @@ def for_precision(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choi
 
 
 def _for_precision(data: LabelDecisions, goal: Goal) -> Choice:
-    wanted = goal.precision or 0.0
     candidates = data.candidates(_STEP)
     choice = _unchanged(data, candidates)
     # So many harmful comments in a row put the lower end of the interval at the wanted precision.
-    reason = _too_few(data, candidates, math.ceil(math.log(0.025) / math.log(wanted)))
+    reason = _too_few(data, candidates, math.ceil(math.log(0.025) / math.log(goal.precision or 0.5)))
     if reason:
         return replace(choice, reason=reason, curve=())
-    hold = data.lowest_reaching(wanted, candidates)
-    if hold is None:
-        return replace(choice, reason=_not_reached("hold", wanted, data, candidates))
-    measured = data.point(hold)
-    choice = replace(
-        choice,
-        proposed=_with_hold(data.present, hold),
-        measured=measured,
-        missed=measured.precision.high < wanted,
-    )
-    return choice if goal.reject_precision is None else _add_reject(choice, data, candidates, goal)
-
-
-def _add_reject(choice: Choice, data: LabelDecisions, candidates: list[float], goal: Goal) -> Choice:
-    wanted = goal.reject_precision or 0.0
-    reject = data.lowest_reaching(wanted, candidates)
-    if reject is None:
-        return replace(choice, reason=_not_reached("reject", wanted, data, candidates))
-    measured = data.point(reject)
-    return replace(
-        choice,
-        proposed=Thresholds(hold=choice.proposed.hold, reject=reject),
-        measured_reject=measured,
-        missed=choice.missed or measured.precision.high < wanted,
-    )
+    for action, wanted in (("hold", goal.precision), ("reject", goal.reject_precision)):
+        if wanted is None:
+            continue
+        threshold = data.lowest_reaching(wanted, candidates)
+        if threshold is None:
+            return replace(choice, reason=_not_reached(action, wanted, data, candidates))
+        point = data.point(threshold)
+        choice = replace(choice, missed=choice.missed or point.precision.high < wanted)
+        if action == "hold":
+            choice = replace(choice, proposed=_with_hold(data.present, threshold), measured=point)
+        else:
+            proposed = Thresholds(hold=choice.proposed.hold, reject=threshold)
+            choice = replace(choice, proposed=proposed, measured_reject=point)
+    return choice
 
 
 def for_budget(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]:
