@@ -130,7 +130,7 @@ def test_scores_are_the_models_unless_kept_ones_are_asked_for(
         for score in tiny_scorer.score([ScoreInput(row.text) for row in fresh.rows])
     ]
     assert list(fresh.probabilities["spam"]) == wanted
-    assert "7 of model 0.0.1-tiny" in fresh.notes[0]
+    assert fresh.notes[0].startswith("scores: 7 ")
     assert list(kept.probabilities["spam"]) == [0.9] * 6 + wanted[-1:]
     assert "6 from the file" in kept.notes[0]
 
