@@ -155,7 +155,7 @@ def generated(recipe: Recipe, root: Path, splits: Mapping[Split, Sequence[Exampl
             statements = implied_statements(_material(_MATERIAL[name], root))
             train, test = (material(splits[split], statements) for split in ("train", "test"))
             yield from contrast(count, train, "train", rng)
-            # Few of the insults stand often enough in the test split; a list of words gives nothing of it away.
+            # Few insults are frequent enough in the test split; a list of words does not leak its texts.
             yield from contrast(count // 10, replace(test, insults=train.insults), "test", rng)
         else:
             raise CorpusError(f"generator {name!r}: not known; there are link-spam, own-links and contrast")

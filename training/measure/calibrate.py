@@ -94,7 +94,7 @@ def _chosen(
     order = np.argsort(-probability)
     ranked, truth = probability[order], target[order] >= 0.5
     hits, held = np.cumsum(truth, dtype=np.float64), np.arange(1, len(truth) + 1, dtype=np.float64)
-    # Thresholds have four decimals: one can only stand where it does not also hold the next example below.
+    # Thresholds have four decimals: one is possible only where it does not also hold the next example below.
     thresholds = np.floor(ranked * 1e4) / 1e4
     last = np.append(ranked[1:] < thresholds[:-1], True)[: len(ranked)]
     possible = np.flatnonzero(last & (held >= _FEWEST_HELD))

@@ -24,7 +24,7 @@ _FEWEST = 10
 _STYLE: Any = {  # typed by name of every setting
     "svg.hashsalt": "belowline",  # the same file for the same figures
     "svg.fonttype": "none",
-    "font.sans-serif": ["DejaVu Sans"],  # the whole list of substitutes would stand with every word
+    "font.sans-serif": ["DejaVu Sans"],  # otherwise every word carries the whole list of substitutes
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.spines.top": False,
