@@ -21,20 +21,20 @@ app = typer.Typer(
 )
 _RUNS = Path("runs")
 
-Corpora = Annotated[Path, typer.Option("--corpora", help="Folder with the corpora, as `fetch` fills it.")]
+Corpora = Annotated[Path, typer.Option("--corpora", help="Folder with the corpora that `fetch` downloads.")]
 Recipe = Annotated[
     Path,
-    typer.Option("--recipe", help="TOML file with the training recipe, or the name of one in the package."),
+    typer.Option("--recipe", help="Recipe: a TOML file, or the name of a packaged one."),
 ]
 Decisions = Annotated[
     list[Path] | None,
     typer.Option(
         "--decisions",
-        help="File of a site's decisions, as `belowline decisions export` writes it; may be given again.",
+        help="File of `belowline decisions export`; repeatable.",
     ),
 ]
-Runs = Annotated[Path, typer.Option(help="Where runs lie.")]
-Run = Annotated[Path, typer.Option("--run", help="Run directory, as `fit` makes it.")]
+Runs = Annotated[Path, typer.Option(help="Folder of the run directories.")]
+Run = Annotated[Path, typer.Option("--run", help="Run directory of `fit`.")]
 
 
 def main() -> None:
@@ -47,35 +47,32 @@ def main() -> None:
 
 
 def _need_training() -> None:
-    missing = [
-        name
-        for name in (
-            "torch",
-            "transformers",
-            "datasets",
-            "sklearn",
-            "matplotlib",
-            "detoxify",
-            "cleanlab",
-            "tensorboard",
-        )
-        if importlib.util.find_spec(name) is None
+    packages = [
+        "torch",
+        "transformers",
+        "datasets",
+        "sklearn",
+        "matplotlib",
+        "detoxify",
+        "cleanlab",
+        "tensorboard",
     ]
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtra(f"{', '.join(missing)} not installed; run: pip install 'belowline[train]'")
 
 
 @app.command()
 def fetch(
-    to: Annotated[Path, typer.Option("--to", help="Folder to put the corpora in.")] = Path("corpora"),
+    to: Annotated[Path, typer.Option("--to", help="Target folder.")] = Path("corpora"),
     corpus: Annotated[
-        list[str] | None, typer.Option("--corpus", help="Only this corpus; may be given again.")
+        list[str] | None, typer.Option("--corpus", help="Only this corpus; repeatable.")
     ] = None,
     mirror: Annotated[
-        Path | None, typer.Option("--mirror", help="Copy from this folder instead of the network.")
+        Path | None, typer.Option("--mirror", help="Copy from this folder instead of downloading.")
     ] = None,
 ) -> None:
-    """Get the corpora at their pinned commits and verify their checksums; files that are already right are skipped."""
+    """Download the corpora at their pinned commits and verify their checksums; correct files are skipped."""
     unknown = set(corpus or ()) - CORPORA.keys()
     if unknown:
         raise CorpusError(f"unknown corpus {', '.join(sorted(unknown))}; known: {', '.join(CORPORA)}")
@@ -90,19 +87,16 @@ def fit_command(
     start: Annotated[
         Path | None,
         typer.Option(
-            help="Begin with the weights of this model directory, a released one (`release`, `small`) or a run's model, "
-            "instead of what the recipe starts from."
+            help="Start from this model directory (or `release`, `small`, or a run's model) instead of the recipe's start."
         ),
     ] = None,
     decisions: Decisions = None,
-    name: Annotated[
-        str | None, typer.Option(help="Another name for the run than the recipe's, for one more of its kind.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run; default the recipe's.")] = None,
     version: Annotated[
-        str | None, typer.Option(help="Version of the model that comes out, instead of the recipe's.")
+        str | None, typer.Option(help="Version of the trained model; default the recipe's.")
     ] = None,
 ) -> None:
-    """Fine-tune by a recipe; the same command goes on where an interrupted run stopped."""
+    """Fine-tune by a recipe; the same command resumes an interrupted run."""
     _need_training()
     from belowline.model import model_directory
     from belowline.training.fit.fit import fit
@@ -120,7 +114,7 @@ def check_command(
     runs: Runs = _RUNS,
     decisions: Decisions = None,
 ) -> None:
-    """Look for problems in the data of a recipe, as `fit` does before it trains; rows are named in the run's data_checks.json."""
+    """Check the data of a recipe, as `fit` does before training; data_checks.json in the run names the rows."""
     _need_training()
     from belowline.training.dataset.checks import check
     from belowline.training.recipes.recipe import load_recipe, recipe_file
@@ -135,32 +129,32 @@ def compare_command(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="The one to beat, then others: a model directory (or `release`, `small`), tfidf:RUN, "
+            help="The baseline first, then candidates: a model directory (or `release`, `small`), tfidf:RUN, "
             "detoxify:original|unbiased|multilingual, detoxify:FILE.ckpt or perspective:URL (key in PERSPECTIVE_API_KEY).",
         ),
     ],
     run: Annotated[
-        Path | None, typer.Option("--run", help="Compare on the test split of this run directory.")
+        Path | None, typer.Option("--run", help="Use the test split of this run directory.")
     ] = None,
     corpora: Annotated[
-        Path | None, typer.Option("--corpora", help="And on test rows of the corpora below this folder.")
+        Path | None, typer.Option("--corpora", help="Also use test rows of the corpora in this folder.")
     ] = None,
     decisions: Annotated[
-        Path | None, typer.Option("--decisions", help="And on test rows of exported decisions.")
+        Path | None, typer.Option("--decisions", help="Also use test rows of exported decisions.")
     ] = None,
-    recipe: Annotated[Path | None, typer.Option("--recipe", help="Recipe whose [gates] count.")] = None,
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="Recipe with the [gates] to check.")] = None,
     policy: Annotated[
-        Path | None, typer.Option("--policy", help="Policy file for thresholds; default each model's own.")
+        Path | None, typer.Option("--policy", help="Policy file with thresholds; default each model's own.")
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", help="Folder for the report, compare.json and the scores that are kept.")
+        Path, typer.Option("--out", help="Folder for the report, compare.json and cached scores.")
     ] = Path("compared"),
-    limit: Annotated[int | None, typer.Option(min=10, help="Rows of each corpus at most.")] = None,
+    limit: Annotated[int | None, typer.Option(min=10, help="Maximum rows of each corpus.")] = None,
     per_second: Annotated[
-        float, typer.Option(min=0.01, help="Requests a second to a Perspective address.")
+        float, typer.Option(min=0.01, help="Requests per second to a Perspective address.")
     ] = 1.0,
 ) -> None:
-    """Say whether models are better than the first one: every figure with a paired interval, flips, speed, gates, a report."""
+    """Compare models with the first one: metrics with paired intervals, changed decisions, speed, gates, a report."""
     _need_training()
     from belowline.training.compare.compare import Options, compare
     from belowline.training.recipes.recipe import load_recipe, recipe_file
@@ -176,41 +170,37 @@ def tune_command(
         list[Path],
         typer.Option(
             "--decisions",
-            help="File of a site's decisions, as `belowline decisions export` writes it; may be given again.",
+            help="File of `belowline decisions export`; repeatable.",
         ),
     ],
-    out: Annotated[
-        Path, typer.Option("--out", help="Policy file to write; curves go beside it as .json and .png.")
-    ] = Path("proposed.toml"),
+    out: Annotated[Path, typer.Option("--out", help="Policy file to write.")] = Path("proposed.toml"),
     precision: Annotated[
-        float | None, typer.Option(help="Precision to promise of what each label holds, such as 0.9.")
+        float | None, typer.Option(help="Target precision of held comments of each label, such as 0.9.")
     ] = None,
     reject_precision: Annotated[
-        float | None, typer.Option(help="Precision to promise of what each label rejects.")
+        float | None, typer.Option(help="Target precision of rejected comments of each label.")
     ] = None,
     per_day: Annotated[
-        int | None, typer.Option(min=1, help="Reviews a day that the team can do, instead of a precision.")
+        int | None, typer.Option(min=1, help="Reviews per day that the team can do, instead of a precision.")
     ] = None,
-    comments_per_day: Annotated[
-        int | None, typer.Option(min=1, help="Comments that come in on a day.")
-    ] = None,
+    comments_per_day: Annotated[int | None, typer.Option(min=1, help="Comments that arrive per day.")] = None,
     model: Annotated[
         Path | None,
-        typer.Option("--model", help="Model directory that scores, or `small`; default the released one."),
+        typer.Option("--model", help="Model directory, or `small`; default the released one."),
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option("--policy", help="Policy in force; default the one that belowline starts with."),
+        typer.Option("--policy", help="Active policy; default the one that belowline starts with."),
     ] = None,
     kept_scores: Annotated[
         bool,
         typer.Option(
-            "--kept-scores", help="Take scores from the files where they are of the same model version."
+            "--kept-scores", help="Use scores from the files if they are of the same model version."
         ),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Propose a policy whose thresholds keep a precision, or a day's reviews, by a site's own decisions."""
+    """Propose thresholds for a precision, or for a number of reviews a day, from a site's own decisions."""
     _need_training()
     from belowline.model import DEFAULT_MODEL_DIR, model_directory
     from belowline.training.tune.choice import Goal
@@ -236,12 +226,12 @@ def export_command(
     like: Annotated[
         Path | None,
         typer.Option(
-            "--like", help="Released directory of the same weights: calibration and thresholds stay as there."
+            "--like", help="Released directory of the same weights, to copy calibration and thresholds from."
         ),
     ] = None,
-    version: Annotated[str, typer.Option("--version", help="Version to write; goes with --like.")] = "",
+    version: Annotated[str, typer.Option("--version", help="Version to write, with --like.")] = "",
 ) -> None:
-    """Write a model directory: ONNX int8, calibrated, with thresholds, once it agrees with the trained weights."""
+    """Export a model directory: ONNX int8, calibrated, with thresholds; refused if it differs from the weights."""
     if (like is None) != (not version):
         raise typer.BadParameter("--like and --version go together")
     _need_training()
@@ -254,20 +244,20 @@ def export_command(
 @app.command(name="evaluate")
 def evaluate_command(
     run: Run,
-    model: Annotated[Path, typer.Option("--model", help="Model directory to measure.")] = Path("model-out"),
+    model: Annotated[Path, typer.Option("--model", help="Model directory.")] = Path("model-out"),
     corpora: Corpora = Path("corpora"),
-    limit: Annotated[int, typer.Option(min=10, help="Test rows of each corpus at most.")] = 1500,
+    limit: Annotated[int, typer.Option(min=10, help="Maximum test rows of each corpus.")] = 1500,
     card: Annotated[
-        bool, typer.Option("--card", help="Write the model card and its figures into the model directory.")
+        bool, typer.Option("--card", help="Write the model card and its charts into the model directory.")
     ] = False,
     detoxify: Annotated[
         Path | None,
         typer.Option(
-            help="Measure this Detoxify checkpoint too, one that you trust; its encoder's config.json and tokenizer lie beside it."
+            help="Also measure this Detoxify checkpoint, one that you trust; its encoder's config.json and tokenizer are beside it."
         ),
     ] = None,
 ) -> None:
-    """Measure a model on test splits, per label, corpus and slice, beside its fp32 twin, the TF-IDF baseline and Detoxify."""
+    """Measure a model by label, corpus and slice, with its fp32 twin, the TF-IDF baseline and Detoxify."""
     _need_training()
     from belowline.model import model_directory
     from belowline.training.measure.evaluate import evaluate

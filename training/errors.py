@@ -29,7 +29,7 @@ class RecipeError(TrainingError):
 
 
 class DataProblem(TrainingError):
-    """The data have a problem that the recipe forbids to train on; the message names it and the file that lists the rows."""
+    """The recipe forbids to train on such data; the message names the problem and the file that lists the rows."""
 
 
 class RunError(TrainingError):

@@ -1,10 +1,13 @@
 """Files and folders that appear whole or not at all."""
 
 import json
+import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -20,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``folder`` to fill; it becomes ``folder``, which must not exist, unless the block raises."""
+    """Yield an empty folder beside ``folder``; it becomes ``folder``, which must not exist, unless the block raises."""
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -46,5 +49,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write ``content`` as JSON."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    """Write ``content`` as JSON, after ``to_plain``."""
+    write_text(path, json.dumps(to_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def to_plain(value: Any) -> Any:
+    """Convert dataclasses, mappings and sequences to plain values for JSON; NaN becomes None."""
+    if hasattr(value, "as_dict"):
+        return to_plain(value.as_dict())
+    if is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -13,9 +13,9 @@ from rich.table import Table
 from belowline.data.corpora import read_corpus
 from belowline.model import Scorer
 from belowline.training.errors import RunError
-from belowline.training.files import write_text
+from belowline.training.files import to_plain, write_text
 from belowline.training.fit.run_directory import RunDirectory
-from belowline.training.measure.bootstrap import Measurement, missing, nan_to_none
+from belowline.training.measure.bootstrap import Measurement, missing
 from belowline.training.measure.test_set import TestSet, joined, rows_of_examples, rows_of_split
 from tests.release.ceilings import ceilings
 from tests.release.disguise_figures import disguise_drop, unseen_recall
@@ -187,11 +187,11 @@ def _row(target: Target, figure: Measurement) -> dict[str, object]:
     return {
         "measure": target.measure,
         "target": target.text,
-        "value": nan_to_none(figure.value),
-        "low": nan_to_none(figure.low),
-        "high": nan_to_none(figure.high),
+        "value": to_plain(figure.value),
+        "low": to_plain(figure.low),
+        "high": to_plain(figure.high),
         "n": figure.n,
-        "fp32": nan_to_none(figure.fp32),
+        "fp32": to_plain(figure.fp32),
         "reached": target.reached(figure.value),
         "note": figure.note,
     }

@@ -1,6 +1,5 @@
 """Compare models on the same rows: metrics with paired intervals, changed decisions, speed, gates and a report."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -93,128 +92,140 @@ def compare(
     begun = time.monotonic()
     rows = gather_rows(options.run, options.corpora, options.decisions, options.limit, options.seed)
     contenders = load_contenders(specs, options.threads, options.per_second, console)
-    policies = {one.name: Policy.load(options.policy, one.thresholds, one.languages) for one in contenders}
+    policies = {
+        contender.name: Policy.load(options.policy, contender.thresholds, contender.languages)
+        for contender in contenders
+    }
     console.print(f"{len(rows.test.texts)} test rows of {len(set(rows.test.sources))} corpora")
-    given = {one.name: _scores(one, rows, out, console) for one in contenders}
-    scorer = next((one.scorer for one in contenders if one.scorer is not None), None)
+    scores = {contender.name: _scores(contender, rows, out, console) for contender in contenders}
+    scorer = next((contender.scorer for contender in contenders if contender.scorer is not None), None)
     parts = parts_of_rows(rows, scorer)
-    pairs = _pairs(contenders, rows, parts, given, policies, options, console)
+    pairs = _pairs(contenders, rows, parts, scores, policies, options, console)
     speed = measure_speed(contenders, _speed_texts(rows, options), console)
     facts = _facts(rows, options, policies[contenders[0].name], time.monotonic() - begun)
     comparison = Comparison(contenders, pairs, speed, facts)
     reports = [
-        check_gates(comparison, gates or Gates(), one.name)
-        for one in contenders[1:]
-        if contenders[0].digest and one.digest
+        check_gates(comparison, gates or Gates(), contender.name)
+        for contender in contenders[1:]
+        if contenders[0].digest and contender.digest
     ]
     show_comparison(comparison, reports, console)
-    content = comparison.as_dict() | {"gates": [report.as_dict() for report in reports]}
-    write_report(comparison, reports, rows, given, out / "compare.html")
-    write_json(out / "compare.json", json.loads(json.dumps(content, allow_nan=False)))
+    content = comparison.as_dict() | {"gates": reports}
+    write_report(comparison, reports, rows, scores, out / "compare.html")
+    write_json(out / "compare.json", content)
     return comparison, reports
 
 
-def _scores(one: Contender, rows: Rows, out: Path, console: Console) -> dict[str, Floats]:
-    key = sha256(one.identity.encode()).hexdigest()[:20]
-    file = out / "scores" / f"{one.kind}-{key}.jsonl"
-    given = cached_scores(one.predict, rows.test.texts, file, one.chunk, console, one.name)
-    return {label: values for label, values in given.items() if label in rows.test.labels}
+def _scores(contender: Contender, rows: Rows, out: Path, console: Console) -> dict[str, Floats]:
+    key = sha256(contender.identity.encode()).hexdigest()[:20]
+    file = out / "scores" / f"{contender.kind}-{key}.jsonl"
+    scores = cached_scores(contender.predict, rows.test.texts, file, contender.chunk, console, contender.name)
+    return {label: values for label, values in scores.items() if label in rows.test.labels}
 
 
 def _pairs(
     contenders: Sequence[Contender],
     rows: Rows,
     parts: Mapping[str, Bools],
-    given: Given,
+    scores: Given,
     policies: Mapping[str, Policy],
     options: Options,
     console: Console,
 ) -> list[Pair]:
-    answered = _answered(given, len(rows.test.texts))
-    measured = measurable(rows, answered, parts, options.fewest)
+    answered = _answered(scores, len(rows.test.texts))
+    masks = measurable(rows, answered, parts, options.fewest)
     counts = cluster_resamples(rows.clusters, options.resamples, options.seed)
     draws = {}
-    for one in contenders:
-        thresholds = {**one.thresholds, **policies[one.name].thresholds}
-        draws[one.name] = _draws(
-            rows, given[one.name], thresholds, measured, answered, counts, console, one.name
+    for contender in contenders:
+        thresholds = {**contender.thresholds, **policies[contender.name].thresholds}
+        draws[contender.name] = _draws(
+            rows, scores[contender.name], thresholds, masks, answered, counts, console, contender.name
         )
-    sizes = _sizes(rows, dict(measured) | {(label, GROUPS): mask for label, mask in answered.items()})
+    sizes = _sizes(rows, dict(masks) | {(label, GROUPS): mask for label, mask in answered.items()})
     first = contenders[0]
     return [
         Pair(
-            one.name,
+            contender.name,
             tuple(
-                label for label in rows.test.labels if label in given[first.name] and label in given[one.name]
+                label
+                for label in rows.test.labels
+                if label in scores[first.name] and label in scores[contender.name]
             ),
-            tuple(label for label in given[first.name] if label not in given[one.name]),
-            tuple(label for label in given[one.name] if label not in given[first.name]),
-            differences(draws[first.name], draws[one.name], sizes),
-            flips_of(rows, given[first.name], given[one.name], (policies[first.name], policies[one.name])),
-            _parity(one, rows, options),
+            tuple(label for label in scores[first.name] if label not in scores[contender.name]),
+            tuple(label for label in scores[contender.name] if label not in scores[first.name]),
+            differences(draws[first.name], draws[contender.name], sizes),
+            flips_of(
+                rows,
+                scores[first.name],
+                scores[contender.name],
+                (policies[first.name], policies[contender.name]),
+            ),
+            _parity(contender, rows, options),
         )
-        for one in contenders[1:]
+        for contender in contenders[1:]
     ]
 
 
-def _answered(given: Given, size: int) -> dict[str, Bools]:
+def _answered(scores: Given, size: int) -> dict[str, Bools]:
     """Return label to the rows [n] that every contender with this label scored."""
     answered: dict[str, Bools] = {}
-    for by_label in given.values():
-        for label, values in by_label.items():
+    for probabilities in scores.values():
+        for label, values in probabilities.items():
             answered[label] = answered.get(label, np.ones(size, dtype=bool)) & ~np.isnan(values)
     return answered
 
 
 def _draws(
     rows: Rows,
-    given: Mapping[str, Floats],
+    scores: Mapping[str, Floats],
     thresholds: Mapping[str, Thresholds],
-    measured: Mapping[Key, Bools],
+    masks: Mapping[Key, Bools],
     answered: Mapping[str, Bools],
     counts: Counts,
     console: Console,
     name: str,
 ) -> Draws:
-    total = sum(label in given for label, _ in measured)
-    figures = draws_of(rows, given, thresholds, measured, counts)
-    found = dict(track(figures, total=total, description=f"{name}: intervals", console=console))
-    return found | dict(bias_draws(rows, given, thresholds, answered, named_groups(rows.test.texts), counts))
+    total = sum(label in scores for label, _ in masks)
+    draws = draws_of(rows, scores, thresholds, masks, counts)
+    metrics = dict(track(draws, total=total, description=f"{name}: intervals", console=console))
+    return metrics | dict(
+        bias_draws(rows, scores, thresholds, answered, named_groups(rows.test.texts), counts)
+    )
 
 
 def _sizes(rows: Rows, masks: Mapping[Key, Bools]) -> dict[Key, tuple[int, int]]:
     """Return label and part to the number of rows with a known target, and of positives."""
-    found = {}
+    sizes = {}
     for (label, part), mask in masks.items():
         target = rows.test.targets[mask, rows.test.labels.index(label)]
-        found[label, part] = int((~np.isnan(target)).sum()), int((target >= 0.5).sum())
-    return found
+        sizes[label, part] = int((~np.isnan(target)).sum()), int((target >= 0.5).sum())
+    return sizes
 
 
-def _parity(one: Contender, rows: Rows, options: Options) -> Measurement | None:
+def _parity(contender: Contender, rows: Rows, options: Options) -> Measurement | None:
     """Measure the distance of a model from its fp32 twin; None without a twin."""
-    if one.scorer is None:
+    if contender.scorer is None:
         return None
-    twin = _twin(one, options)
+    twin = _twin(contender, options)
     if twin is None:
         return None
     step = max(1, len(rows.test.texts) // _PARITY_TEXTS)
     texts = rows.test.texts[::step][:_PARITY_TEXTS]
-    given = [predictions(scorer, texts, _QUIET, "parity") for scorer in (one.scorer, twin)]
-    gaps = [np.abs(given[0][label] - given[1][label]) for label in one.scorer.labels]
+    probabilities = [predictions(scorer, texts, _QUIET, "parity") for scorer in (contender.scorer, twin)]
+    gaps = [np.abs(probabilities[0][label] - probabilities[1][label]) for label in contender.scorer.labels]
     return bootstrapped(np.mean, np.mean(gaps, axis=0), note=f"mean over {len(texts)} comments")
 
 
-def _twin(one: Contender, options: Options) -> Scorer | None:
+def _twin(contender: Contender, options: Options) -> Scorer | None:
     """Find the fp32 twin: same version, labels and corpora, beside the model or in the run that is compared on."""
-    folders = [Path(one.name.split(" #")[0]).resolve().parent / "fp32"]
+    folders = [Path(contender.name.split(" #")[0]).resolve().parent / "fp32"]
     folders += [options.run / "fp32"] if options.run is not None else []
     for folder in folders:
         try:
             twin = Scorer.load(folder, threads=options.threads)
         except ModelError:
             continue
-        if one.scorer is not None and _said(twin) == _said(one.scorer):
+        if contender.scorer is not None and _said(twin) == _said(contender.scorer):
             return twin
     return None
 

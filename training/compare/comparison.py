@@ -9,7 +9,7 @@ from belowline.training.compare.contenders import Contender
 from belowline.training.compare.decision_changes import Flips
 from belowline.training.compare.paired_bootstrap import Difference
 from belowline.training.compare.speed import Speed
-from belowline.training.measure.bootstrap import Measurement, nan_to_none
+from belowline.training.measure.bootstrap import Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +51,26 @@ class Comparison:
 
     def contender(self, name: str) -> Contender:
         """Return the contender called ``name``; raises KeyError."""
-        return {one.name: one for one in self.contenders}[name]
+        return {contender.name: contender for contender in self.contenders}[name]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without any comment text."""
         return {
             "facts": dict(self.facts),
-            "contenders": [self._described(one) for one in self.contenders],
+            "contenders": [self._described(contender) for contender in self.contenders],
             "pairs": [_pair(pair) for pair in self.pairs],
         }
 
-    def _described(self, one: Contender) -> dict[str, Any]:
-        first, speed = self.contenders[0], self.speed.get(one.name)
+    def _described(self, contender: Contender) -> dict[str, Any]:
+        first, speed = self.contenders[0], self.speed.get(contender.name)
         return {
-            "name": one.name,
-            "kind": one.kind,
-            "version": one.version,
-            "digest": one.digest,
-            "bytes": one.size,
-            "bytes_ratio": one.size / first.size if one.size and first.size else None,
-            "speed": speed.as_dict() if speed else None,
+            "name": contender.name,
+            "kind": contender.kind,
+            "version": contender.version,
+            "digest": contender.digest,
+            "bytes": contender.size,
+            "bytes_ratio": contender.size / first.size if contender.size and first.size else None,
+            "speed": speed,
         }
 
 
@@ -82,8 +82,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "only_a": list(pair.only_a),
         "only_b": list(pair.only_b),
         "verdicts": pair.verdicts(),
-        "parity": parity
-        and {name: nan_to_none(getattr(parity, name)) for name in ("value", "low", "high", "n")},
-        "flips": pair.flips.as_dict(),
-        "figures": [figure.as_dict() for figure in pair.figures],
+        "parity": parity and {name: getattr(parity, name) for name in ("value", "low", "high", "n")},
+        "flips": pair.flips,
+        "figures": pair.figures,
     }

@@ -63,8 +63,9 @@ def load_contenders(
 ) -> list[Contender]:
     """Load what ``specs`` name.
 
-    A spec is a model directory (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``, ``detoxify:original`` (or
-    another published release), ``detoxify:CHECKPOINT`` or ``perspective:URL``. A repeated name gets a number.
+    A spec is a model directory (or ``release`` or ``small``, which come with the package), ``tfidf:RUN``,
+    ``detoxify:original`` (or another published release), ``detoxify:CHECKPOINT`` or ``perspective:URL``. A repeated
+    name gets a number.
 
     Args:
         specs: The one to beat first.
@@ -76,7 +77,7 @@ def load_contenders(
         ModelError, RunError, ContenderError.
     """
     if len(specs) < 2:
-        raise ContenderError("compare: one contender only; name two or more, the one to beat first")
+        raise ContenderError("compare: one contender only; name two or more, the baseline first")
     loaded: list[Contender] = []
     for spec in specs:
         console.print(f"{spec}: loading")

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -39,10 +39,6 @@ class Flip:
     label: str
     b_is: Judged
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, without any text."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Flips:
@@ -54,19 +50,11 @@ class Flips:
     counts: Mapping[str, Mapping[str, int]]
     examples: Sequence[Flip]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "decided": self.decided,
-            "counts": {change: dict(judged) for change, judged in self.counts.items()},
-            "examples": [flip.as_dict() for flip in self.examples],
-        }
 
-
-def decisions_of(given: Mapping[str, Floats], labels: Sequence[str], policy: Policy) -> list[Decision]:
+def decisions_of(scores: Mapping[str, Floats], labels: Sequence[str], policy: Policy) -> list[Decision]:
     """Apply ``policy`` to the probabilities of ``labels``; other labels count as not applying."""
     nothing = dict.fromkeys(policy.thresholds, 0.0)
-    columns = [given[label].tolist() for label in labels]
+    columns = [scores[label].tolist() for label in labels]
     language = policy.languages[0]
     return [
         decide(Scores(nothing | dict(zip(labels, row, strict=True)), (), language, ""), policy)
@@ -83,15 +71,15 @@ def flips_of(
     labels = [label for label in policies[0].thresholds if label in a and label in b]
     if not labels:
         return Flips(0, {}, [])
-    answered = ~np.any([np.isnan(given[label]) for given in (a, b) for label in labels], axis=0)
-    sides = (decisions_of(given, labels, policy) for given, policy in zip((a, b), policies, strict=True))
+    answered = ~np.any([np.isnan(scores[label]) for scores in (a, b) for label in labels], axis=0)
+    sides = (decisions_of(scores, labels, policy) for scores, policy in zip((a, b), policies, strict=True))
     pairs = enumerate(zip(*sides, strict=True))
-    found = [
+    flips = [
         _flip(rows, index, first, second, labels)
         for index, (first, second) in pairs
         if answered[index] and first.action != second.action
     ]
-    return Flips(int(answered.sum()), _counts(found), _examples(found))
+    return Flips(int(answered.sum()), _counts(flips), _examples(flips))
 
 
 def _flip(rows: Rows, index: int, a: Decision, b: Decision, labels: Sequence[str]) -> Flip:

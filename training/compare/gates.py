@@ -16,7 +16,7 @@ A gate that cannot be measured blocks, unless the recipe allows it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from scipy.stats import false_discovery_control
 from belowline.training.compare.comparison import Comparison, Pair
 from belowline.training.compare.paired_bootstrap import FALSE_SHARE, Difference
 from belowline.training.compare.test_rows import ALL
-from belowline.training.measure.bootstrap import NAN, Measurement, nan_to_none
+from belowline.training.measure.bootstrap import NAN, Measurement
 from belowline.training.recipes.gate_limits import Gates
 
 Outcome = Literal["passed", "failed", "not measurable"]
@@ -47,13 +47,6 @@ class GateResult:
     passed: bool
     why: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; None for NaN."""
-        return {
-            name: nan_to_none(value) if isinstance(value, float) else value
-            for name, value in asdict(self).items()
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
@@ -73,15 +66,9 @@ class GateReport:
         return all(result.passed for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "baseline": self.baseline,
-            "candidate": self.candidate,
-            "name": self.name,
-            "version": self.version,
-            "passed": self.passed,
-            "results": [result.as_dict() for result in self.results],
-        }
+        """Return plain values for JSON, with ``passed``."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "passed": self.passed}
 
 
 class _Measured(NamedTuple):
@@ -106,28 +93,32 @@ def check_gates(comparison: Comparison, gates: Gates, name: str | None = None) -
     first, candidate = comparison.contenders[0], comparison.contender(pair.name)
     if first.digest is None or candidate.digest is None:
         raise ValueError(f"gates are for model directories, not for {first.kind} and {candidate.kind}")
-    found = _of_figures(pair, gates) | _of_files(comparison, pair, gates)
-    results = [_labels(pair), *(_result(gate, *found[gate], gates) for gate in found)]
+    measured = _of_figures(pair, gates) | _of_files(comparison, pair, gates)
+    results = [_labels(pair), *(_result(gate, *measured[gate], gates) for gate in measured)]
     return GateReport(first.digest, candidate.digest, candidate.name, candidate.version, results)
 
 
 _Found = dict[str, tuple[float, _Measured | None]]
-"""Gate to its limit and what was measured."""
+"""Gate to its limit and measured value."""
 
 
 def _labels(pair: Pair) -> GateResult:
     """Fail candidates without some label, which would otherwise pass every gate because it is compared nowhere."""
     lost = len(pair.only_a)
-    why = f"it does not know {', '.join(pair.only_a)}" if lost else "it knows every label of the first model"
+    why = f"missing labels: {', '.join(pair.only_a)}" if lost else "has every label of the first model"
     return GateResult("labels", 0.0, float(lost), NAN, NAN, "failed" if lost else "passed", not lost, why)
 
 
 def _of_figures(pair: Pair, gates: Gates) -> _Found:
     """Check gates on metrics with paired intervals; the slices are every label and part that has the metric."""
-    large = [figure for figure in pair.figures if figure.examples >= gates.min_examples]
-    slices = [figure for figure in large if figure.metric == gates.slice_metric]
-    calibration = [one for one in large if one.metric == "calibration_error" and one.part == ALL]
-    bias = [one for one in large if one.metric == "bias_gap"]
+    large = [difference for difference in pair.figures if difference.examples >= gates.min_examples]
+    slices = [difference for difference in large if difference.metric == gates.slice_metric]
+    calibration = [
+        difference
+        for difference in large
+        if difference.metric == "calibration_error" and difference.part == ALL
+    ]
+    bias = [difference for difference in large if difference.metric == "bias_gap"]
     return {
         "slice_loss": _losses(slices, gates.max_slice_loss),
         "calibration_error": _levels(calibration, gates.max_calibration_error),
@@ -151,48 +142,54 @@ def _of_files(comparison: Comparison, pair: Pair, gates: Gates) -> _Found:
     }
 
 
-def _losses(figures: Sequence[Difference], limit: float) -> tuple[float, _Measured | None]:
-    corrected = false_discovery_control([one.p for one in figures])
-    found = [
-        _Measured(*one.loss, bool(q <= FALSE_SHARE and one.loss[1] > 0), f"{one.label}, {one.part}")
-        for one, q in zip(figures, corrected, strict=True)
+def _losses(differences: Sequence[Difference], limit: float) -> tuple[float, _Measured | None]:
+    corrected = false_discovery_control([difference.p for difference in differences])
+    measured = [
+        _Measured(
+            *difference.loss,
+            bool(q <= FALSE_SHARE and difference.loss[1] > 0),
+            f"{difference.label}, {difference.part}",
+        )
+        for difference, q in zip(differences, corrected, strict=True)
     ]
-    return limit, _worst(found, limit)
+    return limit, _worst(measured, limit)
 
 
-def _levels(figures: Iterable[Difference], limit: float) -> tuple[float, _Measured | None]:
+def _levels(differences: Iterable[Difference], limit: float) -> tuple[float, _Measured | None]:
     """Find the worst level. If the first model exceeds the limit too, only a significantly worse candidate is
     refused.
     """
-    found = (
+    measured = (
         _Measured(
-            one.b,
-            one.b_low,
-            one.b_high,
-            one.b_low > limit and (one.a <= limit or one.loss[1] > 0),
-            f"{one.label}, {one.part}",
+            difference.b,
+            difference.b_low,
+            difference.b_high,
+            difference.b_low > limit and (difference.a <= limit or difference.loss[1] > 0),
+            f"{difference.label}, {difference.part}",
         )
-        for one in figures
+        for difference in differences
     )
-    return limit, _worst(found, limit)
+    return limit, _worst(measured, limit)
 
 
-def _level(figure: Measurement | None, limit: float) -> tuple[float, _Measured | None]:
-    if figure is None:
+def _level(measurement: Measurement | None, limit: float) -> tuple[float, _Measured | None]:
+    if measurement is None:
         return limit, None
-    certain = np.isnan(figure.low) or figure.low > limit
-    return limit, _Measured(figure.value, figure.low, figure.high, bool(certain), figure.note)
+    certain = np.isnan(measurement.low) or measurement.low > limit
+    return limit, _Measured(
+        measurement.value, measurement.low, measurement.high, bool(certain), measurement.note
+    )
 
 
-def _worst(found: Iterable[_Measured], limit: float) -> _Measured | None:
+def _worst(measured: Iterable[_Measured], limit: float) -> _Measured | None:
     """Return the value that fails by most, or is nearest to failing; None without values."""
-    return max(found, key=lambda one: (one.exceeds(limit), one.value), default=None)
+    return max(measured, key=lambda value: (value.exceeds(limit), value.value), default=None)
 
 
 def _result(name: str, limit: float, measured: _Measured | None, gates: Gates) -> GateResult:
     if measured is None:
         allowed = name in gates.allow_unmeasured
-        why = f"there is nothing to measure it by{', which the recipe allows' if allowed else ''}"
+        why = f"not enough rows to measure it{'; the recipe allows that' if allowed else ''}"
         return GateResult(name, limit, NAN, NAN, NAN, "not measurable", allowed, why)
     failed = measured.exceeds(limit)
     outcome: Outcome = "failed" if failed else "passed"
@@ -204,5 +201,5 @@ def _why(measured: _Measured, limit: float) -> str:
     if measured.exceeds(limit):
         return f"{measured.where}: {measured.value:.3f} is more than {limit:g}"
     if measured.value > limit:
-        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}, but by chance, or no more than the first model's"
+        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}, but not significantly, or not more than the first model"
     return f"at most {measured.value:.3f} ({measured.where}), allowed {limit:g}"

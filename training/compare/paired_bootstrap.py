@@ -10,8 +10,8 @@ false verdicts on one pair at 5 %, over all labels, parts and metrics together.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.stats import false_discovery_control, norm
@@ -19,20 +19,20 @@ from scipy.stats import false_discovery_control, norm
 from belowline.model import HARMFUL, Thresholds
 from belowline.training.compare.test_rows import GROUPS, Rows
 from belowline.training.measure.bias import FEWEST, power_mean
-from belowline.training.measure.bootstrap import Bools, Counts, Floats, in_chunks, nan_to_none, percentiles
+from belowline.training.measure.bootstrap import Bools, Counts, Floats, in_chunks, percentiles
 from belowline.training.measure.metrics import metrics_of, rank, resampled_auc
 
 RESAMPLES = 1000
 LOWER_IS_BETTER = frozenset({"calibration_error", "bias_gap", "false_positive_gap"})
 FALSE_SHARE = 0.05
-"""Of the verdicts better and worse on a pair, at most so many are expected to be chance."""
+"""Expected share of chance among the verdicts better and worse on a pair, at most."""
 _FEWEST_OF_A_CLASS = 10
 
 Verdict = Literal["better", "worse", "no difference"]
 Key = tuple[str, str]
 """Label and part."""
 Draws = dict[Key, dict[str, Floats]]
-"""Figures [1 + resamples] by label and part; the first is of the rows as they are."""
+"""Metrics [1 + resamples] by label and part, those of the unresampled rows first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,6 @@ class Difference:
             return self.difference, self.low, self.high
         return 0.0 - self.difference, 0.0 - self.high, 0.0 - self.low
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; None for NaN."""
-        return {
-            name: value if isinstance(value, str) else nan_to_none(value)
-            for name, value in asdict(self).items()
-        }
-
 
 def measurable(
     rows: Rows, answered: Mapping[str, Bools], parts: Mapping[str, Bools], fewest: int
@@ -82,48 +75,48 @@ def measurable(
 
     ``answered`` holds the rows that every contender with the label scored.
     """
-    found: dict[Key, Bools] = {}
-    for label, given in answered.items():
+    masks: dict[Key, Bools] = {}
+    for label, scored in answered.items():
         target = rows.test.targets[:, rows.test.labels.index(label)]
         for part, mask in parts.items():
-            inside = mask & given & ~np.isnan(target)
+            inside = mask & scored & ~np.isnan(target)
             positives = int((target[inside] >= 0.5).sum())
             enough = inside.sum() >= fewest
             if enough and _FEWEST_OF_A_CLASS <= positives <= inside.sum() - _FEWEST_OF_A_CLASS:
-                found[label, part] = inside
-    return found
+                masks[label, part] = inside
+    return masks
 
 
 def draws_of(
     rows: Rows,
-    given: Mapping[str, Floats],
+    scores: Mapping[str, Floats],
     thresholds: Mapping[str, Thresholds],
     measured: Mapping[Key, Bools],
     counts: Counts,
 ) -> Iterator[tuple[Key, dict[str, Floats]]]:
     """Yield the metrics of one contender in every resample, by label and part, for the labels that it knows."""
     for (label, part), mask in measured.items():
-        if label in given:
+        if label in scores:
             target = rows.test.targets[mask, rows.test.labels.index(label)]
-            both = thresholds.get(label, Thresholds())
+            limits = thresholds.get(label, Thresholds())
             yield (
                 (label, part),
-                _figures(target, given[label][mask], both, rows.weights[mask], counts[:, mask]),
+                _figures(target, scores[label][mask], limits, rows.weights[mask], counts[:, mask]),
             )
 
 
 def _figures(
-    target: Floats, probability: Floats, both: Thresholds, weights: Floats, counts: Counts
+    target: Floats, probability: Floats, limits: Thresholds, weights: Floats, counts: Counts
 ) -> dict[str, Floats]:
-    order = rank(target, probability, both.hold)
+    order = rank(target, probability, limits.hold)
     truth = target >= 0.5
     pieces: dict[str, list[Floats]] = {}
     for some in in_chunks(counts, weights):
-        found = metrics_of(some[:, order.order], order)
-        for name, threshold in (("hold", both.hold), ("reject", both.reject)):
+        metrics = metrics_of(some[:, order.order], order)
+        for name, threshold in (("hold", limits.hold), ("reject", limits.reject)):
             if threshold is not None:
-                found |= _at(name, some, truth, probability >= threshold)
-        for name, values in found.items():
+                metrics |= _at(name, some, truth, probability >= threshold)
+        for name, values in metrics.items():
             pieces.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in pieces.items()}
 
@@ -140,7 +133,7 @@ def _at(name: str, weighted: Floats, truth: Bools, held: Bools) -> dict[str, Flo
 
 def bias_draws(
     rows: Rows,
-    given: Mapping[str, Floats],
+    scores: Mapping[str, Floats],
     thresholds: Mapping[str, Thresholds],
     answered: Mapping[str, Bools],
     groups: Mapping[str, Bools],
@@ -154,7 +147,7 @@ def bias_draws(
     name a group. ``false_positive_gap`` is the highest share of a group's harmless comments that is held, less that
     of all.
     """
-    for label in (label for label in HARMFUL if label in given and label in answered):
+    for label in (label for label in HARMFUL if label in scores and label in answered):
         target = rows.test.targets[:, rows.test.labels.index(label)]
         known = answered[label] & ~np.isnan(target)
         truth = target[known] >= 0.5
@@ -162,7 +155,7 @@ def bias_draws(
         counted = [mask for mask in named.values() if _counts_for_bias(truth, mask)]
         if counted:
             hold = thresholds.get(label, Thresholds()).hold
-            probability, some = given[label][known], counts[:, known]
+            probability, some = scores[label][known], counts[:, known]
             yield (label, GROUPS), _gaps(truth, probability, hold, counted, rows.weights[known], some)
 
 
@@ -203,14 +196,14 @@ def differences(a: Draws, b: Draws, sizes: Mapping[Key, tuple[int, int]]) -> lis
     """Return every metric that both have, with corrected verdicts; ``sizes`` are rows and positives by label and
     part.
     """
-    found = [
+    common = [
         (key, name, a[key][name], b[key][name])
         for key in a.keys() & b.keys()
         for name in a[key].keys() & b[key].keys()
     ]
-    found.sort(key=lambda one: one[:2])
-    measured = [one for one in found if not np.isnan(one[2][0]) and not np.isnan(one[3][0])]
-    chances = [_p_value(one[3] - one[2]) for one in measured]
+    common.sort(key=lambda entry: entry[:2])
+    measured = [entry for entry in common if not np.isnan(entry[2][0]) and not np.isnan(entry[3][0])]
+    chances = [_p_value(entry[3] - entry[2]) for entry in measured]
     corrected = zip(measured, chances, false_discovery_control(chances), strict=True)
     return [
         _difference(key, sizes[key], name, first, second, p, float(q))

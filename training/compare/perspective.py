@@ -20,8 +20,9 @@ ATTRIBUTES: Mapping[str, str] = {
     "profanity": "PROFANITY",
     "toxicity": "TOXICITY",
 }
-"""Our label to the attribute that stands for it. Google's SPAM was trained on comments of one newspaper, its IDENTITY_ATTACK takes in
-what is hateful of any identity; antisemitism and on_topic have no counterpart."""
+"""Our label to its attribute. Google's SPAM was trained on comments of one newspaper, its IDENTITY_ATTACK covers every
+identity. antisemitism and on_topic have no counterpart.
+"""
 PER_SECOND = 1.0
 """Google's quota unless it was raised."""
 _TRIES = 6
@@ -35,7 +36,7 @@ _REFUSED = frozenset(
         "LANGUAGE_DETECTION_FAILED",
     }
 )
-"""What an address says of a text, not of the asking: it has no score then."""
+"""Error types about the text, not about the request; such a text has no score."""
 
 
 class PerspectiveClient:
@@ -77,9 +78,7 @@ class PerspectiveClient:
                 self._scores(answer, list(labels))
                 return tuple(labels)
             labels = {label: name for label, name in labels.items() if name != unknown[1]}
-        raise ContenderError(
-            f"{self.url}: knows none of {', '.join(ATTRIBUTES.values())}; name another address"
-        )
+        raise ContenderError(f"{self.url}: knows none of {', '.join(ATTRIBUTES.values())}; name another URL")
 
     def _row(self, text: str) -> list[float]:
         if not text.strip() or len(text.encode("utf-8", "replace")) > _MOST_BYTES:
@@ -91,14 +90,14 @@ class PerspectiveClient:
             return [float("nan")] * len(labels)
         if answer.status_code != 200:
             raise ContenderError(
-                f"{self.url}: answered {answer.status_code}{_reason(answer)}; what was scored is kept, call again to go on"
+                f"{self.url}: answered {answer.status_code}{_reason(answer)}; run the command again to resume from cached scores"
             )
         try:
-            found = answer.json()["attributeScores"]
-            return [float(found[ATTRIBUTES[label]]["summaryScore"]["value"]) for label in labels]
+            scores = answer.json()["attributeScores"]
+            return [float(scores[ATTRIBUTES[label]]["summaryScore"]["value"]) for label in labels]
         except (KeyError, TypeError, ValueError) as error:
             raise ContenderError(
-                f"{self.url}: its answer is not one of the Perspective API ({type(error).__name__}); name an address that speaks it"
+                f"{self.url}: not a Perspective API response ({type(error).__name__}); name another URL"
             ) from error
 
     def _ask(self, text: str, attributes: Sequence[str]) -> httpx.Response:
@@ -117,7 +116,7 @@ class PerspectiveClient:
             except httpx.HTTPError as error:
                 if last:
                     raise ContenderError(
-                        f"{self.url}: cannot be reached ({type(error).__name__}); what was scored is kept, call again to go on"
+                        f"{self.url}: cannot be reached ({type(error).__name__}); run the command again to resume from cached scores"
                     ) from error
                 self._sleep(self._wait * 2**attempt)
                 continue
@@ -137,7 +136,7 @@ def _endpoint(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.username:
         raise ContenderError(
-            f"perspective:{parts.hostname or url}: not an address like https://host/v1alpha1; the key belongs in PERSPECTIVE_API_KEY"
+            f"perspective:{parts.hostname or url}: not a URL like https://host/v1alpha1; the key belongs in PERSPECTIVE_API_KEY"
         )
     path = parts.path.rstrip("/").removesuffix("/comments:analyze") or "/v1alpha1"
     return f"{parts.scheme}://{parts.netloc}{path}/comments:analyze"
@@ -163,8 +162,8 @@ def _reason(answer: httpx.Response) -> str:
 
 def _error_types(answer: httpx.Response) -> set[str]:
     details = _error(answer).get("details")
-    known = details if isinstance(details, list) else []
-    return {str(detail.get("errorType")) for detail in known if isinstance(detail, dict)}
+    entries = details if isinstance(details, list) else []
+    return {str(detail.get("errorType")) for detail in entries if isinstance(detail, dict)}
 
 
 def _retry_after(answer: httpx.Response) -> float:

@@ -22,7 +22,7 @@ from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY, draw
 from belowline.training.measure.test_set import Floats
 
 POOLED = ("auc", "average_precision", "f1", "calibration_error")
-"""Figures of the terminal's table over all rows; the page and the JSON have every one."""
+"""Metrics of the terminal's table over all rows; the page and the JSON have all."""
 NAMES = {
     "auc": "AUC",
     "average_precision": "average precision",
@@ -38,11 +38,11 @@ NAMES = {
     "bias_gap": "bias gap",
     "false_positive_gap": "false-positive gap",
 }
-"""What each figure is called in print."""
+"""Printed names of the metrics."""
 _COLOURS = {"better": "green", "worse": "red", "no difference": "default"}
 _MARKS = {"better": "+", "worse": "-", "no difference": "="}
 _SHOWN = 12
-"""Slices of a verdict on the terminal, flips of a kind in the page."""
+"""Slices per verdict on the terminal, and changed decisions per kind on the page."""
 
 
 def show_comparison(comparison: Comparison, reports: Sequence[GateReport], console: Console) -> None:
@@ -65,69 +65,86 @@ def _pooled(comparison: Comparison, pair: Pair) -> Table:
     table = Table("label", "n", "positive", title=f"A {first} | B {pair.name}", title_justify="left")
     for name in (*POOLED, "bias_gap"):
         table.add_column(f"{NAMES[name]}\nA > B (B-A, 95 %)", justify="right")
-    by = {(one.label, one.part, one.metric): one for one in pair.figures}
+    by_key = {
+        (difference.label, difference.part, difference.metric): difference for difference in pair.figures
+    }
     for label in pair.labels:
-        found = [by.get((label, ALL, name)) for name in POOLED]
-        known = next((one for one in found if one is not None), None)
-        if known is not None:
-            cells = [_cell(one) for one in (*found, by.get((label, GROUPS, "bias_gap")))]
-            table.add_row(label, str(known.examples), str(known.positives), *cells)
+        differences = [by_key.get((label, ALL, name)) for name in POOLED]
+        example = next((difference for difference in differences if difference is not None), None)
+        if example is not None:
+            cells = [
+                _cell(difference) for difference in (*differences, by_key.get((label, GROUPS, "bias_gap")))
+            ]
+            table.add_row(label, str(example.examples), str(example.positives), *cells)
     return table
 
 
-def _cell(one: Difference | None) -> str:
-    if one is None:
+def _cell(difference: Difference | None) -> str:
+    if difference is None:
         return "-"
-    verdict = f"[{_COLOURS[one.verdict]}]{_MARKS[one.verdict]}[/]"
-    return f"{one.a:.3f} > {one.b:.3f} {verdict}\n({one.low:+.3f} to {one.high:+.3f})"
+    verdict = f"[{_COLOURS[difference.verdict]}]{_MARKS[difference.verdict]}[/]"
+    return f"{difference.a:.3f} > {difference.b:.3f} {verdict}\n({difference.low:+.3f} to {difference.high:+.3f})"
 
 
 def _verdicts(pair: Pair, fewest: int) -> str:
-    found = pair.verdicts()
+    counts = pair.verdicts()
     return (
-        f"Of {len(pair.figures)} figures on all labels and slices of at least {fewest} rows B is better in {found['better']} (+), "
-        f"worse in {found['worse']} (-), no different in {found['no difference']} (=). "
-        "Corrected for their number: of the verdicts better and worse at most 5 % are expected to be chance (Benjamini and Hochberg)."
+        f"{len(pair.figures)} metrics of labels and slices with at least {fewest} rows: B is better in {counts['better']} (+), "
+        f"worse in {counts['worse']} (-), not different in {counts['no difference']} (=). "
+        "At most 5 % of the verdicts better and worse are expected to be chance (Benjamini and Hochberg)."
     )
 
 
 def differing(pair: Pair) -> list[Difference]:
     """Return the slices with a verdict on AUC, average precision, F1, calibration or bias, largest losses first."""
-    told = [
-        one
-        for one in pair.figures
-        if one.verdict != "no difference"
-        and one.part != ALL
-        and one.metric in ("auc", "average_precision", "f1", "calibration_error", "bias_gap")
+    chosen = [
+        difference
+        for difference in pair.figures
+        if difference.verdict != "no difference"
+        and difference.part != ALL
+        and difference.metric in ("auc", "average_precision", "f1", "calibration_error", "bias_gap")
     ]
-    return sorted(told, key=lambda one: -one.loss[0])
+    return sorted(chosen, key=lambda difference: -difference.loss[0])
 
 
 def _slices(pair: Pair) -> Table:
-    told = differing(pair)
-    shown = told if len(told) <= 2 * _SHOWN else told[:_SHOWN] + told[-_SHOWN:]
-    title = f"slices that differ, {len(shown)} of {len(told)} (the largest losses and gains)"
+    differences = differing(pair)
+    shown = differences if len(differences) <= 2 * _SHOWN else differences[:_SHOWN] + differences[-_SHOWN:]
+    title = f"slices that differ, {len(shown)} of {len(differences)} (the largest losses and gains)"
     table = Table(
-        "label", "slice", "figure", "n", "A", "B", "B-A (95 %)", "", title=title, title_justify="left"
+        "label", "slice", "metric", "n", "A", "B", "B-A (95 %)", "", title=title, title_justify="left"
     )
-    for one in shown:
-        gap = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
-        verdict = f"[{_COLOURS[one.verdict]}]{one.verdict}[/]"
-        values = (NAMES[one.metric], str(one.examples), f"{one.a:.3f}", f"{one.b:.3f}")
-        table.add_row(one.label, one.part, *values, gap, verdict)
+    for difference in shown:
+        gap = f"{difference.difference:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
+        verdict = f"[{_COLOURS[difference.verdict]}]{difference.verdict}[/]"
+        values = (
+            NAMES[difference.metric],
+            str(difference.examples),
+            f"{difference.a:.3f}",
+            f"{difference.b:.3f}",
+        )
+        table.add_row(difference.label, difference.part, *values, gap, verdict)
     return table
 
 
 def _flips(pair: Pair) -> Table:
-    title = f"decided differently, of {pair.flips.decided} rows"
-    table = Table("A > B", "B right", "B wrong", "not known", title=title, title_justify="left")
+    title = f"changed decisions, of {pair.flips.decided} rows"
+    table = Table("A > B", "B right", "B wrong", "unknown", title=title, title_justify="left")
     for change, judged in pair.flips.counts.items():
         table.add_row(change, *(str(judged[name]) for name in ("right", "wrong", "unknown")))
     return table
 
 
 def _speeds(comparison: Comparison) -> Table:
-    columns = ("contender", "comments/s", "p50 ms", "p99 ms", "p50 beside A (rounds)", "MB", "beside A")
+    columns = (
+        "contender",
+        "comments/s",
+        "p50 ms",
+        "p99 ms",
+        "p50 relative to A (rounds)",
+        "MB",
+        "size relative to A",
+    )
     table = Table(*columns, title="speed and size", title_justify="left")
     for name, cells in speed_rows(comparison):
         table.add_row(name, *cells)
@@ -137,26 +154,28 @@ def _speeds(comparison: Comparison) -> Table:
 def speed_rows(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
     """Yield name and table cells of each contender; a dash for what was not measured."""
     first = comparison.contenders[0]
-    for one in comparison.contenders:
-        speed = comparison.speed.get(one.name)
+    for contender in comparison.contenders:
+        speed = comparison.speed.get(contender.name)
         cells = ["-"] * 4
         if speed is not None:
             ratio = f"{speed.ratio:.2f} ({speed.ratio_low:.2f}-{speed.ratio_high:.2f})"
             cells = [f"{speed.per_second:.0f}", f"{speed.p50_ms:.1f}", f"{speed.p99_ms:.1f}", ratio]
-        cells.append(f"{one.size / 1e6:.1f}" if one.size else "-")
-        cells.append(f"{one.size / first.size:.2f}" if one.size and first.size else "-")
-        yield one.name, cells
+        cells.append(f"{contender.size / 1e6:.1f}" if contender.size else "-")
+        cells.append(f"{contender.size / first.size:.2f}" if contender.size and first.size else "-")
+        yield contender.name, cells
 
 
 def _gates(report: GateReport) -> Table:
-    said = "[green]every gate passed[/]" if report.passed else "[red]refused[/]"
-    title = f"gates for {report.name} ({report.version}): {said}"
+    outcome = "[green]every gate passed[/]" if report.passed else "[red]refused[/]"
+    title = f"gates for {report.name} ({report.version}): {outcome}"
     table = Table("gate", "limit", "measured (95 %)", "outcome", "why", title=title, title_justify="left")
-    for one in report.results:
-        colour = "green" if one.passed else "red"
-        ends = "" if np.isnan(one.low) else f" ({one.low:.3f} to {one.high:.3f})"
-        measured = f"{figure(one.value)}{ends}"
-        table.add_row(one.name, f"{one.limit:g}", measured, f"[{colour}]{one.outcome}[/]", one.why)
+    for result in report.results:
+        colour = "green" if result.passed else "red"
+        ends = "" if np.isnan(result.low) else f" ({result.low:.3f} to {result.high:.3f})"
+        measured = f"{figure(result.value)}{ends}"
+        table.add_row(
+            result.name, f"{result.limit:g}", measured, f"[{colour}]{result.outcome}[/]", result.why
+        )
     return table
 
 
@@ -164,7 +183,7 @@ def write_report(
     comparison: Comparison,
     reports: Sequence[GateReport],
     rows: Rows,
-    given: Mapping[str, Mapping[str, Floats]],
+    scores: Mapping[str, Mapping[str, Floats]],
     path: Path,
 ) -> None:
     """Write the page. It holds the texts of changed decisions, blurred until they are opened, and no other texts."""
@@ -181,7 +200,7 @@ def write_report(
         names=NAMES,
         lower=LOWER_IS_BETTER,
         speeds=list(speed_rows(comparison)),
-        pictures=_pictures(comparison, rows, given),
+        pictures=_pictures(comparison, rows, scores),
         texts=rows.test.texts,
         flips={pair.name: _chosen(pair) for pair in comparison.pairs},
         span=_span,
@@ -202,24 +221,25 @@ def _chosen(pair: Pair) -> dict[str, list[Any]]:
     }
 
 
-def _span(one: Difference) -> tuple[float, float, float]:
+def _span(difference: Difference) -> tuple[float, float, float]:
     """Return start, middle and end of an interval on a scale from 0 to 100; 50 is no difference, the ends are 0.2."""
     return tuple(
-        round(float(np.clip(50 + 250 * value, 0, 100)), 1) for value in (one.low, one.difference, one.high)
+        round(float(np.clip(50 + 250 * value, 0, 100)), 1)
+        for value in (difference.low, difference.difference, difference.high)
     )  # type: ignore[return-value]
 
 
 def _pictures(
-    comparison: Comparison, rows: Rows, given: Mapping[str, Mapping[str, Floats]]
+    comparison: Comparison, rows: Rows, scores: Mapping[str, Mapping[str, Floats]]
 ) -> dict[str, str]:
     """Return reliability and precision-recall charts as data URLs; labels with unscored rows are left out."""
-    whole = {
-        name: {label: values for label, values in by.items() if not np.isnan(values).any()}
-        for name, by in given.items()
+    complete = {
+        name: {label: values for label, values in probabilities.items() if not np.isnan(values).any()}
+        for name, probabilities in scores.items()
     }
     thresholds = {label: both.hold for label, both in comparison.contenders[0].thresholds.items()}
     with tempfile.TemporaryDirectory() as folder:
-        draw(rows.test, whole, thresholds, Path(folder))
+        draw(rows.test, complete, thresholds, Path(folder))
         files = {"Reliability": RELIABILITY, "Precision and recall": PRECISION_RECALL}
         return {
             title: "data:image/svg+xml;base64," + b64encode((Path(folder) / name).read_bytes()).decode()

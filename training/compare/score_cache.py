@@ -13,7 +13,7 @@ from belowline.training.measure.test_set import Floats, Predict
 
 
 def cached_scores(
-    predict: Predict, texts: Sequence[str], file: Path, chunk: int, console: Console, what: str
+    predict: Predict, texts: Sequence[str], file: Path, chunk: int, console: Console, description: str
 ) -> dict[str, Floats]:
     """Return label to probabilities [n] of ``texts``, from ``file`` as far as it has them.
 
@@ -21,18 +21,18 @@ def cached_scores(
     belongs to one model. NaN
     marks a text that was refused, and is cached too.
     """
-    labels, known = _read(file)
+    labels, scores = _read(file)
     keys = [_key(text) for text in texts]
-    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-    fresh = list(missing)
-    for start in track(range(0, len(fresh), chunk), description=what, console=console):
-        some = fresh[start : start + chunk]
-        given = predict([missing[key] for key in some])
-        labels = labels or tuple(given)
-        rows = np.column_stack([given[label] for label in labels])
-        _append(file, labels, dict(zip(some, rows.tolist(), strict=True)), begin=not known)
-        known |= dict(zip(some, rows.tolist(), strict=True))
-    values = np.array([known[key] for key in keys], dtype=np.float64).reshape(len(keys), len(labels))
+    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in scores}
+    unscored = list(missing)
+    for start in track(range(0, len(unscored), chunk), description=description, console=console):
+        keys_of_chunk = unscored[start : start + chunk]
+        probabilities = predict([missing[key] for key in keys_of_chunk])
+        labels = labels or tuple(probabilities)
+        rows = np.column_stack([probabilities[label] for label in labels])
+        _append(file, labels, dict(zip(keys_of_chunk, rows.tolist(), strict=True)), begin=not scores)
+        scores |= dict(zip(keys_of_chunk, rows.tolist(), strict=True))
+    values = np.array([scores[key] for key in keys], dtype=np.float64).reshape(len(keys), len(labels))
     return dict(zip(labels, values.T, strict=True))
 
 
@@ -45,16 +45,16 @@ def _read(file: Path) -> tuple[tuple[str, ...], dict[str, list[float]]]:
     if not file.is_file():
         return (), {}
     content = file.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
+    complete = content[: content.rfind(b"\n") + 1]
+    if complete != content:
         with file.open("r+b") as open_file:
-            open_file.truncate(len(whole))
-    lines = [json.loads(line) for line in whole.splitlines()]
+            open_file.truncate(len(complete))
+    lines = [json.loads(line) for line in complete.splitlines()]
     if not lines:
         return (), {}
     nan = float("nan")
-    known = {key: [nan if value is None else value for value in row] for key, row in lines[1:]}
-    return tuple(lines[0]), known
+    scores = {key: [nan if value is None else value for value in row] for key, row in lines[1:]}
+    return tuple(lines[0]), scores
 
 
 def _append(file: Path, labels: Sequence[str], rows: dict[str, list[float]], *, begin: bool) -> None:

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
@@ -43,10 +42,6 @@ class Speed:
             self.ratio, self.ratio_low, self.ratio_high, self.texts, note="median of one comment"
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain numbers for JSON."""
-        return asdict(self)
-
 
 def measure_speed(
     contenders: Sequence[Contender], texts: Sequence[str], console: Console, rounds: int = ROUNDS
@@ -55,20 +50,23 @@ def measure_speed(
 
     Remote services are left out: their time depends on the network and on a quota. Without texts nothing is measured.
     """
-    local = [one for one in contenders if one.kind != "perspective"]
+    local = [contender for contender in contenders if contender.kind != "perspective"]
     if not texts or not local:
         return {}
-    singles: dict[str, list[list[float]]] = {one.name: [] for one in local}
-    rates: dict[str, list[float]] = {one.name: [] for one in local}
-    for one in local:  # what is made or loaded at the first call is no part of any
-        one.predict(texts[:1])
+    singles: dict[str, list[list[float]]] = {contender.name: [] for contender in local}
+    rates: dict[str, list[float]] = {contender.name: [] for contender in local}
+    for contender in local:  # what is made or loaded at the first call is no part of any
+        contender.predict(texts[:1])
     for number in track(range(rounds), description="speed", console=console):
-        for one in local if number % 2 == 0 else local[::-1]:
-            one.forget()
-            singles[one.name].append([_milliseconds(one, [text]) for text in texts])
-            one.forget()
-            rates[one.name].append(1000 * len(texts) / _milliseconds(one, texts))
-    return {one.name: _speed(singles[one.name], rates[one.name], singles[local[0].name]) for one in local}
+        for contender in local if number % 2 == 0 else local[::-1]:
+            contender.forget()
+            singles[contender.name].append([_milliseconds(contender, [text]) for text in texts])
+            contender.forget()
+            rates[contender.name].append(1000 * len(texts) / _milliseconds(contender, texts))
+    return {
+        contender.name: _speed(singles[contender.name], rates[contender.name], singles[local[0].name])
+        for contender in local
+    }
 
 
 def _milliseconds(contender: Contender, texts: Sequence[str]) -> float:

@@ -59,20 +59,27 @@ def gather_rows(
     if not examples:
         raise ContenderError("compare: no test rows; name a run, a folder of corpora or a file of decisions")
     labels = tuple(DEFINITIONS) if run is None else RunDirectory(run).labels
-    return rows_of({(one.source, one.row): one for one in examples}.values(), labels, limit, seed)
+    return rows_of(
+        {(example.source, example.row): example for example in examples}.values(), labels, limit, seed
+    )
 
 
 def rows_of(examples: Iterable[Example], labels: tuple[str, ...], limit: int | None, seed: int = 0) -> Rows:
     """Return ``examples``, at most ``limit`` of each corpus, drawn as ``belowline-train evaluate`` draws them."""
-    given = list(examples)
-    test = rows_of_examples(given, labels, None)
+    rows = list(examples)
+    test = rows_of_examples(rows, labels, None)
     # By their numbers in place of their texts: a test set does not keep which rows a limit left.
-    numbered = limited(replace(test, texts=[str(number) for number in range(len(given))]), limit, seed)
-    kept = np.array([int(number) for number in numbered.texts], dtype=np.intp)
-    chosen = [given[number] for number in kept]
-    _, clusters = np.unique([f"{one.source} {one.split_key}" for one in chosen], return_inverse=True)
+    numbered = limited(replace(test, texts=[str(number) for number in range(len(rows))]), limit, seed)
+    numbers = np.array([int(number) for number in numbered.texts], dtype=np.intp)
+    chosen = [rows[number] for number in numbers]
+    _, clusters = np.unique(
+        [f"{example.source} {example.split_key}" for example in chosen], return_inverse=True
+    )
     return Rows(
-        select(test, kept), np.array([one.row for one in chosen], dtype=np.str_), clusters, _weights(chosen)
+        select(test, numbers),
+        np.array([example.row for example in chosen], dtype=np.str_),
+        clusters,
+        _weights(chosen),
     )
 
 
@@ -87,29 +94,29 @@ def _of_run(run: Path) -> list[Example]:
     thread.
     """
     labels = RunDirectory(run).labels
-    found = []
+    examples = []
     for row in RunDirectory(run).data()["test"]:
         known = {
             label: value for label, value in zip(labels, row["labels"], strict=True) if value is not None
         }
         key = row.get("split_key") or row["context"] or row["row"]
         weight = row.get("weight", 1.0)  # runs of before 0.5.0 keep none
-        found.append(
+        examples.append(
             Example(row["text"], known, row["source"], row["row"], key, slice=row["slice"], weight=weight)
         )
-    return found
+    return examples
 
 
 def _of_corpora(root: Path) -> list[Example]:
     """Return the test rows of the corpora below ``root``, and all rows of those that are for measuring only."""
-    found: list[Example] = []
+    examples: list[Example] = []
     for name, corpus in CORPORA.items():
         if name not in ADAPTERS or corpus.material or not (root / corpus.folder).is_dir():
             continue
         for example in read_corpus(name, root):
             if corpus.use == "eval" or split_of(example) == "test":
-                found.append(example)
-    return found
+                examples.append(example)
+    return examples
 
 
 def parts_of_rows(rows: Rows, scorer: Scorer | None) -> dict[str, Bools]:

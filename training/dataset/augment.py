@@ -109,7 +109,7 @@ def disguised(text: str, rng: random.Random) -> str:
     return joined(text, rng) if chance < 0.1 else random_tail(text, rng) if chance < 0.15 else text
 
 
-# --- another group named ---------------------------------------------------------------------------------------------------------------
+# --- another group named ---
 
 # Rows give the plural of people, the singular and the adjective, so that a swap stays grammatical. Neutral names only.
 GROUPS: tuple[tuple[str, str, str], ...] = (

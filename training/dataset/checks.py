@@ -63,19 +63,19 @@ def check(
     Raises:
         CorpusError, and DataProblem if the recipe forbids to train on such data.
     """
-    here, missing = available(recipe, corpora) if recipe.replay.optional else (recipe, [])
+    available_recipe, missing = available(recipe, corpora) if recipe.replay.optional else (recipe, [])
     if missing:
         console.print(
-            f"[bold red]WARNING[/] not below {corpora}, therefore not replayed: {', '.join(missing)}. What they taught may be forgotten: "
-            "the model is held to its start on the texts at hand only. `belowline-train fetch` gets them."
+            f"[bold red]WARNING[/] not in {corpora}, so not replayed: {', '.join(missing)}. The model may forget what they taught: "
+            "it is held to its start on the present texts only. `belowline-train fetch` downloads them."
         )
     console.print(f"reading {', '.join(map(str, decisions)) or 'corpora'}")
-    examples = collect(here, corpora, decisions)
+    examples = collect(available_recipe, corpora, decisions)
     checks = check_examples(examples, recipe, console)
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / _FILE, asdict(checks))
     report(checks, run, console)
-    return here, examples, missing
+    return available_recipe, examples, missing
 
 
 def check_examples(examples: Sequence[Example], recipe: Recipe, console: Console) -> Checks:
@@ -83,15 +83,21 @@ def check_examples(examples: Sequence[Example], recipe: Recipe, console: Console
     console.print(f"checking {len(examples):,} examples")
     start = time.monotonic()
     targets = _targets(examples, recipe.labels)
-    found = [*_copies(examples, targets, recipe), *_few(examples, targets, recipe), *_decisions(examples)]
+    findings_of_kinds = [
+        *_copies(examples, targets, recipe),
+        *_few(examples, targets, recipe),
+        *_decisions(examples),
+    ]
     if recipe.checks.wrong_labels:
         for label, column in zip(recipe.labels, targets.T, strict=True):
             rows = wrong_labels(examples, column, recipe.seed)
-            about = f"{label}: verdicts that a simple model trained on the other rows contradicts"
-            found.append(_finding("wrong-label", about, [(examples[row],) for row in rows]))
+            about = f"{label}: labels that a simple model trained on the other rows contradicts"
+            findings_of_kinds.append(_finding("wrong-label", about, [(examples[row],) for row in rows]))
     stops = set(recipe.checks.stop_on)
     order = {problem: at for at, problem in enumerate(get_args(Problem))}
-    findings = [Finding(f.problem, f.about, f.count, f.rows, f.problem in stops) for f in found if f.count]
+    findings = [
+        Finding(f.problem, f.about, f.count, f.rows, f.problem in stops) for f in findings_of_kinds if f.count
+    ]
     findings.sort(key=lambda finding: order[finding.problem])
     return Checks(len(examples), round(time.monotonic() - start, 1), tuple(findings))
 
@@ -107,8 +113,8 @@ def report(checks: Checks, run: Path, console: Console) -> None:
     if stopping:
         first = stopping[0]
         raise DataProblem(
-            f"{first.problem}: {first.about} ({first.count:,}); rows are named in {run / _FILE}; correct them, or take {first.problem} out "
-            "of the recipe's [checks] stop_on"
+            f"{first.problem}: {first.about} ({first.count:,}); {run / _FILE} names the rows; correct them, or remove {first.problem} "
+            "from stop_on in the recipe's [checks]"
         )
 
 
@@ -131,13 +137,13 @@ def _copies(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Ite
     for label, column in zip(recipe.labels, targets.T, strict=True):
         against = pairs[np.abs(column[pairs[:, 0]] - column[pairs[:, 1]]) > 0.5]  # never true of NaN
         cases = [(examples[one], examples[other]) for one, other in _decisions_first(against, examples)]
-        yield _finding("contradictory", f"{label}: copies of one text with opposite verdicts", cases)
+        yield _finding("contradictory", f"{label}: duplicates with opposite labels", cases)
     splits = np.array([split_of(example) for example in examples])
     across = near[splits[near[:, 0]] != splits[near[:, 1]]]
     cases = [(examples[one], examples[other]) for one, other in _decisions_first(across, examples)]
     between = Counter(" and ".join(sorted(map(split_of, case))) for case in cases)
     which = ", ".join(f"{count:,} of {pair}" for pair, count in between.most_common())
-    yield _finding("leakage", f"near-copies in two splits: {which}", cases)
+    yield _finding("leakage", f"near-duplicates in two splits: {which}", cases)
 
 
 def _is_made_pair(one: Example, other: Example) -> bool:
@@ -147,8 +153,8 @@ def _is_made_pair(one: Example, other: Example) -> bool:
 
 def _decisions_first(pairs: npt.NDArray[np.int64], examples: Sequence[Example]) -> list[tuple[int, int]]:
     """Sort pairs with a site's own decisions first, so that they are among the rows that are named."""
-    given = [(int(one), int(other)) for one, other in pairs]
-    return sorted(given, key=lambda pair: not any(is_decision(examples[at].source) for at in pair))
+    numbers = [(int(one), int(other)) for one, other in pairs]
+    return sorted(numbers, key=lambda pair: not any(is_decision(examples[at].source) for at in pair))
 
 
 def _few(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Iterator[Finding]:
@@ -166,7 +172,7 @@ def _few(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Iterat
         }
         few = [f"{where} {count}" for where, count in counts.items() if count < recipe.checks.fewest]
         if not any(counts.values()):
-            yield Finding("few-examples", f"{label}: no example says anything of it", len(few))
+            yield Finding("few-examples", f"{label}: no example knows it", len(few))
         elif few:
             about = f"{label}: fewer than {recipe.checks.fewest} examples: {', '.join(few)}"
             yield Finding("few-examples", about, len(few))
@@ -175,13 +181,11 @@ def _few(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Iterat
 def _decisions(examples: Sequence[Example]) -> Iterator[Finding]:
     """Yield sites whose decisions all agree, or only cover comments that the model picked."""
     for source in sorted({example.source for example in examples if is_decision(example.source)}):
-        own = [example for example in examples if example.source == source]
-        sides = {(label, value >= 0.5) for example in own for label, value in example.labels.items()}
+        of_source = [example for example in examples if example.source == source]
+        sides = {(label, value >= 0.5) for example in of_source for label, value in example.labels.items()}
         if not any((label, not side) in sides for label, side in sides):
-            about = f"{source}: no label has both verdicts; export what was published, too"
-            yield _finding("one-sided", about, [(example,) for example in own])
-        if not any(example.slice == "random" for example in own):
-            about = (
-                f"{source}: none was drawn at random; what is measured on them holds for picked comments only"
-            )
-            yield _finding("only-picked", about, [(example,) for example in own])
+            about = f"{source}: no label has positives and negatives; also export published comments"
+            yield _finding("one-sided", about, [(example,) for example in of_source])
+        if not any(example.slice == "random" for example in of_source):
+            about = f"{source}: none was drawn at random, so measurements hold for picked comments only"
+            yield _finding("only-picked", about, [(example,) for example in of_source])

@@ -62,7 +62,7 @@ def _spam_example(spam: str, host: Example | None, number: int) -> Example:
     before = f"{host.text} " if host else ""
     text = before + spam
     marked = (Span("spam", len(before), len(text), 1.0),)
-    # What the comment before it adds to the discussion stays unknown: long comments with substance must not learn to have none.
+    # Substance of the host comment stays unknown: long comments with substance must not be taught as having none.
     labels = known(**without(host.labels, "spam", "on_topic"), spam=1.0) if host else _SPAM
     return Example(
         text, labels, "generated-link-spam", str(number), digest(text), split="train", spans=marked

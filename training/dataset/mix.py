@@ -51,18 +51,18 @@ def split_of(example: Example, *, validation: float = 0.07, test: float = 0.13) 
     """Return the split that the corpus fixes, or one derived from the split key, the same on every machine."""
     if example.split is not None:
         return example.split
-    # Salted: a corpus whose rows were chosen by a plain hash of their identifier (isca) would otherwise fall into one split.
+    # Salted: rows of a corpus that were chosen by a hash of their identifier (isca) would otherwise share one split.
     drawn = draw(f"split {example.split_key}")
     return "validation" if drawn < validation else "test" if drawn < validation + test else "train"
 
 
 def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
     """Yield the examples of every corpus in the mix that know one of the labels; project labels first."""
-    wanted = frozenset(recipe.labels)
+    labels = frozenset(recipe.labels)
     names = [name for name in recipe.mix if name != DECISIONS]
     for name in sorted(names, key=lambda name: name != "on-topic"):
         examples = list(on_topic(root)) if name == "on-topic" else _trainable(name, root)
-        useful = [example for example in examples if wanted & example.labels.keys()]
+        useful = [example for example in examples if labels & example.labels.keys()]
         if recipe.limit is not None:
             useful = random.Random(recipe.seed).sample(useful, k=min(recipe.limit, len(useful)))
         yield from useful
@@ -81,9 +81,9 @@ def decided(recipe: Recipe, files: Sequence[Path]) -> list[Example]:
         return []
     from belowline.data.decisions import examples_to_split
 
-    wanted = frozenset(recipe.labels)
+    labels = frozenset(recipe.labels)
     return [
-        example for file in files for example in examples_to_split(file) if wanted & example.labels.keys()
+        example for file in files for example in examples_to_split(file) if labels & example.labels.keys()
     ]
 
 
@@ -155,7 +155,7 @@ def generated(recipe: Recipe, root: Path, splits: Mapping[Split, Sequence[Exampl
             statements = implied_statements(_material(_MATERIAL[name], root))
             train, test = (material(splits[split], statements) for split in ("train", "test"))
             yield from contrast(count, train, "train", rng)
-            # Few of the insults stand often enough in the test split; a list of words gives nothing of it away.
+            # Few insults are frequent enough in the test split; a list of words does not leak its texts.
             yield from contrast(count // 10, replace(test, insults=train.insults), "test", rng)
         else:
             raise CorpusError(f"generator {name!r}: not known; there are link-spam, own-links and contrast")
@@ -198,15 +198,17 @@ def weights(examples: Sequence[Example], cap: float) -> list[float]:
 
     Raises CorpusError for a weight that is not a positive number.
     """
-    given = np.array([example.weight for example in examples], dtype=np.float64)
-    for at in np.flatnonzero(~(np.isfinite(given) & (given > 0)))[:1]:
-        raise CorpusError(f"{examples[at].source}, row {examples[at].row}: weight {given[at]} is not above 0")
+    values = np.array([example.weight for example in examples], dtype=np.float64)
+    for at in np.flatnonzero(~(np.isfinite(values) & (values > 0)))[:1]:
+        raise CorpusError(
+            f"{examples[at].source}, row {examples[at].row}: weight {values[at]} is not above 0"
+        )
     sources = np.array([example.source for example in examples], dtype=np.str_)
     for source in np.unique(sources):
         rows = sources == source
         for _ in range(_ROUNDS):
-            given[rows] = np.minimum(given[rows] / given[rows].mean(), cap)
-    return [float(weight) for weight in given]
+            values[rows] = np.minimum(values[rows] / values[rows].mean(), cap)
+    return [float(weight) for weight in values]
 
 
 def collect(recipe: Recipe, root: Path, files: Sequence[Path] = ()) -> list[Example]:

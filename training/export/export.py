@@ -43,9 +43,9 @@ from belowline.training.recipes.recipe import Recipe
 _REJECT_PRECISION = 0.97
 _VALIDATION_PER_CORPUS = 600
 _FEWEST_TO_CALIBRATE = 100
-"""From fewer rows the calibration and thresholds of the model that was started from are nearer to the truth than any fitted to them."""
+"""With fewer rows the calibration and thresholds of the start are more accurate than fitted ones."""
 _PARITY_TEXTS = 4000
-"""Of 400 texts, one comment in a hundred that is decided otherwise and one in two hundred could not be told apart."""
+"""400 texts could not separate 1 % of changed decisions from 0.5 %."""
 _TORCH_TEXTS = 400
 _SMOOTHING_TEXTS = 200
 _EVIDENCE_FLOOR = 0.5
@@ -80,7 +80,7 @@ class Parity:
             )
         if self.same_decisions < SAME_DECISIONS:
             raise ParityError(
-                f"int8 decides like fp32 on {self.same_decisions:.1%} of comments only; not exported"
+                f"int8 and fp32 decide the same on only {self.same_decisions:.1%} of comments; not exported"
             )
 
 
@@ -100,7 +100,7 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
     recipe, data = RunDirectory(run).recipe, RunDirectory(run).data()
     kept = None if like is None else read_config(like).model_copy(update={"version": version})
     if kept is not None and kept.labels != recipe.labels:
-        raise RunError(f"{like}: has other labels than {run}; name the release that was made of this run")
+        raise RunError(f"{like}: has other labels than {run}; name a release of this run")
     model, tokenizer = load_model(run / "model")
     work = run / "export.part"
     shutil.rmtree(work, ignore_errors=True)
@@ -179,13 +179,13 @@ def _configured(
         target = validation.targets[rows, column]
         if before is not None and label in before.calibration and rows.sum() < _FEWEST_TO_CALIBRATE:
             console.print(
-                f"{label}: {rows.sum()} validation rows are too few to measure by; as in {before.version}"
+                f"{label}: {rows.sum()} validation rows are too few; calibration and thresholds of {before.version} stay"
             )
             calibration[label], thresholds[label] = before.calibration[label], before.thresholds[label]
             continue
-        if not rows.any():  # nothing to measure by: it stays as trained, and never holds
+        if not rows.any():  # without rows the label stays uncalibrated and never holds
             console.print(
-                f"{label}: no validation corpus knows both sides; neither calibrated nor given thresholds"
+                f"{label}: no validation corpus has positives and negatives; not calibrated, no thresholds"
             )
             continue
         probability = np.clip(raw[label][rows], 1e-7, 1 - 1e-7)
@@ -211,9 +211,11 @@ def _with_evidence(
     as far as it has marks.
     """
     marked = {span["label"] for spans in data["train"]["spans"] for span in spans}
-    own = {label: label if label in marked else _KIND_OF.get(label, label) for label in config.harmful}
+    channel_of = {label: label if label in marked else _KIND_OF.get(label, label) for label in config.harmful}
     channels = {
-        label: channel for label, channel in own.items() if channel in marked and channel in config.harmful
+        label: channel
+        for label, channel in channel_of.items()
+        if channel in marked and channel in config.harmful
     }
     floors = evidence_floors(scorer, data["validation"], set(channels.values()), console)
     return {
@@ -255,19 +257,19 @@ def measure_parity(
     """Compare ONNX fp32 and int8 on up to 4,000 validation texts, and torch with them on up to 400."""
     texts = _spread(validation.texts, _PARITY_TEXTS)
     scorers = {"fp32": Scorer.load(fp32), "int8": Scorer.load(int8)}
-    given = {name: scorer.score([ScoreInput(text) for text in texts]) for name, scorer in scorers.items()}
+    scored = {name: scorer.score([ScoreInput(text) for text in texts]) for name, scorer in scorers.items()}
     rows = {
         name: np.array([list(score.probabilities.values()) for score in scores])
-        for name, scores in given.items()
+        for name, scores in scored.items()
     }
-    some = _spread(texts, _TORCH_TEXTS)
+    sample = _spread(texts, _TORCH_TEXTS)
     fp32_rows = dict(zip(texts, rows["fp32"], strict=True))
     torch_gap = np.abs(
-        _torch_probabilities(model, scorers["fp32"], some, console) - [fp32_rows[text] for text in some]
+        _torch_probabilities(model, scorers["fp32"], sample, console) - [fp32_rows[text] for text in sample]
     )
     policies = {name: Policy.load(None, scorer.thresholds) for name, scorer in scorers.items()}
     actions = {
-        name: [decide(score, policies[name]).action for score in scores] for name, scores in given.items()
+        name: [decide(score, policies[name]).action for score in scores] for name, scores in scored.items()
     }
     same = float(np.mean([a == b for a, b in zip(actions["fp32"], actions["int8"], strict=True)]))
     gap = np.abs(rows["fp32"] - rows["int8"])
@@ -281,7 +283,8 @@ def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], 
         windows = windows_of(scorer.tokenizer, normalise(text).text, config.window)
         with torch.inference_mode():
             logits = [
-                model(ids, torch.ones_like(ids)).logits[0].numpy() for ids in map(_batch_of_one, windows.ids)
+                model(ids, torch.ones_like(ids)).logits[0].numpy()
+                for ids in (torch.tensor([window]) for window in windows.ids)
             ]
         stacked = np.stack(logits)
         mean = np.average(stacked, axis=0, weights=[len(ids) for ids in windows.ids])
@@ -291,7 +294,3 @@ def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], 
             [_calibrated(config.calibration[label], joined[i]) for i, label in enumerate(config.labels)]
         )
     return np.array(rows, dtype=np.float64)
-
-
-def _batch_of_one(ids: list[int]) -> torch.Tensor:
-    return torch.tensor([ids])

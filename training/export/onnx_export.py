@@ -102,8 +102,8 @@ def _agrees(model: CommentModel, path: Path) -> bool:
         ids = torch.randint(config.vocab_size, (1, length), generator=seeded)
         with torch.inference_mode():
             expected = _Graph(model).eval()(ids)
-        found = session.run(None, {"input_ids": ids.numpy()})
-        if any((a - torch.from_numpy(b)).abs().max() > _SAME for a, b in zip(expected, found, strict=True)):
+        outputs = session.run(None, {"input_ids": ids.numpy()})
+        if any((a - torch.from_numpy(b)).abs().max() > _SAME for a, b in zip(expected, outputs, strict=True)):
             return False
     return True
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from belowline.training.fit.network import CommentModel
 
 _USUAL = 0.7
-"""Of the 99th percentile of the channels' largest values: what a channel may reach without being shrunk."""
+"""Share of the 99th percentile of the channels' ranges up to which a channel is not shrunk."""
 _WORTH_IT = 2.0
-"""How far beyond that the widest channel must reach for a layer to be smoothed; both numbers by trial, see ``training/LOG.md``."""
+"""Excess of the widest channel from which a layer is smoothed; both numbers by trial (training/LOG.md)."""
 
 
 class Smoothed(nn.Linear):
@@ -50,11 +50,11 @@ def _reaches(model: CommentModel, layers: dict[str, nn.Linear], texts: Iterable[
     """Return layer to the largest magnitude of each of its input channels [in]."""
     reach = {name: torch.zeros(layer.in_features) for name, layer in layers.items()}
 
-    def note(name: str, given: Tensor) -> None:
-        reach[name] = torch.maximum(reach[name], given.abs().flatten(0, -2).amax(0))
+    def note(name: str, inputs: Tensor) -> None:
+        reach[name] = torch.maximum(reach[name], inputs.abs().flatten(0, -2).amax(0))
 
     hooks = [
-        layer.register_forward_pre_hook(lambda _, given, name=name: note(name, given[0]))
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: note(name, inputs[0]))
         for name, layer in layers.items()
     ]
     with torch.inference_mode():

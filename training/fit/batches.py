@@ -115,10 +115,10 @@ class Encoder:
                 for row, item in zip(rows, chunk, strict=True)
             ]
             changed = [at for at, row in enumerate(rows) if texts[at] != row["text"]]
-            found = [plain[item.index] for item in chunk]
+            chunk_lengths = [plain[item.index] for item in chunk]
             for at, length in zip(changed, self.lengths([texts[at] for at in changed]), strict=True):
-                found[at] = length
-            lengths += found
+                chunk_lengths[at] = length
+            lengths += chunk_lengths
         return lengths
 
     def batch(self, rows: Sequence[dict[str, Any]], seeds: Sequence[int] | None = None) -> Batch:

@@ -33,15 +33,15 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     """Load the last readable checkpoint on the CPU, None without any; raises RunError if none can be read."""
     # Killed between the two renames, only the older one is there; cut off by a power failure, only that one is whole.
     files = [run / f"checkpoint{end}" / _FILE for end in ("", ".old")]
-    there = [file for file in files if file.is_file()]
-    for file in there:
+    present = [file for file in files if file.is_file()]
+    for file in present:
         try:
             content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, pickle.UnpicklingError):
             continue
         return content
-    if there:
-        raise RunError(f"{there[0]}: damaged; remove the run's checkpoints to begin anew")
+    if present:
+        raise RunError(f"{present[0]}: damaged; remove the run's checkpoints to start over")
     return None
 
 

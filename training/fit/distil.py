@@ -25,13 +25,15 @@ def smaller(model: CommentModel, layers: Sequence[int]) -> CommentModel:
     """
     encoder = copy.deepcopy(model.encoder)
     keep_layers(encoder, layers)
-    made = CommentModel(encoder, model.labels)
-    own = made.state_dict()
+    student = CommentModel(encoder, model.labels)
+    own = student.state_dict()
     fitting = {name: value for name, value in model.state_dict().items() if not name.startswith("encoder.")}
     # The embedding's head may read fewer layers; it is settled at the end.
-    made.load_state_dict({name: v for name, v in fitting.items() if own[name].shape == v.shape}, strict=False)
-    made.dropout.p = 0.0  # probabilities, unlike verdicts, are not learned by heart
-    return made
+    student.load_state_dict(
+        {name: v for name, v in fitting.items() if own[name].shape == v.shape}, strict=False
+    )
+    student.dropout.p = 0.0  # probabilities, unlike verdicts, are not learned by heart
+    return student
 
 
 class Distiller(Trainer):
@@ -49,7 +51,7 @@ class Distiller(Trainer):
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
         device = self.accelerator.device
         ids, mask, weights = (
-            given.to(device) for given in (batch.input_ids, batch.attention_mask, batch.weights)
+            tensor.to(device) for tensor in (batch.input_ids, batch.attention_mask, batch.weights)
         )
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.network(ids, mask)

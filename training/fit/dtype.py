@@ -17,11 +17,11 @@ def decide_precision(run: RunDirectory, recipe: Recipe) -> str:
 
 
 def uses_bf16(recipe: Recipe) -> bool:
-    """Return True if the recipe asks for bf16, or asks for ``auto`` and bf16 is faster for a product of the encoder's size."""
+    """Return True for bf16, and for ``auto`` if bf16 is faster for a product of the encoder's size."""
     if recipe.fit.precision != "auto":
         return recipe.fit.precision == "bf16"
-    # Measured, because the same processor had 147 GFLOP/s in bf16 and 251 in fp32 on one day, 875 and 200 on another host
-    # (training/LOG.md).
+    # Measured, because the same processor had 147 GFLOP/s in bf16 and 251 in fp32 on one day, 875 and 200 on another
+    # host (training/LOG.md).
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return _product_seconds(torch.bfloat16, device) < 0.8 * _product_seconds(torch.float32, device)
 

@@ -90,8 +90,8 @@ def fit(
 ) -> Path:
     """Train by ``recipe`` within ``run`` and return the folder with the weights.
 
-    The same call resumes an interrupted run from its last checkpoint. Under ``torchrun`` or ``accelerate launch`` every process trains
-    on its share of each batch and the first one writes.
+    The same call resumes an interrupted run from its last checkpoint. Under ``torchrun`` or ``accelerate launch``
+    every process trains on its share of each batch and the first one writes.
 
     Args:
         recipe: A recipe that starts from another one trains that first, within ``run / "start"``.
@@ -212,7 +212,7 @@ def train(network: Network, data: DatasetDict, job: Job) -> None:
 
 
 def finish(network: Network, data: DatasetDict, job: Job) -> Path:
-    """Fit the last parts of the trained network, save it, remove the checkpoints, and return the folder with the weights."""
+    """Fit the last parts of the trained network, save it, and return the folder with the weights."""
     model, options = network.model, job.recipe.fit
     interpolate(model, network.adopted, options.keep_start)
     if job.accelerator.is_main_process:

@@ -63,23 +63,23 @@ def fit_heads(
     """
     encoder, watched = Encoder(tokenizer, recipe), validation_rows(data["validation"], recipe)
     rows = rows_of(data["train"], range(len(data["train"])))
-    known = "label_head.weight" in start
-    train = _texts(model, encoder, rows, run / "states" / "train.pt", console, held=known)
+    has_heads = "label_head.weight" in start
+    train = _texts(model, encoder, rows, run / "states" / "train.pt", console, held=has_heads)
     seen = _texts(model, encoder, watched, run / "states" / "validation.pt", console, held=False)
-    if not known:
+    if not has_heads:
         nn.init.zeros_(model.label_head.weight)
         nn.init.zeros_(model.label_head.bias)
     first = {name: value.clone() for name, value in model.label_head.state_dict().items()}
     journal, best = TrainingLog(run, 0), (float("inf"), first)
     for step, pull in enumerate(_PULLS):
         loss = _fitted(model, train, first, pull, recipe.fit.hold_start)
-        found = _measured(model, seen, watched)
-        bad = early_stopping_score(found, recipe.fit.metric)
-        console.print(f"pull {pull:g}: loss {loss:.4f}, on validation {bad:.4f}")
+        measured = _measured(model, seen, watched)
+        score = early_stopping_score(measured, recipe.fit.metric)
+        console.print(f"pull {pull:g}: loss {loss:.4f}, on validation {score:.4f}")
         journal.losses(step, pull, {"labels": loss})
-        journal.validation(step, found)
-        if bad < best[0]:
-            best = bad, {name: value.clone() for name, value in model.label_head.state_dict().items()}
+        journal.validation(step, measured)
+        if score < best[0]:
+            best = score, {name: value.clone() for name, value in model.label_head.state_dict().items()}
     journal.close()
     model.label_head.load_state_dict(best[1])
 
@@ -149,13 +149,13 @@ def head_inputs(
     """Return input of the label head [n, 2 * hidden] and length [n, 1] of each row, on the CPU."""
     device = next(model.parameters()).device
     order = sorted(range(len(rows)), key=lambda at: len(rows[at]["text"]))
-    found: list[tuple[Tensor, Tensor]] = []
+    inputs: list[tuple[Tensor, Tensor]] = []
     model.eval()
     with torch.no_grad():
         for start in track(range(0, len(rows), _PER_BATCH), "reading", console=console):
             batch = encoder.batch([rows[at] for at in order[start : start + _PER_BATCH]])
             ids, mask = batch.input_ids.to(device), batch.attention_mask.to(device)
-            found.append((model.label_states(ids, mask).float().cpu(), read_length(mask).cpu()))
-    read, length = (torch.cat(parts) for parts in zip(*found, strict=True))
+            inputs.append((model.label_states(ids, mask).float().cpu(), read_length(mask).cpu()))
+    read, length = (torch.cat(parts) for parts in zip(*inputs, strict=True))
     back = torch.tensor(order).argsort()
     return read[back], length[back]

@@ -39,8 +39,8 @@ def cosine_loss(
     mine: Tensor, goal: Tensor, counts: Tensor, share: Callable[[Tensor], Tensor] = identity
 ) -> Tensor:
     """Return 1 - cosine, mean over positions where ``counts`` [...] is 1; ``mine`` and ``goal`` are [..., hidden]."""
-    found = (1 - nn.functional.cosine_similarity(mine.float(), goal.float(), dim=-1)) * counts
-    return found.sum() / share(counts.sum())
+    distances = (1 - nn.functional.cosine_similarity(mine.float(), goal.float(), dim=-1)) * counts
+    return distances.sum() / share(counts.sum())
 
 
 def fill_missing_targets(target: Tensor, start: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ LABEL_HEADS = ("label_head", "evidence_head", "length_weight")
 """Parameters whose meaning depends on the labels begin with one of these."""
 HEAD_DROPOUT = 0.1
 _USUAL_LENGTH = 32.0
-"""Tokens at which length says nothing either way."""
+"""Tokens at which length has no effect."""
 
 
 class Outputs(NamedTuple):
@@ -51,7 +51,7 @@ class CommentModel(nn.Module):
         self.reads_length: Tensor
         not_harmful = torch.tensor([float(label not in HARMFUL) for label in labels])
         self.register_buffer("reads_length", not_harmful, persistent=False)
-        # Fine-tuning moves the last layer furthest from what it was; earlier ones still hold what the base's embedding was made from.
+        # Fine-tuning changes the last layer most; earlier layers still hold the information of the base's embedding.
         self.embedding_layers = embedding_layers(int(encoder.config.num_hidden_layers))
         self.embedding_head = nn.Linear(len(self.embedding_layers) * hidden, hidden)
         with torch.no_grad():  # starts as the base model's own embedding
@@ -125,7 +125,7 @@ def load_base(base: str, dropout: float = 0.0) -> tuple[PreTrainedModel, PreTrai
     """
     path = base_path(base)
     config = AutoConfig.from_pretrained(path)
-    # Attention weights are many more numbers than states: on a processor drawing what to drop of them takes longer than the products.
+    # No dropout of attention weights: there are many more of them than states, and on a CPU drawing them is slow.
     for names, share in ((_HIDDEN_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
         for name in names:
             if hasattr(config, name):

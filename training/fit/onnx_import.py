@@ -19,7 +19,7 @@ from belowline.training.errors import RunError
 _PREFIX = "model."
 _QUANTISED = "_quantized"
 _PASSED_THROUGH = ("Cast", "Mul")
-"""What stands between an integer product and the bias that is added to it: the scales."""
+"""Operators (scales) between an integer product and the addition of its bias."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -33,18 +33,18 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     try:
         graph = onnx.load(str(file)).graph
     except (OSError, DecodeError) as error:
-        raise RunError(f"{file}: cannot be read as ONNX; name a model directory to start from") from error
+        raise RunError(f"{file}: cannot be read as ONNX; name a model directory") from error
     values = _values(graph)
-    found = {name: value for name, value in values.items() if name.startswith(_PREFIX)}
-    found |= {
+    parameters = {name: value for name, value in values.items() if name.startswith(_PREFIX)}
+    parameters |= {
         bias.removesuffix(".bias") + ".weight": values[weight].T * shrink
         for bias, weight, shrink in _products(graph, values)
     }
-    for name in [name for name in found if name.endswith("_Transposed")]:
-        found[name.removesuffix("_Transposed")] = found.pop(name).T
+    for name in [name for name in parameters if name.endswith("_Transposed")]:
+        parameters[name.removesuffix("_Transposed")] = parameters.pop(name).T
     weights = {
         name.removeprefix(_PREFIX): torch.tensor(np.ascontiguousarray(value))
-        for name, value in found.items()
+        for name, value in parameters.items()
         if value.dtype == np.float32 and not name.endswith(".shrink")
     }
     if "label_head.weight" not in weights:

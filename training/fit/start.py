@@ -51,9 +51,13 @@ def match_depth(encoder: PreTrainedModel, folder: Path) -> None:
         return
     prefix = f"encoder.{name}."
     weights = _weights(folder)[1]
-    found = {one.removeprefix(prefix).partition(".")[0] for one in weights if one.startswith(prefix)}
-    if 0 < len(found) < len(stack):
-        keep_layers(encoder, range(len(found)))
+    numbers = {
+        name_of_weight.removeprefix(prefix).partition(".")[0]
+        for name_of_weight in weights
+        if name_of_weight.startswith(prefix)
+    }
+    if 0 < len(numbers) < len(stack):
+        keep_layers(encoder, range(len(numbers)))
 
 
 def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tensor]:
@@ -65,19 +69,19 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tens
     weights or with those of another encoder, ModelError for a damaged ``config.json``.
     """
     labels, weights = _weights(folder)
-    own = model.state_dict()
+    state = model.state_dict()
     fitting = {
         name: value
         for name, value in weights.items()
-        if name in own
-        and own[name].shape == value.shape
+        if name in state
+        and state[name].shape == value.shape
         and (labels == model.labels or not name.startswith(LABEL_HEADS))
     }
-    other = sorted(own.keys() - fitting.keys())
-    if any(name.startswith("encoder.") for name in other):
-        raise RunError(f"{folder}: the weights of another encoder; start from a model with the recipe's base")
+    new = sorted(state.keys() - fitting.keys())
+    if any(name.startswith("encoder.") for name in new):
+        raise RunError(f"{folder}: weights of another encoder; start from a model with the recipe's base")
     model.load_state_dict(fitting, strict=False)
-    console.print(f"starting from {folder}{'; as new: ' + ', '.join(other) if other else ''}")
+    console.print(f"starting from {folder}{'; new: ' + ', '.join(new) if new else ''}")
     return fitting
 
 

@@ -128,14 +128,14 @@ class Trainer:
         done = sum(map(len, self.plans[: self.state.pass_number])) + self.state.batch
         journal = TrainingLog(self.run, done) if self.accelerator.is_main_process else None
         self.model.train()
-        began = told = time.monotonic()
+        started = printed = time.monotonic()
         with _progress(self.console) as progress:
             task = progress.add_task("fit", total=self.total, completed=done)
             for step in self._steps(done, journal):
                 progress.update(task, completed=step + 1, description=self._described())
-                if not self.console.is_terminal and time.monotonic() - told > _PROGRESS_SECONDS:
-                    told = time.monotonic()
-                    self._print_progress(step, done, began)
+                if not self.console.is_terminal and time.monotonic() - printed > _PROGRESS_SECONDS:
+                    printed = time.monotonic()
+                    self._print_progress(step, done, started)
         if journal is not None:
             journal.close()
         if self.best is not None:
@@ -166,7 +166,7 @@ class Trainer:
                 saved = time.monotonic()
             yield step
             if self.state.stopped:
-                self.console.print(f"stopped after batch {step + 1}: nothing got better for a while")
+                self.console.print(f"stopped after batch {step + 1}: no improvement")
                 return
 
     def _upcoming(self) -> Iterator[tuple[int, int, list[Draw]]]:
@@ -200,7 +200,7 @@ class Trainer:
         return items[self.accelerator.process_index :: processes] if len(items) >= processes else items
 
     def _step(self, step: int, batch: Batch) -> None:
-        # What is dropped depends on the step alone, on any device and in any process: nothing of it needs to be in a checkpoint.
+        # Dropout depends on step and process only, so checkpoints need no random state.
         torch.manual_seed(_step_seed(self.recipe.seed, step, self.accelerator.process_index))
         losses = self._losses(batch, hold=step % self.recipe.fit.hold_every == 0)
         weighed = self._loss_weights()
@@ -230,7 +230,7 @@ class Trainer:
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
         device = self.accelerator.device
         ids, mask, weights = (
-            given.to(device) for given in (batch.input_ids, batch.attention_mask, batch.weights)
+            tensor.to(device) for tensor in (batch.input_ids, batch.attention_mask, batch.weights)
         )
         labels, evidence = batch.labels.to(device), batch.evidence.to(device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
@@ -263,12 +263,12 @@ class Trainer:
         every = self.recipe.fit.evaluate_every
         if not every or ((step + 1) % every and step + 1 < self.total):
             return
-        found = validate(self.model, self.encoder, self.validation_rows, self.accelerator)
+        measured = validate(self.model, self.encoder, self.validation_rows, self.accelerator)
         if journal is not None:
-            journal.validation(step, found)
-        bad = early_stopping_score(found, self.recipe.fit.metric)
-        if self.state.best is None or bad < self.state.best:
-            self.state.best, self.state.since_best = bad, 0
+            journal.validation(step, measured)
+        score = early_stopping_score(measured, self.recipe.fit.metric)
+        if self.state.best is None or score < self.state.best:
+            self.state.best, self.state.since_best = score, 0
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         else:
             self.state.since_best += 1
@@ -291,7 +291,7 @@ class Trainer:
             for name, part in self._stateful().items():
                 part.load_state_dict(content[name])
             self.state, self.best = _State(**content["state"]), content.get("best")
-            self.console.print(f"going on from pass {self.state.pass_number + 1}, batch {self.state.batch}")
+            self.console.print(f"resuming at epoch {self.state.pass_number + 1}, batch {self.state.batch}")
 
 
 def frozen(module: _Module, device: torch.device) -> _Module:

@@ -27,13 +27,13 @@ class TrainingLog:
         for name, value in losses.items():
             self.board.add_scalar(f"loss/{name}", value, step)
 
-    def validation(self, step: int, found: Validation) -> None:
+    def validation(self, step: int, measured: Validation) -> None:
         """Log the validation of a step: each label, and a site's decisions by the way they were drawn."""
-        self._append({"step": step, "validation": found})
+        self._append({"step": step, "validation": measured})
         for metric in ("loss", "auc"):
-            for label, value in means(found, metric).items():
+            for label, value in means(measured, metric).items():
                 self.board.add_scalar(f"validation-{metric}/{label}", value, step)
-        for label, groups in found.items():
+        for label, groups in measured.items():
             for group in [name for name in groups if name.startswith("decisions:")]:
                 for metric, value in groups[group].items():
                     self.board.add_scalar(f"decisions-{metric}/{label}/{group}", value, step)
@@ -49,9 +49,9 @@ class TrainingLog:
 
 def _keep_before(file: Path, first: int) -> None:
     lines = file.read_text("utf-8").splitlines() if file.is_file() else []
-    kept = [line for line in lines if _step(line) < first]
-    if len(kept) < len(lines):
-        write_text(file, "".join(line + "\n" for line in kept))
+    earlier = [line for line in lines if _step(line) < first]
+    if len(earlier) < len(lines):
+        write_text(file, "".join(line + "\n" for line in earlier))
 
 
 def _step(line: str) -> float:

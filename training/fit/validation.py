@@ -43,17 +43,17 @@ def validate(
     model: CommentModel, encoder: Encoder, rows: Sequence[dict[str, Any]], accelerator: Accelerator
 ) -> Validation:
     """Measure ``model`` on ``rows``, each process its share; all processes return the same."""
-    mine = range(accelerator.process_index, len(rows), accelerator.num_processes)
-    found: list[tuple[int, list[float]]] = []
+    own_rows = range(accelerator.process_index, len(rows), accelerator.num_processes)
+    logits_of_rows: list[tuple[int, list[float]]] = []
     model.eval()
     with torch.no_grad():
-        for start in range(0, len(mine), _PER_BATCH):
-            part = mine[start : start + _PER_BATCH]
+        for start in range(0, len(own_rows), _PER_BATCH):
+            part = own_rows[start : start + _PER_BATCH]
             batch = encoder.batch([rows[at] for at in part])
             ids, mask = (given.to(accelerator.device) for given in (batch.input_ids, batch.attention_mask))
-            found += zip(part, model(ids, mask).logits.float().cpu().tolist(), strict=True)
+            logits_of_rows += zip(part, model(ids, mask).logits.float().cpu().tolist(), strict=True)
     model.train()
-    logits = dict(gather_object(found))
+    logits = dict(gather_object(logits_of_rows))
     return validation_metrics(np.array([logits[at] for at in range(len(rows))]), rows, model.labels)
 
 
@@ -84,18 +84,18 @@ def _figures(logits: Floats, target: Floats, weights: Floats) -> dict[str, float
     return figures
 
 
-def means(found: Validation, metric: str) -> dict[str, float]:
+def means(validation: Validation, metric: str) -> dict[str, float]:
     """Return the metric of each label that has it, as the mean over corpora of any size."""
     each = {
         label: [figures[metric] for figures in groups.values() if metric in figures]
-        for label, groups in found.items()
+        for label, groups in validation.items()
     }
     return {label: float(np.mean(values)) for label, values in each.items() if values}
 
 
-def early_stopping_score(found: Validation, metric: str) -> float:
+def early_stopping_score(validation: Validation, metric: str) -> float:
     """Return the mean over labels, less is better: the loss, or 1 - AUC. Infinite if nothing was measured."""
-    values = list(means(found, metric).values())
+    values = list(means(validation, metric).values())
     if not values:
         return float("inf")
     return 1 - float(np.mean(values)) if metric == "auc" else float(np.mean(values))

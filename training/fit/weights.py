@@ -28,7 +28,7 @@ def read_state(folder: Path) -> tuple[tuple[str, ...], dict[str, Tensor]]:
 
 
 def load_model(folder: Path) -> tuple[CommentModel, PreTrainedTokenizerBase]:
-    """Load model (evaluation mode, CPU) and tokenizer that ``save_model`` wrote; raises RunError if they are missing."""
+    """Load model (evaluation mode, CPU) and tokenizer of ``save_model``; raises RunError if they are missing."""
     if not (folder / WEIGHTS).is_file():
         raise RunError(f"{folder}: no trained model; run `belowline-train fit` first")
     labels, weights = read_state(folder)

@@ -1,13 +1,12 @@
 """Unintended bias: the effect of a named group on the separation of a label (Borkan et al., 2019)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from belowline.training.measure.bootstrap import Bools, Floats, nan_to_none, percentiles, resamples
+from belowline.training.measure.bootstrap import Bools, Floats, percentiles, resamples
 from belowline.training.measure.metrics import resampled_auc, wilson
 
 KINDS = ("subgroup", "bpsn", "bnsp")
@@ -37,12 +36,12 @@ class GroupMetrics:
     aucs: dict[str, tuple[float, float, float]]
     false_positive_rate: tuple[float, float, float]
 
-    def as_dict(self) -> dict[str, float | None]:
-        """Return ``x``, ``x_low`` and ``x_high`` of each metric as plain numbers for JSON; None for NaN."""
+    def as_dict(self) -> dict[str, float]:
+        """Return ``x``, ``x_low`` and ``x_high`` of each metric."""
         figures = {f"{kind}_auc": values for kind, values in self.aucs.items()}
         figures["false_positive_rate"] = self.false_positive_rate
         named = {
-            f"{name}{end}": nan_to_none(value)
+            f"{name}{end}": value
             for name, values in figures.items()
             for end, value in zip(("", "_low", "_high"), values, strict=True)
         }
@@ -73,10 +72,6 @@ class Summary:
     score_high: float
     false_positive_rate: float
 
-    def as_dict(self) -> dict[str, float | None]:
-        """Return plain numbers for JSON; None for NaN."""
-        return {name: nan_to_none(value) for name, value in asdict(self).items()}
-
 
 @dataclass(frozen=True, slots=True)
 class Bias:
@@ -85,11 +80,6 @@ class Bias:
     summary: Summary
     groups: dict[str, GroupMetrics]
     counted: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; None for NaN."""
-        groups = {name: figures.as_dict() for name, figures in self.groups.items()}
-        return {"summary": self.summary.as_dict(), "groups": groups, "counted": list(self.counted)}
 
 
 def measure_bias(

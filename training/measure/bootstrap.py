@@ -43,11 +43,6 @@ def missing(note: str) -> Measurement:
     return Measurement(NAN, note=note)
 
 
-def nan_to_none(value: float) -> float | None:
-    """Return ``value``, or None for NaN, which JSON does not know."""
-    return None if np.isnan(value) else value
-
-
 def bootstrapped(
     statistic: Callable[..., float], *columns: Array, note: str = "", seed: int = 0
 ) -> Measurement:

@@ -12,7 +12,7 @@ from belowline.training.measure.metrics import wilson
 
 Floats = npt.NDArray[np.float64]
 _FEWEST_HELD = 30
-"""A precision from fewer held examples says too little to act on."""
+"""A precision of fewer held examples is too uncertain to act on."""
 
 
 def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
@@ -28,8 +28,8 @@ def platt(logits: Floats, target: Floats, weights: Floats) -> Calibration:
         z = np.exp(parameters[0]) * logits + parameters[1]
         return float(np.average(np.logaddexp(0, z) - target * z, weights=weights))
 
-    found = minimize(loss, np.zeros(2), method="BFGS").x
-    return Calibration(scale=round(float(np.exp(found[0])), 6), shift=round(float(found[1]), 6))
+    fitted = minimize(loss, np.zeros(2), method="BFGS").x
+    return Calibration(scale=round(float(np.exp(fitted[0])), 6), shift=round(float(fitted[1]), 6))
 
 
 def two_sided(target: Floats, sources: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
@@ -94,14 +94,14 @@ def _chosen(
     order = np.argsort(-probability)
     ranked, truth = probability[order], target[order] >= 0.5
     hits, held = np.cumsum(truth, dtype=np.float64), np.arange(1, len(truth) + 1, dtype=np.float64)
-    # Thresholds have four decimals: one can only stand where it does not also hold the next example below.
+    # Thresholds have four decimals: one is possible only where it does not also hold the next example below.
     thresholds = np.floor(ranked * 1e4) / 1e4
     last = np.append(ranked[1:] < thresholds[:-1], True)[: len(ranked)]
     possible = np.flatnonzero(last & (held >= _FEWEST_HELD))
-    found = choose(hits[possible], held[possible]) if len(possible) and truth.any() else possible[:0]
-    if not len(found):
+    chosen = choose(hits[possible], held[possible]) if len(possible) and truth.any() else possible[:0]
+    if not len(chosen):
         return None
-    at = possible[found[0]]
+    at = possible[chosen[0]]
     low, high = wilson(int(hits[at]), int(held[at]))
     return OperatingPoint(
         float(thresholds[at]),

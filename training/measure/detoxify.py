@@ -44,7 +44,7 @@ class DetoxifyModel:
 
     @classmethod
     def published(cls, release: str, console: Console) -> Self:
-        """Load a release by Detoxify's package, which downloads it unless torch's cache holds it; raises ContenderError."""
+        """Load a release, which Detoxify's package downloads unless torch caches it; raises ContenderError."""
         try:
             loaded = Detoxify(release)
         except Exception as error:  # the package passes on what the network, torch and transformers raise
@@ -94,7 +94,8 @@ class DetoxifyModel:
 
 
 def _load(checkpoint: Path) -> tuple[list[str], Any, Any]:
-    # Detoxify's own class asks the Hugging Face Hub for the configuration even if it is given a folder, so only its loader is used.
+    # Detoxify's own class asks the Hugging Face Hub for the configuration even if it is given a folder, so only its
+    # loader is used.
     content = torch.load(checkpoint, map_location="cpu", weights_only=False)
     encoder = content["config"]["arch"]["args"] | {"model_type": str(checkpoint.parent)}
     model, tokenizer = get_model_and_tokenizer(**encoder, state_dict=content["state_dict"])

@@ -64,36 +64,36 @@ def evaluate(
     scorer = Scorer.load(model)
     data = RunDirectory(run).data()
     models = _models(scorer, run, data["train"], detoxify, console)
-    whole = joined(
+    rows = joined(
         [
             rows_of_split(data["test"], scorer.labels, None),
             *measuring_corpora(corpora, scorer.labels, None),
         ]
     )
-    test = limited(whole, limit)
+    test = limited(rows, limit)
     console.print(f"{len(test.texts)} test rows of {len(set(test.sources))} corpora")
-    given = {name: predict(test.texts) for name, predict in models.items()}
+    scores = {name: predict(test.texts) for name, predict in models.items()}
     thresholds = {name: _thresholds(name, scorer) for name in models}
-    tables = {name: metrics_by_corpus(test, values, thresholds[name]) for name, values in given.items()}
+    tables = {name: metrics_by_corpus(test, values, thresholds[name]) for name, values in scores.items()}
     show(tables, console)
-    unmeasured = {} if detoxify else {"detoxify": "no checkpoint was given (option --detoxify)"}
+    unmeasured = {} if detoxify else {"detoxify": "no checkpoint given (--detoxify)"}
     for name, why in unmeasured.items():
-        console.print(f"{name}: not measured, {why}")
+        console.print(f"{name}: not measured: {why}")
     facts = {
         "limit": limit,
-        "capped": _capped(whole, limit),
+        "capped": _capped(rows, limit),
         "unmeasured": unmeasured,
-        "slices": _slices(test, scorer, models, given, thresholds),
+        "slices": _slices(test, scorer, models, scores, thresholds),
     }
     write(tables, facts, run / "metrics.json")
     if card:
-        draw(test, {name: given[name] for name in _shown(models)}, thresholds["int8"], model)
+        draw(test, {name: scores[name] for name in _shown(models)}, thresholds["int8"], model)
         write_card(run, model)
 
 
-def _capped(whole: TestSet, limit: int) -> dict[str, int]:
+def _capped(rows: TestSet, limit: int) -> dict[str, int]:
     """Return corpora of which only a draw is measured, with their number of rows."""
-    return {source: rows for source, rows in Counter(whole.sources.tolist()).items() if rows > limit}
+    return {source: count for source, count in Counter(rows.sources.tolist()).items() if count > limit}
 
 
 def _models(
@@ -129,7 +129,7 @@ def _slices(
     test: TestSet,
     scorer: Scorer,
     models: Mapping[str, Predict],
-    given: Mapping[str, Mapping[str, Floats]],
+    scores: Mapping[str, Mapping[str, Floats]],
     thresholds: Mapping[str, Thresholds],
 ) -> dict[str, dict[str, object]]:
     """Return kind of slice → model → label → slice → metrics."""
@@ -139,18 +139,18 @@ def _slices(
         "domain": domains(test),
     }
     slices: dict[str, dict[str, object]] = {
-        kind: {name: divided(test, given[name], thresholds[name], parts) for name in _shown(models)}
+        kind: {name: divided(test, scores[name], thresholds[name], parts) for name in _shown(models)}
         for kind, parts in divisions.items()
     }
-    slices["disguised"] = _disguised(test, models, given, thresholds)
-    slices["groups"] = {name: _bias(test, given[name], thresholds[name]) for name in _shown(models)}
+    slices["disguised"] = _disguised(test, models, scores, thresholds)
+    slices["groups"] = {name: _bias(test, scores[name], thresholds[name]) for name in _shown(models)}
     return slices
 
 
 def _disguised(
     test: TestSet,
     models: Mapping[str, Predict],
-    given: Mapping[str, Mapping[str, Floats]],
+    scores: Mapping[str, Mapping[str, Floats]],
     thresholds: Mapping[str, Thresholds],
 ) -> dict[str, object]:
     """Return model → label → ``clean`` and ``disguised``: the same rows unchanged and obfuscated."""
@@ -164,14 +164,14 @@ def _disguised(
     measured: dict[str, object] = {}
     for name in _shown(models):
         of_copies = models[name](copies)
-        values = {label: np.concatenate((given[name][label][rows], of_copies[label])) for label in of_copies}
+        values = {label: np.concatenate((scores[name][label][rows], of_copies[label])) for label in of_copies}
         measured[name] = divided(both, values, thresholds[name], parts)
     return measured
 
 
-def _bias(test: TestSet, given: Mapping[str, Floats], thresholds: Thresholds) -> dict[str, Bias]:
+def _bias(test: TestSet, scores: Mapping[str, Floats], thresholds: Thresholds) -> dict[str, Bias]:
     """Return label → bias over named groups, for the label that mistakes a named group for harm most easily."""
-    if _BIAS_LABEL not in given or _BIAS_LABEL not in test.labels:
+    if _BIAS_LABEL not in scores or _BIAS_LABEL not in test.labels:
         return {}
     target = test.targets[:, test.labels.index(_BIAS_LABEL)]
     rows = np.flatnonzero(~np.isnan(target))
@@ -179,5 +179,7 @@ def _bias(test: TestSet, given: Mapping[str, Floats], thresholds: Thresholds) ->
         return {}
     groups = named_groups([test.texts[row] for row in rows])
     return {
-        _BIAS_LABEL: measure_bias(target[rows], given[_BIAS_LABEL][rows], thresholds.get(_BIAS_LABEL), groups)
+        _BIAS_LABEL: measure_bias(
+            target[rows], scores[_BIAS_LABEL][rows], thresholds.get(_BIAS_LABEL), groups
+        )
     }

@@ -81,7 +81,7 @@ def evidence_floors(
         row for row in rows_of_columns(validation, ("text", "spans", "spans_known")) if row["spans_known"]
     ]
     strengths = strengths_of(scorer, [row["text"] for row in asked], console)
-    found: dict[str, float] = {}
+    floors: dict[str, float] = {}
     for channel in channels:
         posts = [
             Post(given, marked_for(channel, row["spans"], len(row["text"])))
@@ -89,8 +89,8 @@ def evidence_floors(
         ]
         floor = best_floor(posts, channel)
         if floor is not None:
-            found[channel] = floor
-    return found
+            floors[channel] = floor
+    return floors
 
 
 def best_floor(posts: Sequence[Post], channel: str) -> float | None:
@@ -114,11 +114,11 @@ def predicted(strengths: Mapping[str, Floats], floors: Mapping[str, float]) -> B
 
 def strengths_of(scorer: Scorer, texts: Sequence[str], console: Console) -> list[dict[str, Floats]]:
     """Return, for each text, channel to the strength of each character."""
-    found = []
+    strengths = []
     for text in track(texts, description="evidence", console=console):
         channels = scorer.token_strengths(text)
-        found.append({channel: characters(tokens, len(text)) for channel, tokens in channels.items()})
-    return found
+        strengths.append({channel: characters(tokens, len(text)) for channel, tokens in channels.items()})
+    return strengths
 
 
 def rows_of_columns(data: Dataset, columns: Sequence[str]) -> list[dict[str, Any]]:

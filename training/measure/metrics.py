@@ -1,12 +1,12 @@
 """Metrics of one label, each with a bootstrap interval, as scikit-learn defines them unless stated otherwise."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from belowline.training.measure.bootstrap import Bools, Floats, nan_to_none, percentiles, resamples
+from belowline.training.measure.bootstrap import Bools, Floats, percentiles, resamples
 
 RECALLS = (50, 80, 95)
 """Recalls, in per cent, at which precision is given."""
@@ -56,20 +56,16 @@ class Metrics:
     calibration_error_low: float
     calibration_error_high: float
 
-    def as_dict(self) -> dict[str, float | None]:
-        """Return plain numbers for JSON; None for NaN."""
-        return {name: nan_to_none(value) for name, value in asdict(self).items()}
-
 
 def measure(target: Floats, probability: Floats, threshold: float | None, seed: int = 0) -> Metrics:
     """Return the metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5), n at
     least 1.
     """
     ranked = rank(target, probability, threshold)
-    found = metrics_of(np.ones((1, len(target))), ranked)
+    metrics = metrics_of(np.ones((1, len(target))), ranked)
     draws = [metrics_of(counts, ranked) for counts in resamples(len(target), seed)]
     values: dict[str, Any] = {}
-    for name, value in found.items():
+    for name, value in metrics.items():
         values[name] = float(value[0])
         values[f"{name}_low"], values[f"{name}_high"] = percentiles(
             np.concatenate([draw[name] for draw in draws])
@@ -108,12 +104,12 @@ def metrics_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
     precision = np.divide(hits, held, out=np.zeros_like(hits), where=held > 0)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: not measured
         average = (np.diff(hits, prepend=0) * precision).sum(1) / positives[:, 0]
-        found = {"auc": _area(hits, held), "average_precision": average, "f1": _f1(hits, held, ranked.held)}
+        metrics = {"auc": _area(hits, held), "average_precision": average, "f1": _f1(hits, held, ranked.held)}
     for recall in RECALLS:
         first = (hits >= recall / 100 * positives - 1e-9).argmax(1)
         at = precision[np.arange(len(hits)), first]
-        found[f"precision_at_{recall}"] = np.where(positives[:, 0] > 0, at, np.nan)
-    return found | {"calibration_error": np.abs(counts @ ranked.gaps).sum(1) / total[:, 0]}
+        metrics[f"precision_at_{recall}"] = np.where(positives[:, 0] > 0, at, np.nan)
+    return metrics | {"calibration_error": np.abs(counts @ ranked.gaps).sum(1) / total[:, 0]}
 
 
 def _cumulated(counts: Floats, truth: Bools, ends: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:

@@ -18,13 +18,13 @@ RELIABILITY = "reliability.svg"
 PRECISION_RECALL = "precision-recall.svg"
 _COLOURS = ("#0b5fa5", "#b3541e", "#3d7a3d", "#6b6b6b")
 _POINTS = 80
-"""Points of a curve: more is not seen at this size."""
+"""Points of a curve; more are not visible at this size."""
 _FEWEST = 10
-"""Examples from which a bin of probability is drawn: what fewer say is noise."""
+"""Examples that a bin needs to be drawn."""
 _STYLE: Any = {  # typed by name of every setting
     "svg.hashsalt": "belowline",  # the same file for the same figures
     "svg.fonttype": "none",
-    "font.sans-serif": ["DejaVu Sans"],  # the whole list of substitutes would stand with every word
+    "font.sans-serif": ["DejaVu Sans"],  # otherwise every word carries the whole list of substitutes
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -47,13 +47,13 @@ class _Line(NamedTuple):
     probability: Floats
 
 
-def draw(test: TestSet, given: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
+def draw(test: TestSet, scores: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
     """Write both charts into ``folder``, over all rows of ``test``, for labels with both classes.
 
-    ``given`` is model → label → probabilities [n]; ``thresholds`` (label to hold threshold) belong to the first
+    ``scores`` is model → label → probabilities [n]; ``thresholds`` (label to hold threshold) belong to the first
     model.
     """
-    own = next(iter(given.values()))
+    own = next(iter(scores.values()))
     columns = zip(test.labels, test.targets.T, strict=True)
     labels = [label for label, target in columns if label in own and both_classes(target)]
     if not labels:
@@ -65,19 +65,22 @@ def draw(test: TestSet, given: Given, thresholds: Mapping[str, float | None], fo
         ):
             figure, charts = _grid(labels, *axis_names)
             for label, axes in zip(labels, charts, strict=True):
-                target, lines = _known(test, given, label)
+                target, lines = _known(test, scores, label)
                 chart(axes, target, lines, thresholds.get(label))
             _legend(figure, charts)
-            _save(figure, folder / name)
+            with replacing(folder / name) as part:
+                figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _known(test: TestSet, given: Given, label: str) -> tuple[Floats, list[_Line]]:
+def _known(test: TestSet, scores: Given, label: str) -> tuple[Floats, list[_Line]]:
     """Return the targets [k] of rows with a known label, and the models with this label, each in its colour."""
     target = test.targets[:, test.labels.index(label)]
     rows = ~np.isnan(target)
-    coloured = zip(given.items(), _COLOURS, strict=False)
+    coloured = zip(scores.items(), _COLOURS, strict=False)
     return target[rows], [
-        _Line(name, colour, by[label][rows]) for (name, by), colour in coloured if label in by
+        _Line(name, colour, probabilities[label][rows])
+        for (name, probabilities), colour in coloured
+        if label in probabilities
     ]
 
 
@@ -113,10 +116,10 @@ def _reliability(axes: Any, target: Floats, lines: Sequence[_Line], threshold: f
 
 def _binned(target: Floats, probability: Floats) -> tuple[Floats, Floats, Floats]:
     """Return examples, mean probability and mean target of the bins that are drawn."""
-    of = bins(probability)
-    sizes = np.bincount(of, minlength=BINS)
+    bin_of = bins(probability)
+    sizes = np.bincount(bin_of, minlength=BINS)
     full = sizes >= _FEWEST
-    means = [np.bincount(of, values, BINS)[full] / sizes[full] for values in (probability, target)]
+    means = [np.bincount(bin_of, values, BINS)[full] / sizes[full] for values in (probability, target)]
     return sizes[full].astype(np.float64), means[0], means[1]
 
 
@@ -154,8 +157,3 @@ def _legend(figure: Figure, charts: Sequence[Any]) -> None:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=len(named), frameon=False)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as part:
-        figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})

@@ -14,10 +14,11 @@ from belowline.training.measure.metrics import measure
 
 Floats = npt.NDArray[np.float64]
 NEUTRAL = Calibration(scale=1.0, shift=0.0)
-"""What a model has before relevance was fitted."""
+"""The relevance of a model before the fit."""
 PRIOR = 0.9
-"""Share of related pairs that probabilities are fitted for. Nearly every comment is about the article that it stands under, and a short one
-("Exactly so!") shows little of what it is about: fitted to as many strangers as relatives, each of those would count as off the topic."""
+"""Share of related pairs for which probabilities are fitted. Nearly every comment is about its article, and a short
+one ("Exactly so!") hardly shows it. With equal shares every short comment would count as off topic.
+"""
 _REPLIES = frozenset({"cat"})
 _FEWEST = 100
 

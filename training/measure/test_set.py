@@ -1,6 +1,5 @@
 """Test rows, and metrics by label and corpus."""
 
-import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from rich.table import Table
 from belowline.data.corpora import CORPORA, read_corpus
 from belowline.data.example import Example
 from belowline.model import ScoreInput, Scorer
-from belowline.training.files import write_text
+from belowline.training.files import write_json
 from belowline.training.measure.bootstrap import Bools
 from belowline.training.measure.metrics import Metrics, measure
 
@@ -105,11 +104,13 @@ def measuring_corpora(root: Path, labels: tuple[str, ...], limit: int | None) ->
     return [rows_of_examples(read_corpus(name, root), labels, limit) for name in present]
 
 
-def predictions(scorer: Scorer, texts: Sequence[str], console: Console, what: str) -> dict[str, Floats]:
+def predictions(
+    scorer: Scorer, texts: Sequence[str], console: Console, description: str
+) -> dict[str, Floats]:
     """Return label to probabilities [n], by the scorer, with progress."""
     values: list[list[float]] = []
     starts = range(0, len(texts), _CHUNK)
-    for start in track(starts, description=what, console=console):
+    for start in track(starts, description=description, console=console):
         scores = scorer.score([ScoreInput(text) for text in texts[start : start + _CHUNK]])
         values += [list(score.probabilities.values()) for score in scores]
     return dict(zip(scorer.labels, np.array(values, dtype=np.float64).T, strict=True))
@@ -177,6 +178,4 @@ def _cells(metrics: Metrics | None) -> tuple[str, str, str]:
 
 def write(tables: Mapping[str, Measured], facts: Mapping[str, object], path: Path) -> None:
     """Write the tables as JSON, model → label → corpus → metrics, together with ``facts``."""
-    content = {**tables, **facts}
-    text = json.dumps(content, indent=1, allow_nan=False, default=lambda figures: figures.as_dict())
-    write_text(path, text + "\n")
+    write_json(path, {**tables, **facts})

@@ -24,31 +24,37 @@ class Gates(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     slice_metric: Literal["auc", "average_precision", "f1"] = Field(
-        default="auc", description="that no slice may lose of"
+        default="auc", description="metric that no slice may lose"
     )
     max_slice_loss: float = Field(
-        default=0.02, ge=0, le=1, description="of slice_metric, on any label of any slice"
+        default=0.02, ge=0, le=1, description="largest loss of slice_metric, of any label and slice"
     )
     max_calibration_error: float = Field(
-        default=0.08, ge=0, le=1, description="of any label over all rows, expected calibration error"
+        default=0.08, ge=0, le=1, description="largest expected calibration error of any label over all rows"
     )
     max_calibration_loss: float = Field(
-        default=0.02, ge=0, le=1, description="rise of the calibration error of any label over all rows"
+        default=0.02,
+        ge=0,
+        le=1,
+        description="largest rise of the calibration error of any label over all rows",
     )
     max_bias_gap: float = Field(
-        default=0.15, ge=0, le=1, description="AUC lost where a comment names a group (BPSN), of any label"
+        default=0.15,
+        ge=0,
+        le=1,
+        description="largest AUC loss where a comment names a group (BPSN), of any label",
     )
-    max_bias_gap_increase: float = Field(default=0.02, ge=0, le=1, description="rise of that gap")
+    max_bias_gap_increase: float = Field(default=0.02, ge=0, le=1, description="largest rise of that gap")
     max_parity_loss: float = Field(
-        default=0.02, ge=0, le=1, description="mean difference of probabilities between int8 and fp32"
+        default=0.02, ge=0, le=1, description="largest mean difference of probabilities between int8 and fp32"
     )
     max_latency_ratio: float = Field(
-        default=1.5, gt=0, description="median time of one comment beside the serving model's"
+        default=1.5, gt=0, description="largest median time of one comment relative to the active model"
     )
-    max_size_ratio: float = Field(default=2.0, gt=0, description="bytes beside the serving model's")
-    min_examples: int = Field(
-        default=100, ge=20, description="rows of a slice, below which it is not held against a candidate"
+    max_size_ratio: float = Field(
+        default=2.0, gt=0, description="largest number of bytes relative to the active model"
     )
+    min_examples: int = Field(default=100, ge=20, description="rows that a slice needs to block a candidate")
     allow_unmeasured: tuple[GateName, ...] = Field(
-        default=(), description="gates that do not block where they cannot be measured"
+        default=(), description="gates that do not block if they cannot be measured"
     )

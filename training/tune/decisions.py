@@ -66,16 +66,20 @@ def gather_decisions(
     ModelError, TuneError.
     """
     every = chain.from_iterable(map(read_decided, files))
-    named = {row.row: row for row in sorted(every, key=_when)}  # of what was decided twice the last counts
-    found = sorted(named.values(), key=lambda row: row.row)
-    why_not = [_unfit(row, policy) for row in found]
-    rows = [row for row, why in zip(found, why_not, strict=True) if not why]
+    named = {
+        row.row: row for row in sorted(every, key=lambda row: row.decided_at.timestamp())
+    }  # the last decision about a comment counts
+    sorted_rows = sorted(named.values(), key=lambda row: row.row)
+    why_not = [_unfit(row, policy) for row in sorted_rows]
+    rows = [row for row, why in zip(sorted_rows, why_not, strict=True) if not why]
     notes = [f"left out: {number:,} {why}" for why, number in sorted(Counter(filter(None, why_not)).items())]
     if not rows:
-        told = "; ".join(notes) or "it holds no decision"
-        raise TuneError(f"{', '.join(map(str, files))}: nothing to measure ({told}); export more decisions")
+        excluded = "; ".join(notes) or "no decisions"
+        raise TuneError(
+            f"{', '.join(map(str, files))}: nothing to measure ({excluded}); export more decisions"
+        )
     notes += _unknown_labels(rows, config)
-    probabilities, whence = _probabilities(rows, model, config, kept, console)
+    probabilities, source = _probabilities(rows, model, config, kept, console)
     keys = [row.split_key for row in rows]
     weights = np.array([row.weight for row in rows], dtype=np.float64)
     return Decisions(
@@ -85,29 +89,25 @@ def gather_decisions(
         np.array([draw(f"tune {key}") < 0.5 for key in keys]),
         probabilities,
         [language_of(row.text) for row in rows],
-        [*notes, whence],
+        [*notes, source],
     )
-
-
-def _when(row: Decided) -> float:
-    return row.decided_at.timestamp()
 
 
 def _unfit(row: Decided, policy: Policy) -> str:
     """Return why a decision does not stand for a comment under the policy's own thresholds; empty if it does."""
     if row.origin == FEEDBACK:
-        return "told by callers, which stand for nothing but themselves"
+        return "by callers, which represent no other comments"
     if row.weight is None:
-        return "random draws of an unknown share"
+        return "random draws with an unknown share"
     if policy.for_site(row.site).thresholds != policy.thresholds:
-        return "of sites with thresholds of their own"
+        return "on sites with their own thresholds"
     return ""
 
 
 def _unknown_labels(rows: Sequence[Decided], config: ModelConfig) -> list[str]:
     counted = Counter(label for row in rows for label in row.labels if label not in config.labels)
     return [
-        f"label {label!r} of {number:,} decisions is none that model {config.version} knows; left out"
+        f"label {label!r} of {number:,} decisions is unknown to model {config.version}; left out"
         for label, number in sorted(counted.items())
     ]
 
@@ -116,17 +116,21 @@ def _probabilities(
     rows: Sequence[Decided], model: Path, config: ModelConfig, kept: bool, console: Console
 ) -> tuple[dict[str, Floats], str]:
     """Return label to probabilities [n], and a line about their source."""
-    old = [kept and row.model == config.version and set(config.labels) <= row.scores.keys() for row in rows]
-    fresh = [row.text for row, is_kept in zip(rows, old, strict=True) if not is_kept]
+    is_kept_row = [
+        kept and row.model == config.version and set(config.labels) <= row.scores.keys() for row in rows
+    ]
+    fresh = [row.text for row, is_kept in zip(rows, is_kept_row, strict=True) if not is_kept]
     if kept and len(fresh) == len(rows):
-        raise TuneError(f"no decision has scores of model {config.version} kept; leave out --kept-scores")
-    given = predictions(Scorer.load(model), fresh, console, "scoring") if fresh else {}
-    where, found = np.array(old), {}
+        raise TuneError(f"no decision has scores of model {config.version}; leave out --kept-scores")
+    probabilities = predictions(Scorer.load(model), fresh, console, "scoring") if fresh else {}
+    kept_rows, merged = np.array(is_kept_row), {}
     for label in config.labels:
         values = np.empty(len(rows))
-        values[where] = [row.scores[label] for row, is_kept in zip(rows, old, strict=True) if is_kept]
+        values[kept_rows] = [
+            row.scores[label] for row, is_kept in zip(rows, is_kept_row, strict=True) if is_kept
+        ]
         if fresh:
-            values[~where] = given[label]
-        found[label] = values
-    whence = f"scores: {len(fresh):,} of model {config.version} now"
-    return found, f"{whence}, {where.sum():,} kept in the file" if kept else whence
+            values[~kept_rows] = probabilities[label]
+        merged[label] = values
+    source = f"scores: {len(fresh):,} computed by model {config.version}"
+    return merged, f"{source}, {kept_rows.sum():,} from the file" if kept else source

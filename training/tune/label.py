@@ -44,15 +44,17 @@ class LabelDecisions:
         known = ~np.isnan(target)
         self.harmful = np.nan_to_num(target) >= 0.5
         self.all_traffic = bool(drawn.any())
-        # Of insults and tone, published comments say nothing unless they are found harmful, which would pass for precision. Such draws
-        # are left out, and nothing is known below the present threshold.
+        # Of insults and tone, published comments say nothing unless they are found harmful, which would pass for
+        # precision. Such draws are left out, and nothing is known below the present threshold.
         sampled = drawn.any() and np.average(known[drawn], weights=weights[drawn]) >= _FEWEST_KNOWN
         lowest = lowest_of(present)
         self.floor = 0.0 if sampled else NEVER if lowest is None else lowest
         self.counts: Bools = known if sampled else known & ~drawn & (self.probability >= self.floor)
 
     def candidates(self, step: float) -> list[float]:
-        """Return thresholds, strictest first, each of which holds ``step`` times as many comments of the first half as the one before."""
+        """Return thresholds, strictest first; each holds ``step`` times as many comments of the first half as the
+        last.
+        """
         ranked = -np.sort(-self.probability[self.counts & self.decisions.first])
         sizes, size = [], float(FEWEST_HELD)
         while size <= len(ranked):
@@ -77,7 +79,8 @@ class LabelDecisions:
 
     def lowest_reaching(self, precision: float, candidates: list[float]) -> float | None:
         """Return the lowest candidate whose interval of precision, in the first half, lies above ``precision``."""
-        # Not the lowest whose estimate does: chance favours that one most, and its true precision is mostly below the goal.
+        # Not the lowest whose estimate does: chance favours that one most, and its true precision is mostly below the
+        # goal.
         reaching = (at for at in candidates if self.point(at, first=True).precision.low >= precision)
         return min(reaching, default=None)
 

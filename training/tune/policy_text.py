@@ -18,7 +18,7 @@ _VERSION = re.compile(r"^version\s*=.*$", re.MULTILINE)
 def proposed_text(
     present: str, name: str, version: str, thresholds: Mapping[str, Thresholds], reasons: Mapping[str, str]
 ) -> str:
-    """Return the policy ``present`` (file ``name``) with another version and other thresholds, each with its reason as a comment.
+    """Return the policy ``present`` with another version and other thresholds, each with its reason as a comment.
 
     Raises TuneError for a file whose thresholds are not written as tables, PolicyError for a file that is no policy.
     """

@@ -1,7 +1,7 @@
 """Shares estimated from comments that were reviewed with different probabilities, with 95 % intervals.
 
-The estimate is that of Horvitz and Thompson in Hájek's form: each comment weighs 1 over the probability of its review. The interval
-is that of Korn and Graubard (1998): Clopper-Pearson for an effective number of comments.
+The estimate is that of Horvitz and Thompson in Hájek's form: each comment weighs 1 over the probability of its review.
+The interval is that of Korn and Graubard (1998): Clopper-Pearson for an effective number of comments.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ _TAIL = 0.025
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share (0..1) with its interval, the number ``n`` of comments and their effective number; ``value`` is NaN without comments."""
+    """A share (0..1) with its interval, the number of comments and their effective number.
+
+    ``value`` is NaN without comments.
+    """
 
     value: float
     low: float
@@ -49,7 +52,7 @@ class Sample:
 
 
 def exact(value: float, effective: float) -> tuple[float, float]:
-    """Return the 95 % Clopper-Pearson interval of a share among ``effective`` comments, which need not be a whole number."""
+    """Return the 95 % Clopper-Pearson interval of a share among ``effective`` comments, any positive number."""
     hits, misses = value * effective, (1 - value) * effective
     low = float(beta.ppf(_TAIL, hits, misses + 1)) if hits > 0 else 0.0
     high = float(beta.ppf(1 - _TAIL, hits + 1, misses)) if misses > 0 else 1.0

@@ -22,7 +22,7 @@ from belowline.training.tune.shares import Share
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The effect of a policy on the second half: share of comments held, share of known harm held or rejected, and reviews a day."""
+    """A policy's effect on the second half: share held, share of known harm held or rejected, reviews a day."""
 
     held: Share
     caught: Share
@@ -31,7 +31,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """A proposal: the policy's version, the choice for each label, and the effect of the present and of the proposed policy."""
+    """The proposed policy's version, the choice for each label, and the effects of present and proposed policy."""
 
     version: str
     choices: Sequence[Choice]

@@ -13,6 +13,7 @@ from belowline.training.compare.gates import GateReport, check_gates
 from belowline.training.compare.paired_bootstrap import Difference, Verdict
 from belowline.training.compare.speed import Speed
 from belowline.training.compare.test_rows import ALL, GROUPS
+from belowline.training.files import to_plain
 from belowline.training.measure.bootstrap import Measurement
 from belowline.training.recipes.gate_limits import GateName, Gates
 
@@ -146,10 +147,8 @@ def test_what_is_no_evidence_of_too_much_passes(figure: Difference) -> None:
 def test_a_loss_that_may_be_chance_is_told() -> None:
     found = report(difference("auc", 0.9, 0.7, part="corpus b"))
     (loss,) = (one for one in found.results if one.name == "slice_loss")
-    assert (
-        loss.why
-        == "hate, corpus b: 0.200 is more than 0.02, but by chance, or no more than the first model's"
-    )
+    assert loss.outcome == "passed"
+    assert loss.why.startswith("hate, corpus b: 0.200 is more than 0.02, but")
 
 
 def test_a_slow_round_is_no_evidence() -> None:
@@ -174,7 +173,7 @@ def test_what_cannot_be_measured_blocks_unless_that_is_allowed(
     assert outcomes(found) == dict.fromkeys(gates, "not measurable")
     assert not found.passed
     assert report(**changes, gates=Gates(allow_unmeasured=tuple(gates))).passed
-    results = {one["name"]: one for one in found.as_dict()["results"]}
+    results = {one["name"]: one for one in to_plain(found)["results"]}
     assert all(results[name]["value"] is None for name in gates)
 
 
@@ -198,7 +197,7 @@ def test_a_section_that_is_wrong_is_refused(section: dict[str, Any]) -> None:
 
 def test_gates_are_for_model_directories() -> None:
     pair = Pair("b", (), (), (), [], Flips(0, {}, []))
-    with pytest.raises(ValueError, match="not for model and tfidf"):
+    with pytest.raises(ValueError, match="tfidf"):
         check_gates(Comparison([contender("a", "d1"), contender("b", None)], [pair], {}, {}), GATES)
 
 

@@ -106,7 +106,7 @@ def test_an_attribute_that_is_not_known_is_left_out() -> None:
                 "", "Unknown requested attribute: " + next(iter(body["requestedAttributes"]))
             )
         ) as (url, _),
-        pytest.raises(ContenderError, match="knows none of SPAM"),
+        pytest.raises(ContenderError, match="SPAM"),
     ):
         fast(url)
 
@@ -162,7 +162,7 @@ def test_an_address_where_nobody_answers() -> None:
     with service(scored) as (url, _):
         pass
     sleeps: list[float] = []
-    with pytest.raises(ContenderError, match=r"cannot be reached \(ConnectError\)"):
+    with pytest.raises(ContenderError, match="ConnectError"):
         fast(url, sleeps)
     assert sleeps == [0.5, 1.0, 2.0, 4.0, 8.0]
 
@@ -171,7 +171,7 @@ def test_an_address_where_nobody_answers() -> None:
     "url", ["", "ftp://host/v1", "host/v1", "https://host/?key=abc", "https://me:abc@host/"]
 )
 def test_what_is_no_address(url: str) -> None:
-    with pytest.raises(ContenderError, match=r"not an address .* PERSPECTIVE_API_KEY") as caught:
+    with pytest.raises(ContenderError, match="PERSPECTIVE_API_KEY") as caught:
         PerspectiveClient(url)
     assert "abc" not in str(caught.value)
 

@@ -10,6 +10,7 @@ from belowline.model import Scorer
 from belowline.training.compare import speed
 from belowline.training.compare.contenders import Contender, Kind, load_contenders
 from belowline.training.compare.speed import measure_speed
+from belowline.training.files import to_plain
 from belowline.training.measure.test_set import Floats
 
 QUIET = Console(quiet=True)
@@ -44,7 +45,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_figures_by_hand(clock: Clock) -> None:
     found = measure_speed([clock.contender("a", 0.010), clock.contender("b", 0.025)], TEXTS, QUIET)
-    assert found["a"].as_dict() == pytest.approx(
+    assert to_plain(found["a"]) == pytest.approx(
         {
             "per_second": 100,
             "p50_ms": 10,

@@ -131,7 +131,7 @@ def test_corpora_that_must_not_be_trained_on_are_refused(root: Path, name: str, 
 
 
 def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"sms-spam.*fetch it with"):
+    with pytest.raises(CorpusError, match=r"sms-spam.*fetch"):
         list(gather(recipe(mix={"sms-spam": 1.0}), tmp_path))
 
 
@@ -155,12 +155,12 @@ def test_the_projects_own_labels_come_first(root: Path, monkeypatch: pytest.Monk
 
 
 def test_an_unknown_generator_is_refused(root: Path) -> None:
-    with pytest.raises(CorpusError, match="generator 'rumours': not known"):
+    with pytest.raises(CorpusError, match="rumours"):
         list(generated(recipe(generated={"rumours": 3}), root, NONE))
 
 
 def test_missing_material_is_named(root: Path) -> None:
-    with pytest.raises(CorpusError, match=r"blacklist\.txt: .*fetch it with .*--corpus wp-blacklist"):
+    with pytest.raises(CorpusError, match=r"blacklist\.txt: .*fetch .*--corpus wp-blacklist"):
         list(generated(recipe(generated={"link-spam": 3}), root, NONE))
 
 
@@ -218,7 +218,7 @@ def test_build_gives_the_columns(root: Path) -> None:
 
 def test_a_mix_that_leaves_a_split_empty_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mix, "gather", lambda *_: [example("a", "1", "train")])
-    with pytest.raises(CorpusError, match="no examples for validation and test"):
+    with pytest.raises(CorpusError, match="validation and test"):
         build(recipe(), root)
 
 
@@ -243,7 +243,7 @@ def test_weights_have_mean_one_within_a_source_and_none_is_above_the_cap() -> No
     assert found[0] == pytest.approx(4.0)
     assert len({round(weight, 9) for weight in found[1:50]}) == 1
     assert found[50:] == [1.0, 1.0, 1.0]
-    with pytest.raises(CorpusError, match=r"toy, row k: weight nan is not above 0"):
+    with pytest.raises(CorpusError, match=r"toy, row k: weight nan"):
         weights([replace(example("a"), weight=float("nan"))], cap=4.0)
 
 

@@ -41,7 +41,7 @@ def test_a_damaged_one_gives_way_to_the_one_before(tmp_path: Path, left: int) ->
 def test_where_none_can_be_read_nothing_begins_anew(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, {"step": 0})
     (tmp_path / "checkpoint" / "state.pt").write_bytes(b"")
-    with pytest.raises(RunError, match=r"damaged; remove the run's checkpoints"):
+    with pytest.raises(RunError, match="damaged"):
         load_checkpoint(tmp_path)
     remove_checkpoint(tmp_path)
     assert load_checkpoint(tmp_path) is None

@@ -132,7 +132,7 @@ def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
 def test_more_frozen_layers_than_the_base_has_are_refused(workshop: Path, tmp_path: Path) -> None:
     recipe = in_fp32(workshop)
     recipe = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"freeze_layers": 9})})
-    with pytest.raises(RunError, match="freeze_layers = 9: the encoder has 2"):
+    with pytest.raises(RunError, match="freeze_layers = 9"):
         fit(recipe, workshop / "corpora", tmp_path / "run", QUIET)
 
 
@@ -186,7 +186,7 @@ def test_a_run_keeps_the_precision_that_was_faster_where_it_began(
 
 def test_a_run_is_not_continued_with_another_recipe(run: Path, workshop: Path) -> None:
     other = load_recipe(workshop / "recipe.toml").model_copy(update={"seed": 6})
-    with pytest.raises(RunError, match="begun with another recipe"):
+    with pytest.raises(RunError, match="another recipe"):
         fit(other, workshop / "corpora", run, QUIET)
 
 

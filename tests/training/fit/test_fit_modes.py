@@ -108,7 +108,7 @@ def test_other_decisions_are_another_run(
     )
     (run / "model").rename(tmp_path / "taken")
     other = write_decisions(tmp_path / "decisions.jsonl", 61)
-    with pytest.raises(RunError, match="begun with other decisions; give the run another name"):
+    with pytest.raises(RunError, match="other decisions"):
         fit(retraining(plain, passes=0.1), workshop / "corpora", run, QUIET, started, [other])
 
 
@@ -145,7 +145,7 @@ def test_corpora_that_a_recipe_needs_are_still_asked_for(
     plain: Recipe, workshop: Path, started: Path, tmp_path: Path
 ) -> None:
     needs = changed(retraining(plain), replay={"optional": False})
-    with pytest.raises(CorpusError, match="fetch it with"):
+    with pytest.raises(CorpusError, match="fetch"):
         fit(
             needs,
             tmp_path,
@@ -159,11 +159,11 @@ def test_corpora_that_a_recipe_needs_are_still_asked_for(
 def test_recipe_and_files_of_decisions_must_fit_together(
     plain: Recipe, workshop: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(RecipeError, match=r"with decisions; give --decisions FILE"):
+    with pytest.raises(RecipeError, match="--decisions"):
         fit(changed(plain, mix={"decisions": 1.0}), workshop / "corpora", tmp_path / "a", QUIET)
-    with pytest.raises(RecipeError, match=r"without decisions; add `decisions = 1.0`"):
+    with pytest.raises(RecipeError, match=r"decisions = 1\.0"):
         fit(plain, workshop / "corpora", tmp_path / "b", QUIET, None, [workshop / "decisions.jsonl"])
-    with pytest.raises(RunError, match="hold_start has nothing to hold to"):
+    with pytest.raises(RunError, match="hold_start"):
         fit(
             retraining(plain),
             workshop / "corpora",
@@ -179,9 +179,7 @@ def test_a_problem_that_forbids_training_is_met_before_anything_is_claimed(
 ) -> None:
     run, recipe = tmp_path / "run", retraining(plain, passes=0.1)
     spam_only = write_decisions(tmp_path / "spam.jsonl", verdicts=(True,))
-    with pytest.raises(
-        DataProblem, match=r"one-sided: decisions:herald: no label has both verdicts.*stop_on"
-    ):
+    with pytest.raises(DataProblem, match=r"one-sided: decisions:herald.*stop_on"):
         fit(recipe, workshop / "corpora", run, QUIET, started, [spam_only])
     assert [path.name for path in run.iterdir()] == ["data_checks.json"]
     lenient = changed(recipe, checks={"stop_on": ()})
@@ -287,7 +285,5 @@ def test_a_base_that_is_nowhere_is_one_line(
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     other = plain.model_copy(update={"base": "nobody/no-such-encoder"})
-    with pytest.raises(
-        RunError, match=r"base 'nobody/no-such-encoder': cannot be loaded; name .* a Hub id that is"
-    ):
+    with pytest.raises(RunError, match=r"base 'nobody/no-such-encoder': cannot be loaded"):
         fit(other, workshop / "corpora", tmp_path / "run", QUIET)

@@ -120,19 +120,19 @@ def test_another_encoder_is_refused(tmp_path: Path, released: tuple[CommentModel
     from transformers import BertConfig, BertModel
 
     small = BertConfig(vocab_size=9, hidden_size=16, num_hidden_layers=3, num_attention_heads=2)
-    with pytest.raises(RunError, match="another encoder; start from a model with the recipe's base"):
+    with pytest.raises(RunError, match="another encoder"):
         adopt(CommentModel(BertModel(small, add_pooling_layer=False), LABELS), released[1], QUIET)
 
 
 def test_a_folder_without_weights_is_named(base: Path, tmp_path: Path) -> None:
     model = trained(base)
-    with pytest.raises(RunError, match=r"no model\.onnx; name a model directory"):
+    with pytest.raises(RunError, match=r"no model\.onnx"):
         adopt(model, tmp_path, QUIET)
     build_tiny_model(tmp_path)
-    with pytest.raises(RunError, match="not a model that belowline-train exported"):
+    with pytest.raises(RunError, match="belowline-train"):
         adopt(model, tmp_path, QUIET)
     (tmp_path / "model.onnx").write_bytes(b"not ONNX at all")
-    with pytest.raises(RunError, match="cannot be read as ONNX"):
+    with pytest.raises(RunError, match="ONNX"):
         adopt(model, tmp_path, QUIET)
 
 
@@ -170,15 +170,15 @@ def test_what_a_run_began_from_is_noted_and_kept_to(
     model = tmp_path / "run" / "model"
     assert origin(model)["version"] == "run"
     model.rename(tmp_path / "other")
-    with pytest.raises(RunError, match="begun from other weights"):
+    with pytest.raises(RunError, match="other weights"):
         fit(recipe, corpora, tmp_path / "run", QUIET, tmp_path / "other")
 
 
 def test_recipes_that_start_from_each_other_are_refused(base: Path, tmp_path: Path) -> None:
     write_recipe(tmp_path / "one.toml", base, start="two")
     write_recipe(tmp_path / "two.toml", base, start="one")
-    with pytest.raises(RecipeError, match=r"one\.toml: start: goes round in a circle"):
+    with pytest.raises(RecipeError, match=r"one\.toml: start:"):
         load_recipe(tmp_path / "one.toml")
     write_recipe(tmp_path / "three.toml", base, start="four")
-    with pytest.raises(RecipeError, match=r"four\.toml: cannot be read"):
+    with pytest.raises(RecipeError, match=r"four\.toml"):
         load_recipe(tmp_path / "three.toml")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from belowline.training.files import to_plain
 from belowline.training.measure.bias import FEWEST, KINDS, measure_bias, power_mean
 from belowline.training.measure.metrics import wilson
 
@@ -83,7 +84,7 @@ def test_what_cannot_be_measured_is_nan() -> None:
 
 
 def test_as_json() -> None:
-    content = measure_bias(TRUTH.astype(float), FAIR, None, {"g": NAMED}).as_dict()
+    content = to_plain(measure_bias(TRUTH.astype(float), FAIR, None, {"g": NAMED}))
     read = json.loads(json.dumps(content, allow_nan=False))
     assert read["counted"] == ["g"]
     assert read["groups"]["g"]["false_positive_rate"] is None

@@ -109,19 +109,19 @@ def test_the_card_has_the_runs_figures(run: Path, tiny_model_dir: Path) -> None:
 def test_it_says_what_network_it_is_and_of_what_it_was_made(run: Path, tiny_model_dir: Path) -> None:
     card = render(run, tiny_model_dir)
     assert "An encoder of 5 layers (from some/encoder)" in card
-    assert "went on" not in card
+    assert "The run started" not in card
     info = json.loads((run / "run.json").read_text("utf-8"))
     info["start"] = {"version": "0.4.1", "sha256": "0123456789abcdef"}
     (run / "run.json").write_text(json.dumps(info), "utf-8")
-    told = "went on from the released weights of 0.4.1 (sha256 0123456789ab…)"
-    for start, made in (("released", ": below"), ({"name": "first"}, ", made by the recipe `first`: below")):
+    told = "started from the released weights of 0.4.1 (sha256 0123456789ab…)"
+    for start, made in (("released", ""), ({"name": "first"}, ", made by the recipe `first`")):
         info["recipe"]["start"] = start
         (run / "run.json").write_text(json.dumps(info), "utf-8")
         assert told + made in render(run, tiny_model_dir)
     assert "counted from 0" not in render(run, tiny_model_dir)
     info["recipe"]["distil"] = {"layers": [0, 2, 5]}
     (run / "run.json").write_text(json.dumps(info), "utf-8")
-    assert "It has layers 0, 2, 5\nof them, counted from 0" in render(run, tiny_model_dir)
+    assert "layers 0, 2, 5\n" in render(run, tiny_model_dir)
 
 
 def test_every_table_is_whole(run: Path, tiny_model_dir: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_hold_threshold_is_the_models_own(metrics: dict[str, Any]) -> None:
 def test_what_was_capped_and_what_was_not_measured(metrics: dict[str, Any], said: str) -> None:
     assert (metrics["limit"], metrics["capped"]) == (60, {"isca": 90, "c3": 90, "jigsaw": 90})
     assert "--detoxify" in metrics["unmeasured"]["detoxify"]
-    assert "detoxify: not measured, no checkpoint was given" in said
+    assert "detoxify: not measured" in said
 
 
 def test_every_kind_of_slice(metrics: dict[str, Any]) -> None:
@@ -106,10 +106,12 @@ def test_detoxify_is_measured_with_a_checkpoint(
     run: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Peer:
-        """Stands for a loaded checkpoint, which test_detoxify_peer makes."""
+        """Stands for a loaded checkpoint, which test_detoxify makes."""
 
-        def __init__(self, checkpoint: Path, console: Console) -> None:
+        @classmethod
+        def from_checkpoint(cls, checkpoint: Path, console: Console) -> "Peer":
             assert checkpoint == tmp_path / "some.ckpt"
+            return cls()
 
         def predict(self, texts: list[str]) -> dict[str, np.ndarray]:
             return {"hate": np.array([len(text) % 97 / 97 for text in texts])}
@@ -141,7 +143,7 @@ def test_a_checkpoint_that_is_not_there_is_one_line(
         cli.main()
     assert caught.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"belowline-train: {tmp_path / 'none.ckpt'}: not there; --detoxify takes")
+    assert line.startswith(f"belowline-train: {tmp_path / 'none.ckpt'}:")
 
 
 def test_a_run_without_data(tiny_model_dir: Path, tmp_path: Path) -> None:

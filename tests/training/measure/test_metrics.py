@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 
+from belowline.training.files import to_plain
 from belowline.training.measure.bootstrap import percentiles, resamples
 from belowline.training.measure.calibrate import (
     best_threshold,
@@ -63,14 +64,14 @@ def test_what_one_class_cannot_tell_is_nan() -> None:
 
 
 def test_as_dict_names_every_figure() -> None:
-    figures = measure(TARGET, PROBABILITY, 0.5).as_dict()
+    figures = to_plain(measure(TARGET, PROBABILITY, 0.5))
     assert figures["auc"] == 0.75
     assert (figures["examples"], figures["positives"]) == (4, 2)
     assert (
         sum(name.endswith("_low") for name in figures) == sum(name.endswith("_high") for name in figures) == 7
     )
     assert len(figures) == 2 + 3 * 7
-    assert measure(TARGET, PROBABILITY, None).as_dict()["f1_low"] is None
+    assert to_plain(measure(TARGET, PROBABILITY, None))["f1_low"] is None
 
 
 def test_precision_at_a_recall_by_hand() -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from belowline.data.example import Example, known
 from belowline.model import Scorer
+from belowline.training.files import to_plain
 from belowline.training.measure.test_set import (
     TestSet,
     both_classes,
@@ -168,7 +169,7 @@ def test_tables_are_written(small: TestSet, tmp_path: Path) -> None:
     facts = {"limit": 5, "slices": {"length": {"int8": tables["int8"]}}}
     write(tables, facts, tmp_path / "metrics.json")
     read = json.loads((tmp_path / "metrics.json").read_text("utf-8"))
-    assert read["int8"]["spam"]["a"] == pytest.approx(tables["int8"]["spam"]["a"].as_dict(), nan_ok=True)
+    assert read["int8"]["spam"]["a"] == pytest.approx(to_plain(tables["int8"]["spam"]["a"]), nan_ok=True)
     assert read["slices"]["length"]["int8"] == read["int8"]
     assert read["limit"] == 5
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
