@@ -160,9 +160,7 @@ def test_an_unknown_generator_is_refused(root: Path) -> None:
 
 
 def test_missing_material_is_named(root: Path) -> None:
-    with pytest.raises(
-        CorpusError, match=r"blacklist\.txt: .*fetch it with .*--corpus wp-blacklist"
-    ):
+    with pytest.raises(CorpusError, match=r"blacklist\.txt: .*fetch it with .*--corpus wp-blacklist"):
         list(generated(recipe(generated={"link-spam": 3}), root, NONE))
 
 
