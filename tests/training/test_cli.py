@@ -59,7 +59,7 @@ def test_missing_corpora(
     options = ("--corpora", tmp_path / "nowhere", "--runs", tmp_path / "runs")
     (line,) = failure(monkeypatch, capsys, "fit", "--recipe", recipe, *options)
     assert line.startswith(f"{tmp_path / 'nowhere'}")
-    assert "not there; fetch it with `belowline-train fetch --corpus " in line
+    assert "fetch it with `belowline-train fetch --corpus " in line
 
 
 def test_a_recipe_that_cannot_be_read(
