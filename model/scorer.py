@@ -124,6 +124,8 @@ class Scorer:
         # Threads that share a session would wait for its memory arena and memory plans.
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         options.log_severity_level = 3
+        # Without VNNI, sums of int8 products overflow 16 bits unless both factors are unsigned.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             session = onnxruntime.InferenceSession(
                 str(directory / "model.onnx"),

@@ -267,7 +267,7 @@ def test_bad_input_is_one_line_and_makes_no_folder(
     assert "no such file" in failure(capsys, tmp_path / "none", "--out", out)
     assert str(empty) in failure(capsys, empty, "--out", out)
     assert "unknown format 'pdf'" in failure(capsys, archive, "--out", out, "--format", "pdf")
-    assert "no field 'body'" in failure(capsys, archive, "--out", out, "--column", "body=text")
+    assert "field 'body'" in failure(capsys, archive, "--out", out, "--column", "body=text")
     assert "--column text: say FIELD=NAME" in failure(capsys, archive, "--out", out, "--column", "text")
     assert "text is a already" in failure(
         capsys, archive, "--out", out, "--column", "text=a", "--column", "text=b"

@@ -95,7 +95,7 @@ def test_the_terminal_tells_everything_in_short(world: World) -> None:
     said = world.printed.getvalue()
     for words in (
         "AUC",
-        "decided differently",
+        "changed decisions",
         "speed and size",
         "gates for",
         "Benjamini and Hochberg",

@@ -122,7 +122,7 @@ def test_without_corpora_it_warns_and_is_held_to_its_start(
         recipe = retraining(plain, hold_start=hold, hold_every=1, passes=6.0)
         out = fit(recipe, tmp_path / "nowhere", tmp_path / name, console, started, files)
         drift[name] = _drift(started, out, recipe, RunDirectory(tmp_path / name).data())
-    assert "WARNING not below" in console.export_text()
+    assert "WARNING not in" in console.export_text()
     assert {row["source"] for row in RunDirectory(tmp_path / "held").data()["train"]} == {"decisions:herald"}
     missing = json.loads((tmp_path / "held" / "run.json").read_text("utf-8"))["missing_corpora"]
     assert missing == ["youtube-spam", "civil-sample", "sms-spam"]
