@@ -33,7 +33,7 @@ def _replacement(found: re.Match[bytes]) -> bytes:
 
 
 def _is_escaped(body: bytes, at: int) -> bool:
-    """Whether the backslash at a place is itself escaped: an odd number of them stands before it."""
+    """True if the backslash at a place is itself escaped: an odd number of backslashes comes before it."""
     start = at
     while start and body[start - 1] == 0x5C:
         start -= 1

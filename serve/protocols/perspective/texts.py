@@ -49,7 +49,7 @@ def comment_text(comment: TextEntry | None) -> str:
 
 
 def is_long(text: str, service: Service) -> bool:
-    """Whether a text is longer than Google accepts, or than the service scores at once."""
+    """True if a text is longer than Google accepts or than the service scores at once."""
     return len(text.encode()) > MAX_TEXT_BYTES or len(text) > service.settings.max_comment_chars
 
 
