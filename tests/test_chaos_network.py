@@ -128,7 +128,7 @@ SHAPES: dict[str, tuple[int, Callable[[bytes], bool]]] = {
     "/v1alpha1/comments:analyze": (408, lambda told: body(told)["error"]["status"] == "DEADLINE_EXCEEDED"),
     "/v1/moderations": (408, lambda told: body(told)["error"]["code"] == "slow_body"),
     "/predict": (408, lambda told: "seconds" in body(told)["error"]),
-    "/1.1/comment-check": (408, lambda told: b"seconds" in told),
+    "/1.1/comment-check": (200, lambda told: told.endswith(b"true") and b"connection: close" in told.lower()),
     "/coral/moderate": (200, lambda told: body(told)["status"] == "SYSTEM_WITHHELD"),
 }
 

@@ -18,6 +18,7 @@ from belowline.serve.http.auth import Actor
 from belowline.serve.http.service import Service
 from belowline.serve.protocols.perspective import attributes
 from belowline.serve.protocols.perspective import routes as perspective
+from belowline.serve.protocols.perspective.messages import AnalyzeRequest, SuggestRequest
 from belowline.serve.protocols.perspective.routes import site_of
 from belowline.serve.protocols.perspective.texts import MOST_SPANS, sentences, utf16
 from belowline.serve.queue import feedback as feedback_store
@@ -646,9 +647,11 @@ def test_the_discovery_document_has_every_schema_that_it_refers_to(locked: TestC
 
 def test_the_discovery_document_lists_the_fields_that_are_read(client: TestClient) -> None:
     schemas = client.get("/$discovery/rest").json()["schemas"]
-    paths = client.get("/openapi.json").json()["paths"]
-    for path, name in ((ANALYZE, "AnalyzeCommentRequest"), (SUGGEST, "SuggestCommentScoreRequest")):
-        read = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    for message, name in (
+        (AnalyzeRequest, "AnalyzeCommentRequest"),
+        (SuggestRequest, "SuggestCommentScoreRequest"),
+    ):
+        read = message.model_json_schema()
         assert set(read["properties"]) == set(schemas[name]["properties"])
         assert read["additionalProperties"] is False
 

@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from belowline.model import Context, ScoreInput
 from belowline.serve.http import auth as keys
-from belowline.serve.http.errors import PROBLEMS, Problem
+from belowline.serve.http.errors import Problem
 from belowline.serve.http.schemas import site_name
 from belowline.serve.http.service import Parts, Service
-from belowline.serve.protocols.protocol import Protocol, documented, read_json, takes_json
+from belowline.serve.protocols.protocol import Protocol, read_json
 from belowline.serve.scoring.reason_codes import coral_code
 from belowline.serve.scoring.results import Result
 from belowline.serve.webhooks.sender import sign
@@ -39,7 +39,7 @@ _FAILURES = (
 )
 _BLOCKS = frozenset({"br", "p", "div", "li", "blockquote"})
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
-router = APIRouter(tags=["coral"])
+router = APIRouter(include_in_schema=False)
 
 
 class _Comment(BaseModel):
@@ -80,20 +80,7 @@ def problem(request: Request, problem: Problem) -> Response:
     return JSONResponse({"error": problem.detail}, problem.status_code, problem.headers)
 
 
-_SCHEMA = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
-
-
-@router.post(
-    "/coral/moderate",
-    summary="Judge a comment, as an external moderation phase of Coral",
-    response_model=CoralAnswer,
-    response_model_exclude_none=True,
-    responses={
-        204: {"description": "Coral's own checks go on."},
-        **documented(_SCHEMA, lambda kind: PROBLEMS[kind][0], 400, 401, 403, 421, 422, 429),
-    },
-    openapi_extra=takes_json(CoralRequest),
-)
+@router.post("/coral/moderate", response_model=CoralAnswer, response_model_exclude_none=True)
 async def moderate(
     request: Request,
     service: Parts,

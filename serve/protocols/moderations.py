@@ -20,7 +20,7 @@ from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import PROBLEMS, Problem
 from belowline.serve.http.schemas import MAX_COMMENTS
 from belowline.serve.http.service import Parts, Service
-from belowline.serve.protocols.protocol import Protocol, documented, or_else, read_json, takes_json
+from belowline.serve.protocols.protocol import Protocol, or_else, read_json
 from belowline.serve.scoring.results import Result
 
 _LATEST = "omni-moderation-latest"
@@ -52,7 +52,7 @@ _CODES = {
     "queue-full": "rate_limit_exceeded",
     "invalid-request": "invalid_value",
 }
-router = APIRouter(tags=["openai"])
+router = APIRouter(include_in_schema=False)
 
 
 class _Part(BaseModel):
@@ -117,21 +117,7 @@ def _status_of(kind: str) -> int:
     return 400 if kind == "invalid-request" else PROBLEMS[kind][0]
 
 
-_NOTHING = {"type": ["string", "null"]}
-_ERROR = {"message": {"type": "string"}, "type": {"type": "string"}, "param": _NOTHING, "code": _NOTHING}
-_SCHEMA = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {"error": {"type": "object", "required": list(_ERROR), "properties": _ERROR}},
-}
-
-
-@router.post(
-    "/v1/moderations",
-    summary="Judge texts, as OpenAI's moderation does",
-    responses=documented(_SCHEMA, _status_of, 400, 401, 403, 413, 421, 429, 500, 503),
-    openapi_extra=takes_json(ModerationRequest),
-)
+@router.post("/v1/moderations")
 async def moderate(
     request: Request, response: Response, service: Parts, actor: Annotated[Actor, Depends(keys.client)]
 ) -> ModerationAnswer:

@@ -1,6 +1,6 @@
 """What a wire protocol of another service is here: its routes, and the shape of its errors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from belowline.serve.http.errors import PROBLEMS, Problem, invalid_fields
+from belowline.serve.http.errors import Problem, invalid_fields
 from belowline.serve.json_body import repaired
 
 Message = TypeVar("Message", bound=BaseModel)
@@ -57,34 +57,3 @@ def or_else(says: str) -> WrapValidator:
             raise ValueError(says) from None
 
     return WrapValidator(check)
-
-
-def takes_json(message: type[BaseModel]) -> dict[str, Any]:
-    """What OpenAPI says of a route that reads its body with ``read_json``, as its ``openapi_extra``."""
-    schema = message.model_json_schema()
-    written_out = _written_out(schema, schema.pop("$defs", {}))
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": written_out}}}}
-
-
-def _written_out(schema: Any, definitions: dict[str, Any]) -> Any:
-    """``schema`` with each reference replaced by what it refers to: its definitions are nowhere in the app's document."""
-    if isinstance(schema, list):
-        return [_written_out(one, definitions) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        schema = {**definitions[schema["$ref"].rsplit("/", 1)[-1]], **schema}
-        del schema["$ref"]
-    return {name: _written_out(value, definitions) for name, value in schema.items()}
-
-
-def documented(
-    schema: Mapping[str, Any], status_of: Callable[[str], int], *statuses: int
-) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of errors with these statuses, which all have ``schema``, as ``responses`` of a route; ``status_of`` gives the
-    status of a kind of problem."""
-    content = {"application/json": {"schema": dict(schema)}}
-    titles: dict[int, list[str]] = {status: [] for status in statuses}
-    for kind, (_, title) in PROBLEMS.items():
-        titles.get(status_of(kind), []).append(title)
-    return {status: {"description": "; ".join(one), "content": content} for status, one in titles.items()}

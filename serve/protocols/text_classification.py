@@ -21,7 +21,7 @@ from belowline.serve.http.errors import PROBLEMS, Problem
 from belowline.serve.http.health import readiness
 from belowline.serve.http.schemas import MAX_COMMENTS
 from belowline.serve.http.service import Parts, Service
-from belowline.serve.protocols.protocol import Protocol, documented, or_else, read_json, takes_json
+from belowline.serve.protocols.protocol import Protocol, or_else, read_json
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SMALLEST = 1e-7
@@ -35,7 +35,7 @@ _TYPES = {
     401: "Unauthorized",
     403: "Unauthorized",
 }
-router = APIRouter(tags=["text-classification"])
+router = APIRouter(include_in_schema=False)
 # All the faults of a large body would fill gigabytes.
 _Texts = Annotated[list[str], Field(fail_fast=True)]
 
@@ -98,17 +98,10 @@ def _status_of(kind: str) -> int:
     return _STATUS.get(kind, PROBLEMS[kind][0])
 
 
-_ERROR = {"error": {"type": "string"}, "error_type": {"type": "string"}}
-_SCHEMA = {"type": "object", "required": list(_ERROR), "properties": _ERROR}
 Caller = Annotated[Actor, Depends(keys.client)]
 
 
-@router.post(
-    "/predict",
-    summary="Classify texts, as text-embeddings-inference does",
-    responses=documented(_SCHEMA, _status_of, 401, 403, 413, 421, 422, 424, 429, 503),
-    openapi_extra=takes_json(PredictRequest),
-)
+@router.post("/predict")
 async def predict(
     request: Request, service: Parts, actor: Caller
 ) -> list[Prediction] | list[list[Prediction]]:
@@ -125,7 +118,7 @@ async def predict(
     return found if _is_batch(asked.inputs) else found[0]
 
 
-@router.get("/info", summary="What serves", responses=documented(_SCHEMA, _status_of, 401, 403, 421, 429))
+@router.get("/info")
 def info(service: Parts, actor: Caller) -> Info:
     """Labels by number, and limits."""
     actor.require("score")
@@ -152,12 +145,7 @@ def info(service: Parts, actor: Caller) -> Info:
     )
 
 
-@router.get(
-    "/health",
-    summary="Can it classify?",
-    responses=documented(_SCHEMA, _status_of, 503),
-    response_class=Response,
-)
+@router.get("/health", response_class=Response)
 async def health(service: Parts) -> Response:
     """200 while it can, as `/readyz`."""
     if not (await readiness(service)).ready:

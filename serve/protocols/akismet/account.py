@@ -13,23 +13,21 @@ from belowline.serve.http.auth import Actor
 from belowline.serve.http.service import Parts, Service
 from belowline.serve.protocols.akismet import usage
 from belowline.serve.protocols.akismet.access import read_as, site_named
-from belowline.serve.protocols.akismet.messages import FIELDS, Listing, takes
+from belowline.serve.protocols.akismet.messages import Listing
 from belowline.serve.store.database import now
 
-_JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, "text/csv": {}}}}
 _INTERVALS: Mapping[str, timedelta] = {"60-days": timedelta(days=60), "6-months": timedelta(days=182)}
 _COUNTED = ("spam", "ham", "missed_spam", "false_positives")
-_KEY = takes(key="The key.", blog=FIELDS["blog"])
-router = APIRouter(tags=["akismet"], default_response_class=PlainTextResponse)
+router = APIRouter(include_in_schema=False, default_response_class=PlainTextResponse)
 
 
-@router.get("/1.1/test", summary="Whether this service can be reached, as Akismet's WordPress plugin asks")
+@router.get("/1.1/test")
 async def connectivity() -> PlainTextResponse:
     """`connected`; no key is asked for."""
     return PlainTextResponse("connected")
 
 
-@router.post("/1.1/verify-key", summary="Check a key, as Akismet does", openapi_extra=_KEY)
+@router.post("/1.1/verify-key")
 async def verify_key(request: Request) -> PlainTextResponse:
     """`valid`, or `invalid` for an unknown key and for one that is for other sites."""
     call, actor = await read_as(request, "score")
@@ -38,12 +36,7 @@ async def verify_key(request: Request) -> PlainTextResponse:
     return PlainTextResponse("valid")
 
 
-@router.post(
-    "/1.1/get-subscription",
-    summary="Account of a key, as of Akismet's",
-    openapi_extra=_KEY,
-    responses={200: {"content": {"application/json": {}}}},
-)
+@router.post("/1.1/get-subscription")
 async def get_subscription(request: Request) -> JSONResponse:
     """Always active and never billed; the WordPress plugin shows `account_name` as the kind of subscription."""
     _, actor = await read_as(request, "score")
@@ -51,12 +44,7 @@ async def get_subscription(request: Request) -> JSONResponse:
     return JSONResponse({"status": "active", "next_billing_date": False, "limit_reached": False, **account})
 
 
-@router.post(
-    "/1.1/get-stats",
-    summary="Numbers of a key on a site, as of Akismet's",
-    openapi_extra=takes(**{"from": "`60-days`, `6-months` or `all`."}, key="The key.", blog=FIELDS["blog"]),
-    responses={200: {"content": {"application/json": {}}}},
-)
+@router.post("/1.1/get-stats")
 async def get_stats(request: Request, service: Parts) -> JSONResponse:
     """Totals of whole months, and each month; an interval begins with the month of its first day."""
     call, actor = await read_as(request, "score")
@@ -65,15 +53,15 @@ async def get_stats(request: Request, service: Parts) -> JSONResponse:
     return JSONResponse(_stats(await run_in_threadpool(_months, service, actor, site, since)))
 
 
-@router.post("/1.1/deactivate", summary="End the use of a key on a site, as Akismet does", openapi_extra=_KEY)
+@router.post("/1.1/deactivate")
 async def deactivate(request: Request) -> PlainTextResponse:
     """`deactivated`; the key stays valid until an admin revokes it, for the plugin may be activated again."""
     await read_as(request, "score")
     return PlainTextResponse("deactivated")
 
 
-@router.get("/1.2/usage-limit", summary="Usage of a key, as of Akismet's", responses=_JSON)
-@router.post("/1.2/usage-limit", summary="Usage of a key, as of Akismet's", responses=_JSON)
+@router.get("/1.2/usage-limit")
+@router.post("/1.2/usage-limit")
 async def usage_limit(request: Request, service: Parts) -> Response:
     """How many comments the key asked about this month; there is no limit."""
     _, actor = await read_as(request, "score")
@@ -81,8 +69,8 @@ async def usage_limit(request: Request, service: Parts) -> Response:
     return JSONResponse({"limit": "none", "usage": used, "percentage": "0.00", "throttled": False})
 
 
-@router.get("/1.2/key-sites", summary="Usage of a key by site, as of Akismet's", responses=_JSON)
-@router.post("/1.2/key-sites", summary="Usage of a key by site, as of Akismet's", responses=_JSON)
+@router.get("/1.2/key-sites")
+@router.post("/1.2/key-sites")
 async def key_sites(request: Request, service: Parts) -> Response:
     """What became of a month's comments, by site."""
     call, actor = await read_as(request, "score")

@@ -129,33 +129,6 @@ class Listing(BaseModel):
             raise invalid_fields(error.errors(include_url=False, include_input=False)) from None
 
 
-FIELDS: Mapping[str, str] = {
-    "api_key": "The key, where it is not elsewhere.",
-    "blog": "Address of the site; a key for one site may leave it out.",
-    "user_ip": "The author's address, which may be missing; kept as a hash alone, and only where there is no other.",
-    "permalink": "Address of the page that the comment stands on.",
-    "user_role": "The author's role; an `administrator` is never spam.",
-    "is_test": "`1`: nothing is kept or counted.",
-    "blog_charset": "Encoding of the call, where it is not UTF-8.",
-    "comment_content": "The comment.",
-    "comment_author": "The author's name; judged where there is no content, never kept.",
-    "comment_author_email": "Tells authors apart; kept as a hash alone.",
-    "comment_author_url": "Tells authors apart where there is no e-mail address; kept as a hash alone.",
-    "comment_context": "What the comment stands under; it may be repeated.",
-    "comment_parent": "Id of the comment that this one answers.",
-    "comment_date_gmt": "When it was written.",
-    "guid": "`X-akismet-guid` of an earlier answer, also as `akismet_guid`.",
-    "honeypot_field_name": "Name of the field that people do not see and programs fill in.",
-}
-
-
-def takes(**fields: str) -> dict[str, Any]:
-    """What OpenAPI says of a call's body: no more than its fields, for whatever else is sent has the status 200 too."""
-    schema = {"properties": {name: {"description": meaning} for name, meaning in fields.items()}}
-    media = ("application/x-www-form-urlencoded", "application/json")
-    return {"requestBody": {"content": {one: {"schema": schema} for one in media}}}
-
-
 async def read_call(request: Request) -> Call:
     """The fields of the address and the body; a body is read as what it looks like, whatever its media type says.
 

@@ -39,7 +39,7 @@ from belowline.serve.http.service import Parts, Service
 from belowline.serve.protocols.akismet import account as akismet_account
 from belowline.serve.protocols.akismet import usage
 from belowline.serve.protocols.akismet.access import is_refusal, only_site, read_as, site_named
-from belowline.serve.protocols.akismet.messages import FIELDS, Call, site_of, takes
+from belowline.serve.protocols.akismet.messages import Call, site_of
 from belowline.serve.protocols.protocol import Protocol
 from belowline.serve.queue import recognition
 from belowline.serve.queue.intake import Author, Incoming, Thread
@@ -57,8 +57,7 @@ _CHECK = "/1.1/comment-check"
 _HELP, _GUID = "X-akismet-debug-help", "X-akismet-guid"
 _SPAM = Ruling("reject", ("spam",), "spam", via="akismet")
 _HAM = Ruling("publish", via="akismet")
-_COMMENT = takes(**FIELDS)
-router = APIRouter(tags=["akismet"], default_response_class=PlainTextResponse)
+router = APIRouter(include_in_schema=False, default_response_class=PlainTextResponse)
 
 
 def problem(request: Request, problem: Problem) -> Response:
@@ -82,7 +81,7 @@ def problem(request: Request, problem: Problem) -> Response:
     return PlainTextResponse("true", headers=headers)
 
 
-@router.post(_CHECK, summary="Check a comment, as Akismet does", openapi_extra=_COMMENT)
+@router.post(_CHECK)
 async def comment_check(request: Request, service: Parts) -> PlainTextResponse:
     """`false` for what is to be published, else `true`; what is held is kept and waits in the queue."""
     # With the look-up of the key, which waits for a thread as the rest does.
@@ -101,13 +100,13 @@ async def comment_check(request: Request, service: Parts) -> PlainTextResponse:
     return PlainTextResponse("false" if action == "publish" else "true", headers=headers)
 
 
-@router.post("/1.1/submit-spam", summary="Report missed spam, as to Akismet", openapi_extra=_COMMENT)
+@router.post("/1.1/submit-spam")
 async def submit_spam(request: Request, service: Parts) -> PlainTextResponse:
     """It becomes a decision to reject, which a moderator made elsewhere."""
     return await _report(request, service, _SPAM)
 
 
-@router.post("/1.1/submit-ham", summary="Report a false positive, as to Akismet", openapi_extra=_COMMENT)
+@router.post("/1.1/submit-ham")
 async def submit_ham(request: Request, service: Parts) -> PlainTextResponse:
     """It becomes a decision to publish, which a moderator made elsewhere."""
     return await _report(request, service, _HAM)

@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 
-from belowline.serve.http.errors import PROBLEMS, Problem, field_name, invalid_fields
+from belowline.serve.http.errors import Problem, field_name, invalid_fields
 from belowline.serve.http.service import service_of
 
 _SERVICE = "commentanalyzer.googleapis.com"
@@ -69,27 +69,6 @@ def problem(request: Request, problem: Problem) -> Response:
         "details": details,
     }
     return JSONResponse({"error": error}, status, problem.headers)
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of the errors with these statuses, as ``responses`` of a route."""
-    return {status: _documented(status) for status in statuses}
-
-
-def _documented(status: int) -> dict[str, Any]:
-    properties = {
-        "code": {"type": "integer", "enum": [status]},
-        "message": {"type": "string"},
-        "status": {"type": "string", "enum": [_STATUS.get(status, "FAILED_PRECONDITION")]},
-        "details": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-    }
-    error = {"type": "object", "required": list(properties), "properties": properties}
-    schema = {"type": "object", "required": ["error"], "properties": {"error": error}}
-    kinds = [kind for kind, (its, _) in PROBLEMS.items() if its == status]
-    if status == 400:
-        kinds += _BAD_REQUESTS
-    description = "; ".join(PROBLEMS[kind][1] for kind in kinds)
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _told(request: Request, problem: Problem) -> tuple[str, Sequence[Mapping[str, Any]]]:

@@ -20,7 +20,6 @@ from belowline.serve.json_body import repaired
 from belowline.serve.protocols.perspective import attributes
 from belowline.serve.protocols.perspective.discovery import NAME, VERSION, document
 from belowline.serve.protocols.perspective.errors import (
-    documented,
     problem,
     refused,
     refused_language,
@@ -44,7 +43,7 @@ from belowline.serve.protocols.perspective.texts import (
     texts_of,
     utf16,
 )
-from belowline.serve.protocols.protocol import Protocol, takes_json
+from belowline.serve.protocols.protocol import Protocol
 from belowline.serve.queue import feedback
 from belowline.serve.queue.feedback import Feedback
 from belowline.serve.scoring.fault_isolation import article_context
@@ -55,14 +54,7 @@ _LONG_S = 5.0
 """Seconds in which a text that is longer than Google accepts must be scored."""
 _NOT_IN_HEADER = re.compile(r"[^\w.@-]", re.ASCII)
 _SITE_PARTS = re.compile(r"[A-Za-z0-9._-]+")
-_PARAMETERS = [
-    {"name": "key", "in": "query", "schema": {"type": "string"}, "description": "The API key."},
-    {"name": "X-Goog-Api-Key", "in": "header", "schema": {"type": "string"}, "description": "The API key."},
-]
-_DISCOVERY_PARAMETERS = [
-    {"name": "version", "in": "query", "schema": {"type": "string"}, "description": f"`{VERSION}`."}
-]
-router = APIRouter(tags=["perspective"])
+router = APIRouter(include_in_schema=False)
 Read = TypeVar("Read", AnalyzeRequest, SuggestRequest)
 
 
@@ -75,13 +67,7 @@ async def _caller(request: Request) -> Actor:
 Caller = Annotated[Actor, Depends(_caller)]
 
 
-@router.post(
-    "/v1alpha1/comments:analyze",
-    summary="Score a comment, as the Perspective API does",
-    response_model_exclude_none=True,
-    responses=documented(400, 403, 421, 429, 500, 503),
-    openapi_extra=takes_json(AnalyzeRequest) | {"parameters": _PARAMETERS},
-)
+@router.post("/v1alpha1/comments:analyze", response_model_exclude_none=True)
 async def analyze(request: Request, response: Response, service: Parts, actor: Caller) -> AnalyzeAnswer:
     """Nothing of the comment is kept, whatever `doNotStore` says; sentences are told apart only with `spanAnnotations`.
 
@@ -116,13 +102,7 @@ async def analyze(request: Request, response: Response, service: Parts, actor: C
     )
 
 
-@router.post(
-    "/v1alpha1/comments:suggestscore",
-    summary="Tell what the scores of a comment should have been, as the Perspective API does",
-    response_model_exclude_none=True,
-    responses=documented(400, 403, 421, 429, 503),
-    openapi_extra=takes_json(SuggestRequest) | {"parameters": _PARAMETERS},
-)
+@router.post("/v1alpha1/comments:suggestscore", response_model_exclude_none=True)
 async def suggest(request: Request, response: Response, service: Parts, actor: Caller) -> SuggestAnswer:
     """It is kept as an example for training, tied to the comment whose id at the site is `clientToken`, with or without `comment:`.
 
@@ -151,12 +131,7 @@ async def suggest(request: Request, response: Response, service: Parts, actor: C
     )
 
 
-@router.get(
-    "/$discovery/rest",
-    summary="The Perspective API's description of itself, from which Google's client libraries build their calls",
-    responses=documented(404, 421),
-    openapi_extra={"parameters": _DISCOVERY_PARAMETERS},
-)
+@router.get("/$discovery/rest")
 def discover(request: Request) -> dict[str, Any]:
     """Needs no key; the addresses in it begin as the one that was called."""
     asked = request.query_params
