@@ -25,10 +25,10 @@ test: .venv/.dev  ## every test, one process a core
 check: .venv/.dev  ## format, lint, types, help pages
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest tests/test_help.py
 audit-dependencies: .venv/.dev  ## known vulnerabilities of every pin; says NOT AUDITED where no service can be asked
-	$(BIN)/python -m tests.audit_dependencies
+	$(BIN)/python -m tests.release.audit_dependencies
 wheel: .venv/.dev  ## sdist, wheel, plugin for WordPress, bill of materials, checksums; installed into a clean environment, one comment scored
-	PYTHON=$(PYTHON) tests/wheel.sh
+	PYTHON=$(PYTHON) tests/release/wheel.sh
 bench: .venv/.dev  ## all benchmarks: bench-out/bench.json and bench-out/bench.html; PARTS=limit,peers for some
 	$(BIN)/python -m tests.bench $(if $(PARTS),--parts $(PARTS))
 soak: .venv/.dev  ## mixed traffic for five minutes: memory, files and threads of the service
-	$(BIN)/python -m tests.load --soak 5 --rate 20
+	$(BIN)/python -m tests.bench.load --soak 5 --rate 20

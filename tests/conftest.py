@@ -9,8 +9,8 @@ from hypothesis import settings
 
 from belowline.model import Scorer
 from belowline.serve.store.database import Database
-from tests.store_fakes import Desk, PostgresServer, postgres_server
-from tests.tiny_model import build_tiny_model
+from tests.support.store_fakes import Desk, PostgresServer, postgres_server
+from tests.support.tiny_model import build_tiny_model
 
 # How long an example takes says how busy the machine is, nothing of the code.
 settings.register_profile("untimed", deadline=None)

@@ -23,8 +23,8 @@ from belowline.serve.server.run import of_each_worker
 from belowline.serve.server.workers import LONGEST_END_S
 from belowline.serve.settings import PREFIX, Settings, load_settings
 from tests.conftest import ROOT
-from tests.served_process import kept
-from tests.waiting import until
+from tests.support.served_process import kept
+from tests.support.waiting import until
 
 DEPLOY = ROOT / "serve" / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.audit_dependencies import Audited, pinned, read_answer, verdict
 from tests.conftest import ROOT
+from tests.release.audit_dependencies import Audited, pinned, read_answer, verdict
 
 FAULT = {"id": "PYSEC-2026-1", "fix_versions": ["2.1"], "aliases": [], "description": "x"}
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from tests.bench.load import KINDS, Stage, run
 from tests.bench.texts import endless
-from tests.load import KINDS, Stage, run
-from tests.wire import Sent, Wire
+from tests.support.wire import Sent, Wire
 
 KEY = "a-key-for-the-benchmarks"
 """Of the environment, as a service has that others than its own machine reach."""
 HEADERS = {"X-API-Key": KEY}
 _NUMBERS = itertools.count(1_000_000_000)
-"""Ids of comments; tests.load numbers its own from 0 in the same process."""
+"""Ids of comments; tests.bench.load numbers its own from 0 in the same process."""
 
 
 @dataclass(frozen=True, slots=True)

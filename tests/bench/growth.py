@@ -13,7 +13,7 @@ from tests.bench.client import KEY, closed
 from tests.bench.figures import curve
 from tests.bench.rounds import Alone, Setup, Step, client_process, in_child, loaded, peak_mib, seconds
 from tests.bench.texts import endless, of_length, short
-from tests.served_process import served
+from tests.support.served_process import served
 
 COUNTS = (100, 300, 1_000, 3_000, 10_000)
 LENGTHS = (20, 80, 320, 1_280, 5_120, 20_480)

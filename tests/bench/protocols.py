@@ -26,7 +26,7 @@ import numpy as np
 from tests.bench.figures import figure, group
 from tests.bench.rounds import Setup, Step
 from tests.bench.texts import endless
-from tests.served_process import served
+from tests.support.served_process import served
 
 KEY = "a-key-for-the-benchmark"
 SECRET = "a-secret-for-the-benchmark"

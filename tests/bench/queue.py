@@ -19,7 +19,7 @@ from belowline.serve.store.database import now
 from belowline.serve.store.tables import authors, comments, decisions, items, revisions, scores, threads
 from tests.bench.figures import curve
 from tests.bench.rounds import Setup, Step, seconds
-from tests.serve_fakes import LABELS, client_of
+from tests.support.serve_fakes import LABELS, client_of
 
 SIZES = (1_000, 10_000, 100_000)
 CALLS = 40

@@ -17,11 +17,11 @@ from belowline.model.windows import windows_of
 from belowline.serve.http.schemas import MAX_COMMENTS
 from tests.bench.client import HEADERS, KEY, Answered, closed, opened, requests, trivial
 from tests.bench.figures import Figure, figure, group, ratio, ratios
+from tests.bench.load import Stage
 from tests.bench.rounds import Setup, Step, alternate, client_process, cores, loaded, rate, seconds
 from tests.bench.texts import endless
-from tests.load import Stage
-from tests.served_process import Served, served
-from tests.wire import Wire
+from tests.support.served_process import Served, served
+from tests.support.wire import Wire
 
 CLIENTS, LIST, LONG = 32, 16, MAX_COMMENTS
 _KEYS = {"api_keys": KEY}

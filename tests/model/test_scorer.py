@@ -16,8 +16,8 @@ from belowline.model import ScoreInput, Scorer, Scores, normalise
 from belowline.model.directory import EvidenceChannel, Window
 from belowline.model.evidence import by_words
 from belowline.model.windows import Windows, windows_of
-from tests.tiny_model import HARMFUL, LABELS, tiny_tokenizer
-from tests.waiting import until
+from tests.support.tiny_model import HARMFUL, LABELS, tiny_tokenizer
+from tests.support.waiting import until
 
 WORDS = ("the", "you", "link", *"0123456789")
 """One token each, and no step of normalisation touches a row of them."""

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from belowline.model import Scorer
 from tests.release.embedding_figure import base_embeddings, embedding_figure
-from tests.tiny_training import write_base
+from tests.support.tiny_training import write_base
 
 QUIET = Console(quiet=True)
 TEXTS = [f"{'the link ' * (n % 7)}you and no {n} {'road' * (n % 3)}" for n in range(60)]

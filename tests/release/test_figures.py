@@ -14,8 +14,8 @@ from belowline.training.recipes.recipe import Recipe
 from tests.release import figures as module
 from tests.release.figures import TARGETS, Target, figures, show, write
 from tests.release.label_figures import OnSplit
-from tests.tiny_model import LABELS, build_tiny_model
-from tests.tiny_training import write_base
+from tests.support.tiny_model import LABELS, build_tiny_model
+from tests.support.tiny_training import write_base
 
 QUIET = Console(quiet=True)
 CORPORA = {

@@ -20,7 +20,7 @@ from tests.release.leave_one_out import (
     videos_recipe,
     without,
 )
-from tests.tiny_training import write_base, write_corpora, write_recipe
+from tests.support.tiny_training import write_base, write_corpora, write_recipe
 
 QUIET = Console(quiet=True)
 VIDEOS = ["Youtube01-Psy", "Youtube02-KatyPerry", "Youtube03-LMFAO", "Youtube04-Eminem"]

@@ -7,7 +7,7 @@ from datasets import Dataset, DatasetDict
 from belowline.model.respell import words
 from belowline.training.fit.network import load_base
 from tests.release.words import FEWEST_TEXTS, frequent, known_words, main
-from tests.tiny_training import write_base
+from tests.support.tiny_training import write_base
 
 
 def test_a_word_must_stand_in_enough_texts_however_often_in_one() -> None:

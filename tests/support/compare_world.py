@@ -6,7 +6,7 @@ from pathlib import Path
 from belowline.training.dataset.mix import build
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.recipes.recipe import load_recipe
-from tests.tiny_training import write_corpora, write_recipe
+from tests.support.tiny_training import write_corpora, write_recipe
 
 
 def write_run(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from belowline.data.decisions import Counts, Decided, Header
 from belowline.model import Policy, Thresholds, draw
 from belowline.training.tune.decisions import Decisions
 from belowline.training.tune.shares import Sample
-from tests.tiny_model import LABELS
+from tests.support.tiny_model import LABELS
 
 Floats = npt.NDArray[np.float64]
 VERSION = "0.0.1-tiny"

@@ -9,7 +9,7 @@ import pytest
 
 from belowline.data.corpora import CORPORA
 from belowline.training import cli
-from tests.tiny_training import write_base, write_corpora, write_decisions, write_recipe
+from tests.support.tiny_training import write_base, write_corpora, write_decisions, write_recipe
 
 
 def failure(

@@ -20,9 +20,9 @@ from belowline.training.compare.report import NAMES
 from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.recipes.gate_limits import Gates
-from tests.serve_fakes import served
 from tests.support.compare_world import spoil, write_run
-from tests.tiny_model import build_tiny_model
+from tests.support.serve_fakes import served
+from tests.support.tiny_model import build_tiny_model
 
 QUIET = Console(quiet=True)
 PARTS = {"resamples": 100, "speed_texts": 5, "fewest": 30}

@@ -14,11 +14,11 @@ from belowline.training.compare.contenders import load_contenders
 from belowline.training.errors import ContenderError, RunError
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.detoxify import DetoxifyModel
-from tests.serve_fakes import served
 from tests.support.compare_world import write_run
 from tests.support.detoxify_checkpoint import CLASSES, write_checkpoint
-from tests.tiny_model import LABELS, build_tiny_model
-from tests.tiny_training import write_base
+from tests.support.serve_fakes import served
+from tests.support.tiny_model import LABELS, build_tiny_model
+from tests.support.tiny_training import write_base
 
 QUIET = Console(quiet=True)
 

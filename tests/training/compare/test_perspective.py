@@ -13,7 +13,7 @@ import pytest
 
 from belowline.training.compare.perspective import ATTRIBUTES, PerspectiveClient
 from belowline.training.errors import ContenderError
-from tests.serve_fakes import KEY, served
+from tests.support.serve_fakes import KEY, served
 
 Answer = tuple[int, dict[str, str], Any]
 

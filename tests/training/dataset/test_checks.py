@@ -10,7 +10,7 @@ from belowline.data.example import Example, Split, known
 from belowline.training.dataset.checks import Checks, Finding, check, check_examples, report
 from belowline.training.errors import DataProblem
 from belowline.training.recipes.recipe import Recipe
-from tests.tiny_training import write_corpora, write_decisions
+from tests.support.tiny_training import write_corpora, write_decisions
 
 QUIET = Console(quiet=True)
 OFFER = "Hello friends, I earn two hundred a week from home, ask me how on my page today"

@@ -25,7 +25,7 @@ from belowline.training.dataset.mix import (
     weights,
 )
 from belowline.training.recipes.recipe import Recipe
-from tests.tiny_training import write_corpora
+from tests.support.tiny_training import write_corpora
 
 PINNED: dict[str, Split] = {
     "thread-0": "train",

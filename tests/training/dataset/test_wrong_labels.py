@@ -5,7 +5,7 @@ import pytest
 
 from belowline.data.example import Example, known
 from belowline.training.dataset.wrong_labels import wrong_labels
-from tests.tiny_training import FINE, SPAM, sentences
+from tests.support.tiny_training import FINE, SPAM, sentences
 
 
 def examples(count: int, source: str = "toy") -> tuple[list[Example], np.ndarray]:

@@ -14,7 +14,7 @@ from belowline.model.labels import DEFINITIONS
 from belowline.training.export import onnx_export
 from belowline.training.export.onnx_export import export_fp32, quantise
 from belowline.training.fit.network import CommentModel, load_base
-from tests.tiny_training import write_base
+from tests.support.tiny_training import write_base
 
 
 @pytest.fixture(scope="module")

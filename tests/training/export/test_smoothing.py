@@ -11,7 +11,7 @@ from belowline.training.export.onnx_export import export_fp32, quantise
 from belowline.training.export.smoothing import Smoothed, smoothed
 from belowline.training.fit.network import CommentModel, load_base
 from belowline.training.fit.onnx_import import read_weights
-from tests.tiny_training import write_base
+from tests.support.tiny_training import write_base
 
 TEXTS = [torch.tensor([[2, *range(10 + n, 30 + n), 3]]) for n in range(8)]
 

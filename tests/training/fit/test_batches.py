@@ -16,7 +16,7 @@ from belowline.model.labels import HARMFUL
 from belowline.training.fit import batches
 from belowline.training.fit.batches import Encoder, draws_of_epoch, padded, plan, rows_of
 from belowline.training.recipes.recipe import Recipe
-from tests.tiny_model import tiny_tokenizer
+from tests.support.tiny_model import tiny_tokenizer
 
 LENGTHS = st.lists(st.integers(2, 64), min_size=1, max_size=80)
 

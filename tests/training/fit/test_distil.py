@@ -16,7 +16,7 @@ from belowline.training.fit.network import CommentModel, keep_layers
 from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.conftest import ROOT
-from tests.tiny_training import FINE, RUDE, SPAM, sentences, write_base, write_corpora, write_recipe
+from tests.support.tiny_training import FINE, RUDE, SPAM, sentences, write_base, write_corpora, write_recipe
 
 QUIET = Console(quiet=True)
 TEXTS = sentences((FINE, SPAM, RUDE), 60)

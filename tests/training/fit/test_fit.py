@@ -27,7 +27,7 @@ from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.weights import load_model
 from belowline.training.measure.evaluate import evaluate
 from belowline.training.recipes.recipe import Recipe, load_recipe
-from tests.tiny_training import write_base, write_corpora, write_mpnet, write_recipe
+from tests.support.tiny_training import write_base, write_corpora, write_mpnet, write_recipe
 
 QUIET = Console(quiet=True)
 

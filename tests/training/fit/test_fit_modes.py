@@ -24,7 +24,7 @@ from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.support.recipes import changed
-from tests.tiny_training import write_base, write_corpora, write_decisions, write_recipe
+from tests.support.tiny_training import write_base, write_corpora, write_decisions, write_recipe
 
 QUIET = Console(quiet=True)
 WATCHED = {"evaluate_every": 5, "evaluate_rows": 40}

@@ -10,7 +10,7 @@ from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.training.errors import RunError
 from belowline.training.fit.network import CommentModel, embedding_layers, freeze, load_base, mean_pool
 from belowline.training.fit.weights import load_model, save_model
-from tests.tiny_training import write_base, write_mpnet
+from tests.support.tiny_training import write_base, write_mpnet
 
 LABELS = tuple(DEFINITIONS)
 IDS = torch.tensor([[2, 10, 11, 12, 3, 0, 0, 0], [2, 20, 21, 22, 23, 24, 25, 3]])

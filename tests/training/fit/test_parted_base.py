@@ -15,7 +15,7 @@ from belowline.training.fit.fit import fit
 from belowline.training.fit.network import base_path, load_base
 from belowline.training.fit.parted_base import PARTED, joined_base
 from belowline.training.recipes.recipe import load_recipe
-from tests.tiny_training import write_corpora, write_mpnet, write_recipe
+from tests.support.tiny_training import write_corpora, write_mpnet, write_recipe
 
 
 class Piece:

@@ -13,7 +13,7 @@ from belowline.training.fit.batches import Encoder
 from belowline.training.fit.network import CommentModel, load_base, mean_pool
 from belowline.training.fit.post_fit import fit_embedding_head, fit_length_weight
 from belowline.training.recipes.recipe import Recipe
-from tests.tiny_training import write_base
+from tests.support.tiny_training import write_base
 
 WORDS = ("the", "you", "link", "report", "road", "bridge", "vote", "money", "song", "match")
 TEXTS = [f"{a} {b} {c} {a}" for a in WORDS for b in WORDS for c in WORDS[:4]]

@@ -18,8 +18,8 @@ from belowline.training.fit.onnx_import import read_weights
 from belowline.training.fit.start import adopt, interpolate, origin
 from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import load_recipe
-from tests.tiny_model import build_tiny_model
-from tests.tiny_training import write_base, write_corpora, write_recipe
+from tests.support.tiny_model import build_tiny_model
+from tests.support.tiny_training import write_base, write_corpora, write_recipe
 
 LABELS = tuple(DEFINITIONS)
 QUIET = Console(quiet=True)

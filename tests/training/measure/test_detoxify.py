@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForSequenceClassification
 from belowline.training.errors import ContenderError
 from belowline.training.measure.detoxify import DetoxifyModel
 from tests.support.detoxify_checkpoint import CLASSES, write_checkpoint
-from tests.tiny_training import write_base
+from tests.support.tiny_training import write_base
 
 QUIET = Console(quiet=True)
 TEXTS = ["you silly fool", "a fine bridge", "", "the vote " * 200, "ok"]

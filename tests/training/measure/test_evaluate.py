@@ -15,7 +15,7 @@ from rich.console import Console
 from belowline.training import cli
 from belowline.training.errors import RunError
 from belowline.training.measure.evaluate import evaluate
-from tests.tiny_model import LABELS
+from tests.support.tiny_model import LABELS
 
 KEYWORDS = ("one", "other")
 WORDS = ("bridge", "women", "budget", "link", "refugees", "song", "vote", "road", "school", "match")

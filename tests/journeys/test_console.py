@@ -1,0 +1,304 @@
+"""A moderator's morning in a real browser. With BELOWLINE_SCREENSHOTS=folder every stage leaves a picture there."""
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from belowline.serve.server.app import create_app
+from belowline.serve.settings import Settings
+from tests.support.serve_fakes import fake_scorer
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium (Debian: apt install chromium)")
+OFFER = "spam: my {} made {} in a week from home with this simple trick, look at cash-{}.example/go"
+HEADERS = {"X-API-Key": "the-machine-of-the-newspaper"}
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("console")
+    settings = Settings(
+        database_url=f"sqlite:///{folder / 'queue.sqlite3'}", api_keys=HEADERS["X-API-Key"], port=free_port()
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, fake_scorer()),
+            port=settings.port,
+            log_level="warning",
+            timeout_graceful_shutdown=1,
+        )
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", headers=HEADERS, timeout=30) as client:
+        while not server.started:
+            time.sleep(0.02)
+        yield client
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+def picture(page: Any, name: str) -> None:
+    if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+def serious(page: Any) -> list[str]:
+    """What axe-core finds that keeps people out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:120]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def ingest(service: httpx.Client) -> None:
+    texts = [
+        "You hold a personal_attack against the mayor, and that is no way to discuss a harbour.",
+        "This is hate about the people who moved in next door, says the fake model.",
+        "A threat, though a mild one: I will write to the editor.",
+        "toxicity on a Monday morning, before the coffee",
+        "I read the report. It says the cost doubled because steel did; page 4 has the figures.",
+        "antisemitism is what the article is about, so the word alone must not decide.",
+        "spam or not? my shop sells harbour postcards at www.postcards.example/harbour",
+        "hate, again",
+        'a personal_attack with <b>markup</b> & an "entity"',
+        "profanity alone never holds",
+        "more toxicity than one would like to read before lunch",
+        "another threat of a letter",
+    ]
+    comments = [
+        {
+            "id": f"c{at}",
+            "text": text,
+            "author": {"id": f"u{at % 5}", "name": ("Ann", "Ben", "Cleo", "Dan", "Eve")[at % 5]},
+        }
+        for at, text in enumerate(texts)
+    ]
+    comments += [
+        {"id": f"s{at}", "text": OFFER.format(who, 90 + at, at), "author": {"id": f"spammer{at}"}}
+        for at, who in enumerate(("aunt", "uncle", "sister", "friend", "neighbour", "boss"))
+    ]
+    comments[0] |= {"parent_text": "The mayor said the harbour would open in May."}
+    thread = {"id": "a-17", "title": "The harbour reopens", "url": "https://paper.example/harbour"}
+    body = {"site": "paper.example", "thread": thread, "comments": comments}
+    service.post("/v1/comments", json=body).raise_for_status()
+
+
+def sign_in(page: Any, base: str, key: str) -> None:
+    page.goto(base + "/console")
+    assert "/console/sign-in" in page.url
+    page.fill("#key", key)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#cards", state="attached")
+
+
+def waiting(service: httpx.Client) -> int:
+    return sum(service.get("/v1/stats").json()["waiting"].values())
+
+
+@pytest.fixture(scope="module")
+def keys(service: httpx.Client) -> dict[str, str]:
+    made = {}
+    for name, role in (("Mona", "moderator"), ("Adam", "admin"), ("Tess", "triage")):
+        made[name] = service.post("/v1/keys", json={"name": name, "role": role}).json()["key"]
+    return made
+
+
+@pytest.fixture
+def mona(browser: Any, service: httpx.Client, keys: dict[str, str]) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+
+
+def test_a_morning(browser: Any, service: httpx.Client, keys: dict[str, str], mona: Any) -> None:
+    base = str(service.base_url).rstrip("/")
+    ingest(service)
+    before = waiting(service)
+    assert before == 16, "of 18 comments two are published: one substantial, one with profanity alone"
+
+    mona.goto(base + "/console/sign-in")
+    picture(mona, "sign-in")
+    mona.fill("#key", "not a key of this service")
+    mona.keyboard.press("Enter")
+    assert "not known" in mona.inner_text("[role=alert]")
+    mona.errors.clear()  # the browser reports the 401 itself
+    sign_in(mona, base, keys["Mona"])
+    picture(mona, "queue-light-wide")
+    assert serious(mona) == []
+    assert mona.locator(".card").count() == 10
+
+    mona.keyboard.press("?")
+    assert mona.locator("#help").is_visible()
+    picture(mona, "help")
+    mona.keyboard.press("Escape")
+
+    for number in range(10):  # ten items by keyboard, the next card ready after each press
+        focused = mona.evaluate("document.activeElement.id")
+        assert focused.startswith("c")
+        mona.keyboard.press("d" if number % 2 else "f")
+        mona.wait_for_function("id => document.getElementById(id).classList.contains('done')", arg=focused)
+    mona.wait_for_function("() => document.querySelectorAll('.card:not(.done)').length >= 1")
+    assert waiting(service) == before - 10
+    picture(mona, "queue-after-ten")
+
+    mona.keyboard.press("u")
+    mona.wait_for_function("() => document.querySelectorAll('.card.done').length === 9")
+    assert waiting(service) == before - 9
+    undone = service.get("/v1/decisions").text.strip().splitlines()[-1]
+    assert '"via": "undo"' in undone
+    assert mona.errors == []
+
+
+def test_a_campaign_is_rejected_at_once_and_an_appeal_is_another_moderators(
+    browser: Any, service: httpx.Client, keys: dict[str, str], mona: Any
+) -> None:
+    base = str(service.base_url).rstrip("/")
+    offers = [
+        {"id": f"z{at}", "text": OFFER.format(who, 900 + at, at + 50), "author": {"id": f"late{at}"}}
+        for at, who in enumerate(("cousin", "niece", "teacher", "dentist"))
+    ]
+    service.post("/v1/comments", json={"site": "paper.example", "comments": offers}).raise_for_status()
+    campaign = service.get("/v1/comments/paper.example:z0").json()["campaign"]
+    sign_in(mona, base, keys["Mona"])
+    mona.goto(f"{base}/console/campaigns/{campaign}")
+    picture(mona, "campaign")
+    assert serious(mona) == []
+    mona.select_option("select[name=code]", "spam")
+    mona.click("text=/^Reject \\d+/")
+    mona.wait_for_load_state()
+    assert "No comments" not in mona.inner_text("main")
+    stands = service.get("/v1/comments", params={"campaign": campaign}).json()["items"]
+    assert {one["action"] for one in stands if one["caller_id"].startswith("z")} == {"reject"}
+
+    service.post(
+        "/v1/comments/paper.example:z0/appeals", json={"text": "It is my own shop."}
+    ).raise_for_status()
+    mona.goto(f"{base}/console?kind=appeal")
+    assert mona.locator(".card").count() == 0, "who rejected a comment does not answer the appeal"
+    picture(mona, "empty")
+    adam = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark").new_page()
+    sign_in(adam, base, keys["Adam"])
+    adam.goto(f"{base}/console?kind=appeal")
+    assert "It is my own shop." in adam.inner_text(".plea")
+    picture(adam, "appeal-dark-narrow")
+    assert serious(adam) == []
+    adam.keyboard.press("f")
+    adam.wait_for_selector(".card.done")
+    assert service.get("/v1/comments/paper.example:z0").json()["appeals"][0]["state"] == "overturned"
+
+    adam.goto(base + "/console/dashboard")
+    picture(adam, "dashboard-dark-narrow")
+    assert serious(adam) == []
+    overturned = adam.locator("figure", has_text="Overturned").locator("figcaption b").inner_text()
+    assert overturned == "1"
+    adam.context.close()
+
+
+PAGES = (
+    "",
+    "/search",
+    "/log",
+    "/dashboard",
+    "/quality",
+    "/policy",
+    "/keys",
+    "/comments/1",
+    "/threads/1",
+    "/authors/1",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_for_everybody(
+    browser: Any, service: httpx.Client, keys: dict[str, str], scheme: str
+) -> None:
+    base = str(service.base_url).rstrip("/")
+    for width in (360, 1280):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        page = context.new_page()
+        sign_in(page, base, keys["Adam"])
+        for path in PAGES:
+            assert page.goto(f"{base}/console{path}").status == 200, path
+            picture(page, f"page{path.replace('/', '-') or '-queue'}-{scheme}-{width}")
+            assert serious(page) == [], path
+            wider = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert wider <= 0, f"{path} scrolls sideways at {width} px"
+        context.close()
+
+
+def test_hidden_scores_are_not_on_the_page(
+    browser: Any, service: httpx.Client, keys: dict[str, str], mona: Any
+) -> None:
+    base = str(service.base_url).rstrip("/")
+    body = {"site": "paper.example", "comments": [{"id": "blind", "text": "toxicity to be judged unseen"}]}
+    service.post("/v1/comments", json=body).raise_for_status()
+    sign_in(mona, base, keys["Mona"])
+    mona.keyboard.press("h")
+    mona.wait_for_selector("[name=blind][aria-pressed=true]")
+    mona.goto(base + "/console?sort=newest")
+    assert mona.locator(".scores").count() == 0
+    assert ">=" not in mona.inner_text("#cards")
+    mona.keyboard.press("l")
+    mona.keyboard.press("7")
+    mona.keyboard.press("d")
+    mona.wait_for_selector(".card.done")
+    [*_, last] = service.get("/v1/comments/paper.example:blind").json()["decisions"]
+    assert (last["blind"], last["labels"], last["actor"]) == (True, ["toxicity"], "Mona")
+
+
+def test_without_a_script_the_forms_do_the_same(
+    browser: Any, service: httpx.Client, keys: dict[str, str]
+) -> None:
+    base = str(service.base_url).rstrip("/")
+    body = {
+        "site": "paper.example",
+        "comments": [{"id": "plain", "text": "toxicity in a page without script"}],
+    }
+    service.post("/v1/comments", json=body).raise_for_status()
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(base + "/console")
+    page.fill("#key", keys["Tess"])
+    page.click("main button")
+    page.goto(base + "/console?sort=newest")
+    page.locator(".card", has_text="without script").locator("button[value=reject]").click()
+    assert service.get("/v1/comments/paper.example:plain").json()["action"] == "reject"
+    assert page.goto(base + "/console/policy").status == 403
+    picture(page, "forbidden")
+    context.close()

@@ -1,0 +1,81 @@
+from belowline.model import Policy
+from belowline.model.directory import Thresholds
+from belowline.serve.audit.report.method import card_html, label_rules, method_words, policy_words
+from tests.support.serve_fakes import FakeScorer
+
+CONFIG = FakeScorer.config
+
+
+def policy(text: str = "") -> Policy:
+    return Policy.parse(text, "test", CONFIG.thresholds, CONFIG.languages)
+
+
+def words(text: str = "") -> str:
+    return " ".join(policy_words(policy(text)))
+
+
+def test_the_default_policy_in_words() -> None:
+    said = words()
+    assert "Nothing is rejected without a person" in said
+    assert "threat, antisemitism, hate, spam, personal attack, toxicity." in said
+    assert "was not trained on are held" in said
+    for absent in ("links", "words", "campaigns", "single sites"):
+        assert absent not in said
+
+
+def test_rules_that_a_site_added_are_told_and_those_that_need_a_queue_are_said_to() -> None:
+    said = words(
+        'automatic_rejection = true\nunknown_language = "publish"\ntrusted_roles = ["staff"]\n'
+        '[links]\nmax = 2\nblocked = ["casino.example"]\n[words]\nhold = ["lottery"]\n[sites."a.example"]\nsample = 0.1\n'
+    )
+    for part in (
+        "rejected without a person",
+        "More than 2 links",
+        "Links to blocked domains (1)",
+        "Listed words",
+    ):
+        assert part in said
+    assert "are published unless another rule fires" in said
+    assert "new and trusted authors" in said
+    assert "Rules of single sites are not applied" in said
+
+
+def test_label_rules_have_the_thresholds_that_count() -> None:
+    rules = {
+        rule.label: rule
+        for rule in label_rules(policy("[thresholds.spam]\nhold = 0.7\nreject = 0.9\n"), CONFIG)
+    }
+    assert (rules["spam"].hold, rules["spam"].reject, rules["spam"].in_policy) == (0.7, 0.9, True)
+    assert (rules["profanity"].hold, rules["profanity"].in_policy) == (0.5, False)
+    assert rules["on_topic"].hold is None
+    assert rules["hate"].meaning.startswith("attacks, dehumanises")
+
+
+def test_a_label_that_the_policy_took_out_keeps_the_models_threshold() -> None:
+    [rule] = [one for one in label_rules(policy('labels = ["spam"]'), CONFIG) if one.label == "hate"]
+    assert (rule.hold, rule.in_policy) == (0.5, False)
+    assert policy('labels = ["spam"]').thresholds == {"spam": Thresholds(hold=0.5)}
+
+
+def test_the_method_tells_windows_languages_and_context() -> None:
+    window = CONFIG.window.model_copy(update={"aggregate": {"spam": "max", "on_topic": "mean"}})
+    said = list(method_words(CONFIG.model_copy(update={"window": window}), context=True))
+    assert "windows of 128 tokens that overlap by 16" in said[0]
+    assert "Spam take the highest window; on topic take the mean of the windows." in said[0]
+    assert any("trained on comments in: en." in one for one in said)
+    assert any("relevance" in one for one in said)
+    assert not any("relevance" in one for one in method_words(CONFIG, context=False))
+
+
+def test_a_card_is_html_that_loads_nothing_and_leads_nowhere() -> None:
+    card = (
+        "# Model <script>x</script>\n\nA [link](http://a.example) and ![a curve](curve.svg).\n\n| a | b |\n| - | - |\n| 1 | `2` |\n\n"
+        "<img src=x onerror=y>\n"
+    )
+    html = card_html(card)
+    assert "<h4>Model &lt;script&gt;x&lt;/script&gt;</h4>" in html
+    assert "A link and (a curve)." in html
+    assert "<td><code>2</code></td>" in html
+    assert "&lt;img" in html
+    for absent in ("<script", "href", "src=", "<img"):
+        assert absent not in html.replace("&lt;img src=x", "")

@@ -1,0 +1,225 @@
+"""The report as people open it: what it says, what it does without a script, who can use it."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from belowline.serve.audit.archive import Archive
+from belowline.serve.audit.report.page import TEXT_SHOWN, render_report
+from belowline.serve.audit.run import run_audit
+from belowline.serve.audit.summary_counts import Tally
+from belowline.serve.scoring.pipeline import Judge
+from tests.journeys.test_console import serious
+from tests.support.serve_fakes import LABELS, fake_scorer
+
+CARD = "# The fake model\n\nIt reads names of labels.\n"
+OFFER = "Hello {}, this is spam: I earn {} dollars every week, and you can do it too at {}.example"
+REJECTS = {"rejects": 3, "first": [{"source": "a.xml", "position": "line <7>", "reason": "has no text"}]}
+FLAT = {"publish": 0, "hold": 0, "reject": 0}
+
+
+def archive_rows() -> Iterator[dict[str, Any]]:
+    """Fourteen months of a site where spam comes in March."""
+    for number in range(14 * 24):
+        month, place = divmod(number, 24)
+        text = f"Comment {number} says something about the harbour."
+        if place < (9 if month == 6 else 1):
+            text = OFFER.format(("Ann", "Bob", "Cleo")[place % 3], 90 + number, f"cash-{number}")
+        elif place == 20:
+            text += " It has hate and a personal_attack."
+        yield {
+            "thread": f"t{number // 12}",
+            "title": f"Article {number // 12}",
+            "id": str(number),
+            "text": text,
+            "author": ("Sue", "Kim", "Ada")[number % 3],
+            "time": f"{2024 + (month + 8) // 12}-{(month + 8) % 12 + 1:02}-11T12:00:00Z",
+            "verdict": ("publish", "spam", None)[number % 3],
+        }
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in archive_rows()))
+    judge = Judge.of(fake_scorer(), None)
+    run_audit(Archive([folder / "a.jsonl"]), folder / "out", judge, card=CARD)
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def report(out: Path) -> str:
+    return (out / "report.html").read_text("utf-8")
+
+
+def summary_of(rows: list[dict[str, Any]], tally: Tally, **more: Any) -> dict[str, Any]:
+    made = {
+        "made_with": {"model": "m", "policy": "p"},
+        "seconds": 1.0,
+        "finished": "2026-01-02T03:04:05+00:00",
+    }
+    nothing = {"campaigns": {"campaigns": 0, "comments": 0, "largest": []}, "authors": []}
+    return {
+        "comments": len(rows),
+        **made,
+        **tally.summary(),
+        "threads": {"threads": 0, "worst": []},
+        **nothing,
+        **more,
+    }
+
+
+def test_the_contents_lead_to_every_section(report: str) -> None:
+    contents = re.search(r'<nav class="contents".*?</nav>', report, re.S)
+    assert contents
+    links = re.findall(r'href="#(\w+)"', contents[0])
+    assert links == re.findall(r'<h2 id="(\w+)"', report)
+    assert {"months", "verdicts", "campaigns", "authors", "threads", "unsure", "top", "method"} <= set(links)
+    assert "28</span>" in contents[0], "threads"
+
+
+def test_a_picture_for_each_label_over_the_months(report: str, out: Path) -> None:
+    assert report.count('<figure class="curve">') == len(LABELS)
+    spam = next(one for one in re.findall(r"<figure.*?</figure>", report, re.S) if "<b>Spam</b>" in one)
+    assert "2024-09 to 2025-10; at most 37.5 % in 2025-03" in spam
+    months = json.loads((out / "summary.json").read_text("utf-8"))["months"]
+    assert len(months) == 14
+    assert [month["month"] for month in months if month["labels"]["spam"] == 9] == ["2025-03"]
+
+
+def test_threads_and_authors_have_the_share_of_each_label(report: str, out: Path) -> None:
+    summary = json.loads((out / "summary.json").read_text("utf-8"))
+    worst = summary["threads"]["worst"][0]
+    assert (summary["threads"]["threads"], worst["thread"], worst["labels"]["spam"]) == (28, "Article 12", 9)
+    section = report.partition('<h2 id="threads"')[2].partition("</section>")[0]
+    assert (
+        section.index("Article 12")
+        < section.index("75.0 %")
+        < section.index("</tr>", section.index("Article 12"))
+    )
+    assert (
+        sum(one["labels"]["spam"] for one in summary["authors"])
+        == summary["labels"]["spam"]["at_threshold"]
+        == 22
+    )
+
+
+def test_the_card_is_folded_away_and_absent_without_one() -> None:
+    tally, judge = Tally({}), Judge.of(fake_scorer(), None)
+    with_card = render_report(summary_of([], tally), tally, judge, CARD)
+    assert "<h4>The fake model</h4>" in with_card.partition("The model’s card</summary>")[2]
+    assert "model’s card</summary>" not in render_report(summary_of([], tally), tally, judge)
+
+
+def test_what_could_not_be_read_is_told_where_there_is_any(report: str) -> None:
+    assert "What could not be read" not in report
+    tally, judge = Tally({}), Judge.of(fake_scorer(), None)
+    told = render_report(summary_of([], tally, rejects=REJECTS), tally, judge)
+    assert "3 records of the archive could not be read" in told
+    assert "line &lt;7&gt;" in told
+
+
+def test_unsure_comments_are_blurred_and_copies_are_said_to_share_a_score() -> None:
+    tally = Tally(dict.fromkeys(LABELS, 0.5))
+    row = {
+        "source": "s",
+        "thread": "t",
+        "position": 0,
+        "author": None,
+        "time": None,
+        "verdict": None,
+        "text": "A doubtful one" + "!" * TEXT_SHOWN,
+        "action": "hold",
+        "reason": {"code": "spam", "rule": "spam >= 0.5", "label": "spam"},
+        "relevance": None,
+        "language": "en",
+        "scores": {"spam": 0.52},
+    }
+    tally.add(row)
+    copies = {"comments": 12, "texts": 4}
+    report = render_report(
+        summary_of([row], tally, copies=copies, comments=24), tally, Judge.of(fake_scorer(), None)
+    )
+    unsure = report.partition('<h2 id="unsure"')[2].partition("</section>")[0]
+    assert "1 comment lies within 0.1 of the threshold" in unsure
+    assert re.search(r'<span class="excerpt" dir="auto" aria-hidden="true">A doubtful one', unsure)
+    assert "14 further characters are in comments.jsonl" in unsure
+    assert "12 comments (50.0 %) share their score" in report
+    assert "4 texts were read for them" in report
+
+
+def test_a_huge_archive_has_a_report_of_bounded_size() -> None:
+    tally = Tally(dict.fromkeys(LABELS, 0.5))
+    months = [
+        {"month": f"{year}-{month:02}", "comments": 99, "actions": FLAT, "labels": dict.fromkeys(LABELS, 3)}
+        for year in range(1000, 3000)
+        for month in range(1, 13)
+    ]
+    long = {
+        "source": "s" * 300,
+        "url": None,
+        "comments": 10**6,
+        "actions": FLAT,
+        "labels": dict.fromkeys(LABELS, 3),
+        "notes": ["n" * 9999] * 99,
+    }
+    threads = {"threads": 10**6, "worst": [{**long, "thread": "t" * 9999}] * 100}
+    report = render_report(
+        summary_of([], tally, months=months, threads=threads), tally, Judge.of(fake_scorer(), None)
+    )
+    assert len(report) < 600_000
+    assert "999,950 further threads are in threads.parquet" in report
+    assert "the last 240 of 24000 months" in report
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs a Chromium (Debian: apt install chromium)")
+    with playwright.sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_everybody_can_read_it(browser: Any, out: Path, scheme: str, width: int) -> None:
+    # The report's own policy keeps every script out, axe-core too.
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
+    )
+    page = context.new_page()
+    page.goto((out / "report.html").as_uri())
+    for at in (0, -1):
+        page.locator("details").nth(at).locator("summary").click()
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    context.close()
+
+
+def test_a_text_is_opened_by_keyboard_and_nothing_is_loaded(browser: Any, out: Path) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto((out / "report.html").as_uri())
+    details = page.locator("#campaigns ~ ol details", has_text="I earn").first
+    quote = details.locator("blockquote")
+    assert not quote.is_visible()
+    details.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert quote.is_visible()
+    assert "I earn" in quote.inner_text()
+    assert (asked, said) == ([page.url], [])
+    page.close()

@@ -1,0 +1,141 @@
+"""What an audit reads: past what cannot be read, from standard input, by other columns, and each text once."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from belowline.model import Scorer
+from belowline.serve import cli
+from belowline.serve.active.files import digest_of
+from belowline.serve.audit.archive import Archive
+from belowline.serve.audit.engines import JudgeSpec, Processes
+from belowline.serve.audit.run import Audited, run_audit
+from belowline.serve.scoring.pipeline import Judge
+from tests.support.serve_fakes import FakeScorer, fake_scorer
+
+
+@pytest.fixture
+def scorer(monkeypatch: pytest.MonkeyPatch) -> FakeScorer:
+    scorer = fake_scorer()
+    monkeypatch.setattr(Scorer, "load", lambda *_, **__: scorer)
+    return scorer  # type: ignore[no-any-return]
+
+
+def lines_of(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+def written(file: Path, *rows: dict[str, Any]) -> Path:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_goes_on(
+    scorer: FakeScorer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    archive.mkdir()
+    bad = archive / "a.jsonl"
+    bad.write_bytes(b'{"text": "one"}\n{"text": "\xff"}\nnonsense\n{"text": "two"}\n')
+    (archive / "b.xml").write_text("<a>")
+    written(archive / "c.jsonl", {"text": "three"})
+    for _ in range(2):  # the second time nothing is left to do, and the status is the same
+        assert cli.run(["audit", str(archive), "--out", str(out)]) == 3
+        assert f"3 records could not be read; {out / 'rejects.jsonl'}" in capsys.readouterr().err
+    assert [row["text"] for row in lines_of(out / "comments.jsonl")] == ["one", "two", "three"]
+    rejects = lines_of(out / "rejects.jsonl")
+    assert [(one["source"], one["position"]) for one in rejects] == [
+        (str(bad), 2),
+        (str(bad), 3),
+        (str(archive / "b.xml"), None),
+    ]
+    assert "UTF-8" in rejects[0]["reason"]
+    assert "not valid JSON" in rejects[1]["reason"]
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["rejects"] == {"rejects": 3, "first": rejects}
+    assert "could not be read" in (out / "report.html").read_text("utf-8")
+
+
+def test_an_archive_without_fault_has_no_rejects(scorer: FakeScorer, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cli.run(["audit", str(written(tmp_path / "a.jsonl", {"text": "one"})), "--out", str(out)]) == 0
+    assert (out / "rejects.jsonl").read_bytes() == b""
+
+
+def test_standard_input_is_a_file_of_any_format(
+    scorer: FakeScorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piped = io.TextIOWrapper(io.BytesIO(b"text,author\nso much spam,Ann\n,Ben\n"), "utf-8")
+    monkeypatch.setattr(sys, "stdin", piped)
+    out = tmp_path / "out"
+    assert cli.run(["audit", "-", "--out", str(out)]) == 3
+    [row] = lines_of(out / "comments.jsonl")
+    assert (row["source"], row["author"], row["action"]) == ("standard input:2", "Ann", "hold")
+    [reject] = lines_of(out / "rejects.jsonl")
+    assert (reject["source"], reject["position"]) == ("standard input", 3)
+
+
+def test_columns_are_what_they_are_said_to_be(scorer: FakeScorer, tmp_path: Path) -> None:
+    rows = [{"body_html": "spam", "who": "Ann", "post": 7, "text": "not this"}]
+    archive, out = written(tmp_path / "a.jsonl", *rows), tmp_path / "out"
+    told = [f"--column={one}" for one in ("text=body_html", "author=who", "thread=post")]
+    assert cli.run(["audit", str(archive), "--out", str(out), *told]) == 0
+    [row] = lines_of(out / "comments.jsonl")
+    assert (row["text"], row["author"]) == ("spam", "Ann")
+
+
+OFFER = "Earn ${0} every week, it is no spam, from home at https://{1}.example/ now"
+COPIED = [
+    {"id": "1", "thread": "a", "title": "Harbour", "text": OFFER.format(97, "one")},
+    {"id": "2", "thread": "a", "title": "Harbour", "text": "once"},
+    {"id": "3", "thread": "b", "title": "Bridge", "text": OFFER.format(1285, "two")},
+    {"id": "4", "thread": "b", "title": "Bridge", "text": OFFER.format(97, "one")},
+    {"id": "5", "thread": "b", "title": "Bridge", "text": "explode"},
+    {"id": "6", "thread": "b", "title": "Bridge", "text": "explode"},
+]
+
+
+def test_copies_are_read_once(scorer: FakeScorer, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    audited = run_audit(Archive([written(tmp_path / "a.jsonl", *COPIED)]), out, Judge.of(scorer, None))  # type: ignore[arg-type]
+    assert audited == Audited(comments=6, rejects=0)
+    assert (
+        sum("no spam" in text for text in scorer.read_texts) == 2
+    )  # once together with what fails, once without
+    rows = lines_of(out / "comments.jsonl")
+    assert [row["action"] for row in rows] == ["hold", "publish", "hold", "hold", "hold", "hold"]
+    assert [row["reason"]["code"] for row in rows[4:]] == ["scoring_failed"] * 2
+    for row in rows[0], rows[2], rows[3]:
+        [span] = row["evidence"]
+        assert row["text"][span["start"] : span["end"]] == "spam"
+    assert json.loads((out / "summary.json").read_text())["copies"] == {"comments": 5, "texts": 2}
+
+
+def test_results_do_not_depend_on_order_processes_or_part_size(
+    tiny_scorer: Scorer, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {**row, "id": f"{n}-{row['id']}", "thread": f"{n}{row['thread']}"} for n in range(9) for row in COPIED
+    ]
+    judge = Judge.of(tiny_scorer, None, digest_of(tiny_model_dir))
+    engine = Processes(JudgeSpec(tiny_model_dir, judge.policy, 1, judge.identity), 2)
+    whole, other, backwards = (tmp_path / name for name in ("whole", "other", "backwards"))
+    archive = Archive([written(tmp_path / "a.jsonl", *rows)])
+    run_audit(archive, whole, judge)
+    monkeypatch.setattr("belowline.serve.audit.run.PART_COMMENTS", 5)
+    run_audit(archive, other, judge, engine=engine)
+    same = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.jsonl", "rejects.jsonl")
+    assert [(whole / name).read_bytes() for name in same] == [(other / name).read_bytes() for name in same]
+    run_audit(Archive([written(tmp_path / "b.jsonl", *reversed(rows))]), backwards, judge)
+    results = [
+        {
+            row["id"]: (row["scores"], row["relevance"], row["evidence"], row["action"])
+            for row in lines_of(out / "comments.jsonl")
+        }
+        for out in (whole, backwards)
+    ]
+    assert results[0] == results[1]

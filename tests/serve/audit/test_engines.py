@@ -1,0 +1,156 @@
+"""Each engine gives the same bytes, whatever the order; one that fails says so, and none outlives its parent."""
+
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from belowline.model import ModelError, ScoreInput, Scorer
+from belowline.serve.active.files import digest_of
+from belowline.serve.audit.archive import ArchiveComment
+from belowline.serve.audit.engines import Engine, EngineError, Here, Job, JudgeSpec, Processes, Ray, split_of
+from belowline.serve.audit.run import score_part
+from belowline.serve.scoring.pipeline import Judge
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def judge(tiny_scorer: Scorer, tiny_model_dir: Path) -> Judge:
+    return Judge.of(tiny_scorer, None, digest_of(tiny_model_dir))
+
+
+@pytest.fixture
+def spec(judge: Judge, tiny_model_dir: Path) -> JudgeSpec:
+    return JudgeSpec(tiny_model_dir, judge.policy, 1, judge.identity)
+
+
+def jobs(count: int, comments: int = 7) -> Iterator[Job]:
+    for number in range(count):
+        yield Job(f"{number:06}.jsonl", [comment(f"{number} and {n} words") for n in range(comments)])
+
+
+def comment(text: str) -> ArchiveComment:
+    return ArchiveComment("s", "t", 0, None, text, None, None, None, ScoreInput(text, "an article"))
+
+
+def done(engine: Engine, count: int = 9) -> dict[str, tuple[int, bytes]]:
+    return {part: (comments, content) for part, comments, content in engine.run(score_part, jobs(count))}
+
+
+def test_processes_give_the_same_bytes(judge: Judge, spec: JudgeSpec) -> None:
+    here = done(Here(judge))
+    assert len(here) == 9
+    assert all(comments == 7 and content.count(b"\n") == 7 for comments, content in here.values())
+    assert done(Processes(spec, 2)) == here
+
+
+def test_no_more_jobs_are_taken_than_there_is_room_for(spec: JudgeSpec) -> None:
+    taken: list[str] = []
+
+    def counted() -> Iterator[Job]:
+        for job in jobs(40, 1):
+            taken.append(job.part)
+            yield job
+
+    results = Processes(spec, 2).run(score_part, counted())
+    for number, _ in enumerate(results, 1):
+        assert len(taken) <= number + 4
+    assert len(taken) == 40
+
+
+def test_ray_gives_the_same_bytes(judge: Judge, spec: JudgeSpec) -> None:
+    ray = pytest.importorskip("ray", reason="ray is not installed")
+    try:
+        assert done(Ray(spec, 2, None)) == done(Here(judge))
+    finally:
+        ray.shutdown()
+
+
+def test_ray_without_a_cluster_is_one_line(spec: JudgeSpec) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    with pytest.raises(EngineError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
+        done(Ray(spec, 1, "127.0.0.1:1"))
+
+
+def test_another_model_elsewhere_is_refused(
+    judge: Judge, spec: JudgeSpec, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    elsewhere = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    copied = replace(spec, model=elsewhere)
+    assert copied.judge().identity == spec.judge().identity == judge.identity
+    with (elsewhere / "tokenizer.json").open("a") as file:  # the same configuration
+        file.write("\n")
+    with pytest.raises(ModelError, match="not the model that the audit was begun with"):
+        copied.judge()
+
+
+def end_it(judge: Judge, job: Job) -> bytes:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return b""
+
+
+def test_a_process_that_is_killed_is_told(spec: JudgeSpec) -> None:
+    with pytest.raises(EngineError, match="was killed"):
+        list(Processes(spec, 1).run(end_it, jobs(2)))
+
+
+def sleep(judge: Judge, job: Job) -> bytes:
+    time.sleep(60)
+    return b""
+
+
+PARENT = """
+import sys, pickle
+from tests.serve.audit.test_engines import jobs, sleep
+from belowline.serve.audit.engines import Processes
+if __name__ == "__main__":
+    spec = pickle.loads(bytes.fromhex(sys.argv[1]))
+    import multiprocessing, threading, time
+    def tell():
+        while len(multiprocessing.active_children()) < 2: time.sleep(0.05)
+        time.sleep(2)
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    threading.Thread(target=tell).start()
+    list(Processes(spec, 2).run(sleep, jobs(4)))
+"""
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT])
+def test_processes_end_with_their_parent(spec: JudgeSpec, tmp_path: Path, ended_by: int) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(script), pickle.dumps(spec).hex()]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as parent:
+        assert parent.stdout is not None
+        children = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(children) == 2
+        parent.send_signal(ended_by)
+        parent.wait(timeout=120)
+    deadline = time.monotonic() + 60
+    while any(alive(pid) for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(alive(pid) for pid in children)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_processes_come_by_eight_cores() -> None:
+    assert [split_of(cores) for cores in (1, 2, 8, 15, 16, 64)] == [1, 1, 1, 1, 2, 8]

@@ -1,0 +1,115 @@
+"""Many at once: nothing twice, nothing lost."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from belowline.serve.active import policy_history as policies
+from belowline.serve.queue import items
+from belowline.serve.queue.intake import Author, Thread, take_in
+from belowline.serve.queue.moderator_decisions import Moderator
+from belowline.serve.store.database import Database
+from belowline.serve.store.refusal import Refusal
+from tests.support.store_fakes import ANN, BEN, Desk
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """What the calls return, begun together; a Refusal is returned too."""
+    together = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        together.wait()
+        try:
+            return call()
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [begun.result() for begun in [pool.submit(run, call) for call in calls]]
+
+
+def test_eight_moderators_decide_four_hundred_items_once_each(desk: Desk) -> None:
+    with desk.database.write() as tx:
+        kept = take_in(tx, desk.judge, "s", None, [desk.incoming("spam") for _ in range(400)])
+    orders = items.ORDERS
+
+    def work(number: int) -> list[int]:
+        who, decided = Moderator(f"moderator {number}"), []
+        while got := desk.claim(who.name, 1 + number % 4, orders[number % len(orders)]):
+            for comment in got:
+                desk.rule(comment, "reject" if comment % 2 else "publish", who)
+                decided.append(comment)
+        return decided
+
+    done = at_once([lambda number=number: work(number) for number in range(8)])
+    assert Counter(one for some in done for one in some) == {one.comment: 1 for one in kept}
+    people = [row for row in desk.rows("decisions") if row.actor != "system"]
+    assert Counter(row.comment_id for row in people) == {one.comment: 1 for one in kept}
+    assert len(desk.rows("items", state="closed")) == 400
+    assert desk.rows("items", state="open") == []
+    assert {row.before for row in people} == {"hold"}
+    for number, some in enumerate(done):
+        assert {row.comment_id for row in people if row.actor == f"moderator {number}"} == set(some)
+
+
+def test_claims_at_once_share_the_items_out(desk: Desk) -> None:
+    ids = desk.hold(24)
+    got = at_once([lambda who=who: desk.claim(f"m{who}", 3) for who in range(8)])
+    assert sorted(one for some in got for one in some) == ids
+
+
+def test_two_who_saw_the_same_cannot_both_decide(desk: Desk) -> None:
+    for one in desk.hold(10):
+        seen = desk.rows("decisions", comment_id=one)[-1].id
+        found = at_once(
+            [
+                lambda one=one, seen=seen, who=who: desk.rule(one, "reject", who, after=seen)
+                for who in (ANN, BEN)
+            ]
+        )
+        assert sum(isinstance(answer, Refusal) for answer in found) == 1
+        assert len(desk.rows("decisions", comment_id=one)) == 2
+
+
+def test_the_same_comments_sent_at_once_are_kept_once(desk: Desk) -> None:
+    def send(number: int) -> list[int]:
+        names = [f"n{one}" for one in range(12)]
+        if number % 2:
+            names.reverse()
+        with desk.database.write() as tx:
+            sent = [
+                desk.incoming("spam", name, author=Author(f"u{name}", f"Name {number}")) for name in names
+            ]
+            kept = take_in(tx, desk.judge, "s", Thread("t", f"Title {number}"), sent)
+        return sorted(one.comment for one in kept)
+
+    found = at_once([lambda number=number: send(number) for number in range(6)])
+    assert all(one == found[0] for one in found)
+    assert len(desk.rows("comments")) == len(desk.rows("decisions")) == len(desk.rows("authors")) == 12
+
+
+def test_copies_that_come_at_once_are_one_campaign(database: Database) -> None:
+    desk = Desk(database, "[campaign]\ncopies = 3\n")
+    offer = "{} made money from home in one single week with this simple trick, look at my page"
+    at_once([lambda name=name: desk.take(offer.format(name)) for name in ("Sue", "Bob", "Eve", "Ann")])
+    assert len({row.campaign for row in desk.rows("comments")}) == 1
+    assert Counter(row.action for row in desk.rows("comments")) == {"publish": 2, "hold": 2}
+
+
+def test_of_two_who_replace_a_policy_at_once_one_is_refused(desk: Desk) -> None:
+    found = at_once(
+        [lambda who=who: desk.do(policies.replace, who, "text", None, 0) for who in ("ann", "ben", "cleo")]
+    )
+    assert sum(isinstance(answer, Refusal) for answer in found) == 2
+    assert len(desk.rows("policies")) == 1
+
+
+def test_a_reader_sees_one_state_while_others_write(desk: Desk) -> None:
+    desk.hold()
+    with desk.database.read() as tx:
+        before = items.count(tx, items.Filter())
+        desk.hold()
+        assert items.count(tx, items.Filter()) == before == 1
+    assert desk.see(items.count, items.Filter()) == 2

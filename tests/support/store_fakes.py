@@ -1,0 +1,190 @@
+"""What tests of the store share: a PostgreSQL of their own, and a desk at which comments come in and are decided."""
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Row, create_engine, make_url, select, text
+
+from belowline.model import Policy, ScoreInput
+from belowline.serve.queue import items
+from belowline.serve.queue import moderator_decisions as rulings
+from belowline.serve.queue.intake import Author, Incoming, Kept, Thread, take_in
+from belowline.serve.queue.moderator_decisions import Moderator, Ruling
+from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.store.database import Database
+from belowline.serve.store.refusal import Refusal
+from belowline.serve.store.tables import metadata
+from tests.support.postgres_process import QUICK, postgres_process
+from tests.support.serve_fakes import fake_scorer
+
+ANN, BEN, CLEO = Moderator("ann"), Moderator("ben"), Moderator("cleo")
+SECOND = "second_review = 1.0\n"
+SAMPLE = "sample = 1.0\n"
+REJECTING = "automatic_rejection = true\n[thresholds.threat]\nhold = 0.5\nreject = 0.8\n"
+
+
+class Desk:
+    """A store with a judge: what is "spam" or names another label is held, the rest is published."""
+
+    def __init__(self, database: Database, policy: str = "") -> None:
+        self.database = database
+        self._scorer = fake_scorer()
+        self.judge = Judge(self._scorer, Policy.parse(policy, "test", self._scorer.thresholds))
+        self._taken = 0
+
+    def incoming(self, said: str, name: str | None = None, *, scored: bool = True, **more: Any) -> Incoming:
+        self._taken += 1
+        author = more.pop("author", None)
+        return Incoming(
+            caller_id=name or f"c{self._taken}",
+            text=said,
+            scores=self._scorer.score([ScoreInput(text=said)])[0] if scored else None,
+            author=Author(author) if isinstance(author, str) else author,
+            **more,
+        )
+
+    def take(
+        self,
+        said: str,
+        name: str | None = None,
+        *,
+        site: str = "s",
+        thread: str | Thread | None = None,
+        held_only: bool = False,
+        **more: Any,
+    ) -> Kept:
+        under = Thread(thread) if isinstance(thread, str) else thread
+        with self.database.write() as tx:
+            [kept] = take_in(
+                tx, self.judge, site, under, [self.incoming(said, name, **more)], held_only=held_only
+            )
+        return kept
+
+    def hold(self, number: int = 1, **more: Any) -> list[int]:
+        """Ids of comments that wait."""
+        return [self.take("spam", **more).comment for _ in range(number)]
+
+    def rule(self, comment: int, action: Any = "reject", who: Moderator = ANN, **more: Any) -> Row[Any]:
+        with self.database.write() as tx:
+            return rulings.rule(tx, who, comment, Ruling(action=action, **more), self.judge.policy)
+
+    def rule_all(self, action: Any = "reject", who: Moderator = ANN, **more: Any) -> rulings.Bulk:
+        with self.database.write() as tx:
+            return rulings.rule_all(tx, who, Ruling(action=action, via="bulk"), self.judge.policy, **more)
+
+    def undo(self, decision: int, who: Moderator = ANN, *, any_actor: bool = False) -> Row[Any]:
+        with self.database.write() as tx:
+            return rulings.undo(tx, who, decision, self.judge.policy, any_actor=any_actor)
+
+    def claim(
+        self, who: str = "ann", limit: int = 1, order: items.Order = "priority", **chosen: Any
+    ) -> list[int]:
+        """Ids of the comments whose items ``who`` got."""
+        with self.database.write() as tx:
+            got = items.claim(tx, who, items.Filter(**chosen), order, limit)
+            return [row.comment_id for row in got]
+
+    def do(self, change: Any, *more: Any, **named: Any) -> Any:
+        """What ``change`` returns, called in a transaction that is kept."""
+        with self.database.write() as tx:
+            return change(tx, *more, **named)
+
+    def see(self, question: Any, *more: Any, **named: Any) -> Any:
+        with self.database.read() as tx:
+            return question(tx, *more, **named)
+
+    def rows(self, table: str, **where: Any) -> Sequence[Row[Any]]:
+        wanted = metadata.tables[table]
+        query = select(wanted).order_by(*wanted.primary_key.columns)
+        with self.database.read() as tx:
+            return tx.execute(query.where(*(wanted.c[name] == value for name, value in where.items()))).all()
+
+    def row(self, table: str, **where: Any) -> Row[Any]:
+        [found] = self.rows(table, **where)
+        return found
+
+    def waiting(self, comment: int) -> Row[Any] | None:
+        """The open item of a comment."""
+        found = self.rows("items", comment_id=comment, state="open")
+        assert len(found) < 2
+        return found[0] if found else None
+
+    def stands(self, comment: int) -> str:
+        return str(self.row("comments", id=comment).action)
+
+
+def everything(tx: Connection) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table."""
+    return {
+        name: [dict(row._mapping) for row in tx.execute(select(table))]
+        for name, table in metadata.tables.items()
+    }
+
+
+class PostgresServer:
+    """Where databases for one test each are made; ``admin`` is the address of one that is always there."""
+
+    def __init__(self, admin: str) -> None:
+        self._admin = make_url(admin)
+        self._template: str | None = None
+        self._engine = create_engine(self._admin, isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def fresh(self, *, bare: bool = False) -> Iterator[str]:
+        """The address of a new database, with the present schema unless it is to be ``bare``."""
+        if not bare and self._template is None:
+            self._template = self._create()
+            Database.open(self._url(self._template)).close()
+        name = self._create(None if bare else self._template)
+        try:
+            yield self._url(name)
+        finally:
+            self._drop(name)
+
+    def close(self) -> None:
+        if self._template is not None:
+            self._drop(self._template)
+        self._engine.dispose()
+
+    def _url(self, name: str) -> str:
+        return self._admin.set(database=name).render_as_string(hide_password=False)
+
+    def _create(self, template: str | None = None) -> str:
+        name = f"belowline_test_{secrets.token_hex(6)}"
+        like = template or "template0"
+        with self._engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {like} ENCODING 'UTF8'"))
+            # Far from UTC, so that a time that depends on the server's zone is found out.
+            connection.execute(text(f"ALTER DATABASE {name} SET timezone = 'Pacific/Auckland'"))
+        return name
+
+    def _drop(self, name: str) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server in BELOWLINE_TEST_POSTGRES, or one that is started here and gone afterwards; skips without either."""
+    given = os.environ.get("BELOWLINE_TEST_POSTGRES")
+    if given:
+        server = PostgresServer(given)
+        yield server
+        server.close()
+        return
+    with postgres_process(QUICK) as process:
+        server = PostgresServer(process.address)
+        yield server
+        server.close()
+
+
+def refused(kind: str, call: Any, *more: Any, **named: Any) -> str:
+    """That ``call`` is refused for a reason of ``kind``; the detail that the caller is told."""
+    with pytest.raises(Refusal) as caught:
+        call(*more, **named)
+    assert caught.value.kind == kind
+    return caught.value.detail
