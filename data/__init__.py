@@ -1,6 +1,6 @@
 """Comments, threads and the readers of archives."""
 
 from belowline.data.archives.readers import SAMPLE_DIR, read_threads
-from belowline.data.comment import Comment, ReadError, Reject, Thread, Verdict
+from belowline.data.comment import Comment, PriorStatus, ReadError, Reject, Thread
 
-__all__ = ["SAMPLE_DIR", "Comment", "ReadError", "Reject", "Thread", "Verdict", "read_threads"]
+__all__ = ["SAMPLE_DIR", "Comment", "PriorStatus", "ReadError", "Reject", "Thread", "read_threads"]

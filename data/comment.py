@@ -7,7 +7,7 @@ from typing import Literal, NoReturn
 
 from belowline.model.errors import BelowlineError
 
-Verdict = Literal["publish", "hold", "reject", "spam"]
+PriorStatus = Literal["publish", "hold", "reject", "spam"]
 """Prior status of a comment on its site: published, pending, removed, or removed as spam."""
 
 
@@ -91,7 +91,7 @@ class Comment:
     author: str | None = None
     time: datetime | None = None
     parent: str | None = None
-    verdict: Verdict | None = None
+    verdict: PriorStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

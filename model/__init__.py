@@ -21,7 +21,7 @@ from belowline.model.evidence import Evidence
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.model.normalise import Normalised, masked, normalise
-from belowline.model.policy import Context, Decision, Policy, decide, sampled
+from belowline.model.policy import Context, Policy, PolicyDecision, decide, sampled
 from belowline.model.policy_file import PolicyError
 from belowline.model.scorer import Reading, ScoreInput, Scorer, Scores, text_hash
 
@@ -31,12 +31,12 @@ __all__ = [
     "HARMFUL",
     "BelowlineError",
     "Context",
-    "Decision",
     "Evidence",
     "ModelConfig",
     "ModelError",
     "Normalised",
     "Policy",
+    "PolicyDecision",
     "PolicyError",
     "Reading",
     "ScoreInput",

@@ -23,7 +23,7 @@ _CODES = {"hate": "hate_speech"}
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PolicyDecision:
     """The policy's decision on a comment and its reason.
 
     Attributes:
@@ -182,7 +182,7 @@ class Policy:
         return self.sites.get(site, self) if site is not None else self
 
 
-def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> Decision:
+def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> PolicyDecision:
     """The decision of the first rule that fires, else to publish.
 
     Order of the rules: reject words, trusted authors and roles, labels that reject, hold words, labels that hold, blocked links
@@ -190,7 +190,7 @@ def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KN
     failed: the comment is held.
     """
     if scores is None:
-        return Decision("hold", "scoring_failed", "scoring failed", None)
+        return PolicyDecision("hold", "scoring_failed", "scoring failed", None)
     policy = policy.for_site(context.site)
     if context.plain is None and policy.searches_text:
         # Up to three rules search the normalised text: normalising takes most of their time.
@@ -200,7 +200,7 @@ def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KN
         decision = rule(scores, policy, context)
         if decision is not None:
             return decision
-    return Decision("publish", "none", "no rule fired", None)
+    return PolicyDecision("publish", "none", "no rule fired", None)
 
 
 def sampled(policy: Policy, site: str, comment_id: str) -> bool:
@@ -208,36 +208,36 @@ def sampled(policy: Policy, site: str, comment_id: str) -> bool:
     return draw(f"sample {site} {comment_id}") < policy.for_site(site).sample
 
 
-def _reject_words(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _reject_words(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     """Reject words also apply to trusted authors; without automatic rejection they hold."""
     return _listed("reject" if policy.automatic_rejection else "hold", policy.reject_words, context)
 
 
-def _trusted(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _trusted(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     if context.author is not None and context.author in policy.trusted_authors:
-        return Decision("publish", "none", "trusted author", None)
+        return PolicyDecision("publish", "none", "trusted author", None)
     if context.role is not None and context.role in policy.trusted_roles:
-        return Decision("publish", "none", f"trusted role {context.role}", None)
+        return PolicyDecision("publish", "none", f"trusted role {context.role}", None)
     return None
 
 
-def _reject(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _reject(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     """The first label at its reject threshold, if automatic rejection is on."""
     if not policy.automatic_rejection:
         return None
     return _first_at(scores, {label: both.reject for label, both in policy.thresholds.items()}, "reject")
 
 
-def _hold_words(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _hold_words(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     return _listed("hold", policy.hold_words, context)
 
 
-def _hold(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _hold(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     """The first label at its hold threshold, or at its reject threshold if automatic rejection is off."""
     return _first_at(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
 
 
-def _blocked(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _blocked(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     if not policy.blocked_domains:
         return None
     found = _hosts_within(context.text, context.normalised, policy.blocked_domains)
@@ -248,7 +248,7 @@ def _blocked(scores: Scores, policy: Policy, context: Context) -> Decision | Non
     # The rule names the policy's domain, not the comment's link, because the rule is kept after the text is erased.
     domain = next(domain for domain in policy.blocked_domains if linked[0].within((domain,)))
     where = "link to" if found else "author's website at"
-    return Decision("hold", "links", f"{where} {domain}", None, _apart([link.span for link in found]))
+    return PolicyDecision("hold", "links", f"{where} {domain}", None, _apart([link.span for link in found]))
 
 
 def _hosts_within(text: str, plain: Normalised, domains: tuple[str, ...]) -> list[Link]:
@@ -266,59 +266,61 @@ def _apart(spans: list[Span]) -> tuple[Span, ...]:
     return tuple(apart)
 
 
-def _links(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _links(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     if policy.max_links is None:
         return None
     counted = [link.span for link in links_in(context.text) if not link.within(policy.allowed_domains)]
     if len(counted) <= policy.max_links:
         return None
-    return Decision(
+    return PolicyDecision(
         "hold", "links", f"{len(counted)} links, more than {policy.max_links}", None, tuple(counted)
     )
 
 
-def _campaign(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _campaign(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     if policy.copies is None or context.copies < policy.copies:
         return None
-    return Decision("hold", "campaign", f"{context.copies} near-copies >= {policy.copies}", None)
+    return PolicyDecision("hold", "campaign", f"{context.copies} near-copies >= {policy.copies}", None)
 
 
-def _new_author(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _new_author(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     if context.author is None or context.published is None or context.published >= policy.new_author_comments:
         return None
     rule = f"author with {context.published} published comments, fewer than {policy.new_author_comments}"
-    return Decision("hold", "new_author", rule, None)
+    return PolicyDecision("hold", "new_author", rule, None)
 
 
-def _language(scores: Scores, policy: Policy, context: Context) -> Decision | None:
+def _language(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     """Holds a comment in a language that the model was not trained on."""
     known = scores.language in (*policy.languages, "und")
     if known or policy.unknown_language == "publish":
         return None
-    return Decision("hold", "language", f"language {scores.language} is not one the model knows", None)
+    return PolicyDecision("hold", "language", f"language {scores.language} is not one the model knows", None)
 
 
 def _lower(both: Thresholds) -> float | None:
     return min((value for value in (both.hold, both.reject) if value is not None), default=None)
 
 
-def _first_at(scores: Scores, thresholds: Mapping[str, float | None], action: Action) -> Decision | None:
+def _first_at(
+    scores: Scores, thresholds: Mapping[str, float | None], action: Action
+) -> PolicyDecision | None:
     for label, threshold in thresholds.items():
         if threshold is not None and scores.probabilities[label] >= threshold:
-            return Decision(action, _CODES.get(label, label), f"{label} >= {threshold:g}", label)
+            return PolicyDecision(action, _CODES.get(label, label), f"{label} >= {threshold:g}", label)
     return None
 
 
-def _listed(action: Action, listed: Listed, context: Context) -> Decision | None:
+def _listed(action: Action, listed: Listed, context: Context) -> PolicyDecision | None:
     found = listed.find(context.text, context.normalised) if listed.entries else []
     if not found:
         return None
-    return Decision(
+    return PolicyDecision(
         action, "banned_word", f"listed word {found[0].entry!r}", None, tuple(one.span for one in found)
     )
 
 
-_RULES: tuple[Callable[[Scores, Policy, Context], Decision | None], ...] = (
+_RULES: tuple[Callable[[Scores, Policy, Context], PolicyDecision | None], ...] = (
     _reject_words,
     _trusted,
     _reject,

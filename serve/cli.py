@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from belowline.serve.scoring.pipeline import Judge
+    from belowline.serve.scoring.pipeline import ModerationPipeline
 
 app = typer.Typer(
     help="Self-hosted moderation for reader comments: score, decide, queue, audit.",
@@ -392,11 +392,11 @@ def _day(given: datetime | None) -> date | None:
     return given.date() if given else None
 
 
-def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "Judge":
+def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "ModerationPipeline":
     from belowline.model import Scorer
-    from belowline.serve.scoring.pipeline import Judge
+    from belowline.serve.scoring.pipeline import ModerationPipeline
     from belowline.serve.settings import load_settings
 
     settings = load_settings(model_dir=model, policy=policy, threads=threads)
     scorer = Scorer.load(settings.model_directory, threads=settings.threads)
-    return Judge.of(scorer, settings.policy)
+    return ModerationPipeline.of(scorer, settings.policy)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from belowline.model import ModelError, Policy, PolicyError, Scorer
 from belowline.serve import cli
 from belowline.serve.active.files import digest_of, keep_model
-from belowline.serve.server.log_format import OneLine, printable
+from belowline.serve.server.log_format import OneLineFormatter, printable
 from tests.conftest import ROOT
 
 MODULES = sorted(
@@ -163,7 +163,7 @@ def test_a_promoted_model_lies_in_the_folder_of_models_whatever_its_version_says
 def test_a_log_line_is_one_printable_line_whatever_it_tells(text: str) -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(OneLineFormatter("%(levelname)s %(name)s: %(message)s"))
     record = logging.LogRecord("belowline", logging.ERROR, "x", 1, "source %s cannot be read", (text,), None)
     handler.emit(record)
     line = stream.getvalue()

@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from belowline.data.archives.columns import FIELDS, Mapped, check_columns, columns_of, csv_columns, shown
 from belowline.data.archives.lines import CsvRows, lines_of
-from belowline.data.comment import Comment, ReadError, Report, Thread, Verdict, refuse, whole
+from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread, refuse, whole
 
 _LOOSE_ROWS = 1000
-_VERDICTS: Mapping[str, Verdict] = {one: one for one in get_args(Verdict)}
+_VERDICTS: Mapping[str, PriorStatus] = {one: one for one in get_args(PriorStatus)}
 _MAX_FIELD = 2**31 - 1
 
 _Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
@@ -254,7 +254,7 @@ def _time(column: str | None, value: str | None) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _verdict(column: str | None, value: str | None) -> Verdict | None:
+def _verdict(column: str | None, value: str | None) -> PriorStatus | None:
     if value is not None and value not in _VERDICTS:
         raise ReadError(f"not one of {', '.join(_VERDICTS)}", part=_field(column))
     return None if value is None else _VERDICTS[value]

@@ -13,7 +13,7 @@ from belowline.model import ModelError, Policy, PolicyError, Scorer
 from belowline.model.policy import DEFAULT_POLICY
 from belowline.serve.active import model_history as models
 from belowline.serve.active import policy_history as policies
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -21,37 +21,37 @@ _NEWEST = select(models.newest_id(), policies.newest_id())
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ActivePair:
     """A model under a policy, and their numbers in the store; 0 is the model or the policy file of the settings."""
 
-    judge: Judge
+    pipeline: ModerationPipeline
     model_number: int
     policy_number: int
 
     @property
     def policy(self) -> Policy:
         """The policy."""
-        return self.judge.policy
+        return self.pipeline.policy
 
 
 def pair_of(
     scorer: Scorer, digest: str | None, policy_file: Path | None, database: Database, number: int = 0
-) -> Pair:
+) -> ActivePair:
     """Returns a model under the newest policy; raises PolicyError or ModelError if they do not fit each other."""
-    judge = Judge.of(scorer, policy_file, digest)
+    pipeline = ModerationPipeline.of(scorer, policy_file, digest)
     with database.read() as tx:
         newest = policies.newest(tx)
         row = policies.read(tx, newest)
     if row is not None:
-        judge = judge.under(row.text, f"policy {newest}")
-    for policy in (judge.policy, *judge.policy.sites.values()):
+        pipeline = pipeline.with_policy(row.text, f"policy {newest}")
+    for policy in (pipeline.policy, *pipeline.policy.sites.values()):
         for label in policy.thresholds:
             if label not in scorer.labels:
                 raise ModelError(
                     f"the model {scorer.version} lacks the label {label}, which the active policy uses; "
                     "train it with that label, or take it out of the policy"
                 )
-    return Pair(judge, number, newest)
+    return ActivePair(pipeline, number, newest)
 
 
 class Active:
@@ -62,7 +62,7 @@ class Active:
         changed: Called after each change of the pair or of ``behind``.
     """
 
-    def __init__(self, pair: Pair, policy_file: Path | None, database: Database) -> None:
+    def __init__(self, pair: ActivePair, policy_file: Path | None, database: Database) -> None:
         self.behind: str | None = None
         self.changed: Callable[[], None] = lambda: None
         self._pair = pair
@@ -84,21 +84,21 @@ class Active:
         return cls(pair_of(scorer, digest, policy_file, database, number), policy_file, database)
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> ActivePair:
         """The active pair."""
         return self._pair
 
     @property
-    def judge(self) -> Judge:
+    def pipeline(self) -> ModerationPipeline:
         """The active model under the active policy."""
-        return self._pair.judge
+        return self._pair.pipeline
 
-    def newest(self, begun: Pair) -> Pair:
+    def newest(self, begun: ActivePair) -> ActivePair:
         """Returns the active pair if it has the model of ``begun``, else ``begun``."""
         pair = self._pair
-        return pair if pair.judge.scorer is begun.judge.scorer else begun
+        return pair if pair.pipeline.scorer is begun.pipeline.scorer else begun
 
-    def within(self, tx: Connection, begun: Pair | None = None) -> Pair:
+    def within(self, tx: Connection, begun: ActivePair | None = None) -> ActivePair:
         """Returns the model of ``begun`` (None: the active one) under the policy that is the newest in the transaction.
 
         A policy that does not fit the model is meant for another one, and changes nothing.
@@ -139,21 +139,21 @@ class Active:
         row = policies.read(tx, policies.newest(tx))
         return (self._policy_file or DEFAULT_POLICY).read_text("utf-8") if row is None else str(row.text)
 
-    def _under(self, tx: Connection, pair: Pair, number: int) -> Pair:
+    def _under(self, tx: Connection, pair: ActivePair, number: int) -> ActivePair:
         if number == pair.policy_number or (pair.model_number, number) == self._unfit:
             return pair
         row = policies.read(tx, number)
         if row is None:
             return pair
         try:
-            judge = pair.judge.under(row.text, f"policy {number}")
+            pipeline = pair.pipeline.with_policy(row.text, f"policy {number}")
         except PolicyError as error:
-            logger.error("the policy stays as it is with the model %s: %s", pair.judge.model, error)
+            logger.error("the policy stays as it is with the model %s: %s", pair.pipeline.model, error)
             self._unfit = pair.model_number, number
             return pair
-        return replace(pair, judge=judge, policy_number=number)
+        return replace(pair, pipeline=pipeline, policy_number=number)
 
-    def _put(self, pair: Pair, instead_of: Pair | None = None) -> bool:
+    def _put(self, pair: ActivePair, instead_of: ActivePair | None = None) -> bool:
         """Replaces the active pair by a newer one of the same model; returns whether the active model is the same.
 
         A transaction that began early may read an older policy. Only a poll, which names the pair ``instead_of`` which it
@@ -161,7 +161,7 @@ class Active:
         """
         with self._lock:
             now = self._pair
-            same = pair.judge.scorer is now.judge.scorer
+            same = pair.pipeline.scorer is now.pipeline.scorer
             newer = pair.policy_number > now.policy_number or now is instead_of
             if same and newer and pair is not now:
                 self._pair = pair

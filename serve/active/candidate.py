@@ -46,11 +46,11 @@ class Candidate:
 
     def compare(self, one: Seen) -> str | None:
         """What the candidate would have done, ``failed`` where it cannot score; None for a comment that it scored itself."""
-        judge = self.active.judge
-        if one.model == judge.model:
+        pipeline = self.active.pipeline
+        if one.model == pipeline.model:
             return None
-        [scores] = score_each(judge.scorer, [one.comment])
-        action = shadow.FAILED if scores is None else decide(scores, judge.policy, one.context).action
+        [scores] = score_each(pipeline.scorer, [one.comment])
+        action = shadow.FAILED if scores is None else decide(scores, pipeline.policy, one.context).action
         # Where only one of them read the article they say different things of the same label.
         alike = scores is not None and (scores.relevance is None) == (one.scores.relevance is None)
         tally, actions = self.tallies[one.model], (one.action, action)
@@ -65,7 +65,7 @@ class Candidate:
             return
         with self.database.write() as tx:
             for model, tally in sorted(self.tallies.items()):
-                shadow.keep(tx, model, self.active.judge.model, tally)
+                shadow.keep(tx, model, self.active.pipeline.model, tally)
         self.tallies.clear()
 
 
@@ -87,7 +87,7 @@ def load(directory: Path, settings: Settings) -> str:
     active = Active.of(scorer, digest, settings.policy, database)
     Poller(active.follow).start()
     _candidate = Candidate(active, database)
-    return active.judge.model
+    return active.pipeline.model
 
 
 def compare(one: Seen) -> str | None:

@@ -111,11 +111,13 @@ class Follower:
         if number != self._newest:  # changed while it was loading, perhaps because it is a bad one
             return
         self._active.take_over(scorer, row.digest, number)
-        logger.info("model %d, %s, has taken over", number, self._active.judge.model)
+        logger.info("model %d, %s, has taken over", number, self._active.pipeline.model)
 
     def _stay(self, number: int, why: str) -> None:
         if self._failed != number:
-            logger.error("model %d cannot take over, %s goes on: %s", number, self._active.judge.model, why)
+            logger.error(
+                "model %d cannot take over, %s goes on: %s", number, self._active.pipeline.model, why
+            )
         self._failed, self._again = number, time.monotonic() + _AGAIN_S
         self._on_failure()
         self._active.stay(why)

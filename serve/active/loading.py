@@ -10,7 +10,7 @@ from belowline.model import ModelError, PolicyError, Scorer
 from belowline.serve.active import model_history as models
 from belowline.serve.active.active import Active
 from belowline.serve.active.files import digest_of, load_whole, models_dir
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
 
@@ -39,7 +39,7 @@ def active_at_start(settings: Settings, database: Database) -> Active:
             )
             why = why or str(error)
         else:
-            _warn_of_other_model(settings, active.judge)
+            _warn_of_other_model(settings, active.pipeline)
             active.behind = why
             return active
     directory = settings.model_directory
@@ -59,17 +59,17 @@ def _newest_first(database: Database) -> Iterator[Row[Any]]:
     yield from rows
 
 
-def _warn_of_other_model(settings: Settings, judge: Judge) -> None:
+def _warn_of_other_model(settings: Settings, pipeline: ModerationPipeline) -> None:
     """Logs a warning if BELOWLINE_MODEL_DIR names another model than the promoted one, which wins."""
     if settings.model_dir is None:
         return
     try:
-        same = digest_of(settings.model_dir) == judge.digest
+        same = digest_of(settings.model_dir) == pipeline.digest
     except ModelError:
         same = False
     if not same:
         logger.warning(
             "the promoted model %s serves, not %s; to change it: belowline models promote",
-            judge.model,
+            pipeline.model,
             settings.model_dir,
         )

@@ -10,10 +10,10 @@ from belowline.serve.api.comments import Admin
 from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, Number, PolicyIn, Table
 from belowline.serve.http.auth import LOCAL, Actor, allowed, asks_for_key
 from belowline.serve.http.errors import Problem, documented
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue.dry_run import DryRun, dry_run
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.store import accounts
 from belowline.serve.store.database import Database
 from belowline.serve.store.tables import SYSTEM
@@ -33,7 +33,7 @@ _OURS = (SYSTEM, LOCAL.name)
 
 
 @router.get("/policy", summary="The policy in force")
-def read_policy(service: Parts, actor: Reader) -> Table:
+def read_policy(service: ServiceDep, actor: Reader) -> Table:
     """As it was written; `number` is 0 while it is the file that the service was started with."""
     with service.database.read() as tx:
         version = service.pair_in(tx).policy.version
@@ -41,14 +41,14 @@ def read_policy(service: Parts, actor: Reader) -> Table:
 
 
 @router.get("/policy/history", summary="Policies that were in force, newest first")
-def policy_history(service: Parts, actor: Admin) -> list[Table]:
+def policy_history(service: ServiceDep, actor: Admin) -> list[Table]:
     """Each with who put it in force and when."""
     with service.database.read() as tx:
         return [dict(row._mapping) for row in policies.history(tx)]
 
 
 @router.post("/policy/dry-run", summary="What a policy would have done to recent comments")
-def try_policy(service: Parts, actor: Reader, request: DryRunIn) -> Table:
+def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
     """Both policies on the newest comments by their kept scores; nothing is changed."""
     proposed = proposed_judge(service, request.text)
     with service.database.read() as tx:
@@ -71,7 +71,7 @@ def try_policy(service: Parts, actor: Reader, request: DryRunIn) -> Table:
 
 
 @router.put("/policy", summary="Put a policy in force")
-def replace_policy(service: Parts, actor: Admin, request: PolicyIn) -> Table:
+def replace_policy(service: ServiceDep, actor: Admin, request: PolicyIn) -> Table:
     """This worker decides by it at once, every other one within a second; what was decided before stays as it is."""
     proposed_judge(service, request.text)
     with service.database.write() as tx:
@@ -81,21 +81,21 @@ def replace_policy(service: Parts, actor: Admin, request: PolicyIn) -> Table:
 
 
 @router.get("/keys", summary="Keys, without their secrets")
-def list_keys(service: Parts, actor: Admin) -> list[Table]:
+def list_keys(service: ServiceDep, actor: Admin) -> list[Table]:
     """Revoked ones too, for decisions bear their names."""
     with service.database.read() as tx:
         return [dict(row._mapping) for row in accounts.keys(tx)]
 
 
 @router.post("/keys", status_code=201, summary="Make a key")
-def make_key(service: Parts, actor: Admin, request: KeyIn) -> Table:
+def make_key(service: ServiceDep, actor: Admin, request: KeyIn) -> Table:
     """The answer holds the key, which is never shown again. From the first one on every call needs a key."""
     return {"name": request.name, "key": new_key(service, actor, request)}
 
 
 @router.delete("/keys/{key}", status_code=204, summary="Revoke a key")
 def revoke_key(
-    service: Parts, actor: Admin, key: Annotated[Number, Path(description="Id of a key.")]
+    service: ServiceDep, actor: Admin, key: Annotated[Number, Path(description="Id of a key.")]
 ) -> Response:
     """It and its sessions end at once."""
     with service.database.write() as tx:
@@ -104,7 +104,7 @@ def revoke_key(
 
 
 @router.get("/webhooks", summary="Webhooks")
-def list_hooks(service: Parts, actor: Admin) -> list[Table]:
+def list_hooks(service: ServiceDep, actor: Admin) -> list[Table]:
     """Without their secrets."""
     with service.database.read() as tx:
         return [
@@ -117,7 +117,7 @@ def list_hooks(service: Parts, actor: Admin) -> list[Table]:
 
 
 @router.post("/webhooks", status_code=201, summary="Add a webhook")
-def add_hook(service: Parts, actor: Admin, request: HookIn) -> Table:
+def add_hook(service: ServiceDep, actor: Admin, request: HookIn) -> Table:
     """The answer holds the secret that signs deliveries, which is never shown again."""
     with service.database.write() as tx:
         number, secret = hooks.add_hook(tx, actor.name, request.url, request.events)
@@ -125,14 +125,14 @@ def add_hook(service: Parts, actor: Admin, request: HookIn) -> Table:
 
 
 @router.post("/webhooks/{hook}/rotate", summary="Give a webhook a new secret")
-def rotate(service: Parts, actor: Admin, hook: HookId) -> Table:
+def rotate(service: ServiceDep, actor: Admin, hook: HookId) -> Table:
     """Both the new and the old one sign until the old one is retired."""
     with service.database.write() as tx:
         return {"id": hook, "secret": hooks.rotate_secret(tx, actor.name, hook)}
 
 
 @router.post("/webhooks/{hook}/retire", summary="End a webhook's old secret")
-def retire(service: Parts, actor: Admin, hook: HookId) -> Response:
+def retire(service: ServiceDep, actor: Admin, hook: HookId) -> Response:
     """Once the receiver knows the new one."""
     with service.database.write() as tx:
         hooks.retire_secret(tx, actor.name, hook)
@@ -140,7 +140,7 @@ def retire(service: Parts, actor: Admin, hook: HookId) -> Response:
 
 
 @router.delete("/webhooks/{hook}", status_code=204, summary="Remove a webhook")
-def remove_hook(service: Parts, actor: Admin, hook: HookId) -> Response:
+def remove_hook(service: ServiceDep, actor: Admin, hook: HookId) -> Response:
     """What waited for it is not sent any more."""
     with service.database.write() as tx:
         hooks.disable_hook(tx, actor.name, hook)
@@ -148,23 +148,23 @@ def remove_hook(service: Parts, actor: Admin, hook: HookId) -> Response:
 
 
 @router.get("/webhooks/{hook}/deliveries", summary="How deliveries went, newest first")
-def deliveries(service: Parts, actor: Admin, hook: HookId, limit: Limit = 100) -> list[Table]:
+def deliveries(service: ServiceDep, actor: Admin, hook: HookId, limit: Limit = 100) -> list[Table]:
     """With status, tries and the time of the next one."""
     with service.database.read() as tx:
         return [dict(row._mapping) for row in hooks.delivery_log(tx, hook, limit)]
 
 
 @router.get("/audit-log", summary="What was administered, newest first")
-def audit_log(service: Parts, actor: Admin, limit: Limit = 100) -> list[Table]:
+def audit_log(service: ServiceDep, actor: Admin, limit: Limit = 100) -> list[Table]:
     """Keys, policies, webhooks and erasures: who, what, when."""
     with service.database.read() as tx:
         return [dict(row._mapping) for row in accounts.audit_trail(tx, limit)]
 
 
-def proposed_judge(service: Service, text: str) -> Judge:
+def proposed_judge(service: Service, text: str) -> ModerationPipeline:
     """The model under a policy that somebody wrote; raises Problem that names the field at fault."""
     try:
-        return service.verdict.under(text, "the policy")
+        return service.pipeline.with_policy(text, "the policy")
     except PolicyError as error:
         raise Problem("bad-policy", str(error)) from None
 

@@ -28,13 +28,13 @@ from belowline.serve.api.messages import (
 from belowline.serve.api.score import check_ids, check_length, check_moment, check_text
 from belowline.serve.http.auth import Actor, allowed
 from belowline.serve.http.errors import documented, invalid_field
-from belowline.serve.http.service import Parts
+from belowline.serve.http.service import ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import comments as reading
 from belowline.serve.queue import reviews
 from belowline.serve.queue.appeals import appeal
 from belowline.serve.queue.erasure import erase_author, erase_comment, erase_told
-from belowline.serve.queue.intake import Author, Incoming, Kept, Thread
+from belowline.serve.queue.intake import Author, IncomingComment, IngestResult, Thread
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.store.refusal import unknown
 
@@ -53,7 +53,7 @@ Reference = Annotated[str, Path(description="The comment's id here, or `site:id`
     "/comments", summary="Keep comments, decide what to do with them, queue what a moderator should see"
 )
 async def take_in(
-    request: NewComments, service: Parts, actor: Annotated[Actor, Depends(allowed("take in"))]
+    request: NewComments, service: ServiceDep, actor: Annotated[Actor, Depends(allowed("take in"))]
 ) -> KeptComments:
     """Idempotent on site and id: the same comment again changes nothing, another text is an edit that is judged anew."""
     actor.require_site(request.site)
@@ -64,13 +64,13 @@ async def take_in(
     incoming = [_incoming(comment, one) for comment, one in zip(request.comments, scores, strict=True)]
     kept = await service.keep(request.site, _thread(request.thread), incoming)
     return KeptComments.model_construct(
-        results=[_answer(one) for one in kept], model=service.verdict.scorer.version
+        results=[_answer(one) for one in kept], model=service.pipeline.scorer.version
     )
 
 
 @router.get("/comments", summary="Search comments, newest first")
 def search(
-    service: Parts,
+    service: ServiceDep,
     actor: Reader,
     site: SiteAsked = None,
     id: Annotated[str | None, Query(description="The caller's id; needs `site`.")] = None,
@@ -99,7 +99,7 @@ def search(
 
 
 @router.get("/comments/{reference:path}", summary="A comment with its history")
-def read(service: Parts, actor: Reader, reference: Reference) -> FullComment:
+def read(service: ServiceDep, actor: Reader, reference: Reference) -> FullComment:
     """Its thread is under `GET /v1/comments?thread=`."""
     with service.database.read() as tx:
         number = comment_id(tx, actor, reference)
@@ -110,7 +110,7 @@ def read(service: Parts, actor: Reader, reference: Reference) -> FullComment:
 
 @router.post("/comments/{reference:path}/appeals", status_code=201, summary="Appeal against a decision")
 def make_appeal(
-    service: Parts,
+    service: ServiceDep,
     actor: Annotated[Actor, Depends(allowed("appeal"))],
     reference: Reference,
     request: AppealIn,
@@ -124,7 +124,7 @@ def make_appeal(
 @router.put(
     "/comments/{reference:path}/golden", status_code=204, summary="Check everybody's judgement by a comment"
 )
-def make_golden(service: Parts, actor: Admin, reference: Reference) -> Response:
+def make_golden(service: ServiceDep, actor: Admin, reference: Reference) -> Response:
     """Its last decision, which has to be a person's, is the answer that is expected."""
     with service.database.write() as tx:
         reviews.make_golden(tx, actor.name, comment_id(tx, actor, reference))
@@ -132,7 +132,7 @@ def make_golden(service: Parts, actor: Admin, reference: Reference) -> Response:
 
 
 @router.delete("/comments/{reference:path}/golden", status_code=204, summary="Stop checking by a comment")
-def drop_golden(service: Parts, actor: Admin, reference: Reference) -> Response:
+def drop_golden(service: ServiceDep, actor: Admin, reference: Reference) -> Response:
     """Answers that were given stay."""
     with service.database.write() as tx:
         reviews.drop_golden(tx, comment_id(tx, actor, reference))
@@ -141,7 +141,7 @@ def drop_golden(service: Parts, actor: Admin, reference: Reference) -> Response:
 
 @router.delete("/comments/{reference:path}", status_code=204, summary="Erase a comment")
 def erase(
-    service: Parts, actor: Annotated[Actor, Depends(allowed("erase"))], reference: Reference
+    service: ServiceDep, actor: Annotated[Actor, Depends(allowed("erase"))], reference: Reference
 ) -> Response:
     """Its text, revisions, evidence, notes and appeals go; that it was decided, and by which rule, stays.
 
@@ -160,7 +160,7 @@ def erase(
 
 @router.delete("/authors/{reference:path}", summary="Erase an author and all their comments")
 def erase_all(
-    service: Parts,
+    service: ServiceDep,
     actor: Annotated[Actor, Depends(allowed("erase"))],
     reference: Annotated[str, Path(description="The author's id here, or `site:id` with the caller's own.")],
 ) -> dict[str, int]:
@@ -207,16 +207,16 @@ def _thread(thread: ThreadIn | None) -> Thread | None:
     return Thread((thread.id or thread.url or "")[:500], thread.title, thread.url, thread.text)
 
 
-def _incoming(comment: NewComment, scores: Any) -> Incoming:
+def _incoming(comment: NewComment, scores: Any) -> IncomingComment:
     author = None
     if comment.author is not None:
         author = Author(comment.author.id, comment.author.name, comment.author.role, comment.author.url)
-    return Incoming(
+    return IncomingComment(
         comment.id, comment.text, scores, author, comment.parent, comment.parent_text, comment.written
     )
 
 
-def _answer(kept: Kept) -> KeptComment:
+def _answer(kept: IngestResult) -> KeptComment:
     fields = dict(kept.result)
     return KeptComment.model_construct(
         **fields, comment=kept.comment, stands=kept.action, changed=kept.changed

@@ -34,7 +34,7 @@ def _only_text(value: object) -> object:
 
 
 Action = Literal["publish", "hold", "reject"]
-Moment = Annotated[datetime, BeforeValidator(_only_text)]
+UtcDateTime = Annotated[datetime, BeforeValidator(_only_text)]
 """A time as JSON has it; pydantic alone would take a number for seconds since 1970."""
 
 Note = Annotated[str, StringConstraints(max_length=4000)]
@@ -89,7 +89,7 @@ class NewComment(Message):
         None, description="The caller's id of the comment that this one answers."
     )
     parent_text: str | None = Field(None, description="Text of that comment, where it was not sent before.")
-    written: Moment | None = Field(None, description="When it was written, ISO 8601 with a zone.")
+    written: UtcDateTime | None = Field(None, description="When it was written, ISO 8601 with a zone.")
 
 
 class NewComments(Message):

@@ -32,13 +32,12 @@ from belowline.serve.api.score import check_moment
 from belowline.serve.http.auth import Actor, allowed
 from belowline.serve.http.errors import Problem, documented, invalid_field
 from belowline.serve.http.events import changes
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
-from belowline.serve.queue import decision_log, items
+from belowline.serve.queue import decision_log, items, moderator_decisions
 from belowline.serve.queue import idempotency as repeats
-from belowline.serve.queue import moderator_decisions as rulings
 from belowline.serve.queue.items import Filter, Order
-from belowline.serve.queue.moderator_decisions import Ruling
+from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.statistics import Statistics, statistics
 from belowline.serve.scoring.reason_codes import statement_of_reasons
 from belowline.serve.store.database import digest
@@ -63,7 +62,7 @@ DecisionId = Annotated[Number, Path(description="Id of a decision.")]
 
 @router.get("/queue", summary="List what waits for a moderator")
 def queue(
-    service: Parts,
+    service: ServiceDep,
     actor: Annotated[Actor, Depends(allowed("read"))],
     site: SiteAsked = None,
     label: Annotated[str | None, Query(description="Only those held for this label.")] = None,
@@ -106,7 +105,7 @@ def queue(
 
 
 @router.post("/queue/claim", summary="Lease the next items")
-def claim(service: Parts, actor: Worker, request: ClaimIn) -> OfferPage:
+def claim(service: ServiceDep, actor: Worker, request: ClaimIn) -> OfferPage:
     """For five minutes nobody else gets them; asking again renews the lease of those held already, which come first."""
     wanted = Filter(
         sites=sites_of(actor, request.site),
@@ -121,7 +120,7 @@ def claim(service: Parts, actor: Worker, request: ClaimIn) -> OfferPage:
 
 
 @router.post("/queue/release", summary="Give items back")
-def release(service: Parts, actor: Worker, request: ReleaseIn) -> dict[str, int]:
+def release(service: ServiceDep, actor: Worker, request: ReleaseIn) -> dict[str, int]:
     """Answers how many were yours."""
     with service.database.write() as tx:
         return {"released": items.release(tx, actor.name, request.items)}
@@ -129,7 +128,7 @@ def release(service: Parts, actor: Worker, request: ReleaseIn) -> dict[str, int]
 
 @router.post("/comments/{reference:path}/decisions", status_code=201, summary="Decide a comment")
 def decide(
-    service: Parts,
+    service: ServiceDep,
     actor: Annotated[Actor, Depends(allowed("read"))],
     reference: Reference,
     request: DecisionIn,
@@ -144,7 +143,7 @@ def decide(
     if request.made_by:
         who = replace(who, name=f"{actor.name}:{request.made_by}"[:_LONGEST_ACTOR])
     check_labels(request.labels, service)
-    ruling = Ruling(
+    ruling = ModeratorDecision(
         action=request.action,
         labels=tuple(request.labels),
         **_reason(request),
@@ -160,7 +159,9 @@ def decide(
 
         def make() -> Table:
             policy = service.pair_in(tx).policy
-            row = rulings.rule(tx, who, comment_id(tx, actor, reference), ruling, policy)
+            row = moderator_decisions.record_decision(
+                tx, who, comment_id(tx, actor, reference), ruling, policy
+            )
             return DecisionOut.model_validate(row).model_dump(mode="json")
 
         return DecisionOut.model_validate(repeats.once(tx, actor.name, idempotency_key, asked, make))
@@ -168,7 +169,7 @@ def decide(
 
 @router.post("/decisions/bulk", status_code=201, summary="Decide a campaign, an author's comments, or many")
 def decide_many(
-    service: Parts,
+    service: ServiceDep,
     actor: Annotated[Actor, Depends(allowed("decide in bulk"))],
     request: BulkIn,
     idempotency_key: IdempotencyKey = None,
@@ -177,12 +178,14 @@ def decide_many(
     check_labels(request.labels, service)
     if sum((request.campaign is not None, request.author is not None, bool(request.comments))) != 1:
         raise Problem("invalid-request", "give exactly one of campaign, author and comments")
-    ruling = Ruling(request.action, tuple(request.labels), **_reason(request), note=request.note, via="bulk")
+    ruling = ModeratorDecision(
+        request.action, tuple(request.labels), **_reason(request), note=request.note, via="bulk"
+    )
     asked = digest(f"bulk {request.model_dump_json()}")
     with service.database.write() as tx:
 
         def make() -> Table:
-            done = rulings.rule_all(
+            done = moderator_decisions.rule_all(
                 tx,
                 actor.moderator,
                 ruling,
@@ -198,11 +201,13 @@ def decide_many(
 
 
 @router.post("/decisions/{decision}/undo", status_code=201, summary="Take a decision back")
-def undo(service: Parts, actor: Worker, decision: DecisionId) -> DecisionOut:
+def undo(service: ServiceDep, actor: Worker, decision: DecisionId) -> DecisionOut:
     """By a further decision; the comment waits again if it did before. Others' decisions need an admin's key."""
     with service.database.write() as tx:
         policy = service.pair_in(tx).policy
-        row = rulings.undo(tx, actor.moderator, decision, policy, any_actor=actor.may("administer"))
+        row = moderator_decisions.undo(
+            tx, actor.moderator, decision, policy, any_actor=actor.may("administer")
+        )
         return DecisionOut.model_validate(row)
 
 
@@ -213,7 +218,7 @@ def undo(service: Parts, actor: Worker, decision: DecisionId) -> DecisionOut:
     response_class=StreamingResponse,
 )
 def log(
-    service: Parts,
+    service: ServiceDep,
     actor: LogReader,
     since: Annotated[
         str | None, Query(description="Id of the last decision seen, or a time in ISO 8601.")
@@ -229,20 +234,20 @@ def log(
 
 
 @router.get("/decisions/{decision:int}", summary="A decision")
-def read_decision(service: Parts, actor: LogReader, decision: DecisionId) -> Table:
+def read_decision(service: ServiceDep, actor: LogReader, decision: DecisionId) -> Table:
     """With its comment's site and id."""
     return _decision(service, actor, decision)
 
 
 @router.get("/decisions/{decision}/statement", summary="A statement of reasons for the author")
-def statement(service: Parts, actor: LogReader, decision: DecisionId) -> Table:
+def statement(service: ServiceDep, actor: LogReader, decision: DecisionId) -> Table:
     """The fields of the EU's transparency database (DSA, Article 17), from the decision and its reason code."""
     return statement_of_reasons(_decision(service, actor, decision))
 
 
 @router.get("/stats", summary="Figures of the queue and the decisions")
 def stats(
-    service: Parts,
+    service: ServiceDep,
     actor: LogReader,
     days: Annotated[int, Query(ge=1, le=366, description="How many days, today among them.")] = 30,
     site: SiteAsked = None,
@@ -255,7 +260,7 @@ def stats(
 @router.get("/events", summary="Server-sent events when the queue changes")
 async def events(
     request: Request,
-    service: Parts,
+    service: ServiceDep,
     actor: Annotated[Actor, Depends(allowed("read"))],
     site: SiteAsked = None,
 ) -> StreamingResponse:
@@ -271,7 +276,7 @@ async def events(
 
 def check_labels(labels: list[str], service: Service) -> None:
     """Raises Problem for a label that the model does not know."""
-    known = service.verdict.scorer.labels
+    known = service.pipeline.scorer.labels
     for index, label in enumerate(labels):
         if label not in known:
             raise invalid_field(f"labels[{index}]", f"is not a label; there are {', '.join(known)}")

@@ -9,9 +9,9 @@ from belowline.model import ScoreInput
 from belowline.serve.http.auth import Actor, allowed
 from belowline.serve.http.errors import documented, invalid_field
 from belowline.serve.http.schemas import ArticleIn, CommentIn, ScoreAnswer, ScoreRequest
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
-from belowline.serve.queue.intake import Incoming, Thread
+from belowline.serve.queue.intake import IncomingComment, Thread
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.results import Result
 
@@ -25,7 +25,7 @@ router = APIRouter(
 
 @router.post("/score", summary="Score comments and decide what to do with them")
 async def score(
-    request: ScoreRequest, service: Parts, actor: Annotated[Actor, Depends(allowed("score"))]
+    request: ScoreRequest, service: ServiceDep, actor: Annotated[Actor, Depends(allowed("score"))]
 ) -> ScoreAnswer:
     """Scores 1 to 256 comments; a comment whose scoring failed is held with the code `scoring_failed`."""
     for index, comment in enumerate(request.comments):
@@ -38,10 +38,10 @@ async def score(
     article = article_context(request.article.title, request.article.text) if request.article else None
     inputs = [ScoreInput(comment.text, article, comment.parent) for comment in request.comments]
     if request.site is None:
-        results = await service.judge([comment.id for comment in request.comments], inputs)
+        results = await service.moderate([comment.id for comment in request.comments], inputs)
     else:
         results = await _keep(request.site, request.article, request.comments, inputs, service)
-    return ScoreAnswer.model_construct(results=results, model=service.verdict.scorer.version)
+    return ScoreAnswer.model_construct(results=results, model=service.pipeline.scorer.version)
 
 
 async def _keep(
@@ -57,7 +57,7 @@ async def _keep(
     if article is not None:
         thread = Thread((article.url or article.title)[:500], article.title, article.url, article.text)
     incoming = [
-        Incoming(comment.id or "", comment.text, one, parent_text=comment.parent)
+        IncomingComment(comment.id or "", comment.text, one, parent_text=comment.parent)
         for comment, one in zip(comments, scores, strict=True)
     ]
     return [kept.result for kept in await service.keep(site, thread, incoming, held_only=True)]

@@ -12,13 +12,13 @@ from belowline.data import ReadError
 from belowline.model import Scorer
 from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import Archive
-from belowline.serve.audit.engines import Engine, EngineError, Here, JudgeSpec, Processes, Ray, split_of
+from belowline.serve.audit.engines import Engine, EngineError, Here, PipelineSpec, Processes, Ray, split_of
 from belowline.serve.audit.redact import Redactor
 from belowline.serve.audit.review.importing import import_review, review_lines
 from belowline.serve.audit.review.sample import write_sample
 from belowline.serve.audit.run import AuditError, run_audit
 from belowline.serve.audit.to_queue import queue_held
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
 
 PARTIAL = 3
@@ -51,12 +51,12 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
             "--redact leaves no texts to review: make another audit without it for --sample and --queue"
         )
     columns = _columns(options.columns)
-    judge, engine = _engine(options, settings)
+    pipeline, engine = _engine(options, settings)
     with _files(paths) as (files, names):
         audited = run_audit(
             Archive(files, options.format, columns, names),
             out,
-            judge,
+            pipeline,
             engine=engine,
             force=options.force,
             redactor=Redactor.from_environment() if options.redact else None,
@@ -81,17 +81,19 @@ def import_review_command(file: Path, out: Path, reviewer: str | None) -> None:
     print("\n".join(review_lines(import_review(file, out, reviewer=reviewer))))
 
 
-def _engine(options: AuditOptions, settings: Settings) -> tuple[Judge, Engine]:
+def _engine(options: AuditOptions, settings: Settings) -> tuple[ModerationPipeline, Engine]:
     """A judge for this process, and what does the work."""
     directory = settings.model_directory
     on_ray = options.engine == RAY
     processes = options.processes or (1 if on_ray else split_of(settings.cores))
     threads = max(1, settings.cores // processes)
-    judge = Judge.of(Scorer.load(directory, threads=threads), settings.policy, digest_of(directory))
-    spec = JudgeSpec(directory.resolve(), judge.policy, threads, judge.identity)
+    pipeline = ModerationPipeline.of(
+        Scorer.load(directory, threads=threads), settings.policy, digest_of(directory)
+    )
+    spec = PipelineSpec(directory.resolve(), pipeline.policy, threads, pipeline.identity)
     if on_ray:
-        return judge, Ray(spec, options.processes, options.address)
-    return judge, Here(judge) if processes == 1 else Processes(spec, processes)
+        return pipeline, Ray(spec, options.processes, options.address)
+    return pipeline, Here(pipeline) if processes == 1 else Processes(spec, processes)
 
 
 def _columns(told: Sequence[str]) -> dict[str, str]:

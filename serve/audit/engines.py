@@ -18,7 +18,7 @@ from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.scoring.child_process import follow_parent
 from belowline.serve.scoring.fault_isolation import describe
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 
 CORES_PER_PROCESS = 8
 """Python itself takes about a twentieth of the time of a comment, and runs on one core of each process at a time."""
@@ -39,7 +39,7 @@ class Job:
     readings: Mapping[str, str] = field(default_factory=dict)
 
 
-Work = Callable[[Judge, Job], bytes]
+Work = Callable[[ModerationPipeline, Job], bytes]
 Done = tuple[str, int, bytes]
 """Name of the part, how many comments it has, its content."""
 
@@ -53,7 +53,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeSpec:
+class PipelineSpec:
     """What a judge is made from where work is done in another process."""
 
     model: Path
@@ -61,23 +61,23 @@ class JudgeSpec:
     threads: int
     identity: Mapping[str, str]
 
-    def judge(self) -> Judge:
+    def pipeline(self) -> ModerationPipeline:
         """The judge; raises ModelError where the model is not the same as here."""
-        judge = Judge(
+        pipeline = ModerationPipeline(
             Scorer.load(self.model, threads=self.threads), self.policy, digest=digest_of(self.model)
         )
-        if judge.identity != self.identity:
+        if pipeline.identity != self.identity:
             raise ModelError(
                 f"{self.model}: not the model that the audit was begun with; put the same one on every machine"
             )
-        return judge
+        return pipeline
 
 
 class Here:
     """Works in this process, with the threads of its judge's model."""
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+    def __init__(self, pipeline: ModerationPipeline) -> None:
+        self._judge = pipeline
 
     def run(self, work: Work, jobs: Iterable[Job]) -> Iterator[Done]:
         """One job after the other."""
@@ -88,7 +88,7 @@ class Here:
 class Processes:
     """Works in several processes of this machine."""
 
-    def __init__(self, spec: JudgeSpec, processes: int) -> None:
+    def __init__(self, spec: PipelineSpec, processes: int) -> None:
         self._spec, self._processes = spec, processes
 
     def run(self, work: Work, jobs: Iterable[Job]) -> Iterator[Done]:
@@ -118,7 +118,7 @@ class Processes:
 class Ray:
     """Works on a Ray cluster, through Ray Data; the model's directory must be at the same path on every machine of it."""
 
-    def __init__(self, spec: JudgeSpec, workers: int | None, address: str | None) -> None:
+    def __init__(self, spec: PipelineSpec, workers: int | None, address: str | None) -> None:
         self._spec, self._workers, self._address = spec, workers, address
 
     def run(self, work: Work, jobs: Iterable[Job]) -> Iterator[Done]:
@@ -146,8 +146,8 @@ class Ray:
 class _RayWorker:
     """One on a machine of the cluster for as long as a wave lasts."""
 
-    def __init__(self, spec: JudgeSpec, work: Work) -> None:
-        self._judge, self._work = spec.judge(), work
+    def __init__(self, spec: PipelineSpec, work: Work) -> None:
+        self._judge, self._work = spec.pipeline(), work
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         job: Job = pickle.loads(row["job"])  # noqa: S301 - from our own driver
@@ -185,11 +185,11 @@ def _check_reachable(address: str) -> None:
         raise EngineError(f"no Ray cluster at {address} ({describe(error)}); check --address") from None
 
 
-def _begin(spec: JudgeSpec) -> None:
+def _begin(spec: PipelineSpec) -> None:
     """In a new process."""
     global _judge
     follow_parent()
-    _judge = spec.judge()
+    _judge = spec.pipeline()
 
 
 def _do(work: Work, job: Job) -> Done:
@@ -197,4 +197,4 @@ def _do(work: Work, job: Job) -> Done:
     return job.part, len(job.comments), work(_judge, job)
 
 
-_judge: Judge | None = None
+_judge: ModerationPipeline | None = None

@@ -41,7 +41,7 @@ _COUNTS = ", ".join(
 )
 
 
-class Ledger:
+class GroupIndex:
     """Comments in their order, numbered from 1; a campaign is known by the number of its first comment."""
 
     def __init__(

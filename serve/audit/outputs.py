@@ -8,12 +8,12 @@ from typing import Any
 
 from belowline.serve.audit.archive import Inventory
 from belowline.serve.audit.copies import Copies
-from belowline.serve.audit.group_index import Ledger
+from belowline.serve.audit.group_index import GroupIndex
 from belowline.serve.audit.report.page import render_report
 from belowline.serve.audit.summary_counts import Tally
 from belowline.serve.audit.tables import comments_table, write_threads
 from belowline.serve.batch.atomic import replacing
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 
 COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
 COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"
@@ -24,7 +24,7 @@ THREADS_TOLD, AUTHORS_TOLD, CAMPAIGNS_TOLD = 100, 20, 20
 def write_outputs(
     out: Path,
     inventory: Inventory,
-    judge: Judge,
+    pipeline: ModerationPipeline,
     made: Mapping[str, Any],
     shown: Shown,
     copies: Copies,
@@ -35,9 +35,9 @@ def write_outputs(
     ``shown`` makes of a row what is to be seen of it. Campaigns are found by the texts themselves, which ``copies`` knows. ``card`` is
     the model's card in Markdown, for the report.
     """
-    labels = judge.scorer.labels
-    tally = Tally({label: _threshold(judge, label) for label in labels})
-    with Ledger.within(out / PARTS, labels, copies.kin) as ledger:
+    labels = pipeline.scorer.labels
+    tally = Tally({label: _threshold(pipeline, label) for label in labels})
+    with GroupIndex.within(out / PARTS, labels, copies.kin) as ledger:
         ledger.add_threads(inventory.threads)
         for number, row in enumerate(_rows(out), 1):
             seen = shown(row)
@@ -55,7 +55,7 @@ def write_outputs(
             "authors": ledger.authors(AUTHORS_TOLD),
         }
     with replacing(out / REPORT) as report:
-        report.write(render_report(summary, tally, judge, card).encode())
+        report.write(render_report(summary, tally, pipeline, card).encode())
     with replacing(out / SUMMARY) as file:
         file.write(json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
 
@@ -67,7 +67,7 @@ def _rows(out: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def _join(out: Path, ledger: Ledger, labels: Sequence[str], shown: Shown) -> None:
+def _join(out: Path, ledger: GroupIndex, labels: Sequence[str], shown: Shown) -> None:
     """The comments, each with the campaign that it belongs to."""
     with (
         replacing(out / COMMENTS) as joined,
@@ -79,7 +79,7 @@ def _join(out: Path, ledger: Ledger, labels: Sequence[str], shown: Shown) -> Non
             table.add(whole)
 
 
-def _write_campaigns(out: Path, ledger: Ledger) -> dict[str, Any]:
+def _write_campaigns(out: Path, ledger: GroupIndex) -> dict[str, Any]:
     """All of them into their file; how many there are, and the largest, for the summary."""
     found = comments = 0
     largest: list[dict[str, Any]] = []
@@ -93,8 +93,8 @@ def _write_campaigns(out: Path, ledger: Ledger) -> dict[str, Any]:
     return {"campaigns": found, "comments": comments, "largest": largest}
 
 
-def _threshold(judge: Judge, label: str) -> float | None:
+def _threshold(pipeline: ModerationPipeline, label: str) -> float | None:
     """Where the policy holds a label, or where the model would if the policy does not name it."""
-    known = judge.policy.thresholds.get(label) or judge.scorer.thresholds.get(label)
+    known = pipeline.policy.thresholds.get(label) or pipeline.scorer.thresholds.get(label)
     stated = [value for value in (known.hold, known.reject) if value is not None] if known else []
     return min(stated, default=None)

@@ -20,7 +20,7 @@ from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
 from belowline.serve.scoring.fault_isolation import each
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 
 INVENTORY, READINGS = "inventory", "readings"
 PART_COMMENTS = 1024
@@ -40,7 +40,7 @@ class Audited(NamedTuple):
 def run_audit(
     archive: Archive,
     out: Path,
-    judge: Judge,
+    pipeline: ModerationPipeline,
     *,
     engine: Engine | None = None,
     force: bool = False,
@@ -61,14 +61,14 @@ def run_audit(
         inventory = take_inventory(archive, folder, copies)
         audited = Audited(inventory.comments, inventory.rejects["rejects"])
         _check_some(archive, inventory)
-        made_with = {"inputs": inventory.fingerprint, **judge.identity}
+        made_with = {"inputs": inventory.fingerprint, **pipeline.identity}
         if redactor:
             made_with["redaction"] = "names and texts"
         if not force and _is_complete(out, made_with):
             print(f"{out} already holds this audit; --force makes it again", file=sys.stderr)
             return audited
         parts = _prepared(out, made_with, force)
-        _write_parts(archive, inventory, copies, parts, engine or Here(judge))
+        _write_parts(archive, inventory, copies, parts, engine or Here(pipeline))
         seconds = round(perf_counter() - started, 1)
         made = {
             "made_with": made_with,
@@ -77,7 +77,7 @@ def run_audit(
             "rejects": inventory.rejects,
         }
         (folder / REJECTS).replace(out / REJECTS)
-        write_outputs(out, inventory, judge, made, redactor.row if redactor else dict, copies, card)
+        write_outputs(out, inventory, pipeline, made, redactor.row if redactor else dict, copies, card)
         shutil.rmtree(parts)
     return audited
 
@@ -183,15 +183,15 @@ def _jobs(comments: Iterable[ArchiveComment], folder: Path, copies: Copies | Non
             yield Job(part, chunk, copies.readings_for([one.comment.text for one in chunk]) if copies else {})
 
 
-def read_part(judge: Judge, job: Job) -> bytes:
+def read_part(pipeline: ModerationPipeline, job: Job) -> bytes:
     """What the texts of a job give by themselves, a line for each that can be read; others are tried again where they stand, and held."""
     texts = [one.comment.text for one in job.comments]
-    readings = zip(texts, each(judge.scorer.read, texts, "reading"), strict=True)
+    readings = zip(texts, each(pipeline.scorer.read, texts, "reading"), strict=True)
     lines = (written_reading(text, one) for text, one in readings if one is not None)
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def score_part(judge: Judge, job: Job) -> bytes:
+def score_part(pipeline: ModerationPipeline, job: Job) -> bytes:
     """Rows of comments.jsonl for the comments of a job, but for the campaigns."""
     comments = [one.comment for one in job.comments]
     known = {
@@ -199,8 +199,8 @@ def score_part(judge: Judge, job: Job) -> bytes:
         for text in {comment.text for comment in comments}
         if (key := text_hash(text).hex()) in job.readings
     }
-    scores = each(lambda some: judge.scorer.score(some, known), comments, "scoring")
-    results = judge.results([one.id for one in job.comments], comments, scores)
+    scores = each(lambda some: pipeline.scorer.score(some, known), comments, "scoring")
+    results = pipeline.results([one.id for one in job.comments], comments, scores)
     rows = (
         {
             "source": one.source,

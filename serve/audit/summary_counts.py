@@ -26,7 +26,7 @@ class TopComment:
 
 
 @dataclass(slots=True)
-class Foremost:
+class TopItems:
     """The ``size`` texts of the highest rank, each once; of equal ranks the first that came."""
 
     size: int
@@ -58,8 +58,8 @@ class LabelTally:
     at_threshold: int = 0
     unsure: int = 0
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
-    top: Foremost = field(default_factory=lambda: Foremost(TOP))
-    nearest: Foremost = field(default_factory=lambda: Foremost(NEAREST))
+    top: TopItems = field(default_factory=lambda: TopItems(TOP))
+    nearest: TopItems = field(default_factory=lambda: TopItems(NEAREST))
 
     @property
     def counted_from(self) -> float:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from belowline.model import Context, Decision, Policy, Scores
+from belowline.model import Context, Policy, PolicyDecision, Scores
 from belowline.model.directory import Thresholds
 from belowline.serve.audit.finished import FinishedAudit, Row, article_of
 from belowline.serve.audit.outputs import THREADS_TABLE
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
 from belowline.serve.http.schemas import SITE_PATTERN
-from belowline.serve.queue.intake import Author, Incoming, Thread, take_in
+from belowline.serve.queue.intake import Author, IncomingComment, Thread, take_in
 from belowline.serve.scoring.pipeline import overruled
 from belowline.serve.scoring.results import Result
 from belowline.serve.settings import Settings
@@ -47,12 +47,12 @@ class _AsAudited:
 
     policy: Policy
     result: Result
-    decision: Decision
+    decision: PolicyDecision
     digest: str | None = None
 
-    def judged(
+    def evaluate(
         self, comment_id: str | None, scores: Scores | None, context: Context
-    ) -> tuple[Result, Decision]:
+    ) -> tuple[Result, PolicyDecision]:
         """The audit's result, whatever is asked."""
         return self.result, self.decision
 
@@ -116,10 +116,10 @@ def _send(
     if _is_known(tx, site, caller_id, row):
         return False
     reason = row["reason"]
-    decision = Decision("hold", reason["code"], reason["rule"], reason["label"])
+    decision = PolicyDecision("hold", reason["code"], reason["rule"], reason["label"])
     found = Result.model_validate({**{name: row[name] for name in Result.model_fields}, "id": caller_id})
-    judge = _AsAudited(policy, overruled(found, decision), decision)
-    incoming = Incoming(
+    pipeline = _AsAudited(policy, overruled(found, decision), decision)
+    incoming = IncomingComment(
         caller_id=caller_id,
         text=row["text"],
         scores=None,  # they come with the judge's result
@@ -128,7 +128,7 @@ def _send(
         parent_text=parent["text"] if parent else None,
         written=datetime.fromisoformat(row["time"]) if row["time"] else None,
     )
-    take_in(tx, judge, site, _thread(row, urls.get((row["source"], row["thread"]))), [incoming])
+    take_in(tx, pipeline, site, _thread(row, urls.get((row["source"], row["thread"]))), [incoming])
     return True
 
 

@@ -9,22 +9,22 @@ from belowline.data import ReadError
 from belowline.serve.batch.read import Row, in_chunks
 from belowline.serve.batch.terminal import counting, print_result
 from belowline.serve.batch.write import Write, json_line, result_writer
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
 
 CHUNK = 1024
 
 
-def score_rows(rows: Iterable[Row], target: Path | None, judge: Judge) -> None:
+def score_rows(rows: Iterable[Row], target: Path | None, pipeline: ModerationPipeline) -> None:
     """Scores ``rows`` in chunks, which keeps memory flat, into the file ``target`` or to standard output.
 
     Raises ReadError where there are none, and what reading the rows and writing the results raise.
     """
-    writer = result_writer(target, judge.scorer.labels) if target else _to_output()
+    writer = result_writer(target, pipeline.scorer.labels) if target else _to_output()
     scored = 0
     with counting() as advance, writer as write:
         for chunk in in_chunks(rows, CHUNK):
-            write(judge([row.id for row in chunk], [row.comment for row in chunk]))
+            write(pipeline([row.id for row in chunk], [row.comment for row in chunk]))
             advance(len(chunk))
             scored += len(chunk)
         if not scored:

@@ -15,7 +15,7 @@ from belowline.serve.console.queue import card
 from belowline.serve.console.session import Form, Person, first, number, page, redirect
 from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem, field_name
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.queue import comments as reading
 from belowline.serve.queue import reviews
 from belowline.serve.queue.dry_run import dry_run
@@ -29,19 +29,19 @@ _DRY_RUN = 2000
 
 
 @router.get("/console/policy")
-def policy(request: Request, service: Parts, actor: Person) -> HTMLResponse:
+def policy(request: Request, service: ServiceDep, actor: Person) -> HTMLResponse:
     """The policy in force, to be edited."""
     actor.require("read the log")
     return _policy_page(request, service, actor)
 
 
 @router.post("/console/policy")
-def change_policy(request: Request, service: Parts, actor: Person, form: Form) -> Response:
+def change_policy(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
     """Tries a policy on recent comments, or puts it in force; what was written stays on the page if it cannot be used."""
     actor.require("read the log")
     text, note = first(form, "text"), first(form, "note").strip() or None
     try:
-        judge = proposed_judge(service, text)
+        pipeline = proposed_judge(service, text)
         if first(form, "do") == "replace":
             actor.require("administer")
             with service.database.write() as tx:
@@ -49,7 +49,7 @@ def change_policy(request: Request, service: Parts, actor: Person, form: Form) -
             service.active.follow()  # this worker answers by it at once
             return redirect("/console/policy?replaced=1")
         with service.database.read() as tx:
-            found = dry_run(tx, service.pair_in(tx).policy, judge.policy, actor.sites, _DRY_RUN)
+            found = dry_run(tx, service.pair_in(tx).policy, pipeline.policy, actor.sites, _DRY_RUN)
             examples = reading.load(tx, [comment for comment, *_ in found.examples])
     except (Problem, Refusal) as problem:
         return _policy_page(request, service, actor, text=text, problem=problem.detail, status=422)
@@ -88,7 +88,7 @@ def _policy_page(
 
 
 @router.get("/console/models")
-def models_page(request: Request, service: Parts, actor: Person) -> HTMLResponse:
+def models_page(request: Request, service: ServiceDep, actor: Person) -> HTMLResponse:
     """The model that serves, the history of models, and what a candidate would have decided."""
     actor.require("read the log")
     with service.database.read() as tx:
@@ -98,7 +98,7 @@ def models_page(request: Request, service: Parts, actor: Person) -> HTMLResponse
         request,
         actor,
         **values,
-        serving=service.verdict.model,
+        serving=service.pipeline.model,
         number=service.pair.model_number,
         behind=service.active.behind,
         candidate_problem=service.shadow.problem if service.shadow else None,
@@ -107,14 +107,14 @@ def models_page(request: Request, service: Parts, actor: Person) -> HTMLResponse
 
 
 @router.get("/console/keys")
-def keys(request: Request, service: Parts, actor: Person) -> HTMLResponse:
+def keys(request: Request, service: ServiceDep, actor: Person) -> HTMLResponse:
     """Keys and webhooks."""
     actor.require("administer")
     return _keys_page(request, service, actor)
 
 
 @router.post("/console/keys")
-def change_keys(request: Request, service: Parts, actor: Person, form: Form) -> HTMLResponse:
+def change_keys(request: Request, service: ServiceDep, actor: Person, form: Form) -> HTMLResponse:
     """Makes or revokes a key, or adds or removes a webhook; a new secret is shown once."""
     actor.require("administer")
     try:
@@ -195,7 +195,7 @@ def _keys_page(
 
 
 @router.get("/console/quality")
-def quality(request: Request, service: Parts, actor: Person) -> HTMLResponse:
+def quality(request: Request, service: ServiceDep, actor: Person) -> HTMLResponse:
     """The next golden comment that one has not judged, without scores, and how everybody did."""
     with service.database.read() as tx:
         following = reviews.golden_for(tx, actor.name, actor.sites)
@@ -212,7 +212,7 @@ def quality(request: Request, service: Parts, actor: Person) -> HTMLResponse:
 
 
 @router.post("/console/quality")
-def answer(service: Parts, actor: Person, form: Form) -> Response:
+def answer(service: ServiceDep, actor: Person, form: Form) -> Response:
     """Notes an answer and tells whether it agrees."""
     action = first(form, "action")
     if action not in ("publish", "reject"):

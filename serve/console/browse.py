@@ -10,7 +10,7 @@ from belowline.serve.api.comments import comment_id, sites_of
 from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card
 from belowline.serve.console.session import Form, Person, page, redirect
-from belowline.serve.http.service import Parts
+from belowline.serve.http.service import ServiceDep
 from belowline.serve.queue import comments as reading
 from belowline.serve.queue import items, reviews
 from belowline.serve.queue.erasure import erase_author, erase_comment
@@ -25,7 +25,7 @@ _PAGE = 50
 
 
 @router.get("/console/comments/{number}")
-def comment(request: Request, service: Parts, actor: Person, number: Known) -> HTMLResponse:
+def comment(request: Request, service: ServiceDep, actor: Person, number: Known) -> HTMLResponse:
     """A comment with its revisions, decisions and appeals."""
     with service.database.read() as tx:
         found = comment_id(tx, actor, str(number))
@@ -39,14 +39,14 @@ def comment(request: Request, service: Parts, actor: Person, number: Known) -> H
         one=card(shown),
         history=history,
         golden=is_golden,
-        labels=service.verdict.scorer.labels,
+        labels=service.pipeline.scorer.labels,
         codes=MODERATOR_CODES,
         may_bulk=actor.may("decide in bulk"),
     )
 
 
 @router.get("/console/comments/{number}/text")
-def whole_text(service: Parts, actor: Person, number: Known) -> PlainTextResponse:
+def whole_text(service: ServiceDep, actor: Person, number: Known) -> PlainTextResponse:
     """The text of a comment that is too long for a page."""
     with service.database.read() as tx:
         [found] = reading.load(tx, [comment_id(tx, actor, str(number))])
@@ -56,7 +56,7 @@ def whole_text(service: Parts, actor: Person, number: Known) -> PlainTextRespons
 
 
 @router.post("/console/comments/{number}/golden")
-def toggle_golden(service: Parts, actor: Person, number: Known, form: Form) -> Response:
+def toggle_golden(service: ServiceDep, actor: Person, number: Known, form: Form) -> Response:
     """Makes a comment one to check judgement by, or no longer."""
     actor.require("administer")
     with service.database.write() as tx:
@@ -69,7 +69,7 @@ def toggle_golden(service: Parts, actor: Person, number: Known, form: Form) -> R
 
 
 @router.post("/console/comments/{number}/erase")
-def erase(service: Parts, actor: Person, number: Known) -> Response:
+def erase(service: ServiceDep, actor: Person, number: Known) -> Response:
     """Erases a comment."""
     actor.require("erase")
     with service.database.write() as tx:
@@ -80,7 +80,7 @@ def erase(service: Parts, actor: Person, number: Known) -> Response:
 
 @router.get("/console/threads/{number}")
 def thread(
-    request: Request, service: Parts, actor: Person, number: Known, after: After = None
+    request: Request, service: ServiceDep, actor: Person, number: Known, after: After = None
 ) -> HTMLResponse:
     """An article's comments, newest first."""
     with service.database.read() as tx:
@@ -104,7 +104,7 @@ def thread(
 
 @router.get("/console/authors/{number}")
 def author(
-    request: Request, service: Parts, actor: Person, number: Known, after: After = None
+    request: Request, service: ServiceDep, actor: Person, number: Known, after: After = None
 ) -> HTMLResponse:
     """An author's record and comments, with what may be done to all of them."""
     with service.database.read() as tx:
@@ -134,7 +134,7 @@ def author(
 
 
 @router.post("/console/authors/{number}/erase")
-def erase_everything(service: Parts, actor: Person, number: Known) -> Response:
+def erase_everything(service: ServiceDep, actor: Person, number: Known) -> Response:
     """Erases an author and their comments."""
     actor.require("erase")
     with service.database.write() as tx:
@@ -145,7 +145,7 @@ def erase_everything(service: Parts, actor: Person, number: Known) -> Response:
 
 @router.get("/console/campaigns/{number}")
 def campaign(
-    request: Request, service: Parts, actor: Person, number: Known, after: After = None
+    request: Request, service: ServiceDep, actor: Person, number: Known, after: After = None
 ) -> HTMLResponse:
     """Near-copies, to be decided at once."""
     with service.database.read() as tx:
@@ -171,7 +171,7 @@ def campaign(
 @router.get("/console/search")
 def search(
     request: Request,
-    service: Parts,
+    service: ServiceDep,
     actor: Person,
     words: Annotated[str, Query(max_length=200)] = "",
     site: str = "",

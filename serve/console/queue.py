@@ -15,13 +15,12 @@ from belowline.serve.console.rendering import WHOLE, excerpt
 from belowline.serve.console.session import Form, Person, first, number, numbers, page, redirect
 from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem, invalid_field
-from belowline.serve.http.service import Parts
+from belowline.serve.http.service import ServiceDep
 from belowline.serve.queue import comments as reading
-from belowline.serve.queue import items, learning
-from belowline.serve.queue import moderator_decisions as rulings
+from belowline.serve.queue import items, learning, moderator_decisions
 from belowline.serve.queue.comments import Comment
 from belowline.serve.queue.items import ORDERS, Filter, Order
-from belowline.serve.queue.moderator_decisions import Ruling
+from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES, NO_REASON
 from belowline.serve.scoring.results import EvidenceSpan
 from belowline.serve.store.tables import appeals
@@ -60,7 +59,7 @@ class Chosen:
 
 @router.get("/console")
 def queue(
-    request: Request, service: Parts, actor: Person, chosen: Annotated[Chosen, Depends()]
+    request: Request, service: ServiceDep, actor: Person, chosen: Annotated[Chosen, Depends()]
 ) -> HTMLResponse:
     """Leases the next ten comments to who looks at the page, and shows them."""
     wanted = chosen.filter(actor)
@@ -84,7 +83,7 @@ def queue(
 @router.get("/console/cards")
 def more_cards(
     request: Request,
-    service: Parts,
+    service: ServiceDep,
     actor: Person,
     chosen: Annotated[Chosen, Depends()],
     have: Annotated[tuple[int, ...], Query(max_length=200)] = (),
@@ -97,10 +96,10 @@ def more_cards(
 
 
 @router.post("/console/decide")
-def decide(request: Request, service: Parts, actor: Person, form: Form) -> Response:
+def decide(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
     """Decides one comment; answers a script with JSON, a browser without one with the queue."""
     comment = number(form, "comment")
-    ruling = Ruling(
+    ruling = ModeratorDecision(
         action=_action(form),
         labels=tuple(form.get("labels", [])),
         **_reason(form),
@@ -113,31 +112,33 @@ def decide(request: Request, service: Parts, actor: Person, form: Form) -> Respo
     check_labels(list(ruling.labels), service)
     with service.database.write() as tx:
         policy = service.pair_in(tx).policy
-        row = rulings.rule(tx, actor.moderator, comment, ruling, policy)
+        row = moderator_decisions.record_decision(tx, actor.moderator, comment, ruling, policy)
     return _after(request, form, {"decision": row.id, "comment": comment, "action": row.action})
 
 
 @router.post("/console/undo")
-def undo(request: Request, service: Parts, actor: Person, form: Form) -> Response:
+def undo(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
     """Takes a decision back; the comment is the next card again."""
     decision = number(form, "decision")
     with service.database.write() as tx:
         policy = service.pair_in(tx).policy
-        row = rulings.undo(tx, actor.moderator, decision, policy, any_actor=actor.may("administer"))
+        row = moderator_decisions.undo(
+            tx, actor.moderator, decision, policy, any_actor=actor.may("administer")
+        )
     return _after(request, form, {"decision": row.id, "comment": row.comment_id, "action": row.action})
 
 
 @router.post("/console/bulk")
-def bulk(request: Request, service: Parts, actor: Person, form: Form) -> Response:
+def bulk(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
     """Decides chosen comments, a campaign or an author's comments at once."""
     actor.require("decide in bulk")
     campaign, author = (number(form, name) if first(form, name) else None for name in ("campaign", "author"))
-    ruling = Ruling(
+    ruling = ModeratorDecision(
         action=_action(form), **_reason_for_many(form), note=first(form, "note").strip() or None, via="bulk"
     )
     with service.database.write() as tx:
         policy = service.pair_in(tx).policy
-        done = rulings.rule_all(
+        done = moderator_decisions.rule_all(
             tx,
             actor.moderator,
             ruling,
@@ -152,7 +153,7 @@ def bulk(request: Request, service: Parts, actor: Person, form: Form) -> Respons
 
 
 @router.post("/console/release")
-def release(request: Request, service: Parts, actor: Person, form: Form) -> Response:
+def release(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
     """Gives back all that one holds."""
     with service.database.write() as tx:
         released = items.release(tx, actor.name)
@@ -188,7 +189,7 @@ def _default_code(comment: Comment) -> str:
 def _choices(service: Any, actor: Actor) -> dict[str, Any]:
     """What a card lets one choose from."""
     return {
-        "labels": service.verdict.scorer.labels,
+        "labels": service.pipeline.scorer.labels,
         "codes": MODERATOR_CODES,
         "may_bulk": actor.may("decide in bulk"),
     }
@@ -215,8 +216,12 @@ def _appeals(tx: Connection, ids: Sequence[int]) -> dict[int, str]:
     return {row.comment_id: row.text or "" for row in tx.execute(query)}
 
 
-def _action(form: dict[str, list[str]]) -> rulings.Action:
-    actions: dict[str, rulings.Action] = {"publish": "publish", "hold": "hold", "reject": "reject"}
+def _action(form: dict[str, list[str]]) -> moderator_decisions.Action:
+    actions: dict[str, moderator_decisions.Action] = {
+        "publish": "publish",
+        "hold": "hold",
+        "reject": "reject",
+    }
     try:
         return actions[first(form, "action")]
     except KeyError:

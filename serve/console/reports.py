@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from belowline.serve.api.comments import sites_of
 from belowline.serve.console.charts import columns
 from belowline.serve.console.session import Person, page
-from belowline.serve.http.service import Parts
+from belowline.serve.http.service import ServiceDep
 from belowline.serve.queue import decision_log, reviews
 from belowline.serve.queue.decision_log import LogFilter
 from belowline.serve.queue.statistics import Statistics, statistics
@@ -28,7 +28,7 @@ _RISKY = ("=", "+", "-", "@", "\t", "\r")
 @router.get("/console/log")
 def log(
     request: Request,
-    service: Parts,
+    service: ServiceDep,
     actor: Person,
     who: str = "",
     action: str = "",
@@ -46,7 +46,7 @@ def log(
 
 
 @router.get("/console/log.csv")
-def log_csv(service: Parts, actor: Person, people: bool = False) -> StreamingResponse:
+def log_csv(service: ServiceDep, actor: Person, people: bool = False) -> StreamingResponse:
     """Every decision, oldest first, as CSV, without comments' texts and notes."""
     actor.require("read the log")
     rows = decision_log.stream(service.database, LogFilter(actor.sites, by_people=people), 0)
@@ -57,7 +57,7 @@ def log_csv(service: Parts, actor: Person, people: bool = False) -> StreamingRes
 @router.get("/console/dashboard")
 def dashboard(
     request: Request,
-    service: Parts,
+    service: ServiceDep,
     actor: Person,
     days: Annotated[int, Query(ge=2, le=366)] = 14,
     site: str = "",

@@ -16,7 +16,7 @@ from belowline.serve.http.auth import (
     refuse_foreign_pages,
 )
 from belowline.serve.http.errors import Problem
-from belowline.serve.http.service import Parts
+from belowline.serve.http.service import ServiceDep
 from belowline.serve.store import accounts
 from belowline.serve.store.database import digest
 
@@ -104,7 +104,7 @@ def redirect(to: str) -> RedirectResponse:
 
 
 @router.get("/console/sign-in")
-def sign_in_form(request: Request, service: Parts, next: str = HOME) -> Response:
+def sign_in_form(request: Request, service: ServiceDep, next: str = HOME) -> Response:
     """The form for a key, or straight on where none is asked for."""
     if not asks_for_key(service):
         return redirect(HOME)
@@ -112,7 +112,7 @@ def sign_in_form(request: Request, service: Parts, next: str = HOME) -> Response
 
 
 @router.post("/console/sign-in")
-def sign_in(request: Request, service: Parts, form: Form) -> Response:
+def sign_in(request: Request, service: ServiceDep, form: Form) -> Response:
     """Opens a session; the cookie holds a random token, the store its hash. No other site's page signs somebody in."""
     refuse_foreign_pages(request)
     key, onward = first(form, "key").strip(), _inside(first(form, "next", HOME))
@@ -130,7 +130,7 @@ def sign_in(request: Request, service: Parts, form: Form) -> Response:
 
 
 @router.post("/console/sign-out")
-def sign_out(request: Request, service: Parts, actor: Person) -> Response:
+def sign_out(request: Request, service: ServiceDep, actor: Person) -> Response:
     """Ends the session."""
     token = request.cookies.get(SESSION_COOKIE)
     if token:

@@ -14,7 +14,7 @@ from belowline.serve.console.api_reference import operations
 from belowline.serve.console.rendering import segments, templates
 from belowline.serve.http.auth import asks_for_key, key_is_known
 from belowline.serve.http.errors import Problem
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.results import Result
 
@@ -36,21 +36,21 @@ _EMPTY_FORM = {"text": "", "title": ""}
 
 
 @pages.get("/")
-async def form(service: Parts, example: str = "") -> HTMLResponse:
+async def form(service: ServiceDep, example: str = "") -> HTMLResponse:
     """The empty form, or one filled with an example."""
     _, text, title = EXAMPLES.get(example, ("", "", ""))
     return await _page(service, {"text": text, "title": title})
 
 
 @pages.post("/")
-async def try_comment(request: Request, service: Parts) -> HTMLResponse:
+async def try_comment(request: Request, service: ServiceDep) -> HTMLResponse:
     """Scores the comment of the form; errors are shown beside the form, which keeps what was typed."""
     fields: Mapping[str, str] = _EMPTY_FORM
     try:
         fields = _form_fields(await request.body())
         await run_in_threadpool(_check, request, fields, service)
         comment = ScoreInput(fields["text"], article_context(fields["title"], None))
-        [result] = await service.judge([None], [comment])
+        [result] = await service.moderate([None], [comment])
     except Problem as problem:
         return await _page(service, fields, problem=problem, status=problem.status_code)
     return await _page(service, fields, result=result)
@@ -99,11 +99,11 @@ async def _page(
         "result": result,
         "segments": segments(fields["text"], result.evidence) if result else [],
         "rows": _rows(result) if result else [],
-        "reads_context": service.verdict.scorer.config.relevance is not None,
+        "reads_context": service.pipeline.scorer.config.relevance is not None,
         "problem": problem,
         "settings": service.settings,
         "asks_for_key": await run_in_threadpool(asks_for_key, service),
-        "model": service.verdict.scorer.version,
+        "model": service.pipeline.scorer.version,
     }
     headers = dict(problem.headers or {}) if problem else None
     return HTMLResponse(templates.get_template("page.html").render(values), status, headers)

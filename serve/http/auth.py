@@ -167,12 +167,12 @@ def by_key(request: Request, key: str) -> Actor | None:
         return found
     service, key_digest = service_of(request), digest(key)
     address = _address(request)
-    guessing = _GUESSABLE.fullmatch(key) and service.guesses.wait(address, key_digest)
+    guessing = _GUESSABLE.fullmatch(key) and service.failed_keys.wait(address, key_digest)
     found = None if guessing else _made_key(key_digest, service)
     if found is None:
         count_wrong(request, key_digest)
         return None
-    service.guesses.right(address, key_digest)
+    service.failed_keys.right(address, key_digest)
     if found.protocol and not request.url.path.startswith(_DOORS[found.protocol]):
         raise Problem(
             "forbidden", f"this key is for the protocol {found.protocol} only; use another key here"
@@ -182,11 +182,11 @@ def by_key(request: Request, key: str) -> Actor | None:
 
 def count_wrong(request: Request, key_digest: str = "") -> None:
     """Notes a wrong key or signature; raises Problem instead after too many from the caller's address, which has not shown this key."""
-    guesses, address = service_of(request).guesses, _address(request)
-    if wait := guesses.wait(address, key_digest):
+    failed_keys, address = service_of(request).failed_keys, _address(request)
+    if wait := failed_keys.wait(address, key_digest):
         detail = f"wait {wait} seconds before you send another key"
         raise Problem("too-many-guesses", detail, headers={"Retry-After": str(wait)})
-    guesses.wrong(address)
+    failed_keys.wrong(address)
 
 
 def _by_set_key(request: Request, key: str) -> Actor | None:
@@ -195,11 +195,11 @@ def _by_set_key(request: Request, key: str) -> Actor | None:
     if not key or not service.settings.api_keys:
         return None
     key_digest, address = digest(key), _address(request)
-    if service.guesses.wait(address, key_digest):
+    if service.failed_keys.wait(address, key_digest):
         return None
     found = _set_key(key_digest, service)
     if found is not None:
-        service.guesses.right(address, key_digest)
+        service.failed_keys.right(address, key_digest)
     return found
 
 

@@ -9,9 +9,9 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from belowline.serve.http.auth import allowed
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.scoring.fault_isolation import PROBE
-from belowline.serve.scoring.score_queue import BatcherClosed, QueueFull
+from belowline.serve.scoring.score_queue import QueueFull, ScoreQueueClosed
 from belowline.serve.store.database import Database, StoreError
 
 health = APIRouter()
@@ -46,7 +46,7 @@ async def healthz() -> dict[str, str]:
 
 
 @health.get("/readyz", summary="Can it score and keep comments?", responses={503: {"model": Readiness}})
-async def readyz(service: Parts, response: Response) -> Readiness:
+async def readyz(service: ServiceDep, response: Response) -> Readiness:
     """503 while the model fails, the batcher is stopped, or the store is out of reach or keeps nothing."""
     found = await readiness(service)
     response.status_code = 200 if found.ready else 503
@@ -60,7 +60,7 @@ async def readyz(service: Parts, response: Response) -> Readiness:
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(service: Parts) -> Response:
+async def metrics(service: ServiceDep) -> Response:
     """Counts and times, never text."""
     return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -68,7 +68,7 @@ async def metrics(service: Parts) -> Response:
 async def readiness(service: Service) -> Readiness:
     """How each part is, asked anew."""
     model: Literal["ok", "failing"] = "failing" if await _model_fails(service) else "ok"
-    batcher: Literal["ok", "stopped"] = "ok" if service.batcher.alive else "stopped"
+    batcher: Literal["ok", "stopped"] = "ok" if service.score_queue.alive else "stopped"
     store = await _store(service.database)
     return Readiness(
         ready=(model, batcher, store) == ("ok",) * 3,
@@ -98,9 +98,9 @@ def _ask(database: Database) -> Store:
 
 async def _model_fails(service: Service) -> bool:
     """Asks again after a failure, so that one odd comment does not take the service out of rotation."""
-    if not service.batcher.failing:
+    if not service.score_queue.failing:
         return False
     try:
-        return await service.batcher.submit([PROBE], service.verdict.scorer) == [None]
-    except (QueueFull, BatcherClosed):
+        return await service.score_queue.submit([PROBE], service.pipeline.scorer) == [None]
+    except (QueueFull, ScoreQueueClosed):
         return True

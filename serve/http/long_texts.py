@@ -22,7 +22,7 @@ async def score_within(service: Service, comment: ScoreInput, seconds: float) ->
 
     A text up to ``max_comment_chars`` is scored at once, as everywhere; a longer one in pieces, whose scores are joined.
     """
-    if service.batcher.full:
+    if service.score_queue.full:
         return "not scored: too many comments were waiting"
     try:
         async with asyncio.timeout(seconds):
@@ -47,7 +47,7 @@ async def _scores(service: Service, comment: ScoreInput) -> Scores | None:
             if scores is None:
                 return None
             found.append((at, scores))
-    return joined(found, service.verdict.scorer.config.window.aggregate)
+    return joined(found, service.pipeline.scorer.config.window.aggregate)
 
 
 def joined(pieces: Sequence[tuple[int, Scores]], aggregate: Mapping[str, str]) -> Scores:

@@ -9,28 +9,28 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput, Scores
-from belowline.serve.active.active import Active, Pair
+from belowline.serve.active.active import Active, ActivePair
 from belowline.serve.active.candidate import Seen
 from belowline.serve.active.shadow import Shadow
 from belowline.serve.http.errors import Problem, queue_full
-from belowline.serve.http.throttle import Guesses
+from belowline.serve.http.throttle import FailedKeyLimiter
 from belowline.serve.metrics import Metrics
 from belowline.serve.queue.comments import last_decision
-from belowline.serve.queue.intake import Incoming, Kept, Thread, take_in
-from belowline.serve.queue.moderator_decisions import Moderator, Ruling, rule
+from belowline.serve.queue.intake import IncomingComment, IngestResult, Thread, take_in
+from belowline.serve.queue.moderator_decisions import Moderator, ModeratorDecision, record_decision
 from belowline.serve.scoring.fault_isolation import article_context
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
-from belowline.serve.scoring.score_queue import Batcher, BatcherClosed, QueueFull
+from belowline.serve.scoring.score_queue import QueueFull, ScoreQueue, ScoreQueueClosed
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
 
 
 @dataclass(slots=True)
-class Begun:
+class RequestState:
     """The pair that answers a request: its model stays the one that the request began with."""
 
-    pair: Pair
+    pair: ActivePair
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +50,42 @@ class Service:
 
     settings: Settings
     active: Active
-    batcher: Batcher
+    score_queue: ScoreQueue
     metrics: Metrics
     database: Database
     shadow: Shadow | None = None
-    guesses: Guesses = field(default_factory=Guesses)
-    begun: Begun | None = None
+    failed_keys: FailedKeyLimiter = field(default_factory=FailedKeyLimiter)
+    begun: RequestState | None = None
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> ActivePair:
         """The pair of this request, or else the active one."""
         return self.begun.pair if self.begun else self.active.pair
 
     @property
-    def verdict(self) -> Judge:
+    def pipeline(self) -> ModerationPipeline:
         """The model and the policy of ``pair``."""
-        return self.pair.judge
+        return self.pair.pipeline
 
-    def pair_in(self, tx: Connection) -> Pair:
+    def pair_in(self, tx: Connection) -> ActivePair:
         """The model of this request under the policy that is active in the transaction."""
         return self.active.within(tx, self.pair)
 
     async def scores(self, comments: Sequence[ScoreInput]) -> list[Scores | None]:
         """Scores in order, None where scoring failed; raises Problem while no more can wait."""
-        return await self._scored(comments, self.verdict)
+        return await self._scored(comments, self.pipeline)
 
-    async def _scored(self, comments: Sequence[ScoreInput], judge: Judge) -> list[Scores | None]:
+    async def _scored(
+        self, comments: Sequence[ScoreInput], pipeline: ModerationPipeline
+    ) -> list[Scores | None]:
         try:
-            return await self.batcher.submit(comments, judge.scorer)
+            return await self.score_queue.submit(comments, pipeline.scorer)
         except QueueFull as full:
             raise queue_full(full.retry_after) from None
-        except BatcherClosed:
+        except ScoreQueueClosed:
             raise Problem("shutting-down", "try again in a moment") from None
 
-    async def judge(
+    async def moderate(
         self,
         ids: Sequence[str | None],
         comments: Sequence[ScoreInput],
@@ -91,7 +93,7 @@ class Service:
     ) -> list[Result]:
         """One result for each comment, in order, of which nothing is kept; raises Problem while no more can wait."""
         begun = self.pair
-        scores = await self._scored(comments, begun.judge)
+        scores = await self._scored(comments, begun.pipeline)
         return self.results(ids, comments, scores, contexts, begun)
 
     def results(
@@ -100,7 +102,7 @@ class Service:
         comments: Sequence[ScoreInput],
         scores: Sequence[Scores | None],
         contexts: Sequence[Context] | None = None,
-        begun: Pair | None = None,
+        begun: ActivePair | None = None,
     ) -> list[Result]:
         """One result for each comment with its scores, which are None where scoring failed; nothing is kept.
 
@@ -110,12 +112,12 @@ class Service:
         pair = self.active.newest(begun or self.pair)  # the policy may have changed while the comments waited
         if self.begun:
             self.begun.pair = pair
-        judge = pair.judge
-        results = judge.results(ids, comments, scores, known)
+        pipeline = pair.pipeline
+        results = pipeline.results(ids, comments, scores, known)
         self._count(results)
         if self.shadow:
             seen = (
-                Seen(judge.model, comment, context, one, result.action)
+                Seen(pipeline.model, comment, context, one, result.action)
                 for comment, context, one, result in zip(comments, known, scores, results, strict=True)
                 if one is not None
             )
@@ -123,18 +125,28 @@ class Service:
         return results
 
     async def keep(
-        self, site: str, thread: Thread | None, incoming: Sequence[Incoming], *, held_only: bool = False
-    ) -> list[Kept]:
+        self,
+        site: str,
+        thread: Thread | None,
+        incoming: Sequence[IncomingComment],
+        *,
+        held_only: bool = False,
+    ) -> list[IngestResult]:
         """Keeps comments that were scored; see ``take_in``."""
-        async with self.batcher.keeping(len(incoming)):
+        async with self.score_queue.keeping(len(incoming)):
             kept = await run_in_threadpool(self._keep, site, thread, incoming, held_only=held_only)
         self._count([one.result for one in kept])
         if self.shadow:
-            self.shadow.offer(_seen(self.verdict.model, thread, incoming, kept))
+            self.shadow.offer(_seen(self.pipeline.model, thread, incoming, kept))
         return kept
 
     async def report(
-        self, who: Moderator, site: str, thread: Thread | None, comment: Incoming, ruling: Ruling
+        self,
+        who: Moderator,
+        site: str,
+        thread: Thread | None,
+        comment: IncomingComment,
+        ruling: ModeratorDecision,
     ) -> str:
         """Records what was decided elsewhere about a comment, which is kept first if it is not known; raises Refusal, see ``rule``.
 
@@ -143,22 +155,27 @@ class Service:
         return await run_in_threadpool(self._report, who, site, thread, comment, ruling)
 
     def _report(
-        self, who: Moderator, site: str, thread: Thread | None, comment: Incoming, ruling: Ruling
+        self,
+        who: Moderator,
+        site: str,
+        thread: Thread | None,
+        comment: IncomingComment,
+        ruling: ModeratorDecision,
     ) -> str:
         with self.database.write() as tx:
-            judge = self.pair_in(tx).judge
-            [kept] = take_in(tx, judge, site, thread, [comment])
+            pipeline = self.pair_in(tx).pipeline
+            [kept] = take_in(tx, pipeline, site, thread, [comment])
             last = last_decision(tx, kept.comment)
             told = (who.name, ruling.action, ruling.code, list(ruling.labels))
             if last is None or (last.actor, last.action, last.code, last.labels) != told:
-                rule(tx, who, kept.comment, replace(ruling, elsewhere=True), judge.policy)
+                record_decision(tx, who, kept.comment, replace(ruling, elsewhere=True), pipeline.policy)
             return kept.action
 
     def _keep(
-        self, site: str, thread: Thread | None, incoming: Sequence[Incoming], *, held_only: bool
-    ) -> list[Kept]:
+        self, site: str, thread: Thread | None, incoming: Sequence[IncomingComment], *, held_only: bool
+    ) -> list[IngestResult]:
         with self.database.write() as tx:
-            return take_in(tx, self.pair_in(tx).judge, site, thread, incoming, held_only=held_only)
+            return take_in(tx, self.pair_in(tx).pipeline, site, thread, incoming, held_only=held_only)
 
     def _count(self, results: Sequence[Result]) -> None:
         for result in results:
@@ -166,7 +183,7 @@ class Service:
 
 
 def _seen(
-    model: str, thread: Thread | None, incoming: Sequence[Incoming], kept: Sequence[Kept]
+    model: str, thread: Thread | None, incoming: Sequence[IncomingComment], kept: Sequence[IngestResult]
 ) -> Iterator[Seen]:
     """What the policy decided just now, for a candidate to decide as well."""
     article = article_context(thread.title, thread.lead) if thread else None
@@ -184,8 +201,8 @@ def service_of(request: Request) -> Service:
 
 async def _service(request: Request) -> Service:  # FastAPI would call a plain function in a thread
     service = service_of(request)
-    return replace(service, begun=Begun(service.active.pair))
+    return replace(service, begun=RequestState(service.active.pair))
 
 
-Parts = Annotated[Service, Depends(_service)]
+ServiceDep = Annotated[Service, Depends(_service)]
 """What routes ask for to get the service."""

@@ -22,7 +22,7 @@ Name = TypeVar("Name", bound=Hashable)
 _V6_NETWORK = 64  # one customer's, who has all addresses in it
 
 
-class Guesses:
+class FailedKeyLimiter:
     """How many wrong keys came from where lately, and who has shown a right one; any thread may ask."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:

@@ -21,7 +21,7 @@ from belowline.model import Context, ScoreInput
 from belowline.serve.http import auth as keys
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.schemas import site_name
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.protocol import Protocol, read_json
 from belowline.serve.scoring.reason_codes import coral_code
 from belowline.serve.scoring.results import Result
@@ -83,7 +83,7 @@ def problem(request: Request, problem: Problem) -> Response:
 @router.post("/coral/moderate", response_model=CoralAnswer, response_model_exclude_none=True)
 async def moderate(
     request: Request,
-    service: Parts,
+    service: ServiceDep,
     format: Annotated[str, Query(description="`html` if the phase is set to send that.")] = "text",
 ) -> Any:
     """Signed by Coral with one of `BELOWLINE_CORAL_SECRETS`; without these a key is asked for as elsewhere."""
@@ -128,14 +128,14 @@ async def _judged(asked: CoralRequest, service: Service, *, html: bool) -> Coral
         return None
     author, site = asked.author, site_name(asked.tenantDomain) or "coral"
     context = Context(text=text, site=site, author=author.id or None, role=author.role.lower() or None)
-    [result] = await service.judge([None], [ScoreInput(text)], [context])
+    [result] = await service.moderate([None], [ScoreInput(text)], [context])
     return _answer(result, _unheld(service, site))
 
 
 def _unheld(service: Service, site: str) -> dict[str, float]:
     """The model's own thresholds for holding, of the labels that the policy does not hold for."""
-    held = service.verdict.policy.for_site(site).thresholds
-    own = service.verdict.scorer.thresholds
+    held = service.pipeline.policy.for_site(site).thresholds
+    own = service.pipeline.scorer.thresholds
     return {label: both.hold for label, both in own.items() if label not in held and both.hold is not None}
 
 

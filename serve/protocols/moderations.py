@@ -19,7 +19,7 @@ from belowline.serve.http import auth as keys
 from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import PROBLEMS, Problem
 from belowline.serve.http.schemas import MAX_COMMENTS
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.protocol import Protocol, or_else, read_json
 from belowline.serve.scoring.results import Result
 
@@ -119,13 +119,13 @@ def _status_of(kind: str) -> int:
 
 @router.post("/v1/moderations")
 async def moderate(
-    request: Request, response: Response, service: Parts, actor: Annotated[Actor, Depends(keys.client)]
+    request: Request, response: Response, service: ServiceDep, actor: Annotated[Actor, Depends(keys.client)]
 ) -> ModerationAnswer:
     """Nothing is kept. A list of texts gets a result for each, a list of parts is one input."""
     actor.require("score")
     asked = await read_json(request, ModerationRequest)
     texts = _texts(asked.input, service)
-    results = await service.judge([None] * len(texts), [ScoreInput(text) for text in texts])
+    results = await service.moderate([None] * len(texts), [ScoreInput(text) for text in texts])
     if any(not result.scores for result in results):
         raise Problem("scoring-failed", "the text could not be scored; let a person read it")
     images = any(isinstance(one, _Part) and one.type == "image_url" for one in asked.input)
@@ -181,8 +181,8 @@ def _score(scores: Mapping[str, float], groups: Sequence[Sequence[str]]) -> floa
 
 def _reached(scores: Mapping[str, float], groups: Sequence[Sequence[str]], service: Service) -> bool:
     """Whether each group has a label at the threshold at which the policy holds for it, or else the model's own."""
-    verdict = service.verdict
-    thresholds = {**verdict.scorer.thresholds, **verdict.policy.thresholds}
+    pipeline = service.pipeline
+    thresholds = {**pipeline.scorer.thresholds, **verdict.policy.thresholds}
     return all(
         any(
             label in thresholds and (hold := thresholds[label].hold) is not None and scores[label] >= hold

@@ -20,7 +20,7 @@ from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import PROBLEMS, Problem
 from belowline.serve.http.health import readiness
 from belowline.serve.http.schemas import MAX_COMMENTS
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.protocol import Protocol, or_else, read_json
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -103,7 +103,7 @@ Caller = Annotated[Actor, Depends(keys.client)]
 
 @router.post("/predict")
 async def predict(
-    request: Request, service: Parts, actor: Caller
+    request: Request, service: ServiceDep, actor: Caller
 ) -> list[Prediction] | list[list[Prediction]]:
     """All labels, the likeliest first. `["a", "b"]` is one pair, `[["a"], ["b"]]` are two texts.
 
@@ -119,10 +119,10 @@ async def predict(
 
 
 @router.get("/info")
-def info(service: Parts, actor: Caller) -> Info:
+def info(service: ServiceDep, actor: Caller) -> Info:
     """Labels by number, and limits."""
     actor.require("score")
-    config, settings = service.verdict.scorer.config, service.settings
+    config, settings = service.pipeline.scorer.config, service.settings
     classifier: dict[str, dict[str, Any]] = {
         "id2label": {str(number): label for number, label in enumerate(config.labels)},
         "label2id": {label: number for number, label in enumerate(config.labels)},
@@ -146,7 +146,7 @@ def info(service: Parts, actor: Caller) -> Info:
 
 
 @router.get("/health", response_class=Response)
-async def health(service: Parts) -> Response:
+async def health(service: ServiceDep) -> Response:
     """200 while it can, as `/readyz`."""
     if not (await readiness(service)).ready:
         raise Problem("shutting-down", "the model, its queue or the database does not work; see /readyz")

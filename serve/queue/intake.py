@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from belowline.model import Context, Decision, Scores, normalise, sampled
+from belowline.model import Context, PolicyDecision, Scores, normalise, sampled
 from belowline.model.signatures import signature_of_plain
 from belowline.serve.queue import items
 from belowline.serve.queue import near_duplicates as near_copies
 from belowline.serve.queue.comments import last_decision, last_scores
 from belowline.serve.queue.moderator_decisions import answer_appeals
-from belowline.serve.scoring.pipeline import Judging, overruled
+from belowline.serve.scoring.pipeline import Evaluator, overruled
 from belowline.serve.scoring.results import Result
 from belowline.serve.store.database import now, one_at_a_time, upsert
 from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, revisions, scores, threads
@@ -21,7 +21,7 @@ from belowline.serve.webhooks import outbox
 
 _COMPARED = 20_480
 """Characters of a text that are compared with others: a signature of four megabytes takes seconds, while others wait to write."""
-_EDITED = Decision("hold", "edited", "edited after a moderator rejected it", None)
+_EDITED = PolicyDecision("hold", "edited", "edited after a moderator rejected it", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class IncomingComment:
     """A comment as it came, with its scores; these are None where scoring failed.
 
     ``unscored`` then says why, for moderators to read. ``text_hash`` is what a caller without ids recognises the text by.
@@ -63,7 +63,7 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class IngestResult:
     """What became of a comment: its id here, what stands now, whether anything changed by its coming, and what the policy was told of it if
     it was the policy that decided now."""
 
@@ -76,13 +76,13 @@ class Kept:
 
 def take_in(
     tx: Connection,
-    judge: Judging,
+    pipeline: Evaluator,
     site: str,
     thread: Thread | None,
-    incoming: Sequence[Incoming],
+    incoming: Sequence[IncomingComment],
     *,
     held_only: bool = False,
-) -> list[Kept]:
+) -> list[IngestResult]:
     """Keeps comments in the transaction ``tx``, in order, all or none.
 
     The same comment again changes nothing, unless its scoring had failed; another text under a known id is a revision and is judged anew.
@@ -90,12 +90,18 @@ def take_in(
     """
     # Two that come at once would not see each other: neither the same comment, nor its copies, nor its author.
     one_at_a_time(tx, f"comments of {site}")
-    return [_take_in_one(tx, judge, site, thread, one, held_only=held_only) for one in incoming]
+    return [_take_in_one(tx, pipeline, site, thread, one, held_only=held_only) for one in incoming]
 
 
 def _take_in_one(
-    tx: Connection, judge: Judging, site: str, thread: Thread | None, one: Incoming, *, held_only: bool
-) -> Kept:
+    tx: Connection,
+    pipeline: Evaluator,
+    site: str,
+    thread: Thread | None,
+    one: IncomingComment,
+    *,
+    held_only: bool,
+) -> IngestResult:
     moment = now()
     known = tx.execute(
         select(comments)
@@ -107,7 +113,7 @@ def _take_in_one(
         again = _as_decided(tx, known)
         by_person = _decided_by_a_person(tx, known.id) is not None
         if again.reason.code != "scoring_failed" or one.scores is None or by_person:
-            return Kept(known.id, again, known.action, changed=False)
+            return IngestResult(known.id, again, known.action, changed=False)
     plain = one.scores.plain.get(text) if one.scores is not None else None
     if plain is None and len(text) <= _COMPARED:
         plain = normalise(text)
@@ -124,7 +130,7 @@ def _take_in_one(
         copies=near_copies.copies_in(tx, campaign, known.id if known is not None else None) + 1,
         plain=plain,
     )
-    result, decision = judge.judged(one.caller_id, one.scores, context)
+    result, decision = pipeline.evaluate(one.caller_id, one.scores, context)
     if one.unscored and decision.code == "scoring_failed":
         decision = replace(decision, rule=one.unscored)
         result = overruled(result, decision)
@@ -133,7 +139,7 @@ def _take_in_one(
         result = overruled(result, decision)
     told = None if decision is _EDITED else context
     if held_only and known is None and decision.action == "publish":
-        return Kept(0, result, "publish", changed=False, context=told)
+        return IngestResult(0, result, "publish", changed=False, context=told)
     values: dict[str, Any] = {
         "thread_id": _thread(tx, site, thread),
         "author_id": _author(tx, site, one.author, moment),
@@ -150,9 +156,9 @@ def _take_in_one(
     }
     row = _keep(tx, known, site, one.caller_id, values, moment)
     near_copies.remember(tx, row.id, signature)
-    _add_scores(tx, judge, row, result, moment)
-    _decide(tx, judge, row, result, decision, known.action if known is not None else None, moment)
-    return Kept(row.id, result, decision.action, changed=True, context=told)
+    _add_scores(tx, pipeline, row, result, moment)
+    _decide(tx, pipeline, row, result, decision, known.action if known is not None else None, moment)
+    return IngestResult(row.id, result, decision.action, changed=True, context=told)
 
 
 def _keep(
@@ -180,13 +186,15 @@ def _keep(
     return row
 
 
-def _add_scores(tx: Connection, judge: Judging, comment: Row[Any], result: Result, moment: datetime) -> None:
+def _add_scores(
+    tx: Connection, pipeline: Evaluator, comment: Row[Any], result: Result, moment: datetime
+) -> None:
     tx.execute(
         insert(scores).values(
             comment_id=comment.id,
             revision=comment.revision,
             model=result.model,
-            model_digest=judge.digest,
+            model_digest=pipeline.digest,
             probabilities=result.scores,
             relevance=result.relevance,
             evidence=[span.model_dump() for span in result.evidence],
@@ -197,18 +205,18 @@ def _add_scores(tx: Connection, judge: Judging, comment: Row[Any], result: Resul
 
 def _decide(
     tx: Connection,
-    judge: Judging,
+    pipeline: Evaluator,
     comment: Row[Any],
     result: Result,
-    decision: Decision,
+    decision: PolicyDecision,
     before: str | None,
     moment: datetime,
 ) -> None:
     """Adds the system's decision, gives the comment its place in the queue or takes it from there, and tells the webhooks."""
-    drawn = decision.action == "publish" and sampled(judge.policy, comment.site, comment.caller_id)
+    drawn = decision.action == "publish" and sampled(pipeline.policy, comment.site, comment.caller_id)
     wanted = decision.action == "hold" or drawn
     kind = "held" if decision.action == "hold" else "sample"
-    item = items.place(tx, comment, kind, result, judge.policy, moment) if wanted else None
+    item = items.place(tx, comment, kind, result, pipeline.policy, moment) if wanted else None
     if not wanted:
         items.close_of(tx, comment.id, moment)
     added = tx.execute(
@@ -224,9 +232,9 @@ def _decide(
             code=decision.code,
             rule=decision.rule,
             spans=[[span.start, span.end] for span in result.evidence if span.label in _drivers(decision)],
-            policy=judge.policy.version,
+            policy=pipeline.policy.version,
             model=result.model,
-            model_digest=judge.digest,
+            model_digest=pipeline.digest,
             scores=result.scores,
             blind=False,
             item_id=item,
@@ -239,7 +247,7 @@ def _decide(
     outbox.tell(tx, comment, added)
 
 
-def _drivers(decision: Decision) -> tuple[str | None, str]:
+def _drivers(decision: PolicyDecision) -> tuple[str | None, str]:
     return decision.label, decision.code
 
 

@@ -35,7 +35,7 @@ class Moderator:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class ModeratorDecision:
     """A decision to be made. ``revision`` and ``after`` say what its maker had seen, so that nothing newer is overruled unseen.
 
     ``code_choice`` says whether a person chose ``code`` or left the preselected one; None where nobody could choose.
@@ -63,7 +63,9 @@ class Bulk:
     skipped: list[int] = field(default_factory=list)
 
 
-def rule(tx: Connection, who: Moderator, comment_id: int, ruling: Ruling, policy: Policy) -> Row[Any]:
+def record_decision(
+    tx: Connection, who: Moderator, comment_id: int, ruling: ModeratorDecision, policy: Policy
+) -> Row[Any]:
     """Adds a decision to a comment and closes its item; returns the decision.
 
     Raises Refusal for an unknown comment, one that somebody else holds, one that is another's to review, or one that changed meanwhile.
@@ -98,7 +100,7 @@ def rule(tx: Connection, who: Moderator, comment_id: int, ruling: Ruling, policy
 def rule_all(
     tx: Connection,
     who: Moderator,
-    ruling: Ruling,
+    ruling: ModeratorDecision,
     policy: Policy,
     *,
     campaign: int | None = None,
@@ -121,7 +123,7 @@ def rule_all(
     found = Bulk()
     for comment in tx.execute(within(query, comments.c.site, who.sites).where(*wanted)).scalars().all():
         try:
-            found.decided.append(rule(tx, who, comment, ruling, policy).id)
+            found.decided.append(record_decision(tx, who, comment, ruling, policy).id)
         except Refusal:
             found.skipped.append(comment)
     return found
@@ -146,7 +148,9 @@ def undo(tx: Connection, who: Moderator, decision_id: int, policy: Policy, *, an
     if wanted.actor != who.name and not any_actor:
         raise Refusal("forbidden", "another moderator decided; only they or an admin undo it")
     moment = now()
-    ruling = Ruling(action=wanted.before or "hold", code="undo", note=None, via="undo", undoes=decision_id)
+    ruling = ModeratorDecision(
+        action=wanted.before or "hold", code="undo", note=None, via="undo", undoes=decision_id
+    )
     decision = _add(tx, who, comment, None, last, ruling, policy, moment)
     tx.execute(update(comments).where(comments.c.id == comment.id).values(action=ruling.action))
     _reopen(tx, who, wanted, moment)
@@ -161,7 +165,7 @@ def _refuse_conflicts(
     comment: Row[Any],
     item: Row[Any] | None,
     before: Row[Any] | None,
-    ruling: Ruling,
+    ruling: ModeratorDecision,
     moment: datetime,
 ) -> None:
     if comment.erased is not None:
@@ -189,7 +193,7 @@ def _add(
     comment: Row[Any],
     item: Row[Any] | None,
     before: Row[Any] | None,
-    ruling: Ruling,
+    ruling: ModeratorDecision,
     policy: Policy,
     moment: datetime,
 ) -> Row[Any]:
@@ -220,7 +224,7 @@ def _add(
     return tx.execute(insert(decisions).values(**values).returning(decisions)).one()
 
 
-def _rule(ruling: Ruling) -> str:
+def _rule(ruling: ModeratorDecision) -> str:
     if ruling.undoes is not None:
         return f"undo of decision {ruling.undoes}"
     # By whichever item it is reached, that many were decided alike stays known.

@@ -24,7 +24,7 @@ _CANDIDATES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class RecognitionQuery:
     """A comment to recognise.
 
     Attributes:
@@ -58,7 +58,7 @@ def hash_of(tx: Connection, bare_text: str) -> str:
     return alias(tx, f"text\n{bare_text}")
 
 
-def reported(tx: Connection, sought: Sought) -> Row[Any] | None:
+def reported(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
     """The comment that a moderator's report means, None for an unknown one.
 
     By its id, else by site, page and text, else by site and text. Of several, one that no person has decided comes first, then the newest.
@@ -75,7 +75,7 @@ def reported(tx: Connection, sought: Sought) -> Row[Any] | None:
     return max(fitting, key=lambda row: (_same_page(row, sought), not row.by_person, row.id), default=None)
 
 
-def checked(tx: Connection, sought: Sought) -> Row[Any] | None:
+def checked(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
     """The comment that is checked again, None for a new one.
 
     By its id; else one with the same text that a person has decided, if its author is the same, or if neither author is known and the text
@@ -98,20 +98,20 @@ def forget(tx: Connection, ids: Sequence[int]) -> None:
         tx.execute(gone.values(caller_id=f"{PREFIX}{_ERASED}{comment}"))
 
 
-def _by_id(tx: Connection, sought: Sought) -> Row[Any] | None:
+def _by_id(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
     mine = comments.c.site == sought.site, comments.c.caller_id.in_(sought.ids)
     rows = tx.execute(_query(sought).where(*mine)).all()
     return min(rows, key=lambda row: sought.ids.index(row.caller_id), default=None)
 
 
-def _same_text(tx: Connection, sought: Sought) -> Sequence[Row[Any]]:
+def _same_text(tx: Connection, sought: RecognitionQuery) -> Sequence[Row[Any]]:
     query = _query(sought).where(
         comments.c.text_hash == sought.text_hash, comments.c.caller_id.startswith(PREFIX)
     )
     return tx.execute(query.order_by(comments.c.id.desc()).limit(_CANDIDATES)).all()
 
 
-def _query(sought: Sought) -> Any:
+def _query(sought: RecognitionQuery) -> Any:
     by_person = exists().where(decisions.c.comment_id == comments.c.id, decisions.c.actor != SYSTEM)
     names = ("id", "site", "caller_id", "text", "text_hash", "action")
     columns = (comments.c[name] for name in names)
@@ -131,7 +131,7 @@ def _query(sought: Sought) -> Any:
     return within(query, comments.c.site, sought.sites)
 
 
-def _same_page(row: Row[Any], sought: Sought) -> bool:
+def _same_page(row: Row[Any], sought: RecognitionQuery) -> bool:
     return row.page is not None and row.page == sought.permalink
 
 
@@ -139,11 +139,11 @@ def _known(author: str | None) -> bool:
     return author is not None and not author.startswith(BY_ADDRESS)
 
 
-def _contradicts(row: Row[Any], sought: Sought) -> bool:
+def _contradicts(row: Row[Any], sought: RecognitionQuery) -> bool:
     return _known(row.author) and _known(sought.author) and row.author != sought.author
 
 
-def _same_comment(row: Row[Any], sought: Sought) -> bool:
+def _same_comment(row: Row[Any], sought: RecognitionQuery) -> bool:
     if row.author == sought.author and _known(row.author):
         return True
     if _known(row.author) and _known(sought.author):

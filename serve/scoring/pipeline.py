@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from belowline.model import Context, Decision, Policy, ScoreInput, Scorer, Scores, decide
+from belowline.model import Context, Policy, PolicyDecision, ScoreInput, Scorer, Scores, decide
 from belowline.serve.scoring.fault_isolation import score_each
 from belowline.serve.scoring.results import Result, make_reason, make_result
 
 
-class Judging(Protocol):
+class Evaluator(Protocol):
     """Whoever says what is to become of a comment: the model under its policy, or something that has been asked before."""
 
     @property
@@ -24,15 +24,15 @@ class Judging(Protocol):
         """The digest of the model's files, None where nobody looked."""
         ...
 
-    def judged(
+    def evaluate(
         self, comment_id: str | None, scores: Scores | None, context: Context
-    ) -> tuple[Result, Decision]:
+    ) -> tuple[Result, PolicyDecision]:
         """Result and decision of one comment with these scores, which are None where scoring failed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class ModerationPipeline:
     """A model and a policy that belong together; ``digest`` is that of the model's files, None where nobody looked."""
 
     scorer: Scorer
@@ -44,10 +44,10 @@ class Judge:
         """A model with the policy in a file, None for the default one; raises PolicyError."""
         return cls(scorer, Policy.load(policy, scorer.thresholds, scorer.config.languages), digest=digest)
 
-    def under(self, text: str, name: str) -> "Judge":
+    def with_policy(self, text: str, name: str) -> "ModerationPipeline":
         """The same model under the policy in ``text``; raises PolicyError, which calls it ``name``."""
         policy = Policy.parse(text, name, self.scorer.thresholds, self.scorer.config.languages)
-        return Judge(self.scorer, policy, digest=self.digest)
+        return ModerationPipeline(self.scorer, policy, digest=self.digest)
 
     @property
     def model(self) -> str:
@@ -63,9 +63,9 @@ class Judge:
         versions = {"model": (self.scorer.version, model), "policy": (self.policy.version, policy)}
         return {name: f"{version} ({digest[:12]})" for name, (version, digest) in versions.items()}
 
-    def judged(
+    def evaluate(
         self, comment_id: str | None, scores: Scores | None, context: Context
-    ) -> tuple[Result, Decision]:
+    ) -> tuple[Result, PolicyDecision]:
         """Result and decision of one comment with these scores, which are None where scoring failed."""
         decision = decide(scores, self.policy, context)
         return make_result(comment_id, scores, decision, self.scorer.version), decision
@@ -81,7 +81,7 @@ class Judge:
         the text is known of them."""
         known = contexts or [Context(text=comment.text) for comment in comments]
         return [
-            self.judged(comment_id, one, context)[0]
+            self.evaluate(comment_id, one, context)[0]
             for comment_id, one, context in zip(ids, scores, known, strict=True)
         ]
 
@@ -90,7 +90,7 @@ class Judge:
         return self.results(ids, comments, score_each(self.scorer, comments))
 
 
-def overruled(result: Result, decision: Decision) -> Result:
+def overruled(result: Result, decision: PolicyDecision) -> Result:
     """``result`` with another decision than the policy's."""
     changed: dict[str, Any] = {"action": decision.action, "reason": make_reason(decision)}
     return result.model_copy(update=changed)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from belowline.model import Decision, Scores
+from belowline.model import PolicyDecision, Scores
 
 Action = Literal["publish", "hold", "reject"]
 UNKNOWN_LANGUAGE = "und"
@@ -46,12 +46,14 @@ class Result(BaseModel):
     model: str = Field(description="Version of the model.")
 
 
-def make_reason(decision: Decision) -> Reason:
+def make_reason(decision: PolicyDecision) -> Reason:
     """Why a policy decided so."""
     return Reason.model_construct(code=decision.code, rule=decision.rule, label=decision.label)
 
 
-def make_result(comment_id: str | None, scores: Scores | None, decision: Decision, model: str) -> Result:
+def make_result(
+    comment_id: str | None, scores: Scores | None, decision: PolicyDecision, model: str
+) -> Result:
     """The result of one comment; ``scores`` is None where scoring failed, probabilities get four decimals.
 
     Words or links that a rule found are evidence of that rule, by its code, with the strength 1.

@@ -27,7 +27,7 @@ class QueueFull(Exception):
         self.retry_after = retry_after
 
 
-class BatcherClosed(Exception):
+class ScoreQueueClosed(Exception):
     """The service is shutting down."""
 
 
@@ -61,7 +61,7 @@ class _Part:
     places: range
 
 
-class Batcher:
+class ScoreQueue:
     """A bounded queue in front of the model; must be started inside the event loop that submits to it.
 
     Answers of a call go out together, so calls are small and several are under way: nobody waits for the longest comment of many others,
@@ -152,7 +152,7 @@ class Batcher:
     async def submit(self, comments: Sequence[ScoreInput], scorer: Scoring) -> list[Scores | None]:
         """Scores by ``scorer`` in order, None where scoring a comment failed; raises QueueFull or BatcherClosed."""
         if not self.alive:
-            raise BatcherClosed
+            raise ScoreQueueClosed
         after_others = self._here > 0 and len(comments) > 1
         if self._here + len(comments) > self._queue_comments or (
             after_others and self._late(self._here + len(comments))

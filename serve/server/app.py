@@ -25,8 +25,8 @@ from belowline.serve.http.service import Service
 from belowline.serve.metrics import Metrics
 from belowline.serve.protocols.routes import PROTOCOLS, in_own_shape, protocol_at
 from belowline.serve.protocols.text_classification import PredictAtRoot
-from belowline.serve.scoring.score_queue import Batcher
-from belowline.serve.server.middleware import Surround
+from belowline.serve.scoring.score_queue import ScoreQueue
+from belowline.serve.server.middleware import RequestMiddleware
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
 from belowline.serve.webhooks.sender import Sender
@@ -43,14 +43,14 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     settings.check_exposure()
     service = _service(settings, scorer)
 
-    database, batcher, shadow = service.database, service.batcher, service.shadow
+    database, score_queue, shadow = service.database, service.score_queue, service.shadow
     follower = Follower(service.active, settings, database, service.metrics.model_failed)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sender = Sender(database, private=settings.webhook_private_addresses)
         poller = Poller(follower.look)
-        batcher.start()
+        score_queue.start()
         sender.start()
         poller.start()
         if shadow:
@@ -58,7 +58,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         yield
         await run_in_threadpool(poller.close)
         await sender.close()
-        await batcher.close()
+        await score_queue.close()
         if shadow:
             await run_in_threadpool(shadow.close)
         database.close()
@@ -66,7 +66,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     app = FastAPI(
         title="belowline",
         summary="Self-hosted moderation for reader comments",
-        version=service.verdict.scorer.version,
+        version=service.pipeline.scorer.version,
         lifespan=lifespan,
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
         redoc_url=None,
@@ -80,11 +80,11 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     app.include_router(score.router)  # first: the way to each route leads past those before it
     add_console(app)
     app.add_middleware(
-        Surround,
+        RequestMiddleware,
         metrics=service.metrics,
         max_body_bytes=settings.max_body_bytes,
         patience_s=settings.request_timeout_s,
-        batcher=batcher,
+        score_queue=score_queue,
         scores=_scores,
         keeps_when_full=_keeps_when_full,
         render=_in_its_shape,
@@ -120,10 +120,10 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
     active = (
         Active.of(scorer, None, settings.policy, database) if scorer else active_at_start(settings, database)
     )
-    metrics = Metrics(lambda: batcher.queued)
+    metrics = Metrics(lambda: score_queue.queued)
     if active.behind:
         metrics.model_failed()
-    batcher = Batcher(
+    score_queue = ScoreQueue(
         queue_comments=settings.queue_comments,
         batch_comments=settings.batch_comments,
         wait_s=settings.batch_wait_ms / 1000,
@@ -134,15 +134,15 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
     )
     candidate = settings.shadow_model_dir
     shadow = Shadow(candidate, settings, metrics) if candidate else None
-    return Service(settings, active, batcher, metrics, database, shadow)
+    return Service(settings, active, score_queue, metrics, database, shadow)
 
 
 def _note_change(app: FastAPI, service: Service) -> None:
     """Shows the active model and policy in the metrics and the API's description."""
     pair, behind = service.active.pair, service.active.behind is not None
     service.metrics.active(
-        pair.judge.scorer.version, pair.judge.digest or "", pair.policy_number, behind=behind
+        pair.pipeline.scorer.version, pair.pipeline.digest or "", pair.policy_number, behind=behind
     )
-    app.version = pair.judge.scorer.version
+    app.version = pair.pipeline.scorer.version
     if app.openapi_schema:
         app.openapi_schema["info"]["version"] = app.version

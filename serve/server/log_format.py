@@ -3,7 +3,7 @@
 import logging
 
 
-class OneLine(logging.Formatter):
+class OneLineFormatter(logging.Formatter):
     """A formatter whose message is one printable line; only a traceback, which we never log of our own, adds further ones."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:

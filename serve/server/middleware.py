@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from belowline.serve.http.errors import Problem, Render, queue_full
 from belowline.serve.metrics import Metrics
 from belowline.serve.scoring.fault_isolation import describe
-from belowline.serve.scoring.score_queue import Batcher
+from belowline.serve.scoring.score_queue import ScoreQueue
 from belowline.serve.server.body import Body
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ SECURITY_HEADERS = {
 }
 
 
-class Surround:
+class RequestMiddleware:
     """ASGI middleware around all routes; an unanswered error becomes a problem without its message."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Surround:
         metrics: Metrics,
         max_body_bytes: int,
         patience_s: float,
-        batcher: Batcher,
+        score_queue: ScoreQueue,
         scores: Callable[[Request], bool],
         keeps_when_full: Callable[[Request], bool],
         render: Render,
@@ -49,7 +49,7 @@ class Surround:
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._patience_s = patience_s
-        self._batcher = batcher
+        self._batcher = score_queue
         self._scores = scores
         self._keeps_when_full = keeps_when_full
 
@@ -107,8 +107,8 @@ class Surround:
                 await self._app(scope, body.receive, send)
 
     def _require_room(self, request: Request) -> None:
-        batcher = self._batcher
-        if batcher.overrun if self._keeps_when_full(request) else batcher.full:
+        score_queue = self._batcher
+        if score_queue.overrun if self._keeps_when_full(request) else score_queue.full:
             raise queue_full(self._batcher.retry_after)
 
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:

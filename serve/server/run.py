@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from belowline.serve.scoring.fault_isolation import PROBE, score_each
 from belowline.serve.server.app import create_app
 from belowline.serve.server.connection import connections
-from belowline.serve.server.log_format import OneLine
+from belowline.serve.server.log_format import OneLineFormatter
 from belowline.serve.server.workers import run_workers
 from belowline.serve.settings import Settings
 
@@ -68,7 +68,7 @@ def serve(settings: Settings, listener: socket.socket, serving: Callable[[], Non
     sys.setswitchinterval(_SWITCH_S)
     app = create_app(settings)
     # What the model loads at its first comment should not make the first caller wait.
-    score_each(app.state.service.verdict.scorer, [PROBE])
+    score_each(app.state.service.pipeline.scorer, [PROBE])
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -105,7 +105,7 @@ class _Server(uvicorn.Server):
 def _log(settings: Settings) -> None:
     process = "[%(process)d] " if settings.workers > 1 else ""
     handler = logging.StreamHandler()
-    handler.setFormatter(OneLine(f"%(levelname)s {process}%(name)s: %(message)s"))
+    handler.setFormatter(OneLineFormatter(f"%(levelname)s {process}%(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
 
 

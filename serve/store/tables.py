@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A time in UTC; SQLite gives it back without its zone, PostgreSQL in the server's."""
 
     impl = DateTime(timezone=True)
@@ -81,7 +81,7 @@ authors = Table(
     Column("caller_id", String(200)),  # null once erased
     Column("name", String(200)),
     Column("role", String(50)),
-    Column("first_seen", Moment(), nullable=False),
+    Column("first_seen", UtcDateTime(), nullable=False),
     UniqueConstraint("site", "caller_id"),
 )
 comments = Table(
@@ -103,9 +103,9 @@ comments = Table(
     Column("action", String(20), nullable=False),  # what stands: publish, hold or reject
     Column("campaign", Integer),  # id of the first of its near-copies
     Column("signature", LargeBinary),
-    Column("written", Moment()),
-    Column("received", Moment(), nullable=False),
-    Column("erased", Moment()),
+    Column("written", UtcDateTime()),
+    Column("received", UtcDateTime(), nullable=False),
+    Column("erased", UtcDateTime()),
     UniqueConstraint("site", "caller_id"),
     Index("ix_comments_author", "author_id", "action"),
     Index("ix_comments_thread", "thread_id", "id"),
@@ -128,7 +128,7 @@ revisions = Table(
     _comment(),
     Column("number", Integer, nullable=False),
     Column("text", Text),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
     UniqueConstraint("comment_id", "number"),
 )
 scores = Table(
@@ -142,7 +142,7 @@ scores = Table(
     Column("probabilities", JSON, nullable=False),
     Column("relevance", Float),
     Column("evidence", JSON, nullable=False),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
     Index("ix_scores_comment", "comment_id", "id"),
 )
 items = Table(
@@ -162,10 +162,10 @@ items = Table(
     Column("language", String(10), nullable=False),
     Column("priority", Float, nullable=False),
     Column("uncertainty", Float, nullable=False),
-    Column("created", Moment(), nullable=False),
-    Column("closed", Moment()),
+    Column("created", UtcDateTime(), nullable=False),
+    Column("closed", UtcDateTime()),
     Column("claimed_by", String(120)),
-    Column("claimed_until", Moment()),
+    Column("claimed_until", UtcDateTime()),
     Column("not_for", String(120)),  # who decided first: an appeal or a second review is somebody else's
     Index("ix_items_priority", "state", "priority", "id"),
     Index("ix_items_uncertainty", "state", "uncertainty", "id"),
@@ -209,7 +209,7 @@ decisions = Table(
     Column("blind", Boolean, nullable=False),  # whether the scores were hidden from who decided
     Column("undoes", Integer, ForeignKey("decisions.id")),
     Column("item_id", Integer),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
     Index("ix_decisions_comment", "comment_id", "id"),
     Index("ix_decisions_actor", "actor", "id"),
     Index("ix_decisions_at", "at"),
@@ -223,7 +223,7 @@ appeals = Table(
     Column("decision_id", Integer, ForeignKey("decisions.id"), nullable=False),
     Column("text", Text),
     Column("state", String(20), nullable=False),  # open, upheld, overturned or withdrawn
-    Column("created", Moment(), nullable=False),
+    Column("created", UtcDateTime(), nullable=False),
     Column("answered_by", Integer, ForeignKey("decisions.id")),
     Index("ix_appeals_comment", "comment_id"),
 )
@@ -241,8 +241,8 @@ feedback = Table(
     Column("scores", JSON, nullable=False),  # what the caller says it is: label to 0..1
     Column("given", JSON, nullable=False),  # the same in the caller's own words
     Column("actor", String(120), nullable=False),
-    Column("at", Moment(), nullable=False),
-    Column("erased", Moment()),
+    Column("at", UtcDateTime(), nullable=False),
+    Column("erased", UtcDateTime()),
     Index("ix_feedback_caller_id", "site", "caller_id"),
     Index("ix_feedback_comment", "comment_id"),
     sqlite_autoincrement=True,
@@ -257,7 +257,7 @@ bridges = Table(
     metadata,
     Column("comment_id", Integer, ForeignKey("comments.id"), primary_key=True),
     Column("action", String(20), nullable=False),  # what the other system last made of it
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
 )
 usage = Table(
     "usage",
@@ -277,7 +277,7 @@ golden = Table(
     Column("action", String(20), nullable=False),
     Column("labels", JSON, nullable=False),
     Column("actor", String(120), nullable=False),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
 )
 reviews = Table(
     "reviews",
@@ -288,7 +288,7 @@ reviews = Table(
     Column("actor", String(120), nullable=False),
     Column("action", String(20), nullable=False),
     Column("expected", String(20), nullable=False),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
     UniqueConstraint("comment_id", "kind", "actor"),
 )
 api_keys = Table(
@@ -302,15 +302,15 @@ api_keys = Table(
     Column(
         "protocol", String(20)
     ),  # the only protocol that takes the key; null: all of them, and the own API
-    Column("created", Moment(), nullable=False),
-    Column("revoked", Moment()),
+    Column("created", UtcDateTime(), nullable=False),
+    Column("revoked", UtcDateTime()),
 )
 sessions = Table(
     "sessions",
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("key_digest", String(64), nullable=False),
-    Column("expires", Moment(), nullable=False),
+    Column("expires", UtcDateTime(), nullable=False),
 )
 policies = Table(
     "policies",
@@ -319,7 +319,7 @@ policies = Table(
     Column("text", Text, nullable=False),
     Column("note", Text),
     Column("actor", String(120), nullable=False),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
     sqlite_autoincrement=True,
 )
 models = Table(
@@ -334,7 +334,7 @@ models = Table(
     Column("gates", JSON, nullable=False),  # what a comparison said of it; empty where none was asked for
     Column("reason", Text),  # why it was promoted in spite of that, or rolled back
     Column("actor", String(120), nullable=False),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
     sqlite_autoincrement=True,
 )
 shadow_actions = Table(
@@ -365,7 +365,7 @@ shadow_disagreements = Table(
     Column("candidate", String(120), nullable=False),
     Column("action", String(20), nullable=False),
     Column("candidate_action", String(20), nullable=False),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
     Index("ix_shadow_disagreements_comment", "comment_id"),
     sqlite_autoincrement=True,
 )
@@ -376,8 +376,8 @@ webhooks = Table(
     Column("url", Text, nullable=False),
     Column("events", JSON, nullable=False),
     Column("secrets", JSON, nullable=False),  # newest first; each signs while it is there
-    Column("created", Moment(), nullable=False),
-    Column("disabled", Moment()),
+    Column("created", UtcDateTime(), nullable=False),
+    Column("disabled", UtcDateTime()),
 )
 deliveries = Table(
     "deliveries",
@@ -388,10 +388,10 @@ deliveries = Table(
     Column("payload", JSON, nullable=False),  # ids and decisions, never a comment's text
     Column("state", String(20), nullable=False),  # pending, delivered or failed
     Column("tries", Integer, nullable=False),
-    Column("next_try", Moment(), nullable=False),
+    Column("next_try", UtcDateTime(), nullable=False),
     Column("status", Integer),
     Column("error", Text),
-    Column("created", Moment(), nullable=False),
+    Column("created", UtcDateTime(), nullable=False),
     Index("ix_deliveries_due", "state", "next_try"),
     sqlite_autoincrement=True,
 )
@@ -402,13 +402,13 @@ idempotency = Table(
     Column("key", String(200), primary_key=True),
     Column("request", String(64), nullable=False),
     Column("answer", JSON, nullable=False),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
 )
 audit_log = Table(
     "audit_log",
     metadata,
     _id(),
-    Column("at", Moment(), nullable=False),
+    Column("at", UtcDateTime(), nullable=False),
     Column("actor", String(120), nullable=False),
     Column("what", String(50), nullable=False),
     Column("target", String(300), nullable=False),

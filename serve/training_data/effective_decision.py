@@ -19,7 +19,7 @@ _ORIGINS = {"appeal": "appeal", "second": "second_review", "bulk": "bulk"}
 
 
 @dataclass(frozen=True, slots=True)
-class Final:
+class EffectiveDecision:
     """The decision that counts.
 
     Attributes:
@@ -41,7 +41,7 @@ class Final:
     drawn: Row[Any] | None
 
 
-def final(history: History, *, bulk: bool = False) -> Final | LeftOut:
+def final(history: History, *, bulk: bool = False) -> EffectiveDecision | LeftOut:
     """The decision that counts, or why none does; with ``bulk`` also one that was made for many comments at once."""
     standing = _standing(history.decisions)
     if history.comment.erased is not None:
@@ -67,7 +67,7 @@ def final(history: History, *, bulk: bool = False) -> Final | LeftOut:
     named = reason.labels if golden is None else golden.labels
     if last.action == "reject" and _is_unclear(reason) and not named:
         return "unclear reason"
-    return Final(
+    return EffectiveDecision(
         decision=last,
         text=text,
         origin=origin,

@@ -22,7 +22,7 @@ from belowline.serve.batch.terminal import counting
 from belowline.serve.settings import load_settings
 from belowline.serve.store.database import Database, now
 from belowline.serve.training_data import histories as decided
-from belowline.serve.training_data.effective_decision import Final, final
+from belowline.serve.training_data.effective_decision import EffectiveDecision, final
 from belowline.serve.training_data.histories import History
 from belowline.serve.training_data.reviewed import Reviews
 from belowline.serve.training_data.sampling_rates import SampleShares
@@ -206,7 +206,7 @@ def _of_comments(export: _Export, count: Callable[[int], None]) -> Iterator[Deci
     for history in decided.histories(export.database, export.sites, export.since):
         count(1)
         found = final(history, bulk=export.bulk)
-        if isinstance(found, Final):
+        if isinstance(found, EffectiveDecision):
             yield of_comment(history, found, export.shares)
         else:
             export.counts.left_out[found] += 1
@@ -236,7 +236,7 @@ def _told(export: _Export, row: Row[Any], kept: Mapping[tuple[str, str], History
     history = kept.get(same)
     if same in kept and history is None:
         return "erased"
-    if history is not None and isinstance(final(history, bulk=export.bulk), Final):
+    if history is not None and isinstance(final(history, bulk=export.bulk), EffectiveDecision):
         return "told of what was decided"
     if not row.text.strip():
         return "blank"

@@ -7,12 +7,12 @@ from sqlalchemy import Row
 from belowline.data.decision_labels import implied
 from belowline.data.decisions import FEEDBACK, MOST_WEIGHT, Decided
 from belowline.serve.scoring.fault_isolation import article_context, is_json_object
-from belowline.serve.training_data.effective_decision import Final
+from belowline.serve.training_data.effective_decision import EffectiveDecision
 from belowline.serve.training_data.histories import History
 from belowline.serve.training_data.sampling_rates import SampleShares
 
 
-def of_comment(history: History, found: Final, shares: SampleShares) -> Decided:
+def of_comment(history: History, found: EffectiveDecision, shares: SampleShares) -> Decided:
     """The line of a comment that somebody decided.
 
     One that the policy published and drew at random stands for as many as one over the share that it drew; what was held counts once, for

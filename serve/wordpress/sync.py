@@ -28,10 +28,10 @@ from sqlalchemy import Connection, Row
 from belowline.model import ScoreInput, Scores
 from belowline.serve.active.active import Active
 from belowline.serve.batch.read import in_chunks
-from belowline.serve.queue import moderator_decisions as rulings
+from belowline.serve.queue import moderator_decisions
 from belowline.serve.queue.comments import last_decision
-from belowline.serve.queue.intake import Author, Incoming, Thread, take_in
-from belowline.serve.queue.moderator_decisions import Moderator, Ruling
+from belowline.serve.queue.intake import Author, IncomingComment, Thread, take_in
+from belowline.serve.queue.moderator_decisions import Moderator, ModeratorDecision
 from belowline.serve.scoring.fault_isolation import article_context, score_each
 from belowline.serve.store.database import Database, now, one_at_a_time
 from belowline.serve.store.pseudonyms import alias
@@ -45,11 +45,11 @@ WATCHED = timedelta(days=30)
 Outcome = Literal["approve", "spam", "hold", "wait", "learn", "leave", "later", "fail"]
 _STATUSES: Mapping[str, Status] = {"publish": "approved", "hold": "hold", "reject": "spam"}
 _OUTCOMES: Mapping[str, Outcome] = {"publish": "approve", "hold": "hold", "reject": "spam"}
-_RULINGS: Mapping[str, Ruling] = {
-    "approved": Ruling("publish", via="wordpress", elsewhere=True),
-    "hold": Ruling("hold", via="wordpress", elsewhere=True),
-    "spam": Ruling("reject", ("spam",), "spam", via="wordpress", elsewhere=True),
-    "trash": Ruling("reject", (), "other", via="wordpress", elsewhere=True),
+_RULINGS: Mapping[str, ModeratorDecision] = {
+    "approved": ModeratorDecision("publish", via="wordpress", elsewhere=True),
+    "hold": ModeratorDecision("hold", via="wordpress", elsewhere=True),
+    "spam": ModeratorDecision("reject", ("spam",), "spam", via="wordpress", elsewhere=True),
+    "trash": ModeratorDecision("reject", (), "other", via="wordpress", elsewhere=True),
 }
 """What somebody decided who set a status in WordPress."""
 
@@ -114,7 +114,7 @@ class Bridge:
         if not new:
             return
         found = self._remote.comments(new)
-        scores = score_each(self._active.judge.scorer, [_to_score(comment) for comment in found])
+        scores = score_each(self._active.pipeline.scorer, [_to_score(comment) for comment in found])
         with self._transaction() as tx:
             steps = [self._keep(tx, comment, scored) for comment, scored in zip(found, scores, strict=True)]
         yield from self._carry(steps)
@@ -123,7 +123,7 @@ class Bridge:
         """Takes a comment in, which is on hold in WordPress; what is to be done with it there."""
         title, lead, address = comment.article
         thread = Thread(str(comment.post), title or None, address, lead or None)
-        incoming = Incoming(
+        incoming = IncomingComment(
             caller_id=str(comment.id),
             text=comment.text,
             scores=scores,
@@ -132,7 +132,7 @@ class Bridge:
             parent_text=comment.answered,
             written=comment.written,
         )
-        [kept] = take_in(tx, self._active.within(tx).judge, self._site, thread, [incoming])
+        [kept] = take_in(tx, self._active.within(tx).pipeline, self._site, thread, [incoming])
         bridges.remember(tx, kept.comment, "hold")
         link = bridges.read(tx, kept.comment)
         return self._merge(tx, link, "hold") or _step(tx, link, "wait", "hold")
@@ -152,7 +152,7 @@ class Bridge:
             return _step(tx, link, _OUTCOMES[link.action], status)
         if link.erased is not None:
             return None
-        rulings.rule(tx, self._who, link.id, ruling, self._active.within(tx).policy)
+        moderator_decisions.record_decision(tx, self._who, link.id, ruling, self._active.within(tx).policy)
         bridges.remember(tx, link.id, ruling.action)
         return _step(tx, bridges.read(tx, link.id), "learn", status)
 

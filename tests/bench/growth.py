@@ -101,14 +101,14 @@ def audit_seconds(model: str, count: int) -> float:
     """Of an audit of so many short comments, in this process."""
     from belowline.serve.audit.archive import Archive
     from belowline.serve.audit.run import run_audit
-    from belowline.serve.scoring.pipeline import Judge
+    from belowline.serve.scoring.pipeline import ModerationPipeline
 
-    judge = Judge.of(loaded(Path(model)), None)
+    pipeline = ModerationPipeline.of(loaded(Path(model)), None)
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "archive.jsonl"
         archive.write_text("".join(f'{{"text": "{short(number)}"}}\n' for number in range(count)), "utf-8")
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            return seconds(lambda: run_audit(Archive([archive]), Path(folder) / "out", judge))
+            return seconds(lambda: run_audit(Archive([archive]), Path(folder) / "out", pipeline))
 
 
 def length_ms(model: str, characters: int, texts: Sequence[str]) -> float:

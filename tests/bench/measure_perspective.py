@@ -98,9 +98,9 @@ def _c3(root: Path) -> Iterator[Source]:
         ("UNSUBSTANTIAL", "non_constructive", "unsubstantial"),
         ("OFF_TOPIC", "non_constructive", "non_relevant"),
     ):
-        judges = f"njudgements_{'toxicity' if kind == 'toxicity' else 'constructiveness'}_expt"
-        known = [(one, row) for one, row in rows if float(row[judges] or 0)]
-        votes = [_votes(row[f"{kind}_characteristics"], name) / float(row[judges]) for _, row in known]
+        pipelines = f"njudgements_{'toxicity' if kind == 'toxicity' else 'constructiveness'}_expt"
+        known = [(one, row) for one, row in rows if float(row[pipelines] or 0)]
+        votes = [_votes(row[f"{kind}_characteristics"], name) / float(row[pipelines]) for _, row in known]
         inputs = [ScoreInput(one.text) for one, _ in known]
         yield Source(attribute, f"c3, votes for `{name}`", Judged(inputs, np.minimum(1, np.array(votes))))
     said = np.array([float(row["constructive"]) for _, row in rows])

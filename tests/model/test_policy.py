@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belowline.model import HARMFUL, Decision, Policy, PolicyError, Scores, Thresholds, decide
+from belowline.model import HARMFUL, Policy, PolicyDecision, PolicyError, Scores, Thresholds, decide
 from belowline.model.policy import DEFAULT_POLICY
 
 THRESHOLDS = {label: Thresholds(hold=0.6, reject=0.9) for label in HARMFUL}
@@ -27,11 +27,11 @@ def scores(language: str = "en", **probabilities: float) -> Scores:
 
 @pytest.mark.parametrize("policy", [DEFAULT, REJECTING], ids=["default", "rejecting"])
 def test_a_comment_that_could_not_be_scored_is_held(policy: Policy) -> None:
-    assert decide(None, policy) == Decision("hold", "scoring_failed", "scoring failed", None)
+    assert decide(None, policy) == PolicyDecision("hold", "scoring_failed", "scoring failed", None)
 
 
 def test_a_harmless_comment_is_published() -> None:
-    assert decide(scores(), DEFAULT) == Decision("publish", "none", "no rule fired", None)
+    assert decide(scores(), DEFAULT) == PolicyDecision("publish", "none", "no rule fired", None)
     assert decide(scores(on_topic=0.99), DEFAULT).action == "publish"
 
 
@@ -47,9 +47,11 @@ def test_a_harmless_comment_is_published() -> None:
     ],
 )
 def test_each_label_holds_under_its_code(label: str, code: str) -> None:
-    assert decide(scores(**{label: 0.6}), DEFAULT) == Decision("hold", code, f"{label} >= 0.6", label)
+    assert decide(scores(**{label: 0.6}), DEFAULT) == PolicyDecision("hold", code, f"{label} >= 0.6", label)
     assert decide(scores(**{label: 0.5999}), DEFAULT).action == "publish"
-    assert decide(scores(**{label: 0.95}), REJECTING) == Decision("reject", code, f"{label} >= 0.9", label)
+    assert decide(scores(**{label: 0.95}), REJECTING) == PolicyDecision(
+        "reject", code, f"{label} >= 0.9", label
+    )
 
 
 def test_a_label_that_the_policy_leaves_out_never_holds() -> None:
@@ -58,9 +60,9 @@ def test_a_label_that_the_policy_leaves_out_never_holds() -> None:
 
 
 def test_without_automatic_rejection_what_would_be_rejected_is_held() -> None:
-    assert decide(scores(spam=0.99), DEFAULT) == Decision("hold", "spam", "spam >= 0.6", "spam")
+    assert decide(scores(spam=0.99), DEFAULT) == PolicyDecision("hold", "spam", "spam >= 0.6", "spam")
     rejects_only = replace(DEFAULT, thresholds={"spam": Thresholds(hold=None, reject=0.9)})
-    assert decide(scores(spam=0.99), rejects_only) == Decision("hold", "spam", "spam >= 0.9", "spam")
+    assert decide(scores(spam=0.99), rejects_only) == PolicyDecision("hold", "spam", "spam >= 0.9", "spam")
 
 
 def test_the_order_of_labels_names_the_reason() -> None:

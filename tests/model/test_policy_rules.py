@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from belowline.model import (
     HARMFUL,
     Context,
-    Decision,
     Policy,
+    PolicyDecision,
     PolicyError,
     Scores,
     Thresholds,
@@ -35,7 +35,7 @@ def scores(language: str = "en", **probabilities: float) -> Scores:
     return Scores(harmless | probabilities, evidence=(), language=language, model="t")
 
 
-def stretches(decision: Decision, text: str) -> list[str]:
+def stretches(decision: PolicyDecision, text: str) -> list[str]:
     return [text[start:end] for start, end in decision.spans]
 
 
@@ -64,7 +64,7 @@ def test_a_listed_word_is_found_through_disguises(text: str, stretch: str, entry
 
 @pytest.mark.parametrize("text", ["", "muppets", "xmuppet", "a reloan", "money for free", "free the money"])
 def test_parts_of_words_and_torn_phrases_pass(text: str) -> None:
-    assert decide(scores(), policy(WORDS), Context(text)) == Decision(
+    assert decide(scores(), policy(WORDS), Context(text)) == PolicyDecision(
         "publish", "none", "no rule fired", None
     )
 
@@ -199,7 +199,7 @@ STRICT = (
 def test_trust_goes_before_every_rule_but_words_that_reject(who: dict[str, str], rule: str) -> None:
     context = Context("https://casino.example", published=0, copies=9, **who)
     awful = scores("ar", hate=0.99)
-    assert decide(awful, policy(STRICT), context) == Decision("publish", "none", rule, None)
+    assert decide(awful, policy(STRICT), context) == PolicyDecision("publish", "none", rule, None)
     assert decide(awful, policy(STRICT), replace(context, text="muppet")).action == "reject"
     assert decide(None, policy(STRICT), context).code == "scoring_failed"
 

@@ -24,11 +24,11 @@ from belowline.data.corpora import read_corpus
 from belowline.data.example import Example
 from belowline.model import Policy, Scorer, Scores, Thresholds, normalise
 from belowline.serve.decisions.export import export_decisions
-from belowline.serve.judge import Judge
-from belowline.serve.store import learning, rulings
+from belowline.serve.judge import ModerationPipeline
+from belowline.serve.store import learning, moderator_decisions
 from belowline.serve.store.database import Database
-from belowline.serve.store.intake import Incoming, take_in
-from belowline.serve.store.rulings import Moderator, Ruling
+from belowline.serve.store.intake import IncomingComment, take_in
+from belowline.serve.store.moderator_decisions import Moderator, ModeratorDecision
 from belowline.training.dataset.mix import fingerprint, gather, split_of
 from belowline.training.fit.fit import fit
 from belowline.training.fit.weights import load_model
@@ -81,9 +81,9 @@ def decided(
     store.unlink(missing_ok=True)
     database = Database.open(f"sqlite:///{store}")
     thresholds = {LABEL: Thresholds(hold=0.0, reject=None)}  # everything waits
-    judge = Judge(cast(Scorer, _Named()), Policy("all", False, thresholds, "publish"))
+    judge = ModerationPipeline(cast(Scorer, _Named()), Policy("all", False, thresholds, "publish"))
     incoming = [
-        Incoming(caller_id=one.row, text=one.text, scores=Scores({LABEL: p}, (), "en", _Named.version))
+        IncomingComment(caller_id=one.row, text=one.text, scores=Scores({LABEL: p}, (), "en", _Named.version))
         for one, p in zip(examples, given, strict=True)
     ]
     with database.write() as tx:
@@ -92,9 +92,11 @@ def decided(
     chosen, files = _chosen(kept, given, order), []
     for before, count in zip([0, *counts], counts, strict=False):
         for comment in chosen[before:count]:
-            ruling = Ruling("reject", code=CODE) if truth[comment] else Ruling("publish")
+            ruling = (
+                ModeratorDecision("reject", code=CODE) if truth[comment] else ModeratorDecision("publish")
+            )
             with database.write() as tx:
-                rulings.rule(tx, Moderator("simulated"), comment, ruling, judge.policy)
+                moderator_decisions.rule(tx, Moderator("simulated"), comment, ruling, judge.policy)
         files.append(folder / f"{order}-{count}.jsonl")
         export_decisions(database, files[-1])
     database.close()

@@ -10,11 +10,10 @@ import pytest
 from sqlalchemy import Connection, Row, create_engine, make_url, select, text
 
 from belowline.model import Policy, ScoreInput
-from belowline.serve.queue import items
-from belowline.serve.queue import moderator_decisions as rulings
-from belowline.serve.queue.intake import Author, Incoming, Kept, Thread, take_in
-from belowline.serve.queue.moderator_decisions import Moderator, Ruling
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.queue import items, moderator_decisions
+from belowline.serve.queue.intake import Author, IncomingComment, IngestResult, Thread, take_in
+from belowline.serve.queue.moderator_decisions import Moderator, ModeratorDecision
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.store.database import Database
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.tables import metadata
@@ -33,13 +32,17 @@ class Desk:
     def __init__(self, database: Database, policy: str = "") -> None:
         self.database = database
         self._scorer = fake_scorer()
-        self.judge = Judge(self._scorer, Policy.parse(policy, "test", self._scorer.thresholds))
+        self.pipeline = ModerationPipeline(
+            self._scorer, Policy.parse(policy, "test", self._scorer.thresholds)
+        )
         self._taken = 0
 
-    def incoming(self, said: str, name: str | None = None, *, scored: bool = True, **more: Any) -> Incoming:
+    def incoming(
+        self, said: str, name: str | None = None, *, scored: bool = True, **more: Any
+    ) -> IncomingComment:
         self._taken += 1
         author = more.pop("author", None)
-        return Incoming(
+        return IncomingComment(
             caller_id=name or f"c{self._taken}",
             text=said,
             scores=self._scorer.score([ScoreInput(text=said)])[0] if scored else None,
@@ -56,11 +59,11 @@ class Desk:
         thread: str | Thread | None = None,
         held_only: bool = False,
         **more: Any,
-    ) -> Kept:
+    ) -> IngestResult:
         under = Thread(thread) if isinstance(thread, str) else thread
         with self.database.write() as tx:
             [kept] = take_in(
-                tx, self.judge, site, under, [self.incoming(said, name, **more)], held_only=held_only
+                tx, self.pipeline, site, under, [self.incoming(said, name, **more)], held_only=held_only
             )
         return kept
 
@@ -70,15 +73,19 @@ class Desk:
 
     def rule(self, comment: int, action: Any = "reject", who: Moderator = ANN, **more: Any) -> Row[Any]:
         with self.database.write() as tx:
-            return rulings.rule(tx, who, comment, Ruling(action=action, **more), self.judge.policy)
+            return moderator_decisions.record_decision(
+                tx, who, comment, ModeratorDecision(action=action, **more), self.pipeline.policy
+            )
 
-    def rule_all(self, action: Any = "reject", who: Moderator = ANN, **more: Any) -> rulings.Bulk:
+    def rule_all(self, action: Any = "reject", who: Moderator = ANN, **more: Any) -> moderator_decisions.Bulk:
         with self.database.write() as tx:
-            return rulings.rule_all(tx, who, Ruling(action=action, via="bulk"), self.judge.policy, **more)
+            return moderator_decisions.rule_all(
+                tx, who, ModeratorDecision(action=action, via="bulk"), self.pipeline.policy, **more
+            )
 
     def undo(self, decision: int, who: Moderator = ANN, *, any_actor: bool = False) -> Row[Any]:
         with self.database.write() as tx:
-            return rulings.undo(tx, who, decision, self.judge.policy, any_actor=any_actor)
+            return moderator_decisions.undo(tx, who, decision, self.pipeline.policy, any_actor=any_actor)
 
     def claim(
         self, who: str = "ann", limit: int = 1, order: items.Order = "priority", **chosen: Any

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from belowline.model import Policy, Scores, decide
-from belowline.model.policy import Action, Decision
+from belowline.model.policy import Action, PolicyDecision
 from belowline.training.compare.test_rows import Rows
 from belowline.training.measure.test_set import Floats
 
@@ -51,7 +51,7 @@ class Flips:
     examples: Sequence[Flip]
 
 
-def decisions_of(scores: Mapping[str, Floats], labels: Sequence[str], policy: Policy) -> list[Decision]:
+def decisions_of(scores: Mapping[str, Floats], labels: Sequence[str], policy: Policy) -> list[PolicyDecision]:
     """Apply ``policy`` to the probabilities of ``labels``; other labels count as not applying."""
     nothing = dict.fromkeys(policy.thresholds, 0.0)
     columns = [scores[label].tolist() for label in labels]
@@ -82,7 +82,7 @@ def flips_of(
     return Flips(int(answered.sum()), _counts(flips), _examples(flips))
 
 
-def _flip(rows: Rows, index: int, a: Decision, b: Decision, labels: Sequence[str]) -> Flip:
+def _flip(rows: Rows, index: int, a: PolicyDecision, b: PolicyDecision, labels: Sequence[str]) -> Flip:
     stricter = a if _STRICTNESS[a.action] > _STRICTNESS[b.action] else b
     label = str(stricter.label)
     known = {

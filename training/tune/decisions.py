@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from belowline.data.decisions import FEEDBACK, Decided, read_decided
-from belowline.model import Context, Decision, ModelConfig, Policy, Scorer, Scores, decide, draw
+from belowline.model import Context, ModelConfig, Policy, PolicyDecision, Scorer, Scores, decide, draw
 from belowline.model.language import language_of
 from belowline.training.errors import TuneError
 from belowline.training.measure.bootstrap import Bools, Floats
@@ -44,7 +44,7 @@ class Decisions:
         """Return the decisions about ``label`` [n], NaN for unknown."""
         return np.array([row.labels.get(label, np.nan) for row in self.rows], dtype=np.float64)
 
-    def decided_by(self, policy: Policy) -> list[Decision]:
+    def decided_by(self, policy: Policy) -> list[PolicyDecision]:
         """Apply ``policy`` by scores, words, links and language; the file has no authors and copies."""
         values = zip(*self.probabilities.values(), strict=True)
         scores = (

@@ -14,11 +14,11 @@ from xml.etree.ElementTree import Element
 
 from belowline.data.archives.xml.exports import Post, comments_of, html_text, no_comments, one_line, utc_time
 from belowline.data.archives.xml.safe_xml import Root, read_records
-from belowline.data.comment import ReadError, Report, Thread, Verdict, refuse
+from belowline.data.comment import PriorStatus, ReadError, Report, Thread, refuse
 
 _NAMESPACE = "http://disqus.com"
 _PREFIXES: Mapping[str, str] = {_NAMESPACE: "", "http://disqus.com/disqus-internals": "dsq"}
-_FLAGS: Mapping[str, Verdict] = {"isSpam": "spam", "isDeleted": "reject"}
+_FLAGS: Mapping[str, PriorStatus] = {"isSpam": "spam", "isDeleted": "reject"}
 _TABLES = """
     PRAGMA journal_mode = OFF;
     CREATE TABLE threads (id TEXT UNIQUE, line INTEGER, title TEXT, url TEXT, text TEXT);
@@ -112,7 +112,7 @@ def _reference(record: Element, name: str) -> str:
     return "" if found is None else found.get("dsq:id", "")
 
 
-def _verdict(record: Element) -> Verdict | None:
+def _verdict(record: Element) -> PriorStatus | None:
     flags = {name: record.findtext(name) for name in (*_FLAGS, "isApproved")}
     for name, verdict in _FLAGS.items():
         if _is_true(flags[name]):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from belowline.data.archives.html.text import shows
-from belowline.data.comment import Comment, Thread, Verdict
+from belowline.data.comment import Comment, PriorStatus, Thread
 
 # No part of a tag may cross a "<", and no choice is made twice: the time is linear whatever the text.
 _MARKUP = re.compile(
@@ -42,7 +42,7 @@ class Post:
     author: str | None
     time: datetime | None
     parent: str | None
-    verdict: Verdict | None
+    verdict: PriorStatus | None
 
 
 def html_text(markup: str, *, links: bool = False) -> str:

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from belowline.data.archives.xml.exports import Post, comments_of, html_text, no_comments, one_line, utc_time
 from belowline.data.archives.xml.safe_xml import Root, read_records
-from belowline.data.comment import Thread, Verdict
+from belowline.data.comment import PriorStatus, Thread
 
 _PREFIXES: Mapping[str, str] = {
     "http://wordpress.org/export/1.0/": "wp",
@@ -15,7 +15,7 @@ _PREFIXES: Mapping[str, str] = {
     "http://wordpress.org/export/1.2/": "wp",
     "http://purl.org/rss/1.0/modules/content/": "content",
 }
-_VERDICTS: Mapping[str, Verdict] = {
+_VERDICTS: Mapping[str, PriorStatus] = {
     "1": "publish",
     "0": "hold",
     "spam": "spam",

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from belowline.serve.audit.report import charts as report_charts
 from belowline.serve.audit.report.method import card_html, label_rules, method_words, policy_words
 from belowline.serve.audit.summary_counts import WORTH_A_LOOK, Tally
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.wording import code_words, done_words, label_name
 
 HERE = Path(__file__).resolve().parents[2]
@@ -28,10 +28,12 @@ templates.globals.update(
 )
 
 
-def render_report(summary: Mapping[str, Any], tally: Tally, judge: Judge, card: str | None = None) -> str:
+def render_report(
+    summary: Mapping[str, Any], tally: Tally, pipeline: ModerationPipeline, card: str | None = None
+) -> str:
     """The report as HTML: ``summary`` is summary.json, ``card`` the model's card in Markdown; texts that a harmful label picked are
     blurred."""
-    config, months = judge.scorer.config, summary["months"][-MONTHS_SHOWN:]
+    config, months = pipeline.scorer.config, summary["months"][-MONTHS_SHOWN:]
     threads = summary["threads"]["worst"][:THREADS_SHOWN]
     counted = {"threads": threads, "authors": summary["authors"]}
     return templates.get_template("report.html").render(
@@ -55,8 +57,8 @@ def render_report(summary: Mapping[str, Any], tally: Tally, judge: Judge, card: 
         longest=TEXT_SHOWN,
         labels=config.labels,
         harmful=config.harmful,
-        rules=label_rules(judge.policy, config),
-        policy=list(policy_words(judge.policy)),
+        rules=label_rules(pipeline.policy, config),
+        policy=list(policy_words(pipeline.policy)),
         method=list(method_words(config, context=bool(summary["relevance"]["comments"]))),
         card=card_html(card) if card else None,
     )

@@ -33,7 +33,7 @@ class ReviewError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ReviewAnswer:
     """What a reviewer said of one comment; labels that they left empty are missing."""
 
     decision: str
@@ -135,9 +135,9 @@ def _with_count(one: Estimate | None, comments: int) -> str:
     )
 
 
-def _read_verdicts(file: Path, sample: Sample) -> dict[int, Verdict]:
+def _read_verdicts(file: Path, sample: Sample) -> dict[int, ReviewAnswer]:
     """Number of the comment to what was decided, in the file's order; rows without a decision are left out."""
-    verdicts: dict[int, Verdict] = {}
+    verdicts: dict[int, ReviewAnswer] = {}
     seen: dict[int, int] = {}
     for row, cells in read_sheet(file, ("number", "sample", "decision", *sample.labels)):
         where = f"{file}, row {row}"
@@ -163,7 +163,7 @@ def _number(where: str, cells: Mapping[str, str], sample: Sample) -> int:
     return int(found[1])
 
 
-def _verdict(where: str, cells: Mapping[str, str], labels: Sequence[str]) -> Verdict | None:
+def _verdict(where: str, cells: Mapping[str, str], labels: Sequence[str]) -> ReviewAnswer | None:
     decision = cells["decision"].casefold()
     given = {label: _flag(f"{where}, field {label}", cells[label]) for label in labels if cells[label]}
     if decision not in ("", "publish", "reject"):
@@ -176,7 +176,7 @@ def _verdict(where: str, cells: Mapping[str, str], labels: Sequence[str]) -> Ver
                 f"{where}, field decision: is empty, but labels are given; write publish or reject"
             )
         return None
-    return Verdict(decision, given, cells.get("note", ""))
+    return ReviewAnswer(decision, given, cells.get("note", ""))
 
 
 def _flag(where: str, value: str) -> int:
@@ -188,7 +188,7 @@ def _flag(where: str, value: str) -> int:
     return int(found[1])
 
 
-def review_of(sample: Sample, verdicts: Mapping[int, Verdict]) -> Review:
+def review_of(sample: Sample, verdicts: Mapping[int, ReviewAnswer]) -> Review:
     """What the verdicts on comments of ``sample``, by their numbers, say of its archive."""
     rejected = _counted(sample, {number: one.decision == "reject" for number, one in verdicts.items()})
     labels: dict[str, Estimate | None] = {}
@@ -232,7 +232,7 @@ def _counted(sample: Sample, positive: Mapping[int, bool]) -> dict[str, Judged]:
 
 
 def _write_decisions(
-    audit: FinishedAudit, sample: Sample, verdicts: Mapping[int, Verdict], about: Mapping[str, Any]
+    audit: FinishedAudit, sample: Sample, verdicts: Mapping[int, ReviewAnswer], about: Mapping[str, Any]
 ) -> None:
     """A row for each judged comment; the weights are those of the judged, so that they add up to the cells that were judged."""
     judged = Counter(sample.rows[number].cell for number in verdicts)

@@ -55,7 +55,7 @@ class SampleError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SampledComment:
     """A comment of a sample: its cell, and whether the random or the picked half drew it."""
 
     cell: Cell
@@ -82,7 +82,7 @@ class Sample:
     size: int
     labels: tuple[str, ...]
     comments: Mapping[Cell, int]
-    rows: Mapping[int, Drawn]
+    rows: Mapping[int, SampledComment]
 
     @property
     def drawn(self) -> Counter[Cell]:
@@ -123,7 +123,7 @@ def read_sample(audit: FinishedAudit) -> Sample:
     file = audit.folder / SAMPLE_NOTE
     try:
         found = json.loads(file.read_text("utf-8"))
-        rows = {one["number"]: Drawn(one["cell"], one["stratum"]) for one in found["rows"]}
+        rows = {one["number"]: SampledComment(one["cell"], one["stratum"]) for one in found["rows"]}
         comments = {cell: one["comments"] for cell, one in found["cells"].items()}
         same = (found["name"], found["made_with"], found["seed"], found["size"], tuple(found["labels"]))
     except FileNotFoundError:
@@ -151,11 +151,11 @@ def draw_sample(audit: FinishedAudit, size: int, seed: int, labels: Sequence[str
         comments[cell] += 1
         anywhere.add(rng.random(), (number, cell))
         within[cell].add(rng.random(), (number, cell))
-    rows = {number: Drawn(cell, "random") for number, cell in anywhere.in_order()}
+    rows = {number: SampledComment(cell, "random") for number, cell in anywhere.in_order()}
     first = Counter(one.cell for one in rows.values())
     for cell, wanted in _to_pick(comments, first, min(size, comments.total()) - len(rows)).items():
         free = [number for number, _ in within[cell].in_order() if number not in rows]
-        rows |= {number: Drawn(cell, "picked") for number in free[:wanted]}
+        rows |= {number: SampledComment(cell, "picked") for number in free[:wanted]}
     order = sorted(rows)
     rng.shuffle(order)
     made_with = audit.made_with

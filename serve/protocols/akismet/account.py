@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
 from belowline.serve.http.auth import Actor
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.akismet import usage
 from belowline.serve.protocols.akismet.access import read_as, site_named
 from belowline.serve.protocols.akismet.messages import Listing
@@ -45,7 +45,7 @@ async def get_subscription(request: Request) -> JSONResponse:
 
 
 @router.post("/1.1/get-stats")
-async def get_stats(request: Request, service: Parts) -> JSONResponse:
+async def get_stats(request: Request, service: ServiceDep) -> JSONResponse:
     """Totals of whole months, and each month; an interval begins with the month of its first day."""
     call, actor = await read_as(request, "score")
     site, reach = site_named(call, actor), _INTERVALS.get(call.get("from"))
@@ -62,7 +62,7 @@ async def deactivate(request: Request) -> PlainTextResponse:
 
 @router.get("/1.2/usage-limit")
 @router.post("/1.2/usage-limit")
-async def usage_limit(request: Request, service: Parts) -> Response:
+async def usage_limit(request: Request, service: ServiceDep) -> Response:
     """How many comments the key asked about this month; there is no limit."""
     _, actor = await read_as(request, "score")
     used = await run_in_threadpool(_used, service, actor)
@@ -71,7 +71,7 @@ async def usage_limit(request: Request, service: Parts) -> Response:
 
 @router.get("/1.2/key-sites")
 @router.post("/1.2/key-sites")
-async def key_sites(request: Request, service: Parts) -> Response:
+async def key_sites(request: Request, service: ServiceDep) -> Response:
     """What became of a month's comments, by site."""
     call, actor = await read_as(request, "score")
     asked = Listing.of(call)

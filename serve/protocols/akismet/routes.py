@@ -35,16 +35,16 @@ from belowline.model import Context, ScoreInput, Scores
 from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.long_texts import score_within
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.akismet import account as akismet_account
 from belowline.serve.protocols.akismet import usage
 from belowline.serve.protocols.akismet.access import is_refusal, only_site, read_as, site_named
 from belowline.serve.protocols.akismet.messages import Call, site_of
 from belowline.serve.protocols.protocol import Protocol
 from belowline.serve.queue import recognition
-from belowline.serve.queue.intake import Author, Incoming, Thread
-from belowline.serve.queue.moderator_decisions import Ruling
-from belowline.serve.queue.recognition import BY_ADDRESS, PREFIX, Sought
+from belowline.serve.queue.intake import Author, IncomingComment, Thread
+from belowline.serve.queue.moderator_decisions import ModeratorDecision
+from belowline.serve.queue.recognition import BY_ADDRESS, PREFIX, RecognitionQuery
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.store.database import StoreError
 from belowline.serve.store.pseudonyms import alias
@@ -55,8 +55,8 @@ SCORING_S, ANSWER_S = 5.0, 8.0
 """Seconds that scoring may take, and a check as a whole: clients wait ten to fifteen, then they publish."""
 _CHECK = "/1.1/comment-check"
 _HELP, _GUID = "X-akismet-debug-help", "X-akismet-guid"
-_SPAM = Ruling("reject", ("spam",), "spam", via="akismet")
-_HAM = Ruling("publish", via="akismet")
+_SPAM = ModeratorDecision("reject", ("spam",), "spam", via="akismet")
+_HAM = ModeratorDecision("publish", via="akismet")
 router = APIRouter(include_in_schema=False, default_response_class=PlainTextResponse)
 
 
@@ -82,7 +82,7 @@ def problem(request: Request, problem: Problem) -> Response:
 
 
 @router.post(_CHECK)
-async def comment_check(request: Request, service: Parts) -> PlainTextResponse:
+async def comment_check(request: Request, service: ServiceDep) -> PlainTextResponse:
     """`false` for what is to be published, else `true`; what is held is kept and waits in the queue."""
     # With the look-up of the key, which waits for a thread as the rest does.
     checking = asyncio.ensure_future(_check(request, service))
@@ -101,13 +101,13 @@ async def comment_check(request: Request, service: Parts) -> PlainTextResponse:
 
 
 @router.post("/1.1/submit-spam")
-async def submit_spam(request: Request, service: Parts) -> PlainTextResponse:
+async def submit_spam(request: Request, service: ServiceDep) -> PlainTextResponse:
     """It becomes a decision to reject, which a moderator made elsewhere."""
     return await _report(request, service, _SPAM)
 
 
 @router.post("/1.1/submit-ham")
-async def submit_ham(request: Request, service: Parts) -> PlainTextResponse:
+async def submit_ham(request: Request, service: ServiceDep) -> PlainTextResponse:
     """It becomes a decision to publish, which a moderator made elsewhere."""
     return await _report(request, service, _HAM)
 
@@ -132,11 +132,11 @@ class _Comment:
     def asked(self) -> ScoreInput:
         return ScoreInput(self.text, self.article)
 
-    def incoming(self, call: Call, scores: Scores | str | None) -> Incoming:
+    def incoming(self, call: Call, scores: Scores | str | None) -> IncomingComment:
         """As it is kept; scores that are a text say why there are none."""
         parent = call.get("comment_parent")[:200] or None
         scored, why = (None, scores) if isinstance(scores, str) else (scores, None)
-        return Incoming(
+        return IncomingComment(
             f"{PREFIX}{self.guid}",
             self.text,
             scored,
@@ -180,7 +180,7 @@ async def _action(service: Service, actor: Actor, call: Call, comment: _Comment)
     return kept.action
 
 
-async def _report(request: Request, service: Service, ruling: Ruling) -> PlainTextResponse:
+async def _report(request: Request, service: Service, ruling: ModeratorDecision) -> PlainTextResponse:
     """Coral sends neither key nor blog; then the site is the key's only one, or that of the page. A report is kept without scores rather
     than lost."""
     call, actor = await read_as(request, "report")
@@ -251,9 +251,9 @@ def _sought(
     call: Call,
     author: Author | None,
     bare: str,
-) -> Sought:
+) -> RecognitionQuery:
     page, who = call.get("permalink")[:500] or None, author.caller_id if author else None
-    return Sought(site, sites, ids, text_hash, page, who, len(bare) >= recognition.LONG)
+    return RecognitionQuery(site, sites, ids, text_hash, page, who, len(bare) >= recognition.LONG)
 
 
 def _comment(

@@ -15,7 +15,7 @@ from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem, field_name
 from belowline.serve.http.long_texts import score_within
 from belowline.serve.http.schemas import ID_PATTERN
-from belowline.serve.http.service import Parts, Service
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import repaired
 from belowline.serve.protocols.perspective import attributes
 from belowline.serve.protocols.perspective.discovery import NAME, VERSION, document
@@ -68,7 +68,7 @@ Caller = Annotated[Actor, Depends(_caller)]
 
 
 @router.post("/v1alpha1/comments:analyze", response_model_exclude_none=True)
-async def analyze(request: Request, response: Response, service: Parts, actor: Caller) -> AnalyzeAnswer:
+async def analyze(request: Request, response: Response, service: ServiceDep, actor: Caller) -> AnalyzeAnswer:
     """Nothing of the comment is kept, whatever `doNotStore` says; sentences are told apart only with `spanAnnotations`.
 
     Attributes that no label serves are left out of the answer and named in the header `X-Belowline-Unserved-Attributes`.
@@ -77,8 +77,8 @@ async def analyze(request: Request, response: Response, service: Parts, actor: C
     asked = await _read(request, AnalyzeRequest)
     text = comment_text(asked.comment)
     article, parent = article_and_parent(asked.context, service)
-    policy = service.verdict.policy
-    known = attributes.served(policy, service.verdict.scorer.labels)
+    policy = service.pipeline.policy
+    known = attributes.served(policy, service.pipeline.scorer.labels)
     wanted = _wanted(asked.requested_attributes or {}, known, response)
     first = next(iter(wanted))
     requested = asked.languages or []
@@ -103,7 +103,7 @@ async def analyze(request: Request, response: Response, service: Parts, actor: C
 
 
 @router.post("/v1alpha1/comments:suggestscore", response_model_exclude_none=True)
-async def suggest(request: Request, response: Response, service: Parts, actor: Caller) -> SuggestAnswer:
+async def suggest(request: Request, response: Response, service: ServiceDep, actor: Caller) -> SuggestAnswer:
     """It is kept as an example for training, tied to the comment whose id at the site is `clientToken`, with or without `comment:`.
 
     Attributes that no label serves are not kept; the header `X-Belowline-Unserved-Attributes` names them.

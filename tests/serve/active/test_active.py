@@ -148,7 +148,7 @@ def test_a_new_model_takes_the_newest_policy_even_if_it_changes_meanwhile(
     monkeypatch.setattr(module, "pair_of", slow)
     other = fake_scorer()
     active.take_over(other, "other", 7)
-    assert (active.judge.scorer, active.pair.model_number, *told(active)) == (other, 7, 1, "v1")
+    assert (active.pipeline.scorer, active.pair.model_number, *told(active)) == (other, 7, 1, "v1")
 
 
 def test_a_pair_is_never_of_two_models(world: World) -> None:
@@ -164,7 +164,7 @@ def test_a_pair_is_never_of_two_models(world: World) -> None:
     def go_on() -> None:
         while not over.is_set():
             pair = active.pair
-            of_model, of_policy = pair.judge.scorer.thresholds["spam"], pair.policy.thresholds["spam"]
+            of_model, of_policy = pair.pipeline.scorer.thresholds["spam"], pair.policy.thresholds["spam"]
             assert of_model == of_policy
             assert pair.policy.version == (f"v{pair.policy_number}" if pair.policy_number else "default")
             read.append((pair.policy_number, of_model.hold or 0, of_policy.hold))
@@ -210,10 +210,10 @@ def test_policies_are_followed_while_a_model_loads(world: World, monkeypatch: py
         for number in range(1, 6):
             put(world.database)
             following.look()
-            assert (active.judge.scorer.version, *told(active)) == ("1.0-old", number, f"v{number}")
+            assert (active.pipeline.scorer.version, *told(active)) == ("1.0-old", number, f"v{number}")
         release.set()
         following.catch_up()
-    assert (active.judge.scorer.version, *told(active)) == ("2.0-new", 5, "v5")
+    assert (active.pipeline.scorer.version, *told(active)) == ("2.0-new", 5, "v5")
     assert begun == [2]
 
 
@@ -222,7 +222,7 @@ def test_a_model_that_is_rolled_back_while_it_loads_never_answers(
 ) -> None:
     active = loading.active_at_start(world.settings, world.database)
     following, served = Follower(active, world.settings, world.database), []
-    active.changed = lambda: served.append(active.judge.scorer.version)
+    active.changed = lambda: served.append(active.pipeline.scorer.version)
     world.promote()
     with loading_held(monkeypatch) as (release, begun):
         following.look()

@@ -18,7 +18,7 @@ from belowline.model.digest import model_digest
 from belowline.serve.active import follower
 from belowline.serve.active import policy_history as policies
 from belowline.serve.active.follower import Follower
-from belowline.serve.http.service import Begun
+from belowline.serve.http.service import RequestState
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.serve.active.test_promotion import without
@@ -40,7 +40,7 @@ def client_of(app: FastAPI) -> TestClient:
 
 
 def serves(app: FastAPI) -> str:
-    return str(app.state.service.verdict.scorer.version)
+    return str(app.state.service.pipeline.scorer.version)
 
 
 def follower_of(app: FastAPI) -> Follower:
@@ -79,7 +79,7 @@ def test_the_promoted_model_wins_over_the_setting(world: World, caplog: pytest.L
 def test_a_running_service_takes_a_change_over_and_lets_the_old_model_go(world: World) -> None:
     app = create_app(world.settings)
     assert not look(app)
-    old = weakref.ref(app.state.service.verdict.scorer)
+    old = weakref.ref(app.state.service.pipeline.scorer)
     before = app.openapi()["info"]["version"]
     world.promote()
     assert look(app)
@@ -95,14 +95,14 @@ def test_a_running_service_takes_a_change_over_and_lets_the_old_model_go(world: 
 def test_a_request_ends_with_the_model_that_it_began_with(world: World) -> None:
     app = create_app(world.settings)
     service = app.state.service
-    begun = replace(service, begun=Begun(service.active.pair))
+    begun = replace(service, begun=RequestState(service.active.pair))
     world.promote()
     look(app)
     put(world, SPAM_ALONE)
     with service.database.read() as tx:
         kept = begun.pair_in(tx)
-    assert (kept.judge.scorer.version, kept.policy.version) == ("1.0-old", "spam alone")
-    assert (begun.verdict.scorer.version, serves(app)) == ("1.0-old", "2.0-new")
+    assert (kept.pipeline.scorer.version, kept.policy.version) == ("1.0-old", "spam alone")
+    assert (begun.pipeline.scorer.version, serves(app)) == ("1.0-old", "2.0-new")
 
 
 def test_one_damaged_after_its_promotion_leaves_the_old_in_force_and_says_so(
@@ -152,7 +152,7 @@ def test_a_start_goes_back_as_far_as_it_must(world: World, caplog: pytest.LogCap
     world.promote()
     damage(kept_of(world))
     service = create_app(world.settings).state.service
-    assert (service.verdict.scorer.version, service.pair.model_number) == ("1.0-old", 1)
+    assert (service.pipeline.scorer.version, service.pair.model_number) == ("1.0-old", 1)
     assert "not those that were promoted" in service.active.behind
     shutil.rmtree(world.folder / "belowline-models")
     assert create_app(world.settings).state.service.pair.model_number == 0

@@ -177,7 +177,7 @@ class Found:
     longest_s: float = 0.0
 
 
-def judge(answers: list[Answer], spans: list[tuple[int, float, float]]) -> Found:
+def pipeline(answers: list[Answer], spans: list[tuple[int, float, float]]) -> Found:
     """Counts answers to requests that began ``LIMIT_S`` or later after a change; old ones among them, by path."""
     found = Found()
     for number, start, end in spans:
@@ -211,7 +211,7 @@ def test_a_second_after_a_change_no_answer_follows_the_policy_before(
                 spans.append((number, start, time.monotonic()))
                 after = workers(service.url)
                 assert all(after[one] > before[one] + 5 for one in both), "both answer"
-    found = judge(callers.answers, spans)
+    found = pipeline(callers.answers, spans)
     print(f"{found}, {len(callers.answers)} answers in all")
     assert callers.failed == []
     assert found.late > CHANGES * len(PATHS)

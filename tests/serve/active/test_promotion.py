@@ -220,7 +220,7 @@ def test_kills_in_the_middle_leave_a_store_that_serves_and_can_be_changed(local:
         found = active_at_start(local.settings, local.database)
         row = local.in_force
         assert found.behind is None
-        assert found.judge.scorer.version == ("1.0-old" if row is None else row.version)
+        assert found.pipeline.scorer.version == ("1.0-old" if row is None else row.version)
         if row is not None:
             local.roll_back()
             with local.database.write() as tx:

@@ -235,7 +235,7 @@ def test_a_full_queue_is_429_with_retry_after(tmp_path: Path) -> None:
         # Two comments of the next request are handed over ahead, and so make room for two more.
         for size, queued in ((256, 254), (2, 256)):
             accepted.append(pool.submit(score, client, *["b"] * size))
-            until(lambda queued=queued: service.batcher.queued == queued)
+            until(lambda queued=queued: service.score_queue.queued == queued)
         refused = score(client, "c")
         free.set()
         assert refused.status_code == 429
@@ -334,4 +334,4 @@ def test_the_schema_lists_every_field(client: TestClient) -> None:
     schema = json.dumps(client.get("/openapi.json").json())
     for name in ("/v1/score", "/v1/queue", "/v1/comments/{reference}", "parent", "evidence"):
         assert name in schema
-    assert isinstance(client.app.state.service.verdict.scorer, FakeScorer)
+    assert isinstance(client.app.state.service.pipeline.scorer, FakeScorer)

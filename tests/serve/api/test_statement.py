@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from belowline.model import Decision
+from belowline.model import PolicyDecision
 from belowline.serve.scoring.reason_codes import CODES, MODERATOR_CODES, coral_code, statement_of_reasons
 from belowline.serve.scoring.wording import code_words
 from tests.support.serve_fakes import client_of
 
-POLICY_CODES = re.findall(r"``(\w+)``", (Decision.__doc__ or "").split("Reason code:")[1].split("rule:")[0])
+POLICY_CODES = re.findall(
+    r"``(\w+)``", (PolicyDecision.__doc__ or "").split("Reason code:")[1].split("rule:")[0]
+)
 CORAL = {
     *("OFFENSIVE", "ABUSIVE", "SPAM", "BANNED_WORD", "AD", "ILLEGAL_CONTENT", "HARASSMENT_BULLYING"),
     *("MISINFORMATION", "HATE_SPEECH", "IRRELEVANT_CONTENT", "OTHER"),

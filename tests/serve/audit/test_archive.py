@@ -12,9 +12,9 @@ from belowline.model import Scorer
 from belowline.serve import cli
 from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import Archive
-from belowline.serve.audit.engines import JudgeSpec, Processes
+from belowline.serve.audit.engines import PipelineSpec, Processes
 from belowline.serve.audit.run import Audited, run_audit
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from tests.support.serve_fakes import FakeScorer, fake_scorer
 
 
@@ -101,7 +101,9 @@ COPIED = [
 
 def test_copies_are_read_once(scorer: FakeScorer, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    audited = run_audit(Archive([written(tmp_path / "a.jsonl", *COPIED)]), out, Judge.of(scorer, None))  # type: ignore[arg-type]
+    audited = run_audit(
+        Archive([written(tmp_path / "a.jsonl", *COPIED)]), out, ModerationPipeline.of(scorer, None)
+    )  # type: ignore[arg-type]
     assert audited == Audited(comments=6, rejects=0)
     assert (
         sum("no spam" in text for text in scorer.read_texts) == 2
@@ -121,16 +123,16 @@ def test_results_do_not_depend_on_order_processes_or_part_size(
     rows = [
         {**row, "id": f"{n}-{row['id']}", "thread": f"{n}{row['thread']}"} for n in range(9) for row in COPIED
     ]
-    judge = Judge.of(tiny_scorer, None, digest_of(tiny_model_dir))
-    engine = Processes(JudgeSpec(tiny_model_dir, judge.policy, 1, judge.identity), 2)
+    pipeline = ModerationPipeline.of(tiny_scorer, None, digest_of(tiny_model_dir))
+    engine = Processes(PipelineSpec(tiny_model_dir, pipeline.policy, 1, pipeline.identity), 2)
     whole, other, backwards = (tmp_path / name for name in ("whole", "other", "backwards"))
     archive = Archive([written(tmp_path / "a.jsonl", *rows)])
-    run_audit(archive, whole, judge)
+    run_audit(archive, whole, pipeline)
     monkeypatch.setattr("belowline.serve.audit.run.PART_COMMENTS", 5)
-    run_audit(archive, other, judge, engine=engine)
+    run_audit(archive, other, pipeline, engine=engine)
     same = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.jsonl", "rejects.jsonl")
     assert [(whole / name).read_bytes() for name in same] == [(other / name).read_bytes() for name in same]
-    run_audit(Archive([written(tmp_path / "b.jsonl", *reversed(rows))]), backwards, judge)
+    run_audit(Archive([written(tmp_path / "b.jsonl", *reversed(rows))]), backwards, pipeline)
     results = [
         {
             row["id"]: (row["scores"], row["relevance"], row["evidence"], row["action"])

@@ -16,7 +16,7 @@ from belowline.serve.audit.archive import Archive, take_inventory
 from belowline.serve.audit.copies import Copies
 from belowline.serve.audit.run import run_audit
 from belowline.serve.audit.tables import comments_schema
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
 from tests.support.serve_fakes import LABELS, fake_scorer
 
@@ -46,10 +46,10 @@ def archive(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModerationPipeline:
     scorer = fake_scorer()
     monkeypatch.setattr(Scorer, "load", lambda *_, **__: scorer)
-    return Judge.of(scorer, None)
+    return ModerationPipeline.of(scorer, None)
 
 
 def write_archive(folder: Path, rows: list[dict[str, Any]]) -> Path:
@@ -72,9 +72,9 @@ def fingerprint_of(archive: Path, folder: Path) -> str:
 
 
 def test_every_comment_is_a_row_with_its_place_and_result(
-    archive: Path, judge: Judge, tmp_path: Path
+    archive: Path, pipeline: ModerationPipeline, tmp_path: Path
 ) -> None:
-    run_audit(Archive([archive]), tmp_path / "out", judge)
+    run_audit(Archive([archive]), tmp_path / "out", pipeline)
     rows = rows_of(tmp_path / "out")
     assert [(row["thread"], row["position"], row["id"]) for row in rows] == [
         ("Harbour", 0, "1"),
@@ -100,8 +100,8 @@ def test_every_comment_is_a_row_with_its_place_and_result(
     assert [row["parent"] for row in rows] == [None, "1", None, None, None]
 
 
-def test_the_summary_counts(archive: Path, judge: Judge, tmp_path: Path) -> None:
-    run_audit(Archive([archive]), tmp_path / "out", judge)
+def test_the_summary_counts(archive: Path, pipeline: ModerationPipeline, tmp_path: Path) -> None:
+    run_audit(Archive([archive]), tmp_path / "out", pipeline)
     summary = summary_of(tmp_path / "out")
     assert summary["comments"] == 5
     assert summary["actions"] == {"publish": 1, "hold": 4, "reject": 0}
@@ -112,7 +112,7 @@ def test_the_summary_counts(archive: Path, judge: Judge, tmp_path: Path) -> None
     assert summary["labels"]["on_topic"]["threshold"] is None
     assert summary["relevance"]["comments"] == summary["relevance"]["histogram"][15] == 4
     assert summary["languages"] == {"en": 4, "und": 1}
-    assert summary["made_with"] == {**judge.identity, "inputs": fingerprint_of(archive, tmp_path)}
+    assert summary["made_with"] == {**pipeline.identity, "inputs": fingerprint_of(archive, tmp_path)}
     assert summary["finished"]
     threads = [
         (one["thread"], one["comments"], one["actions"]["hold"]) for one in summary["threads"]["worst"]
@@ -129,9 +129,9 @@ def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
 
 
 def test_the_report_needs_nothing_else_and_escapes_everything(
-    archive: Path, judge: Judge, tmp_path: Path
+    archive: Path, pipeline: ModerationPipeline, tmp_path: Path
 ) -> None:
-    run_audit(Archive([archive]), tmp_path / "out", judge)
+    run_audit(Archive([archive]), tmp_path / "out", pipeline)
     report = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "<script" not in report
     assert "</script>" not in report
@@ -151,29 +151,29 @@ def test_the_report_needs_nothing_else_and_escapes_everything(
 
 
 def test_a_report_of_comments_without_context_does_not_speak_of_relevance(
-    judge: Judge, tmp_path: Path
+    pipeline: ModerationPipeline, tmp_path: Path
 ) -> None:
     rows = write_archive(tmp_path / "a", [{"text": "spam"}])
-    run_audit(Archive([rows]), tmp_path / "out", judge)
+    run_audit(Archive([rows]), tmp_path / "out", pipeline)
     assert rows_of(tmp_path / "out")[0]["relevance"] is None
     assert "relevance" not in (tmp_path / "out" / "report.html").read_text("utf-8").lower()
 
 
 def test_an_interrupted_audit_goes_on_where_it_was(
-    archive: Path, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Path, pipeline: ModerationPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_module, "PART_COMMENTS", 2)
     out = tmp_path / "out"
-    real = judge.scorer.score
+    real = pipeline.scorer.score
 
     def stop_at_the_second_part(comments: Any, known: Any) -> Any:
         if any("explode" in comment.text for comment in comments):
             raise KeyboardInterrupt
         return real(comments, known)
 
-    monkeypatch.setattr(judge.scorer, "score", stop_at_the_second_part)
+    monkeypatch.setattr(pipeline.scorer, "score", stop_at_the_second_part)
     with pytest.raises(KeyboardInterrupt):
-        run_audit(Archive([archive]), out, judge)
+        run_audit(Archive([archive]), out, pipeline)
     assert [path.name for path in out.iterdir()] == ["parts"]
     assert sorted(path.name for path in (out / "parts").iterdir()) == [
         "000000.jsonl",
@@ -181,24 +181,26 @@ def test_an_interrupted_audit_goes_on_where_it_was(
         "readings",
     ]
 
-    monkeypatch.setattr(judge.scorer, "score", real)
-    judge.scorer.calls.clear()
-    run_audit(Archive([archive]), out, judge)
-    scored = {comment.text for call in judge.scorer.calls for comment in call}
+    monkeypatch.setattr(pipeline.scorer, "score", real)
+    pipeline.scorer.calls.clear()
+    run_audit(Archive([archive]), out, pipeline)
+    scored = {comment.text for call in pipeline.scorer.calls for comment in call}
     assert "fine" not in scored
     assert [row["text"] for row in rows_of(out)] == [row["text"] for row in ROWS]
     assert {path.name for path in out.iterdir()} == FILES
 
 
-def test_a_complete_audit_is_not_made_again(archive: Path, judge: Judge, tmp_path: Path) -> None:
+def test_a_complete_audit_is_not_made_again(
+    archive: Path, pipeline: ModerationPipeline, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    run_audit(Archive([archive]), out, judge)
+    run_audit(Archive([archive]), out, pipeline)
     before = (out / "summary.json").stat().st_mtime_ns
-    judge.scorer.calls.clear()
-    run_audit(Archive([archive]), out, judge)
-    assert (judge.scorer.calls, (out / "summary.json").stat().st_mtime_ns) == ([], before)
-    run_audit(Archive([archive]), out, judge, force=True)
-    assert judge.scorer.calls
+    pipeline.scorer.calls.clear()
+    run_audit(Archive([archive]), out, pipeline)
+    assert (pipeline.scorer.calls, (out / "summary.json").stat().st_mtime_ns) == ([], before)
+    run_audit(Archive([archive]), out, pipeline, force=True)
+    assert pipeline.scorer.calls
 
 
 @pytest.mark.parametrize("other", ["inputs", "model"])
@@ -206,7 +208,7 @@ def test_another_audit_is_replaced_only_when_forced(
     archive: Path,
     tmp_path: Path,
     other: str,
-    judge: Judge,
+    pipeline: ModerationPipeline,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -230,10 +232,10 @@ def test_another_audit_is_replaced_only_when_forced(
 
 
 def test_a_failing_audit_leaves_the_finished_one_alone(
-    archive: Path, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Path, pipeline: ModerationPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    run_audit(Archive([archive]), out, judge)
+    run_audit(Archive([archive]), out, pipeline)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
 
     def fail(*_: Any) -> None:
@@ -241,7 +243,7 @@ def test_a_failing_audit_leaves_the_finished_one_alone(
 
     monkeypatch.setattr(audit_outputs, "render_report", fail)
     with pytest.raises(ZeroDivisionError):
-        run_audit(Archive([archive]), out, judge, force=True)
+        run_audit(Archive([archive]), out, pipeline, force=True)
     (out / "parts").rename(tmp_path / "parts")
     after = {path.name: path.read_bytes() for path in out.iterdir()}
     assert {name: after[name] for name in ("report.html", "summary.json")} == {
@@ -258,7 +260,7 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     return shown.err.removeprefix("belowline: ").rstrip()
 
 
-@pytest.mark.usefixtures("judge")
+@pytest.mark.usefixtures("pipeline")
 def test_bad_input_is_one_line_and_makes_no_folder(
     archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -282,13 +284,13 @@ def test_bad_input_is_one_line_and_makes_no_folder(
 
 
 def test_the_sample_is_audited_whole(tiny_scorer: Scorer, tmp_path: Path) -> None:
-    run_audit(Archive([SAMPLE_DIR]), tmp_path / "out", Judge.of(tiny_scorer, None))
+    run_audit(Archive([SAMPLE_DIR]), tmp_path / "out", ModerationPipeline.of(tiny_scorer, None))
     expected = [comment.text for thread in read_threads(SAMPLE_DIR) for comment in thread.comments]
     assert [row["text"] for row in rows_of(tmp_path / "out")] == expected
 
 
 def test_real_pages_are_audited_whole(archives: Path, tiny_scorer: Scorer, tmp_path: Path) -> None:
-    run_audit(Archive([archives]), tmp_path / "out", Judge.of(tiny_scorer, None))
+    run_audit(Archive([archives]), tmp_path / "out", ModerationPipeline.of(tiny_scorer, None))
     counts = {
         Path(one["source"]).name: one["comments"] for one in summary_of(tmp_path / "out")["threads"]["worst"]
     }
@@ -324,9 +326,9 @@ TOLD = [
 ]
 
 
-def test_campaigns_months_and_authors_are_told(judge: Judge, tmp_path: Path) -> None:
+def test_campaigns_months_and_authors_are_told(pipeline: ModerationPipeline, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_audit(Archive([write_archive(tmp_path / "a", TOLD)]), out, judge)
+    run_audit(Archive([write_archive(tmp_path / "a", TOLD)]), out, pipeline)
     assert [row["campaign"] for row in rows_of(out)] == [1, None, 1, None, None]
     [campaign] = [json.loads(line) for line in (out / "campaigns.jsonl").read_text("utf-8").splitlines()]
     assert campaign == {
@@ -353,9 +355,11 @@ def test_campaigns_months_and_authors_are_told(judge: Judge, tmp_path: Path) -> 
     assert "2025-10-30 to 2025-11-05 · 2 threads · 2 authors: Sue, Kim" in report
 
 
-def test_the_tables_say_what_the_lines_say(archive: Path, judge: Judge, tmp_path: Path) -> None:
+def test_the_tables_say_what_the_lines_say(
+    archive: Path, pipeline: ModerationPipeline, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    run_audit(Archive([write_archive(tmp_path / "a", [*ROWS, *TOLD])]), out, judge)
+    run_audit(Archive([write_archive(tmp_path / "a", [*ROWS, *TOLD])]), out, pipeline)
     table = parquet.read_table(out / "comments.parquet")
     assert table.schema.equals(comments_schema(LABELS))
     for row, line in zip(table.to_pylist(), rows_of(out), strict=True):
@@ -387,11 +391,11 @@ def test_the_tables_say_what_the_lines_say(archive: Path, judge: Judge, tmp_path
     ]
 
 
-def test_verdicts_are_set_beside_the_policys(judge: Judge, tmp_path: Path) -> None:
+def test_verdicts_are_set_beside_the_policys(pipeline: ModerationPipeline, tmp_path: Path) -> None:
     told = [("hate", "publish"), ("spam", "spam"), ("fine", "publish"), ("so nice", "reject"), ("spam", None)]
     rows = [{"id": str(n), "text": text, "verdict": verdict} for n, (text, verdict) in enumerate(told)]
     out = tmp_path / "out"
-    run_audit(Archive([write_archive(tmp_path / "a", rows)]), out, judge)
+    run_audit(Archive([write_archive(tmp_path / "a", rows)]), out, pipeline)
     assert summary_of(out)["verdicts"] == {
         "publish": {"publish": 1, "hold": 1, "reject": 0},
         "reject": {"publish": 1, "hold": 0, "reject": 0},
@@ -404,13 +408,13 @@ def test_verdicts_are_set_beside_the_policys(judge: Judge, tmp_path: Path) -> No
 
 
 def test_a_redacted_audit_holds_no_name_and_no_word(
-    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipeline: ModerationPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BELOWLINE_REDACT_KEY", "a key of the publisher's own")
     archive, out, plain = write_archive(tmp_path / "a", [*ROWS, *TOLD]), tmp_path / "out", tmp_path / "plain"
     arguments = ["audit", str(archive), "--out", str(out)]
     assert cli.run([*arguments, "--redact"]) == 0
-    run_audit(Archive([archive]), plain, judge)
+    run_audit(Archive([archive]), plain, pipeline)
     for file in FILES:
         content = (out / file).read_bytes()
         for words in ("lovely spam", "שלום", "work from home", "Ana &lt;", "Ana <", "Sue", "Kim"):
@@ -428,9 +432,9 @@ def test_a_redacted_audit_holds_no_name_and_no_word(
     assert cli.run(arguments) == 1, "not replaced by one with words unless forced"
 
 
-def test_an_audits_table_is_an_archive(judge: Judge, tmp_path: Path) -> None:
-    run_audit(Archive([write_archive(tmp_path / "a", [*ROWS, *TOLD])]), tmp_path / "out", judge)
-    run_audit(Archive([tmp_path / "out" / "comments.parquet"]), tmp_path / "again", judge)
+def test_an_audits_table_is_an_archive(pipeline: ModerationPipeline, tmp_path: Path) -> None:
+    run_audit(Archive([write_archive(tmp_path / "a", [*ROWS, *TOLD])]), tmp_path / "out", pipeline)
+    run_audit(Archive([tmp_path / "out" / "comments.parquet"]), tmp_path / "again", pipeline)
     one, other = rows_of(tmp_path / "out"), rows_of(tmp_path / "again")
     same = ("thread", "id", "parent", "author", "time", "text", "campaign", "action", "verdict")
     assert [[row[name] for name in same] for row in one] == [[row[name] for name in same] for row in other]

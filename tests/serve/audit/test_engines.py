@@ -16,21 +16,30 @@ import pytest
 from belowline.model import ModelError, ScoreInput, Scorer
 from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import ArchiveComment
-from belowline.serve.audit.engines import Engine, EngineError, Here, Job, JudgeSpec, Processes, Ray, split_of
+from belowline.serve.audit.engines import (
+    Engine,
+    EngineError,
+    Here,
+    Job,
+    PipelineSpec,
+    Processes,
+    Ray,
+    split_of,
+)
 from belowline.serve.audit.run import score_part
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def judge(tiny_scorer: Scorer, tiny_model_dir: Path) -> Judge:
-    return Judge.of(tiny_scorer, None, digest_of(tiny_model_dir))
+def pipeline(tiny_scorer: Scorer, tiny_model_dir: Path) -> ModerationPipeline:
+    return ModerationPipeline.of(tiny_scorer, None, digest_of(tiny_model_dir))
 
 
 @pytest.fixture
-def spec(judge: Judge, tiny_model_dir: Path) -> JudgeSpec:
-    return JudgeSpec(tiny_model_dir, judge.policy, 1, judge.identity)
+def spec(pipeline: ModerationPipeline, tiny_model_dir: Path) -> PipelineSpec:
+    return PipelineSpec(tiny_model_dir, pipeline.policy, 1, pipeline.identity)
 
 
 def jobs(count: int, comments: int = 7) -> Iterator[Job]:
@@ -46,14 +55,14 @@ def done(engine: Engine, count: int = 9) -> dict[str, tuple[int, bytes]]:
     return {part: (comments, content) for part, comments, content in engine.run(score_part, jobs(count))}
 
 
-def test_processes_give_the_same_bytes(judge: Judge, spec: JudgeSpec) -> None:
-    here = done(Here(judge))
+def test_processes_give_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSpec) -> None:
+    here = done(Here(pipeline))
     assert len(here) == 9
     assert all(comments == 7 and content.count(b"\n") == 7 for comments, content in here.values())
     assert done(Processes(spec, 2)) == here
 
 
-def test_no_more_jobs_are_taken_than_there_is_room_for(spec: JudgeSpec) -> None:
+def test_no_more_jobs_are_taken_than_there_is_room_for(spec: PipelineSpec) -> None:
     taken: list[str] = []
 
     def counted() -> Iterator[Job]:
@@ -67,43 +76,43 @@ def test_no_more_jobs_are_taken_than_there_is_room_for(spec: JudgeSpec) -> None:
     assert len(taken) == 40
 
 
-def test_ray_gives_the_same_bytes(judge: Judge, spec: JudgeSpec) -> None:
+def test_ray_gives_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSpec) -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed")
     try:
-        assert done(Ray(spec, 2, None)) == done(Here(judge))
+        assert done(Ray(spec, 2, None)) == done(Here(pipeline))
     finally:
         ray.shutdown()
 
 
-def test_ray_without_a_cluster_is_one_line(spec: JudgeSpec) -> None:
+def test_ray_without_a_cluster_is_one_line(spec: PipelineSpec) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
     with pytest.raises(EngineError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
         done(Ray(spec, 1, "127.0.0.1:1"))
 
 
 def test_another_model_elsewhere_is_refused(
-    judge: Judge, spec: JudgeSpec, tiny_model_dir: Path, tmp_path: Path
+    pipeline: ModerationPipeline, spec: PipelineSpec, tiny_model_dir: Path, tmp_path: Path
 ) -> None:
     elsewhere = shutil.copytree(tiny_model_dir, tmp_path / "model")
     copied = replace(spec, model=elsewhere)
-    assert copied.judge().identity == spec.judge().identity == judge.identity
+    assert copied.pipeline().identity == spec.pipeline().identity == pipeline.identity
     with (elsewhere / "tokenizer.json").open("a") as file:  # the same configuration
         file.write("\n")
     with pytest.raises(ModelError, match="not the model that the audit was begun with"):
-        copied.judge()
+        copied.pipeline()
 
 
-def end_it(judge: Judge, job: Job) -> bytes:
+def end_it(pipeline: ModerationPipeline, job: Job) -> bytes:
     os.kill(os.getpid(), signal.SIGKILL)
     return b""
 
 
-def test_a_process_that_is_killed_is_told(spec: JudgeSpec) -> None:
+def test_a_process_that_is_killed_is_told(spec: PipelineSpec) -> None:
     with pytest.raises(EngineError, match="was killed"):
         list(Processes(spec, 1).run(end_it, jobs(2)))
 
 
-def sleep(judge: Judge, job: Job) -> bytes:
+def sleep(pipeline: ModerationPipeline, job: Job) -> bytes:
     time.sleep(60)
     return b""
 
@@ -125,7 +134,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT])
-def test_processes_end_with_their_parent(spec: JudgeSpec, tmp_path: Path, ended_by: int) -> None:
+def test_processes_end_with_their_parent(spec: PipelineSpec, tmp_path: Path, ended_by: int) -> None:
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

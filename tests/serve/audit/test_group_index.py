@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from belowline.serve.audit import group_index as ledger_module
-from belowline.serve.audit.group_index import Ledger
+from belowline.serve.audit.group_index import GroupIndex
 
 LABELS = ("spam", "hate")
 
@@ -33,7 +33,7 @@ def test_copies_are_found_whatever_stands_between(tmp_path: Path) -> None:
     words = [f"word{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(300)]
     kinds = [" ".join(rng.sample(words, 25)) for _ in range(30)]
     wanted: dict[int, int] = {}
-    with Ledger.within(tmp_path, LABELS) as ledger:
+    with GroupIndex.within(tmp_path, LABELS) as ledger:
         members = []
         for number in range(1, 301):
             kind = rng.randrange(30)
@@ -62,7 +62,7 @@ def test_remembered_signatures_change_no_campaign(tmp_path: Path, monkeypatch: p
     groups = []
     for remembered in (1, 1 << 16):
         monkeypatch.setattr(ledger_module, "_REMEMBERED", remembered)
-        with Ledger.within(tmp_path, LABELS) as ledger:
+        with GroupIndex.within(tmp_path, LABELS) as ledger:
             for number, text in enumerate(texts, 1):
                 ledger.add(number, row(text=text), text)
             ledger.seal()
@@ -72,7 +72,7 @@ def test_remembered_signatures_change_no_campaign(tmp_path: Path, monkeypatch: p
 
 
 def test_threads_of_one_source_and_title_are_one(tmp_path: Path) -> None:
-    with Ledger.within(tmp_path, LABELS) as ledger:
+    with GroupIndex.within(tmp_path, LABELS) as ledger:
         ledger.add_threads(
             [
                 thread("Harbour", "a", None, "one"),
@@ -125,7 +125,7 @@ def test_threads_of_one_source_and_title_are_one(tmp_path: Path) -> None:
 
 
 def test_the_worst_threads_have_the_most_to_look_at(tmp_path: Path) -> None:
-    with Ledger.within(tmp_path, LABELS) as ledger:
+    with GroupIndex.within(tmp_path, LABELS) as ledger:
         ledger.add_threads(
             [thread("empty"), thread("calm"), thread("bad"), thread("also bad"), thread("worse")]
         )
@@ -144,7 +144,7 @@ def test_the_worst_threads_have_the_most_to_look_at(tmp_path: Path) -> None:
 
 
 def test_authors_are_told_with_their_labels(tmp_path: Path) -> None:
-    with Ledger.within(tmp_path, LABELS) as ledger:
+    with GroupIndex.within(tmp_path, LABELS) as ledger:
         for number, (author, action, reached) in enumerate(
             [
                 ("Ann", "hold", ["hate"]),
@@ -177,7 +177,7 @@ def test_authors_are_told_with_their_labels(tmp_path: Path) -> None:
 
 def test_memory_grows_neither_with_threads_nor_with_comments(tmp_path: Path) -> None:
     def most(threads: int) -> int:
-        with Ledger.within(tmp_path, LABELS) as ledger:
+        with GroupIndex.within(tmp_path, LABELS) as ledger:
             tracemalloc.start()
             ledger.add_threads(thread(f"title {number} " * 10) for number in range(threads))
             for number in range(1, threads + 1):

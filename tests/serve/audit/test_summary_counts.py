@@ -1,6 +1,6 @@
 from typing import Any
 
-from belowline.serve.audit.summary_counts import BINS, NEAREST, TOP, Foremost, Tally
+from belowline.serve.audit.summary_counts import BINS, NEAREST, TOP, Tally, TopItems
 from tests.support.serve_fakes import LABELS
 
 
@@ -29,7 +29,7 @@ def test_top_comments_are_the_highest() -> None:
 
 
 def test_a_text_is_kept_once_and_of_equal_ranks_the_first() -> None:
-    foremost = Foremost(2)
+    foremost = TopItems(2)
     for rank, text in ((1.0, "a"), (1.0, "b"), (1.0, "c"), (1.0, "a"), (2.0, "d")):
         foremost.consider(rank, rank, row(text))
     assert [(one.row["text"], one.times) for one in foremost.best()] == [("d", 1), ("b", 1)]

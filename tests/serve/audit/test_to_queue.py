@@ -15,7 +15,7 @@ from belowline.serve.audit.to_queue import Queued, QueueError, comment_id, queue
 from belowline.serve.queue import comments as reading
 from belowline.serve.queue import items
 from belowline.serve.queue.erasure import erase_comment
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
 from tests.support.serve_fakes import fake_scorer
@@ -64,7 +64,9 @@ def audited(tmp_path: Path, rows: list[dict[str, Any]], policy: str = "", **more
     (archive / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in whole))
     file = tmp_path / "policy.toml"
     file.write_text(policy)
-    run_audit(Archive([archive]), tmp_path / "out", Judge.of(fake_scorer(), file), force=True, **more)
+    run_audit(
+        Archive([archive]), tmp_path / "out", ModerationPipeline.of(fake_scorer(), file), force=True, **more
+    )
     return tmp_path / "out"
 
 

@@ -16,7 +16,7 @@ from belowline.model import ScoreInput, Scorer
 from belowline.serve import cli
 from belowline.serve.batch.read import Row
 from belowline.serve.batch.score import score_rows
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
 from tests.support.serve_fakes import fake_scorer
 
@@ -290,7 +290,7 @@ def test_memory_stays_flat(tmp_path: Path, scorer: Any) -> None:
     for count in (3_000, 12_000):
         rows = (Row(str(number), ScoreInput("fine" * 50)) for number in range(count))
         tracemalloc.start()
-        score_rows(rows, tmp_path / "out.jsonl", Judge.of(scorer, None))
+        score_rows(rows, tmp_path / "out.jsonl", ModerationPipeline.of(scorer, None))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         scorer.calls.clear()

@@ -17,7 +17,7 @@ from belowline.model.word_and_link_lists import links_in
 from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.report.method import card_html
 from belowline.serve.audit.run import run_audit
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from tests.support.serve_fakes import KEY, client_of, fake_scorer
 
 HEADERS = {"X-API-Key": KEY}
@@ -291,7 +291,10 @@ def reported(folder: Path, texts: list[str]) -> Skeleton:
     archive = folder / "a.jsonl"
     archive.write_text("".join(json.dumps(row) + "\n" for row in rows(texts)), "utf-8")
     run_audit(
-        Archive([archive]), folder / "out", Judge.of(fake_scorer(), None), card=f"# Card\n\n{texts[0]}\n"
+        Archive([archive]),
+        folder / "out",
+        ModerationPipeline.of(fake_scorer(), None),
+        card=f"# Card\n\n{texts[0]}\n",
     )
     page = (folder / "out" / "report.html").read_text("utf-8")
     return [one for one in skeleton(page) if one[0] not in MADE_OF_MARKDOWN]

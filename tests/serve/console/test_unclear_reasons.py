@@ -31,7 +31,7 @@ def of_version_0_7(desk: Desk) -> None:
         decided = {"via": "console", "code": "spam"} | more
         return int(desk.rule(desk.take(said, name).comment, "reject", who, **decided).id)
 
-    desk.judge = desk.judge.under(LISTED, "test")
+    desk.pipeline = desk.pipeline.with_policy(LISTED, "test")
     reject("blind", "a threat", blind=True)
     reject("listed", "casino")
     reject("published", "good morning")
@@ -51,7 +51,7 @@ def of_version_0_7(desk: Desk) -> None:
     desk.do(appeal, ANN, desk.row("comments", caller_id="appealed").id, "why?")
     desk.undo(reject("undone", "a threat", code="threat"))
     desk.rule(desk.row("comments", caller_id="undone").id, "reject", via="console", code="spam")
-    desk.judge = desk.judge.under(SECOND + LISTED, "test")
+    desk.pipeline = desk.pipeline.with_policy(SECOND + LISTED, "test")
     reject("second", "casino")
     desk.rule(desk.row("comments", caller_id="second").id, "reject", BEN, code="spam", via="console")
 
@@ -145,7 +145,7 @@ def test_an_unclear_reason_that_confirms_a_clear_one_gives_way_to_it(
 ) -> None:
     before = Database.open(database_url)
     desk = Desk(before)
-    desk.judge = desk.judge.under(SECOND, "test")
+    desk.pipeline = desk.pipeline.with_policy(SECOND, "test")
     desk.rule(desk.take("a threat", "a").comment, "reject", code="threat", via="console")
     desk.rule(1, "reject", BEN, code="spam", via="console", blind=True)
     before.close()

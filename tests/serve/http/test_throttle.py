@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from belowline.serve.http import throttle
-from belowline.serve.http.throttle import FORGET_S, FREE, Guesses, network_of
+from belowline.serve.http.throttle import FORGET_S, FREE, FailedKeyLimiter, network_of
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.support.serve_fakes import KEY, check_problem, fake_scorer
@@ -35,46 +35,46 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def guesses(clock: Clock) -> Guesses:
-    return Guesses(clock)
+def failed_keys(clock: Clock) -> FailedKeyLimiter:
+    return FailedKeyLimiter(clock)
 
 
-def guess(guesses: Guesses, address: str, times: int = FREE) -> None:
+def guess(failed_keys: FailedKeyLimiter, address: str, times: int = FREE) -> None:
     for _ in range(times):
-        guesses.wrong(address)
+        failed_keys.wrong(address)
 
 
 def test_after_so_many_wrong_keys_one_has_to_wait_and_time_forgets_them(
-    guesses: Guesses, clock: Clock
+    failed_keys: FailedKeyLimiter, clock: Clock
 ) -> None:
-    guess(guesses, "192.0.2.1", FREE - 1)
-    assert guesses.wait("192.0.2.1", "k") == 0
-    guess(guesses, "192.0.2.1", 1)
-    assert guesses.wait("192.0.2.1", "k") == FORGET_S
+    guess(failed_keys, "192.0.2.1", FREE - 1)
+    assert failed_keys.wait("192.0.2.1", "k") == 0
+    guess(failed_keys, "192.0.2.1", 1)
+    assert failed_keys.wait("192.0.2.1", "k") == FORGET_S
     clock.now += FORGET_S - 0.5
-    assert guesses.wait("192.0.2.1", "k") == 1
+    assert failed_keys.wait("192.0.2.1", "k") == 1
     clock.now += 0.5
-    assert guesses.wait("192.0.2.1", "k") == 0
-    guess(guesses, "192.0.2.1", 1)
-    assert guesses.wait("192.0.2.1", "k") == FORGET_S
+    assert failed_keys.wait("192.0.2.1", "k") == 0
+    guess(failed_keys, "192.0.2.1", 1)
+    assert failed_keys.wait("192.0.2.1", "k") == FORGET_S
     clock.now += FREE * FORGET_S
-    guess(guesses, "192.0.2.1", FREE - 1)
-    assert guesses.wait("192.0.2.1", "k") == 0
+    guess(failed_keys, "192.0.2.1", FREE - 1)
+    assert failed_keys.wait("192.0.2.1", "k") == 0
 
 
-def test_a_flood_is_held_against_an_address_no_longer_than_a_burst(guesses: Guesses) -> None:
-    guess(guesses, "192.0.2.1", 50 * FREE)
-    assert guesses.wait("192.0.2.1", "k") == FORGET_S
+def test_a_flood_is_held_against_an_address_no_longer_than_a_burst(failed_keys: FailedKeyLimiter) -> None:
+    guess(failed_keys, "192.0.2.1", 50 * FREE)
+    assert failed_keys.wait("192.0.2.1", "k") == FORGET_S
 
 
-def test_another_address_and_who_has_shown_a_right_key_do_not_wait(guesses: Guesses) -> None:
-    guesses.right("192.0.2.1", "mine")
-    guess(guesses, "192.0.2.1")
-    assert guesses.wait("192.0.2.1", "other") > 0
-    assert guesses.wait("192.0.2.1", "mine") == 0
-    assert guesses.wait("192.0.2.2", "other") == 0
-    guess(guesses, "192.0.2.2")
-    assert guesses.wait("192.0.2.2", "mine") > 0, "shown from elsewhere says nothing of who is here"
+def test_another_address_and_who_has_shown_a_right_key_do_not_wait(failed_keys: FailedKeyLimiter) -> None:
+    failed_keys.right("192.0.2.1", "mine")
+    guess(failed_keys, "192.0.2.1")
+    assert failed_keys.wait("192.0.2.1", "other") > 0
+    assert failed_keys.wait("192.0.2.1", "mine") == 0
+    assert failed_keys.wait("192.0.2.2", "other") == 0
+    guess(failed_keys, "192.0.2.2")
+    assert failed_keys.wait("192.0.2.2", "mine") > 0, "shown from elsewhere says nothing of who is here"
 
 
 @pytest.mark.parametrize(
@@ -95,19 +95,19 @@ def test_what_counts_as_one_address(one: str, other: str, same: bool) -> None:
 
 
 def test_memory_is_bounded_and_the_longest_silent_goes_first(
-    guesses: Guesses, monkeypatch: pytest.MonkeyPatch
+    failed_keys: FailedKeyLimiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttle, "MOST", 3)
-    guess(guesses, "192.0.2.1")
-    guess(guesses, "192.0.2.2")
+    guess(failed_keys, "192.0.2.1")
+    guess(failed_keys, "192.0.2.2")
     for number in range(3, 5):
-        guesses.wrong(f"192.0.2.{number}")
-        guesses.right(f"192.0.2.{number}", "k")
-    assert guesses.wait("192.0.2.1", "x") == 0
-    assert guesses.wait("192.0.2.2", "x") > 0
-    guesses.right("192.0.2.5", "k")
-    guesses.right("192.0.2.6", "k")
-    assert (len(guesses._forgotten_at), len(guesses._holders)) == (3, 3)
+        failed_keys.wrong(f"192.0.2.{number}")
+        failed_keys.right(f"192.0.2.{number}", "k")
+    assert failed_keys.wait("192.0.2.1", "x") == 0
+    assert failed_keys.wait("192.0.2.2", "x") > 0
+    failed_keys.right("192.0.2.5", "k")
+    failed_keys.right("192.0.2.6", "k")
+    assert (len(failed_keys._forgotten_at), len(failed_keys._holders)) == (3, 3)
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def serving(folder: Path, **settings: Any) -> Iterator[TestClient]:
     app = create_app(
         Settings(database_url=f"sqlite:///{folder / 'queue.sqlite3'}", **settings), fake_scorer()
     )
-    app.state.service = replace(app.state.service, guesses=Guesses(lambda: 1000.0))
+    app.state.service = replace(app.state.service, failed_keys=FailedKeyLimiter(lambda: 1000.0))
     with TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.1", 5)) as client:
         yield client
 

@@ -23,7 +23,7 @@ from belowline.serve.protocols.akismet import routes as akismet
 from belowline.serve.protocols.akismet import usage
 from belowline.serve.protocols.akismet.messages import site_of
 from belowline.serve.queue import recognition
-from belowline.serve.scoring.score_queue import Batcher, BatcherClosed, QueueFull
+from belowline.serve.scoring.score_queue import QueueFull, ScoreQueue, ScoreQueueClosed
 from belowline.serve.store.database import StoreError
 from tests.serve.api.test_score import lose_tables
 from tests.support.serve_fakes import KEY, client_of, client_on, fake_scorer
@@ -312,7 +312,7 @@ def test_what_cannot_be_scored_is_held(client: TestClient, fields: dict[str, str
 
 def test_what_failed_is_scored_when_it_is_checked_again(client: TestClient, monkeypatch: Any) -> None:
     with monkeypatch.context() as failing:
-        failing.setattr(Batcher, "submit", full)
+        failing.setattr(ScoreQueue, "submit", full)
         said(call(client, content="fine"), "true")
     said(call(client, content="fine"), "false")
     assert kept(client)[0]["action"] == "publish"
@@ -323,7 +323,7 @@ async def full(*_: Any) -> Any:
 
 
 async def closed(*_: Any) -> Any:
-    raise BatcherClosed
+    raise ScoreQueueClosed
 
 
 async def never(*_: Any) -> Any:
@@ -334,7 +334,7 @@ async def never(*_: Any) -> Any:
 def test_a_model_that_has_no_room_or_time_holds_the_comment(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, failure: Any
 ) -> None:
-    monkeypatch.setattr(Batcher, "submit", failure)
+    monkeypatch.setattr(ScoreQueue, "submit", failure)
     monkeypatch.setattr(akismet, "SCORING_S", 0.1)
     answer = call(client, content="fine")
     said(answer, "true")
@@ -347,7 +347,7 @@ def test_a_model_that_has_no_room_or_time_holds_the_comment(
 
 
 def test_a_full_service_keeps_checks_and_reports(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Batcher, "full", True)
+    monkeypatch.setattr(ScoreQueue, "full", True)
     assert client.post("/v1/score", json={"comments": [{"text": "fine"}]}, headers=ADMIN).status_code == 429
     said(call(client, content="fine"), "true")
     said(call(client, "submit-spam", "fine too"), THANKS)
@@ -358,7 +358,7 @@ def test_a_full_service_keeps_checks_and_reports(client: TestClient, monkeypatch
 def test_a_service_that_is_overrun_keeps_nothing_and_publishes_nothing(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Batcher, "overrun", True)
+    monkeypatch.setattr(ScoreQueue, "overrun", True)
     answer = call(client, content="fine")
     said(answer, "true")
     assert guid(answer)

@@ -142,9 +142,9 @@ def test_guessing_at_signatures_is_slowed_and_a_right_one_never(tmp_path: Path) 
             return client.post("/coral/moderate", content=body, headers=headers)
 
         assert {sent({}).status_code for _ in range(2 * FREE)} == {401}, "a call without one is no guess"
-        guesses = [sent(signed(body, f"guess {number}")) for number in range(2 * FREE)]
-        assert {one.status_code for one in guesses[:FREE]} == {401}
-        slowed = [one for one in guesses if one.status_code == 429]
+        failed_keys = [sent(signed(body, f"guess {number}")) for number in range(2 * FREE)]
+        assert {one.status_code for one in failed_keys[:FREE]} == {401}
+        slowed = [one for one in failed_keys if one.status_code == 429]
         assert slowed
         assert all(int(one.headers["Retry-After"]) > 0 for one in slowed)
         assert sent(signed(body, NEW)).json() == WITHHELD
@@ -181,7 +181,7 @@ def test_whatever_fails_withholds_the_comment(tmp_path: Path) -> None:
     with client_of(tmp_path, coral_secrets=NEW, coral_answer_ms=9000) as client:
         assert moderate(client, "explode").json() == WITHHELD
         assert moderate(client, "fine " * 10_000).json() == WITHHELD
-        client.app.state.service.batcher.queued = 1024  # type: ignore[attr-defined]
+        client.app.state.service.score_queue.queued = 1024  # type: ignore[attr-defined]
         assert moderate(client, "fine").json() == WITHHELD
 
 
@@ -203,7 +203,7 @@ def test_a_lone_surrogate_is_read_as_the_replacement_character(tmp_path: Path) -
             body = call("hate | \u00e9").replace(b"|", half)
             answer = client.post("/coral/moderate", content=body, headers=signed(body, NEW))
             assert answer.json() == WITHHELD, "the signature is that of the body as it was sent"
-        read = [one.text for call in client.app.state.service.verdict.scorer.calls for one in call]  # type: ignore[attr-defined]
+        read = [one.text for call in client.app.state.service.pipeline.scorer.calls for one in call]  # type: ignore[attr-defined]
     assert read == ["hate \ufffd \u00e9"] * 2
 
 
@@ -286,7 +286,7 @@ def test_coral_accepts_the_answer_of_every_rule_and_every_failure(tmp_path: Path
             check_accepted(answer)
             assert (answer.json().get("status") if answer.content else None) == status, text[:40]
         check_accepted(moderate(client, "hate", query, author={"id": "u2", "role": "STAFF"}))
-        client.app.state.service.batcher.queued = 1024  # type: ignore[attr-defined]
+        client.app.state.service.score_queue.queued = 1024  # type: ignore[attr-defined]
         check_accepted(moderate(client, "fine", query))
 
 
@@ -337,8 +337,8 @@ def test_html_is_read_as_text_with_the_addresses_of_links(tmp_path: Path) -> Non
             " ".join(f'<a href="{link}">{word}</a>' for link, word in zip(links, words, strict=True)),
             "?format=html",
         )
-        shown = [one.text for one in client.app.state.service.verdict.scorer.calls[-1]]  # type: ignore[attr-defined]
-        read = [one.text for one in client.app.state.service.verdict.scorer.calls[0]]  # type: ignore[attr-defined]
+        shown = [one.text for one in client.app.state.service.pipeline.scorer.calls[-1]]  # type: ignore[attr-defined]
+        read = [one.text for one in client.app.state.service.pipeline.scorer.calls[0]]  # type: ignore[attr-defined]
         assert moderate(client, text).status_code == 204, "as plain text the tags part the word"
     assert shown == ["www.a.example b.example c.example/x https://c.example/y"]
     assert read == ["\nhate\nsee here https://a.example/x & https://b.example"]

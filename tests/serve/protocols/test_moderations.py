@@ -89,7 +89,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield one
 
 
-def judged(client: TestClient, **body: Any) -> httpx.Response:
+def moderated(client: TestClient, **body: Any) -> httpx.Response:
     return client.post("/v1/moderations", json=body)
 
 
@@ -110,7 +110,7 @@ def test_openais_own_client_works(tmp_path: Path) -> None:
 
 
 def test_every_category_is_in_every_map(client: TestClient) -> None:
-    answer = judged(client, input=["fine", "a threat"])
+    answer = moderated(client, input=["fine", "a threat"])
     first, second = answer.json()["results"]
     for name in ("categories", "category_scores", "category_applied_input_types"):
         assert set(first[name]) == CATEGORIES
@@ -127,7 +127,7 @@ def test_every_category_is_in_every_map(client: TestClient) -> None:
 
 def test_what_is_held_for_its_language_alone_is_not_flagged(tmp_path: Path) -> None:
     with client_of(tmp_path, cast(Any, Foreign())) as client:
-        answer = judged(client, input=["Guten Morgen", "Guten Morgen, threat", "spam", "fine"])
+        answer = moderated(client, input=["Guten Morgen", "Guten Morgen, threat", "spam", "fine"])
         own = client.post("/v1/score", json={"comments": [{"text": "Guten Morgen"}]}).json()["results"][0]
     assert [one["flagged"] for one in answer.json()["results"]] == [False, True, True, False]
     assert answer.headers["X-Belowline-Reasons"] == "language,threat,spam,none"
@@ -135,7 +135,7 @@ def test_what_is_held_for_its_language_alone_is_not_flagged(tmp_path: Path) -> N
 
 
 def test_antisemitism_is_hate(client: TestClient) -> None:
-    [result] = judged(client, input="antisemitism").json()["results"]
+    [result] = moderated(client, input="antisemitism").json()["results"]
     assert result["categories"]["hate"]
     assert result["category_scores"]["hate"] == 0.9
 
@@ -144,7 +144,7 @@ def test_a_category_follows_the_policys_thresholds(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('labels = ["hate"]\n[thresholds.hate]\nhold = 0.95\n', "utf-8")
     with client_of(tmp_path, policy=policy) as client:
-        hate, attack = judged(client, input=["hate", "personal_attack"]).json()["results"]
+        hate, attack = moderated(client, input=["hate", "personal_attack"]).json()["results"]
     assert (hate["flagged"], hate["categories"]["hate"], hate["category_scores"]["hate"]) == (
         False,
         False,
@@ -159,20 +159,22 @@ def test_a_category_follows_the_policys_thresholds(tmp_path: Path) -> None:
     "given_input", ["", "  ", [], [""], ["fine", " "], [1, 2], 5, None, {}, [["a"]], [{"type": "x"}]]
 )
 def test_what_cannot_be_judged_is_refused(client: TestClient, given_input: Any) -> None:
-    answer = judged(client, input=given_input)
+    answer = moderated(client, input=given_input)
     check_error(answer, 400, "invalid_request_error", "invalid_value")
     assert answer.json()["error"]["param"] == "input"
 
 
 def test_images_alone_are_not_judged(client: TestClient) -> None:
-    answer = judged(client, input=[{"type": "image_url", "image_url": {"url": "https://x.example/i.png"}}])
+    answer = moderated(client, input=[{"type": "image_url", "image_url": {"url": "https://x.example/i.png"}}])
     check_error(answer, 400, "invalid_request_error")
     assert "images are not judged" in answer.json()["error"]["message"]
 
 
 def test_images_beside_a_text_are_named_as_not_judged(client: TestClient) -> None:
     image = {"type": "image_url", "image_url": {"url": "https://x.example/i.png"}}
-    answer = judged(client, input=[{"type": "text", "text": "a"}, image, {"type": "text", "text": "threat"}])
+    answer = moderated(
+        client, input=[{"type": "text", "text": "a"}, image, {"type": "text", "text": "threat"}]
+    )
     [result] = answer.json()["results"]
     assert result["categories"]["harassment/threatening"]
     assert answer.headers["X-Belowline-Unjudged"].endswith(",image_url")
@@ -189,8 +191,8 @@ def test_of_a_body_full_of_faults_few_are_listed(field: FieldInfo, item: Any) ->
 
 
 def test_limits_are_told(client: TestClient) -> None:
-    check_error(judged(client, input=["fine"] * 257), 400, "invalid_request_error", "invalid_value")
-    answer = judged(client, input="fine " * 10_000)
+    check_error(moderated(client, input=["fine"] * 257), 400, "invalid_request_error", "invalid_value")
+    answer = moderated(client, input="fine " * 10_000)
     check_error(answer, 400, "invalid_request_error", "string_above_max_length")
     assert answer.json()["error"]["param"] == "input"
     assert "fine" not in answer.text
@@ -204,20 +206,20 @@ def test_bodies_that_are_no_json_are_refused(client: TestClient) -> None:
 
 
 def test_failures_are_told_and_never_zeros(client: TestClient) -> None:
-    check_error(judged(client, input=["fine", "explode"]), 500, "server_error", "scoring_failed")
+    check_error(moderated(client, input=["fine", "explode"]), 500, "server_error", "scoring_failed")
 
 
 def test_over_capacity_it_says_when_to_come_back(tmp_path: Path) -> None:
     with client_of(tmp_path) as client:
-        client.app.state.service.batcher.queued = 1024  # type: ignore[attr-defined]
-        answer = judged(client, input="fine")
+        client.app.state.service.score_queue.queued = 1024  # type: ignore[attr-defined]
+        answer = moderated(client, input="fine")
     check_error(answer, 429, "requests", "rate_limit_exceeded")
     assert int(answer.headers["Retry-After"]) >= 1
 
 
 def test_a_key_is_asked_for(tmp_path: Path) -> None:
     with client_of(tmp_path, api_keys=KEY) as client:
-        check_error(judged(client, input="fine"), 401, "invalid_request_error", "invalid_api_key")
+        check_error(moderated(client, input="fine"), 401, "invalid_request_error", "invalid_api_key")
         made = client.post("/v1/keys", json={"name": "m", "role": "admin"}, headers={"X-API-Key": KEY})
         with_key = {"Authorization": f"Bearer {made.json()['key']}"}
         assert client.post("/v1/moderations", json={"input": "fine"}, headers=with_key).status_code == 200
@@ -236,6 +238,6 @@ ANY_JSON = st.recursive(
 
 @given(body=st.fixed_dictionaries({}, optional={"input": ANY_JSON, "model": ANY_JSON, "x": ANY_JSON}))
 def test_whatever_is_sent_gets_an_answer_of_the_protocol(client: TestClient, body: Any) -> None:
-    answer = judged(client, **body)
+    answer = moderated(client, **body)
     if answer.status_code != 200:
         check_error(answer, 400, "invalid_request_error")

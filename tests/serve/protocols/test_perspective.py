@@ -162,7 +162,7 @@ def test_each_label_raises_its_attributes(client: TestClient, label: str, high: 
     assert list(scores) == list(attributes.ATTRIBUTES)
     found = {name for name, one in scores.items() if one["summaryScore"]["value"] >= 0.9}
     good = {"UNSUBSTANTIAL", "OFF_TOPIC"} if label != "on_topic" else set()
-    held = {"LIKELY_TO_REJECT"} if label in service_of(client).verdict.policy.thresholds else set()
+    held = {"LIKELY_TO_REJECT"} if label in service_of(client).pipeline.policy.thresholds else set()
     production = {"TOXICITY", "SEVERE_TOXICITY", "IDENTITY_ATTACK", "INSULT", "PROFANITY", "THREAT"}
     twins = {f"{name}_EXPERIMENTAL" for name in high & production}
     assert found == high | twins | good | held
@@ -170,7 +170,7 @@ def test_each_label_raises_its_attributes(client: TestClient, label: str, high: 
 
 def test_relevance_is_told_apart_from_substance(client: TestClient) -> None:
     def values(scores: Scores) -> list[float]:
-        policy = service_of(client).verdict.policy
+        policy = service_of(client).pipeline.policy
         return [
             round(attributes.value(name, scores, policy), 6)
             for name in ("UNSUBSTANTIAL", "OFF_TOPIC", "CONSTRUCTIVE_EXPERIMENTAL")
@@ -183,7 +183,7 @@ def test_relevance_is_told_apart_from_substance(client: TestClient) -> None:
 
 
 def test_only_attributes_of_labels_that_the_model_has_are_served(client: TestClient) -> None:
-    policy = service_of(client).verdict.policy
+    policy = service_of(client).pipeline.policy
     assert attributes.served(policy, LABELS) == list(attributes.ATTRIBUTES)
     assert set(attributes.served(policy, ["spam", "hate"])) == {"SPAM"}
     assert attributes.served(replace(policy, thresholds={}), ["spam"]) == ["SPAM"]
@@ -591,11 +591,11 @@ def test_a_role_and_a_site_that_do_not_fit_are_told(locked: TestClient) -> None:
 
 def test_a_full_queue_is_a_used_up_quota(client: TestClient) -> None:
     service = service_of(client)
-    service.batcher.queued = service.settings.queue_comments
+    service.score_queue.queued = service.settings.queue_comments
     try:
         answer = client.post(ANALYZE, json=body())
     finally:
-        service.batcher.queued = 0
+        service.score_queue.queued = 0
     error = check_error(answer, 429, "RESOURCE_EXHAUSTED")
     assert error["message"].startswith(
         "Quota exceeded for quota metric 'Analysis requests (AnalyzeComment)' and limit "

@@ -44,7 +44,7 @@ def test_a_list_of_two_is_a_pair_and_a_list_of_lists_a_batch(tmp_path: Path) -> 
     with client_of(tmp_path) as client:
         pair = predict(client, ["a threat", "spam"]).json()
         batch = predict(client, [["a threat"], ["spam"], ["fine", "hate"]]).json()
-        calls = client.app.state.service.verdict.scorer.calls  # type: ignore[attr-defined]
+        calls = client.app.state.service.pipeline.scorer.calls  # type: ignore[attr-defined]
     assert [one["label"] for one in pair][:1] == ["threat"], "the second of a pair is what the first answers"
     assert [found[0]["label"] for found in batch][:2] == ["threat", "spam"]
     assert (calls[0][0].text, calls[0][0].parent) == ("a threat", "spam")
@@ -89,7 +89,7 @@ def test_over_capacity_and_without_a_key(tmp_path: Path) -> None:
         check_error(client.get("/info"), 401, "Unauthorized")
         assert client.get("/health").status_code == 200
         client.headers["X-API-KEY"] = KEY
-        client.app.state.service.batcher.queued = 1024  # type: ignore[attr-defined]
+        client.app.state.service.score_queue.queued = 1024  # type: ignore[attr-defined]
         check_error(predict(client, "fine"), 429, "Overloaded")
 
 
@@ -104,7 +104,7 @@ def test_info_tells_the_labels(client: TestClient) -> None:
 def test_health_tells_when_it_is_not(tmp_path: Path) -> None:
     with client_of(tmp_path) as client:
         assert (client.get("/health").status_code, client.get("/health").content) == (200, b"")
-        client.app.state.service.batcher._closing = True  # type: ignore[attr-defined]
+        client.app.state.service.score_queue._closing = True  # type: ignore[attr-defined]
         check_error(client.get("/health"), 503, "Unhealthy")
 
 
@@ -134,7 +134,7 @@ def test_a_call_of_the_root_is_a_call_of_predict(tmp_path: Path, media: str) -> 
             assert (at_root.status_code, at_root.json()) == (at_predict.status_code, at_predict.json())
         check_error(client.post("/", content=b"{", headers=headers), 422, "Tokenizer")
         check_error(client.post("/", json={"inputs": "fine"}), 401, "Unauthorized")
-        client.app.state.service.batcher.queued = 1024  # type: ignore[attr-defined]
+        client.app.state.service.score_queue.queued = 1024  # type: ignore[attr-defined]
         check_error(client.post("/", content=b'{"inputs": "a"}', headers=headers), 429, "Overloaded")
 
 

@@ -72,7 +72,7 @@ def test_the_same_comment_again_tells_what_a_moderator_decided_since(desk: Desk)
 def test_two_of_a_kind_in_one_call_are_one_comment(desk: Desk) -> None:
     with desk.database.write() as tx:
         both = [desk.incoming("spam", "a"), desk.incoming("spam", "a")]
-        first, second = take_in(tx, desk.judge, "s", None, both)
+        first, second = take_in(tx, desk.pipeline, "s", None, both)
     assert (first.comment, first.changed, second.changed) == (second.comment, True, False)
     assert len(desk.rows("decisions")) == 1
 
@@ -193,7 +193,7 @@ def test_what_the_policy_rejects_is_no_sample_of_what_it_publishes(database: Dat
 def test_a_sample_of_half_is_about_half(database: Database) -> None:
     desk = Desk(database, "sample = 0.5\n")
     with database.write() as tx:
-        take_in(tx, desk.judge, "s", None, [desk.incoming("a word") for _ in range(200)])
+        take_in(tx, desk.pipeline, "s", None, [desk.incoming("a word") for _ in range(200)])
     assert 70 < len(desk.rows("items", kind="sample")) < 130
 
 
@@ -201,7 +201,7 @@ def test_samples_are_mixed_evenly_among_what_is_held(database: Database) -> None
     desk = Desk(database, "sample = 0.2\n")
     with database.write() as tx:
         incoming = [desk.incoming("a word", f"c{number}") for number in range(200)]
-        take_in(tx, desk.judge, "s", None, incoming)
+        take_in(tx, desk.pipeline, "s", None, incoming)
     priorities = [row.priority for row in desk.rows("items", kind="sample")]
     assert sum(priority > 0.5 for priority in priorities) > len(priorities) / 4
 
@@ -316,7 +316,7 @@ def test_a_batch_that_fails_keeps_nothing(desk: Desk) -> None:
         pass
 
     def fail(tx):
-        take_in(tx, desk.judge, "s", None, [desk.incoming("spam")])
+        take_in(tx, desk.pipeline, "s", None, [desk.incoming("spam")])
         raise Stop
 
     with pytest.raises(Stop):

@@ -210,8 +210,8 @@ def test_a_dry_run_counts_what_another_policy_would_do(desk: Desk) -> None:
     desk.do(erase_comment, ANN, desk.take("spam").comment)
     desk.take("spam", site="other")
     text = 'labels = ["threat", "profanity"]\nautomatic_rejection = true\n[words]\nreject = ["casino"]\n'
-    proposed = Policy.parse(text, "new", desk.judge.scorer.thresholds)
-    found = desk.see(dry_run, desk.judge.policy, proposed, ["s"], 100)
+    proposed = Policy.parse(text, "new", desk.pipeline.scorer.thresholds)
+    found = desk.see(dry_run, desk.pipeline.policy, proposed, ["s"], 100)
     assert found.compared == 5
     assert found.before == {"publish": 2, "hold": 3}
     assert found.after == {"publish": 2, "hold": 2, "reject": 1}
@@ -221,8 +221,8 @@ def test_a_dry_run_counts_what_another_policy_would_do(desk: Desk) -> None:
         (ids[3], "publish", "hold"),
         (ids[1], "hold", "publish"),
     ]
-    assert desk.see(dry_run, desk.judge.policy, proposed, (), 100).compared == 6
-    assert desk.see(dry_run, desk.judge.policy, proposed, ["s"], 3).compared == 2
+    assert desk.see(dry_run, desk.pipeline.policy, proposed, (), 100).compared == 6
+    assert desk.see(dry_run, desk.pipeline.policy, proposed, ["s"], 3).compared == 2
 
 
 def test_a_request_that_is_repeated_gets_the_same_answer(desk: Desk) -> None:

@@ -290,7 +290,7 @@ def test_an_export_calls_random_only_what_the_policy_drew(desk: Desk, tmp_path: 
 
 def test_scores_do_not_choose_among_the_policys_random_sample(desk: Desk, tmp_path: Path) -> None:
     """Their weight in an export says that each was as likely to be decided as any other."""
-    desk.judge = desk.judge.under("sample = 0.5\n", "test")
+    desk.pipeline = desk.pipeline.with_policy("sample = 0.5\n", "test")
     kept = [desk.take(f"fine {number}").comment for number in range(60)]
     drawn = [one for one in kept if desk.waiting(one)]
     for one in drawn:

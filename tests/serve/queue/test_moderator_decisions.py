@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from belowline.serve.queue import decision_log, items, reviews
-from belowline.serve.queue import moderator_decisions as rulings
+from belowline.serve.queue import decision_log, items, moderator_decisions, reviews
 from belowline.serve.queue.appeals import appeal
 from belowline.serve.queue.decision_log import LogFilter
 from belowline.serve.queue.erasure import erase_comment
@@ -28,7 +27,7 @@ def test_a_decision_tells_what_was_decided_by_whom_and_upon_what(desk: Desk) -> 
     )
     assert (made.actor, made.via, made.action, made.before) == ("ann", "console", "reject", "hold")
     assert (made.labels, made.code, made.note, made.blind) == (["spam"], "spam", "an offer", True)
-    assert (made.policy, made.model, made.scores["spam"]) == (desk.judge.policy.version, "9.9.9", 0.9)
+    assert (made.policy, made.model, made.scores["spam"]) == (desk.pipeline.policy.version, "9.9.9", 0.9)
     assert (made.revision, made.item_id, made.rule) == (1, item.id, "moderator: reject")
     assert desk.stands(only) == "reject"
     assert desk.waiting(only) is None
@@ -97,7 +96,7 @@ def test_what_another_holds_is_theirs_until_the_lease_ends(
     desk.claim("ann")
     assert "holds" in refused("conflict", desk.rule, only, "reject", BEN)
     later = now() + items.LEASE * 2
-    monkeypatch.setattr(rulings, "now", lambda: later)
+    monkeypatch.setattr(moderator_decisions, "now", lambda: later)
     assert desk.rule(only, "reject", BEN).actor == "ben"
 
 

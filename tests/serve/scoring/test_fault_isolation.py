@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from belowline.model import Decision, ScoreInput
+from belowline.model import PolicyDecision, ScoreInput
 from belowline.serve.scoring.fault_isolation import article_context, describe, score_each
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result, make_result
 from tests.support.serve_fakes import FakeScorer, fake_scorer
 
@@ -64,7 +64,7 @@ def test_describe_without_a_trace_is_the_type() -> None:
 
 def test_result_has_the_one_shape() -> None:
     [scores] = score_each(FakeScorer(), inputs("so much spam"))
-    result = make_result("c1", scores, Decision("hold", "spam", "spam >= 0.5", "spam"), "9.9.9")
+    result = make_result("c1", scores, PolicyDecision("hold", "spam", "spam >= 0.5", "spam"), "9.9.9")
     assert result.model_dump() == {
         "id": "c1",
         "scores": {label: 0.9 if label == "spam" else 0.01 for label in FakeScorer.labels},
@@ -82,14 +82,14 @@ def test_a_result_has_the_relevance_of_a_comment_with_context_in_four_decimals()
     [scores] = score_each(FakeScorer(), [ScoreInput("fine", article="Harbour")])
     assert scores is not None
     assert scores.relevance == 0.75
-    decision = Decision("publish", "none", "no rule fired", None)
+    decision = PolicyDecision("publish", "none", "no rule fired", None)
     assert make_result("c1", replace(scores, relevance=0.123456), decision, "9.9.9").relevance == 0.1235
     assert make_result("c1", None, decision, "9.9.9").relevance is None
 
 
 def test_judge_holds_what_failed() -> None:
     scorer = fake_scorer()
-    results = Judge.of(scorer, None)(["1", "2", "3"], inputs("spam", "fine", "explode"))
+    results = ModerationPipeline.of(scorer, None)(["1", "2", "3"], inputs("spam", "fine", "explode"))
     assert [(result.id, result.action, result.reason.code) for result in results] == [
         ("1", "hold", "spam"),
         ("2", "publish", "none"),
@@ -103,13 +103,13 @@ def test_identity_tells_models_and_policies_of_one_version_apart(tmp_path: Path)
     scorer, other = fake_scorer(), fake_scorer()
     other.config = scorer.config.model_copy(update={"corpora_fingerprint": "other"})
     one, stricter, retrained = (
-        Judge.of(scorer, None),
-        Judge.of(scorer, tmp_path / "policy.toml"),
-        Judge.of(other, None),
+        ModerationPipeline.of(scorer, None),
+        ModerationPipeline.of(scorer, tmp_path / "policy.toml"),
+        ModerationPipeline.of(other, None),
     )
-    assert one.identity == Judge.of(fake_scorer(), None).identity
+    assert one.identity == ModerationPipeline.of(fake_scorer(), None).identity
     [trained_again, copied, same] = [
-        Judge.of(scorer, None, digest).identity for digest in ("0" * 64, "1" * 64, "1" * 64)
+        ModerationPipeline.of(scorer, None, digest).identity for digest in ("0" * 64, "1" * 64, "1" * 64)
     ]
     assert trained_again["model"] != copied["model"] == same["model"]
     assert one.identity["model"].startswith("9.9.9 (")

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.model import ScoreInput
-from belowline.serve.scoring.score_queue import Batcher, BatcherClosed, QueueFull
+from belowline.serve.scoring.score_queue import QueueFull, ScoreQueue, ScoreQueueClosed
 from tests.support import waiting
 from tests.support.serve_fakes import FakeScorer
 
 
 def run(
-    scenario: Callable[[Batcher], Awaitable[None]],
+    scenario: Callable[[ScoreQueue], Awaitable[None]],
     *,
     queue: int = 256,
     batch: int = 256,
@@ -24,12 +24,14 @@ def run(
     ahead: int = 0,
 ) -> None:
     async def whole() -> None:
-        batcher = Batcher(queue_comments=queue, batch_comments=batch, wait_s=wait_s, calls=calls, ahead=ahead)
-        batcher.start()
+        score_queue = ScoreQueue(
+            queue_comments=queue, batch_comments=batch, wait_s=wait_s, calls=calls, ahead=ahead
+        )
+        score_queue.start()
         try:
-            await asyncio.wait_for(scenario(batcher), 20)
+            await asyncio.wait_for(scenario(score_queue), 20)
         finally:
-            await batcher.close()
+            await score_queue.close()
 
     asyncio.run(whole())
 
@@ -49,8 +51,8 @@ async def until(condition: Callable[[], bool]) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(["spam", "hate", "fine"]), min_size=1, max_size=5), max_size=12))
 def test_every_caller_gets_the_scores_of_its_own_comments(requests: list[list[str]]) -> None:
-    async def scenario(batcher: Batcher) -> None:
-        answers = await asyncio.gather(*(batcher.submit(comments(*texts), FAKE) for texts in requests))
+    async def scenario(score_queue: ScoreQueue) -> None:
+        answers = await asyncio.gather(*(score_queue.submit(comments(*texts), FAKE) for texts in requests))
         for texts, scores in zip(requests, answers, strict=True):
             for text, one in zip(texts, scores, strict=True):
                 assert one is not None
@@ -63,11 +65,11 @@ def test_what_arrives_while_the_model_is_busy_is_one_batch() -> None:
     free = threading.Event()
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
-    async def scenario(batcher: Batcher) -> None:
-        first = asyncio.create_task(batcher.submit(comments("a"), scorer))
+    async def scenario(score_queue: ScoreQueue) -> None:
+        first = asyncio.create_task(score_queue.submit(comments("a"), scorer))
         await until(lambda: len(scorer.calls) == 1)
-        others = [asyncio.create_task(batcher.submit(comments(f"{i}", "x"), scorer)) for i in range(5)]
-        await until(lambda: batcher.queued == 10)
+        others = [asyncio.create_task(score_queue.submit(comments(f"{i}", "x"), scorer)) for i in range(5)]
+        await until(lambda: score_queue.queued == 10)
         free.set()
         await asyncio.gather(first, *others)
 
@@ -79,14 +81,14 @@ def test_a_long_request_goes_in_parts_and_others_have_their_turn() -> None:
     free = threading.Event()
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
-    async def scenario(batcher: Batcher) -> None:
-        asked = [asyncio.create_task(batcher.submit(comments(*"abcdefgh"), scorer))]
+    async def scenario(score_queue: ScoreQueue) -> None:
+        asked = [asyncio.create_task(score_queue.submit(comments(*"abcdefgh"), scorer))]
         await until(lambda: len(scorer.calls) == 1)
-        asked += [asyncio.create_task(batcher.submit(comments(*texts), scorer)) for texts in ("x", "yz")]
-        await until(lambda: batcher.queued == 8)
+        asked += [asyncio.create_task(score_queue.submit(comments(*texts), scorer)) for texts in ("x", "yz")]
+        await until(lambda: score_queue.queued == 8)
         free.set()
         assert [len(await one) for one in asked] == [8, 1, 2]
-        assert batcher.queued == 0
+        assert score_queue.queued == 0
 
     run(scenario, batch=3)
     assert ["".join(one.text for one in call) for call in scorer.calls] == ["abc", "def", "xyz", "gh"]
@@ -96,15 +98,15 @@ def test_what_is_left_of_a_long_request_goes_with_its_caller() -> None:
     free = threading.Event()
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
-    async def scenario(batcher: Batcher) -> None:
-        gone = asyncio.create_task(batcher.submit(comments(*"abcd"), scorer))
+    async def scenario(score_queue: ScoreQueue) -> None:
+        gone = asyncio.create_task(score_queue.submit(comments(*"abcd"), scorer))
         await until(lambda: len(scorer.calls) == 1)
-        kept = asyncio.create_task(batcher.submit(comments("x"), scorer))
-        await until(lambda: batcher.queued == 4)
+        kept = asyncio.create_task(score_queue.submit(comments("x"), scorer))
+        await until(lambda: score_queue.queued == 4)
         gone.cancel()
         free.set()
         assert len(await kept) == 1
-        assert batcher.queued == 0
+        assert score_queue.queued == 0
 
     run(scenario, batch=1)
     assert ["".join(one.text for one in call) for call in scorer.calls] == ["a", "x"]
@@ -114,18 +116,18 @@ def test_a_full_queue_refuses_and_recovers() -> None:
     free = threading.Event()
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
-    async def scenario(batcher: Batcher) -> None:
-        busy = asyncio.create_task(batcher.submit(comments("a"), scorer))
+    async def scenario(score_queue: ScoreQueue) -> None:
+        busy = asyncio.create_task(score_queue.submit(comments("a"), scorer))
         await until(lambda: len(scorer.calls) == 1)
-        waiting = asyncio.create_task(batcher.submit(comments("b", "c"), scorer))
-        await until(lambda: batcher.queued == 2)
+        waiting = asyncio.create_task(score_queue.submit(comments("b", "c"), scorer))
+        await until(lambda: score_queue.queued == 2)
         with pytest.raises(QueueFull) as full:
-            await batcher.submit(comments("d"), scorer)
+            await score_queue.submit(comments("d"), scorer)
         assert full.value.retry_after >= 1
         free.set()
         await asyncio.gather(busy, waiting)
-        assert batcher.queued == 0
-        assert len(await batcher.submit(comments("d"), scorer)) == 1
+        assert score_queue.queued == 0
+        assert len(await score_queue.submit(comments("d"), scorer)) == 1
 
     run(scenario, queue=2)
 
@@ -134,12 +136,12 @@ def test_comments_whose_caller_left_are_not_scored() -> None:
     free = threading.Event()
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
-    async def scenario(batcher: Batcher) -> None:
-        busy = asyncio.create_task(batcher.submit(comments("a"), scorer))
+    async def scenario(score_queue: ScoreQueue) -> None:
+        busy = asyncio.create_task(score_queue.submit(comments("a"), scorer))
         await until(lambda: len(scorer.calls) == 1)
-        gone = asyncio.create_task(batcher.submit(comments("gone"), scorer))
-        kept = asyncio.create_task(batcher.submit(comments("kept"), scorer))
-        await until(lambda: batcher.queued == 2)
+        gone = asyncio.create_task(score_queue.submit(comments("gone"), scorer))
+        kept = asyncio.create_task(score_queue.submit(comments("kept"), scorer))
+        await until(lambda: score_queue.queued == 2)
         gone.cancel()
         free.set()
         await asyncio.gather(busy, kept)
@@ -152,13 +154,13 @@ def test_a_caller_that_leaves_during_scoring_harms_nobody() -> None:
     free = threading.Event()
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
-    async def scenario(batcher: Batcher) -> None:
-        gone = asyncio.create_task(batcher.submit(comments("a"), scorer))
+    async def scenario(score_queue: ScoreQueue) -> None:
+        gone = asyncio.create_task(score_queue.submit(comments("a"), scorer))
         await until(lambda: len(scorer.calls) == 1)
         gone.cancel()
         free.set()
-        assert len(await batcher.submit(comments("b"), scorer)) == 1
-        assert batcher.alive
+        assert len(await score_queue.submit(comments("b"), scorer)) == 1
+        assert score_queue.alive
 
     run(scenario)
 
@@ -167,11 +169,11 @@ def test_a_short_comment_does_not_wait_for_a_long_one() -> None:
     free = threading.Event()
     slow, quick = FakeScorer(before=lambda: free.wait(10) and None), FakeScorer()
 
-    async def scenario(batcher: Batcher) -> None:
-        long = asyncio.create_task(batcher.submit(comments("long"), slow))
+    async def scenario(score_queue: ScoreQueue) -> None:
+        long = asyncio.create_task(score_queue.submit(comments("long"), slow))
         await until(lambda: len(slow.calls) == 1)
         for text in ("a", "b", "c"):
-            assert len(await batcher.submit(comments(text), quick)) == 1
+            assert len(await score_queue.submit(comments(text), quick)) == 1
         assert not long.done()
         free.set()
         assert len(await long) == 1
@@ -183,13 +185,13 @@ def test_no_more_calls_at_a_time_than_allowed_and_the_rest_gathers() -> None:
     free = threading.Event()
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
-    async def scenario(batcher: Batcher) -> None:
+    async def scenario(score_queue: ScoreQueue) -> None:
         asked = []
         for number in range(2):
-            asked.append(asyncio.create_task(batcher.submit(comments(f"{number}"), scorer)))
+            asked.append(asyncio.create_task(score_queue.submit(comments(f"{number}"), scorer)))
             await until(lambda number=number: len(scorer.calls) == number + 1)
-        asked += [asyncio.create_task(batcher.submit(comments(f"{n}"), scorer)) for n in range(2, 7)]
-        await until(lambda: batcher.queued == 5)
+        asked += [asyncio.create_task(score_queue.submit(comments(f"{n}"), scorer)) for n in range(2, 7)]
+        await until(lambda: score_queue.queued == 5)
         assert len(scorer.calls) == 2
         free.set()
         await asyncio.gather(*asked)
@@ -213,9 +215,9 @@ def test_what_is_handed_over_ahead_waits_for_a_thread_not_for_the_loop() -> None
 
     scorer = FakeScorer(before)
 
-    async def scenario(batcher: Batcher) -> None:
-        asked = [asyncio.create_task(batcher.submit(comments(f"{n}"), scorer)) for n in range(9)]
-        await until(lambda: batcher.queued == 4)
+    async def scenario(score_queue: ScoreQueue) -> None:
+        asked = [asyncio.create_task(score_queue.submit(comments(f"{n}"), scorer)) for n in range(9)]
+        await until(lambda: score_queue.queued == 4)
         await until(lambda: len(scorer.calls) == 2)
         free.set()
         waiting.until(lambda: len(scorer.calls) == 5)  # the loop stands still
@@ -229,11 +231,11 @@ def test_closing_waits_for_every_call() -> None:
     async def whole() -> None:
         free = threading.Event()
         scorer = FakeScorer(before=lambda: free.wait(10) and None)
-        batcher = Batcher(queue_comments=256, batch_comments=1, calls=3)
-        batcher.start()
-        asked = [asyncio.create_task(batcher.submit(comments(f"{n}"), scorer)) for n in range(5)]
+        score_queue = ScoreQueue(queue_comments=256, batch_comments=1, calls=3)
+        score_queue.start()
+        asked = [asyncio.create_task(score_queue.submit(comments(f"{n}"), scorer)) for n in range(5)]
         await until(lambda: len(scorer.calls) == 3)
-        closing = asyncio.create_task(batcher.close())
+        closing = asyncio.create_task(score_queue.close())
         await asyncio.sleep(0.01)
         assert not closing.done()
         free.set()
@@ -245,28 +247,28 @@ def test_closing_waits_for_every_call() -> None:
 
 def test_closing_answers_what_waits_and_refuses_more() -> None:
     async def whole() -> None:
-        batcher = Batcher(queue_comments=256, batch_comments=1)
-        with pytest.raises(BatcherClosed):
-            await batcher.submit(comments("too early"), FAKE)
-        batcher.start()
-        waiting = [asyncio.create_task(batcher.submit(comments(f"{i}"), FAKE)) for i in range(4)]
+        score_queue = ScoreQueue(queue_comments=256, batch_comments=1)
+        with pytest.raises(ScoreQueueClosed):
+            await score_queue.submit(comments("too early"), FAKE)
+        score_queue.start()
+        waiting = [asyncio.create_task(score_queue.submit(comments(f"{i}"), FAKE)) for i in range(4)]
         await asyncio.sleep(0)
-        await batcher.close()
+        await score_queue.close()
         assert all(task.done() for task in waiting)
-        assert not batcher.alive
-        with pytest.raises(BatcherClosed):
-            await batcher.submit(comments("too late"), FAKE)
+        assert not score_queue.alive
+        with pytest.raises(ScoreQueueClosed):
+            await score_queue.submit(comments("too late"), FAKE)
 
     asyncio.run(whole())
 
 
 def test_failures_show_and_pass() -> None:
-    async def scenario(batcher: Batcher) -> None:
-        assert await batcher.submit(comments("explode"), FAKE) == [None]
-        assert batcher.failing
-        mixed = await batcher.submit(comments("explode", "fine"), FAKE)
+    async def scenario(score_queue: ScoreQueue) -> None:
+        assert await score_queue.submit(comments("explode"), FAKE) == [None]
+        assert score_queue.failing
+        mixed = await score_queue.submit(comments("explode", "fine"), FAKE)
         assert [one is None for one in mixed] == [True, False]
-        assert not batcher.failing
+        assert not score_queue.failing
 
     run(scenario)
 
@@ -274,10 +276,10 @@ def test_failures_show_and_pass() -> None:
 def test_a_batch_can_wait_for_company() -> None:
     scorer = FakeScorer()
 
-    async def scenario(batcher: Batcher) -> None:
-        first = asyncio.create_task(batcher.submit(comments("a"), scorer))
+    async def scenario(score_queue: ScoreQueue) -> None:
+        first = asyncio.create_task(score_queue.submit(comments("a"), scorer))
         await asyncio.sleep(0.01)
-        await asyncio.gather(first, batcher.submit(comments("b"), scorer))
+        await asyncio.gather(first, score_queue.submit(comments("b"), scorer))
 
     run(scenario, wait_s=0.3)
     assert [len(call) for call in scorer.calls] == [2]
@@ -287,12 +289,12 @@ def test_a_batch_is_of_one_model_and_every_request_gets_its_own() -> None:
     free = threading.Event()
     old, new = FakeScorer(before=lambda: free.wait(10) and None), FakeScorer()
 
-    async def scenario(batcher: Batcher) -> None:
-        asked = [asyncio.create_task(batcher.submit(comments("a"), old))]
+    async def scenario(score_queue: ScoreQueue) -> None:
+        asked = [asyncio.create_task(score_queue.submit(comments("a"), old))]
         await until(lambda: len(old.calls) == 1)
         for name, scorer in (("b", old), ("c", old), ("d", new), ("e", old)):
-            asked.append(asyncio.create_task(batcher.submit(comments(name), scorer)))
-        await until(lambda: batcher.queued == 4)
+            asked.append(asyncio.create_task(score_queue.submit(comments(name), scorer)))
+        await until(lambda: score_queue.queued == 4)
         free.set()
         await asyncio.gather(*asked)
 
@@ -302,13 +304,13 @@ def test_a_batch_is_of_one_model_and_every_request_gets_its_own() -> None:
 
 
 def test_what_is_scored_and_not_kept_yet_counts_as_waiting() -> None:
-    async def scenario(batcher: Batcher) -> None:
-        async with batcher.keeping(2):
-            assert batcher.unkept == 2
+    async def scenario(score_queue: ScoreQueue) -> None:
+        async with score_queue.keeping(2):
+            assert score_queue.unkept == 2
             with pytest.raises(QueueFull):
-                await batcher.submit(comments("a"), FAKE)
-        assert batcher.unkept == 0
-        assert len(await batcher.submit(comments("a"), FAKE)) == 1
+                await score_queue.submit(comments("a"), FAKE)
+        assert score_queue.unkept == 0
+        assert len(await score_queue.submit(comments("a"), FAKE)) == 1
 
     run(scenario, queue=2)
 
@@ -316,9 +318,9 @@ def test_what_is_scored_and_not_kept_yet_counts_as_waiting() -> None:
 def test_comments_are_kept_in_turn() -> None:
     order: list[int] = []
 
-    async def scenario(batcher: Batcher) -> None:
+    async def scenario(score_queue: ScoreQueue) -> None:
         async def keep(number: int) -> None:
-            async with batcher.keeping(1):
+            async with score_queue.keeping(1):
                 assert len(order) == number
                 await asyncio.sleep(0.002)
                 order.append(number)
@@ -330,41 +332,41 @@ def test_comments_are_kept_in_turn() -> None:
 
 
 def test_a_failure_to_keep_gives_the_turn_away() -> None:
-    async def scenario(batcher: Batcher) -> None:
+    async def scenario(score_queue: ScoreQueue) -> None:
         with pytest.raises(ValueError, match="kept nothing"):
-            async with batcher.keeping(3):
+            async with score_queue.keeping(3):
                 raise ValueError("kept nothing")
-        async with batcher.keeping(1):
-            assert batcher.unkept == 1
+        async with score_queue.keeping(1):
+            assert score_queue.unkept == 1
 
     run(scenario)
 
 
 def test_requests_on_their_way_fill_the_queue() -> None:
-    batcher = Batcher(queue_comments=3, batch_comments=256)
+    score_queue = ScoreQueue(queue_comments=3, batch_comments=256)
     with ExitStack() as here:
         for _ in range(3):
-            assert not batcher.full
-            here.enter_context(batcher.place())
-        assert batcher.full
-        assert batcher.retry_after == 1
-    assert not batcher.full
+            assert not score_queue.full
+            here.enter_context(score_queue.place())
+        assert score_queue.full
+        assert score_queue.retry_after == 1
+    assert not score_queue.full
 
 
 def test_nobody_is_let_in_to_wait_too_long() -> None:
     """Ten are here and one leaves every 20 ms or slower; four would be let in whatever the pace."""
-    batcher = Batcher(queue_comments=1000, batch_comments=4, longest_s=0.02)
+    score_queue = ScoreQueue(queue_comments=1000, batch_comments=4, longest_s=0.02)
     here = [ExitStack() for _ in range(74)]
     for one in here:
-        one.enter_context(batcher.place())
+        one.enter_context(score_queue.place())
     for one in here[:64]:
         time.sleep(0.02)
         one.close()
-    assert batcher.requests == 10
-    assert batcher.full
+    assert score_queue.requests == 10
+    assert score_queue.full
     for one in here[64:71]:
         one.close()
-    assert not batcher.full
+    assert not score_queue.full
     for one in here[71:]:
         one.close()
 
@@ -375,27 +377,27 @@ def test_slow_long_requests_keep_no_single_comment_out_but_one_another() -> None
     scorer = FakeScorer(before=lambda: time.sleep(0.02) if free.wait(10) else None)
     long = comments(*(f"{number}" for number in range(100)))
 
-    async def ask(batcher: Batcher) -> object:
-        with batcher.place():
-            return await batcher.submit(long, scorer)
+    async def ask(score_queue: ScoreQueue) -> object:
+        with score_queue.place():
+            return await score_queue.submit(long, scorer)
 
-    async def scenario(batcher: Batcher) -> None:
+    async def scenario(score_queue: ScoreQueue) -> None:
         for _ in range(30):  # each takes 20 ms or more, a comment of them 0.2 ms
-            await ask(batcher)
-        batcher._longest_s = 0.015
+            await ask(score_queue)
+        score_queue._longest_s = 0.015
         with ExitStack() as here:
             for _ in range(10):
-                here.enter_context(batcher.place())
-            assert not batcher.full
+                here.enter_context(score_queue.place())
+            assert not score_queue.full
         free.clear()
-        under_way = [asyncio.create_task(ask(batcher))]
+        under_way = [asyncio.create_task(ask(score_queue))]
         await until(lambda: len(scorer.calls) == 31)
-        under_way.append(asyncio.create_task(ask(batcher)))  # nothing waits before it
-        await until(lambda: batcher.queued == 100)
+        under_way.append(asyncio.create_task(ask(score_queue)))  # nothing waits before it
+        await until(lambda: score_queue.queued == 100)
         with pytest.raises(QueueFull):
-            await batcher.submit(long, scorer)
-        under_way.append(asyncio.create_task(batcher.submit(long[:1], scorer)))
-        await until(lambda: batcher.queued == 101)
+            await score_queue.submit(long, scorer)
+        under_way.append(asyncio.create_task(score_queue.submit(long[:1], scorer)))
+        await until(lambda: score_queue.queued == 101)
         free.set()
         await asyncio.gather(*under_way)
 
@@ -403,14 +405,14 @@ def test_slow_long_requests_keep_no_single_comment_out_but_one_another() -> None
 
 
 def test_a_quiet_hour_is_no_sign_of_a_slow_service() -> None:
-    batcher = Batcher(queue_comments=1000, batch_comments=1, longest_s=2.0)
+    score_queue = ScoreQueue(queue_comments=1000, batch_comments=1, longest_s=2.0)
     for _ in range(5):
-        with batcher.place():
+        with score_queue.place():
             pass
         time.sleep(0.2)
-    here = [batcher.place() for _ in range(200)]
+    here = [score_queue.place() for _ in range(200)]
     for one in here:
         one.__enter__()
-    assert not batcher.full  # it would be if the pauses counted: 200 times 15 ms and more
+    assert not score_queue.full  # it would be if the pauses counted: 200 times 15 ms and more
     for one in here:
         one.__exit__(None, None, None)

@@ -32,7 +32,7 @@ def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
 
 def test_eight_moderators_decide_four_hundred_items_once_each(desk: Desk) -> None:
     with desk.database.write() as tx:
-        kept = take_in(tx, desk.judge, "s", None, [desk.incoming("spam") for _ in range(400)])
+        kept = take_in(tx, desk.pipeline, "s", None, [desk.incoming("spam") for _ in range(400)])
     orders = items.ORDERS
 
     def work(number: int) -> list[int]:
@@ -82,7 +82,7 @@ def test_the_same_comments_sent_at_once_are_kept_once(desk: Desk) -> None:
             sent = [
                 desk.incoming("spam", name, author=Author(f"u{name}", f"Name {number}")) for name in names
             ]
-            kept = take_in(tx, desk.judge, "s", Thread("t", f"Title {number}"), sent)
+            kept = take_in(tx, desk.pipeline, "s", Thread("t", f"Title {number}"), sent)
         return sorted(one.comment for one in kept)
 
     found = at_once([lambda number=number: send(number) for number in range(6)])

@@ -62,7 +62,7 @@ class Exported:
 
 def set_policy(desk: Desk, text: str) -> None:
     """Has another policy in force from now on."""
-    desk.judge = desk.judge.under(text, "test")
+    desk.pipeline = desk.pipeline.with_policy(text, "test")
     desk.do(lambda tx: policies.replace(tx, "admin", text, None, policies.newest(tx)))
 
 
@@ -131,7 +131,7 @@ def test_appeals_and_second_reviews_have_the_last_word(desk: Desk, tmp_path: Pat
         desk.do(appeal, ANN, one, "please")
     desk.rule(lost, "reject", BEN, code="other")
     desk.rule(won, "publish", BEN)
-    desk.judge = desk.judge.under(SECOND, "test")
+    desk.pipeline = desk.pipeline.with_policy(SECOND, "test")
     for one in (second, agreed):
         desk.rule(one, "reject", code="threat")
     desk.rule(second, "publish", BEN)
@@ -178,7 +178,7 @@ def test_an_edited_comment_is_exported_as_it_was_decided_on(local: Desk, tmp_pat
 
 
 def test_what_was_decided_alike_is_left_out_unless_asked_for(local: Desk, tmp_path: Path) -> None:
-    local.judge = local.judge.under(SAMPLE, "test")
+    local.pipeline = local.pipeline.with_policy(SAMPLE, "test")
     ids = [local.take(OFFER.format(name, "100"), thread=name).comment for name in ("Ann", "Ben")]
     drawn = local.take("a word", "drawn").comment
     local.rule_all("publish", chosen=[*ids, drawn])
@@ -192,13 +192,13 @@ def test_what_was_decided_alike_is_left_out_unless_asked_for(local: Desk, tmp_pa
 def test_random_draws_weigh_by_the_share_of_their_time(local: Desk, tmp_path: Path) -> None:
     own = tmp_path / "policy.toml"
     own.write_text("sample = 0.5\n", "utf-8")
-    local.judge = local.judge.under("sample = 0.5\n", "test")
+    local.pipeline = local.pipeline.with_policy("sample = 0.5\n", "test")
     drawn: dict[str, float] = {}
     for text, share in (("", 0.5), ("sample = 0.25\n", 0.25), ("[sites.s]\nsample = 0.009\n", 0.01)):
         if text:
             set_policy(local, text)
         names = (f"{share}-{number}" for number in range(1000))
-        for name in islice((one for one in names if sampled(local.judge.policy, "s", one)), 3):
+        for name in islice((one for one in names if sampled(local.pipeline.policy, "s", one)), 3):
             local.rule(local.take("a word", name).comment, "publish")
             drawn[f"s:{name}"] = 1 / share
     local.rule(local.take("spam", "held").comment, "publish")
@@ -448,7 +448,7 @@ def test_a_file_is_written_whole_or_not_at_all(local: Desk, tmp_path: Path) -> N
 def test_the_command_says_what_was_exported(
     local: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local.judge = local.judge.under(SAMPLE, "test")
+    local.pipeline = local.pipeline.with_policy(SAMPLE, "test")
     for text, action in (("a word", "publish"), ("spam", "reject"), ("spam and hate", "hold")):
         local.rule(local.take(text).comment, action, code="spam")
     monkeypatch.setenv("BELOWLINE_DATABASE_URL", f"sqlite:///{tmp_path / 'queue.sqlite3'}")

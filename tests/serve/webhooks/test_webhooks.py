@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import select, update
 
 from belowline.model import ScoreInput
-from belowline.serve.queue.intake import Incoming, take_in
+from belowline.serve.queue.intake import IncomingComment, take_in
 from belowline.serve.scoring.fault_isolation import score_each
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.store.database import Database, now
 from belowline.serve.store.tables import deliveries, webhooks
 from belowline.serve.webhooks import endpoints as hooks
@@ -87,9 +87,9 @@ def keep(database: Database, *names: str) -> None:
     scorer = fake_scorer()
     texts = [f"{SECRET_TEXT} {name}" for name in names]
     scores = score_each(scorer, [ScoreInput(text) for text in texts])
-    incoming = [Incoming(*one) for one in zip(names, texts, scores, strict=True)]
+    incoming = [IncomingComment(*one) for one in zip(names, texts, scores, strict=True)]
     with database.write() as tx:
-        take_in(tx, Judge.of(scorer, None), "paper.example", None, incoming)
+        take_in(tx, ModerationPipeline.of(scorer, None), "paper.example", None, incoming)
 
 
 def send(*senders: Sender) -> list[int]:

@@ -13,7 +13,7 @@ from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.report.page import TEXT_SHOWN, render_report
 from belowline.serve.audit.run import run_audit
 from belowline.serve.audit.summary_counts import Tally
-from belowline.serve.scoring.pipeline import Judge
+from belowline.serve.scoring.pipeline import ModerationPipeline
 from tests.journeys.test_console import serious
 from tests.support.serve_fakes import LABELS, fake_scorer
 
@@ -47,8 +47,8 @@ def archive_rows() -> Iterator[dict[str, Any]]:
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in archive_rows()))
-    judge = Judge.of(fake_scorer(), None)
-    run_audit(Archive([folder / "a.jsonl"]), folder / "out", judge, card=CARD)
+    pipeline = ModerationPipeline.of(fake_scorer(), None)
+    run_audit(Archive([folder / "a.jsonl"]), folder / "out", pipeline, card=CARD)
     return folder / "out"
 
 
@@ -110,16 +110,16 @@ def test_threads_and_authors_have_the_share_of_each_label(report: str, out: Path
 
 
 def test_the_card_is_folded_away_and_absent_without_one() -> None:
-    tally, judge = Tally({}), Judge.of(fake_scorer(), None)
-    with_card = render_report(summary_of([], tally), tally, judge, CARD)
+    tally, pipeline = Tally({}), ModerationPipeline.of(fake_scorer(), None)
+    with_card = render_report(summary_of([], tally), tally, pipeline, CARD)
     assert "<h4>The fake model</h4>" in with_card.partition("The model’s card</summary>")[2]
-    assert "model’s card</summary>" not in render_report(summary_of([], tally), tally, judge)
+    assert "model’s card</summary>" not in render_report(summary_of([], tally), tally, pipeline)
 
 
 def test_what_could_not_be_read_is_told_where_there_is_any(report: str) -> None:
     assert "What could not be read" not in report
-    tally, judge = Tally({}), Judge.of(fake_scorer(), None)
-    told = render_report(summary_of([], tally, rejects=REJECTS), tally, judge)
+    tally, pipeline = Tally({}), ModerationPipeline.of(fake_scorer(), None)
+    told = render_report(summary_of([], tally, rejects=REJECTS), tally, pipeline)
     assert "3 records of the archive could not be read" in told
     assert "line &lt;7&gt;" in told
 
@@ -143,7 +143,9 @@ def test_unsure_comments_are_blurred_and_copies_are_said_to_share_a_score() -> N
     tally.add(row)
     copies = {"comments": 12, "texts": 4}
     report = render_report(
-        summary_of([row], tally, copies=copies, comments=24), tally, Judge.of(fake_scorer(), None)
+        summary_of([row], tally, copies=copies, comments=24),
+        tally,
+        ModerationPipeline.of(fake_scorer(), None),
     )
     unsure = report.partition('<h2 id="unsure"')[2].partition("</section>")[0]
     assert "1 comment lies within 0.1 of the threshold" in unsure
@@ -170,7 +172,9 @@ def test_a_huge_archive_has_a_report_of_bounded_size() -> None:
     }
     threads = {"threads": 10**6, "worst": [{**long, "thread": "t" * 9999}] * 100}
     report = render_report(
-        summary_of([], tally, months=months, threads=threads), tally, Judge.of(fake_scorer(), None)
+        summary_of([], tally, months=months, threads=threads),
+        tally,
+        ModerationPipeline.of(fake_scorer(), None),
     )
     assert len(report) < 600_000
     assert "999,950 further threads are in threads.parquet" in report

@@ -12,8 +12,8 @@ import pytest
 from belowline.data.decisions import read_decisions
 from belowline.serve.audit.finished import FinishedAudit
 from belowline.serve.audit.review.importing import (
+    ReviewAnswer,
     ReviewError,
-    Verdict,
     import_review,
     review_lines,
     review_of,
@@ -229,7 +229,9 @@ def test_estimates_are_unbiased_and_their_intervals_hold_the_truth(tmp_path: Pat
     means = dict.fromkeys(truth, 0.0)
     for seed in range(200):
         sample = draw_sample(audit, 150, seed, ("spam",))
-        verdicts = {one: Verdict("reject" if one in harmful else "publish", {}, "") for one in sample.rows}
+        verdicts = {
+            one: ReviewAnswer("reject" if one in harmful else "publish", {}, "") for one in sample.rows
+        }
         review = review_of(sample, verdicts)
         measured = review.policy["hold or reject"]
         given = (review.not_published, measured.precision, measured.recall)
