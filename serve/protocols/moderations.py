@@ -182,7 +182,7 @@ def _score(scores: Mapping[str, float], groups: Sequence[Sequence[str]]) -> floa
 def _reached(scores: Mapping[str, float], groups: Sequence[Sequence[str]], service: Service) -> bool:
     """Whether each group has a label at the threshold at which the policy holds for it, or else the model's own."""
     pipeline = service.pipeline
-    thresholds = {**pipeline.scorer.thresholds, **verdict.policy.thresholds}
+    thresholds = {**pipeline.scorer.thresholds, **pipeline.policy.thresholds}
     return all(
         any(
             label in thresholds and (hold := thresholds[label].hold) is not None and scores[label] >= hold
