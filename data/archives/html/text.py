@@ -25,6 +25,8 @@ _BLOCKS = frozenset(
     )
 )
 _LINES = frozenset(re.findall(r"\w+", "caption dd dt legend li option tr"))
+_UNENDED = re.compile(r"<(?=[^<>]*\Z)")
+_MOST_STEPS = 20_000_000  # a fifth of a second
 _TAG = re.compile(r"<[^<>]*>")
 _SPACE = re.compile(r"[ \t\n\r\f\u00a0]+")
 _EMOJI_CLASS = re.compile(r"emoji|smil", re.IGNORECASE)
@@ -39,7 +41,7 @@ def html_to_text(markup: str, *, links: bool = False) -> str:
       line end; table cells by a space.
     - Entities become characters. Lone surrogates become U+FFFD.
     - Emoji images become their character; scripts, styles, forms' controls, other media and HTML comments are dropped.
-    - Other tags are dropped and their words stay; a ``<`` that begins no tag stays.
+    - Other tags are dropped and their words stay; a ``<`` that begins no tag, or one that never ends, stays.
 
     Lines are stripped, and there is never more than one blank line in a row.
 
@@ -48,8 +50,9 @@ def html_to_text(markup: str, *, links: bool = False) -> str:
         links: True to append ``(ADDRESS)`` to the words of a link, unless the words show its address.
     """
     markup = whole(markup).replace("\r\n", "\n").replace("\r", "\n")
+    markup = _UNENDED.sub("&lt;", markup)
     try:
-        refuse_slow(markup, "")
+        refuse_slow(markup, "", most_steps=_MOST_STEPS)
         body = LexborHTMLParser(markup).body if "<" in markup else None
     except ReadError:  # made to be slow: the words are enough
         markup, body = _TAG.sub(" ", markup), None

@@ -207,6 +207,7 @@ def test_what_a_disqus_post_may_lack(xml):
         ("1 < 2 <3 &lt;b&gt; a&nbsp;b &#x1F600; &unknown;", "1 < 2 <3 <b> a\u00a0b 😀 &unknown;"),
         ("a<script>if (a < b) {}</script>b<style>p{}</style>c<!-- <p> -->d", "abcd"),
         ("<SCRIPT>x</script >y<![CDATA[z]]><?php x ?>", "y"),
+        ("a<b and c", "a<b and c"),
         ("&#0;&#xD800;&#1;", "\ufffd\ufffd"),
     ],
 )
