@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from belowline.data.comment import ReadError
 from belowline.data.decision_labels import decision_labels, implied
 from belowline.data.example import Example, digest, known
+from belowline.model.errors import first_problem
 
 FORMAT: Final = "belowline-decisions/1"
 MOST_WEIGHT = 100.0
@@ -256,10 +257,8 @@ def _parsed(kind: type[Kind], line: bytes, path: Path, number: int) -> Kind:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-    if first["type"] == "json_invalid":
+        problem = first_problem(error)
+    if problem.kind == "json_invalid":
         raise ReadError("not valid JSON, or truncated; export the file again", path, number)
-    field = ".".join(part if part.isprintable() else ascii(part) for part in map(str, first["loc"]))
-    raise ReadError(
-        f"{first['msg']}; correct the field or export the file again", path, number, part=f"field '{field}'"
-    )
+    reason = f"{problem.message}; correct the field or export the file again"
+    raise ReadError(reason, path, number, part=f"field '{problem.field}'")

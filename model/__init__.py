@@ -16,7 +16,7 @@ from belowline.model.directory import (
     Thresholds,
     model_directory,
 )
-from belowline.model.errors import BelowlineError
+from belowline.model.errors import BelowlineError, FieldProblem, first_problem
 from belowline.model.evidence import Evidence
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import DEFINITIONS, HARMFUL
@@ -32,6 +32,7 @@ __all__ = [
     "BelowlineError",
     "Context",
     "Evidence",
+    "FieldProblem",
     "ModelConfig",
     "ModelError",
     "Normalised",
@@ -45,6 +46,7 @@ __all__ = [
     "Thresholds",
     "decide",
     "draw",
+    "first_problem",
     "masked",
     "model_directory",
     "normalise",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from belowline.model.errors import BelowlineError
+from belowline.model.errors import BelowlineError, first_problem
 
 DEFAULT_MODEL_DIR = Path(__file__).resolve().parent / "release"
 """The released model, part of the package."""
@@ -106,9 +106,10 @@ def read_config(directory: Path) -> ModelConfig:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{file}: corrupt, not JSON ({error}); copy the model directory again") from error
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        field = ".".join(map(str, first["loc"])) or "(all)"
-        raise ModelError(f"{file}: field {field}: {first['msg']}; export the model again") from error
+        problem = first_problem(error)
+        raise ModelError(
+            f"{file}: field {problem.field}: {problem.message}; export the model again"
+        ) from error
 
 
 def _complete(file: Path, config: ModelConfig) -> ModelConfig:

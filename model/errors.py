@@ -1,4 +1,8 @@
-"""The base class of all errors that belowline raises for its callers."""
+"""The base class of belowline's errors, and the first problem of a pydantic validation error."""
+
+from typing import NamedTuple
+
+from pydantic import ValidationError
 
 
 class BelowlineError(Exception):
@@ -16,3 +20,27 @@ class BelowlineError(Exception):
 
     ``serve`` and ``training`` derive their own errors from it.
     """
+
+
+class FieldProblem(NamedTuple):
+    """The first problem of a ValidationError.
+
+    Attributes:
+        field: Path of the field with dots, in printable characters; ``(all)`` for the whole object.
+        message: What is wrong, without the value.
+        kind: pydantic's type of the error, such as ``missing``.
+        location: Path of the field in parts.
+    """
+
+    field: str
+    message: str
+    kind: str
+    location: tuple[str | int, ...]
+
+
+def first_problem(error: ValidationError) -> FieldProblem:
+    """The first problem of ``error``."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    parts = [part if part.isprintable() else ascii(part) for part in map(str, first["loc"])]
+    message = first["msg"].removeprefix("Value error, ")
+    return FieldProblem(".".join(parts) or "(all)", message, first["type"], first["loc"])

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from belowline.model.directory import Thresholds
-from belowline.model.errors import BelowlineError
+from belowline.model.errors import BelowlineError, FieldProblem, first_problem
 
 
 def _ordered(given: Thresholds) -> Thresholds:
@@ -99,9 +99,8 @@ def read_policy(text: str, name: str, default: str) -> File:
     try:
         return File.model_validate(_toml(default, "the default policy") | given)
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        field = ".".join(part if part.isprintable() else ascii(part) for part in map(str, first["loc"]))
-        raise PolicyError(f"{name}: {field}: {_advice(first)}; see model/policy.toml") from error
+        problem = first_problem(error)
+        raise PolicyError(f"{name}: {problem.field}: {_advice(problem)}; see model/policy.toml") from error
 
 
 def for_site(file: File, site: str) -> SiteRules:
@@ -123,13 +122,13 @@ def _toml(text: str, name: str) -> dict[str, Any]:
         raise PolicyError(f"{name}: not TOML: brackets nested too deep; remove some") from error
 
 
-def _advice(error: Any) -> str:
+def _advice(problem: FieldProblem) -> str:
+    if problem.kind == "extra_forbidden" and problem.location[0] == "sites":
+        return 'is not a field of a site; if it is a part of the name, quote that: [sites."example.org"]'
+    if problem.kind == "string_pattern_mismatch":
+        return _ADVICE[str(problem.location[-3])]
     known = {
         "extra_forbidden": "is not a field of a policy; remove it or correct its name",
         "missing": "is missing; add it",
     }
-    if error["type"] == "extra_forbidden" and error["loc"][0] == "sites":
-        return 'is not a field of a site; if it is a part of the name, quote that: [sites."example.org"]'
-    if error["type"] == "string_pattern_mismatch":
-        return _ADVICE[str(error["loc"][-3])]
-    return known.get(error["type"], str(error["msg"]).removeprefix("Value error, "))
+    return known.get(problem.kind, problem.message)

@@ -1,12 +1,12 @@
 """Unpacks gzip and zip files: one member at a time, each into a temporary file, within limits."""
 
+import functools
 import gzip
 import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ MAX_DEPTH = 2
 """Nesting of containers: a gzip file in a zip file is read, a zip file in that gzip file is not."""
 
 _Stream = IO[bytes] | gzip.GzipFile
+_Opening = Callable[[], _Stream]
 _CHUNK = 2**20
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})
@@ -108,15 +109,12 @@ def _members(
 ) -> Iterator[Member]:
     if depth > MAX_DEPTH:
         raise ReadError("containers nested too deeply; unpack the outer ones", container.name)
-    opened = (
-        _zip_members(container, may_read) if _starts_with(container.path, _ZIP) else _gzip_member(container)
-    )
-    for name, opening in opened:
+    zipped = _starts_with(container.path, _ZIP)
+    for name, opening in _zip_members(container, may_read) if zipped else _gzip_member(container):
         # Never a name from the container: it could lead out of the temporary folder.
         member = Member(name, folder / f"{depth}{_suffix(name, container)}")
         try:
-            with opening as stream:
-                _copy(stream, member, budget)
+            _unpack_one(opening, member, budget)
             if _starts_with(member.path, (_GZIP, *_ZIP)):
                 yield from _members(member, folder, budget, may_read, report, depth + 1)
             else:
@@ -141,77 +139,59 @@ def _suffix(name: str, container: Member) -> str:
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,10}", suffix) else ""
 
 
-def _gzip_member(container: Member) -> Iterator[tuple[str, AbstractContextManager[_Stream]]]:
-    yield container.name, gzip.GzipFile(container.path)
+def _gzip_member(container: Member) -> Iterator[tuple[str, _Opening]]:
+    yield container.name, lambda: gzip.GzipFile(container.path)
 
 
 def _zip_members(
     container: Member, may_read: Callable[[PurePosixPath], bool]
-) -> Iterator[tuple[str, AbstractContextManager[_Stream]]]:
-    with _refusing_broken(container.name):
+) -> Iterator[tuple[str, _Opening]]:
+    try:
         archive = zipfile.ZipFile(container.path)
+    except _BROKEN as error:
+        raise _broken(error, container.name) from error
     with archive:
-        infos = [info for info in archive.infolist() if _is_wanted(info, may_read)]
-        if not infos:
-            raise ReadError(
-                "the zip file holds no archives; see data/README.md for the suffixes", container.name
-            )
-        for info in sorted(infos, key=lambda info: info.filename):
+        files = [info for info in archive.infolist() if info.filename and not info.is_dir()]
+        chosen = [info for info in files if may_read(PurePosixPath(info.filename.replace("\\", "/")))]
+        if not chosen:
+            reason = "the zip file holds no archives; see data/README.md for the suffixes"
+            raise ReadError(reason, container.name)
+        for info in sorted(chosen, key=lambda info: info.filename):
             name = f"{container.name}/{_printable(info.filename)}"
-            yield name, _zip_member(archive, info, name)
+            yield name, functools.partial(_open_member, archive, info, name)
 
 
-@contextmanager
-def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Iterator[_Stream]:
+def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> _Stream:
     if info.flag_bits & _ENCRYPTED:
         raise ReadError("encrypted; unpack it with its password, then read the folder", name)
     if info.compress_type not in _METHODS:
         raise ReadError(f"compressed with zip's method {info.compress_type}; compress it with deflate", name)
-    with _refusing_broken(name):
-        stream = archive.open(info)
-    with stream:
-        yield stream
+    return archive.open(info)
 
 
-def _is_wanted(info: zipfile.ZipInfo, may_read: Callable[[PurePosixPath], bool]) -> bool:
-    return (
-        bool(info.filename)
-        and not info.is_dir()
-        and may_read(PurePosixPath(info.filename.replace("\\", "/")))
-    )
+def _unpack_one(opening: _Opening, member: Member, budget: _Budget) -> None:
+    """Unpacks a member to its temporary file; raises ReadError for a broken member, a bomb or a full disk."""
+    try:
+        with opening() as stream, member.path.open("wb") as target:
+            while chunk := stream.read(_CHUNK):
+                budget.spend(len(chunk), member.name)
+                _write(target, chunk, member.name)
+    except _BROKEN as error:
+        raise _broken(error, member.name) from error
+
+
+def _write(target: IO[bytes], chunk: bytes, name: str) -> None:
+    try:
+        target.write(chunk)
+        target.flush()
+    except OSError as error:
+        reason = f"cannot be unpacked ({error.strerror}); free disk space, or set TMPDIR to another disk"
+        raise ReadError(reason, name) from error
+
+
+def _broken(error: Exception, name: str) -> ReadError:
+    return ReadError(f"broken or truncated ({_printable(str(error))}); download or pack it again", name)
 
 
 def _printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
-
-
-def _copy(stream: _Stream, member: Member, budget: _Budget) -> None:
-    with _refusing_full_disk(member.name), member.path.open("wb") as target:
-        while chunk := _chunk(stream, member.name):
-            budget.spend(len(chunk), member.name)
-            target.write(chunk)
-
-
-def _chunk(stream: _Stream, name: str) -> bytes:
-    with _refusing_broken(name):
-        return stream.read(_CHUNK)
-
-
-@contextmanager
-def _refusing_broken(name: str) -> Iterator[None]:
-    try:
-        yield
-    except _BROKEN as error:
-        raise ReadError(
-            f"broken or truncated ({_printable(str(error))}); download or pack it again", name
-        ) from error
-
-
-@contextmanager
-def _refusing_full_disk(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ReadError(
-            f"cannot be unpacked ({error.strerror}); free disk space, or set TMPDIR to another disk", name
-        ) from error

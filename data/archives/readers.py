@@ -13,7 +13,8 @@ from belowline.data.archives.html.pages import looks_like_html, read_html
 from belowline.data.archives.lines import decode
 from belowline.data.archives.saved_page.page import has_comment_form, parse_page
 from belowline.data.archives.table_reader import read_csv, read_jsonl, read_parquet
-from belowline.data.archives.warc.pages import looks_like_warc, read_warc
+from belowline.data.archives.warc.pages import read_warc
+from belowline.data.archives.warc.records import looks_like_warc
 from belowline.data.archives.xml.disqus import is_disqus, read_disqus
 from belowline.data.archives.xml.safe_xml import find_root
 from belowline.data.archives.xml.wxr import is_wxr, read_wxr
@@ -255,7 +256,7 @@ def _starts_csv(first: str, mapped: Mapped) -> bool:
 _READERS: Mapping[str, Callable[[Path, _How], Iterator[Thread]]] = {
     "page": lambda path, _: _read_page(path),
     "html": lambda path, _: read_html(path),
-    "warc": lambda path, how: read_warc(path, how.report),
+    "warc": lambda path, how: read_warc(path, how.report or refuse),
     "jsonl": lambda path, how: read_jsonl(path, how.mapped, how.report or refuse),
     "csv": lambda path, how: read_csv(path, how.mapped, how.report or refuse),
     "parquet": lambda path, how: read_parquet(path, how.mapped, how.report or refuse),

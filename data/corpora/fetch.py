@@ -9,15 +9,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Literal
-from urllib.error import HTTPError
+from typing import Literal
 from urllib.parse import quote
-from urllib.request import urlopen
 
+import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -126,7 +123,9 @@ def _copy(source: Path, target: Path, checksum: str, on_bytes: _OnBytes) -> None
         stream = source.open("rb")
     except OSError as error:
         raise _Refused(f"{source}: not in the mirror ({error.strerror}); check --mirror") from error
-    if _store(stream, target, checksum, on_bytes) != checksum:
+    with stream:
+        found = _store(iter(lambda: stream.read(_CHUNK), b""), target, checksum, on_bytes)
+    if found != checksum:
         raise _Refused(f"{source}: its SHA-256 is not the registry's; get a clean copy of the mirror")
 
 
@@ -135,11 +134,15 @@ def _download(corpus: Corpus, target: Path, checksum: str, on_bytes: _OnBytes, u
     for upstream, path in _candidates(corpus, target.name):
         address = url.format(repository=upstream.repository, commit=upstream.commit, path=quote(path))
         try:
-            if _store(_open(address), target, checksum, on_bytes) == checksum:
-                return
+            with httpx.stream("GET", address, timeout=_TIMEOUT, follow_redirects=True) as answer:
+                answer.raise_for_status()
+                if _store(answer.iter_bytes(_CHUNK), target, checksum, on_bytes) == checksum:
+                    return
             refusals.append(f"{address}: not the prepared file (its SHA-256 is not the registry's)")
-        except _Refused as refusal:
-            refusals.append(str(refusal))
+        except httpx.HTTPStatusError as error:
+            refusals.append(f"{address}: HTTP {error.response.status_code}")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            refusals.append(f"{address}: cannot be downloaded ({error})")
     if not refusals:
         refusals.append(f"{target.name}: prepared from files with other names ({_origins(corpus)})")
     raise _Refused("; ".join([*refusals, _USE_MIRROR]))
@@ -158,52 +161,23 @@ def _origins(corpus: Corpus) -> str:
     return ", ".join(f"{upstream.repository}@{upstream.commit[:10]}" for upstream in corpus.upstream)
 
 
-def _open(address: str) -> AbstractContextManager[BinaryIO]:
-    if not address.startswith(("https://", "http://")):
-        raise _Refused(f"{address}: not a web address; check the template")
-    try:
-        stream: AbstractContextManager[BinaryIO] = urlopen(address, timeout=_TIMEOUT)  # noqa: S310 (checked above)
-    except HTTPError as error:
-        raise _Refused(f"{address}: HTTP {error.code}") from error
-    except (OSError, HTTPException) as error:
-        raise _Refused(f"{address}: cannot be reached ({getattr(error, 'reason', error)})") from error
-    return stream
-
-
-def _store(stream: AbstractContextManager[BinaryIO], target: Path, checksum: str, on_bytes: _OnBytes) -> str:
-    """Write the stream to the target if its checksum is right; return its checksum."""
-    with stream as source:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as part:
-                found = _transfer(source, part, f"{target.parent.name}/{target.name}", on_bytes)
-            if found == checksum:
-                Path(temporary).chmod(0o644)
-                Path(temporary).replace(target)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    return found
-
-
-def _transfer(source: BinaryIO, part: BinaryIO, name: str, on_bytes: _OnBytes) -> str:
+def _store(chunks: Iterable[bytes], target: Path, checksum: str, on_bytes: _OnBytes) -> str:
+    """Write the chunks to the target if their checksum is right; return their checksum."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     digest = hashlib.sha256()
-    for chunk in _chunks(source, name):
-        digest.update(chunk)
-        part.write(chunk)
-        on_bytes(name, len(chunk))
+    try:
+        with os.fdopen(descriptor, "wb") as part:
+            for chunk in chunks:
+                digest.update(chunk)
+                part.write(chunk)
+                on_bytes(f"{target.parent.name}/{target.name}", len(chunk))
+        if digest.hexdigest() == checksum:
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
     return digest.hexdigest()
-
-
-def _chunks(source: BinaryIO, name: str) -> Iterator[bytes]:
-    while True:
-        try:
-            chunk = source.read(_CHUNK)
-        except (OSError, HTTPException) as error:
-            raise _Refused(f"{name}: broke off while it was read ({error}); try again") from error
-        if not chunk:
-            return
-        yield chunk
 
 
 def checksum_of(file: Path) -> str:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from belowline.data.archives.xml.exports import html_text, one_line
+from belowline.data import html_to_text
+from belowline.data.archives.xml.exports import one_line
 
 
 class _Rendered(BaseModel):
@@ -43,7 +44,7 @@ class RemoteComment(BaseModel):
     @property
     def text(self) -> str:
         """Plain text: markup becomes line ends, entities become characters, link addresses stay."""
-        return html_text(self.content.raw, links=True)
+        return html_to_text(self.content.raw, links=True)
 
     @property
     def written(self) -> datetime | None:

@@ -20,7 +20,7 @@ _NEVER_DEEP = frozenset(
 _FORMATTING = frozenset(re.findall(r"\w+", "a b big code em font i nobr s small strike strong tt u"))
 
 
-def refuse_slow(page: str, source: str) -> None:
+def refuse_slow(page: str, source: str, most_steps: int = _MOST_STEPS) -> None:
     """Raises ReadError for a page whose nesting or attributes take a parser quadratic time or memory."""
     steps = copies = depth = styles = 0
     opened: dict[str, list[bool]] = {}
@@ -41,7 +41,7 @@ def refuse_slow(page: str, source: str) -> None:
                 stack.append(name in _FORMATTING and bool(attributes.strip()))
                 styles += stack[-1]
                 depth += 1
-        if steps > _MOST_STEPS or copies > _MOST_COPIES:
+        if steps > most_steps or copies > _MOST_COPIES:
             raise ReadError(
                 "elements nested too deeply or with too many attributes; leave the page out",
                 source,

@@ -1,17 +1,15 @@
 """Finds comments in a page's JSON-LD (schema.org)."""
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import datetime
 
 from selectolax.lexbor import LexborHTMLParser
 
 from belowline.data.archives.html.comments import Found, with_known_parents, zoned_time
-from belowline.data.archives.html.text import text_of
+from belowline.data.archives.html.text import html_to_text
 from belowline.data.comment import Comment, whole
 
-_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#x[0-9a-fA-F]+|\w+);")
 _KINDS = frozenset({"Comment", "Answer", "UserComments"})
 
 
@@ -97,11 +95,4 @@ def _name(author: object) -> str | None:
 
 def _plain(value: object) -> str | None:
     """Plain text; some systems leave markup and entities in it."""
-    if not isinstance(value, str):
-        return None
-    text = whole(value).strip()
-    if _MARKUP.search(text):
-        body = LexborHTMLParser(text).body
-        return text_of(body, links=True) if body is not None else None
-    lines = (line.strip() for line in text.splitlines())
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() or None
+    return html_to_text(value, links=True) or None if isinstance(value, str) else None

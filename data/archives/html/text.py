@@ -1,10 +1,14 @@
-"""Converts elements of a page to plain text."""
+"""Converts HTML to plain text: markup, or an element of a parsed page."""
 
+import html
 import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from selectolax.lexbor import LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from belowline.data.archives.html.guard import refuse_slow
+from belowline.data.comment import ReadError, whole
 
 _DROPPED = frozenset(
     re.findall(
@@ -21,9 +25,42 @@ _BLOCKS = frozenset(
     )
 )
 _LINES = frozenset(re.findall(r"\w+", "caption dd dt legend li option tr"))
+_UNENDED = re.compile(r"<(?=[^<>]*\Z)")
+_MOST_STEPS = 20_000_000  # a fifth of a second
+_TAG = re.compile(r"<[^<>]*>")
 _SPACE = re.compile(r"[ \t\n\r\f\u00a0]+")
 _EMOJI_CLASS = re.compile(r"emoji|smil", re.IGNORECASE)
 _DEEPEST_QUOTE = 5
+
+
+def html_to_text(markup: str, *, links: bool = False) -> str:
+    """The plain text of one comment's HTML. Accepts any string.
+
+    - ``<br>`` and a line end in the text give a line end; a line end right after ``<br>`` gives no second one.
+    - Paragraphs, headings, lists, tables and other blocks are separated by a blank line; list items and table rows by a
+      line end; table cells by a space.
+    - Entities become characters. Lone surrogates become U+FFFD.
+    - Emoji images become their character; scripts, styles, forms' controls, other media and HTML comments are dropped.
+    - Other tags are dropped and their words stay; a ``<`` that begins no tag, or one that never ends, stays.
+
+    Lines are stripped, and there is never more than one blank line in a row.
+
+    Args:
+        markup: HTML or plain text.
+        links: True to append ``(ADDRESS)`` to the words of a link, unless the words show its address.
+    """
+    markup = whole(markup).replace("\r\n", "\n").replace("\r", "\n")
+    markup = _UNENDED.sub("&lt;", markup)
+    try:
+        refuse_slow(markup, "", most_steps=_MOST_STEPS)
+        body = LexborHTMLParser(markup).body if "<" in markup else None
+    except ReadError:  # made to be slow: the words are enough
+        markup, body = _TAG.sub(" ", markup), None
+    writer = _Writer(links, line_ends=True)
+    if body is None:
+        writer.write(html.unescape(markup))
+        return writer.text()
+    return _written(body, writer)
 
 
 def text_of(node: LexborNode, *, drop: AbstractSet[int] = frozenset(), links: bool = False) -> str:
@@ -34,7 +71,15 @@ def text_of(node: LexborNode, *, drop: AbstractSet[int] = frozenset(), links: bo
         drop: ``mem_id`` of elements below it to leave out.
         links: True to append a link's address unless its words show it.
     """
-    writer = _Writer(links)
+    return _written(node, _Writer(links), drop)
+
+
+def line_of(node: LexborNode, *, drop: AbstractSet[int] = frozenset()) -> str:
+    """The text of an element on one line."""
+    return " ".join(text_of(node, drop=drop).split())
+
+
+def _written(node: LexborNode, writer: "_Writer", drop: AbstractSet[int] = frozenset()) -> str:
     stack: list[tuple[LexborNode, bool]] = [(node, False)]
     while stack:
         current, leaving = stack.pop()
@@ -46,16 +91,15 @@ def text_of(node: LexborNode, *, drop: AbstractSet[int] = frozenset(), links: bo
     return writer.text()
 
 
-def line_of(node: LexborNode, *, drop: AbstractSet[int] = frozenset()) -> str:
-    """The text of an element on one line."""
-    return " ".join(text_of(node, drop=drop).split())
-
-
 class _Writer:
-    """Collects lines, each with the break before it (0 none, 1 line end, 2 blank line) and its quote depth."""
+    """Collects lines, each with the break before it (0 none, 1 line end, 2 blank line) and its quote depth.
 
-    def __init__(self, links: bool) -> None:
+    ``line_ends`` keeps the line ends and spaces of the text and marks no quotes.
+    """
+
+    def __init__(self, links: bool, line_ends: bool = False) -> None:
         self._links = links
+        self._line_ends = line_ends
         self._lines: list[tuple[int, int, str]] = []
         self._words: list[str] = []
         self._break = 0
@@ -67,11 +111,13 @@ class _Writer:
         """Enter a node; return False to skip its children."""
         tag = node.tag or ""
         if tag == "-text":
-            self._write(node.text_content or "")
+            text = node.text_content or ""
+            after_break = self._line_ends and node.prev is not None and node.prev.tag == "br"
+            self.write(re.sub(r"^[ \t]*\n", "", text) if after_break else text)
         elif tag == "br":
             self._end_of_line()
         elif tag == "img":
-            self._write(_emoji(node))
+            self.write(_emoji(node))
         if tag in _DROPPED or tag in ("-text", "br", "img", "-comment"):
             return False
         self._open(tag, node)
@@ -81,8 +127,8 @@ class _Writer:
         if tag in _BLOCKS or tag in _LINES:
             self._flush(2 if tag in _BLOCKS else 1)
         elif tag in ("td", "th"):
-            self._write(" ")
-        self._quotes += tag == "blockquote"
+            self.write(" ")
+        self._quotes += tag == "blockquote" and not self._line_ends
         self._pre += tag == "pre"
         if tag == "a":
             self._addresses.append((node.attributes.get("href") or "", []))
@@ -93,7 +139,7 @@ class _Writer:
             self._write_address(*self._addresses.pop())
         if tag in _BLOCKS or tag in _LINES:
             self._flush(2 if tag in _BLOCKS else 1)
-        self._quotes -= tag == "blockquote"
+        self._quotes -= tag == "blockquote" and not self._line_ends
         self._pre -= tag == "pre"
 
     def text(self) -> str:
@@ -106,10 +152,11 @@ class _Writer:
             yield ("", "\n", "\n\n")[gap if number else 0]
             yield "> " * min(depth, _DEEPEST_QUOTE) + line
 
-    def _write(self, text: str) -> None:
+    def write(self, text: str) -> None:
+        """Add text; only preformatted text and ``line_ends`` keep its line ends."""
         if self._addresses:
             self._addresses[-1][1].append(text)
-        if not self._pre:
+        if not (self._pre or self._line_ends):
             self._words.append(text)
             return
         first, *others = text.split("\n")
@@ -119,11 +166,11 @@ class _Writer:
             self._words.append(line)
 
     def _write_address(self, address: str, shown: list[str]) -> None:
-        address = address.strip()
+        address = re.sub(r"\s", "%20", address.strip())
         if self._links and re.match(r"(?:https?:)?//\S+$", address, re.IGNORECASE):
             words = _SPACE.sub(" ", "".join(shown)).strip()
             if not shows(words, address):
-                self._write(f" ({address})" if words else f" {address} ")
+                self.write(f" ({address})" if words else f" {address} ")
 
     def _end_of_line(self) -> None:
         blank = not self._flush(1)
@@ -133,7 +180,7 @@ class _Writer:
     def _flush(self, gap: int) -> bool:
         words = "".join(self._words)
         self._words.clear()
-        line = words.strip("\r\n") if self._pre else _SPACE.sub(" ", words)
+        line = words if self._pre or self._line_ends else _SPACE.sub(" ", words)
         if not line.strip():
             self._break = max(self._break, gap)
             return False

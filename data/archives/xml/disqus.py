@@ -12,7 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from belowline.data.archives.xml.exports import Post, comments_of, html_text, no_comments, one_line, utc_time
+from belowline.data.archives.html.text import html_to_text
+from belowline.data.archives.xml.exports import Post, comments_of, no_comments, one_line, utc_time
 from belowline.data.archives.xml.safe_xml import Root, read_records
 from belowline.data.comment import PriorStatus, ReadError, Report, Thread, refuse
 
@@ -88,7 +89,7 @@ def _gather(path: Path, index: sqlite3.Connection) -> ReadError | None:
 
 def _thread_row(line: int, record: Element) -> tuple[object, ...]:
     title, url = one_line(record.findtext("title")), (record.findtext("link") or "").strip()
-    return record.get("dsq:id", ""), line, title, url or None, html_text(record.findtext("message") or "")
+    return record.get("dsq:id", ""), line, title, url or None, html_to_text(record.findtext("message") or "")
 
 
 def _post_row(line: int, record: Element) -> tuple[object, ...]:

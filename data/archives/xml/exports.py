@@ -1,35 +1,13 @@
 """Common parts of XML exports: comments in HTML, identifiers, times in UTC."""
 
-import html
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from belowline.data.archives.html.text import shows
+from belowline.data.archives.html.text import html_to_text
 from belowline.data.comment import Comment, PriorStatus, Thread
-
-# No part of a tag may cross a "<", and no choice is made twice: the time is linear whatever the text.
-_MARKUP = re.compile(
-    r"""
-    <!--.*?(?:-->|\Z)
-    | <(?P<hidden>script|style)\b[^<>]*+>.*?(?:</(?P=hidden)\b[^<>]*+>|\Z)
-    | <(?P<br>br)\b[^<>]*+>[ \t]*+\r?+\n?+
-    | </?(?P<name>[a-z][a-z0-9:-]*+)(?:(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+|[^<>]*+)>
-    | <[!?][^<>]*+>
-    """,
-    re.DOTALL | re.IGNORECASE | re.VERBOSE,
-)
-_BLOCK = re.compile(
-    "address|article|aside|blockquote|center|dd|details|div|dl|dt|fieldset|figcaption|figure|footer|form"
-    "|h[1-6r]|header|main|nav|ol|p|pre|section|summary|table|ul"
-)
-_LINES = frozenset({"li", "tr", "option"})
-_CELLS = frozenset({"td", "th"})
-_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]++))?""")
-_WEB = re.compile(r"(?:https?:)?//.", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +23,9 @@ class Post:
     verdict: PriorStatus | None
 
 
-def html_text(markup: str, *, links: bool = False) -> str:
-    """The plain text of HTML: line ends kept, a blank line between blocks. Never fails; takes linear time.
-
-    ``links`` appends the address of a link unless its words show it.
-    """
-    breaks = _Links().replace if links else _break
-    text = html.unescape(
-        _MARKUP.sub(breaks, f"{markup}</a>" if links else markup) if "<" in markup else markup
-    )
-    lines = (line.strip() for line in re.split(r"\r\n|\n|\r", text))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-
-
 def one_line(markup: str | None) -> str | None:
     """The plain text of HTML on one line, or None if it is empty."""
-    return " ".join(html_text(markup or "").split()) or None
+    return " ".join(html_to_text(markup or "").split()) or None
 
 
 def utc_time(text: str | None) -> datetime | None:
@@ -77,7 +42,7 @@ def comments_of(posts: Sequence[Post]) -> tuple[tuple[Comment, ...], tuple[str, 
 
     Identifiers become unique. A parent that is not among the comments becomes None.
     """
-    texts = [html_text(post.markup) for post in posts]
+    texts = [html_to_text(post.markup) for post in posts]
     kept = [(post, text) for post, text in zip(posts, texts, strict=True) if text]
     known = {post.id for post, _ in kept if post.id}
     comments = tuple(
@@ -97,45 +62,6 @@ def comments_of(posts: Sequence[Post]) -> tuple[tuple[Comment, ...], tuple[str, 
 def no_comments(path: Path) -> Thread:
     """The thread of an export without comments: its note makes the empty export visible."""
     return Thread(str(path), None, None, "", (), ("the export holds no comments",))
-
-
-def _break(match: re.Match[str]) -> str:
-    name = (match["name"] or "").lower()
-    if _BLOCK.fullmatch(name):
-        return "\n\n"
-    return "\n" if match["br"] or name in _LINES else " " if name in _CELLS else ""
-
-
-class _Links:
-    """Replaces tags like ``_break`` and appends a link's address to its words."""
-
-    def __init__(self) -> None:
-        self._address = ""
-        self._words_from = 0
-
-    def replace(self, match: re.Match[str]) -> str:
-        if (match["name"] or "").lower() != "a":
-            return _break(match)
-        written = self._close(match)
-        if not match.group().startswith("</"):
-            self._address, self._words_from = _href(match.group()), match.end()
-        return written
-
-    def _close(self, match: re.Match[str]) -> str:
-        """The address of the open link, unless its words show it."""
-        if not self._address:
-            return ""
-        address, self._address = self._address, ""
-        words = html.unescape(match.string[self._words_from : match.start()])
-        return "" if shows(words, address) else f" ({html.escape(address, quote=False)})"
-
-
-def _href(tag: str) -> str:
-    """The web address of an ``<a>``, or an empty string."""
-    attributes = _ATTRIBUTE.finditer(tag, 2)
-    quoted = next((one[2] or "" for one in attributes if one[1].lower() == "href"), "")
-    address = re.sub(r"\s", "%20", html.unescape(quoted.strip("\"'")).strip())
-    return address if _WEB.match(address) else ""
 
 
 def _unique(posts: Sequence[Post]) -> Iterator[str]:

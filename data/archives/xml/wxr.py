@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from belowline.data.archives.xml.exports import Post, comments_of, html_text, no_comments, one_line, utc_time
+from belowline.data.archives.html.text import html_to_text
+from belowline.data.archives.xml.exports import Post, comments_of, no_comments, one_line, utc_time
 from belowline.data.archives.xml.safe_xml import Root, read_records
 from belowline.data.comment import PriorStatus, Thread
 
@@ -58,7 +59,7 @@ def _thread(source: str, line: int, item: Element, entries: list[Element]) -> Th
         source=source,
         title=one_line(item.findtext("title")),
         url=(item.findtext("link") or "").strip() or None,
-        text=html_text(item.findtext("content:encoded") or ""),
+        text=html_to_text(item.findtext("content:encoded") or ""),
         comments=comments,
         notes=(*notes, *left_out),
     )

@@ -8,16 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.data import ReadError
-from belowline.data.archives.warc.pages import looks_like_warc, read_warc
+from belowline.data.archives.warc.pages import read_warc
+from belowline.data.archives.warc.records import looks_like_warc
 from tests.support.warc import Archive, page, small
 
 
 @pytest.fixture
 def threads(tmp_path):
-    def read(content: bytes):
+    def read(content: bytes, problems: list[ReadError] | None = None):
         file = tmp_path / "a.warc"
         file.write_bytes(content)
-        return list(read_warc(file))
+        return list(read_warc(file) if problems is None else read_warc(file, problems.append))
 
     return read
 
@@ -88,28 +89,31 @@ def test_charset_of_the_http_header(threads):
     assert threads(archive.bytes())[0].title == "я"
 
 
-def test_an_unknown_encoding_is_told_in_the_next_note(threads):
+def test_an_unknown_encoding_is_reported(threads):
     archive = Archive().add("https://a.example/0", b"\x00", more=[("Content-Encoding", "br")])
     archive.add("https://a.example/1", page("One"))
-    (thread,) = threads(archive.bytes())
-    assert "content encoding 'br' is not supported" in thread.notes[-1]
+    (thread,) = threads(archive.bytes(), problems := [])
+    assert thread.title == "One"
+    assert "'br'" in problems[0].reason
 
 
 def test_a_page_that_unpacks_to_too_much_is_passed_over(threads, monkeypatch):
     monkeypatch.setattr("belowline.data.archives.warc.pages.LARGEST_PAGE", 1 << 20)
     bomb = gzip.compress(b"<p>" + b" " * (1 << 24))
     archive = small().add("https://a.example/3", bomb, more=[("Content-Encoding", "gzip")])
-    one, two = threads(archive.bytes())
-    assert not any("larger" in note for note in one.notes)
-    assert "larger than 1 MB" in two.notes[-1]
+    one, two = threads(archive.bytes(), problems := [])
+    assert (one.title, two.title) == ("One", "Two")
+    assert "1 MB" in problems[0].reason
 
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_file_that_was_cut(threads, zipped):
     content = small(zipped).bytes()
-    (one,) = threads(content[:-60])
+    (one,) = threads(content[:-60], problems := [])
     assert one.title == "One"
-    assert one.notes[-1].startswith("1 damaged ")
+    assert len(problems) == 1
+    with pytest.raises(ReadError, match="byte"):
+        threads(content[:-60])
 
 
 def test_a_damaged_gzip_member_is_passed_over(threads):
@@ -117,25 +121,28 @@ def test_a_damaged_gzip_member_is_passed_over(threads):
     (one, _) = threads(bytes(content))
     start = int(one.source.rpartition(":")[2])
     content[start + 60 : start + 200] = b"\xff" * 140
-    (two,) = threads(bytes(content))
+    (two,) = threads(bytes(content), problems := [])
     assert two.title == "Two"
-    assert two.notes[-1].startswith("1 damaged ")
+    assert [problem.position for problem in problems] == [start]
 
 
 def test_a_wrong_length_spoils_one_record(threads):
     content = small(zipped=False).bytes()
     before, mark, after = content.rpartition(b"WARC/1.0\r\n")
     assert mark
-    (one, two) = threads(before + b"WARC/1.0\r\nnonsense" + b"\r\n" * 3 + b"junk\r\n\r\n" + mark + after)
+    (one, two) = threads(
+        before + b"WARC/1.0\r\nnonsense" + b"\r\n" * 3 + b"junk\r\n\r\n" + mark + after, problems := []
+    )
     assert (one.title, two.title) == ("One", "Two")
-    assert " damaged " in one.notes[-1]
+    assert [problem.position for problem in problems] == [len(before)]
 
 
 def test_headers_without_end_are_bounded(threads):
     endless = gzip.compress(b"WARC/1.0\r\n" + b"X: y\r\n" * 100_000)
     long = gzip.compress(b"WARC/1.0\r\nX: " + b"y" * 5_000_000)
-    one, _ = threads(endless + long + small().bytes())
+    one, _ = threads(endless + long + small().bytes(), problems := [])
     assert one.title == "One"
+    assert [problem.position for problem in problems] == [0, len(endless)]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +151,7 @@ def test_headers_without_end_are_bounded(threads):
     ids=["head", "no fields", "no records", "cut"],
 )
 def test_a_file_without_pages(threads, content):
-    with pytest.raises(ReadError, match="HTML"):
+    with pytest.raises(ReadError, match=r"HTML|damaged"):
         threads(content)
 
 
@@ -170,8 +177,9 @@ def test_damaged_files_never_raise_anything_else(tmp_path_factory, good, changes
         content[start : start + data.draw(st.integers(0, 40))] = piece
     file = tmp_path_factory.getbasetemp() / "damaged.warc"
     file.write_bytes(bytes(content))
+    problems: list[ReadError] = []
     try:
-        threads = list(read_warc(file))
+        threads = list(read_warc(file, problems.append))
     except ReadError:
         return
-    assert threads
+    assert threads or problems

@@ -1,6 +1,7 @@
 """Corpora from a mirror and over HTTP."""
 
 import hashlib
+import http.server
 import io
 import threading
 from functools import partial
@@ -11,7 +12,6 @@ import pytest
 from rich.console import Console
 
 from belowline.data.corpora import CORPORA, Corpus, Upstream, read_corpus
-from belowline.data.corpora import fetch as fetching
 from belowline.data.corpora.fetch import Fetched, FetchError, fetch
 
 CONTENT = b"text,label\nfine,0\n" * 40_000
@@ -144,8 +144,8 @@ def test_upstream_file_that_is_not_the_prepared_one_is_not_kept(tmp_path, web):
     [
         (corpus(("org/repo", "data/")), None, "HTTP 404"),
         (corpus(("org/repo", "data/all.json")), None, "files with other names (org/repo@abc123)"),
-        (corpus(("org/repo", "data/")), "http://127.0.0.1:9/{path}", "cannot be reached"),
-        (corpus(("org/repo", "data/")), "file:///etc/{path}", "not a web address"),
+        (corpus(("org/repo", "data/")), "http://127.0.0.1:9/{path}", "cannot be downloaded"),
+        (corpus(("org/repo", "data/")), "file:///etc/{path}", "cannot be downloaded"),
     ],
 )
 def test_downloads_that_fail(tmp_path, web, toy, url, reason):
@@ -155,28 +155,23 @@ def test_downloads_that_fail(tmp_path, web, toy, url, reason):
     assert "\n" not in problem
 
 
-class Broken:
-    """A stream that gives a part and breaks off."""
+def test_download_that_breaks_off(tmp_path):
+    class Short(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT[:1000])
 
-    def __init__(self):
-        self.parts = iter([CONTENT[:1000]])
+        def log_message(self, *args):
+            pass
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return None
-
-    def read(self, count):
-        for part in self.parts:
-            return part
-        raise ConnectionResetError("reset")
-
-
-def test_download_that_breaks_off(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetching, "urlopen", lambda *args, **options: Broken())
-    (problem,) = problems([corpus(("org/repo", "data/"))], tmp_path / "out")
-    assert "broke off" in problem
+    with ThreadingHTTPServer(("127.0.0.1", 0), Short) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/{{path}}"
+        (problem,) = problems([corpus(("org/repo", "data/"))], tmp_path / "out", url=url)
+        server.shutdown()
+    assert "cannot be downloaded" in problem
     assert left_in(tmp_path / "out") == []
 
 
