@@ -14,7 +14,7 @@ from belowline.data.corpora import read_corpus
 from belowline.data.example import Example
 from belowline.model import DEFAULT_MODEL_DIR, ScoreInput, Scorer
 from belowline.training.dataset.mix import split_of
-from belowline.training.measure.bootstrap import Floats
+from belowline.training.measure.intervals import Floats
 from belowline.training.measure.metrics import Metrics, measure
 from belowline.training.measure.relevance import relevances, reply_pairs
 
@@ -64,7 +64,8 @@ def main(
     """Measure what a model's relevance tells apart."""
     table = Table("", "n", "positive", "AUC (95 %)")
     for name, found in measure_relevance(Scorer.load(model), corpora, limit).items():
-        auc = f"{found.auc:.3f} ({found.auc_low:.3f}-{found.auc_high:.3f})"
+        measured = found["auc"]
+        auc = f"{measured.value:.3f} ({measured.low:.3f}-{measured.high:.3f})"
         table.add_row(name, str(found.examples), str(found.positives), auc)
     Console().print(table)
 

@@ -7,22 +7,9 @@ import pytest
 
 from belowline.data.corpora import read_corpus
 from belowline.model import Scorer
-from belowline.model.directory import Calibration
 from belowline.training.dataset.mix import split_of
 from tests.release.relevance import main, measure_relevance
-
-WORDS = ("the", "you", "link", *"0123456789")
-REPLIES = [
-    (" ".join((word, word, other)), " ".join((word, other, other, "b", "c")))
-    for word in WORDS
-    for other in WORDS
-]
-"""A reply shares its words with its parent."""
-
-
-def with_relevance(scorer: Scorer, relevance: Calibration | None) -> Scorer:
-    config = scorer.config.model_copy(update={"relevance": relevance})
-    return Scorer(config, scorer._session, scorer.tokenizer, threads=1)
+from tests.support.replies import REPLIES, WORDS
 
 
 def write(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
@@ -61,14 +48,14 @@ def test_what_belongs_together_is_told_from_strangers(tiny_scorer: Scorer, root:
     found = measure_relevance(tiny_scorer, root, 5000)
     headlines = found["fnc1: body or stranger"]
     assert (headlines.examples, headlines.positives) == (len(WORDS) ** 2, len(WORDS))
-    assert headlines.auc > 0.9
+    assert headlines["auc"].value > 0.9
     replies = found["cat: parent or stranger"]
     assert replies.examples == 2 * replies.positives
-    assert 0.8 < replies.auc < 1
+    assert 0.8 < replies["auc"].value < 1
     bare, under = (found[f"appropriateness: on_topic {how} the issue"] for how in ("without", "with"))
     assert bare.examples == under.examples == 2 * len(WORDS) * (len(WORDS) - 1)
-    assert bare.auc != under.auc
-    assert found["appropriateness: relevance"].auc > 0.7
+    assert bare["auc"].value != under["auc"].value
+    assert found["appropriateness: relevance"]["auc"].value > 0.7
 
 
 def test_replies_of_the_test_split_only_and_no_more_than_the_limit(tiny_scorer: Scorer, root: Path) -> None:

@@ -68,10 +68,7 @@ def _insults(examples: Sequence[Example]) -> list[str]:
             word = example.text[span.start : span.end].lower()
             noun = _AT_NOUN_END.search(example.text[: span.start]) and example.text[
                 span.end : span.end + 1
-            ] in (
-                *".,!?;",
-                "",
-            )
+            ] in (*".,!?;", "")
             if span.label == "personal_attack" and span.strength >= 0.5 and word.isalpha() and noun:
                 found[word] += 1
     return sorted(word for word, count in found.items() if count >= _FEWEST_MARKS)

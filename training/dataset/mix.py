@@ -22,6 +22,7 @@ from belowline.model.normalise import normalise
 from belowline.training.dataset.contrast import contrast, material
 from belowline.training.dataset.generate import link_spam, own_links
 from belowline.training.errors import RecipeError
+from belowline.training.files import without_surrogates
 from belowline.training.recipes.recipe import DECISIONS, Recipe
 
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -265,7 +266,7 @@ def _row(example: Example, recipe: Recipe) -> dict[str, object]:
     ]
     return {
         # Arrow holds UTF-8 only; a lone surrogate is no character anyway.
-        "text": example.text.encode("utf-8", "replace").decode("utf-8"),
+        "text": without_surrogates(example.text),
         "labels": [example.labels.get(label) for label in recipe.labels],
         "spans": spans,
         "spans_known": example.spans is not None,

@@ -36,8 +36,9 @@ from belowline.training.measure.calibrate import (
     two_sided,
 )
 from belowline.training.measure.evidence import evidence_floors
+from belowline.training.measure.intervals import Floats
 from belowline.training.measure.relevance import NEUTRAL, fit_relevance
-from belowline.training.measure.test_set import Floats, TestSet, predictions, rows_of_split
+from belowline.training.measure.rows import TestRows, predictions, rows_of, split_examples
 from belowline.training.recipes.recipe import Recipe
 
 _REJECT_PRECISION = 0.97
@@ -109,7 +110,8 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
         folder.mkdir(parents=True)
         tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     console.print("ONNX")
-    validation = rows_of_split(data["validation"], recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
+    examples = split_examples(data["validation"], recipe.labels)
+    validation = rows_of(examples, recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
     ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
     export_fp32(smoothed(model, ids), fp32 / "model.onnx")
     quantise(fp32 / "model.onnx", int8 / "model.onnx")
@@ -141,12 +143,7 @@ def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, longest: in
 
 
 def _learned(
-    recipe: Recipe,
-    run: Path,
-    int8: Path,
-    data: DatasetDict,
-    validation: TestSet,
-    console: Console,
+    recipe: Recipe, run: Path, int8: Path, data: DatasetDict, validation: TestRows, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
     """Fit calibration, thresholds, evidence and relevance to the int8 model, and return them with the operating
     points.
@@ -166,7 +163,7 @@ def _learned(
 
 
 def _configured(
-    recipe: Recipe, run: Path, int8: Path, validation: TestSet, console: Console
+    recipe: Recipe, run: Path, int8: Path, validation: TestRows, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
     """Fit calibration and thresholds, and return them with the operating points."""
     plain, before = _initial_config(recipe, run), start_config(run)
@@ -252,7 +249,7 @@ def _initial_config(recipe: Recipe, run: Path) -> ModelConfig:
 
 
 def measure_parity(
-    model: CommentModel, fp32: Path, int8: Path, validation: TestSet, console: Console
+    model: CommentModel, fp32: Path, int8: Path, validation: TestRows, console: Console
 ) -> Parity:
     """Compare ONNX fp32 and int8 on up to 4,000 validation texts, and torch with them on up to 400."""
     texts = _spread(validation.texts, _PARITY_TEXTS)

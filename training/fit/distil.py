@@ -37,7 +37,7 @@ def smaller(model: CommentModel, layers: Sequence[int]) -> CommentModel:
 
 
 class Distiller(Trainer):
-    """A trainer whose losses compare a student with ``teacher``."""
+    """A trainer whose losses compare a student with its teacher."""
 
     def __init__(self, distil: Distil, teacher: CommentModel, *rest: Any, **named: Any) -> None:
         super().__init__(*rest, **named)

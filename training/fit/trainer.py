@@ -50,15 +50,21 @@ class _State:
     stopped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The network to train, the base that its embeddings are held to, and the start that its probabilities are held
-    to.
+@dataclass(slots=True)
+class Network:
+    """The network to train, and what it is trained from.
+
+    Attributes:
+        adopted: Weights taken over from the start, by parameter name; empty for a student, whose weights are others.
+        start: The network before training, at whose probabilities unknown labels are held.
     """
 
-    learner: CommentModel
-    base: PreTrainedModel
+    model: CommentModel  # the network
+    base: PreTrainedModel  # the unchanged base, whose embeddings are held
+    tokenizer: PreTrainedTokenizerBase  # the base's tokenizer
+    adopted: dict[str, Tensor]
     start: CommentModel | None = None
+    teacher: CommentModel | None = None  # the network that a student is distilled from
 
 
 class Trainer:
@@ -66,8 +72,7 @@ class Trainer:
 
     def __init__(
         self,
-        models: Models,
-        tokenizer: PreTrainedTokenizerBase,
+        network: Network,
         data: DatasetDict,
         recipe: Recipe,
         run: Path,
@@ -78,12 +83,12 @@ class Trainer:
     ) -> None:
         self.bf16, self.accelerator = bf16, accelerator
         self.data, self.recipe, self.run, self.console = data["train"], recipe, run, console
-        self.model = models.learner.to(accelerator.device)
+        self.model = network.model.to(accelerator.device)
         # The same, or averaging gradients over processes.
         self.network = accelerator.prepare_model(self.model)
-        self.base = frozen(models.base, accelerator.device)
-        self.start = None if models.start is None else frozen(models.start, accelerator.device)
-        self.encoder = Encoder(tokenizer, recipe)
+        self.base = frozen(network.base, accelerator.device)
+        self.start = None if network.start is None else frozen(network.start, accelerator.device)
+        self.encoder = Encoder(network.tokenizer, recipe)
         self.optimizer = torch.optim.AdamW(_groups(self.model, recipe), fused=True)
         console.print("planning batches")
         self._plan_all()
@@ -221,11 +226,7 @@ class Trainer:
     def _loss_weights(self) -> dict[str, float]:
         """Return the weights of losses that are not 1."""
         options = self.recipe.fit
-        return {
-            "evidence": options.evidence_weight,
-            "hold": options.hold_weight,
-            "start": options.hold_start,
-        }
+        return {"evidence": options.evidence_weight, "hold": options.hold_weight, "start": options.hold_start}
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
         device = self.accelerator.device

@@ -18,7 +18,7 @@ from belowline.training.files import write_text
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.bias import FEWEST
 from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY
-from belowline.training.measure.test_set import MEASURED_ONLY
+from belowline.training.measure.rows import MEASURED_ONLY
 
 NEAR = ("civil-sample", "toxic-spans", "c3", "on-topic", "youtube-spam", "isca")
 """Corpora nearest to what a comment section gets to read, for the short table."""

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
 from belowline.training.files import replacing
-from belowline.training.measure.bootstrap import Bools, Floats
-from belowline.training.measure.metrics import BINS, bins, wilson
-from belowline.training.measure.test_set import TestSet, both_classes
+from belowline.training.measure.intervals import Bools, Floats, wilson
+from belowline.training.measure.metrics import BINS, bins
+from belowline.training.measure.rows import TestRows
 
 RELIABILITY = "reliability.svg"
 PRECISION_RECALL = "precision-recall.svg"
@@ -47,15 +47,18 @@ class _Line(NamedTuple):
     probability: Floats
 
 
-def draw(test: TestSet, scores: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
+def draw(test: TestRows, scores: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
     """Write both charts into ``folder``, over all rows of ``test``, for labels with both classes.
 
     ``scores`` is model → label → probabilities [n]; ``thresholds`` (label to hold threshold) belong to the first
     model.
     """
     own = next(iter(scores.values()))
-    columns = zip(test.labels, test.targets.T, strict=True)
-    labels = [label for label, target in columns if label in own and both_classes(target)]
+    labels = [
+        label
+        for label, target in zip(test.labels, test.targets.T, strict=True)
+        if label in own and (target >= 0.5).any() and (target < 0.5).any()
+    ]
     if not labels:
         return
     with mpl.rc_context(_STYLE):
@@ -72,9 +75,9 @@ def draw(test: TestSet, scores: Given, thresholds: Mapping[str, float | None], f
                 figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _known(test: TestSet, scores: Given, label: str) -> tuple[Floats, list[_Line]]:
+def _known(test: TestRows, scores: Given, label: str) -> tuple[Floats, list[_Line]]:
     """Return the targets [k] of rows with a known label, and the models with this label, each in its colour."""
-    target = test.targets[:, test.labels.index(label)]
+    target = test.target(label)
     rows = ~np.isnan(target)
     coloured = zip(scores.items(), _COLOURS, strict=False)
     return target[rows], [

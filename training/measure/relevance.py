@@ -10,9 +10,9 @@ from datasets import Dataset
 from belowline.model import ModelError, ScoreInput, Scorer
 from belowline.model.directory import Calibration
 from belowline.training.measure.calibrate import platt
+from belowline.training.measure.intervals import Floats
 from belowline.training.measure.metrics import measure
 
-Floats = npt.NDArray[np.float64]
 NEUTRAL = Calibration(scale=1.0, shift=0.0)
 """The relevance of a model before the fit."""
 PRIOR = 0.9
@@ -63,7 +63,7 @@ def fit_pairs(scorer: Scorer, pairs: Pairs) -> Calibration | None:
     separates nothing.
     """
     related, values = pairs.related.astype(np.float64), relevances(scorer, pairs.comments)
-    if measure(related, values, None).auc_low <= 0.5:
+    if measure(related, values, None)["auc"].low <= 0.5:
         return None
     weights = np.where(pairs.related, PRIOR / related.sum(), (1 - PRIOR) / (1 - related).sum())
     return platt(_cosines(values, _fitted(scorer)), related, weights)

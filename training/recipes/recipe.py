@@ -84,9 +84,7 @@ class Fit(_Section):
         default=0.06, description="share of steps with rising rate, before linear decay to zero"
     )
     freeze_layers: int = Field(
-        default=0,
-        ge=0,
-        description="frozen layers of the encoder, from the first, with its embeddings",
+        default=0, ge=0, description="frozen layers of the encoder, from the first, with its embeddings"
     )
     dropout: Share = Field(default=0.0, description="dropout of hidden states in the encoder")
     precision: Literal["auto", "bf16", "fp32"] = Field(
@@ -184,8 +182,7 @@ class Recipe(_Section):
         default=0.8, description="precision on validation for which hold thresholds are chosen"
     )
     hold_recall: Share = Field(
-        default=0.25,
-        description="recall below which a label uses its threshold with the best F-half instead",
+        default=0.25, description="recall below which a label uses its threshold with the best F-half instead"
     )
     distil: Distil | None = None
     augment: Augment = Augment()

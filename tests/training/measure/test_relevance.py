@@ -14,14 +14,7 @@ from belowline.training.measure.relevance import (
     relevances,
     reply_pairs,
 )
-
-WORDS = ("the", "you", "link", *"0123456789")
-REPLIES = [
-    (" ".join((word, word, other)), " ".join((word, other, other, "b", "c")))
-    for word in WORDS
-    for other in WORDS
-]
-"""A reply shares its words with its parent."""
+from tests.support.replies import REPLIES
 
 
 def with_relevance(scorer: Scorer, relevance: Calibration | None) -> Scorer:
