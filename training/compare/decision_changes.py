@@ -38,9 +38,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """Counts by change (``publish > hold``) and correctness of B, example rows, and the number of rows that both
-    decided.
-    """
+    """Counts by change (``publish > hold``) and correctness of B, example rows, and the rows that both decided."""
 
     decided: int
     counts: Mapping[str, Mapping[str, int]]
@@ -61,9 +59,7 @@ def decisions_of(scores: Mapping[str, Floats], labels: Sequence[str], policy: Po
 def flips_of(
     rows: TestRows, a: Mapping[str, Floats], b: Mapping[str, Floats], policies: tuple[Policy, Policy]
 ) -> Flips:
-    """Return the rows that A and B decide differently, by their common labels; rows that either did not score are
-    left out.
-    """
+    """Return the rows that A and B decide differently by their common labels, without rows that either did not score."""
     labels = [label for label in policies[0].thresholds if label in a and label in b]
     if not labels:
         return Flips(0, {}, [])

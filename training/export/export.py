@@ -145,9 +145,7 @@ def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, longest: in
 def _learned(
     recipe: Recipe, run: Path, int8: Path, data: DatasetDict, validation: TestRows, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
-    """Fit calibration, thresholds, evidence and relevance to the int8 model, and return them with the operating
-    points.
-    """
+    """Fit calibration, thresholds, evidence and relevance to the int8 model."""
     config, operating = _configured(recipe, run, int8, validation, console)
     scorer = Scorer.load(int8)
     learned = {
@@ -194,7 +192,7 @@ def _configured(
             hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, calibrated, target)
             reject = threshold_for(_REJECT_PRECISION, calibrated, target)
         operating[label, "hold"], operating[label, "reject"] = hold, reject
-        thresholds[label] = Thresholds(hold=_value(hold), reject=_value(reject))
+        thresholds[label] = Thresholds(hold=hold and hold.threshold, reject=reject and reject.threshold)
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
 
 
@@ -219,10 +217,6 @@ def _with_evidence(
         label: EvidenceChannel(channel=channel, floor=floors.get(channel, _EVIDENCE_FLOOR))
         for label, channel in channels.items()
     }
-
-
-def _value(operating: OperatingPoint | None) -> float | None:
-    return None if operating is None else operating.threshold
 
 
 def _calibrated(calibration: Calibration, logits: Floats) -> Floats:
@@ -261,14 +255,14 @@ def measure_parity(
     }
     sample = _spread(texts, _TORCH_TEXTS)
     fp32_rows = dict(zip(texts, rows["fp32"], strict=True))
-    torch_gap = np.abs(
-        _torch_probabilities(model, scorers["fp32"], sample, console) - [fp32_rows[text] for text in sample]
-    )
+    torch_rows = _torch_probabilities(model, scorers["fp32"], sample, console)
+    torch_gap = np.abs(torch_rows - [fp32_rows[text] for text in sample])
     policies = {name: Policy.load(None, scorer.thresholds) for name, scorer in scorers.items()}
-    actions = {
-        name: [decide(score, policies[name]).action for score in scores] for name, scores in scored.items()
-    }
-    same = float(np.mean([a == b for a, b in zip(actions["fp32"], actions["int8"], strict=True)]))
+    actions = [
+        np.array([decide(score, policies[name]).action for score in scores])
+        for name, scores in scored.items()
+    ]
+    same = float((actions[0] == actions[1]).mean())
     gap = np.abs(rows["fp32"] - rows["int8"])
     return Parity(len(texts), float(torch_gap.max()), float(gap.mean()), float(gap.max()), same)
 
@@ -287,7 +281,6 @@ def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], 
         mean = np.average(stacked, axis=0, weights=[len(ids) for ids in windows.ids])
         how: Mapping[str, str] = config.window.aggregate
         joined = np.where([how[label] == "max" for label in config.labels], stacked.max(axis=0), mean)
-        rows.append(
-            [_calibrated(config.calibration[label], joined[i]) for i, label in enumerate(config.labels)]
-        )
+        logits_of = dict(zip(config.labels, joined, strict=True))
+        rows.append([_calibrated(config.calibration[label], logits_of[label]) for label in config.labels])
     return np.array(rows, dtype=np.float64)

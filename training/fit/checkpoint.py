@@ -45,9 +45,7 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
 
 
 def save_plans(run: Path, counts: list[int], plans: list[list[list[int]]]) -> None:
-    """Write the batches of every epoch, which draw ``counts`` texts; planning hundreds of thousands of texts takes
-    minutes.
-    """
+    """Write the batches of every epoch, which draw ``counts`` texts; planning takes minutes."""
     with replacing(run / _PLANS) as part:
         torch.save({"counts": counts, "plans": plans}, part)
 

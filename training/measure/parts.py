@@ -91,9 +91,7 @@ def named_groups(texts: Sequence[str]) -> dict[str, Bools]:
 
 
 def obfuscated_copies(rows: TestRows, most: int, seed: int = 0) -> tuple[npt.NDArray[np.intp], list[str]]:
-    """Return numbers [k] of at most ``most`` random rows, and an obfuscated copy of each; unchanged copies are left
-    out.
-    """
+    """Return numbers [k] of at most ``most`` random rows, and an obfuscated copy of each that changes."""
     rng = random.Random(seed)  # reproducible, not secret
     drawn = sorted(rng.sample(range(len(rows.texts)), k=min(most, len(rows.texts))))
     copies = {row: disguised(rows.texts[row], rng) for row in drawn}

@@ -70,7 +70,13 @@ def draw(test: TestRows, scores: Given, thresholds: Mapping[str, float | None], 
             for label, axes in zip(labels, charts, strict=True):
                 target, lines = _known(test, scores, label)
                 chart(axes, target, lines, thresholds.get(label))
-            _legend(figure, charts)
+            handles = {
+                name: handle
+                for axes in charts
+                for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+            }
+            place = {"loc": "outside upper center", "ncols": len(handles), "frameon": False}
+            figure.legend(handles.values(), handles.keys(), **place)
             with replacing(folder / name) as part:
                 figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
@@ -114,7 +120,8 @@ def _reliability(axes: Any, target: Floats, lines: Sequence[_Line], threshold: f
             up = np.column_stack((ends, gap)).ravel()
             axes.plot(np.repeat(mean, 3), up, color=colour, linewidth=0.8)
         axes.plot(mean, share, color=colour, marker="o", markersize=2.5, label=model)
-    _mark(axes, threshold)
+    if threshold is not None:
+        axes.axvline(threshold, color="#c02020", linestyle="--", linewidth=0.8, label="hold threshold")
 
 
 def _binned(target: Floats, probability: Floats) -> tuple[Floats, Floats, Floats]:
@@ -124,11 +131,6 @@ def _binned(target: Floats, probability: Floats) -> tuple[Floats, Floats, Floats
     full = sizes >= _FEWEST
     means = [np.bincount(bin_of, values, BINS)[full] / sizes[full] for values in (probability, target)]
     return sizes[full].astype(np.float64), means[0], means[1]
-
-
-def _mark(axes: Any, threshold: float | None) -> None:
-    if threshold is not None:
-        axes.axvline(threshold, color="#c02020", linestyle="--", linewidth=0.8, label="hold threshold")
 
 
 def _precision_recall(axes: Any, target: Floats, lines: Sequence[_Line], threshold: float | None) -> None:
@@ -150,13 +152,3 @@ def _curve(truth: Bools, probability: Floats) -> tuple[Floats, Floats]:
     steps = np.linspace(1 / _POINTS, 1, _POINTS)
     at = np.unique(np.searchsorted(-recall[:-1], -steps + 1e-9, side="right") - 1)
     return recall[at], precision[at]
-
-
-def _legend(figure: Figure, charts: Sequence[Any]) -> None:
-    """Add one legend for all charts."""
-    named = {
-        name: handle
-        for axes in charts
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=len(named), frameon=False)

@@ -14,7 +14,14 @@ from belowline.training.measure.relevance import (
     relevances,
     reply_pairs,
 )
-from tests.support.replies import REPLIES
+
+WORDS = ("the", "you", "link", *"0123456789")
+REPLIES = [
+    (" ".join((word, word, other)), " ".join((word, other, other, "b", "c")))
+    for word in WORDS
+    for other in WORDS
+]
+"""A reply shares its words with its parent."""
 
 
 def with_relevance(scorer: Scorer, relevance: Calibration | None) -> Scorer:
