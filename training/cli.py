@@ -8,11 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from belowline.data import ReadError
 from belowline.data.corpora import CORPORA, CorpusError
-from belowline.data.corpora.fetch import FetchError
 from belowline.data.corpora.fetch import fetch as fetch_corpora
-from belowline.model import ModelError, PolicyError
 from belowline.model.errors import BelowlineError
 from belowline.training.errors import MissingExtra
 
@@ -22,17 +19,9 @@ app = typer.Typer(
 _RUNS = Path("runs")
 
 Corpora = Annotated[Path, typer.Option("--corpora", help="Folder with the corpora that `fetch` downloads.")]
-Recipe = Annotated[
-    Path,
-    typer.Option("--recipe", help="Recipe: a TOML file, or the name of a packaged one."),
-]
-Decisions = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--decisions",
-        help="File of `belowline decisions export`; repeatable.",
-    ),
-]
+Recipe = Annotated[Path, typer.Option("--recipe", help="TOML file, or the name of a packaged recipe.")]
+_EXPORTED = "File of `belowline decisions export`; repeatable."
+Decisions = Annotated[list[Path] | None, typer.Option("--decisions", help=_EXPORTED)]
 Runs = Annotated[Path, typer.Option(help="Folder of the run directories.")]
 Run = Annotated[Path, typer.Option("--run", help="Run directory of `fit`.")]
 
@@ -41,13 +30,13 @@ def main() -> None:
     """Run the command; an expected error is one line on standard error and exit status 1."""
     try:
         app()
-    except (BelowlineError, CorpusError, FetchError, ModelError, PolicyError, ReadError) as error:
+    except BelowlineError as error:
         print(f"belowline-train: {error}", file=sys.stderr)
         sys.exit(1)
 
 
 def _need_training() -> None:
-    packages = [
+    packages = (
         "torch",
         "transformers",
         "datasets",
@@ -56,7 +45,7 @@ def _need_training() -> None:
         "detoxify",
         "cleanlab",
         "tensorboard",
-    ]
+    )
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtra(f"{', '.join(missing)} not installed; run: pip install 'belowline[train]'")
@@ -86,9 +75,7 @@ def fit_command(
     runs: Runs = _RUNS,
     start: Annotated[
         Path | None,
-        typer.Option(
-            help="Start from this model directory (or `release`, `small`, or a run's model) instead of the recipe's start."
-        ),
+        typer.Option(help="Model directory (or `release`, `small`, or a run's model) to start from."),
     ] = None,
     decisions: Decisions = None,
     name: Annotated[str | None, typer.Option(help="Name of the run; default the recipe's.")] = None,
@@ -109,10 +96,7 @@ def fit_command(
 
 @app.command(name="check")
 def check_command(
-    recipe: Recipe,
-    corpora: Corpora = Path("corpora"),
-    runs: Runs = _RUNS,
-    decisions: Decisions = None,
+    recipe: Recipe, corpora: Corpora = Path("corpora"), runs: Runs = _RUNS, decisions: Decisions = None
 ) -> None:
     """Check the data of a recipe, as `fit` does before training; data_checks.json in the run names the rows."""
     _need_training()
@@ -130,7 +114,7 @@ def compare_command(
         typer.Argument(
             metavar="MODEL...",
             help="The baseline first, then candidates: a model directory (or `release`, `small`), tfidf:RUN, "
-            "detoxify:original|unbiased|multilingual, detoxify:FILE.ckpt or perspective:URL (key in PERSPECTIVE_API_KEY).",
+            "detoxify:original|unbiased|multilingual or detoxify:FILE.ckpt.",
         ),
     ],
     run: Annotated[
@@ -150,9 +134,6 @@ def compare_command(
         Path, typer.Option("--out", help="Folder for the report, compare.json and cached scores.")
     ] = Path("compared"),
     limit: Annotated[int | None, typer.Option(min=10, help="Maximum rows of each corpus.")] = None,
-    per_second: Annotated[
-        float, typer.Option(min=0.01, help="Requests per second to a Perspective address.")
-    ] = 1.0,
 ) -> None:
     """Compare models with the first one: metrics with paired intervals, changed decisions, speed, gates, a report."""
     _need_training()
@@ -160,18 +141,14 @@ def compare_command(
     from belowline.training.recipes.recipe import load_recipe, recipe_file
 
     gates = load_recipe(recipe_file(recipe)).gates if recipe else None
-    options = Options(run, corpora, decisions, limit, policy, per_second=per_second)
+    options = Options(run, corpora, decisions, limit, policy)
     compare(contenders, out, options, Console(), gates)
 
 
 @app.command(name="tune")
 def tune_command(
     decisions: Annotated[
-        list[Path],
-        typer.Option(
-            "--decisions",
-            help="File of `belowline decisions export`; repeatable.",
-        ),
+        list[Path], typer.Option("--decisions", help="File of `belowline decisions export`; repeatable.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Policy file to write.")] = Path("proposed.toml"),
     precision: Annotated[
@@ -185,8 +162,7 @@ def tune_command(
     ] = None,
     comments_per_day: Annotated[int | None, typer.Option(min=1, help="Comments that arrive per day.")] = None,
     model: Annotated[
-        Path | None,
-        typer.Option("--model", help="Model directory, or `small`; default the released one."),
+        Path | None, typer.Option("--model", help="Model directory, or `small`; default the released one.")
     ] = None,
     policy: Annotated[
         Path | None,
@@ -251,10 +227,7 @@ def evaluate_command(
         bool, typer.Option("--card", help="Write the model card and its charts into the model directory.")
     ] = False,
     detoxify: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also measure this Detoxify checkpoint, one that you trust; its encoder's config.json and tokenizer are beside it."
-        ),
+        Path | None, typer.Option(help="Also measure this Detoxify checkpoint; loading it runs code in it.")
     ] = None,
 ) -> None:
     """Measure a model by label, corpus and slice, with its fp32 twin, the TF-IDF baseline and Detoxify."""
@@ -262,4 +235,4 @@ def evaluate_command(
     from belowline.model import model_directory
     from belowline.training.measure.evaluate import evaluate
 
-    evaluate(run, model_directory(model), corpora, limit, Console(), card=card, detoxify=detoxify)
+    evaluate(run, model_directory(model), corpora, limit, Console(), card=card, checkpoint=detoxify)

@@ -4,20 +4,20 @@
 
     BelowlineError
     └── TrainingError
-        ├── MissingExtra      packages of the extra `train` are not installed
-        ├── RecipeError       a recipe cannot be used
-        ├── DataProblem       the data have a problem that the recipe forbids to train on
-        ├── RunError          a run directory, a start or a base cannot be used
-        ├── ParityError       an exported model differs too much from the trained one
-        ├── ContenderError    a contender of a comparison cannot be scored
-        └── TuneError         no thresholds can be proposed
+        ├── MissingExtra
+        ├── RecipeError
+        ├── DataProblem
+        ├── RunError
+        ├── ParityError
+        ├── ContenderError
+        └── TuneError
 """
 
 from belowline.model.errors import BelowlineError
 
 
 class TrainingError(BelowlineError):
-    """Base of the errors that ``belowline-train`` shows as one line."""
+    """Base of the errors of this package; each message is one line that says what to do."""
 
 
 class MissingExtra(TrainingError):
@@ -33,7 +33,7 @@ class DataProblem(TrainingError):
 
 
 class RunError(TrainingError):
-    """A run directory, the weights to start from, or a base cannot be used; the message says why and what to do."""
+    """A run directory, the weights to start from, or a base cannot be used."""
 
 
 class ParityError(TrainingError):
@@ -41,8 +41,8 @@ class ParityError(TrainingError):
 
 
 class ContenderError(TrainingError):
-    """A contender cannot be scored; the message says which, why and what to do."""
+    """A contender of a comparison cannot be scored."""
 
 
 class TuneError(TrainingError):
-    """No thresholds can be proposed; the message is one line."""
+    """No thresholds can be proposed."""

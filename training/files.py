@@ -53,6 +53,11 @@ def write_json(path: Path, content: object) -> None:
     write_text(path, json.dumps(to_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def without_surrogates(text: str) -> str:
+    """Return ``text`` with lone surrogates, which UTF-8 cannot encode, replaced by question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def to_plain(value: Any) -> Any:
     """Convert dataclasses, mappings and sequences to plain values for JSON; NaN becomes None."""
     if hasattr(value, "as_dict"):

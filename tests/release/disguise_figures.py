@@ -9,9 +9,10 @@ from rich.console import Console
 
 from belowline.model import Scorer
 from belowline.training.dataset.augment import disguised
-from belowline.training.measure.bootstrap import Bools, Floats, Measurement, bootstrapped, missing
 from belowline.training.measure.calibrate import equal_weights, two_sided
-from belowline.training.measure.test_set import MEASURED_ONLY, predictions
+from belowline.training.measure.intervals import Bools, Floats
+from belowline.training.measure.rows import MEASURED_ONLY, predictions
+from tests.release.bootstrap import Measurement, bootstrapped, missing
 from tests.release.label_figures import Readings, auc, auc_lost
 from tests.release.unseen_disguises import unseen_spam
 

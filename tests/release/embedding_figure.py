@@ -10,7 +10,8 @@ from scipy.stats import spearmanr
 
 from belowline.model import Scorer
 from belowline.training.fit.network import load_base, mean_pool
-from belowline.training.measure.bootstrap import Floats, Measurement, bootstrapped
+from belowline.training.measure.intervals import Floats
+from tests.release.bootstrap import Measurement, bootstrapped
 
 _PAIRS = 5000
 _BATCH = 32

@@ -10,7 +10,6 @@ from rich.console import Console
 from belowline.data.corpora import CorpusError
 from belowline.data.corpora.attack import toxic_spans_workers
 from belowline.model import Scorer
-from belowline.training.measure.bootstrap import Bools, Measurement, bootstrapped, missing
 from belowline.training.measure.evidence import (
     HALF,
     NOT_ASKED,
@@ -20,6 +19,8 @@ from belowline.training.measure.evidence import (
     rows_of_columns,
     strengths_of,
 )
+from belowline.training.measure.intervals import Bools
+from tests.release.bootstrap import Measurement, bootstrapped, missing
 
 _CORPUS = "toxic-spans"
 

@@ -15,8 +15,8 @@ from belowline.model import Scorer
 from belowline.training.errors import RunError
 from belowline.training.files import to_plain, write_text
 from belowline.training.fit.run_directory import RunDirectory
-from belowline.training.measure.bootstrap import Measurement, missing
-from belowline.training.measure.test_set import TestSet, joined, rows_of_examples, rows_of_split
+from belowline.training.measure.rows import TestRows, limited, rows_of, split_examples
+from tests.release.bootstrap import Measurement, missing
 from tests.release.ceilings import ceilings
 from tests.release.disguise_figures import disguise_drop, unseen_recall
 from tests.release.embedding_figure import embedding_figure
@@ -121,12 +121,12 @@ def figures(
     return rows
 
 
-def _test_set(scorer: Scorer, data: DatasetDict, corpora: Path, limit: int | None) -> TestSet:
-    sets = [rows_of_split(data["test"], scorer.labels, limit)]
+def _test_set(scorer: Scorer, data: DatasetDict, corpora: Path, limit: int | None) -> TestRows:
+    examples = limited(split_examples(data["test"], scorer.labels), limit)
     if (corpora / _COMMENTS).is_dir():
         taken = min(limit or _COMMENTS_TAKEN, _COMMENTS_TAKEN)
-        sets.append(rows_of_examples(read_corpus(_COMMENTS, corpora), scorer.labels, taken))
-    return joined(sets)
+        examples += limited(read_corpus(_COMMENTS, corpora), taken)
+    return rows_of(examples, scorer.labels)
 
 
 def _base(run: Path) -> str:

@@ -8,10 +8,11 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from belowline.model import Scorer
-from belowline.training.measure.bootstrap import NAN, Bools, Floats, Measurement, bootstrapped, missing
 from belowline.training.measure.calibrate import equal_weights, two_sided
+from belowline.training.measure.intervals import NAN, Bools, Floats
 from belowline.training.measure.metrics import BINS, bins, measure
-from belowline.training.measure.test_set import MEASURED_ONLY, TestSet, predictions
+from belowline.training.measure.rows import MEASURED_ONLY, TestRows, predictions
+from tests.release.bootstrap import Measurement, bootstrapped, missing
 
 _SIMULATIONS = 100
 _FEW, _HALF = 0.2, 0.5
@@ -39,14 +40,14 @@ class Readings:
     run has no fp32 twin. ``holds`` are the hold thresholds of the int8 model.
     """
 
-    test: TestSet
+    test: TestRows
     int8: Mapping[str, Floats]
     fp32: Mapping[str, Floats]
     holds: Mapping[str, float | None]
 
     def target(self, label: str) -> Floats:
         """What is known of ``label`` [n], NaN where nothing is."""
-        return np.asarray(self.test.targets[:, self.test.labels.index(label)])
+        return self.test.target(label)
 
     def rows(self, split: OnSplit) -> Bools:
         """Which rows [n] are of the split and know its label."""
@@ -59,7 +60,7 @@ class Readings:
 
 
 def read(
-    scorer: Scorer, twin: Scorer | None, test: TestSet, twin_reads: Collection[str], console: Console
+    scorer: Scorer, twin: Scorer | None, test: TestRows, twin_reads: Collection[str], console: Console
 ) -> Readings:
     """Every test row through ``scorer``, those of the corpora ``twin_reads`` through ``twin`` too."""
     int8 = predictions(scorer, test.texts, console, "int8")
@@ -85,9 +86,8 @@ def split_figure(readings: Readings, split: OnSplit) -> Measurement:
         return missing(f"the model has no hold threshold for {split.label}")
     if split.statistic == "F1":
         found = measure(truth.astype(np.float64), given, hold)
-        return Measurement(
-            found.f1, found.f1_low, found.f1_high, len(truth), note=f"at the hold threshold {hold}"
-        )
+        f1 = found["f1"]
+        return Measurement(f1.value, f1.low, f1.high, len(truth), note=f"at the hold threshold {hold}")
     note = f"at the hold threshold {hold}; at 0.5: {np.mean(truth == (given >= 0.5)):.3f}"
     return bootstrapped(np.mean, truth == (given >= hold), note=note)
 
@@ -95,9 +95,8 @@ def split_figure(readings: Readings, split: OnSplit) -> Measurement:
 def _auc(truth: Bools, given: Floats, fp32: Floats) -> Measurement:
     found = measure(truth.astype(np.float64), given, None)
     twin = NAN if np.isnan(fp32).any() else auc(truth, fp32)
-    return Measurement(
-        found.auc, found.auc_low, found.auc_high, len(truth), twin, f"{found.positives} positive"
-    )
+    area = found["auc"]
+    return Measurement(area.value, area.low, area.high, len(truth), twin, f"{found.positives} positive")
 
 
 def auc(truth: Bools, probability: Floats) -> float:

@@ -7,11 +7,12 @@ import pytest
 from rich.console import Console
 
 from belowline.model import Scorer
-from belowline.training.measure.test_set import TestSet
+from belowline.training.measure.rows import TestRows
 from tests.release import disguise_figures
 from tests.release.disguise_figures import disguise_drop, unseen_recall
 from tests.release.label_figures import Readings
 from tests.release.unseen_disguises import DISGUISES, unseen_spam
+from tests.support.rows import test_rows
 
 QUIET = Console(quiet=True)
 LABELS = ("spam", "hate")
@@ -39,14 +40,14 @@ def readings() -> Readings:
     truth = np.array([[number % 2, np.nan] for number in range(900)], dtype=float)
     texts = [(BAD if number % 2 else FINE).format(number) for number in range(900)]
     sources = np.array(["a"] * 800 + ["b"] * 100)
-    test = TestSet(texts, truth, sources, np.full(900, ""), LABELS)
+    test = test_rows(texts, truth, sources, np.full(900, ""), LABELS)
     clean = truth[:, 0] * 0.9
     return Readings(_with(test), {**dict.fromkeys((*LABELS, "personal_attack"), clean)}, {}, {})
 
 
-def _with(test: TestSet) -> TestSet:
+def _with(test: TestRows) -> TestRows:
     targets = np.column_stack([test.targets, np.full(len(test.texts), np.nan)])
-    return TestSet(test.texts, targets, test.sources, test.slices, (*LABELS, "personal_attack"))
+    return test_rows(test.texts, targets, test.sources, test.slices, (*LABELS, "personal_attack"))
 
 
 def test_a_model_fooled_by_disguise_drops(

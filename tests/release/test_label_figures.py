@@ -8,7 +8,6 @@ from rich.console import Console
 
 from belowline.model import Scorer
 from belowline.training.measure.metrics import calibration_error
-from belowline.training.measure.test_set import TestSet
 from tests.release.label_figures import (
     OnSplit,
     Readings,
@@ -20,6 +19,7 @@ from tests.release.label_figures import (
     split_figure,
     weighted_calibration_error,
 )
+from tests.support.rows import test_rows
 
 LABELS = ("spam", "hate")
 NAN = float("nan")
@@ -37,7 +37,7 @@ def readings() -> Readings:
     noisy = np.nan_to_num(truth) * 0.5 + rng.random((ROWS, 2)) * 0.6
     int8 = {label: np.clip(noisy[:, i], 0, 1) for i, label in enumerate(LABELS)}
     exact = {label: np.nan_to_num(truth[:, i]) * 0.9 for i, label in enumerate(LABELS)}
-    test = TestSet([f"no {n}" for n in range(ROWS)], truth, sources, slices, LABELS)
+    test = test_rows([f"no {n}" for n in range(ROWS)], truth, sources, slices, LABELS)
     return Readings(test, int8, exact, {"spam": 0.55, "hate": None})
 
 
@@ -136,7 +136,7 @@ def calibrated(sources: list[str], wrong: float) -> Readings:
     names = np.array(sources)
     probability = rng.random(len(names)) * 0.8
     truth = (rng.random(len(names)) < probability + wrong * (names == "a")).astype(float)
-    test = TestSet([""] * len(names), truth[:, None], names, np.full(len(names), ""), ("spam",))
+    test = test_rows([""] * len(names), truth[:, None], names, np.full(len(names), ""), ("spam",))
     return Readings(test, {"spam": probability}, {}, {})
 
 
@@ -166,7 +166,7 @@ def test_what_calibration_was_not_fitted_on_is_left_out() -> None:
 def test_the_twin_reads_its_corpora_only(tiny_scorer: Scorer) -> None:
     texts = ["the link", "you you", "link link"]
     targets = np.zeros((3, len(tiny_scorer.labels)))
-    test = TestSet(texts, targets, np.array(["a", "b", "a"]), np.full(3, ""), tiny_scorer.labels)
+    test = test_rows(texts, targets, np.array(["a", "b", "a"]), np.full(3, ""), tiny_scorer.labels)
     quiet = Console(quiet=True)
     found = read(tiny_scorer, tiny_scorer, test, {"a"}, quiet)
     assert np.isnan(found.fp32["spam"]).tolist() == [False, True, False]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from belowline.data.decisions import Counts, Decided, Header
 from belowline.model import Policy, Thresholds, draw
+from belowline.training.measure.intervals import Sample
 from belowline.training.tune.decisions import Decisions
-from belowline.training.tune.shares import Sample
 from tests.support.tiny_model import LABELS
 
 Floats = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import pytest
 
 from belowline.data.corpora import CORPORA
 from belowline.training import cli
-from tests.support.tiny_training import write_base, write_corpora, write_decisions, write_recipe
+from tests.support.tiny_training import write_corpora, write_decisions, write_recipe
 
 
 def failure(
@@ -125,15 +125,6 @@ def test_progress_of_fetching_goes_to_standard_error(
     assert getattr(seen["console"], "stderr", False) is True
 
 
-def test_fit_names_the_trained_model(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    recipe = write_recipe(tmp_path / "recipe.toml", write_base(tmp_path / "base"), limit=20)
-    cli.fit_command(recipe, write_corpora(tmp_path / "corpora"), tmp_path / "runs")
-    assert capsys.readouterr().out.strip() == str(tmp_path / "runs" / "miniature" / "model")
-    assert (tmp_path / "runs" / "miniature" / "model" / "weights.pt").is_file()
-
-
 def test_a_shipped_recipe_is_checked_by_its_name(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -161,12 +152,12 @@ def test_files_that_hold_no_decisions(
 
 
 def test_one_more_run_of_a_recipe_has_a_name_and_a_version(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, workshop: Path
 ) -> None:
-    recipe = write_recipe(tmp_path / "recipe.toml", write_base(tmp_path / "base"), limit=20)
-    corpora, runs = write_corpora(tmp_path / "corpora"), tmp_path / "runs"
-    cli.fit_command(recipe, corpora, runs, name="november", version="0.0.3")
+    recipe, runs = write_recipe(tmp_path / "recipe.toml", workshop / "base", limit=20), tmp_path / "runs"
+    cli.fit_command(recipe, workshop / "corpora", runs, name="november", version="0.0.3")
     assert capsys.readouterr().out.strip() == str(runs / "november" / "model")
+    assert (runs / "november" / "model" / "weights.pt").is_file()
     assert json.loads((runs / "november" / "run.json").read_text("utf-8"))["recipe"]["version"] == "0.0.3"
 
 

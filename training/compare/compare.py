@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,36 +11,33 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from belowline.model import ModelError, Policy, Scorer, Thresholds
-from belowline.training.compare.comparison import Comparison, Pair
-from belowline.training.compare.contenders import Contender, load_contenders
+from belowline.model import HARMFUL, ModelError, Policy, Scorer, Thresholds
+from belowline.training.compare.comparison import FALSE_SHARE, GROUPS, Comparison, Pair, differences
 from belowline.training.compare.decision_changes import flips_of
 from belowline.training.compare.gates import GateReport, check_gates
-from belowline.training.compare.paired_bootstrap import (
-    FALSE_SHARE,
-    RESAMPLES,
-    Draws,
-    Key,
-    bias_draws,
-    differences,
-    draws_of,
-    measurable,
-)
-from belowline.training.compare.perspective import PER_SECOND
 from belowline.training.compare.report import show_comparison, write_report
 from belowline.training.compare.score_cache import cached_scores
 from belowline.training.compare.speed import measure_speed
-from belowline.training.compare.test_rows import GROUPS, Rows, gather_rows, parts_of_rows
 from belowline.training.files import write_json
-from belowline.training.measure.bootstrap import Bools, Counts, Measurement, bootstrapped, cluster_resamples
-from belowline.training.measure.slices import named_groups
-from belowline.training.measure.test_set import Floats, predictions
+from belowline.training.measure.bias import draws_of_groups, gaps, groups_that_count
+from belowline.training.measure.contenders import Contender, load_contenders
+from belowline.training.measure.intervals import Bools, Counts, Floats, Measurement, measurement, resampled
+from belowline.training.measure.metrics import Draws
+from belowline.training.measure.parts import (
+    FEWEST_OF_A_CLASS,
+    Key,
+    draws_of_parts,
+    measurable,
+    named_groups,
+    parts_of,
+    scored_by_all,
+)
+from belowline.training.measure.rows import TestRows, gather_rows, predictions
 from belowline.training.recipes.gate_limits import Gates
 
+RESAMPLES = 1000
 _PARITY_TEXTS = 400
 _QUIET = Console(quiet=True)
-Given = Mapping[str, Mapping[str, Floats]]
-"""Contender to label to probabilities [n]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +46,19 @@ class Options:
 
     Attributes:
         run: A run whose test split is used, and whose fp32 twin stands in for a candidate without one.
-        corpora: Folder of corpora whose test rows are used too.
-        decisions: File of exported decisions whose test rows are used too.
-        limit: Rows of each corpus at most.
         policy: Policy file for thresholds; None is the default policy over each model's own thresholds.
-        threads: CPU threads of every model.
-        per_second: Requests a second to a Perspective address.
-        speed_texts: Texts for measuring speed; 0 measures none.
-        fewest: Rows that a slice needs to be compared.
-        resamples: Bootstrap resamples.
-        seed: Seed of limits and resamples.
     """
 
     run: Path | None = None
-    corpora: Path | None = None
-    decisions: Path | None = None
-    limit: int | None = None
+    corpora: Path | None = None  # folder of corpora whose test rows are used too
+    decisions: Path | None = None  # file of exported decisions whose test rows are used too
+    limit: int | None = None  # rows of each corpus at most
     policy: Path | None = None
-    threads: int = 2
-    per_second: float = PER_SECOND
-    speed_texts: int = 100
-    fewest: int = 50
-    resamples: int = RESAMPLES
-    seed: int = 0
+    threads: int = 2  # CPU threads of every model
+    speed_texts: int = 100  # texts for measuring speed; 0 measures none
+    fewest: int = 50  # rows that a slice needs to be compared
+    resamples: int = RESAMPLES  # bootstrap resamples
+    seed: int = 0  # seed of limits and resamples
 
 
 def compare(
@@ -91,18 +78,15 @@ def compare(
     """
     begun = time.monotonic()
     rows = gather_rows(options.run, options.corpora, options.decisions, options.limit, options.seed)
-    contenders = load_contenders(specs, options.threads, options.per_second, console)
-    policies = {
-        contender.name: Policy.load(options.policy, contender.thresholds, contender.languages)
-        for contender in contenders
-    }
-    console.print(f"{len(rows.test.texts)} test rows of {len(set(rows.test.sources))} corpora")
+    contenders = load_contenders(specs, options.threads, console)
+    policies = [
+        Policy.load(options.policy, contender.thresholds, contender.languages) for contender in contenders
+    ]
+    console.print(f"{len(rows.texts)} test rows of {len(set(rows.sources))} corpora")
     scores = {contender.name: _scores(contender, rows, out, console) for contender in contenders}
-    scorer = next((contender.scorer for contender in contenders if contender.scorer is not None), None)
-    parts = parts_of_rows(rows, scorer)
-    pairs = _pairs(contenders, rows, parts, scores, policies, options, console)
-    speed = measure_speed(contenders, _speed_texts(rows, options), console)
-    facts = _facts(rows, options, policies[contenders[0].name], time.monotonic() - begun)
+    pairs = _pairs(contenders, rows, scores, policies, options, console)
+    speed = measure_speed(contenders, _spread(rows.texts, options.speed_texts), console)
+    facts = _facts(rows, options, policies[0], time.monotonic() - begun)
     comparison = Comparison(contenders, pairs, speed, facts)
     reports = [
         check_gates(comparison, gates or Gates(), contender.name)
@@ -110,110 +94,91 @@ def compare(
         if contenders[0].digest and contender.digest
     ]
     show_comparison(comparison, reports, console)
-    content = comparison.as_dict() | {"gates": reports}
     write_report(comparison, reports, rows, scores, out / "compare.html")
-    write_json(out / "compare.json", content)
+    write_json(out / "compare.json", comparison.as_dict() | {"gates": reports})
     return comparison, reports
 
 
-def _scores(contender: Contender, rows: Rows, out: Path, console: Console) -> dict[str, Floats]:
+def _scores(contender: Contender, rows: TestRows, out: Path, console: Console) -> dict[str, Floats]:
     key = sha256(contender.identity.encode()).hexdigest()[:20]
     file = out / "scores" / f"{contender.kind}-{key}.jsonl"
-    scores = cached_scores(contender.predict, rows.test.texts, file, contender.chunk, console, contender.name)
-    return {label: values for label, values in scores.items() if label in rows.test.labels}
+    scores = cached_scores(contender.predict, rows.texts, file, contender.chunk, console, contender.name)
+    return {label: values for label, values in scores.items() if label in rows.labels}
 
 
 def _pairs(
     contenders: Sequence[Contender],
-    rows: Rows,
-    parts: Mapping[str, Bools],
-    scores: Given,
-    policies: Mapping[str, Policy],
+    rows: TestRows,
+    scores: Mapping[str, Mapping[str, Floats]],
+    policies: Sequence[Policy],
     options: Options,
     console: Console,
 ) -> list[Pair]:
-    answered = _answered(scores, len(rows.test.texts))
-    masks = measurable(rows, answered, parts, options.fewest)
-    counts = cluster_resamples(rows.clusters, options.resamples, options.seed)
-    draws = {}
-    for contender in contenders:
-        thresholds = {**contender.thresholds, **policies[contender.name].thresholds}
-        draws[contender.name] = _draws(
-            rows, scores[contender.name], thresholds, masks, answered, counts, console, contender.name
+    scorer = next((contender.scorer for contender in contenders if contender.scorer is not None), None)
+    scored = scored_by_all(list(scores.values()), rows)
+    masks = measurable(rows, scored, parts_of(rows, scorer), options.fewest, FEWEST_OF_A_CLASS)
+    counts = resampled(rows.clusters, options.resamples, options.seed)
+    draws = []
+    for contender, policy in zip(contenders, policies, strict=True):
+        thresholds, own = {**contender.thresholds, **policy.thresholds}, scores[contender.name]
+        total = sum(label in own for label, _ in masks)
+        by_part = draws_of_parts(rows, own, thresholds, masks, counts)
+        progress = track(by_part, total=total, description=f"{contender.name}: intervals", console=console)
+        draws.append(dict(progress) | dict(_bias(rows, own, thresholds, scored, counts)))
+    sizes = {
+        (label, part): (int(mask.sum()), int((rows.target(label)[mask] >= 0.5).sum()))
+        for (label, part), mask in {**masks, **{(label, GROUPS): m for label, m in scored.items()}}.items()
+    }
+    pairs = []
+    a = scores[contenders[0].name]
+    for number, contender in enumerate(contenders[1:], start=1):
+        b = scores[contender.name]
+        pairs.append(
+            Pair(
+                contender.name,
+                tuple(label for label in rows.labels if label in a and label in b),
+                tuple(label for label in a if label not in b),
+                tuple(label for label in b if label not in a),
+                differences(draws[0], draws[number], sizes),
+                flips_of(rows, a, b, (policies[0], policies[number])),
+                _parity(contender, rows, options),
+            )
         )
-    sizes = _sizes(rows, dict(masks) | {(label, GROUPS): mask for label, mask in answered.items()})
-    first = contenders[0]
-    return [
-        Pair(
-            contender.name,
-            tuple(
-                label
-                for label in rows.test.labels
-                if label in scores[first.name] and label in scores[contender.name]
-            ),
-            tuple(label for label in scores[first.name] if label not in scores[contender.name]),
-            tuple(label for label in scores[contender.name] if label not in scores[first.name]),
-            differences(draws[first.name], draws[contender.name], sizes),
-            flips_of(
-                rows,
-                scores[first.name],
-                scores[contender.name],
-                (policies[first.name], policies[contender.name]),
-            ),
-            _parity(contender, rows, options),
-        )
-        for contender in contenders[1:]
-    ]
+    return pairs
 
 
-def _answered(scores: Given, size: int) -> dict[str, Bools]:
-    """Return label to the rows [n] that every contender with this label scored."""
-    answered: dict[str, Bools] = {}
-    for probabilities in scores.values():
-        for label, values in probabilities.items():
-            answered[label] = answered.get(label, np.ones(size, dtype=bool)) & ~np.isnan(values)
-    return answered
-
-
-def _draws(
-    rows: Rows,
+def _bias(
+    rows: TestRows,
     scores: Mapping[str, Floats],
     thresholds: Mapping[str, Thresholds],
-    masks: Mapping[Key, Bools],
-    answered: Mapping[str, Bools],
+    scored: Mapping[str, Bools],
     counts: Counts,
-    console: Console,
-    name: str,
-) -> Draws:
-    total = sum(label in scores for label, _ in masks)
-    draws = draws_of(rows, scores, thresholds, masks, counts)
-    metrics = dict(track(draws, total=total, description=f"{name}: intervals", console=console))
-    return metrics | dict(
-        bias_draws(rows, scores, thresholds, answered, named_groups(rows.test.texts), counts)
-    )
+) -> Iterator[tuple[Key, Draws]]:
+    """Yield the gaps over named groups, for each harmful label that the contender knows and enough rows name."""
+    groups = named_groups(rows.texts)
+    for label in (label for label in HARMFUL if label in scores and label in scored):
+        known = scored[label]
+        truth = rows.target(label)[known] >= 0.5
+        counted = groups_that_count(truth, {name: mask[known] for name, mask in groups.items()})
+        if counted:
+            probability, hold = scores[label][known], thresholds.get(label, Thresholds()).hold
+            weights = rows.weights[known]
+            yield (
+                (label, GROUPS),
+                gaps(draws_of_groups(truth, probability, hold, counted, weights, counts[:, known], ["bpsn"])),
+            )
 
 
-def _sizes(rows: Rows, masks: Mapping[Key, Bools]) -> dict[Key, tuple[int, int]]:
-    """Return label and part to the number of rows with a known target, and of positives."""
-    sizes = {}
-    for (label, part), mask in masks.items():
-        target = rows.test.targets[mask, rows.test.labels.index(label)]
-        sizes[label, part] = int((~np.isnan(target)).sum()), int((target >= 0.5).sum())
-    return sizes
-
-
-def _parity(contender: Contender, rows: Rows, options: Options) -> Measurement | None:
+def _parity(contender: Contender, rows: TestRows, options: Options) -> Measurement | None:
     """Measure the distance of a model from its fp32 twin; None without a twin."""
-    if contender.scorer is None:
-        return None
     twin = _twin(contender, options)
-    if twin is None:
+    if contender.scorer is None or twin is None:
         return None
-    step = max(1, len(rows.test.texts) // _PARITY_TEXTS)
-    texts = rows.test.texts[::step][:_PARITY_TEXTS]
-    probabilities = [predictions(scorer, texts, _QUIET, "parity") for scorer in (contender.scorer, twin)]
-    gaps = [np.abs(probabilities[0][label] - probabilities[1][label]) for label in contender.scorer.labels]
-    return bootstrapped(np.mean, np.mean(gaps, axis=0), note=f"mean over {len(texts)} comments")
+    texts = _spread(rows.texts, _PARITY_TEXTS)
+    own, of_twin = (predictions(scorer, texts, _QUIET, "parity") for scorer in (contender.scorer, twin))
+    distances = np.mean([np.abs(own[label] - of_twin[label]) for label in contender.scorer.labels], axis=0)
+    means = resampled(np.arange(len(texts)), options.resamples) @ distances / len(texts)
+    return measurement(means, len(texts), f"mean over {len(texts)} comments")
 
 
 def _twin(contender: Contender, options: Options) -> Scorer | None:
@@ -225,27 +190,24 @@ def _twin(contender: Contender, options: Options) -> Scorer | None:
             twin = Scorer.load(folder, threads=options.threads)
         except ModelError:
             continue
-        if contender.scorer is not None and _said(twin) == _said(contender.scorer):
+        if contender.scorer is not None and _identity(twin) == _identity(contender.scorer):
             return twin
     return None
 
 
-def _said(scorer: Scorer) -> tuple[object, ...]:
+def _identity(scorer: Scorer) -> tuple[object, ...]:
     return scorer.version, scorer.labels, scorer.config.corpora_fingerprint
 
 
-def _speed_texts(rows: Rows, options: Options) -> list[str]:
-    """Return texts spread evenly over the rows."""
-    if not options.speed_texts:
-        return []
-    step = max(1, len(rows.test.texts) // options.speed_texts)
-    return rows.test.texts[::step][: options.speed_texts]
+def _spread(texts: list[str], most: int) -> list[str]:
+    """Return at most ``most`` of ``texts``, spread evenly."""
+    return texts[:: max(1, len(texts) // most)][:most] if most else []
 
 
-def _facts(rows: Rows, options: Options, policy: Policy, seconds: float) -> dict[str, object]:
+def _facts(rows: TestRows, options: Options, policy: Policy, seconds: float) -> dict[str, object]:
     return {
-        "rows": len(rows.test.texts),
-        "corpora": dict(sorted(Counter(rows.test.sources.tolist()).items())),
+        "rows": len(rows.texts),
+        "corpora": dict(sorted(Counter(rows.sources.tolist()).items())),
         "clusters": int(rows.clusters.max()) + 1,
         "weighted": bool((rows.weights != 1).any()),
         "limit": options.limit,

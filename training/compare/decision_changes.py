@@ -9,8 +9,8 @@ import numpy as np
 
 from belowline.model import Policy, Scores, decide
 from belowline.model.policy import Action, PolicyDecision
-from belowline.training.compare.test_rows import Rows
-from belowline.training.measure.test_set import Floats
+from belowline.training.measure.intervals import Floats
+from belowline.training.measure.rows import TestRows
 
 Judged = Literal["right", "wrong", "unknown"]
 _STRICTNESS: Mapping[Action, int] = {"publish": 0, "hold": 1, "reject": 2}
@@ -25,26 +25,20 @@ class Flip:
     ``b_is`` says if B is right. The stricter side is right if a label of the policy is known to apply. It is wrong if
     no label is known
     to apply and the label that it named is known not to. Everything else is unknown.
-
-    Attributes:
-        index: Number of the row among those compared.
-        label: The label for which the stricter side acted.
     """
 
-    index: int
+    index: int  # number of the row among those compared
     corpus: str
     row: str
     a: Action
     b: Action
-    label: str
+    label: str  # the label for which the stricter side acted
     b_is: Judged
 
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """Counts by change (``publish > hold``) and correctness of B, example rows, and the number of rows that both
-    decided.
-    """
+    """Counts by change (``publish > hold``) and correctness of B, example rows, and the rows that both decided."""
 
     decided: int
     counts: Mapping[str, Mapping[str, int]]
@@ -63,11 +57,9 @@ def decisions_of(scores: Mapping[str, Floats], labels: Sequence[str], policy: Po
 
 
 def flips_of(
-    rows: Rows, a: Mapping[str, Floats], b: Mapping[str, Floats], policies: tuple[Policy, Policy]
+    rows: TestRows, a: Mapping[str, Floats], b: Mapping[str, Floats], policies: tuple[Policy, Policy]
 ) -> Flips:
-    """Return the rows that A and B decide differently, by their common labels; rows that either did not score are
-    left out.
-    """
+    """Return the rows that A and B decide differently by their common labels, without rows that either did not score."""
     labels = [label for label in policies[0].thresholds if label in a and label in b]
     if not labels:
         return Flips(0, {}, [])
@@ -82,24 +74,15 @@ def flips_of(
     return Flips(int(answered.sum()), _counts(flips), _examples(flips))
 
 
-def _flip(rows: Rows, index: int, a: PolicyDecision, b: PolicyDecision, labels: Sequence[str]) -> Flip:
+def _flip(rows: TestRows, index: int, a: PolicyDecision, b: PolicyDecision, labels: Sequence[str]) -> Flip:
     stricter = a if _STRICTNESS[a.action] > _STRICTNESS[b.action] else b
     label = str(stricter.label)
-    known = {
-        name: rows.test.targets[index, rows.test.labels.index(name)]
-        for name in labels
-        if name in rows.test.labels
-    }
-    judged = _stricter_is(known, label)
-    if stricter is a and judged != "unknown":
-        judged = "wrong" if judged == "right" else "right"
-    return Flip(index, str(rows.test.sources[index]), str(rows.ids[index]), a.action, b.action, label, judged)
-
-
-def _stricter_is(known: Mapping[str, float], label: str) -> Judged:
-    if any(value >= 0.5 for value in known.values()):
-        return "right"
-    return "wrong" if known.get(label, float("nan")) < 0.5 else "unknown"
+    known = {name: rows.target(name)[index] for name in labels if name in rows.labels}
+    right = any(value >= 0.5 for value in known.values())
+    judged: Judged = "unknown"
+    if right or known.get(label, np.nan) < 0.5:
+        judged = "right" if right == (stricter is b) else "wrong"
+    return Flip(index, str(rows.sources[index]), str(rows.ids[index]), a.action, b.action, label, judged)
 
 
 def _counts(flips: Sequence[Flip]) -> dict[str, dict[str, int]]:

@@ -1,31 +1,25 @@
 """Gates: conditions under which a candidate may replace the active model.
 
 A loss fails its gate if the estimate is larger than allowed *and* the loss is significant: its 95 % interval excludes
-zero, and its
-p-value is at most 5 % after correction for the number of metrics of the gate (Benjamini and Hochberg). The estimate
-alone would refuse
-good candidates for the noise of one of a hundred slices. An interval wholly above the limit would let large losses of
-small slices
-pass.
+zero, and its p-value is at most 5 % after correction for the number of metrics of the gate (Benjamini and Hochberg).
+The estimate alone would refuse good candidates for the noise of one of a hundred slices. An interval wholly above the
+limit would let large losses of small slices pass.
 
 Levels (calibration error, bias gap, parity, latency) fail if the estimate and the lower end of its interval are above
-the limit. For
-calibration error and bias gap, the first model must also be within the limit or significantly better.
+the limit. For calibration error and bias gap, the first model must also be within the limit or significantly better.
 
 A gate that cannot be measured blocks, unless the recipe allows it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 from scipy.stats import false_discovery_control
 
-from belowline.training.compare.comparison import Comparison, Pair
-from belowline.training.compare.paired_bootstrap import FALSE_SHARE, Difference
-from belowline.training.compare.test_rows import ALL
-from belowline.training.measure.bootstrap import NAN, Measurement
+from belowline.training.compare.comparison import FALSE_SHARE, Comparison, Difference
+from belowline.training.measure.intervals import NAN
+from belowline.training.measure.parts import ALL
 from belowline.training.recipes.gate_limits import Gates
 
 Outcome = Literal["passed", "failed", "not measurable"]
@@ -50,9 +44,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """All gates of ``candidate`` against ``baseline``, both by ``model_digest``: the report is valid for these files
-    only.
-    """
+    """All gates of ``candidate`` against ``baseline``, both by ``model_digest``: valid for these files only."""
 
     baseline: str
     candidate: str
@@ -66,13 +58,13 @@ class GateReport:
         return all(result.passed for result in self.results)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, with ``passed``."""
+        """Return values for JSON, with ``passed``."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {**values, "passed": self.passed}
 
 
-class _Measured(NamedTuple):
-    """The worst value of a gate: with interval, significance, and its label and part."""
+class _Value(NamedTuple):
+    """A value that a gate limits: with interval, significance, and its label and part."""
 
     value: float
     low: float
@@ -80,126 +72,88 @@ class _Measured(NamedTuple):
     certain: bool
     where: str
 
-    def exceeds(self, limit: float) -> bool:
-        """Return True if the value fails a gate with this limit."""
-        return self.certain and self.value > limit
-
 
 def check_gates(comparison: Comparison, gates: Gates, name: str | None = None) -> GateReport:
-    """Check the gates of candidate ``name``, by default the first after A; raises ValueError for other kinds than
-    models.
+    """Check the gates of candidate ``name``, by default the first after A.
+
+    Raises ValueError for other kinds than models.
     """
     pair = next(pair for pair in comparison.pairs if name in (None, pair.name))
-    first, candidate = comparison.contenders[0], comparison.contender(pair.name)
+    first = comparison.contenders[0]
+    candidate = next(contender for contender in comparison.contenders if contender.name == pair.name)
     if first.digest is None or candidate.digest is None:
         raise ValueError(f"gates are for model directories, not for {first.kind} and {candidate.kind}")
-    measured = _of_figures(pair, gates) | _of_files(comparison, pair, gates)
-    results = [_labels(pair), *(_result(gate, *measured[gate], gates) for gate in measured)]
-    return GateReport(first.digest, candidate.digest, candidate.name, candidate.version, results)
-
-
-_Found = dict[str, tuple[float, _Measured | None]]
-"""Gate to its limit and measured value."""
-
-
-def _labels(pair: Pair) -> GateResult:
-    """Fail candidates without some label, which would otherwise pass every gate because it is compared nowhere."""
+    large = [difference for difference in pair.figures if difference.examples >= gates.min_examples]
+    slices = [d for d in large if d.metric == gates.slice_metric]
+    calibration = [d for d in large if d.metric == "calibration_error" and d.part == ALL]
+    bias = [d for d in large if d.metric == "bias_gap"]
+    parity, speed, size = pair.parity, comparison.speed.get(pair.name), comparison.size_ratio(candidate)
+    measured: dict[str, tuple[float, Sequence[_Value]]] = {
+        "slice_loss": (gates.max_slice_loss, _losses(slices)),
+        "calibration_error": (gates.max_calibration_error, _levels(calibration, gates.max_calibration_error)),
+        "calibration_loss": (gates.max_calibration_loss, _losses(calibration)),
+        "bias_gap": (gates.max_bias_gap, _levels(bias, gates.max_bias_gap)),
+        "bias_gap_increase": (gates.max_bias_gap_increase, _losses(bias)),
+        "parity_loss": (
+            gates.max_parity_loss,
+            _level(parity.value, parity.low, parity.high, gates.max_parity_loss, parity.note)
+            if parity
+            else [],
+        ),
+        "latency_ratio": (
+            gates.max_latency_ratio,
+            _level(speed.ratio, speed.ratio_low, speed.ratio_high, gates.max_latency_ratio, "one comment")
+            if speed
+            else [],
+        ),
+        "size_ratio": (gates.max_size_ratio, _level(size, NAN, NAN, NAN, "all files") if size else []),
+    }
+    # Without this gate a candidate without some label would pass every other one, because it is compared nowhere.
     lost = len(pair.only_a)
     why = f"missing labels: {', '.join(pair.only_a)}" if lost else "has every label of the first model"
-    return GateResult("labels", 0.0, float(lost), NAN, NAN, "failed" if lost else "passed", not lost, why)
+    labels = GateResult("labels", 0.0, float(lost), NAN, NAN, "failed" if lost else "passed", not lost, why)
+    results = [_result(gate, limit, values, gates) for gate, (limit, values) in measured.items()]
+    return GateReport(first.digest, candidate.digest, candidate.name, candidate.version, [labels, *results])
 
 
-def _of_figures(pair: Pair, gates: Gates) -> _Found:
-    """Check gates on metrics with paired intervals; the slices are every label and part that has the metric."""
-    large = [difference for difference in pair.figures if difference.examples >= gates.min_examples]
-    slices = [difference for difference in large if difference.metric == gates.slice_metric]
-    calibration = [
-        difference
-        for difference in large
-        if difference.metric == "calibration_error" and difference.part == ALL
-    ]
-    bias = [difference for difference in large if difference.metric == "bias_gap"]
-    return {
-        "slice_loss": _losses(slices, gates.max_slice_loss),
-        "calibration_error": _levels(calibration, gates.max_calibration_error),
-        "calibration_loss": _losses(calibration, gates.max_calibration_loss),
-        "bias_gap": _levels(bias, gates.max_bias_gap),
-        "bias_gap_increase": _losses(bias, gates.max_bias_gap_increase),
-    }
-
-
-def _of_files(comparison: Comparison, pair: Pair, gates: Gates) -> _Found:
-    """Check gates on parity, speed and size."""
-    speed, parity = comparison.speed.get(pair.name), pair.parity
-    sizes = [comparison.contenders[0].size, comparison.contender(pair.name).size]
-    ratio = sizes[1] / sizes[0] if sizes[0] and sizes[1] else NAN
-    return {
-        "parity_loss": _level(parity, gates.max_parity_loss),
-        "latency_ratio": _level(speed.beside_first() if speed else None, gates.max_latency_ratio),
-        "size_ratio": _level(
-            None if np.isnan(ratio) else Measurement(ratio, note="all files"), gates.max_size_ratio
-        ),
-    }
-
-
-def _losses(differences: Sequence[Difference], limit: float) -> tuple[float, _Measured | None]:
+def _losses(differences: Sequence[Difference]) -> list[_Value]:
     corrected = false_discovery_control([difference.p for difference in differences])
-    measured = [
-        _Measured(
-            *difference.loss,
-            bool(q <= FALSE_SHARE and difference.loss[1] > 0),
-            f"{difference.label}, {difference.part}",
-        )
-        for difference, q in zip(differences, corrected, strict=True)
+    return [
+        _Value(*d.loss, bool(q <= FALSE_SHARE and d.loss[1] > 0), f"{d.label}, {d.part}")
+        for d, q in zip(differences, corrected, strict=True)
     ]
-    return limit, _worst(measured, limit)
 
 
-def _levels(differences: Iterable[Difference], limit: float) -> tuple[float, _Measured | None]:
-    """Find the worst level. If the first model exceeds the limit too, only a significantly worse candidate is
-    refused.
-    """
-    measured = (
-        _Measured(
-            difference.b,
-            difference.b_low,
-            difference.b_high,
-            difference.b_low > limit and (difference.a <= limit or difference.loss[1] > 0),
-            f"{difference.label}, {difference.part}",
+def _levels(differences: Sequence[Difference], limit: float) -> list[_Value]:
+    """Return levels. If the first model exceeds the limit too, only a significantly worse candidate is refused."""
+    return [
+        _Value(
+            d.b,
+            d.b_low,
+            d.b_high,
+            d.b_low > limit and (d.a <= limit or d.loss[1] > 0),
+            f"{d.label}, {d.part}",
         )
-        for difference in differences
-    )
-    return limit, _worst(measured, limit)
+        for d in differences
+    ]
 
 
-def _level(measurement: Measurement | None, limit: float) -> tuple[float, _Measured | None]:
-    if measurement is None:
-        return limit, None
-    certain = np.isnan(measurement.low) or measurement.low > limit
-    return limit, _Measured(
-        measurement.value, measurement.low, measurement.high, bool(certain), measurement.note
-    )
+def _level(value: float, low: float, high: float, limit: float, where: str) -> list[_Value]:
+    return [_Value(value, low, high, not low <= limit, where)]
 
 
-def _worst(measured: Iterable[_Measured], limit: float) -> _Measured | None:
-    """Return the value that fails by most, or is nearest to failing; None without values."""
-    return max(measured, key=lambda value: (value.exceeds(limit), value.value), default=None)
-
-
-def _result(name: str, limit: float, measured: _Measured | None, gates: Gates) -> GateResult:
-    if measured is None:
+def _result(name: str, limit: float, values: Sequence[_Value], gates: Gates) -> GateResult:
+    """Judge the value that fails by most, or is nearest to failing."""
+    if not values:
         allowed = name in gates.allow_unmeasured
         why = f"not enough rows to measure it{'; the recipe allows that' if allowed else ''}"
         return GateResult(name, limit, NAN, NAN, NAN, "not measurable", allowed, why)
-    failed = measured.exceeds(limit)
-    outcome: Outcome = "failed" if failed else "passed"
-    ends = measured.value, measured.low, measured.high
-    return GateResult(name, limit, *ends, outcome, not failed, _why(measured, limit))
-
-
-def _why(measured: _Measured, limit: float) -> str:
-    if measured.exceeds(limit):
-        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}"
-    if measured.value > limit:
-        return f"{measured.where}: {measured.value:.3f} is more than {limit:g}, but not significantly, or not more than the first model"
-    return f"at most {measured.value:.3f} ({measured.where}), allowed {limit:g}"
+    worst = max(values, key=lambda value: (value.certain and value.value > limit, value.value))
+    failed = worst.certain and worst.value > limit
+    if worst.value > limit:
+        why = f"{worst.where}: {worst.value:.3f} is more than {limit:g}"
+        why += "" if failed else ", but not significantly, or not more than the first model"
+    else:
+        why = f"at most {worst.value:.3f} ({worst.where}), allowed {limit:g}"
+    ends = worst.value, worst.low, worst.high
+    return GateResult(name, limit, *ends, "failed" if failed else "passed", not failed, why)

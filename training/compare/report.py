@@ -12,14 +12,15 @@ from jinja2 import Environment, StrictUndefined
 from rich.console import Console
 from rich.table import Table
 
-from belowline.training.compare.comparison import Comparison, Pair
+from belowline.training.compare.comparison import GROUPS, LOWER_IS_BETTER, Comparison, Difference, Pair
+from belowline.training.compare.decision_changes import Flip
 from belowline.training.compare.gates import GateReport
-from belowline.training.compare.paired_bootstrap import LOWER_IS_BETTER, Difference
-from belowline.training.compare.test_rows import ALL, GROUPS, Rows
-from belowline.training.files import write_text
+from belowline.training.files import without_surrogates, write_text
 from belowline.training.measure.card import figure
+from belowline.training.measure.intervals import Floats
+from belowline.training.measure.parts import ALL
 from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY, draw
-from belowline.training.measure.test_set import Floats
+from belowline.training.measure.rows import TestRows
 
 POOLED = ("auc", "average_precision", "f1", "calibration_error")
 """Metrics of the terminal's table over all rows; the page and the JSON have all."""
@@ -39,8 +40,7 @@ NAMES = {
     "false_positive_gap": "false-positive gap",
 }
 """Printed names of the metrics."""
-_COLOURS = {"better": "green", "worse": "red", "no difference": "default"}
-_MARKS = {"better": "+", "worse": "-", "no difference": "="}
+_STYLES = {"better": "[green]+[/]", "worse": "[red]-[/]", "no difference": "="}
 _SHOWN = 12
 """Slices per verdict on the terminal, and changed decisions per kind on the page."""
 
@@ -52,29 +52,39 @@ def show_comparison(comparison: Comparison, reports: Sequence[GateReport], conso
         for label, why in (("only A knows", pair.only_a), ("only B knows", pair.only_b)):
             if why:
                 console.print(f"not compared, {label}: {', '.join(why)}")
-        console.print(_verdicts(pair, int(comparison.facts["fewest"])))
+        counts = pair.verdicts()
+        console.print(
+            f"{len(pair.figures)} metrics of labels and slices with at least {comparison.facts['fewest']} rows: "
+            f"B is better in {counts['better']} (+), worse in {counts['worse']} (-), "
+            f"not different in {counts['no difference']} (=). "
+            "At most 5 % of the verdicts better and worse are expected to be chance (Benjamini and Hochberg)."
+        )
         console.print(_slices(pair))
-        console.print(_flips(pair))
-    console.print(_speeds(comparison))
+        title = f"changed decisions, of {pair.flips.decided} rows"
+        table = Table("A > B", "B right", "B wrong", "unknown", title=title, title_justify="left")
+        for change, judged in pair.flips.counts.items():
+            table.add_row(change, *(str(judged[name]) for name in ("right", "wrong", "unknown")))
+        console.print(table)
+    columns = ("contender", "comments/s", "p50 ms", "p99 ms", "p50 relative to A (rounds)", "MB")
+    table = Table(*columns, "size relative to A", title="speed and size", title_justify="left")
+    for name, cells in speed_rows(comparison):
+        table.add_row(name, *cells)
+    console.print(table)
     for report in reports:
         console.print(_gates(report))
 
 
 def _pooled(comparison: Comparison, pair: Pair) -> Table:
-    first = comparison.contenders[0].name
-    table = Table("label", "n", "positive", title=f"A {first} | B {pair.name}", title_justify="left")
+    title = f"A {comparison.contenders[0].name} | B {pair.name}"
+    table = Table("label", "n", "positive", title=title, title_justify="left")
     for name in (*POOLED, "bias_gap"):
         table.add_column(f"{NAMES[name]}\nA > B (B-A, 95 %)", justify="right")
-    by_key = {
-        (difference.label, difference.part, difference.metric): difference for difference in pair.figures
-    }
+    by_key = {(d.label, d.part, d.metric): d for d in pair.figures}
     for label in pair.labels:
-        differences = [by_key.get((label, ALL, name)) for name in POOLED]
-        example = next((difference for difference in differences if difference is not None), None)
+        found = [by_key.get((label, ALL, name)) for name in POOLED]
+        example = next((difference for difference in found if difference is not None), None)
         if example is not None:
-            cells = [
-                _cell(difference) for difference in (*differences, by_key.get((label, GROUPS, "bias_gap")))
-            ]
+            cells = map(_cell, (*found, by_key.get((label, GROUPS, "bias_gap"))))
             table.add_row(label, str(example.examples), str(example.positives), *cells)
     return table
 
@@ -82,86 +92,41 @@ def _pooled(comparison: Comparison, pair: Pair) -> Table:
 def _cell(difference: Difference | None) -> str:
     if difference is None:
         return "-"
-    verdict = f"[{_COLOURS[difference.verdict]}]{_MARKS[difference.verdict]}[/]"
-    return f"{difference.a:.3f} > {difference.b:.3f} {verdict}\n({difference.low:+.3f} to {difference.high:+.3f})"
+    values = f"{difference.a:.3f} > {difference.b:.3f} {_STYLES[difference.verdict]}"
+    return f"{values}\n({difference.low:+.3f} to {difference.high:+.3f})"
 
 
-def _verdicts(pair: Pair, fewest: int) -> str:
-    counts = pair.verdicts()
-    return (
-        f"{len(pair.figures)} metrics of labels and slices with at least {fewest} rows: B is better in {counts['better']} (+), "
-        f"worse in {counts['worse']} (-), not different in {counts['no difference']} (=). "
-        "At most 5 % of the verdicts better and worse are expected to be chance (Benjamini and Hochberg)."
-    )
-
-
-def differing(pair: Pair) -> list[Difference]:
+def _slices(pair: Pair) -> Table:
     """Return the slices with a verdict on AUC, average precision, F1, calibration or bias, largest losses first."""
     chosen = [
         difference
         for difference in pair.figures
         if difference.verdict != "no difference"
         and difference.part != ALL
-        and difference.metric in ("auc", "average_precision", "f1", "calibration_error", "bias_gap")
+        and difference.metric in (*POOLED, "bias_gap")
     ]
-    return sorted(chosen, key=lambda difference: -difference.loss[0])
-
-
-def _slices(pair: Pair) -> Table:
-    differences = differing(pair)
-    shown = differences if len(differences) <= 2 * _SHOWN else differences[:_SHOWN] + differences[-_SHOWN:]
-    title = f"slices that differ, {len(shown)} of {len(differences)} (the largest losses and gains)"
-    table = Table(
-        "label", "slice", "metric", "n", "A", "B", "B-A (95 %)", "", title=title, title_justify="left"
-    )
-    for difference in shown:
-        gap = f"{difference.difference:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
-        verdict = f"[{_COLOURS[difference.verdict]}]{difference.verdict}[/]"
-        values = (
-            NAMES[difference.metric],
-            str(difference.examples),
-            f"{difference.a:.3f}",
-            f"{difference.b:.3f}",
-        )
-        table.add_row(difference.label, difference.part, *values, gap, verdict)
-    return table
-
-
-def _flips(pair: Pair) -> Table:
-    title = f"changed decisions, of {pair.flips.decided} rows"
-    table = Table("A > B", "B right", "B wrong", "unknown", title=title, title_justify="left")
-    for change, judged in pair.flips.counts.items():
-        table.add_row(change, *(str(judged[name]) for name in ("right", "wrong", "unknown")))
-    return table
-
-
-def _speeds(comparison: Comparison) -> Table:
-    columns = (
-        "contender",
-        "comments/s",
-        "p50 ms",
-        "p99 ms",
-        "p50 relative to A (rounds)",
-        "MB",
-        "size relative to A",
-    )
-    table = Table(*columns, title="speed and size", title_justify="left")
-    for name, cells in speed_rows(comparison):
-        table.add_row(name, *cells)
+    chosen.sort(key=lambda difference: -difference.loss[0])
+    shown = chosen if len(chosen) <= 2 * _SHOWN else chosen[:_SHOWN] + chosen[-_SHOWN:]
+    title = f"slices that differ, {len(shown)} of {len(chosen)} (the largest losses and gains)"
+    columns = ("label", "slice", "metric", "n", "A", "B", "B-A (95 %)", "")
+    table = Table(*columns, title=title, title_justify="left")
+    for d in shown:
+        gap = f"{d.difference:+.3f} ({d.low:+.3f} to {d.high:+.3f})"
+        values = (d.label, d.part, NAMES[d.metric], str(d.examples), f"{d.a:.3f}", f"{d.b:.3f}")
+        table.add_row(*values, gap, f"{_STYLES[d.verdict]} {d.verdict}")
     return table
 
 
 def speed_rows(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
     """Yield name and table cells of each contender; a dash for what was not measured."""
-    first = comparison.contenders[0]
     for contender in comparison.contenders:
-        speed = comparison.speed.get(contender.name)
+        speed, ratio = comparison.speed.get(contender.name), comparison.size_ratio(contender)
         cells = ["-"] * 4
         if speed is not None:
-            ratio = f"{speed.ratio:.2f} ({speed.ratio_low:.2f}-{speed.ratio_high:.2f})"
-            cells = [f"{speed.per_second:.0f}", f"{speed.p50_ms:.1f}", f"{speed.p99_ms:.1f}", ratio]
+            rounds = f"{speed.ratio:.2f} ({speed.ratio_low:.2f}-{speed.ratio_high:.2f})"
+            cells = [f"{speed.per_second:.0f}", f"{speed.p50_ms:.1f}", f"{speed.p99_ms:.1f}", rounds]
         cells.append(f"{contender.size / 1e6:.1f}" if contender.size else "-")
-        cells.append(f"{contender.size / first.size:.2f}" if contender.size and first.size else "-")
+        cells.append("-" if ratio is None else f"{ratio:.2f}")
         yield contender.name, cells
 
 
@@ -173,16 +138,15 @@ def _gates(report: GateReport) -> Table:
         colour = "green" if result.passed else "red"
         ends = "" if np.isnan(result.low) else f" ({result.low:.3f} to {result.high:.3f})"
         measured = f"{figure(result.value)}{ends}"
-        table.add_row(
-            result.name, f"{result.limit:g}", measured, f"[{colour}]{result.outcome}[/]", result.why
-        )
+        values = (result.name, f"{result.limit:g}", measured, f"[{colour}]{result.outcome}[/]", result.why)
+        table.add_row(*values)
     return table
 
 
 def write_report(
     comparison: Comparison,
     reports: Sequence[GateReport],
-    rows: Rows,
+    rows: TestRows,
     scores: Mapping[str, Mapping[str, Floats]],
     path: Path,
 ) -> None:
@@ -201,37 +165,34 @@ def write_report(
         lower=LOWER_IS_BETTER,
         speeds=list(speed_rows(comparison)),
         pictures=_pictures(comparison, rows, scores),
-        texts=rows.test.texts,
-        flips={pair.name: _chosen(pair) for pair in comparison.pairs},
+        texts=rows.texts,
+        flips={pair.name: _flips(pair) for pair in comparison.pairs},
         span=_span,
     )
-    write_text(path, page.encode("utf-8", "replace").decode("utf-8"))
+    write_text(path, without_surrogates(page))
 
 
-def _chosen(pair: Pair) -> dict[str, list[Any]]:
+def _flips(pair: Pair) -> dict[str, list[Flip]]:
     """Return some changed decisions of each kind, those where B is wrong first."""
-    order = ("wrong", "right", "unknown")
     return {
         f"{change}: B {judged if judged != 'unknown' else 'not known to be right'}": [
             flip for flip in pair.flips.examples if f"{flip.a} > {flip.b}" == change and flip.b_is == judged
         ][:_SHOWN]
-        for change in pair.flips.counts
-        for judged in order
-        if pair.flips.counts[change][judged]
+        for change, counts in pair.flips.counts.items()
+        for judged in ("wrong", "right", "unknown")
+        if counts[judged]
     }
 
 
-def _span(difference: Difference) -> tuple[float, float, float]:
+def _span(difference: Difference) -> list[float]:
     """Return start, middle and end of an interval on a scale from 0 to 100; 50 is no difference, the ends are 0.2."""
-    return tuple(
-        round(float(np.clip(50 + 250 * value, 0, 100)), 1)
-        for value in (difference.low, difference.difference, difference.high)
-    )  # type: ignore[return-value]
+    ends = (difference.low, difference.difference, difference.high)
+    return [round(float(np.clip(50 + 250 * value, 0, 100)), 1) for value in ends]
 
 
 def _pictures(
-    comparison: Comparison, rows: Rows, scores: Mapping[str, Mapping[str, Floats]]
-) -> dict[str, str]:
+    comparison: Comparison, rows: TestRows, scores: Mapping[str, Mapping[str, Floats]]
+) -> dict[str, Any]:
     """Return reliability and precision-recall charts as data URLs; labels with unscored rows are left out."""
     complete = {
         name: {label: values for label, values in probabilities.items() if not np.isnan(values).any()}
@@ -239,10 +200,13 @@ def _pictures(
     }
     thresholds = {label: both.hold for label, both in comparison.contenders[0].thresholds.items()}
     with tempfile.TemporaryDirectory() as folder:
-        draw(rows.test, complete, thresholds, Path(folder))
-        files = {"Reliability": RELIABILITY, "Precision and recall": PRECISION_RECALL}
+        draw(rows, complete, thresholds, Path(folder))
+        files = {
+            "Reliability": Path(folder, RELIABILITY),
+            "Precision and recall": Path(folder, PRECISION_RECALL),
+        }
         return {
-            title: "data:image/svg+xml;base64," + b64encode((Path(folder) / name).read_bytes()).decode()
-            for title, name in files.items()
-            if (Path(folder) / name).is_file()
+            title: "data:image/svg+xml;base64," + b64encode(file.read_bytes()).decode()
+            for title, file in files.items()
+            if file.is_file()
         }

@@ -9,7 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from belowline.training.measure.test_set import Floats, Predict
+from belowline.training.measure.intervals import Floats
+from belowline.training.measure.rows import Predict
 
 
 def cached_scores(

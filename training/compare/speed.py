@@ -8,65 +8,43 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from belowline.training.compare.contenders import Contender
-from belowline.training.measure.bootstrap import Measurement
+from belowline.training.measure.contenders import Contender
+from belowline.training.measure.intervals import Floats
 
 ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """The speed of one contender.
+    """The speed of one contender."""
 
-    Attributes:
-        per_second: Comments per second if all texts are given at once; median over rounds.
-        p50_ms: Milliseconds for a single comment; median over texts and rounds.
-        p99_ms: The 99th percentile.
-        ratio: ``p50_ms`` relative to the first contender in the same round; median over rounds.
-        ratio_low: The smallest ratio of the rounds.
-        ratio_high: The largest ratio of the rounds.
-        texts: Number of different texts.
-    """
-
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-    ratio: float
-    ratio_low: float
-    ratio_high: float
-    texts: int
-
-    def beside_first(self) -> Measurement:
-        """Return ``ratio`` with the rounds' smallest and largest as its interval."""
-        return Measurement(
-            self.ratio, self.ratio_low, self.ratio_high, self.texts, note="median of one comment"
-        )
+    per_second: float  # comments per second if all texts are given at once; median over rounds
+    p50_ms: float  # milliseconds for a single comment; median over texts and rounds
+    p99_ms: float  # the 99th percentile
+    ratio: float  # ``p50_ms`` relative to the first contender in the same round; median over rounds
+    ratio_low: float  # the smallest ratio of the rounds
+    ratio_high: float  # the largest ratio of the rounds
+    texts: int  # number of different texts
 
 
 def measure_speed(
     contenders: Sequence[Contender], texts: Sequence[str], console: Console, rounds: int = ROUNDS
 ) -> dict[str, Speed]:
-    """Return name to speed of the contenders that run on this machine, over interleaved rounds.
-
-    Remote services are left out: their time depends on the network and on a quota. Without texts nothing is measured.
-    """
-    local = [contender for contender in contenders if contender.kind != "perspective"]
-    if not texts or not local:
+    """Return name to speed of the contenders over interleaved rounds; nothing without texts."""
+    if not texts:
         return {}
-    singles: dict[str, list[list[float]]] = {contender.name: [] for contender in local}
-    rates: dict[str, list[float]] = {contender.name: [] for contender in local}
-    for contender in local:  # what is made or loaded at the first call is no part of any
+    singles: dict[str, list[list[float]]] = {contender.name: [] for contender in contenders}
+    rates: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    for contender in contenders:  # the first call also loads and builds things
         contender.predict(texts[:1])
     for number in track(range(rounds), description="speed", console=console):
-        for contender in local if number % 2 == 0 else local[::-1]:
+        for contender in contenders if number % 2 == 0 else contenders[::-1]:
             contender.forget()
             singles[contender.name].append([_milliseconds(contender, [text]) for text in texts])
             contender.forget()
             rates[contender.name].append(1000 * len(texts) / _milliseconds(contender, texts))
-    return {
-        contender.name: _speed(singles[contender.name], rates[contender.name], singles[local[0].name])
-        for contender in local
-    }
+    first = np.median(singles[contenders[0].name], axis=1)
+    return {name: _speed(own, rates[name], first) for name, own in singles.items()}
 
 
 def _milliseconds(contender: Contender, texts: Sequence[str]) -> float:
@@ -75,15 +53,8 @@ def _milliseconds(contender: Contender, texts: Sequence[str]) -> float:
     return 1000 * (time.perf_counter() - begun)
 
 
-def _speed(own: list[list[float]], rates: list[float], first: list[list[float]]) -> Speed:
-    ratios = np.median(own, axis=1) / np.median(first, axis=1)
+def _speed(own: list[list[float]], rates: list[float], first: Floats) -> Speed:
+    ratios = np.median(own, axis=1) / first
     p50, p99 = np.percentile(own, (50, 99))
-    return Speed(
-        float(np.median(rates)),
-        float(p50),
-        float(p99),
-        float(np.median(ratios)),
-        float(ratios.min()),
-        float(ratios.max()),
-        len(own[0]),
-    )
+    low, middle, high = float(ratios.min()), float(np.median(ratios)), float(ratios.max())
+    return Speed(float(np.median(rates)), float(p50), float(p99), middle, low, high, len(own[0]))

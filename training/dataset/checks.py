@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -31,9 +31,7 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem: ``about`` describes it, ``rows`` names up to 50 of the ``count`` cases, each a row or a pair of
-    rows.
-    """
+    """A problem: ``rows`` names up to 50 of its ``count`` cases, each a row or a pair of rows."""
 
     problem: Problem
     about: str
@@ -56,18 +54,14 @@ def check(
 ) -> tuple[Recipe, list[Example], list[str]]:
     """Read the examples of ``recipe``, check them, print the findings and write them to ``run / "data_checks.json"``.
 
-    Returns:
-        The recipe without optional corpora that are missing below ``corpora``, the examples, and the names of
-            these corpora.
-
-    Raises:
-        CorpusError, and DataProblem if the recipe forbids to train on such data.
+    Returns the recipe without optional corpora that are missing below ``corpora``, the examples, and the names of these
+    corpora. Raises CorpusError, and DataProblem if the recipe forbids to train on such data.
     """
     available_recipe, missing = available(recipe, corpora) if recipe.replay.optional else (recipe, [])
     if missing:
         console.print(
-            f"[bold red]WARNING[/] not in {corpora}, so not replayed: {', '.join(missing)}. The model may forget what they taught: "
-            "it is held to its start on the present texts only. `belowline-train fetch` downloads them."
+            f"[bold red]WARNING[/] not in {corpora}, so not replayed: {', '.join(missing)}. The model may forget what they "
+            "taught. `belowline-train fetch` downloads them."
         )
     console.print(f"reading {', '.join(map(str, decisions)) or 'corpora'}")
     examples = collect(available_recipe, corpora, decisions)
@@ -83,22 +77,14 @@ def check_examples(examples: Sequence[Example], recipe: Recipe, console: Console
     console.print(f"checking {len(examples):,} examples")
     start = time.monotonic()
     targets = _targets(examples, recipe.labels)
-    findings_of_kinds = [
-        *_copies(examples, targets, recipe),
-        *_few(examples, targets, recipe),
-        *_decisions(examples),
-    ]
+    findings = [*_copies(examples, targets, recipe), *_few(examples, targets, recipe), *_decisions(examples)]
     if recipe.checks.wrong_labels:
         for label, column in zip(recipe.labels, targets.T, strict=True):
             rows = wrong_labels(examples, column, recipe.seed)
             about = f"{label}: labels that a simple model trained on the other rows contradicts"
-            findings_of_kinds.append(_finding("wrong-label", about, [(examples[row],) for row in rows]))
-    stops = set(recipe.checks.stop_on)
-    order = {problem: at for at, problem in enumerate(get_args(Problem))}
-    findings = [
-        Finding(f.problem, f.about, f.count, f.rows, f.problem in stops) for f in findings_of_kinds if f.count
-    ]
-    findings.sort(key=lambda finding: order[finding.problem])
+            findings.append(_finding("wrong-label", about, [(examples[row],) for row in rows]))
+    findings = [replace(f, stops=f.problem in recipe.checks.stop_on) for f in findings if f.count]
+    findings.sort(key=lambda finding: get_args(Problem).index(finding.problem))
     return Checks(len(examples), round(time.monotonic() - start, 1), tuple(findings))
 
 
@@ -113,8 +99,8 @@ def report(checks: Checks, run: Path, console: Console) -> None:
     if stopping:
         first = stopping[0]
         raise DataProblem(
-            f"{first.problem}: {first.about} ({first.count:,}); {run / _FILE} names the rows; correct them, or remove {first.problem} "
-            "from stop_on in the recipe's [checks]"
+            f"{first.problem}: {first.about} ({first.count:,}); {run / _FILE} names the rows; correct them, "
+            f"or remove {first.problem} from stop_on in the recipe's [checks]"
         )
 
 

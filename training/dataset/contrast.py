@@ -40,9 +40,7 @@ class Material:
 
 
 def material(examples: Sequence[Example], statements: Mapping[str, str]) -> Material:
-    """Return the material of one split; ``statements`` maps posts of ``implicit-hate`` to the statements that they
-    imply.
-    """
+    """Return the material of one split; ``statements`` maps posts of ``implicit-hate`` to what they imply."""
     quotes = [example for example in examples if _quotable(example)]
     posts = {example.text for example in examples if example.source == "implicit-hate"}
     implied = {said.strip().rstrip(".") for post, said in statements.items() if post in posts}
@@ -62,19 +60,15 @@ def _quotable(example: Example) -> bool:
 
 def _insults(examples: Sequence[Example]) -> list[str]:
     """Return nouns that most workers marked as an insult at the end of ``a …``."""
-    found: Counter[str] = Counter()
+    marks: Counter[str] = Counter()
     for example in examples:
         for span in example.spans or ():
+            before, after = example.text[: span.start], example.text[span.end : span.end + 1]
             word = example.text[span.start : span.end].lower()
-            noun = _AT_NOUN_END.search(example.text[: span.start]) and example.text[
-                span.end : span.end + 1
-            ] in (
-                *".,!?;",
-                "",
-            )
-            if span.label == "personal_attack" and span.strength >= 0.5 and word.isalpha() and noun:
-                found[word] += 1
-    return sorted(word for word, count in found.items() if count >= _FEWEST_MARKS)
+            noun = word.isalpha() and _AT_NOUN_END.search(before) and after in (*".,!?;", "")
+            if span.label == "personal_attack" and span.strength >= 0.5 and noun:
+                marks[word] += 1
+    return sorted(word for word, count in marks.items() if count >= _FEWEST_MARKS)
 
 
 def contrast(count: int, given: Material, split: Split, rng: random.Random) -> Iterator[Example]:

@@ -7,7 +7,7 @@ import math
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from belowline.model.normalise import normalise
 from belowline.training.dataset.contrast import contrast, material
 from belowline.training.dataset.generate import link_spam, own_links
 from belowline.training.errors import RecipeError
+from belowline.training.files import without_surrogates
 from belowline.training.recipes.recipe import DECISIONS, Recipe
 
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -69,9 +70,7 @@ def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
 
 
 def decided(recipe: Recipe, files: Sequence[Path]) -> list[Example]:
-    """Return the decisions in ``files`` that know one of the labels; raises RecipeError if recipe and files do not
-    match.
-    """
+    """Return the decisions in ``files`` that know a label; raises RecipeError if recipe and files do not match."""
     if bool(files) != (DECISIONS in recipe.mix):
         problem = "give --decisions FILE" if not files else f"add `{DECISIONS} = 1.0` to it"
         raise RecipeError(
@@ -94,12 +93,9 @@ def is_decision(source: str) -> bool:
 
 def available(recipe: Recipe, root: Path) -> tuple[Recipe, list[str]]:
     """Return the recipe without the corpora missing below ``root``, and their names; generators need the whole mix."""
-    missing = [name for name in recipe.mix if name != DECISIONS and not _is_available(name, root)]
-    missing += [
-        name
-        for name in sorted(_MATERIAL.keys() & recipe.generated)
-        if not _is_available(_MATERIAL[name], root)
-    ]
+    needed = {name: name for name in recipe.mix if name != DECISIONS}
+    needed |= {name: _MATERIAL[name] for name in sorted(_MATERIAL.keys() & recipe.generated)}
+    missing = [name for name, corpus in needed.items() if not _is_available(corpus, root)]
     mix = {name: rate for name, rate in recipe.mix.items() if name not in missing}
     left = {"mix": mix, "generated": {} if missing else recipe.generated}
     return recipe.model_copy(update=left), missing
@@ -129,20 +125,17 @@ def divide(examples: Iterable[Example]) -> dict[Split, list[Example]]:
     Within a split only the first of equal texts is kept. A text of test or validation is removed from train, whatever
     corpus it is from.
     """
-    kept: dict[Split, dict[str, Example]] = {split: {} for split in _SPLITS}
+    splits: dict[Split, dict[str, Example]] = {split: {} for split in _SPLITS}
     for example in examples:
-        kept[split_of(example)].setdefault(fingerprint(example.text), example)
+        splits[split_of(example)].setdefault(fingerprint(example.text), example)
     for later, earlier in _KEPT_APART:
-        for other in earlier:
-            for print_ in kept[other].keys() & kept[later].keys():
-                del kept[later][print_]
-    return {split: list(kept[split].values()) for split in _SPLITS}
+        for text in splits[later].keys() & set().union(*(splits[other] for other in earlier)):
+            del splits[later][text]
+    return {split: list(splits[split].values()) for split in _SPLITS}
 
 
 def generated(recipe: Recipe, root: Path, splits: Mapping[Split, Sequence[Example]]) -> Iterator[Example]:
-    """Yield the generated examples of the recipe, each in the split of its material; raises CorpusError for unknown
-    generators.
-    """
+    """Yield the generated examples, each in the split of its material; raises CorpusError for unknown generators."""
     rng = random.Random(recipe.seed)  # reproducible, not secret
     hosts = [c for c in splits["train"] if c.labels.get("spam") == 0.0 and len(c.text) > 80]
     for name, count in recipe.generated.items():
@@ -231,41 +224,21 @@ def build(recipe: Recipe, root: Path, examples: Iterable[Example] | None = None)
 
 
 def _dataset(examples: Sequence[Example], recipe: Recipe) -> Dataset:
-    features = Features(
-        {
-            "text": Value("string"),
-            "labels": List(Value("float32")),
-            "spans": List(
-                {
-                    "label": Value("string"),
-                    "start": Value("int32"),
-                    "end": Value("int32"),
-                    "strength": Value("float32"),
-                }
-            ),
-            "spans_known": Value("bool"),
-            "source": Value("string"),
-            "row": Value("string"),
-            "slice": Value("string"),
-            "context": Value("string"),
-            "split_key": Value("string"),
-            "passes": Value("float32"),
-            "weight": Value("float32"),
-        }
-    )
+    text, number = Value("string"), Value("float32")
+    span = {"label": text, "start": Value("int32"), "end": Value("int32"), "strength": number}
+    columns = {"text": text, "labels": List(number), "spans": List(span), "spans_known": Value("bool")}
+    columns |= dict.fromkeys(("source", "row", "slice", "context", "split_key"), text)
+    columns |= {"passes": number, "weight": number}
     counted = zip(examples, weights(examples, recipe.fit.weight_cap), strict=True)
     rows = [_row(example, recipe) | {"weight": weight} for example, weight in counted]
-    return Dataset.from_list(rows, features=features)
+    return Dataset.from_list(rows, features=Features(columns))
 
 
 def _row(example: Example, recipe: Recipe) -> dict[str, object]:
-    spans = [
-        {"label": span.label, "start": span.start, "end": span.end, "strength": span.strength}
-        for span in example.spans or ()
-    ]
+    spans = [asdict(span) for span in example.spans or ()]
     return {
         # Arrow holds UTF-8 only; a lone surrogate is no character anyway.
-        "text": example.text.encode("utf-8", "replace").decode("utf-8"),
+        "text": without_surrogates(example.text),
         "labels": [example.labels.get(label) for label in recipe.labels],
         "spans": spans,
         "spans_known": example.spans is not None,

@@ -36,10 +36,12 @@ def near_duplicates(texts: Sequence[str], similar: float) -> tuple[Integers, Int
 
 def _signatures(plain: Sequence[str]) -> tuple[Integers, npt.NDArray[np.uint32]]:
     """Return the numbers [k] of texts that are long enough, and their signatures [k, bands * rows]."""
-    found = [(at, signature_of_plain(text)) for at, text in enumerate(plain)]
-    known = [(at, signature.values) for at, signature in found if signature is not None]
-    values = np.frombuffer(b"".join(given for _, given in known), dtype="<u4")
-    return np.array([at for at, _ in known], dtype=np.int64), values.reshape(len(known), BANDS * ROWS)
+    signatures = {number: signature_of_plain(text) for number, text in enumerate(plain)}
+    long_enough = {
+        number: signature.values for number, signature in signatures.items() if signature is not None
+    }
+    values = np.frombuffer(b"".join(long_enough.values()), dtype="<u4")
+    return np.array(list(long_enough), dtype=np.int64), values.reshape(-1, BANDS * ROWS)
 
 
 def _names(band: npt.NDArray[np.uint32]) -> Integers:

@@ -36,10 +36,10 @@ def wrong_labels(examples: Sequence[Example], target: npt.NDArray[np.float64], s
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     texts = [examples[row].text for row in rows]
     probabilities = cross_val_predict(model, texts, truth, cv=folds, method="predict_proba")
-    found = find_label_issues(
+    issues = find_label_issues(
         truth, probabilities, filter_by="both", return_indices_ranked_by="self_confidence", n_jobs=1
     )
-    return [int(rows[at]) for at in found]
+    return [int(rows[at]) for at in issues]
 
 
 def _rows(examples: Sequence[Example], target: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.int64]:

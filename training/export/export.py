@@ -36,8 +36,9 @@ from belowline.training.measure.calibrate import (
     two_sided,
 )
 from belowline.training.measure.evidence import evidence_floors
+from belowline.training.measure.intervals import Floats
 from belowline.training.measure.relevance import NEUTRAL, fit_relevance
-from belowline.training.measure.test_set import Floats, TestSet, predictions, rows_of_split
+from belowline.training.measure.rows import TestRows, predictions, rows_of, split_examples
 from belowline.training.recipes.recipe import Recipe
 
 _REJECT_PRECISION = 0.97
@@ -109,7 +110,8 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
         folder.mkdir(parents=True)
         tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     console.print("ONNX")
-    validation = rows_of_split(data["validation"], recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
+    examples = split_examples(data["validation"], recipe.labels)
+    validation = rows_of(examples, recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
     ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
     export_fp32(smoothed(model, ids), fp32 / "model.onnx")
     quantise(fp32 / "model.onnx", int8 / "model.onnx")
@@ -141,16 +143,9 @@ def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, longest: in
 
 
 def _learned(
-    recipe: Recipe,
-    run: Path,
-    int8: Path,
-    data: DatasetDict,
-    validation: TestSet,
-    console: Console,
+    recipe: Recipe, run: Path, int8: Path, data: DatasetDict, validation: TestRows, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
-    """Fit calibration, thresholds, evidence and relevance to the int8 model, and return them with the operating
-    points.
-    """
+    """Fit calibration, thresholds, evidence and relevance to the int8 model."""
     config, operating = _configured(recipe, run, int8, validation, console)
     scorer = Scorer.load(int8)
     learned = {
@@ -166,7 +161,7 @@ def _learned(
 
 
 def _configured(
-    recipe: Recipe, run: Path, int8: Path, validation: TestSet, console: Console
+    recipe: Recipe, run: Path, int8: Path, validation: TestRows, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
     """Fit calibration and thresholds, and return them with the operating points."""
     plain, before = _initial_config(recipe, run), start_config(run)
@@ -197,7 +192,7 @@ def _configured(
             hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, calibrated, target)
             reject = threshold_for(_REJECT_PRECISION, calibrated, target)
         operating[label, "hold"], operating[label, "reject"] = hold, reject
-        thresholds[label] = Thresholds(hold=_value(hold), reject=_value(reject))
+        thresholds[label] = Thresholds(hold=hold and hold.threshold, reject=reject and reject.threshold)
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
 
 
@@ -224,10 +219,6 @@ def _with_evidence(
     }
 
 
-def _value(operating: OperatingPoint | None) -> float | None:
-    return None if operating is None else operating.threshold
-
-
 def _calibrated(calibration: Calibration, logits: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-(calibration.scale * logits + calibration.shift))))
 
@@ -252,7 +243,7 @@ def _initial_config(recipe: Recipe, run: Path) -> ModelConfig:
 
 
 def measure_parity(
-    model: CommentModel, fp32: Path, int8: Path, validation: TestSet, console: Console
+    model: CommentModel, fp32: Path, int8: Path, validation: TestRows, console: Console
 ) -> Parity:
     """Compare ONNX fp32 and int8 on up to 4,000 validation texts, and torch with them on up to 400."""
     texts = _spread(validation.texts, _PARITY_TEXTS)
@@ -264,14 +255,14 @@ def measure_parity(
     }
     sample = _spread(texts, _TORCH_TEXTS)
     fp32_rows = dict(zip(texts, rows["fp32"], strict=True))
-    torch_gap = np.abs(
-        _torch_probabilities(model, scorers["fp32"], sample, console) - [fp32_rows[text] for text in sample]
-    )
+    torch_rows = _torch_probabilities(model, scorers["fp32"], sample, console)
+    torch_gap = np.abs(torch_rows - [fp32_rows[text] for text in sample])
     policies = {name: Policy.load(None, scorer.thresholds) for name, scorer in scorers.items()}
-    actions = {
-        name: [decide(score, policies[name]).action for score in scores] for name, scores in scored.items()
-    }
-    same = float(np.mean([a == b for a, b in zip(actions["fp32"], actions["int8"], strict=True)]))
+    actions = [
+        np.array([decide(score, policies[name]).action for score in scores])
+        for name, scores in scored.items()
+    ]
+    same = float((actions[0] == actions[1]).mean())
     gap = np.abs(rows["fp32"] - rows["int8"])
     return Parity(len(texts), float(torch_gap.max()), float(gap.mean()), float(gap.max()), same)
 
@@ -290,7 +281,6 @@ def _torch_probabilities(model: CommentModel, scorer: Scorer, texts: list[str], 
         mean = np.average(stacked, axis=0, weights=[len(ids) for ids in windows.ids])
         how: Mapping[str, str] = config.window.aggregate
         joined = np.where([how[label] == "max" for label in config.labels], stacked.max(axis=0), mean)
-        rows.append(
-            [_calibrated(config.calibration[label], joined[i]) for i, label in enumerate(config.labels)]
-        )
+        logits_of = dict(zip(config.labels, joined, strict=True))
+        rows.append([_calibrated(config.calibration[label], logits_of[label]) for label in config.labels])
     return np.array(rows, dtype=np.float64)

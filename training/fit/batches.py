@@ -43,7 +43,9 @@ class Draw:
 def draws_of_epoch(passes: Sequence[float], recipe: Recipe, number: int) -> list[Draw]:
     """Draw the examples of epoch ``number``, shuffled: example i ``passes[i]`` times, a fractional part by chance."""
     rng = random.Random(recipe.seed * 1000003 + number)  # reproducible, not secret
-    indices = [index for index, times in enumerate(passes) for _ in range(_times(times, rng))]
+    # The whole part always, the rest by chance.
+    times = [int(number) + (rng.random() < number - int(number)) for number in passes]
+    indices = [index for index, count in enumerate(times) for _ in range(count)]
     rng.shuffle(indices)
     return [Draw(index, rng.getrandbits(48)) for index in indices]
 
@@ -57,11 +59,6 @@ def plan(lengths: Sequence[int], recipe: Recipe, number: int) -> list[list[int]]
         batches += _cut(sorted(window, key=lambda at: padded(lengths[at], recipe)), lengths, recipe)
     random.Random(recipe.seed * 1000003 + number).shuffle(batches)
     return batches
-
-
-def _times(times: float, rng: random.Random) -> int:
-    whole = int(times)
-    return whole + (rng.random() < times - whole)
 
 
 def padded(length: int, recipe: Recipe) -> int:
@@ -110,10 +107,8 @@ class Encoder:
         for start in range(0, len(items), 4096):
             chunk = items[start : start + 4096]
             rows = rows_of(columns, [item.index for item in chunk])
-            texts = [
-                self._augmented(row, random.Random(item.seed))["text"]
-                for row, item in zip(rows, chunk, strict=True)
-            ]
+            seeded = zip(rows, chunk, strict=True)
+            texts = [self._augmented(row, random.Random(item.seed))["text"] for row, item in seeded]
             changed = [at for at, row in enumerate(rows) if texts[at] != row["text"]]
             chunk_lengths = [plain[item.index] for item in chunk]
             for at, length in zip(changed, self.lengths([texts[at] for at in changed]), strict=True):
@@ -123,10 +118,9 @@ class Encoder:
 
     def batch(self, rows: Sequence[dict[str, Any]], seeds: Sequence[int] | None = None) -> Batch:
         """Return one batch; ``seeds``, one per row, switches augmentation on."""
-        rows = [
-            row if seeds is None else self._augmented(row, random.Random(seeds[i]))
-            for i, row in enumerate(rows)
-        ]
+        if seeds is not None:
+            seeded = zip(rows, seeds, strict=True)
+            rows = [self._augmented(row, random.Random(seed)) for row, seed in seeded]
         texts = [normalise(row["text"]) for row in rows]
         encoded = self.tokenizer(
             [text.text for text in texts],
@@ -194,16 +188,12 @@ class Encoder:
         return np.array([known[label] == 0.0 for label in self.harmful])
 
     def _strengths(self, spans: Sequence[dict[str, Any]], token: tuple[int, int]) -> list[float]:
-        """Return the share of annotators [harmful] who marked the token; ``toxicity`` counts all marks but those of
-        spam.
-        """
+        """Return the share of annotators [harmful] who marked the token; ``toxicity`` counts all marks but spam."""
         strengths = dict.fromkeys(self.harmful, 0.0)
         for span in spans:
             if span["start"] < token[1] and token[0] < span["end"]:
-                for label in {
-                    span["label"],
-                    "toxicity" if span["label"] != "spam" else "spam",
-                } & strengths.keys():
+                also = "toxicity" if span["label"] != "spam" else "spam"
+                for label in {span["label"], also} & strengths.keys():
                     strengths[label] = min(1.0, strengths[label] + span["strength"])
         return list(strengths.values())
 

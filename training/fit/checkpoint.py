@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +36,16 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     files = [run / f"checkpoint{end}" / _FILE for end in ("", ".old")]
     present = [file for file in files if file.is_file()]
     for file in present:
-        try:
+        with suppress(RuntimeError, EOFError, pickle.UnpicklingError):
             content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError):
-            continue
-        return content
+            return content
     if present:
         raise RunError(f"{present[0]}: damaged; remove the run's checkpoints to start over")
     return None
 
 
 def save_plans(run: Path, counts: list[int], plans: list[list[list[int]]]) -> None:
-    """Write the batches of every epoch, which draw ``counts`` texts; planning hundreds of thousands of texts takes
-    minutes.
-    """
+    """Write the batches of every epoch, which draw ``counts`` texts; planning takes minutes."""
     with replacing(run / _PLANS) as part:
         torch.save({"counts": counts, "plans": plans}, part)
 

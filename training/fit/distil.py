@@ -20,9 +20,7 @@ from belowline.training.recipes.recipe import Distil
 
 
 def smaller(model: CommentModel, layers: Sequence[int]) -> CommentModel:
-    """Return a network with these layers of ``model``, counted from 0, and its heads; raises ValueError for unknown
-    layers.
-    """
+    """Return a network with these layers of ``model`` (from 0) and its heads; raises ValueError for unknown ones."""
     encoder = copy.deepcopy(model.encoder)
     keep_layers(encoder, layers)
     student = CommentModel(encoder, model.labels)
@@ -37,7 +35,7 @@ def smaller(model: CommentModel, layers: Sequence[int]) -> CommentModel:
 
 
 class Distiller(Trainer):
-    """A trainer whose losses compare a student with ``teacher``."""
+    """A trainer whose losses compare a student with its teacher."""
 
     def __init__(self, distil: Distil, teacher: CommentModel, *rest: Any, **named: Any) -> None:
         super().__init__(*rest, **named)

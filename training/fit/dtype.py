@@ -1,6 +1,6 @@
 """The number format of matrix products, bf16 or fp32."""
 
-import time
+import timeit
 
 import torch
 
@@ -27,12 +27,9 @@ def uses_bf16(recipe: Recipe) -> bool:
 
 
 def _product_seconds(dtype: torch.dtype, device: torch.device) -> float:
-    """Time ten products [2048, 384] @ [384, 1536] and return the fastest; the first ones also choose and load kernels."""
+    """Return the fastest of ten products [2048, 384] @ [384, 1536]; the first ones also choose and load kernels."""
     left = torch.ones(2048, 384, dtype=dtype, device=device)
     right = torch.ones(384, 1536, dtype=dtype, device=device)
-    best = float("inf")
-    for _ in range(10):
-        start = time.perf_counter()
-        (left @ right).sum().item()  # waits for the device
-        best = min(best, time.perf_counter() - start)
-    return best
+    return min(
+        timeit.repeat(lambda: (left @ right).sum().item(), number=1, repeat=10)
+    )  # item waits for the device

@@ -10,7 +10,6 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from datasets import DatasetDict
 from rich.console import Console
-from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from belowline.data.corpora.fetch import checksum_of
@@ -28,7 +27,7 @@ from belowline.training.fit.network import CommentModel, freeze, load_base
 from belowline.training.fit.post_fit import fit_embedding_head, fit_length_weight
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.start import adopt, copy_start_config, interpolate, match_depth, origin
-from belowline.training.fit.trainer import Models, Trainer, frozen
+from belowline.training.fit.trainer import Network, Trainer, frozen
 from belowline.training.fit.weights import save_model
 from belowline.training.recipes.recipe import Recipe
 
@@ -38,46 +37,15 @@ _TEXTS_FOR_EMBEDDING = 5000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One training: its recipe, inputs and run directory.
-
-    Attributes:
-        recipe: The recipe.
-        run: The run directory.
-        corpora: Folder with the corpora.
-        decisions: Files of a site's decisions.
-        start: Folder with the weights to start from, None for the base alone.
-        console: Where progress is printed.
-        accelerator: Device and processes.
-    """
+    """One training: its recipe, inputs and run directory."""
 
     recipe: Recipe
     run: RunDirectory
     corpora: Path
     decisions: Sequence[Path]
-    start: Path | None
+    start: Path | None  # folder with the weights to start from, None for the base alone
     console: Console
     accelerator: Accelerator
-
-
-@dataclass(slots=True)
-class Network:
-    """The network to train, and what it is trained from.
-
-    Attributes:
-        model: The network.
-        base: The unchanged base, whose embeddings are held.
-        tokenizer: The base's tokenizer.
-        adopted: Weights taken over from the start, by parameter name; empty for a student, whose weights are others.
-        start: The network before training, where its probabilities are to be held.
-        teacher: The network that a student is distilled from.
-    """
-
-    model: CommentModel
-    base: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    adopted: dict[str, Tensor]
-    start: CommentModel | None = None
-    teacher: CommentModel | None = None
 
 
 def fit(
@@ -93,13 +61,8 @@ def fit(
     The same call resumes an interrupted run from its last checkpoint. Under ``torchrun`` or ``accelerate launch``
     every process trains on its share of each batch and the first one writes.
 
-    Args:
-        recipe: A recipe that starts from another one trains that first, within ``run / "start"``.
-        corpora: Folder with the corpora.
-        run: The run directory.
-        console: Where progress is printed.
-        start: Model directory to start from instead of what the recipe names.
-        decisions: Files of a site's decisions.
+    ``start`` is a model directory to start from instead of what the recipe names. A recipe that starts from another
+    recipe trains that one first, within ``run / "start"``. ``decisions`` are files of a site's decisions.
 
     Raises:
         CorpusError: Corpora are missing.
@@ -202,9 +165,8 @@ def train(network: Network, data: DatasetDict, job: Job) -> None:
             model = network.model.to(accelerator.device)
             fit_heads(model, network.tokenizer, data, recipe, job.run.path, job.console, network.adopted)
         return
-    models = Models(network.model, network.base, network.start)
-    arguments = (models, network.tokenizer, data, recipe, job.run.path, job.console, accelerator)
     bf16 = decide_precision(job.run, recipe) == "bf16"
+    arguments = (network, data, recipe, job.run.path, job.console, accelerator)
     if recipe.distil and network.teacher:
         Distiller(recipe.distil, network.teacher, *arguments, bf16=bf16).train()
     else:

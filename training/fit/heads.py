@@ -23,12 +23,7 @@ from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.losses import fill_missing_targets, masked_loss
 from belowline.training.fit.network import CommentModel, read_length
 from belowline.training.fit.training_log import TrainingLog
-from belowline.training.fit.validation import (
-    Validation,
-    early_stopping_score,
-    validation_metrics,
-    validation_rows,
-)
+from belowline.training.fit.validation import early_stopping_score, validation_metrics, validation_rows
 from belowline.training.recipes.recipe import Recipe
 
 _PULLS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -73,7 +68,9 @@ def fit_heads(
     journal, best = TrainingLog(run, 0), (float("inf"), first)
     for step, pull in enumerate(_PULLS):
         loss = _fitted(model, train, first, pull, recipe.fit.hold_start)
-        measured = _measured(model, seen, watched)
+        with torch.no_grad():
+            logits = model.label_logits(seen.read, seen.length)
+        measured = validation_metrics(logits.double().cpu().numpy(), watched, model.labels)
         score = early_stopping_score(measured, recipe.fit.metric)
         console.print(f"pull {pull:g}: loss {loss:.4f}, on validation {score:.4f}")
         journal.losses(step, pull, {"labels": loss})
@@ -94,29 +91,21 @@ def _fitted(
         head.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe", tolerance_grad=1e-5
     )
 
-    def said() -> Tensor:
-        logits = model.label_logits(texts.read, texts.length)
-        return masked_loss(logits, texts.targets, texts.weights)
+    def loss_on(targets: Tensor) -> Tensor:
+        return masked_loss(model.label_logits(texts.read, texts.length), targets, texts.weights)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         away = torch.stack([((value - first[name]) ** 2).sum() for name, value in head.named_parameters()])
-        loss = said() + pull * away.sum()
+        loss = loss_on(texts.targets) + pull * away.sum()
         if hold_start:
-            held = masked_loss(model.label_logits(texts.read, texts.length), texts.held, texts.weights)
-            loss = loss + hold_start * held
+            loss = loss + hold_start * loss_on(texts.held)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        return said().item()
-
-
-def _measured(model: CommentModel, texts: _Texts, rows: Sequence[dict[str, Any]]) -> Validation:
-    with torch.no_grad():
-        logits = model.label_logits(texts.read, texts.length)
-    return validation_metrics(logits.double().cpu().numpy(), rows, model.labels)
+        return loss_on(texts.targets).item()
 
 
 def _texts(

@@ -63,9 +63,7 @@ class CommentModel(nn.Module):
             )  # few tokens are evidence: starting at one half would drown the labels at first
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Outputs:
-        """Compute the outputs from ``input_ids`` and ``attention_mask`` [B, T]; the mask is 1 for tokens, 0 for
-        padding.
-        """
+        """Compute the outputs from ``input_ids`` and ``attention_mask`` (1 for tokens, 0 for padding), both [B, T]."""
         layers = self.encoder(
             input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
         ).hidden_states
@@ -107,9 +105,7 @@ def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:
 
 
 def base_path(base: str) -> str:
-    """Return the path for ``transformers``: a packaged encoder's directory, else ``base`` itself (directory or Hub
-    id).
-    """
+    """Return the path for ``transformers``: the directory of a packaged encoder, else ``base`` itself."""
     if base == PARTED:
         return str(joined_base())
     if base != _PACKAGED:
@@ -120,9 +116,7 @@ def base_path(base: str) -> str:
 
 
 def load_base(base: str, dropout: float = 0.0) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load encoder (fp32, no pooler, with ``dropout`` of hidden states) and tokenizer; raises OSError if they are
-    missing.
-    """
+    """Load encoder (fp32, no pooler, with ``dropout`` of hidden states) and tokenizer; raises OSError."""
     path = base_path(base)
     config = AutoConfig.from_pretrained(path)
     # No dropout of attention weights: there are many more of them than states, and on a CPU drawing them is slow.

@@ -18,9 +18,7 @@ _SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 
 
 def joined_base() -> Path:
-    """Return the folder of the base, below ``$XDG_CACHE_HOME/belowline``; raises RunError for missing or damaged
-    packages.
-    """
+    """Return the folder of the base, below ``$XDG_CACHE_HOME/belowline``; raises RunError for missing packages."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "belowline"
     folder = cache / _FOLDER
     if not _whole(folder):

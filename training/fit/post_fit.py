@@ -27,17 +27,17 @@ _RIDGE = 1e-2
 
 
 def fit_embedding_head(model: CommentModel, base: PreTrainedModel, encoder: Encoder, data: Dataset) -> None:
-    """Set ``model.embedding_head`` to the ridge regression of the base's embeddings on mean states of up to 15,000
-    texts.
-    """
+    """Set the embedding head to the ridge regression of the base's embeddings on mean states."""
     device = next(model.parameters()).device
     width, hidden = model.embedding_head.in_features, model.embedding_head.out_features
     # Double precision: sums over thousands of texts.
     squares = torch.zeros(width + 1, width + 1, dtype=torch.float64)
     products = torch.zeros(width + 1, hidden, dtype=torch.float64)
+    rng = random.Random(encoder.recipe.seed)  # reproducible, not secret
+    drawn = rows_of(data, rng.sample(range(len(data)), min(_TEXTS, len(data))))
     model.eval()
     with torch.no_grad():
-        for batch in _batches(encoder, _drawn(encoder, data)):
+        for batch in _batches(encoder, drawn):
             ids, mask = batch.input_ids.to(device), batch.attention_mask.to(device)
             layers = model.encoder(
                 input_ids=ids, attention_mask=mask, output_hidden_states=True
@@ -87,18 +87,13 @@ def _read(
 
 def _weight_of_length(logits: Tensor, lengths: Tensor, target: Tensor) -> float:
     """Return the logits per unit of length, fitted together with a scale and a shift."""
-    said, long, wanted = logits.numpy(), lengths.numpy(), target.numpy()
+    own, length, truth = logits.numpy(), lengths.numpy(), target.numpy()
 
     def loss(parameters: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-        z = np.exp(parameters[0]) * (said + parameters[1] * long) + parameters[2]
-        return float(np.mean(np.logaddexp(0, z) - wanted * z))
+        z = np.exp(parameters[0]) * (own + parameters[1] * length) + parameters[2]
+        return float(np.mean(np.logaddexp(0, z) - truth * z))
 
     return float(minimize(loss, np.zeros(3), method="BFGS").x[1])
-
-
-def _drawn(encoder: Encoder, data: Dataset) -> list[dict[str, Any]]:
-    rng = random.Random(encoder.recipe.seed)  # reproducible, not secret
-    return rows_of(data, rng.sample(range(len(data)), min(_TEXTS, len(data))))
 
 
 def _batches(encoder: Encoder, rows: list[dict[str, Any]]) -> Iterator[Batch]:

@@ -25,9 +25,7 @@ def origin(folder: Path) -> dict[str, str]:
     Raises RunError for a folder without weights, ModelError for a damaged ``config.json``.
     """
     file = _file(folder)
-    version = "run"
-    if file.name == _RELEASED:
-        version = read_config(folder).version
+    version = read_config(folder).version if file.name == _RELEASED else "run"
     return {"version": version, "sha256": checksum_of(file)}
 
 
@@ -50,12 +48,8 @@ def match_depth(encoder: PreTrainedModel, folder: Path) -> None:
     except ValueError:  # nothing can have been distilled from it
         return
     prefix = f"encoder.{name}."
-    weights = _weights(folder)[1]
-    numbers = {
-        name_of_weight.removeprefix(prefix).partition(".")[0]
-        for name_of_weight in weights
-        if name_of_weight.startswith(prefix)
-    }
+    layers = (weight.removeprefix(prefix) for weight in _weights(folder)[1] if weight.startswith(prefix))
+    numbers = {layer.partition(".")[0] for layer in layers}
     if 0 < len(numbers) < len(stack):
         keep_layers(encoder, range(len(numbers)))
 

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,14 +14,7 @@ import torch
 from accelerate import Accelerator
 from datasets import DatasetDict
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -34,6 +28,7 @@ from belowline.training.recipes.recipe import Recipe
 
 _PROGRESS_SECONDS = 60.0
 """Seconds between lines of progress in a log."""
+_STATEFUL = ("model", "optimizer", "schedule")
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -50,15 +45,21 @@ class _State:
     stopped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The network to train, the base that its embeddings are held to, and the start that its probabilities are held
-    to.
+@dataclass(slots=True)
+class Network:
+    """The network to train, and what it is trained from.
+
+    Attributes:
+        adopted: Weights taken over from the start, by parameter name; empty for a student, whose weights are others.
+        start: The network before training, at whose probabilities unknown labels are held.
     """
 
-    learner: CommentModel
-    base: PreTrainedModel
+    model: CommentModel  # the network
+    base: PreTrainedModel  # the unchanged base, whose embeddings are held
+    tokenizer: PreTrainedTokenizerBase  # the base's tokenizer
+    adopted: dict[str, Tensor]
     start: CommentModel | None = None
+    teacher: CommentModel | None = None  # the network that a student is distilled from
 
 
 class Trainer:
@@ -66,8 +67,7 @@ class Trainer:
 
     def __init__(
         self,
-        models: Models,
-        tokenizer: PreTrainedTokenizerBase,
+        network: Network,
         data: DatasetDict,
         recipe: Recipe,
         run: Path,
@@ -78,12 +78,12 @@ class Trainer:
     ) -> None:
         self.bf16, self.accelerator = bf16, accelerator
         self.data, self.recipe, self.run, self.console = data["train"], recipe, run, console
-        self.model = models.learner.to(accelerator.device)
+        self.model = network.model.to(accelerator.device)
         # The same, or averaging gradients over processes.
         self.network = accelerator.prepare_model(self.model)
-        self.base = frozen(models.base, accelerator.device)
-        self.start = None if models.start is None else frozen(models.start, accelerator.device)
-        self.encoder = Encoder(tokenizer, recipe)
+        self.base = frozen(network.base, accelerator.device)
+        self.start = None if network.start is None else frozen(network.start, accelerator.device)
+        self.encoder = Encoder(network.tokenizer, recipe)
         self.optimizer = torch.optim.AdamW(_groups(self.model, recipe), fused=True)
         console.print("planning batches")
         self._plan_all()
@@ -116,11 +116,9 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         warmup = max(1, round(self.recipe.fit.warmup * self.total))
-        return (
-            (step + 1) / warmup
-            if step < warmup
-            else max(0.0, (self.total - step) / max(1, self.total - warmup))
-        )
+        if step < warmup:
+            return (step + 1) / warmup
+        return max(0.0, (self.total - step) / max(1, self.total - warmup))
 
     def train(self) -> None:
         """Train from the last checkpoint to the end, or until nothing improves; the best measured weights are kept."""
@@ -176,32 +174,28 @@ class Trainer:
                 yield number, position, [self.draws[number][at] for at in self.plans[number][position]]
 
     def _prepared(self) -> Iterator[tuple[int, int, Batch]]:
-        """Yield epoch, position and batch; the next batch is prepared in a thread so that a GPU does not wait for
-        tokens.
-        """
+        """Yield epoch, position and batch; a thread prepares the next one so that a GPU does not wait for tokens."""
         with ThreadPoolExecutor(max_workers=1) as pool:
-            waiting: tuple[int, int, Future[Batch]] | None = None
-            for number, position, items in self._upcoming():
-                following = number, position, pool.submit(self._batch, items)
-                if waiting is not None:
-                    yield waiting[0], waiting[1], waiting[2].result()
-                waiting = following
-            if waiting is not None:
-                yield waiting[0], waiting[1], waiting[2].result()
+            waiting: deque[tuple[int, int, Future[Batch]]] = deque()
+            for number, position, draws in self._upcoming():
+                waiting.append((number, position, pool.submit(self._batch, draws)))
+                if len(waiting) > 1:
+                    number, position, batch = waiting.popleft()
+                    yield number, position, batch.result()
+            for number, position, batch in waiting:
+                yield number, position, batch.result()
 
-    def _batch(self, items: list[Draw]) -> Batch:
-        items = self._share(items)
-        rows = rows_of(self.data, [item.index for item in items])
-        return self.encoder.batch(rows, [item.seed for item in items])
-
-    def _share(self, items: list[Draw]) -> list[Draw]:
+    def _batch(self, draws: list[Draw]) -> Batch:
         """Return this process's part of a batch; one with fewer texts than processes goes to all of them."""
         processes = self.accelerator.num_processes
-        return items[self.accelerator.process_index :: processes] if len(items) >= processes else items
+        own = draws[self.accelerator.process_index :: processes] if len(draws) >= processes else draws
+        rows = rows_of(self.data, [draw.index for draw in own])
+        return self.encoder.batch(rows, [draw.seed for draw in own])
 
     def _step(self, step: int, batch: Batch) -> None:
         # Dropout depends on step and process only, so checkpoints need no random state.
-        torch.manual_seed(_step_seed(self.recipe.seed, step, self.accelerator.process_index))
+        seed = f"{self.recipe.seed} {step} {self.accelerator.process_index}"
+        torch.manual_seed(random.Random(seed).getrandbits(62))  # reproducible, not secret
         losses = self._losses(batch, hold=step % self.recipe.fit.hold_every == 0)
         weighed = self._loss_weights()
         loss = torch.stack([weighed.get(name, 1.0) * value for name, value in losses.items()]).sum()
@@ -220,12 +214,8 @@ class Trainer:
 
     def _loss_weights(self) -> dict[str, float]:
         """Return the weights of losses that are not 1."""
-        options = self.recipe.fit
-        return {
-            "evidence": options.evidence_weight,
-            "hold": options.hold_weight,
-            "start": options.hold_start,
-        }
+        fit = self.recipe.fit
+        return {"evidence": fit.evidence_weight, "hold": fit.hold_weight, "start": fit.hold_start}
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
         device = self.accelerator.device
@@ -279,17 +269,14 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         if self.accelerator.is_main_process:
-            parts: dict[str, Any] = {name: part.state_dict() for name, part in self._stateful().items()}
+            parts = {name: getattr(self, name).state_dict() for name in _STATEFUL}
             save_checkpoint(self.run, {**parts, "state": vars(self.state), "best": self.best})
-
-    def _stateful(self) -> dict[str, Any]:
-        return {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
 
     def _resume(self) -> None:
         content = load_checkpoint(self.run)
         if content is not None:
-            for name, part in self._stateful().items():
-                part.load_state_dict(content[name])
+            for name in _STATEFUL:
+                getattr(self, name).load_state_dict(content[name])
             self.state, self.best = _State(**content["state"]), content.get("best")
             self.console.print(f"resuming at epoch {self.state.pass_number + 1}, batch {self.state.batch}")
 
@@ -298,10 +285,6 @@ def frozen(module: _Module, device: torch.device) -> _Module:
     """Return the module on ``device`` in evaluation mode, without gradients."""
     module.to(device).eval().requires_grad_(False)
     return module
-
-
-def _step_seed(seed: int, step: int, process: int) -> int:
-    return random.Random(f"{seed} {step} {process}").getrandbits(62)  # reproducible, not secret
 
 
 def _groups(model: CommentModel, recipe: Recipe) -> list[dict[str, Any]]:
@@ -320,11 +303,5 @@ def _groups(model: CommentModel, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console)

@@ -50,7 +50,7 @@ def validate(
         for start in range(0, len(own_rows), _PER_BATCH):
             part = own_rows[start : start + _PER_BATCH]
             batch = encoder.batch([rows[at] for at in part])
-            ids, mask = (given.to(accelerator.device) for given in (batch.input_ids, batch.attention_mask))
+            ids, mask = (tensor.to(accelerator.device) for tensor in (batch.input_ids, batch.attention_mask))
             logits_of_rows += zip(part, model(ids, mask).logits.float().cpu().tolist(), strict=True)
     model.train()
     logits = dict(gather_object(logits_of_rows))
@@ -64,24 +64,22 @@ def validation_metrics(
     groups = np.array([_group(row["source"], row["slice"]) for row in rows], dtype=np.str_)
     weights = np.array([row.get("weight", 1.0) for row in rows], dtype=np.float64)
     targets = np.array([row["labels"] for row in rows], dtype=np.float64).reshape(len(rows), len(labels))
-    result: Validation = {}
-    for column, label in enumerate(labels):
-        known = ~np.isnan(targets[:, column])
-        result[label] = {
-            str(group): _figures(logits[mask, column], targets[mask, column], weights[mask])
-            for group in np.unique(groups[known])
-            for mask in [known & (groups == group)]
-        }
+    result: Validation = {label: {} for label in labels}
+    for label, own, target in zip(labels, logits.T, targets.T, strict=True):
+        known = ~np.isnan(target)
+        for group in np.unique(groups[known]).tolist():
+            mask = known & (groups == group)
+            result[label][group] = _metrics(own[mask], target[mask], weights[mask])
     return result
 
 
-def _figures(logits: Floats, target: Floats, weights: Floats) -> dict[str, float]:
+def _metrics(logits: Floats, target: Floats, weights: Floats) -> dict[str, float]:
     loss = np.logaddexp(0, logits) - target * logits
-    figures = {"loss": float(np.average(loss, weights=weights))}
+    metrics = {"loss": float(np.average(loss, weights=weights))}
     truth = target >= 0.5
     if truth.any() and not truth.all():
-        figures["auc"] = float(roc_auc_score(truth, logits, sample_weight=weights))
-    return figures
+        metrics["auc"] = float(roc_auc_score(truth, logits, sample_weight=weights))
+    return metrics
 
 
 def means(validation: Validation, metric: str) -> dict[str, float]:

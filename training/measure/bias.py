@@ -1,165 +1,99 @@
 """Unintended bias: the effect of a named group on the separation of a label (Borkan et al., 2019)."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from belowline.training.measure.bootstrap import Bools, Floats, percentiles, resamples
-from belowline.training.measure.metrics import resampled_auc, wilson
+from belowline.training.measure.intervals import Bools, Counts, Floats, in_chunks
+from belowline.training.measure.metrics import Draws, auc, share
 
 KINDS = ("subgroup", "bpsn", "bnsp")
 FEWEST = 20
 """A group counts in the summary from this many positives and as many negatives that name it."""
+EVERYBODY = ""
 _POWER = -5
-_ALL = ("", "all")
-
-_Key = tuple[str, str]  # group and kind
 
 
-@dataclass(frozen=True, slots=True)
-class GroupMetrics:
-    """One label on comments that name one group; intervals are 95 %, NaN is not measured.
-
-    Attributes:
-        examples: Comments that name the group.
-        positives: Of these, those at or above 0.5.
-        aucs: By kind, AUC with the ends of its interval. ``subgroup``: comments that name the group; ``bpsn``:
-            background positives
-            against subgroup negatives, low where harmless mention is taken for harm; ``bnsp``: the reverse.
-        false_positive_rate: Share of negatives at or above the threshold, with Wilson interval.
-    """
-
-    examples: int
-    positives: int
-    aucs: dict[str, tuple[float, float, float]]
-    false_positive_rate: tuple[float, float, float]
-
-    def as_dict(self) -> dict[str, float]:
-        """Return ``x``, ``x_low`` and ``x_high`` of each metric."""
-        figures = {f"{kind}_auc": values for kind, values in self.aucs.items()}
-        figures["false_positive_rate"] = self.false_positive_rate
-        named = {
-            f"{name}{end}": value
-            for name, values in figures.items()
-            for end, value in zip(("", "_low", "_high"), values, strict=True)
-        }
-        return {"examples": self.examples, "positives": self.positives, **named}
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One label over all groups; NaN without a group that counts.
-
-    Attributes:
-        auc: AUC of all comments.
-        subgroup: Power mean (p = -5, so the worst weigh most) of the subgroup AUCs of the groups that count.
-        bpsn: The same of BPSN AUCs.
-        bnsp: The same of BNSP AUCs.
-        score: A quarter of ``auc`` and three quarters of the mean of the three power means.
-        score_low: Lower end of its 95 % interval.
-        score_high: Upper end.
-        false_positive_rate: False-positive rate of all comments at the threshold.
-    """
-
-    auc: float
-    subgroup: float
-    bpsn: float
-    bnsp: float
-    score: float
-    score_low: float
-    score_high: float
-    false_positive_rate: float
-
-
-@dataclass(frozen=True, slots=True)
-class Bias:
-    """The summary, the groups by name, and the names of groups that count in the summary."""
-
-    summary: Summary
-    groups: dict[str, GroupMetrics]
-    counted: tuple[str, ...]
-
-
-def measure_bias(
-    target: Floats, probability: Floats, threshold: float | None, named: Mapping[str, Bools], seed: int = 0
-) -> Bias:
-    """Measure ``probability`` [n] against ``target`` [n] (known shares, positive from 0.5) where a group is named.
-
-    ``named`` is group to mask [n]; groups that no comment names are left out.
-    """
-    truth = target >= 0.5
-    named = {group: mask for group, mask in named.items() if mask.any()}
-    masks = _masks(truth, named)
-    once = _aucs([np.ones((1, len(truth)))], truth, probability, masks)
-    draws = _aucs(resamples(len(truth), seed), truth, probability, masks)
-    held = None if threshold is None else probability >= threshold
-    groups = {
-        group: GroupMetrics(
-            int(mask.sum()),
-            int(truth[mask].sum()),
-            {kind: (float(once[group, kind][0]), *percentiles(draws[group, kind])) for kind in KINDS},
-            _false_positives(truth, held, mask),
-        )
-        for group, mask in named.items()
+def groups_that_count(truth: Bools, groups: Mapping[str, Bools]) -> dict[str, Bools]:
+    """Return the groups that enough positives and negatives [n] name."""
+    return {
+        name: mask
+        for name, mask in groups.items()
+        if min((truth & mask).sum(), (~truth & mask).sum()) >= FEWEST
     }
-    counted = tuple(
-        group for group, figures in groups.items() if FEWEST <= figures.positives <= figures.examples - FEWEST
-    )
-    return Bias(_summary(once, draws, counted, _false_positives(truth, held)[0]), groups, counted)
 
 
-def _masks(truth: Bools, named: Mapping[str, Bools]) -> dict[_Key, Bools]:
-    """Return the comments of each AUC."""
-    masks: dict[_Key, Bools] = {_ALL: np.ones(len(truth), dtype=bool)}
-    for group, mask in named.items():
-        masks[group, "subgroup"] = mask
-        masks[group, "bpsn"] = truth ^ mask
-        masks[group, "bnsp"] = ~(truth ^ mask)
-    return masks
+def draws_of_groups(
+    truth: Bools,
+    probability: Floats,
+    hold: float | None,
+    groups: Mapping[str, Bools],
+    weights: Floats,
+    counts: Counts,
+    kinds: Sequence[str] = KINDS,
+) -> dict[str, Draws]:
+    """Return group to its metrics in the resamples ``counts`` [k, n]; ``EVERYBODY`` has those of all comments.
+
+    ``subgroup_auc`` is of comments that name the group. ``bpsn_auc`` is of positives that do not name it and negatives
+    that do: low if harmless mention is taken for harm. ``bnsp_auc`` is the reverse. ``false_positive_rate`` is the
+    share of negatives at or above ``hold``.
+    """
+    held = None if hold is None else probability >= hold
+    everybody = np.ones(len(truth), dtype=bool)
+    masks = {
+        name: {"subgroup": mask, "bpsn": truth ^ mask, "bnsp": ~(truth ^ mask)}
+        for name, mask in groups.items()
+    }
+    draws: dict[str, dict[str, list[Floats]]] = {name: {} for name in (EVERYBODY, *groups)}
+    for some in in_chunks(counts, weights):
+        draws[EVERYBODY].setdefault("auc", []).append(auc(truth, probability, some))
+        for name, by_kind in masks.items():
+            for kind in kinds:
+                mask = by_kind[kind]
+                values = auc(truth[mask], probability[mask], some[:, mask])
+                draws[name].setdefault(f"{kind}_auc", []).append(values)
+        for name, mask in {EVERYBODY: everybody, **groups}.items():
+            rate = np.full(len(some), np.nan) if held is None else share(some, held, ~truth & mask)
+            draws[name].setdefault("false_positive_rate", []).append(rate)
+    return {
+        name: {metric: np.concatenate(chunks) for metric, chunks in by_metric.items()}
+        for name, by_metric in draws.items()
+    }
 
 
-def _aucs(
-    counts: Iterable[Floats], truth: Bools, probability: Floats, masks: Mapping[_Key, Bools]
-) -> dict[_Key, Floats]:
-    """Return each AUC in every resample."""
-    parts: dict[_Key, list[Floats]] = {key: [] for key in masks}
-    for some in counts:
-        for key, mask in masks.items():
-            parts[key].append(resampled_auc(truth[mask], probability[mask], some[:, mask]))
-    return {key: np.concatenate(values) for key, values in parts.items()}
+def gaps(draws: Mapping[str, Draws]) -> Draws:
+    """Return the gaps over the groups in ``draws``.
+
+    ``bias_gap`` is the AUC of all comments less the power mean of the groups' BPSN AUCs. ``false_positive_gap`` is the
+    highest false-positive rate of a group less that of all comments; it needs a threshold.
+    """
+    groups = [values for name, values in draws.items() if name != EVERYBODY]
+    everybody, rates = draws[EVERYBODY], [values["false_positive_rate"] for values in groups]
+    found = {"bias_gap": everybody["auc"] - _power_means(groups, "bpsn")}
+    if not np.isnan(everybody["false_positive_rate"]).all():
+        found["false_positive_gap"] = np.max(rates, axis=0) - everybody["false_positive_rate"]
+    return found
 
 
-def _false_positives(
-    truth: Bools, held: Bools | None, mask: Bools | None = None
-) -> tuple[float, float, float]:
-    negatives = ~truth if mask is None else ~truth & mask
-    if held is None or not negatives.any():
-        return (float("nan"),) * 3
-    false, all_ = int(held[negatives].sum()), int(negatives.sum())
-    return (false / all_, *wilson(false, all_))
+def summary(draws: Mapping[str, Draws], counted: Sequence[str]) -> Draws:
+    """Return the metrics over the groups ``counted``; NaN without any.
+
+    ``score`` is a quarter of the AUC of all comments and three quarters of the mean of the power means of each kind.
+    """
+    everybody = draws[EVERYBODY]
+    groups = [draws[name] for name in counted]
+    nothing = np.full(len(everybody["auc"]), np.nan)
+    means = {kind: _power_means(groups, kind) if groups else nothing for kind in KINDS}
+    score = 0.25 * everybody["auc"] + 0.75 * np.mean(list(means.values()), axis=0)
+    return {**everybody, **means, "score": score}
 
 
-def _summary(
-    once: Mapping[_Key, Floats], draws: Mapping[_Key, Floats], counted: tuple[str, ...], rate: float
-) -> Summary:
-    means, score = _score(once, counted)
-    low, high = percentiles(_score(draws, counted)[1])
-    subgroup, bpsn, bnsp = (float(mean[0]) for mean in means)
-    return Summary(float(once[_ALL][0]), subgroup, bpsn, bnsp, float(score[0]), low, high, rate)
+def _power_means(groups: Sequence[Draws], kind: str) -> Floats:
+    return power_mean(np.stack([values[f"{kind}_auc"] for values in groups]))
 
 
-def _score(aucs: Mapping[_Key, Floats], counted: tuple[str, ...]) -> tuple[list[Floats], Floats]:
-    """Return the three power means [k] and the score [k] of k resamples."""
-    if not counted:
-        nothing = np.full(len(aucs[_ALL]), np.nan)
-        return [nothing] * len(KINDS), nothing
-    means = [power_mean(np.stack([aucs[group, kind] for group in counted])) for kind in KINDS]
-    return means, np.asarray(0.25 * aucs[_ALL] + 0.75 * np.mean(means, axis=0))
-
-
-def power_mean(values: npt.NDArray[np.float64], power: float = _POWER) -> Floats:
-    """Return the power mean [k] of ``values`` [groups, k] in 0..1; 0 where a value is 0."""
+def power_mean(values: npt.NDArray[np.float64]) -> Floats:
+    """Return the power mean [k] (p = -5, so the worst weigh most) of ``values`` [groups, k] in 0..1; 0 with a 0."""
     with np.errstate(divide="ignore"):
-        return np.asarray(np.mean(values**power, axis=0) ** (1 / power))
+        return np.asarray(np.mean(values**_POWER, axis=0) ** (1 / _POWER))

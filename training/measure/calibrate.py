@@ -8,9 +8,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from belowline.model.directory import Calibration
-from belowline.training.measure.metrics import wilson
+from belowline.training.measure.intervals import Floats, wilson
 
-Floats = npt.NDArray[np.float64]
 _FEWEST_HELD = 30
 """A precision of fewer held examples is too uncertain to act on."""
 

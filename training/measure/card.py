@@ -12,22 +12,20 @@ from transformers import AutoConfig
 
 from belowline.data.corpora import CORPORA
 from belowline.data.corpora.on_topic_grades import on_topic_grades, on_topic_test_grades
-from belowline.model import DEFINITIONS, ModelConfig
+from belowline.model import DEFINITIONS
 from belowline.model.directory import read_config
 from belowline.training.files import write_text
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.bias import FEWEST
 from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY
-from belowline.training.measure.test_set import MEASURED_ONLY
+from belowline.training.measure.rows import MEASURED_ONLY
 
 NEAR = ("civil-sample", "toxic-spans", "c3", "on-topic", "youtube-spam", "isca")
 """Corpora nearest to what a comment section gets to read, for the short table."""
 
 
 def write_card(run: Path, model: Path) -> None:
-    """Render the card of ``model`` into its ``README.md``; raises RunError, ModelError or OSError and keeps the old
-    card then.
-    """
+    """Write the card of ``model`` into its ``README.md``; an error leaves the old card."""
     write_text(model / "README.md", render(run, model))
 
 
@@ -42,7 +40,7 @@ def render(run: Path, model: Path) -> str:
     template = environment.from_string(
         resources.files("belowline.training").joinpath("templates", "card.md").read_text("utf-8")
     )
-    metrics = _json(run / "metrics.json")
+    metrics, targets = _json(run / "metrics.json"), run / "figures.json"
     return template.render(
         config=config,
         layers=AutoConfig.from_pretrained(run / "model").num_hidden_layers,
@@ -59,31 +57,18 @@ def render(run: Path, model: Path) -> str:
         metrics=metrics,
         detoxify="detoxify" in metrics,
         size=(model / "model.onnx").stat().st_size / 1e6,
-        ordered=_ordered(config, metrics),
+        # Label to the corpora that it was measured on, all together first.
+        ordered={
+            label: sorted(parts, key=lambda name: (name != "all", name))
+            for label in config.labels
+            if (parts := metrics["int8"].get(label))
+        },
         near=NEAR,
         fewest=FEWEST,
         never_trained=MEASURED_ONLY,
         drawings=[name for name in (RELIABILITY, PRECISION_RECALL) if (model / name).is_file()],
-        targets=_targets(run / "figures.json"),
+        targets=_json(targets)["rows"] if targets.is_file() else [],
     )
-
-
-def _ordered(config: ModelConfig, metrics: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return label to the corpora that it was measured on, all together first."""
-    tables = metrics["int8"]
-    return {
-        label: sorted(tables[label], key=lambda name: (name != "all", name))
-        for label in config.labels
-        if tables.get(label)
-    }
-
-
-def _targets(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of the table of targets; none if they were not measured."""
-    if not path.is_file():
-        return []
-    rows: list[dict[str, Any]] = _json(path)["rows"]
-    return rows
 
 
 def _json(path: Path) -> dict[str, Any]:

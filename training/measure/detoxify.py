@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from detoxify import Detoxify
 from detoxify.detoxify import MODEL_URLS, get_model_and_tokenizer
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from belowline.training.errors import ContenderError
+from belowline.training.measure.intervals import Floats
 
 PUBLISHED = ("original", "unbiased", "multilingual")
 """Releases that Detoxify's package downloads by name."""
@@ -30,11 +30,7 @@ BATCH = 32
 
 
 class DetoxifyModel:
-    """A Detoxify model.
-
-    Attributes:
-        file: The checkpoint on this machine, None if its place is unknown.
-    """
+    """A Detoxify model; ``file`` is its checkpoint on this machine, None if its place is unknown."""
 
     def __init__(
         self, classes: Sequence[str], model: Any, tokenizer: Any, console: Console, file: Path | None
@@ -49,13 +45,12 @@ class DetoxifyModel:
             loaded = Detoxify(release)
         except Exception as error:  # the package passes on what the network, torch and transformers raise
             raise ContenderError(
-                f"detoxify:{release}: its package cannot get it ({type(error).__name__}); without a network name a checkpoint, "
-                "detoxify:PATH.ckpt, beside config.json and tokenizer files of its encoder"
+                f"detoxify:{release}: its package cannot get it ({type(error).__name__}); without a network name a "
+                "checkpoint, detoxify:PATH.ckpt, beside config.json and tokenizer files of its encoder"
             ) from error
         file = Path(torch.hub.get_dir()) / "checkpoints" / MODEL_URLS[release].rpartition("/")[2]
-        return cls(
-            loaded.class_names, loaded.model, loaded.tokenizer, console, file if file.is_file() else None
-        )
+        place = file if file.is_file() else None
+        return cls(loaded.class_names, loaded.model, loaded.tokenizer, console, place)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Path, console: Console) -> Self:
@@ -66,28 +61,26 @@ class DetoxifyModel:
         for file in (checkpoint, checkpoint.parent / "config.json"):
             if not file.is_file():
                 raise ContenderError(
-                    f"{file}: not found; name a Detoxify .ckpt file beside config.json and tokenizer files of its encoder"
+                    f"{file}: not found; name a .ckpt file beside config.json and tokenizer files of its encoder"
                 )
         try:
             return cls(*_load(checkpoint), console, checkpoint)
         except Exception as error:  # unpickling and loading raise nearly anything
             raise ContenderError(
-                f"{checkpoint}: not a Detoxify checkpoint that fits the configuration beside it ({type(error).__name__}); "
-                "take one of Detoxify's releases and the files of the encoder that it names"
+                f"{checkpoint}: not a Detoxify checkpoint that fits the configuration beside it "
+                f"({type(error).__name__}); take a release of Detoxify and the files of the encoder that it names"
             ) from error
 
     @torch.no_grad()
-    def predict(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+    def predict(self, texts: Sequence[str]) -> dict[str, Floats]:
         """Return our label to probabilities [n]. Texts longer than the encoder takes are cut, as Detoxify does."""
-        order = sorted(
-            range(len(texts)), key=lambda row: len(texts[row])
-        )  # similar lengths need little padding
+        # Similar lengths need little padding.
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         values = np.empty((len(texts), len(self._classes)))
         for start in track(range(0, len(order), BATCH), description="Detoxify", console=self._console):
             rows = order[start : start + BATCH]
-            encoded = self._tokenizer(
-                [texts[row] for row in rows], return_tensors="pt", truncation=True, padding=True
-            )
+            batch = [texts[row] for row in rows]
+            encoded = self._tokenizer(batch, return_tensors="pt", truncation=True, padding=True)
             logits = self._model(**encoded)[0][:, : len(self._classes)]
             values[rows] = torch.sigmoid(logits).numpy()
         return {OURS[name]: values[:, i] for i, name in enumerate(self._classes) if name in OURS}

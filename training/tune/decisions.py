@@ -13,32 +13,21 @@ from belowline.data.decisions import FEEDBACK, Decided, read_decided
 from belowline.model import Context, ModelConfig, Policy, PolicyDecision, Scorer, Scores, decide, draw
 from belowline.model.language import language_of
 from belowline.training.errors import TuneError
-from belowline.training.measure.bootstrap import Bools, Floats
-from belowline.training.measure.test_set import predictions
-from belowline.training.tune.shares import Sample
+from belowline.training.measure.intervals import Bools, Floats, Sample
+from belowline.training.measure.rows import predictions
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """n decided comments.
+    """n decided comments."""
 
-    Attributes:
-        rows: The comments, sorted by name.
-        sample: Weights and clusters; comments with one ``split_key`` form a cluster.
-        drawn: Comments drawn at random from published ones [n].
-        first: Comments of the half on which thresholds are chosen [n]; a cluster is never divided.
-        probabilities: Label to probabilities [n].
-        languages: ISO 639-1 codes or ``und``.
-        notes: Lines about excluded decisions and about the source of the scores.
-    """
-
-    rows: Sequence[Decided]
-    sample: Sample
-    drawn: Bools
-    first: Bools
-    probabilities: Mapping[str, Floats]
-    languages: Sequence[str]
-    notes: Sequence[str]
+    rows: Sequence[Decided]  # the comments, sorted by name
+    sample: Sample  # weights and clusters; comments with one ``split_key`` form a cluster
+    drawn: Bools  # comments drawn at random from published ones [n]
+    first: Bools  # comments of the half on which thresholds are chosen [n]; a cluster is never divided
+    probabilities: Mapping[str, Floats]  # label to probabilities [n]
+    languages: Sequence[str]  # ISO 639-1 codes or ``und``
+    notes: Sequence[str]  # lines about excluded decisions and about the source of the scores
 
     def targets(self, label: str) -> Floats:
         """Return the decisions about ``label`` [n], NaN for unknown."""
@@ -65,14 +54,14 @@ def gather_decisions(
     With ``kept``, scores in the files are used where they are of the same model version. Raises ReadError,
     ModelError, TuneError.
     """
-    every = chain.from_iterable(map(read_decided, files))
-    named = {
-        row.row: row for row in sorted(every, key=lambda row: row.decided_at.timestamp())
-    }  # the last decision about a comment counts
-    sorted_rows = sorted(named.values(), key=lambda row: row.row)
-    why_not = [_unfit(row, policy) for row in sorted_rows]
-    rows = [row for row, why in zip(sorted_rows, why_not, strict=True) if not why]
-    notes = [f"left out: {number:,} {why}" for why, number in sorted(Counter(filter(None, why_not)).items())]
+    by_time = sorted(
+        chain.from_iterable(map(read_decided, files)), key=lambda row: row.decided_at.timestamp()
+    )
+    last = {row.row: row for row in by_time}  # the last decision about a comment counts
+    why_not = {name: _unfit(row, policy) for name, row in last.items()}
+    rows = [last[name] for name in sorted(last) if not why_not[name]]
+    left_out = Counter(why for why in why_not.values() if why)
+    notes = [f"left out: {number:,} {why}" for why, number in sorted(left_out.items())]
     if not rows:
         excluded = "; ".join(notes) or "no decisions"
         raise TuneError(
@@ -116,21 +105,18 @@ def _probabilities(
     rows: Sequence[Decided], model: Path, config: ModelConfig, kept: bool, console: Console
 ) -> tuple[dict[str, Floats], str]:
     """Return label to probabilities [n], and a line about their source."""
-    is_kept_row = [
-        kept and row.model == config.version and set(config.labels) <= row.scores.keys() for row in rows
-    ]
-    fresh = [row.text for row, is_kept in zip(rows, is_kept_row, strict=True) if not is_kept]
-    if kept and len(fresh) == len(rows):
+    stored = np.array(
+        [kept and row.model == config.version and row.scores.keys() >= set(config.labels) for row in rows]
+    )
+    if kept and not stored.any():
         raise TuneError(f"no decision has scores of model {config.version}; leave out --kept-scores")
-    probabilities = predictions(Scorer.load(model), fresh, console, "scoring") if fresh else {}
-    kept_rows, merged = np.array(is_kept_row), {}
-    for label in config.labels:
-        values = np.empty(len(rows))
-        values[kept_rows] = [
-            row.scores[label] for row, is_kept in zip(rows, is_kept_row, strict=True) if is_kept
-        ]
-        if fresh:
-            values[~kept_rows] = probabilities[label]
-        merged[label] = values
+    values = {
+        label: np.array([row.scores.get(label, np.nan) for row in rows], dtype=np.float64)
+        for label in config.labels
+    }
+    fresh = [row.text for row, is_stored in zip(rows, stored, strict=True) if not is_stored]
+    if fresh:
+        for label, computed in predictions(Scorer.load(model), fresh, console, "scoring").items():
+            values[label][~stored] = computed
     source = f"scores: {len(fresh):,} computed by model {config.version}"
-    return merged, f"{source}, {kept_rows.sum():,} from the file" if kept else source
+    return values, f"{source}, {stored.sum():,} from the file" if kept else source

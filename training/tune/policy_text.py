@@ -1,9 +1,10 @@
 """A policy file with other thresholds; everything else, comments included, stays."""
 
 import json
-import re
 import textwrap
+import tomllib
 from collections.abc import Mapping
+from typing import Any
 
 from belowline.model import PolicyError, Thresholds
 from belowline.model.policy import DEFAULT_POLICY
@@ -11,8 +12,7 @@ from belowline.model.policy_file import File, read_policy
 from belowline.training.errors import TuneError
 
 _MARK = "# tune: "
-_HEADER = re.compile(r"\s*\[")
-_VERSION = re.compile(r"^version\s*=.*$", re.MULTILINE)
+_TUNED = "+tuned-"
 
 
 def proposed_text(
@@ -26,44 +26,54 @@ def proposed_text(
     expected = expected.model_copy(
         update={"version": version, "thresholds": {**expected.thresholds, **thresholds}}
     )
-    text = _without(present.removeprefix("\ufeff"), thresholds)
-    line = f"version = {json.dumps(version, ensure_ascii=False)}"
-    text = _VERSION.sub(lambda _: line, text, count=1) if _VERSION.search(text) else f"{line}\n{text}"
-    for label, values in thresholds.items():
-        text += f"\n\n[thresholds.{label}]\n" + "\n".join(
-            _MARK + part for part in textwrap.wrap(reasons[label], 120)
-        )
-        for field, value in values.model_dump(exclude_none=True).items():
-            text += f"\n{field} = {value!r}"
+    tables = [_table(label, values, reasons[label]) for label, values in thresholds.items()]
+    text = "\n\n".join([_without(present, version, thresholds), *tables]) + "\n"
     try:
         correct = _read(text, name) == expected
     except PolicyError:
         correct = False
     if not correct:
         raise TuneError(f"{name}: write thresholds as [thresholds.LABEL] tables, as in model/policy.toml")
-    return text + "\n"
+    return text
 
 
 def tuned_version(present: str, day: str) -> str:
     """Return the version of a policy that was tuned on ``day``."""
-    return f"{re.sub(r'[+]tuned-[0-9-]+$', '', present)[:80]}+tuned-{day}"
+    return f"{present.partition(_TUNED)[0][:80]}{_TUNED}{day}"
 
 
 def _read(text: str, name: str) -> File:
     return read_policy(text, name, DEFAULT_POLICY.read_text("utf-8"))
 
 
-def _without(text: str, labels: Mapping[str, Thresholds]) -> str:
-    """Return ``text`` without the tables of ``labels`` and without the comments of an earlier proposal."""
-    headers = {f"[thresholds.{label}]" for label in labels}
-    kept: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        if _HEADER.match(line):
-            inside = re.sub(r"\s|#.*|[\"']", "", line) in headers
-            if inside:
-                continue
-        is_value = inside and line.strip() and not line.lstrip().startswith("#")
-        if not is_value and not line.startswith(_MARK):
-            kept.append(line)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).rstrip("\n")
+def _table(label: str, thresholds: Thresholds, reason: str) -> str:
+    values = [f"{field} = {value!r}" for field, value in thresholds.model_dump(exclude_none=True).items()]
+    comment = [_MARK + part for part in textwrap.wrap(reason, 120)]
+    return "\n".join([f"[thresholds.{label}]", *comment, *values])
+
+
+def _without(present: str, version: str, labels: Mapping[str, Thresholds]) -> str:
+    """Return the text with another version, without tables of ``labels`` and comments of an earlier proposal."""
+    version_line = f"version = {json.dumps(version, ensure_ascii=False)}"
+    lines: list[str] = []
+    at_top, dropped = True, False
+    for line in present.removeprefix("\ufeff").splitlines():
+        content = _content(line)
+        if line.lstrip().startswith("["):
+            tables = content.get("thresholds", {})
+            at_top, dropped = False, any(tables.get(label) == {} for label in labels)
+        if at_top and "version" in content:
+            lines.append(version_line)
+        elif not (content and dropped) and not line.startswith(_MARK):
+            lines.append(line)
+    if version_line not in lines:
+        lines.insert(0, version_line)
+    return "\n".join(lines).rstrip("\n")
+
+
+def _content(line: str) -> dict[str, Any]:
+    """Return what one line of TOML says alone; nothing for a part of a longer value."""
+    try:
+        return tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return {}

@@ -14,10 +14,12 @@ from belowline.model.directory import read_config
 from belowline.model.policy import DEFAULT_POLICY
 from belowline.training.errors import TuneError
 from belowline.training.files import write_text
-from belowline.training.tune.choice import Choice, Goal, for_budget, for_precision, harmful_by, reviews
+from belowline.training.measure.intervals import Share
+from belowline.training.tune.choice import Choice, Goal, for_budget, for_precision, reviews, shares_of
 from belowline.training.tune.decisions import Decisions, gather_decisions
 from belowline.training.tune.policy_text import proposed_text, tuned_version
-from belowline.training.tune.shares import Share
+
+_MISSED = "MISSES the goal on held-out decisions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,11 @@ def tune(
     version = tuned_version(present.version, day)
     proposed = proposed_text(text, name, version, changed, reasons)
     after = Policy.parse(proposed, str(out), config.thresholds, config.languages)
-    before, after_effect = (_effect(decisions, side, present, goal) for side in (present, after))
-    tuning = Tuning(version, choices, before, after_effect)
-    _show(tuning, decisions, goal, console)
+    effects = [_effect(decisions, side, present, goal) for side in (present, after)]
+    tuning = Tuning(version, choices, *effects)
+    for note in decisions.notes:
+        console.print(note, soft_wrap=True)
+    _show(tuning, goal, console)
     if not changed:
         raise TuneError("no threshold would change; nothing was written")
     try:
@@ -96,7 +100,7 @@ def reason_of(choice: Choice, goal: Goal, model: str, day: str) -> str:
     if choice.measured is not None:
         parts.append(f"recall {_interval(choice.measured.recall)}")
     if choice.missed:
-        parts.append("MISSES the goal on held-out decisions")
+        parts.append(_MISSED)
     return "; ".join([*parts, f"{choice.decided:,} decisions, model {model}, {day}"])
 
 
@@ -113,33 +117,31 @@ def _policy_text(policy: Path | None) -> tuple[str, str]:
 def _check_out(out: Path, policy: Path | None, force: bool) -> None:
     if out.suffix != ".toml" or not out.parent.is_dir() or out.is_dir():
         raise TuneError(f"{out}: not a .toml file in an existing folder; correct --out")
-    if policy is not None and out.resolve() == policy.resolve() and not force:
-        raise TuneError(f"{out}: is the active policy; name another --out, or give --force to replace it")
     if out.exists() and not force:
-        raise TuneError(f"{out}: exists; name another --out, or give --force to replace it")
+        is_active = policy is not None and out.resolve() == policy.resolve()
+        state = "is the active policy" if is_active else "exists"
+        raise TuneError(f"{out}: {state}; name another --out, or give --force to replace it")
 
 
 def _effect(decisions: Decisions, policy: Policy, present: Policy, goal: Goal) -> Effect | None:
-    """Return the effect of ``policy``; None where no random sample stands for all comments."""
+    """Return the effect of ``policy``; None if no random sample stands for all comments."""
     half = ~decisions.first
     if not decisions.drawn.any() or not half.any():
         return None
     actions = np.array([decision.action for decision in decisions.decided_by(policy)])
-    held, rejected = actions == "hold", actions == "reject"
-    share = decisions.sample.share(held, half)
-    caught = decisions.sample.share(held | rejected, harmful_by(decisions, present) & half)
+    harmful = np.any([np.nan_to_num(decisions.targets(label)) >= 0.5 for label in present.thresholds], axis=0)
+    held = decisions.sample.share(actions == "hold", half)
+    caught = decisions.sample.share(actions != "publish", harmful & half)
     if goal.comments_per_day is None:
-        return Effect(share, caught, None)
-    away = float(np.average(rejected[half], weights=decisions.sample.weights[half]))
+        return Effect(held, caught, None)
+    _, rejected = shares_of(decisions, policy, half)
     value, low, high = (
-        reviews(part, away, present, goal.comments_per_day) for part in (share.value, share.low, share.high)
+        reviews(part, rejected, present, goal.comments_per_day) for part in (held.value, held.low, held.high)
     )
-    return Effect(share, caught, (value, low, high))
+    return Effect(held, caught, (value, low, high))
 
 
-def _show(tuning: Tuning, decisions: Decisions, goal: Goal, console: Console) -> None:
-    for note in decisions.notes:
-        console.print(note, soft_wrap=True)
+def _show(tuning: Tuning, goal: Goal, console: Console) -> None:
     table = Table("label", "decisions", "harmful", "hold", "reject", "precision", "recall", "note")
     for choice in tuning.choices:
         point = choice.measured
@@ -151,7 +153,7 @@ def _show(tuning: Tuning, decisions: Decisions, goal: Goal, console: Console) ->
             _change(choice.present.reject, choice.proposed.reject),
             "-" if point is None else _interval(point.precision),
             "-" if point is None else _interval(point.recall),
-            "MISSES the goal on held-out decisions" if choice.missed else choice.reason,
+            _MISSED if choice.missed else choice.reason,
         )
     console.print(table)
     table = Table("policy", "held (95 %)", "known harm caught (95 %)", "reviews a day (95 %)")

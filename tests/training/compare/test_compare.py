@@ -21,7 +21,6 @@ from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.recipes.gate_limits import Gates
 from tests.support.compare_world import spoil, write_run
-from tests.support.serve_fakes import served
 from tests.support.tiny_model import build_tiny_model
 
 QUIET = Console(quiet=True)
@@ -167,7 +166,7 @@ def test_texts_are_escaped(world: World, tmp_path: Path, monkeypatch: pytest.Mon
 
     def with_markup(*arguments: Any) -> Any:
         rows = gather(*arguments)
-        rows.test.texts[:] = [f"<script>alert({n})</script>" for n in range(len(rows.test.texts))]
+        rows.texts[:] = [f"<script>alert({n})</script>" for n in range(len(rows.texts))]
         return rows
 
     monkeypatch.setattr(module, "gather_rows", with_markup)
@@ -261,20 +260,6 @@ def test_the_limit_and_the_policy_count(world: World, tmp_path: Path) -> None:
     assert comparison.pairs[0].flips.counts == {}
     with pytest.raises(PolicyError, match=r"no\.toml"):
         world.compare([str(world.model), str(world.other)], tmp_path, policy=tmp_path / "no.toml")
-
-
-def test_an_address_is_compared_on_what_it_answers(world: World, tmp_path: Path) -> None:
-    with served(tmp_path) as client:
-        spec = f"perspective:{client.base_url}"
-        comparison, reports = world.compare(
-            [str(world.model), spec], tmp_path / "out", limit=40, per_second=1000
-        )
-        assert world.compare([str(world.model), spec], tmp_path / "out", limit=40, per_second=1000)
-    (pair,) = comparison.pairs
-    assert set(pair.only_a) == {"antisemitism", "on_topic"}
-    assert "spam" in {label for label, *_ in figures(comparison)}
-    assert reports == []
-    assert comparison.speed.keys() == {str(world.model)}
 
 
 def test_gates_of_a_recipe_are_used(world: World, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from belowline.data.example import Example
 from belowline.model import HARMFUL, Policy, Thresholds
 from belowline.training.compare.decision_changes import KEPT, Flips, flips_of
-from belowline.training.compare.test_rows import Rows, rows_of
 from belowline.training.files import to_plain
+from belowline.training.measure.rows import TestRows, rows_of
 
 NAN = float("nan")
 POLICY = Policy.load(None, dict.fromkeys(HARMFUL, Thresholds(hold=0.5, reject=0.9)))
@@ -15,13 +15,13 @@ REJECTING = Policy.parse("version = 'r'\nautomatic_rejection = true", "r", POLIC
 STRICT = Policy.parse("version = 's'\n[thresholds.spam]\nhold = 0.2", "s", POLICY.thresholds)
 
 
-def rows(*labels: dict[str, float]) -> Rows:
+def rows(*labels: dict[str, float]) -> TestRows:
     examples = [Example(f"text {n}", known, "c", f"row {n}", str(n)) for n, known in enumerate(labels)]
     return rows_of(examples, ("spam", "hate", "profanity"), None)
 
 
 def flips(
-    given: Rows, a: dict[str, list[float]], b: dict[str, list[float]], policies: tuple[Policy, Policy]
+    given: TestRows, a: dict[str, list[float]], b: dict[str, list[float]], policies: tuple[Policy, Policy]
 ) -> Flips:
     sides = ({label: np.array(values) for label, values in side.items()} for side in (a, b))
     return flips_of(given, *sides, policies)

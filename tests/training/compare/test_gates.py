@@ -6,15 +6,14 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from belowline.training.compare.comparison import Comparison, Pair
-from belowline.training.compare.contenders import Contender
+from belowline.training.compare.comparison import GROUPS, Comparison, Difference, Pair, Verdict
 from belowline.training.compare.decision_changes import Flips
 from belowline.training.compare.gates import GateReport, check_gates
-from belowline.training.compare.paired_bootstrap import Difference, Verdict
 from belowline.training.compare.speed import Speed
-from belowline.training.compare.test_rows import ALL, GROUPS
 from belowline.training.files import to_plain
-from belowline.training.measure.bootstrap import Measurement
+from belowline.training.measure.contenders import Contender
+from belowline.training.measure.intervals import Measurement
+from belowline.training.measure.parts import ALL
 from belowline.training.recipes.gate_limits import GateName, Gates
 
 GATES = Gates()

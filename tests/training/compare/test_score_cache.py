@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from belowline.training.compare.score_cache import cached_scores
-from belowline.training.measure.test_set import Floats
+from belowline.training.measure.intervals import Floats
 
 QUIET = Console(quiet=True)
 

@@ -8,10 +8,10 @@ from rich.console import Console
 
 from belowline.model import Scorer
 from belowline.training.compare import speed
-from belowline.training.compare.contenders import Contender, Kind, load_contenders
 from belowline.training.compare.speed import measure_speed
 from belowline.training.files import to_plain
-from belowline.training.measure.test_set import Floats
+from belowline.training.measure.contenders import Contender, load_contenders
+from belowline.training.measure.intervals import Floats
 
 QUIET = Console(quiet=True)
 TEXTS = ["a", "bb", "ccc"]
@@ -27,13 +27,13 @@ class Clock:
     def perf_counter(self) -> float:
         return self.now
 
-    def contender(self, name: str, seconds: float, kind: Kind = "tfidf") -> Contender:
+    def contender(self, name: str, seconds: float) -> Contender:
         def predict(texts: Sequence[str]) -> dict[str, Floats]:
             self.asked.append((name, len(texts)))
             self.now += seconds * len(texts)
             return {"spam": np.zeros(len(texts))}
 
-        return Contender(name, kind, "", name, predict, {})
+        return Contender(name, "tfidf", "", name, predict, {})
 
 
 @pytest.fixture
@@ -56,10 +56,11 @@ def test_figures_by_hand(clock: Clock) -> None:
             "texts": 3,
         }
     )
-    beside = found["b"].beside_first()
-    assert (found["b"].per_second, beside.value, beside.low, beside.high) == pytest.approx(
+    slow = found["b"]
+    assert (slow.per_second, slow.ratio, slow.ratio_low, slow.ratio_high) == pytest.approx(
         (40, 2.5, 2.5, 2.5)
     )
+    assert measure_speed([clock.contender("a", 1)], [], QUIET) == {}
 
 
 def test_the_order_alternates(clock: Clock) -> None:
@@ -67,13 +68,6 @@ def test_the_order_alternates(clock: Clock) -> None:
     alone = [name for name, texts in clock.asked[2:] if texts == 1]
     assert alone == [*"aaabbb", *"bbbaaa", *"aaabbb"]
     assert [name for name, texts in clock.asked if texts == 3] == [*"abbaab"]
-
-
-def test_an_address_elsewhere_is_not_timed(clock: Clock) -> None:
-    found = measure_speed([clock.contender("a", 1), clock.contender("far", 1, "perspective")], TEXTS, QUIET)
-    assert set(found) == {"a"}
-    assert measure_speed([clock.contender("far", 1, "perspective")], TEXTS, QUIET) == {}
-    assert measure_speed([clock.contender("a", 1)], [], QUIET) == {}
 
 
 def test_a_model_answers_afresh_each_time(tiny_model_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:

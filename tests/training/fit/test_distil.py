@@ -16,20 +16,10 @@ from belowline.training.fit.network import CommentModel, keep_layers
 from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.conftest import ROOT
-from tests.support.tiny_training import FINE, RUDE, SPAM, sentences, write_base, write_corpora, write_recipe
+from tests.support.tiny_training import FINE, RUDE, SPAM, sentences, write_recipe
 
 QUIET = Console(quiet=True)
 TEXTS = sentences((FINE, SPAM, RUDE), 60)
-
-
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Corpora, a base, and a trained network of two layers in ``large``."""
-    folder = tmp_path_factory.mktemp("workshop")
-    write_corpora(folder / "corpora")
-    recipe = load_recipe(write_recipe(folder / "large.toml", write_base(folder / "base"), name="large"))
-    fit(recipe, folder / "corpora", folder / "large", QUIET)
-    return folder
 
 
 def recipe_of(workshop: Path, layers: str = "[1]", **changes: object) -> Recipe:
@@ -43,8 +33,8 @@ def recipe_of(workshop: Path, layers: str = "[1]", **changes: object) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def small(workshop: Path) -> Path:
-    fit(recipe_of(workshop), workshop / "corpora", workshop / "small", QUIET, start=workshop / "large/model")
+def small(workshop: Path, trained_run: Path) -> Path:
+    fit(recipe_of(workshop), workshop / "corpora", workshop / "small", QUIET, start=trained_run / "model")
     return workshop / "small"
 
 
@@ -56,8 +46,8 @@ def probabilities(model: CommentModel, tokenizer: object) -> Tensor:
         return torch.cat([model(row["input_ids"], row["attention_mask"]).logits for row in rows]).sigmoid()
 
 
-def test_it_comes_near_to_what_it_learned_from(workshop: Path, small: Path) -> None:
-    teacher, tokenizer = load_model(workshop / "large/model")
+def test_it_comes_near_to_what_it_learned_from(trained_run: Path, small: Path) -> None:
+    teacher, tokenizer = load_model(trained_run / "model")
     goal = probabilities(teacher, tokenizer)
     learned = load_model(small / "model")[0]
     cut = smaller(teacher, [1]).eval()
@@ -97,16 +87,16 @@ def test_layers_are_kept_in_their_order() -> None:
     assert encoder.config.num_hidden_layers == 2
 
 
-def test_a_layer_that_the_start_has_not_is_named(workshop: Path) -> None:
+def test_a_layer_that_the_start_has_not_is_named(workshop: Path, trained_run: Path) -> None:
     recipe = recipe_of(workshop, "[0, 2]", name="beyond")
     with pytest.raises(RunError, match=r"layers \[0, 2\]"):
-        fit(recipe, workshop / "corpora", workshop / "beyond", QUIET, start=workshop / "large/model")
+        fit(recipe, workshop / "corpora", workshop / "beyond", QUIET, start=trained_run / "model")
 
 
-def test_a_start_with_other_labels_teaches_nothing(workshop: Path) -> None:
+def test_a_start_with_other_labels_teaches_nothing(workshop: Path, trained_run: Path) -> None:
     recipe = recipe_of(workshop, name="others", labels=["spam", "toxicity"])
     with pytest.raises(RunError, match="other labels"):
-        fit(recipe, workshop / "corpora", workshop / "others", QUIET, start=workshop / "large/model")
+        fit(recipe, workshop / "corpora", workshop / "others", QUIET, start=trained_run / "model")
 
 
 def test_a_recipe_needs_somebody_to_learn_from(workshop: Path) -> None:

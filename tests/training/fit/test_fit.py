@@ -2,11 +2,8 @@
 
 import io
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,34 +24,19 @@ from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.weights import load_model
 from belowline.training.measure.evaluate import evaluate
 from belowline.training.recipes.recipe import Recipe, load_recipe
-from tests.support.tiny_training import write_base, write_corpora, write_mpnet, write_recipe
+from tests.support.tiny_training import write_mpnet
 
 QUIET = Console(quiet=True)
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("workshop")
-    write_corpora(root / "corpora")
-    write_recipe(root / "recipe.toml", write_base(root / "base"))
-    return root
-
-
-@pytest.fixture(scope="module")
-def run(workshop: Path) -> Path:
-    fit(in_fp32(workshop), workshop / "corpora", workshop / "run", QUIET)
-    return workshop / "run"
+def run(trained_run: Path) -> Path:
+    return trained_run
 
 
 @pytest.fixture(scope="module")
 def released(run: Path, workshop: Path) -> Path:
     return export(run, workshop / "released", QUIET)
-
-
-def in_fp32(workshop: Path) -> Recipe:
-    """The recipe in a fixed precision: which one is faster depends on what else the machine does, and runs are compared here."""
-    recipe = load_recipe(workshop / "recipe.toml")
-    return recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"precision": "fp32"})})
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -93,22 +75,20 @@ def stopped_at_twelve(recipe: Recipe, workshop: Path, run: Path, monkeypatch: py
 
 
 def test_an_interrupted_run_ends_where_an_unbroken_one_does(
-    run: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, plain: Recipe, workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = in_fp32(workshop)
-    stopped_at_twelve(recipe, workshop, workshop / "broken", monkeypatch)
-    fit(recipe, workshop / "corpora", workshop / "broken", QUIET)
+    stopped_at_twelve(plain, workshop, workshop / "broken", monkeypatch)
+    fit(plain, workshop / "corpora", workshop / "broken", QUIET)
     whole, resumed = weights(run / "model"), weights(workshop / "broken" / "model")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
-    workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plain: Recipe, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = write_mpnet(tmp_path / "base")
-    recipe = in_fp32(workshop)
-    fitting = recipe.fit.model_copy(update={"freeze_layers": 1, "dropout": 0.1})
-    recipe = recipe.model_copy(update={"base": str(base), "fit": fitting})
+    fitting = plain.fit.model_copy(update={"freeze_layers": 1, "dropout": 0.1})
+    recipe = plain.model_copy(update={"base": str(base), "fit": fitting})
     log = io.StringIO()
     monkeypatch.setattr(trainer, "_PROGRESS_SECONDS", 0.0)
     fit(recipe, workshop / "corpora", tmp_path / "whole", Console(file=log, width=200))
@@ -129,36 +109,16 @@ def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
     assert re.search(r"batch (\d+) of \1, [\d.]+ s each, 0:00:00 left", last)
 
 
-def test_more_frozen_layers_than_the_base_has_are_refused(workshop: Path, tmp_path: Path) -> None:
-    recipe = in_fp32(workshop)
-    recipe = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"freeze_layers": 9})})
+def test_more_frozen_layers_than_the_base_has_are_refused(
+    plain: Recipe, workshop: Path, tmp_path: Path
+) -> None:
+    recipe = plain.model_copy(update={"fit": plain.fit.model_copy(update={"freeze_layers": 9})})
     with pytest.raises(RunError, match="freeze_layers = 9"):
         fit(recipe, workshop / "corpora", tmp_path / "run", QUIET)
 
 
-def test_two_processes_share_each_batch_and_learn_one_model(workshop: Path) -> None:
-    write_recipe(workshop / "shared.toml", workshop / "base", name="shared")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += [
-        str(Path(sys.executable).parent / "belowline-train"),
-        "fit",
-        "--recipe",
-        str(workshop / "shared.toml"),
-    ]
-    command += ["--corpora", str(workshop / "corpora"), "--runs", str(workshop)]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    lines = (workshop / "shared" / "log.jsonl").read_text("utf-8").splitlines()
-    losses = [json.loads(line)["labels"] for line in lines]
-    assert losses[-1] < 0.7 * losses[0]
-    assert len({json.loads(line)["step"] for line in lines}) == len(lines)  # only one process writes
-    assert weights(workshop / "shared" / "model")
-
-
-def test_bf16_autocast_learns_too(workshop: Path) -> None:
-    recipe = load_recipe(workshop / "recipe.toml")
-    bf16 = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"precision": "bf16"})})
+def test_bf16_autocast_learns_too(plain: Recipe, workshop: Path) -> None:
+    bf16 = plain.model_copy(update={"fit": plain.fit.model_copy(update={"precision": "bf16"})})
     fit(bf16, workshop / "corpora", workshop / "bf16", QUIET)
     losses = [
         json.loads(line)["labels"]
@@ -184,8 +144,8 @@ def test_a_run_keeps_the_precision_that_was_faster_where_it_began(
         assert dtype.decide_precision(RunDirectory(run), recipe) == first
 
 
-def test_a_run_is_not_continued_with_another_recipe(run: Path, workshop: Path) -> None:
-    other = load_recipe(workshop / "recipe.toml").model_copy(update={"seed": 6})
+def test_a_run_is_not_continued_with_another_recipe(run: Path, plain: Recipe, workshop: Path) -> None:
+    other = plain.model_copy(update={"seed": 6})
     with pytest.raises(RunError, match="another recipe"):
         fit(other, workshop / "corpora", run, QUIET)
 

@@ -22,34 +22,18 @@ from belowline.training.fit.batches import Encoder
 from belowline.training.fit.fit import fit
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.weights import load_model
-from belowline.training.recipes.recipe import Recipe, load_recipe
+from belowline.training.recipes.recipe import Recipe
 from tests.support.recipes import changed
-from tests.support.tiny_training import write_base, write_corpora, write_decisions, write_recipe
+from tests.support.tiny_training import write_decisions
 
 QUIET = Console(quiet=True)
 WATCHED = {"evaluate_every": 5, "evaluate_rows": 40}
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("modes")
-    write_corpora(root / "corpora")
-    write_recipe(root / "recipe.toml", write_base(root / "base"))
-    write_decisions(root / "decisions.jsonl")
-    return root
-
-
-@pytest.fixture(scope="module")
-def plain(workshop: Path) -> Recipe:
-    # Which precision is faster depends on what else the machine does, and runs are compared with each other here.
-    fixed = {"checks": {"wrong_labels": False}, "fit": {"precision": "fp32"}}
-    return changed(load_recipe(workshop / "recipe.toml"), **fixed)
-
-
-@pytest.fixture(scope="module")
-def started(plain: Recipe, workshop: Path) -> Path:
+def started(trained_run: Path) -> Path:
     """A model to retrain."""
-    return fit(plain, workshop / "corpora", workshop / "started", QUIET)
+    return trained_run / "model"
 
 
 def retraining(plain: Recipe, **fitting: Any) -> Recipe:
@@ -107,7 +91,7 @@ def test_other_decisions_are_another_run(
         [workshop / "decisions.jsonl"],
     )
     (run / "model").rename(tmp_path / "taken")
-    other = write_decisions(tmp_path / "decisions.jsonl", 61)
+    other = write_decisions(tmp_path / "decisions.jsonl", 91)
     with pytest.raises(RunError, match="other decisions"):
         fit(retraining(plain, passes=0.1), workshop / "corpora", run, QUIET, started, [other])
 
@@ -207,9 +191,8 @@ class Interrupted(Exception):
     """Stands for a kill between two batches."""
 
 
-@pytest.mark.parametrize("at", [12, 23])
 def test_early_stop_goes_on_exactly(
-    plain: Recipe, workshop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at: int
+    plain: Recipe, workshop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     recipe = changed(
         plain, fit={**WATCHED, "passes": 8.0, "learning_rate": 1e-2, "patience": 2, "dropout": 0.1}
@@ -219,7 +202,7 @@ def test_early_stop_goes_on_exactly(
     step = trainer.Trainer._step
 
     def stop(self: trainer.Trainer, number: int, *rest: Any) -> None:
-        if number == at:
+        if number == 23:
             raise Interrupted
         step(self, number, *rest)
 

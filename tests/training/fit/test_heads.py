@@ -21,18 +21,8 @@ from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.support.recipes import changed
-from tests.support.tiny_training import write_base, write_corpora, write_decisions, write_recipe
 
 QUIET = Console(quiet=True)
-
-
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("heads")
-    write_corpora(root / "corpora")
-    write_recipe(root / "recipe.toml", write_base(root / "base"))
-    write_decisions(root / "decisions.jsonl", 90)
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +43,13 @@ def start(workshop: Path, recipe: Recipe) -> Path:
             "fit": recipe.fit.model_copy(update={"only_heads": False, "hold_start": 0.0, "passes": 3.0}),
         }
     )
-    return fit(whole, workshop / "corpora", workshop / "start", QUIET)
+    return fit(whole, workshop / "corpora", workshop / "heads-start", QUIET)
 
 
 @pytest.fixture(scope="module")
 def run(workshop: Path, recipe: Recipe, start: Path) -> Path:
-    fit(recipe, workshop / "corpora", workshop / "run", QUIET, start, [workshop / "decisions.jsonl"])
-    return workshop / "run"
+    fit(recipe, workshop / "corpora", workshop / "heads", QUIET, start, [workshop / "decisions.jsonl"])
+    return workshop / "heads"
 
 
 def test_nothing_but_the_label_heads_changes(run: Path, start: Path) -> None:

@@ -1,15 +1,23 @@
 """Bias over named groups, against cases worked out by hand and against scikit-learn."""
 
-import json
 import math
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from belowline.training.files import to_plain
-from belowline.training.measure.bias import FEWEST, KINDS, measure_bias, power_mean
-from belowline.training.measure.metrics import wilson
+from belowline.training.measure.bias import (
+    EVERYBODY,
+    FEWEST,
+    KINDS,
+    draws_of_groups,
+    gaps,
+    groups_that_count,
+    power_mean,
+    summary,
+)
+from belowline.training.measure.intervals import percentiles, resampled
+from belowline.training.measure.metrics import Draws
 
 RNG = np.random.default_rng(5)
 N = 400
@@ -17,52 +25,63 @@ TRUTH = RNG.random(N) < 0.4
 NAMED = RNG.random(N) < 0.3
 FAIR = np.clip(0.35 * TRUTH + 0.65 * RNG.random(N), 0, 1)
 UNFAIR = np.clip(FAIR + 0.3 * (NAMED & ~TRUTH), 0, 1)  # harmless comments that name the group look worse
+COUNTS = resampled(np.arange(N), 100)
+
+
+def drawn(
+    probability: np.ndarray, groups: dict[str, np.ndarray], hold: float | None = 0.5
+) -> dict[str, Draws]:
+    return draws_of_groups(TRUTH, probability, hold, groups, np.ones(N), COUNTS)
 
 
 def test_aucs_by_their_definitions() -> None:
-    found = measure_bias(TRUTH.astype(float), UNFAIR, 0.5, {"g": NAMED}).groups["g"]
+    found = drawn(UNFAIR, {"g": NAMED})["g"]
     parts = {
         "subgroup": NAMED,
         "bpsn": TRUTH & ~NAMED | ~TRUTH & NAMED,
         "bnsp": ~TRUTH & ~NAMED | TRUTH & NAMED,
     }
     for kind, part in parts.items():
-        auc, low, high = found.aucs[kind]
-        assert auc == pytest.approx(roc_auc_score(TRUTH[part], UNFAIR[part]))
-        assert low < auc < high
-    assert (found.examples, found.positives) == (NAMED.sum(), (TRUTH & NAMED).sum())
+        draws = found[f"{kind}_auc"]
+        low, high = percentiles(draws[1:])
+        assert draws[0] == pytest.approx(roc_auc_score(TRUTH[part], UNFAIR[part]))
+        assert low < draws[0] < high
+    assert found["false_positive_rate"][0] == pytest.approx((UNFAIR[NAMED & ~TRUTH] >= 0.5).mean())
 
 
 def test_a_model_that_takes_mention_for_harm_is_found_out() -> None:
-    target = TRUTH.astype(float)
-    fair, unfair = (measure_bias(target, given, 0.5, {"g": NAMED}) for given in (FAIR, UNFAIR))
-    assert unfair.groups["g"].aucs["bpsn"][0] < fair.groups["g"].aucs["bpsn"][0] - 0.1
-    assert unfair.groups["g"].aucs["bnsp"][0] == pytest.approx(fair.groups["g"].aucs["bnsp"][0])
-    assert unfair.groups["g"].false_positive_rate[0] > fair.groups["g"].false_positive_rate[0]
-    assert unfair.summary.score_high < fair.summary.score
-
-
-def test_false_positives_with_their_wilson_interval() -> None:
-    target = np.array([0.0] * 10 + [1.0] * 10)
-    probability = np.array([0.9, 0.9] + [0.1] * 8 + [0.8] * 10)
-    found = measure_bias(target, probability, 0.9, {"g": np.ones(20, dtype=bool)}).groups["g"]
-    assert found.false_positive_rate == (0.2, *wilson(2, 10))
+    fair, unfair = (drawn(given, {"g": NAMED}) for given in (FAIR, UNFAIR))
+    assert unfair["g"]["bpsn_auc"][0] < fair["g"]["bpsn_auc"][0] - 0.1
+    assert unfair["g"]["bnsp_auc"][0] == pytest.approx(fair["g"]["bnsp_auc"][0])
+    assert unfair["g"]["false_positive_rate"][0] > fair["g"]["false_positive_rate"][0]
+    assert gaps(unfair)["bias_gap"][0] > gaps(fair)["bias_gap"][0]
 
 
 def test_the_score_by_hand() -> None:
-    target = TRUTH.astype(float)
     groups = {"g": NAMED, "h": RNG.random(N) < 0.5, "rare": np.arange(N) < FEWEST}
-    found = measure_bias(target, FAIR, 0.5, groups)
-    assert found.counted == ("g", "h")
+    counted = list(groups_that_count(TRUTH, groups))
+    assert counted == ["g", "h"]
+    draws = drawn(FAIR, groups)
+    found = summary(draws, counted)
     means = []
     for kind in KINDS:
-        aucs = np.array([found.groups[group].aucs[kind][0] for group in ("g", "h")])
+        aucs = np.array([draws[group][f"{kind}_auc"][0] for group in counted])
         means.append((0.5 * (aucs**-5).sum()) ** -0.2)
-        assert getattr(found.summary, kind) == pytest.approx(means[-1])
-    assert found.summary.auc == pytest.approx(roc_auc_score(TRUTH, FAIR))
-    assert found.summary.score == pytest.approx(found.summary.auc / 4 + sum(means) / 4)
-    assert found.summary.score_low < found.summary.score < found.summary.score_high
-    assert found.summary.false_positive_rate == pytest.approx((FAIR[~TRUTH] >= 0.5).mean())
+        assert found[kind][0] == pytest.approx(means[-1])
+    assert found["auc"][0] == pytest.approx(roc_auc_score(TRUTH, FAIR))
+    assert found["score"][0] == pytest.approx(found["auc"][0] / 4 + sum(means) / 4)
+    assert found["false_positive_rate"][0] == pytest.approx((FAIR[~TRUTH] >= 0.5).mean())
+
+
+def test_gaps_by_their_definitions() -> None:
+    draws = draws_of_groups(TRUTH, UNFAIR, 0.5, {"g": NAMED}, np.ones(N), COUNTS, ["bpsn"])
+    found, bpsn = gaps(draws), TRUTH ^ NAMED
+    wanted = roc_auc_score(TRUTH, UNFAIR) - roc_auc_score(TRUTH[bpsn], UNFAIR[bpsn])
+    assert found["bias_gap"][0] == pytest.approx(wanted)
+    held = UNFAIR >= 0.5
+    assert found["false_positive_gap"][0] == pytest.approx(held[NAMED & ~TRUTH].mean() - held[~TRUTH].mean())
+    assert all(len(values) == len(COUNTS) for values in found.values())
+    assert set(gaps(drawn(UNFAIR, {"g": NAMED}, None))) == {"bias_gap"}
 
 
 def test_power_mean_leans_to_the_worst() -> None:
@@ -71,32 +90,10 @@ def test_power_mean_leans_to_the_worst() -> None:
 
 
 def test_what_cannot_be_measured_is_nan() -> None:
-    target, given = np.array([0.0, 0, 1, 1]), np.array([0.1, 0.6, 0.7, 0.9])
-    named = {"g": np.array([True, True, False, False]), "nobody": np.zeros(4, dtype=bool)}
-    found = measure_bias(target, given, None, named)
-    assert list(found.groups) == ["g"]
-    assert math.isnan(found.groups["g"].aucs["subgroup"][0])
-    assert found.groups["g"].aucs["bpsn"][0] == 1.0
-    assert math.isnan(found.groups["g"].false_positive_rate[0])
-    assert found.counted == ()
-    assert math.isnan(found.summary.score)
-    assert found.summary.auc == 1.0
-
-
-def test_as_json() -> None:
-    content = to_plain(measure_bias(TRUTH.astype(float), FAIR, None, {"g": NAMED}))
-    read = json.loads(json.dumps(content, allow_nan=False))
-    assert read["counted"] == ["g"]
-    assert read["groups"]["g"]["false_positive_rate"] is None
-    assert (
-        read["groups"]["g"]["bpsn_auc_low"] < read["groups"]["g"]["bpsn_auc"] < read["summary"]["auc"] + 0.1
-    )
-    assert set(read["summary"]) >= {"auc", "score", "score_low", "score_high", *KINDS}
-    assert len(read["groups"]["g"]) == 2 + 4 * 3
-
-
-def test_the_same_for_a_seed() -> None:
-    one, other = (measure_bias(TRUTH.astype(float), FAIR, 0.5, {"g": NAMED}, seed).summary for seed in (0, 1))
-    assert measure_bias(TRUTH.astype(float), FAIR, 0.5, {"g": NAMED}).summary == one
-    assert one.score == other.score
-    assert one.score_low != other.score_low
+    truth, given = np.array([False, False, True, True]), np.array([0.1, 0.6, 0.7, 0.9])
+    named = {"g": np.array([True, True, False, False])}
+    found = draws_of_groups(truth, given, None, named, np.ones(4), resampled(np.arange(4), 10))
+    assert math.isnan(found["g"]["subgroup_auc"][0])
+    assert found["g"]["bpsn_auc"][0] == found[EVERYBODY]["auc"][0] == 1.0
+    assert math.isnan(found["g"]["false_positive_rate"][0])
+    assert math.isnan(summary(found, [])["score"][0])

@@ -3,15 +3,21 @@
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from belowline.training.measure.bias import measure_bias
+from belowline.model import Thresholds
+from belowline.training.files import write_json
 from belowline.training.measure.card import figure, interval, render, write_card
-from belowline.training.measure.test_set import TestSet, divided, metrics_by_corpus, write
+from belowline.training.measure.contenders import Contender
+from belowline.training.measure.evaluate import bias, measured
+from belowline.training.measure.intervals import resampled
+from belowline.training.measure.rows import TestRows
+from tests.support.rows import test_rows
 
 NAN = float("nan")
 RNG = np.random.default_rng(8)
@@ -24,26 +30,31 @@ GIVEN = {
 
 
 @pytest.fixture(scope="module")
-def test_rows() -> TestSet:
+def rows() -> TestRows:
     sources = np.where(np.arange(ROWS) < 80, "isca", "c3")
     slices = np.where(np.arange(ROWS) < 40, "one word", "other")
     targets = np.stack((TRUTH, TRUTH), axis=1).astype(float)
-    return TestSet([f"no {n}" for n in range(ROWS)], targets, sources, slices, ("spam", "hate"))
+    return test_rows([f"no {n}" for n in range(ROWS)], targets, sources, slices, ("spam", "hate"))
 
 
-def metrics_of(test: TestSet, path: Path, **changes: object) -> None:
+def metrics_of(test: TestRows, path: Path, **changes: object) -> None:
     """Write metrics of two models that are as good as each other."""
-    tables = {name: metrics_by_corpus(test, GIVEN, {"spam": 0.5}) for name in ("int8", "tfidf")}
+    everything = np.ones(ROWS, dtype=bool)
+    corpora = {"all": everything} | {name: test.sources == name for name in ("isca", "c3")}
+    limits = {"spam": Thresholds(hold=0.5), "hate": Thresholds(hold=0.5)}
+    tables = {name: measured(test, GIVEN, {"spam": limits["spam"]}, corpora) for name in ("int8", "tfidf")}
     parts = {"news": test.sources == "c3", "elsewhere": test.sources != "c3"}
-    halves = {name: divided(test, GIVEN, {}, parts) for name in tables}
-    bias = measure_bias(test.targets[:, 1], GIVEN["hate"], 0.5, {"women": np.arange(ROWS) < 90})
-    slices = {"domain": halves, "groups": {name: {"hate": bias} for name in tables}}
+    halves = {name: measured(test, GIVEN, {}, parts) for name in tables}
+    contender = Contender("int8", "model", "", "", lambda texts: GIVEN, limits)
+    named = replace(test, texts=["women" if n < 90 else "" for n in range(ROWS)])
+    groups = bias(named, contender, GIVEN, resampled(test.clusters, 50))
+    slices = {"domain": halves, "groups": dict.fromkeys(tables, groups)}
     facts = {"limit": 50, "capped": {"isca": 900}, "unmeasured": {"detoxify": "no file"}, "slices": slices}
-    write(tables, facts | changes, path)
+    write_json(path, {**tables, **facts, **changes})
 
 
 @pytest.fixture
-def run(test_rows: TestSet, tmp_path: Path) -> Path:
+def run(rows: TestRows, tmp_path: Path) -> Path:
     """What the card reads of a run."""
     recipe = {
         "name": "trial",
@@ -70,7 +81,7 @@ def run(test_rows: TestSet, tmp_path: Path) -> Path:
         (tmp_path / f"{name}.json").write_text(json.dumps(content), "utf-8")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text('{"model_type": "bert", "num_hidden_layers": 5}', "utf-8")
-    metrics_of(test_rows, tmp_path / "metrics.json")
+    metrics_of(rows, tmp_path / "metrics.json")
     return tmp_path
 
 
@@ -154,20 +165,18 @@ def test_the_short_table_pools_and_names_what_is_near_a_comment_section(
 
 
 def test_rows_that_were_left_out_and_peers_that_were_not_measured_are_named(
-    run: Path, tiny_model_dir: Path, test_rows: TestSet
+    run: Path, tiny_model_dir: Path, rows: TestRows
 ) -> None:
     card = render(run, tiny_model_dir)
     assert "at most 50 rows of each corpus: drawn at random from isca (900); all rows of the others" in card
     assert "Detoxify was not measured: no file." in card
-    metrics_of(test_rows, run / "metrics.json", capped={}, unmeasured={}, limit=None)
+    metrics_of(rows, run / "metrics.json", capped={}, unmeasured={}, limit=None)
     card = render(run, tiny_model_dir)
     assert "On test splits, all rows." in card
     assert "not measured:" not in card
 
 
-def test_detoxify_has_columns_where_it_was_measured(
-    run: Path, tiny_model_dir: Path, test_rows: TestSet
-) -> None:
+def test_detoxify_has_columns_where_it_was_measured(run: Path, tiny_model_dir: Path, rows: TestRows) -> None:
     assert "AUC Detoxify" not in render(run, tiny_model_dir)
     content = json.loads((run / "metrics.json").read_text("utf-8"))
     content["detoxify"] = {"hate": content["tfidf"]["hate"]}

@@ -108,6 +108,8 @@ def test_detoxify_is_measured_with_a_checkpoint(
     class Peer:
         """Stands for a loaded checkpoint, which test_detoxify makes."""
 
+        file = None
+
         @classmethod
         def from_checkpoint(cls, checkpoint: Path, console: Console) -> "Peer":
             assert checkpoint == tmp_path / "some.ckpt"
@@ -116,10 +118,11 @@ def test_detoxify_is_measured_with_a_checkpoint(
         def predict(self, texts: list[str]) -> dict[str, np.ndarray]:
             return {"hate": np.array([len(text) % 97 / 97 for text in texts])}
 
+    (tmp_path / "some.ckpt").touch()
     monkeypatch.setattr("belowline.training.measure.detoxify.DetoxifyModel", Peer)
     before = (run / "metrics.json").read_bytes() if (run / "metrics.json").exists() else b""
     evaluate(
-        run, tiny_model_dir, tmp_path, 60, Console(quiet=True), card=False, detoxify=tmp_path / "some.ckpt"
+        run, tiny_model_dir, tmp_path, 60, Console(quiet=True), card=False, checkpoint=tmp_path / "some.ckpt"
     )
     found = json.loads((run / "metrics.json").read_text("utf-8"))
     (run / "metrics.json").write_bytes(before)

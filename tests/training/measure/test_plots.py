@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY, draw
-from belowline.training.measure.test_set import TestSet
+from belowline.training.measure.rows import TestRows
+from tests.support.rows import test_rows
 
 LABELS = ("spam", "hate", "threat", "toxicity", "on_topic")
 N = 3000
@@ -26,13 +27,13 @@ GIVEN = {"int8": given(0.5), "detoxify": {"toxicity": given(0.4)["toxicity"]}, "
 
 
 @pytest.fixture(scope="module")
-def rows() -> TestSet:
+def rows() -> TestRows:
     nothing = np.full(N, "")
-    return TestSet(["a"] * N, TARGETS, nothing, nothing, LABELS)
+    return test_rows(["a"] * N, TARGETS, nothing, nothing, LABELS)
 
 
 @pytest.fixture(scope="module")
-def drawn(rows: TestSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn(rows: TestRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
     draw(rows, GIVEN, THRESHOLDS, folder)
     return folder
@@ -61,15 +62,15 @@ def test_both_are_small_and_nothing_else_is_left(drawn: Path) -> None:
     assert sum(path.stat().st_size for path in drawn.iterdir()) < 150_000
 
 
-def test_the_same_rows_give_the_same_files(drawn: Path, rows: TestSet, tmp_path: Path) -> None:
+def test_the_same_rows_give_the_same_files(drawn: Path, rows: TestRows, tmp_path: Path) -> None:
     draw(rows, GIVEN, THRESHOLDS, tmp_path)
     for name in (RELIABILITY, PRECISION_RECALL):
         assert (tmp_path / name).read_bytes() == (drawn / name).read_bytes()
         assert b"dc:date" not in (tmp_path / name).read_bytes()
 
 
-def test_unknown_rows_play_no_part(drawn: Path, rows: TestSet, tmp_path: Path) -> None:
-    more = TestSet(
+def test_unknown_rows_play_no_part(drawn: Path, rows: TestRows, tmp_path: Path) -> None:
+    more = test_rows(
         rows.texts * 2,
         np.concatenate((TARGETS, np.full_like(TARGETS, np.nan))),
         np.full(2 * N, ""),
@@ -86,7 +87,7 @@ def test_unknown_rows_play_no_part(drawn: Path, rows: TestSet, tmp_path: Path) -
 
 
 def test_few_rows_and_one_label_can_be_drawn(tmp_path: Path) -> None:
-    test = TestSet(["a"] * 4, np.array([[1.0], [0], [1], [0]]), np.full(4, ""), np.full(4, ""), ("spam",))
+    test = test_rows(["a"] * 4, np.array([[1.0], [0], [1], [0]]), np.full(4, ""), np.full(4, ""), ("spam",))
     draw(test, {"int8": {"spam": np.array([0.9, 0.1, 0.8, 0.2])}}, {"spam": None}, tmp_path)
     assert "hold threshold" not in words(tmp_path / PRECISION_RECALL)
     assert "spam" in words(tmp_path / RELIABILITY)
@@ -98,9 +99,9 @@ def test_labels_of_one_class_are_left_out(tmp_path: Path) -> None:
         np.array([[1.0, 0, np.nan], [0, 0, np.nan], [1, 0, np.nan], [0, 0, np.nan]]),
     )
     given = {"int8": dict.fromkeys(("spam", "hate", "threat"), np.array([0.9, 0.1, 0.8, 0.2]))}
-    test = TestSet(["a"] * 4, targets, nothing, nothing, ("spam", "hate", "threat"))
+    test = test_rows(["a"] * 4, targets, nothing, nothing, ("spam", "hate", "threat"))
     draw(test, given, {}, tmp_path)
     assert {"spam", "hate", "threat"} & set(words(tmp_path / RELIABILITY)) == {"spam"}
     (tmp_path / "empty").mkdir()
-    draw(TestSet(["a"] * 4, targets[:, 1:2], nothing, nothing, ("hate",)), given, {}, tmp_path / "empty")
+    draw(test_rows(["a"] * 4, targets[:, 1:2], nothing, nothing, ("hate",)), given, {}, tmp_path / "empty")
     assert not list((tmp_path / "empty").iterdir())

@@ -81,8 +81,6 @@ def test_the_effect_is_that_of_the_second_half(
 ) -> None:
     tuning, shown = run(decisions, tmp_path / "p.toml", tiny_model_dir, policy=policy)
     spam = tuning.choices[0]
-    thresholds = [point.threshold for point in spam.curve]
-    assert thresholds == sorted(thresholds, reverse=True)
     assert spam.measured is not None
     assert spam.measured.precision.low < spam.measured.precision.value < spam.measured.precision.high
     assert tuning.before is not None

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from belowline.training.measure.bootstrap import bootstrapped, missing
+from tests.release.bootstrap import bootstrapped, missing
 
 
 def test_the_interval_holds_the_value_and_narrows_with_n() -> None:

@@ -6,16 +6,11 @@ from sklearn.metrics import average_precision_score, f1_score, precision_score, 
 
 from belowline.data.example import Example
 from belowline.model import Thresholds
-from belowline.training.compare.paired_bootstrap import (
-    Difference,
-    bias_draws,
-    differences,
-    draws_of,
-    measurable,
-)
-from belowline.training.compare.test_rows import ALL, GROUPS, Rows, rows_of
-from belowline.training.measure.bias import power_mean
-from belowline.training.measure.bootstrap import Floats, cluster_resamples
+from belowline.training.compare.comparison import Difference, differences
+from belowline.training.measure.intervals import Floats, resampled
+from belowline.training.measure.metrics import draws_of
+from belowline.training.measure.parts import ALL, draws_of_parts, measurable
+from belowline.training.measure.rows import TestRows, rows_of
 
 RNG = np.random.default_rng(11)
 N = 1200
@@ -30,23 +25,23 @@ def scores(quality: float, seed: int) -> Floats:
     return np.asarray(quality * TRUTH + (1 - quality) * noise)
 
 
-def rows(weights: Floats | None = None, clusters: int = N) -> Rows:
+def rows(weights: Floats | None = None, clusters: int = N) -> TestRows:
     weigh = np.ones(N) if weights is None else weights
     examples = [
         Example(f"no {n}", {"spam": float(TRUTH[n])}, "a", str(n), str(n % clusters), weight=float(weigh[n]))
         for n in range(N)
     ]
-    return rows_of(examples, ("spam", "hate"), None)
+    return rows_of(examples, ("spam", "hate"))
 
 
-def compared(a: Floats, b: Floats, given: Rows, parts: int = 1) -> list[Difference]:
+def compared(a: Floats, b: Floats, given: TestRows, parts: int = 1) -> list[Difference]:
     masks = {ALL: EVERYTHING} | {
         f"part {n}": np.arange(N) % parts == n for n in range(parts if parts > 1 else 0)
     }
-    measured = measurable(given, {"spam": EVERYTHING}, masks, 50)
-    counts = cluster_resamples(given.clusters, 200, 0)
+    measured = measurable(given, {"spam": EVERYTHING}, masks, 50, 10)
+    counts = resampled(given.clusters, 200, 0)
     sizes = {key: (int(mask.sum()), int(TRUTH[mask].sum())) for key, mask in measured.items()}
-    draws = [dict(draws_of(given, {"spam": one}, {"spam": BOTH}, measured, counts)) for one in (a, b)]
+    draws = [dict(draws_of_parts(given, {"spam": one}, {"spam": BOTH}, measured, counts)) for one in (a, b)]
     return differences(*draws, sizes)
 
 
@@ -56,9 +51,8 @@ def by_metric(found: list[Difference]) -> dict[str, Difference]:
 
 def test_figures_are_those_of_scikit_learn_with_weights() -> None:
     given, probability = rows(RNG.uniform(0.2, 5, N)), scores(0.3, 1)
-    measured = measurable(given, {"spam": EVERYTHING}, {ALL: EVERYTHING}, 50)
-    counts = cluster_resamples(given.clusters, 3, 0)
-    ((_, found),) = draws_of(given, {"spam": probability}, {"spam": BOTH}, measured, counts)
+    counts = resampled(given.clusters, 3, 0)
+    found = draws_of(given.target("spam"), probability, BOTH, given.weights, counts)
     for line, drawn in enumerate(counts):
         by = {"sample_weight": drawn * given.weights}
         expected = {
@@ -76,12 +70,12 @@ def test_figures_are_those_of_scikit_learn_with_weights() -> None:
 
 def test_whole_clusters_are_drawn() -> None:
     clusters = np.arange(N) // 4
-    counts = cluster_resamples(clusters, 50, 3)
+    counts = resampled(clusters, 50, 3)
     assert (counts[0] == 1).all()
     assert (counts.reshape(51, N // 4, 4) == counts[:, ::4, None]).all()
     assert (counts[:, ::4].sum(1) == N // 4).all()
-    assert (counts == cluster_resamples(clusters, 50, 3)).all()
-    assert (counts != cluster_resamples(clusters, 50, 4)).any()
+    assert (counts == resampled(clusters, 50, 3)).all()
+    assert (counts != resampled(clusters, 50, 4)).any()
 
 
 def test_what_belongs_together_widens_the_interval() -> None:
@@ -136,31 +130,10 @@ def test_small_parts_and_parts_of_one_class_are_not_measured() -> None:
         "nine": np.isin(np.arange(N), [*np.flatnonzero(TRUTH)[:9], *np.flatnonzero(~TRUTH)[:90]]),
         "ten": np.isin(np.arange(N), [*np.flatnonzero(TRUTH)[:10], *np.flatnonzero(~TRUTH)[:90]]),
     }
-    assert {part for _, part in measurable(rows(), {"spam": EVERYTHING}, masks, 50)} == {"50", "ten"}
-    assert measurable(rows(), {"hate": EVERYTHING}, {ALL: EVERYTHING}, 50) == {}
+    assert {part for _, part in measurable(rows(), {"spam": EVERYTHING}, masks, 50, 10)} == {"50", "ten"}
+    assert measurable(rows(), {}, {ALL: EVERYTHING}, 50) == {}
 
 
 def test_rows_that_somebody_refused_are_left_out() -> None:
     found = measurable(rows(), {"spam": np.arange(N) < 700}, {ALL: EVERYTHING}, 50)
     assert found["spam", ALL].sum() == 700
-
-
-def test_gaps_over_groups_by_their_definitions() -> None:
-    group, rare = np.arange(N) % 3 == 0, np.arange(N) < 25
-    unfair = np.clip(scores(0.4, 1) + 0.3 * (group & ~TRUTH), 0, 1)
-    given = rows()
-    counts = cluster_resamples(given.clusters, 20, 0)
-    named = {"g": group, "rare": rare}
-    (((label, part), found),) = bias_draws(
-        given, {"spam": unfair}, {"spam": BOTH}, {"spam": EVERYTHING}, named, counts
-    )
-    bpsn = TRUTH ^ group
-    auc = roc_auc_score(TRUTH[bpsn], unfair[bpsn])
-    assert (label, part) == ("spam", GROUPS)
-    assert found["bias_gap"][0] == pytest.approx(
-        roc_auc_score(TRUTH, unfair) - power_mean(np.array([[auc]]))[0]
-    )
-    held = unfair >= 0.5
-    assert found["false_positive_gap"][0] == pytest.approx(held[group & ~TRUTH].mean() - held[~TRUTH].mean())
-    assert all(len(values) == 21 for values in found.values())
-    assert not list(bias_draws(given, {"spam": unfair}, {}, {"spam": EVERYTHING}, {"rare": rare}, counts))

@@ -7,11 +7,16 @@ import pytest
 from scipy.stats import binomtest
 
 from belowline.model import Thresholds
-from belowline.training.measure.bootstrap import Bools, Floats
-from belowline.training.tune.choice import Goal, for_precision
+from belowline.training.measure.intervals import UNKNOWN, Bools, Floats, Sample, exact
+from belowline.training.tune.choice import (
+    FEWEST_HELD,
+    NEVER,
+    Goal,
+    LabelDecisions,
+    for_precision,
+    lowest_reaching,
+)
 from belowline.training.tune.decisions import Decisions
-from belowline.training.tune.label import FEWEST_HELD, NEVER, LabelDecisions
-from belowline.training.tune.shares import UNKNOWN, Sample, exact
 from tests.support.tune_world import World, decided, laid_out, policy_of, worlds
 
 PRESENT, SHARE, PROMISE = {"spam": 0.5}, 0.05, 0.6
@@ -112,7 +117,9 @@ def test_the_promise_is_kept_in_nine_draws_of_ten() -> None:
         kept += true >= PROMISE
         assert choice.measured is not None
         covered += choice.measured.precision.low <= true <= choice.measured.precision.high
-        able = [one.threshold for one in choice.curve if one.precision.value >= PROMISE]
+        data = LabelDecisions(decisions, "spam", choice.present)
+        curve = map(data.point, data.candidates())
+        able = [one.threshold for one in curve if one.precision.value >= PROMISE]
         by_estimate += truth.precision("spam", min(able)) >= PROMISE
     assert chosen >= 80
     assert kept >= 0.9 * chosen
@@ -131,24 +138,24 @@ def test_draws_that_do_not_know_a_label_do_not_speak_for_it() -> None:
     known = label_of(scores, target, drawn, weights)
     assert (known.floor, known.all_traffic) == (0.5, True)
     assert not known.counts[drawn].any()
-    assert min(known.candidates(1.1)) == 0.5
+    assert min(known.candidates()) == 0.5
     assert known.point(0.6, first=True).recall is UNKNOWN
 
 
 def test_without_draws_nothing_is_known_below_the_present_threshold() -> None:
     scores, target, drawn = np.linspace(0, 1, 400), np.ones(400), np.zeros(400, dtype=bool)
     known = label_of(scores, target, drawn, hold=0.7)
-    assert min(known.candidates(1.1)) == 0.7
+    assert min(known.candidates()) == 0.7
     point = known.point(0.8, first=True)
     assert point.recall is UNKNOWN
     assert point.held is UNKNOWN
     never = label_of(scores, target, drawn, hold=None)
-    assert (never.floor, never.candidates(1.1)) == (NEVER, [])
+    assert (never.floor, never.candidates()) == (NEVER, [])
 
 
 def test_candidates_hold_enough_and_part_no_equal_scores() -> None:
     scores = np.repeat(np.linspace(0.01, 0.99, 50), 20)
-    found = label_of(scores, np.ones(1000), np.ones(1000, dtype=bool), hold=0.4321).candidates(1.1)
+    found = label_of(scores, np.ones(1000), np.ones(1000, dtype=bool), hold=0.4321).candidates()
     assert 0.4321 in found
     assert found == sorted(set(found), reverse=True)
     assert all((scores >= threshold).sum() >= FEWEST_HELD for threshold in found)
@@ -159,8 +166,8 @@ def test_the_lowest_threshold_is_found_or_there_is_none() -> None:
     rng = np.random.default_rng(0)
     scores, everything = rng.random(400), np.ones(400, dtype=bool)
     known = label_of(scores, (rng.random(400) < 0.95).astype(float), everything)
-    candidates = known.candidates(1.1)
-    found = known.lowest_reaching(0.9, candidates)
+    points = [known.point(threshold, first=True) for threshold in known.candidates()]
+    found = lowest_reaching(0.9, points)
     assert found is not None
     assert known.point(found, first=True).precision.low >= 0.9
-    assert known.lowest_reaching(0.99, candidates) is None
+    assert lowest_reaching(0.99, points) is None

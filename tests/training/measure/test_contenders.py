@@ -1,6 +1,5 @@
-"""Each road to a contender, with real models made here: directories, the baseline, Detoxify by file and by its package, an address."""
+"""Each road to a contender, with real models made here: directories, the baseline, Detoxify by file and by its package."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,13 +9,12 @@ from rich.console import Console
 
 from belowline.model import DEFAULT_MODEL_DIR, ModelError, ScoreInput, Scorer
 from belowline.model.digest import model_digest
-from belowline.training.compare.contenders import load_contenders
 from belowline.training.errors import ContenderError, RunError
 from belowline.training.fit.run_directory import RunDirectory
+from belowline.training.measure.contenders import load_contenders
 from belowline.training.measure.detoxify import DetoxifyModel
 from tests.support.compare_world import write_run
 from tests.support.detoxify_checkpoint import CLASSES, write_checkpoint
-from tests.support.serve_fakes import served
 from tests.support.tiny_model import LABELS, build_tiny_model
 from tests.support.tiny_training import write_base
 
@@ -118,15 +116,6 @@ def test_what_cannot_be_fetched_is_said_in_a_line(
         load_contenders([str(tiny_model_dir), "detoxify:original"], threads=1)
     assert "\n" not in str(caught.value)
     assert "detoxify:PATH.ckpt" in str(caught.value)
-
-
-def test_an_address_that_speaks_the_perspective_api(tiny_model_dir: Path, tmp_path: Path) -> None:
-    with served(tmp_path) as client:
-        spec = f"perspective:{client.base_url}"
-        _, peer = load_contenders([str(tiny_model_dir), spec], threads=1, per_second=1000)
-        assert peer.predict(["a threat"])["threat"] == [0.9]
-    assert (peer.kind, peer.chunk, peer.size) == ("perspective", 1, None)
-    assert os.environ.get("PERSPECTIVE_API_KEY") is None
 
 
 def test_what_cannot_be_compared_is_refused(tiny_model_dir: Path, run: Path, tmp_path: Path) -> None:

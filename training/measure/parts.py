@@ -1,0 +1,146 @@
+"""Parts of the test rows (corpora, slices, lengths, named groups), and every metric on every label and part."""
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from belowline.model import Scorer, Thresholds, normalise
+from belowline.training.dataset.augment import GROUPS, disguised
+from belowline.training.measure.intervals import Bools, Counts, Floats
+from belowline.training.measure.metrics import Draws, draws_of
+from belowline.training.measure.rows import TestRows
+
+ALL = "all"
+NEWS = ("toxic-spans", "civil-sample", "c3")
+"""Corpora of comments below news articles."""
+SHORT = 30
+"""Tokens of a short comment at most, special ones included: about two sentences."""
+FEWEST_OF_A_CLASS = 10
+_FURTHER = {
+    "black": ("blacks",),
+    "white": ("whites",),
+    "muslim": ("islamic",),
+    "gay": ("gays", "homosexual", "homosexuals"),
+    "trans": ("transgender", "transgendered"),
+    "latino": ("latina", "latinas", "latinx", "hispanic", "hispanics"),
+    "immigrant": ("migrant", "migrants"),
+}
+"""Adjective to further neutral names: those that augmentation has no whole row of forms for."""
+Key = tuple[str, str]
+"""Label and part."""
+
+
+# --- parts ---
+
+
+def parts_of(rows: TestRows, scorer: Scorer | None) -> dict[str, Bools]:
+    """Return name of a part to its rows [n]: all, corpora, their slices, lengths, news or elsewhere, named groups."""
+    parts: dict[str, Bools] = {ALL: np.ones(len(rows.texts), dtype=bool)}
+    for source in np.unique(rows.sources).tolist():
+        slices = keywords(rows, source)
+        parts[f"corpus {source}"] = rows.sources == source
+        if len(slices) > 1:
+            parts |= {f"{source}: {name}": mask for name, mask in slices.items() if name}
+    parts |= {f"comments {name}": mask for name, mask in domains(rows).items()}
+    if scorer is not None:
+        parts |= {f"length {name}": mask for name, mask in lengths(rows, scorer).items()}
+    parts |= {f"names {name}": mask for name, mask in named_groups(rows.texts).items()}
+    return {name: mask for name, mask in parts.items() if mask.any()}
+
+
+def keywords(rows: TestRows, corpus: str) -> dict[str, Bools]:
+    """Return the slices that ``corpus`` defines, as masks [n] over all rows."""
+    inside = rows.sources == corpus
+    return {str(name): inside & (rows.slices == name) for name in np.unique(rows.slices[inside])}
+
+
+def lengths(rows: TestRows, scorer: Scorer) -> dict[str, Bools]:
+    """Return three bands of length in the model's tokens; the longest band has the texts of several windows."""
+    encoded = scorer.tokenizer.encode_batch([normalise(text).text for text in rows.texts])
+    tokens = np.array([len(encoding.ids) for encoding in encoded])
+    window = scorer.config.window.tokens
+    return {
+        f"up to {SHORT} tokens": tokens <= SHORT,
+        f"{SHORT + 1} to {window} tokens": (tokens > SHORT) & (tokens <= window),
+        f"over {window} tokens": tokens > window,
+    }
+
+
+def domains(rows: TestRows) -> dict[str, Bools]:
+    """Return comments on news and the rest; rows of the project's own labels count by the site that they are from."""
+    written = np.where(rows.sources == "on-topic", rows.slices, rows.sources)
+    news = np.isin(written, NEWS)
+    return {"news": news, "elsewhere": ~news}
+
+
+def named_groups(texts: Sequence[str]) -> dict[str, Bools]:
+    """Return group to the texts [n] that name it neutrally; "black" and "white" may also be mere colours."""
+    forms: dict[str, list[str]] = defaultdict(list)
+    for row in GROUPS:
+        forms[row[2]] += row
+    groups: dict[str, Bools] = {}
+    for adjective, names in forms.items():
+        every = "|".join((*names, *_FURTHER.get(adjective, ())))
+        pattern = re.compile(rf"\b(?:{every})\b", re.IGNORECASE)
+        groups[names[0]] = np.array([bool(pattern.search(text)) for text in texts], dtype=bool)
+    return groups
+
+
+def obfuscated_copies(rows: TestRows, most: int, seed: int = 0) -> tuple[npt.NDArray[np.intp], list[str]]:
+    """Return numbers [k] of at most ``most`` random rows, and an obfuscated copy of each that changes."""
+    rng = random.Random(seed)  # reproducible, not secret
+    drawn = sorted(rng.sample(range(len(rows.texts)), k=min(most, len(rows.texts))))
+    copies = {row: disguised(rows.texts[row], rng) for row in drawn}
+    changed = [row for row in drawn if copies[row] != rows.texts[row]]
+    return np.array(changed, dtype=np.intp), [copies[row] for row in changed]
+
+
+# --- metrics of parts ---
+
+
+def scored_by_all(scores: Sequence[Mapping[str, Floats]], rows: TestRows) -> dict[str, Bools]:
+    """Return label to the rows [n] whose target is known and that all models with this label scored."""
+    scored: dict[str, Bools] = {}
+    for label in rows.labels:
+        columns = [probabilities[label] for probabilities in scores if label in probabilities]
+        if columns:
+            scored[label] = np.asarray(~np.isnan([rows.target(label), *columns]).any(axis=0))
+    return scored
+
+
+def measurable(
+    rows: TestRows,
+    scored: Mapping[str, Bools],
+    parts: Mapping[str, Bools],
+    fewest: int = 2,
+    of_a_class: int = 1,
+) -> dict[Key, Bools]:
+    """Return the rows [n] of each label and part with at least ``fewest`` rows, ``of_a_class`` of either class."""
+    masks: dict[Key, Bools] = {}
+    for label, known in scored.items():
+        truth = rows.target(label) >= 0.5
+        for part, mask in parts.items():
+            inside = mask & known
+            size, positives = int(inside.sum()), int((truth & inside).sum())
+            if size >= fewest and of_a_class <= positives <= size - of_a_class:
+                masks[label, part] = inside
+    return masks
+
+
+def draws_of_parts(
+    rows: TestRows,
+    probabilities: Mapping[str, Floats],
+    thresholds: Mapping[str, Thresholds],
+    masks: Mapping[Key, Bools],
+    counts: Counts,
+) -> Iterator[tuple[Key, Draws]]:
+    """Yield every metric of one model in every resample, by label and part, for the labels that it knows."""
+    for (label, part), mask in masks.items():
+        if label in probabilities:
+            target, probability = rows.target(label)[mask], probabilities[label][mask]
+            limits = thresholds.get(label, Thresholds())
+            yield (label, part), draws_of(target, probability, limits, rows.weights[mask], counts[:, mask])
