@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from belowline.model import Scorer
 from belowline.serve.store.database import Database
+from tests.support.selection import Selection
 from tests.support.store_fakes import Desk, PostgresServer, postgres_server
 from tests.support.tiny_model import build_tiny_model
 
@@ -101,6 +102,11 @@ def database(database_url: str) -> Iterator[Database]:
 def desk(database: Database) -> Desk:
     """A newsroom's desk on an empty database."""
     return Desk(database)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Adds markers by folder and database, and the report of what a run leaves out."""
+    config.pluginmanager.register(Selection(ROOT / "tests"))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

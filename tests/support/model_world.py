@@ -1,6 +1,7 @@
 """What tests of promoted models share: tiny models with versions of their own, and what a comparison would say of them."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,12 @@ def damage(directory: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 0xFF
     file.write_bytes(content)
+
+
+def without(directory: Path, label: str, target: Path) -> Path:
+    """The same model, of which ``label`` holds nothing and has no threshold."""
+    copied = shutil.copytree(directory, target)
+    config = json.loads((copied / "config.json").read_text("utf-8"))
+    del config["thresholds"][label]
+    (copied / "config.json").write_text(json.dumps(config), "utf-8")
+    return copied

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from belowline.model import ModelError, ScoreInput, Scorer
+from belowline.model import ModelError, Scorer
 from belowline.serve.active.files import digest_of
-from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.audit.engines import (
     Engine,
     EngineError,
@@ -28,6 +27,7 @@ from belowline.serve.audit.engines import (
 )
 from belowline.serve.audit.run import score_part
 from belowline.serve.scoring.pipeline import ModerationPipeline
+from tests.support.audit_jobs import jobs
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -40,15 +40,6 @@ def pipeline(tiny_scorer: Scorer, tiny_model_dir: Path) -> ModerationPipeline:
 @pytest.fixture
 def spec(pipeline: ModerationPipeline, tiny_model_dir: Path) -> PipelineSpec:
     return PipelineSpec(tiny_model_dir, pipeline.policy, 1, pipeline.identity)
-
-
-def jobs(count: int, comments: int = 7) -> Iterator[Job]:
-    for number in range(count):
-        yield Job(f"{number:06}.jsonl", [comment(f"{number} and {n} words") for n in range(comments)])
-
-
-def comment(text: str) -> ArchiveComment:
-    return ArchiveComment("s", "t", 0, None, text, None, None, None, ScoreInput(text, "an article"))
 
 
 def done(engine: Engine, count: int = 9) -> dict[str, tuple[int, bytes]]:
@@ -112,14 +103,9 @@ def test_a_process_that_is_killed_is_told(spec: PipelineSpec) -> None:
         list(Processes(spec, 1).run(end_it, jobs(2)))
 
 
-def sleep(pipeline: ModerationPipeline, job: Job) -> bytes:
-    time.sleep(60)
-    return b""
-
-
 PARENT = """
 import sys, pickle
-from tests.serve.audit.test_engines import jobs, sleep
+from tests.support.audit_jobs import jobs, sleep
 from belowline.serve.audit.engines import Processes
 if __name__ == "__main__":
     spec = pickle.loads(bytes.fromhex(sys.argv[1]))

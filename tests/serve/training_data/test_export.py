@@ -23,8 +23,8 @@ from belowline.serve.store.database import Database, now
 from belowline.serve.store.tables import decisions
 from belowline.serve.training_data import histories as decided
 from belowline.serve.training_data.export import ExportError, export_decisions, run_export
-from tests.serve.wordpress.test_sync import FakeWordPress, rounds
 from tests.support.decisions import write_reviews
+from tests.support.fake_wordpress import FakeWordPress, rounds
 from tests.support.serve_fakes import client_of
 from tests.support.store_fakes import ANN, BEN, CLEO, SAMPLE, SECOND, Desk
 

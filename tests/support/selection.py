@@ -1,0 +1,76 @@
+"""Markers of tests that need much time or another program, and the count of those that a run leaves out.
+
+Every marker is registered in ``pyproject.toml``. ``make test`` runs the tests without any of them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+MARKERS = ("slow", "browser", "postgres", "clients", "chaos")
+FOLDERS = {"journeys": "browser", "clients": "clients", "chaos": "chaos"}
+"""The marker of every test in a folder of ``tests/``."""
+
+_LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+class Selection:
+    """A plugin: marks tests by folder and database, and reports at the end which marked tests a run left out."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @pytest.hookimpl(tryfirst=True)  # before pytest reads -m
+    def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
+        """Adds the markers that follow from a test's folder and its database."""
+        for item in items:
+            folder = item.path.relative_to(self._root).parts[0]
+            if folder in FOLDERS:
+                item.add_marker(FOLDERS[folder])
+            if needs_postgres(item):
+                item.add_marker("postgres")
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Counts deselected tests by their markers; a test with two markers counts for the first."""
+        for item in items:
+            marker = next((name for name in MARKERS if item.get_closest_marker(name)), None)
+            if marker:
+                left_out(item.config)[marker] += 1
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Hands a worker's counts to the process that reports."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["left_out"] = dict(left_out(session.config))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        """Takes the counts of a worker; every worker collects and leaves out the same tests."""
+        counts = getattr(node, "workeroutput", {}).get("left_out", {})
+        left_out(node.config).update(Counter(counts) - left_out(node.config))  # type: ignore[attr-defined]
+
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> None:
+        """Names the tests that were left out and the command that runs them."""
+        counts = left_out(config)
+        if counts:
+            parts = ", ".join(f"{counts[name]} {name}" for name in MARKERS if counts[name])
+            line = f"left out: {counts.total()} tests ({parts}). Run them with: make test-all"
+            terminalreporter.write_line(line, yellow=True)
+
+
+def left_out(config: pytest.Config) -> Counter[str]:
+    """The run's counts of deselected tests by marker."""
+    return config.stash.setdefault(_LEFT_OUT, Counter())
+
+
+def needs_postgres(item: pytest.Item) -> bool:
+    """True for a test that asks for the PostgreSQL server or that has a database fixture set to PostgreSQL."""
+    if "postgres" in getattr(item, "fixturenames", ()):
+        return True
+    call = getattr(item, "callspec", None)
+    return call is not None and any(
+        value == "postgresql" for value in call.params.values() if isinstance(value, str)
+    )
