@@ -28,6 +28,9 @@ PENDING = frozenset(PENDING_FILE.read_text("utf-8").split())
 """Modules, documents and exceptions that do not keep the rules yet. The list may only become shorter."""
 
 
+parsed = cache(ast.parse)
+
+
 def docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
     """Docstrings of modules, classes and functions, and the strings that describe an assignment above them."""
     for node in ast.walk(tree):
@@ -52,16 +55,18 @@ def _string(node: ast.stmt) -> Iterator[ast.Constant]:
 
 def questions(text: str) -> Iterator[str]:
     """Docstrings that begin like an indirect question."""
-    for docstring in docstrings(ast.parse(text)):
+    for docstring in docstrings(parsed(text)):
         if QUESTION.match(str(docstring.value).lstrip()):
             yield f"line {docstring.lineno}: {str(docstring.value).split(chr(10))[0][:60]!r}"
 
 
 def long_lines(text: str) -> Iterator[str]:
     """Lines of docstrings and comments that are too long."""
+    if all(len(line) <= CODE_WIDTH for line in text.split("\n")):
+        return
     prose = {
         number
-        for docstring in docstrings(ast.parse(text))
+        for docstring in docstrings(parsed(text))
         for number in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1)
     }
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
@@ -92,7 +97,7 @@ def outside_the_tree() -> set[str]:
     """Names of exceptions that are not below BelowlineError."""
     bases: dict[str, set[str]] = {}
     for path in MODULES.values():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parsed(path.read_text("utf-8"))):
             if isinstance(node, ast.ClassDef):
                 names = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
                 bases[node.name] = bases.get(node.name, set()) | names

@@ -190,6 +190,7 @@ def test_a_damaged_model_is_left_by_rolling_back_but_not_returned_to(local: Worl
     assert (local.in_force or row).version == "3.0"
 
 
+@pytest.mark.slow
 def test_kills_in_the_middle_leave_a_store_that_serves_and_can_be_changed(local: World) -> None:
     drawn = random.Random(20261126)
     compare = local.compared(local.old, local.new)

@@ -67,6 +67,7 @@ def test_no_more_jobs_are_taken_than_there_is_room_for(spec: PipelineSpec) -> No
     assert len(taken) == 40
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSpec) -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed")
     try:
@@ -75,6 +76,7 @@ def test_ray_gives_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSp
         ray.shutdown()
 
 
+@pytest.mark.slow
 def test_ray_without_a_cluster_is_one_line(spec: PipelineSpec) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
     with pytest.raises(EngineError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
@@ -119,6 +121,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT])
 def test_processes_end_with_their_parent(spec: PipelineSpec, tmp_path: Path, ended_by: int) -> None:
     script = tmp_path / "parent.py"

@@ -92,6 +92,7 @@ def stopped_at_twelve(recipe: Recipe, workshop: Path, run: Path, monkeypatch: py
     monkeypatch.setattr(trainer.Trainer, "_step", step)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_where_an_unbroken_one_does(
     run: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +103,7 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
     workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +138,7 @@ def test_more_frozen_layers_than_the_base_has_are_refused(workshop: Path, tmp_pa
         fit(recipe, workshop / "corpora", tmp_path / "run", QUIET)
 
 
+@pytest.mark.slow
 def test_two_processes_share_each_batch_and_learn_one_model(workshop: Path) -> None:
     write_recipe(workshop / "shared.toml", workshop / "base", name="shared")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -156,6 +159,7 @@ def test_two_processes_share_each_batch_and_learn_one_model(workshop: Path) -> N
     assert weights(workshop / "shared" / "model")
 
 
+@pytest.mark.slow
 def test_bf16_autocast_learns_too(workshop: Path) -> None:
     recipe = load_recipe(workshop / "recipe.toml")
     bf16 = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"precision": "bf16"})})
@@ -167,6 +171,7 @@ def test_bf16_autocast_learns_too(workshop: Path) -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_precision_that_was_faster_where_it_began(
     workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +221,7 @@ def test_what_the_corpora_do_not_teach_the_model_does_not_claim(released: Path) 
     assert (config["evidence"], config["relevance"]) == ({}, None)
 
 
+@pytest.mark.slow
 def test_evaluation_writes_metrics_and_card(run: Path, released: Path, workshop: Path) -> None:
     evaluate(run, released, workshop / "corpora", 100, QUIET, card=True)
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
@@ -250,6 +256,7 @@ def spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("belowline.training.export.export._torch_probabilities", random_weights)
 
 
+@pytest.mark.slow
 def test_a_refused_export_leaves_the_old_model_standing(run: Path, released: Path, spoiled: None) -> None:
     before = (released / "model.onnx").read_bytes()
     with pytest.raises(ParityError):
@@ -257,6 +264,7 @@ def test_a_refused_export_leaves_the_old_model_standing(run: Path, released: Pat
     assert (released / "model.onnx").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_release_is_made_again_with_its_calibration(run: Path, released: Path, tmp_path: Path) -> None:
     thresholds = (run / "thresholds.json").read_bytes()
     again = export(run, tmp_path / "again", QUIET, released, "0.0.3")

@@ -26,6 +26,8 @@ from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.support.recipes import changed
 from tests.support.tiny_training import write_base, write_corpora, write_decisions, write_recipe
 
+pytestmark = pytest.mark.slow
+
 QUIET = Console(quiet=True)
 WATCHED = {"evaluate_every": 5, "evaluate_rows": 40}
 
