@@ -13,6 +13,7 @@ from belowline.serve.active import model_history as models
 from belowline.serve.active.promotion import promote, roll_back
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
+from tests.support.sqlite_store import sqlite_url
 from tests.support.tiny_model import build_tiny_model
 
 
@@ -30,7 +31,7 @@ class World:
     def of(cls, folder: Path, url: str | None = None) -> "World":
         old = build_tiny_model(folder / "old", version="1.0-old", seed=7)
         new = build_tiny_model(folder / "new", version="2.0-new", seed=8)
-        url = url or f"sqlite:///{folder / 'belowline.sqlite3'}"
+        url = url or sqlite_url(folder / "belowline.sqlite3")
         known: dict[str, Any] = {
             "database_url": url,
             "models_dir": folder / "belowline-models",

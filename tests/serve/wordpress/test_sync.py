@@ -32,6 +32,7 @@ from belowline.serve.wordpress.remote_comment import RemoteComment, plain
 from belowline.serve.wordpress.sync import Bridge
 from tests.support.fake_wordpress import PASSWORD, ROOT, SITE, USER, FakeWordPress, rounds
 from tests.support.serve_fakes import fake_scorer
+from tests.support.sqlite_store import sqlite_url
 from tests.support.store_fakes import Desk, everything
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -560,7 +561,7 @@ def test_the_rows_hold_no_text(paper: FakeWordPress, desk: Desk) -> None:
 
 def test_each_round_begins_with_the_active_model(paper: FakeWordPress, tmp_path: Path) -> None:
     desk, scorers = (
-        Desk(Database.open(f"sqlite:///{tmp_path}/bridge.sqlite3")),
+        Desk(Database.open(sqlite_url(tmp_path / "bridge.sqlite3"))),
         [fake_scorer(), fake_scorer()],
     )
     active, following = Active.of(scorers[0], None, None, desk.database), iter([0, 1])
