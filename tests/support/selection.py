@@ -10,26 +10,30 @@ from pathlib import Path
 import pytest
 
 MARKERS = ("slow", "browser", "postgres", "clients", "chaos")
-FOLDERS = {"journeys": "browser", "clients": "clients", "chaos": "chaos"}
+FOLDERS = {"clients": "clients", "chaos": "chaos"}
 """The marker of every test in a folder of ``tests/``."""
+FIXTURES = ("browser", "postgres")
+"""Fixtures whose tests have the marker of the same name."""
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 class Selection:
-    """A plugin: marks tests by folder and database, and reports at the end which marked tests a run left out."""
+    """A plugin: marks tests by folder, fixture and database, and reports at the end which marked tests a run left out."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     @pytest.hookimpl(tryfirst=True)  # before pytest reads -m
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
-        """Adds the markers that follow from a test's folder and its database."""
+        """Adds the markers that follow from a test's folder, fixtures and database."""
         for item in items:
             folder = item.path.relative_to(self._root).parts[0]
             if folder in FOLDERS:
                 item.add_marker(FOLDERS[folder])
-            if needs_postgres(item):
+            for name in (name for name in FIXTURES if name in getattr(item, "fixturenames", ())):
+                item.add_marker(name)
+            if on_postgres(item):
                 item.add_marker("postgres")
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
@@ -66,10 +70,8 @@ def left_out(config: pytest.Config) -> Counter[str]:
     return config.stash.setdefault(_LEFT_OUT, Counter())
 
 
-def needs_postgres(item: pytest.Item) -> bool:
-    """True for a test that asks for the PostgreSQL server or that has a database fixture set to PostgreSQL."""
-    if "postgres" in getattr(item, "fixturenames", ()):
-        return True
+def on_postgres(item: pytest.Item) -> bool:
+    """True for a test with a fixture whose parameter, a kind of database, is PostgreSQL."""
     call = getattr(item, "callspec", None)
     return call is not None and any(
         value == "postgresql" for value in call.params.values() if isinstance(value, str)
