@@ -19,7 +19,10 @@ from belowline.model.directory import Calibration, ModelConfig, Thresholds, Wind
 from belowline.serve.http.errors import PROBLEM_JSON, PROBLEMS
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
+from tests.support.shared_routes import share_routes
 from tests.support.sqlite_store import sqlite_url
+
+share_routes()
 
 LABELS = ("spam", "hate", "antisemitism", "personal_attack", "threat", "profanity", "toxicity", "on_topic")
 KEY = "a-key-of-enough-characters"
