@@ -6,8 +6,9 @@ PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --co
 # The paths are absolute because there is a target named serve.
 FOLDERS := $(shell find $(CURDIR)/data $(CURDIR)/model $(CURDIR)/training $(CURDIR)/serve -type d -not -name __pycache__)
 
-# One process a core; a process without work takes tests from the other, so no single file is the lower bound.
-PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+# One process a core. A file stays in one process: its tests share services, and some follow on each other. tests/support/selection.py
+# puts the files that take longest first, so that no process waits long for the other at the end.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=2
 MARKED := slow or browser or postgres or clients or chaos
 
 .PHONY: install serve audit test test-rest test-all check audit-dependencies wheel bench soak

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-MARKERS = ("slow", "browser", "postgres", "clients", "chaos")
+MARKERS = ("clients", "chaos", "slow", "browser", "postgres")
+"""From those whose files take longest."""
 FOLDERS = {"clients": "clients", "chaos": "chaos"}
 """The marker of every test in a folder of ``tests/``."""
 FIXTURES = ("browser", "postgres")
@@ -25,8 +26,8 @@ class Selection:
         self._root = root
 
     @pytest.hookimpl(tryfirst=True)  # before pytest reads -m
-    def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
-        """Adds the markers that follow from a test's folder, fixtures and database."""
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Adds the markers that follow from a test's folder, fixtures and database, and puts the longest files first."""
         for item in items:
             folder = item.path.relative_to(self._root).parts[0]
             if folder in FOLDERS:
@@ -36,12 +37,16 @@ class Selection:
             if on_postgres(item):
                 item.add_marker("postgres")
 
+        ranks: dict[Path, int] = {}
+        for item in items:
+            ranks[item.path] = min(rank_of(item), ranks.get(item.path, len(MARKERS)))
+        items.sort(key=lambda item: ranks[item.path])
+
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Counts deselected tests by their markers; a test with two markers counts for the first."""
         for item in items:
-            marker = next((name for name in MARKERS if item.get_closest_marker(name)), None)
-            if marker:
-                left_out(item.config)[marker] += 1
+            if rank_of(item) < len(MARKERS):
+                left_out(item.config)[MARKERS[rank_of(item)]] += 1
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Hands a worker's counts to the process that reports."""
@@ -68,6 +73,11 @@ class Selection:
 def left_out(config: pytest.Config) -> Counter[str]:
     """The run's counts of deselected tests by marker."""
     return config.stash.setdefault(_LEFT_OUT, Counter())
+
+
+def rank_of(item: pytest.Item) -> int:
+    """The place of a test's first marker in MARKERS; their number where it has none."""
+    return next((rank for rank, name in enumerate(MARKERS) if item.get_closest_marker(name)), len(MARKERS))
 
 
 def on_postgres(item: pytest.Item) -> bool:
