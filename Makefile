@@ -2,10 +2,16 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --config-settings editable_mode=strict
-# A strict editable install links single files: a new file changes its folder and calls for another install. (Absolute, for there is a target named serve.)
+# A strict editable install links single files: a new file changes its folder and calls for another install.
+# The paths are absolute because there is a target named serve.
 FOLDERS := $(shell find $(CURDIR)/data $(CURDIR)/model $(CURDIR)/training $(CURDIR)/serve -type d -not -name __pycache__)
 
-.PHONY: install serve audit test check audit-dependencies wheel bench soak
+# One process a core. A file stays in one process: its tests share services, and some follow on each other. tests/support/selection.py
+# puts the files that take longest first, so that no process waits long for the other at the end.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=2
+MARKED := slow or browser or postgres or clients or chaos
+
+.PHONY: install serve audit test test-rest test-all check audit-dependencies wheel bench soak
 .DEFAULT_GOAL := install
 
 .venv/bin/python:
@@ -20,8 +26,12 @@ serve: install  ## the service on http://127.0.0.1:8000
 	$(BIN)/belowline serve
 audit: install  ## the invented sample, audited
 	$(BIN)/belowline audit data/sample --out audit-out --force
-test: .venv/.dev  ## every test, one process a core
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: .venv/.dev  ## the tests that need no other program, in minutes; at the end it says what it left out
+	$(PYTEST) -m "not ($(MARKED))"
+test-rest: .venv/.dev  ## the tests that `make test` leaves out
+	$(PYTEST) -m "$(MARKED)"
+test-all: .venv/.dev  ## every test
+	$(PYTEST)
 check: .venv/.dev  ## format, lint, types, help pages
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest tests/test_help.py
 audit-dependencies: .venv/.dev  ## known vulnerabilities of every pin; says NOT AUDITED where no service can be asked

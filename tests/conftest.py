@@ -1,6 +1,5 @@
 """What tests share."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,8 @@ from hypothesis import settings
 
 from belowline.model import Scorer
 from belowline.serve.store.database import Database
+from tests.support.selection import Selection
+from tests.support.sqlite_store import sqlite_url
 from tests.support.store_fakes import Desk, PostgresServer, postgres_server
 from tests.support.tiny_model import build_tiny_model
 
@@ -63,7 +64,7 @@ def postgres() -> Iterator[PostgresServer]:
 def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with the present schema, to be copied."""
     file = tmp_path_factory.mktemp("empty") / "empty.sqlite3"
-    Database.open(f"sqlite:///{file}").close()
+    sqlite_url(file)
     return file
 
 
@@ -81,9 +82,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a database with the present schema and no rows, on each kind of database in turn."""
     if request.param == "sqlite":
-        file = tmp_path / "queue 100%.sqlite3"
-        shutil.copy(request.getfixturevalue("empty_sqlite"), file)
-        yield f"sqlite:///{file}"
+        yield sqlite_url(tmp_path / "queue 100%.sqlite3")
         return
     with request.getfixturevalue("postgres").fresh() as url:
         yield url
@@ -101,6 +100,11 @@ def database(database_url: str) -> Iterator[Database]:
 def desk(database: Database) -> Desk:
     """A newsroom's desk on an empty database."""
     return Desk(database)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Adds markers by folder and database, and the report of what a run leaves out."""
+    config.pluginmanager.register(Selection(ROOT / "tests"))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

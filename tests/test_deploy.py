@@ -264,6 +264,7 @@ def read_only(place: Path, *command: str, **environment: str) -> subprocess.Pope
     )
 
 
+@pytest.mark.slow
 def test_it_serves_as_nobody_with_all_but_its_data_read_only(place: Path, tiny_model_dir: Path) -> None:
     shutil.copytree(tiny_model_dir, place / "model")
     attempt = (

@@ -1,18 +1,15 @@
-"""Every help page: it shows, it is quick, it explains each option, and the README names its command."""
+"""Every help page: it shows, it is quick, it explains each option, and a document names its command."""
 
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
-import typer
 
 from tests.conftest import ROOT
+from tests.support.snapshots import PROGRAMS, commands_of
 
-PROGRAMS = {"belowline": "belowline.serve.cli", "belowline-train": "belowline.training.cli"}
 HEAVY = (
     "onnxruntime",
     "fastapi",
@@ -26,12 +23,8 @@ HEAVY = (
 )
 
 
-def commands_of(program: str) -> Iterator[tuple[str, Any]]:
-    """The path of each command of a program, and the command."""
-    app = typer.main.get_command(import_module(PROGRAMS[program]).app)
-    yield program, app
-    for name, command in sorted(getattr(app, "commands", {}).items()):
-        yield f"{program} {name}", command
+IMPLIED = {"belowline audit run"}
+"""Commands that users write without their last word."""
 
 
 def all_commands() -> list[Any]:
@@ -71,9 +64,14 @@ def test_the_page_shows_quickly(path: str, command: Any) -> None:
             assert not name.startswith("--") or name in done.stdout
 
 
-def test_the_readme_names_every_command() -> None:
-    readme = ROOT / "README.md"
-    assert readme.is_file(), "README.md is missing"
-    text = readme.read_text("utf-8")
-    missing = [path for program in PROGRAMS for path, _ in commands_of(program) if path not in text]
-    assert not missing, f"README.md does not mention: {', '.join(missing)}"
+def test_the_documents_name_every_command() -> None:
+    documents = [
+        ROOT / "README.md",
+        *(ROOT / "serve").glob("*.md"),
+        ROOT / "training/README.md",
+        ROOT / "data/README.md",
+    ]
+    text = "\n".join(path.read_text("utf-8") for path in documents)
+    paths = {path for program in PROGRAMS for path, _ in commands_of(program)}
+    missing = sorted(path for path in paths - IMPLIED if path not in text)
+    assert not missing, f"no document mentions: {', '.join(missing)}"

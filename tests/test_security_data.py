@@ -80,11 +80,13 @@ def _called(call: ast.Call) -> set[str]:
     return {call.func.attr} & METHODS if isinstance(call.func, ast.Attribute) else set()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_module_runs_what_a_file_says(path: Path) -> None:
-    name = str(path.relative_to(ROOT))
-    meant = {what for module, what in MEANT if module == name}
-    assert risky(ast.parse(path.read_text("utf-8"))) == meant
+def test_no_module_runs_what_a_file_says() -> None:
+    found = {
+        (str(path.relative_to(ROOT)), what)
+        for path in MODULES
+        for what in risky(ast.parse(path.read_text("utf-8")))
+    }
+    assert found == set(MEANT)
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,7 @@ def figures_in(content: Any) -> Iterator[dict[str, Any]]:
             yield from figures_in(one)
 
 
+@pytest.mark.slow
 def test_a_run_says_on_what_and_keeps_every_round(bench: dict[str, Any]) -> None:
     facts = bench["facts"]
     assert facts["machine"]["cores"] == rounds.cores()
@@ -248,6 +249,7 @@ def test_a_run_says_on_what_and_keeps_every_round(bench: dict[str, Any]) -> None
         assert one["count"] == len(one["values"]) > 0
 
 
+@pytest.mark.slow
 def test_the_share_of_the_limit_follows_from_the_rates(bench: dict[str, Any]) -> None:
     speeds, shares = (group["rows"] for group in bench["parts"]["limit"]["groups"][:2])
     limit = speeds["limit: the products alone"]["values"]
@@ -259,6 +261,7 @@ def test_the_share_of_the_limit_follows_from_the_rates(bench: dict[str, Any]) ->
     assert {"normalise", "run the network", "language", "all else"} < set(bar["pieces"])
 
 
+@pytest.mark.slow
 def test_the_page_has_every_figure_and_no_script(out: Path, bench: dict[str, Any]) -> None:
     page = (out / "bench.html").read_text("utf-8")
     assert not re.search(r"<script|javascript:|\son\w+=|https?://", page)
@@ -271,6 +274,7 @@ def test_the_page_has_every_figure_and_no_script(out: Path, bench: dict[str, Any
         assert f"exponent <b>{slope(one['exponent'])}</b>" in page
 
 
+@pytest.mark.slow
 def test_the_page_is_made_from_the_json_alone(out: Path, tmp_path: Path, bench: dict[str, Any]) -> None:
     (tmp_path / "bench.json").write_bytes((out / "bench.json").read_bytes())
     assert main(["--render", "--out", str(tmp_path)]) == 0
@@ -280,6 +284,7 @@ def test_the_page_is_made_from_the_json_alone(out: Path, tmp_path: Path, bench: 
     assert main(["--render", "--out", str(tmp_path / "nothing")]) == 2
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_what_is_missing(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +305,7 @@ def test_a_stopped_run_goes_on_with_what_is_missing(
     assert len(bench["starts"]) == 2  # the third measured nothing
 
 
+@pytest.mark.slow
 def test_results_of_different_circumstances_are_not_mixed(
     out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -317,6 +323,7 @@ def test_a_part_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest
     assert "Works." in (tmp_path / "bench.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_who_else_was_at_work_is_told(bench: dict[str, Any]) -> None:
     bench["facts"]["quick"], bench["facts"]["commit"] = False, "abc"
     bench["starts"] = [{"at": "2026-01-01T00:00:00+00:00", "load": 0.1}]
@@ -352,6 +359,7 @@ def test_parts_are_known_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(set(PARTS)) == len(PARTS)
 
 
+@pytest.mark.slow
 def test_the_service_beside_the_scorer(tmp_path: Path) -> None:
     """Real services, workers and all protocols too; the parts say all that they promise."""
     arguments = ["--quick", "--parts", "service,protocols", "--out", str(tmp_path), "--corpora", "nowhere"]

@@ -155,6 +155,7 @@ def test_growth_is_the_slope_after_the_warm_up() -> None:
     assert growth(samples) == pytest.approx({"rss_mib": 10, "files": 0, "threads": 0}, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_program_loads_a_service_of_its_own(tiny_model_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "load.json"
     command = [sys.executable, "-m", "tests.bench.load", "--model", str(tiny_model_dir), "--kind", "comments"]

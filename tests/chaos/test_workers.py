@@ -1,6 +1,5 @@
 """Several processes behind one port on one store: both answer, what one's death breaks is mended, and all end together."""
 
-import contextlib
 import os
 import re
 import shutil
@@ -8,11 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -23,37 +20,12 @@ from tests.conftest import ROOT
 from tests.support.chaos_callers import Insisting, check_kept, with_policy
 from tests.support.served_process import served
 from tests.support.tiny_model import build_tiny_model
-from tests.support.waiting import until
+from tests.support.worker_processes import answered, busy, eventually, workers
 
 OPENER = (
     "import sys; from belowline.serve.store.database import Database; print('ready', flush=True); "
     "sys.stdin.readline(); Database.open(sys.argv[1]).close()"
 )
-
-
-def eventually(condition: Callable[[], Any]) -> Any:
-    """What ``condition`` gives once it gives something true, however busy the machine is."""
-    return until(condition, 200)
-
-
-def answered(url: str, path: str = "/metrics") -> str:
-    """What a connection of its own is answered, whichever worker takes it; nothing where the worker dies over it."""
-    with contextlib.suppress(httpx.TransportError):
-        return httpx.get(url + path, timeout=60).text
-    return ""
-
-
-def workers(url: str) -> dict[int, float]:
-    """The requests that each living worker has answered, by its process."""
-    found = re.findall(r'^belowline_worker_requests\{pid="(\d+)"\} (\S+)$', answered(url), re.MULTILINE)
-    return {int(process): float(requests) for process, requests in found}
-
-
-def busy(url: str) -> list[int]:
-    """The processes of two workers, once both have answered."""
-    return eventually(
-        lambda: found if len(found := [pid for pid, n in workers(url).items() if n]) == 2 else None
-    )
 
 
 def requests_of_all(url: str) -> float:

@@ -15,6 +15,7 @@ import uvicorn
 
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
+from tests.support.accessibility import serious
 from tests.support.serve_fakes import fake_scorer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -66,18 +67,6 @@ def picture(page: Any, name: str) -> None:
     if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
-
-
-def serious(page: Any) -> list[str]:
-    """What axe-core finds that keeps people out."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:120]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def ingest(service: httpx.Client) -> None:

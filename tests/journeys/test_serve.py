@@ -17,6 +17,8 @@ import pytest
 from belowline.model import ScoreInput, Scorer
 from belowline.serve.scoring.results import Result
 
+pytestmark = pytest.mark.slow
+
 ROWS = [
     {"thread": "t", "title": "The harbour reopens", "id": f"c{number}", "text": text}
     for number, text in enumerate(

@@ -18,6 +18,7 @@ from belowline.serve.cli import app as command
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.support.golden import TOLERANCE, comments, reference
+from tests.support.sqlite_store import sqlite_url
 
 
 @pytest.fixture(scope="module", params=SHIPPED)
@@ -67,7 +68,7 @@ def test_scorer(released: Scorer, expected: list[dict[str, float]], relevant: li
 
 
 def test_http(released: Scorer, expected: list[dict[str, float]], tmp_path: Path) -> None:
-    app = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'queue.sqlite3'}"), released)
+    app = create_app(Settings(database_url=sqlite_url(tmp_path / "queue.sqlite3")), released)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         answer = client.post("/v1/score", json={"comments": [{"text": text} for text in texts()]})
     assert answer.status_code == 200
@@ -75,7 +76,7 @@ def test_http(released: Scorer, expected: list[dict[str, float]], tmp_path: Path
 
 
 def test_http_with_articles(released: Scorer, relevant: list[dict[str, float]], tmp_path: Path) -> None:
-    app = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'queue.sqlite3'}"), released)
+    app = create_app(Settings(database_url=sqlite_url(tmp_path / "queue.sqlite3")), released)
     found = []
     with TestClient(app, base_url="http://127.0.0.1") as client:
         for article, group in groupby(comments(), key=lambda comment: comment.article):

@@ -17,6 +17,8 @@ from tests.release.label_figures import OnSplit
 from tests.support.tiny_model import LABELS, build_tiny_model
 from tests.support.tiny_training import write_base
 
+pytestmark = pytest.mark.slow
+
 QUIET = Console(quiet=True)
 CORPORA = {
     "isca": ("hate", "antisemitism"),

@@ -90,6 +90,7 @@ def found(recipe: Recipe, corpora: Path) -> Predictions:
     return leave_one_out(recipe, corpora, corpora.parent / "videos", QUIET)
 
 
+@pytest.mark.slow
 def test_every_video_is_predicted_once(found: Predictions) -> None:
     assert list(found) == VIDEOS
     for target, probability in found.values():
@@ -98,6 +99,7 @@ def test_every_video_is_predicted_once(found: Predictions) -> None:
         assert ((probability > 0) & (probability < 1)).all()
 
 
+@pytest.mark.slow
 def test_spam_is_learned_from_the_other_videos(found: Predictions) -> None:
     accuracy, auc = video_figures(found)
     assert auc.value > 0.95
@@ -105,6 +107,7 @@ def test_spam_is_learned_from_the_other_videos(found: Predictions) -> None:
     assert accuracy.n == auc.n == sum(len(target) for target, _ in found.values())
 
 
+@pytest.mark.slow
 def test_what_was_found_is_kept_and_not_trained_again(
     found: Predictions, recipe: Recipe, corpora: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +123,7 @@ def test_what_was_found_is_kept_and_not_trained_again(
     assert not list(folder.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_another_recipe_is_refused(found: Predictions, recipe: Recipe, corpora: Path) -> None:
     other = recipe.model_copy(update={"seed": 99})
     with pytest.raises(RunError, match="begun with another recipe"):
@@ -143,6 +147,7 @@ def test_without_predictions_it_says_what_to_do(tmp_path: Path) -> None:
         assert "--videos" in figure.note
 
 
+@pytest.mark.slow
 def test_predictions_are_numbers_only(found: Predictions, corpora: Path) -> None:
     content = json.loads((corpora.parent / "videos" / "predictions.json").read_text("utf-8"))
     assert set(content[VIDEOS[0]]) == {"spam", "probability"}

@@ -1,6 +1,7 @@
 """What tests of promoted models share: tiny models with versions of their own, and what a comparison would say of them."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from belowline.serve.active import model_history as models
 from belowline.serve.active.promotion import promote, roll_back
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
+from tests.support.sqlite_store import sqlite_url
 from tests.support.tiny_model import build_tiny_model
 
 
@@ -29,7 +31,7 @@ class World:
     def of(cls, folder: Path, url: str | None = None) -> "World":
         old = build_tiny_model(folder / "old", version="1.0-old", seed=7)
         new = build_tiny_model(folder / "new", version="2.0-new", seed=8)
-        url = url or f"sqlite:///{folder / 'belowline.sqlite3'}"
+        url = url or sqlite_url(folder / "belowline.sqlite3")
         known: dict[str, Any] = {
             "database_url": url,
             "models_dir": folder / "belowline-models",
@@ -81,3 +83,12 @@ def damage(directory: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 0xFF
     file.write_bytes(content)
+
+
+def without(directory: Path, label: str, target: Path) -> Path:
+    """The same model, of which ``label`` holds nothing and has no threshold."""
+    copied = shutil.copytree(directory, target)
+    config = json.loads((copied / "config.json").read_text("utf-8"))
+    del config["thresholds"][label]
+    (copied / "config.json").write_text(json.dumps(config), "utf-8")
+    return copied

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from belowline.model import Evidence, Reading, ScoreInput, Scorer, Scores
@@ -18,6 +19,10 @@ from belowline.model.directory import Calibration, ModelConfig, Thresholds, Wind
 from belowline.serve.http.errors import PROBLEM_JSON, PROBLEMS
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
+from tests.support.shared_routes import share_routes
+from tests.support.sqlite_store import sqlite_url
+
+share_routes()
 
 LABELS = ("spam", "hate", "antisemitism", "personal_attack", "threat", "profanity", "toxicity", "on_topic")
 KEY = "a-key-of-enough-characters"
@@ -82,10 +87,16 @@ def fake_scorer(before: Callable[[], None] = lambda: None) -> Any:
     return cast(Scorer, FakeScorer(before))
 
 
+def _app_of(folder: Path, scorer: Any, settings: Mapping[str, Any]) -> FastAPI:
+    """An app whose database lies in ``folder`` unless the settings name another."""
+    if "database_url" not in settings:
+        settings = {"database_url": sqlite_url(folder / "queue.sqlite3"), **settings}
+    return create_app(Settings(**settings), scorer or fake_scorer())
+
+
 def client_of(folder: Path, scorer: Any = None, host: str = "127.0.0.1", **settings: Any) -> TestClient:
     """A client of a new app whose database lies in ``folder``; use it in a ``with`` block."""
-    known = {"database_url": f"sqlite:///{folder / 'queue.sqlite3'}", **settings}
-    app = create_app(Settings(**known), scorer or fake_scorer())
+    app = _app_of(folder, scorer, settings)
     return TestClient(app, base_url=f"http://{host}", raise_server_exceptions=False)
 
 
@@ -101,8 +112,7 @@ def client_on(request: pytest.FixtureRequest, folder: Path, **settings: Any) -> 
 @contextmanager
 def served(folder: Path, scorer: Any = None, **settings: Any) -> Iterator[httpx.Client]:
     """A client of a real server on a free port, for answers that do not end; they are read with ``stream``."""
-    known = {"database_url": f"sqlite:///{folder / 'queue.sqlite3'}", **settings}
-    app = create_app(Settings(**known), scorer or fake_scorer())
+    app = _app_of(folder, scorer, settings)
     config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from belowline.serve.store.database import Database
 from belowline.serve.store.tables import comments
+from tests.support.sqlite_store import sqlite_url
 
 _MAIN = "from belowline.serve.cli import main; main()"
 _LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0})); "
@@ -75,7 +76,7 @@ def served(
 
     With ``files`` the process may open no more than so many. Ends with the process as the signal to terminate leaves it.
     """
-    chosen = {"port": 0, "database_url": f"sqlite:///{folder}/served.sqlite3", **(settings or {})}
+    chosen = {"port": 0, "database_url": sqlite_url(folder / "served.sqlite3"), **(settings or {})}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BELOWLINE_")}
     environment |= {f"BELOWLINE_{name.upper()}": str(value) for name, value in chosen.items()}
     code = (_LIMITED.format(files) if files else "") + _MAIN

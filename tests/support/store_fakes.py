@@ -2,8 +2,12 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,3 +199,26 @@ def refused(kind: str, call: Any, *more: Any, **named: Any) -> str:
         call(*more, **named)
     assert caught.value.kind == kind
     return caught.value.detail
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """What the calls return, begun together; a Refusal is returned too."""
+    together = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        together.wait()
+        try:
+            return call()
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [begun.result() for begun in [pool.submit(run, call) for call in calls]]
+
+
+def lose_tables(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "queue.sqlite3")) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (name,) in tables:
+            if not name.startswith("sqlite_"):
+                database.execute(f"ALTER TABLE {name} RENAME TO lost_{name}")

@@ -20,12 +20,13 @@ from belowline.serve.active.follower import Follower, Poller
 from belowline.serve.store.database import Database, StoreError
 from tests.support.model_world import World
 from tests.support.serve_fakes import client_of, fake_scorer
+from tests.support.sqlite_store import sqlite_url
 from tests.support.waiting import until
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(f"sqlite:///{tmp_path}/active.sqlite3")
+    opened = Database.open(sqlite_url(tmp_path / "active.sqlite3"))
     yield opened
     opened.close()
 

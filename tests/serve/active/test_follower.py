@@ -21,8 +21,7 @@ from belowline.serve.active.follower import Follower
 from belowline.serve.http.service import RequestState
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
-from tests.serve.active.test_promotion import without
-from tests.support.model_world import World, damage
+from tests.support.model_world import World, damage, without
 
 SPAM_ALONE = 'version = "spam alone"\nlabels = ["spam"]\n'
 COMMENT = {"comments": [{"id": "c1", "text": "the link you are following"}]}

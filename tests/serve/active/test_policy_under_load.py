@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.chaos.test_workers import busy, workers
+import pytest
+
 from tests.support.served_process import Served, served
 from tests.support.waiting import InThreads, until
+from tests.support.worker_processes import busy, workers
+
+pytestmark = pytest.mark.slow
 
 CHANGES = 20
 LIMIT_S = 1.0

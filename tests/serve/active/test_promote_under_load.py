@@ -16,6 +16,8 @@ from tests.support.model_world import World
 from tests.support.served_process import served
 from tests.support.waiting import InThreads, until
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [f"the link {word} you are following {'the ' * number}" for number, word in enumerate("abcdefghij")]
 
 

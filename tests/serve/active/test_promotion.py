@@ -25,7 +25,7 @@ from belowline.serve.active.loading import active_at_start
 from belowline.serve.active.promotion import PromotionRefused, model_in_force, promote
 from belowline.serve.store.database import Database
 from tests.conftest import ROOT
-from tests.support.model_world import World, damage
+from tests.support.model_world import World, damage, without
 from tests.support.tiny_model import build_tiny_model
 
 HOLDS_PROFANITY = "[thresholds.profanity]\nhold = 0.5\n"
@@ -157,15 +157,6 @@ def without_numbers(directory: Path, target: Path) -> Path:
     return copied
 
 
-def without(directory: Path, label: str, target: Path) -> Path:
-    """The same model, of which ``label`` holds nothing and has no threshold."""
-    copied = shutil.copytree(directory, target)
-    config = json.loads((copied / "config.json").read_text("utf-8"))
-    del config["thresholds"][label]
-    (copied / "config.json").write_text(json.dumps(config), "utf-8")
-    return copied
-
-
 def test_a_model_without_a_label_of_the_policy_is_refused(local: World) -> None:
     with local.database.write() as tx:
         policies.replace(tx, "adam", HOLDS_PROFANITY, None, 0)
@@ -199,11 +190,12 @@ def test_a_damaged_model_is_left_by_rolling_back_but_not_returned_to(local: Worl
     assert (local.in_force or row).version == "3.0"
 
 
+@pytest.mark.slow
 def test_kills_in_the_middle_leave_a_store_that_serves_and_can_be_changed(local: World) -> None:
     drawn = random.Random(20261126)
     compare = local.compared(local.old, local.new)
     script = (
-        "import sys; from pathlib import Path; from tests.serve.active.test_promotion import victim; "
+        "import sys; from pathlib import Path; from tests.support.promotion_victim import victim; "
         "victim(*map(Path, sys.argv[1:]))"
     )
     seen = set()
@@ -233,20 +225,6 @@ def test_kills_in_the_middle_leave_a_store_that_serves_and_can_be_changed(local:
         f"{version}-{model_digest(path)[:12]}"
         for version, path in (("1.0-old", local.old), ("2.0-new", local.new))
     )
-
-
-def victim(folder: Path, candidate: Path, compare: Path) -> None:
-    """A process to be killed while it promotes."""
-    from belowline.serve.settings import Settings
-
-    url = f"sqlite:///{folder / 'belowline.sqlite3'}"
-    settings = Settings(
-        database_url=url, models_dir=folder / "belowline-models", model_dir=folder / "old", threads=1
-    )
-    database = Database.open(url)
-    active_at_start(settings, database)  # what is slow to import is there
-    print("ready", flush=True)
-    promote(settings, database, candidate, compare, None)
 
 
 def test_the_commands_say_what_is_in_force_and_where(

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from belowline.serve.store import cursor
-from tests.serve.api.test_access import TABLE, UNKNOWN
+from tests.support.api_operations import TABLE, UNKNOWN
 from tests.support.serve_fakes import check_problem, client_on
 
 SECRET = "do-not-quote-me"

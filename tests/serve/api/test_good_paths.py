@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.serve.api.test_access import TABLE
+from tests.support.api_operations import TABLE
 from tests.support.serve_fakes import client_on
 
 SITE = "paper.example"

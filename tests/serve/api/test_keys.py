@@ -11,6 +11,7 @@ from sqlalchemy import update
 from belowline.serve.http.auth import SESSION_COOKIE
 from belowline.serve.store.database import now
 from belowline.serve.store.tables import sessions
+from tests.support.browser_headers import FOREIGN, OWN
 from tests.support.serve_fakes import KEY, check_problem, client_of
 
 SITE = "paper.example"
@@ -107,25 +108,6 @@ def test_a_cookie_that_nobody_was_given_opens_nothing(client: TestClient, cookie
     make(client, "first", "admin")
     answer = client.get("/v1/keys", headers={"Cookie": f"{SESSION_COOKIE}={cookie}".encode()})
     check_problem(answer, 401, "invalid-key")
-
-
-OWN = [
-    {},
-    {"Origin": "http://127.0.0.1"},
-    {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1"},
-    {"Sec-Fetch-Site": "none"},
-]
-FOREIGN = [
-    {"Origin": "https://evil.example"},
-    {"Origin": "http://127.0.0.1:9999"},
-    {"Origin": "http://127.0.0.1.evil.example"},
-    {"Origin": "null"},
-    {"Origin": ""},
-    {"Origin": "http://["},
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
-    {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1"},
-]
 
 
 @pytest.mark.parametrize("signed_in", [False, True])

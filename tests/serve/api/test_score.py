@@ -1,8 +1,6 @@
 import json
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from fastapi.testclient import TestClient
 from belowline.model import ScoreInput
 from belowline.serve.settings import Settings, SettingsError
 from tests.support.serve_fakes import KEY, LABELS, FakeScorer, client_of, fake_scorer
+from tests.support.store_fakes import lose_tables
 from tests.support.waiting import until
 
 
@@ -187,14 +186,6 @@ def test_a_store_that_fails_is_not_silent_and_stops_no_scoring(tmp_path: Path) -
         assert score(client, "spam").status_code == 200
         ready = client.get("/readyz").json()
     assert (ready["store"], ready["ready"]) == ("unreachable", False)
-
-
-def lose_tables(folder: Path) -> None:
-    with closing(sqlite3.connect(folder / "queue.sqlite3")) as database:
-        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (name,) in tables:
-            if not name.startswith("sqlite_"):
-                database.execute(f"ALTER TABLE {name} RENAME TO lost_{name}")
 
 
 def test_readiness_follows_the_model(tmp_path: Path) -> None:

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from belowline.model import ModelError, ScoreInput, Scorer
+from belowline.model import ModelError, Scorer
 from belowline.serve.active.files import digest_of
-from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.audit.engines import (
     Engine,
     EngineError,
@@ -28,6 +27,7 @@ from belowline.serve.audit.engines import (
 )
 from belowline.serve.audit.run import score_part
 from belowline.serve.scoring.pipeline import ModerationPipeline
+from tests.support.audit_jobs import jobs
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -40,15 +40,6 @@ def pipeline(tiny_scorer: Scorer, tiny_model_dir: Path) -> ModerationPipeline:
 @pytest.fixture
 def spec(pipeline: ModerationPipeline, tiny_model_dir: Path) -> PipelineSpec:
     return PipelineSpec(tiny_model_dir, pipeline.policy, 1, pipeline.identity)
-
-
-def jobs(count: int, comments: int = 7) -> Iterator[Job]:
-    for number in range(count):
-        yield Job(f"{number:06}.jsonl", [comment(f"{number} and {n} words") for n in range(comments)])
-
-
-def comment(text: str) -> ArchiveComment:
-    return ArchiveComment("s", "t", 0, None, text, None, None, None, ScoreInput(text, "an article"))
 
 
 def done(engine: Engine, count: int = 9) -> dict[str, tuple[int, bytes]]:
@@ -76,6 +67,7 @@ def test_no_more_jobs_are_taken_than_there_is_room_for(spec: PipelineSpec) -> No
     assert len(taken) == 40
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSpec) -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed")
     try:
@@ -84,6 +76,7 @@ def test_ray_gives_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSp
         ray.shutdown()
 
 
+@pytest.mark.slow
 def test_ray_without_a_cluster_is_one_line(spec: PipelineSpec) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
     with pytest.raises(EngineError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
@@ -112,14 +105,9 @@ def test_a_process_that_is_killed_is_told(spec: PipelineSpec) -> None:
         list(Processes(spec, 1).run(end_it, jobs(2)))
 
 
-def sleep(pipeline: ModerationPipeline, job: Job) -> bytes:
-    time.sleep(60)
-    return b""
-
-
 PARENT = """
 import sys, pickle
-from tests.serve.audit.test_engines import jobs, sleep
+from tests.support.audit_jobs import jobs, sleep
 from belowline.serve.audit.engines import Processes
 if __name__ == "__main__":
     spec = pickle.loads(bytes.fromhex(sys.argv[1]))
@@ -133,6 +121,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT])
 def test_processes_end_with_their_parent(spec: PipelineSpec, tmp_path: Path, ended_by: int) -> None:
     script = tmp_path / "parent.py"

@@ -11,6 +11,7 @@ import pytest
 from belowline.serve.http import events
 from belowline.serve.store.database import Database
 from tests.support.serve_fakes import KEY, served
+from tests.support.sqlite_store import sqlite_url
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +84,7 @@ def test_events_say_nothing_of_comments(client: httpx.Client) -> None:
 
 @pytest.mark.anyio
 async def test_a_caller_who_is_gone_costs_nothing_more(tmp_path: Path) -> None:
-    database = Database.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}")
+    database = Database.open(sqlite_url(tmp_path / "queue.sqlite3"))
     left = iter([False, False, True])
 
     async def gone() -> bool:

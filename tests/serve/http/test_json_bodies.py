@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belowline.serve.json_body import repaired
-from tests.serve.api.test_access import TABLE as OWN
-from tests.serve.api.test_access import UNKNOWN
-from tests.serve.protocols.test_access import TABLE as OTHERS
+from tests.support.api_operations import TABLE as OWN
+from tests.support.api_operations import UNKNOWN
+from tests.support.protocol_operations import TABLE as OTHERS
 from tests.support.serve_fakes import client_of, client_on
 
 LONE, REPLACEMENT, NUL = "\ud83d", "\ufffd", "\x00"

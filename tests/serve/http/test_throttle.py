@@ -15,6 +15,7 @@ from belowline.serve.http.throttle import FORGET_S, FREE, FailedKeyLimiter, netw
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.support.serve_fakes import KEY, check_problem, fake_scorer
+from tests.support.sqlite_store import sqlite_url
 
 COMMENT = {"comments": [{"text": "fine"}]}
 AKISMET = {"blog": "https://paper.example", "user_ip": "192.0.2.7", "comment_content": "fine"}
@@ -113,9 +114,7 @@ def test_memory_is_bounded_and_the_longest_silent_goes_first(
 @contextmanager
 def serving(folder: Path, **settings: Any) -> Iterator[TestClient]:
     """A client at 192.0.2.1 of a service whose clock stands still, or slow machines would forget."""
-    app = create_app(
-        Settings(database_url=f"sqlite:///{folder / 'queue.sqlite3'}", **settings), fake_scorer()
-    )
+    app = create_app(Settings(database_url=sqlite_url(folder / "queue.sqlite3"), **settings), fake_scorer())
     app.state.service = replace(app.state.service, failed_keys=FailedKeyLimiter(lambda: 1000.0))
     with TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.1", 5)) as client:
         yield client

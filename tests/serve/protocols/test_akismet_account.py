@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from belowline.serve.protocols.akismet import usage
 from belowline.serve.store.tables import api_keys, comments
-from tests.serve.protocols.test_akismet import ADMIN, THANKS, decisions, guid, kept, made, refused, said
+from tests.support.akismet_calls import ADMIN, THANKS, decisions, guid, kept, made, refused, said
 from tests.support.serve_fakes import KEY, client_of, client_on
 
 SITE = "paper.example"

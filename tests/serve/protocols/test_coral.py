@@ -20,7 +20,7 @@ from belowline.serve.protocols.coral import _answer
 from belowline.serve.scoring.reason_codes import CODES
 from belowline.serve.scoring.results import Action, Reason, Result
 from belowline.serve.store.database import StoreError
-from tests.serve.protocols.test_moderations import ANY_JSON
+from tests.support.any_json import ANY_JSON
 from tests.support.client_environments import node_with, run_client
 from tests.support.serve_fakes import KEY, FakeScorer, client_of, fake_scorer, served
 

@@ -17,6 +17,7 @@ from belowline.model import Reading, ScoreInput, Scores
 from belowline.serve.protocols.moderations import _UNJUDGED as UNJUDGED
 from belowline.serve.protocols.moderations import ModerationRequest
 from belowline.serve.protocols.text_classification import PredictRequest
+from tests.support.any_json import ANY_JSON
 from tests.support.client_environments import python_with, run_client
 from tests.support.serve_fakes import KEY, FakeScorer, client_of, served
 
@@ -223,17 +224,6 @@ def test_a_key_is_asked_for(tmp_path: Path) -> None:
         made = client.post("/v1/keys", json={"name": "m", "role": "admin"}, headers={"X-API-Key": KEY})
         with_key = {"Authorization": f"Bearer {made.json()['key']}"}
         assert client.post("/v1/moderations", json={"input": "fine"}, headers=with_key).status_code == 200
-
-
-ANY_JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 
 
 @given(body=st.fixed_dictionaries({}, optional={"input": ANY_JSON, "model": ANY_JSON, "x": ANY_JSON}))

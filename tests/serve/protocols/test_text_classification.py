@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.serve.protocols.test_moderations import ANY_JSON
+from tests.support.any_json import ANY_JSON
 from tests.support.serve_fakes import KEY, LABELS, client_of, served
 
 

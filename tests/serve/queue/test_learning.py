@@ -18,8 +18,7 @@ from belowline.serve.store import cursor
 from belowline.serve.store.database import now
 from belowline.serve.store.tables import items as queue
 from belowline.serve.training_data.export import export_decisions
-from tests.serve.store.test_concurrency import at_once
-from tests.support.store_fakes import Desk, refused
+from tests.support.store_fakes import Desk, at_once, refused
 
 NUMBERS = range(1, 20_001)
 OFFER = "spam: {} made {} from home in one single week with this simple trick, look at my page"

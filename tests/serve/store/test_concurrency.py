@@ -1,10 +1,8 @@
 """Many at once: nothing twice, nothing lost."""
 
-import threading
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+
+import pytest
 
 from belowline.serve.active import policy_history as policies
 from belowline.serve.queue import items
@@ -12,24 +10,10 @@ from belowline.serve.queue.intake import Author, Thread, take_in
 from belowline.serve.queue.moderator_decisions import Moderator
 from belowline.serve.store.database import Database
 from belowline.serve.store.refusal import Refusal
-from tests.support.store_fakes import ANN, BEN, Desk
+from tests.support.store_fakes import ANN, BEN, Desk, at_once
 
 
-def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """What the calls return, begun together; a Refusal is returned too."""
-    together = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        together.wait()
-        try:
-            return call()
-        except Refusal as refusal:
-            return refusal
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [begun.result() for begun in [pool.submit(run, call) for call in calls]]
-
-
+@pytest.mark.slow
 def test_eight_moderators_decide_four_hundred_items_once_each(desk: Desk) -> None:
     with desk.database.write() as tx:
         kept = take_in(tx, desk.pipeline, "s", None, [desk.incoming("spam") for _ in range(400)])

@@ -23,9 +23,10 @@ from belowline.serve.store.database import Database, now
 from belowline.serve.store.tables import decisions
 from belowline.serve.training_data import histories as decided
 from belowline.serve.training_data.export import ExportError, export_decisions, run_export
-from tests.serve.wordpress.test_sync import FakeWordPress, rounds
 from tests.support.decisions import write_reviews
+from tests.support.fake_wordpress import FakeWordPress, rounds
 from tests.support.serve_fakes import client_of
+from tests.support.sqlite_store import sqlite_url
 from tests.support.store_fakes import ANN, BEN, CLEO, SAMPLE, SECOND, Desk
 
 OFFER = "spam: {} made {} from home in one single week with this simple trick, look at my page"
@@ -35,7 +36,7 @@ CLEAN = {"spam": 0.0, "hate": 0.0, "antisemitism": 0.0, "threat": 0.0}
 @pytest.fixture
 def sqlite(tmp_path: Path, empty_sqlite: Path) -> Iterator[Database]:
     shutil.copy(empty_sqlite, tmp_path / "queue.sqlite3")
-    opened = Database.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}")
+    opened = Database.open(sqlite_url(tmp_path / "queue.sqlite3"))
     yield opened
     opened.close()
 

@@ -25,6 +25,7 @@ from belowline.serve.store.tables import deliveries, webhooks
 from belowline.serve.webhooks import endpoints as hooks
 from belowline.serve.webhooks.sender import SIGNATURE, Sender, is_public, sign
 from tests.support.serve_fakes import client_of, fake_scorer
+from tests.support.sqlite_store import sqlite_url
 
 SECRET_TEXT = "spam do-not-quote-me"
 
@@ -72,7 +73,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database.open(f"sqlite:///{tmp_path / 'queue.sqlite3'}")
+    database = Database.open(sqlite_url(tmp_path / "queue.sqlite3"))
     yield database
     database.close()
 

@@ -30,69 +30,17 @@ from belowline.serve.wordpress.client import (
 from belowline.serve.wordpress.kses import survives
 from belowline.serve.wordpress.remote_comment import RemoteComment, plain
 from belowline.serve.wordpress.sync import Bridge
+from tests.support.fake_wordpress import PASSWORD, ROOT, SITE, USER, FakeWordPress, rounds
 from tests.support.serve_fakes import fake_scorer
+from tests.support.sqlite_store import sqlite_url
 from tests.support.store_fakes import Desk, everything
 
-SITE, USER, PASSWORD = "https://paper.example", "mona", "pass word of mona"
-ROOT = {"namespaces": ["oembed/1.0", "wp/v2"]}
 Answer = Callable[[httpx.Request], httpx.Response]
-
-
-class FakeWordPress:
-    """Just enough of the REST API, below ``/wp-json/``; ``broken`` answers in its place where it gives something."""
-
-    def __init__(self) -> None:
-        self.comments: dict[int, dict[str, Any]] = {}
-        self.requests: list[httpx.Request] = []
-        self.broken: Callable[[httpx.Request], httpx.Response | None] = lambda _: None
-        self.waits: list[float] = []
-
-    def write(self, comment: int, text: str, **more: Any) -> None:
-        known = {"id": comment, "post": 1, "parent": 0, "author": 0, "author_name": "Ann", "author_email": ""}
-        known |= {"date_gmt": "2026-01-02T03:04:05", "content": {"raw": text}, "status": "hold"}
-        self.comments[comment] = {**known, "author_ip": "192.0.2.1", "author_user_agent": "Firefox", **more}
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        return self.broken(request) or self._answer(request)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        path, asked = request.url.path.removeprefix("/wp-json/"), request.url.params
-        if request.method == "HEAD":
-            return httpx.Response(200, headers={"Link": f'<{SITE}/wp-json/>; rel="https://api.w.org/"'})
-        if not path:
-            return httpx.Response(200, json=ROOT)
-        if path != "wp/v2/comments":
-            one = self.comments[int(path.rpartition("/")[2])]
-            one.update(json.loads(request.content) if request.method == "POST" else {})
-            return httpx.Response(200, json=one)
-        wanted = [int(part) for part in asked.get("include", "").split(",") if part]
-        found = [
-            one
-            for one in self.comments.values()
-            if asked["status"] in ("any", one["status"]) and one["id"] in (wanted or self.comments)
-        ]
-        return httpx.Response(200, json=found, headers={"X-WP-TotalPages": "1"})
-
-    def remote(self, site: str = SITE) -> WordPress:
-        transport = httpx.MockTransport(self)
-        return WordPress(
-            address_of(site, insecure=False), USER, PASSWORD, transport=transport, wait=self.waits.append
-        )
 
 
 @pytest.fixture
 def paper() -> FakeWordPress:
     return FakeWordPress()
-
-
-def rounds(paper: FakeWordPress, desk: Desk, *, apply: bool = True) -> dict[int, str]:
-    """The outcomes of one round, by WordPress's id."""
-    with paper.remote() as remote:
-        active = Active.of(fake_scorer(), None, None, desk.database)
-        return {
-            step.remote: step.outcome for step in Bridge(remote, active, desk.database, apply=apply).round()
-        }
 
 
 def failing(status: int, code: str | None = None, **more: Any) -> Answer:
@@ -613,7 +561,7 @@ def test_the_rows_hold_no_text(paper: FakeWordPress, desk: Desk) -> None:
 
 def test_each_round_begins_with_the_active_model(paper: FakeWordPress, tmp_path: Path) -> None:
     desk, scorers = (
-        Desk(Database.open(f"sqlite:///{tmp_path}/bridge.sqlite3")),
+        Desk(Database.open(sqlite_url(tmp_path / "bridge.sqlite3"))),
         [fake_scorer(), fake_scorer()],
     )
     active, following = Active.of(scorers[0], None, None, desk.database), iter([0, 1])

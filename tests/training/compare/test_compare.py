@@ -195,6 +195,7 @@ def test_a_model_beside_itself_passes_every_gate_that_can_be_measured(world: Wor
     assert [by_name[name].value for name in losses] == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_spoiled_calibration_is_refused(world: World, tmp_path: Path) -> None:
     comparison, (report,) = world.compare([str(world.model), str(world.spoiled)], tmp_path)
     failed = {one.name for one in report.results if one.outcome == "failed"}
@@ -206,6 +207,7 @@ def test_a_spoiled_calibration_is_refused(world: World, tmp_path: Path) -> None:
     assert set(comparison.pairs[0].flips.counts) == {"publish > hold"}
 
 
+@pytest.mark.slow
 def test_it_comes_out_the_same_every_time(world: World, tmp_path: Path) -> None:
     world.compare([str(world.model), str(world.other)], tmp_path, speed_texts=0)
     once = json.loads((tmp_path / "compare.json").read_text("utf-8"))
@@ -218,6 +220,7 @@ def test_it_comes_out_the_same_every_time(world: World, tmp_path: Path) -> None:
     assert once["contenders"][0]["speed"] is None
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_goes_on(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +265,7 @@ def test_the_limit_and_the_policy_count(world: World, tmp_path: Path) -> None:
         world.compare([str(world.model), str(world.other)], tmp_path, policy=tmp_path / "no.toml")
 
 
+@pytest.mark.slow
 def test_gates_of_a_recipe_are_used(world: World, tmp_path: Path) -> None:
     lax = GATES.model_copy(update={"allow_unmeasured": ("bias_gap", "bias_gap_increase")})
     specs = [str(world.model)] * 2

@@ -60,6 +60,7 @@ def test_no_outlier_no_change(model: CommentModel) -> None:
     assert not changed(smoothed(model, []))  # nothing was read: nothing is known to reach far
 
 
+@pytest.mark.slow
 def test_a_training_that_goes_on_gets_the_weights_as_they_were(model: CommentModel, tmp_path: Path) -> None:
     export_fp32(smoothed(model, TEXTS), tmp_path / "fp32.onnx")
     quantise(tmp_path / "fp32.onnx", tmp_path / "int8.onnx")

@@ -46,6 +46,7 @@ def probabilities(model: CommentModel, tokenizer: object) -> Tensor:
         return torch.cat([model(row["input_ids"], row["attention_mask"]).logits for row in rows]).sigmoid()
 
 
+@pytest.mark.slow
 def test_it_comes_near_to_what_it_learned_from(trained_run: Path, small: Path) -> None:
     teacher, tokenizer = load_model(trained_run / "model")
     goal = probabilities(teacher, tokenizer)
@@ -56,6 +57,7 @@ def test_it_comes_near_to_what_it_learned_from(trained_run: Path, small: Path) -
     assert gaps[1] < 0.3 * gaps[0], gaps
 
 
+@pytest.mark.slow
 def test_it_is_exported_and_scores(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Parity, "check", lambda _: None)  # int8 of 32 hidden units strays too far
     scorer = Scorer.load(export(small, small / "released", QUIET))
@@ -64,6 +66,7 @@ def test_it_is_exported_and_scores(small: Path, monkeypatch: pytest.MonkeyPatch)
     assert min(spam[::2]) > max(spam[1::2])
 
 
+@pytest.mark.slow
 def test_a_site_trains_it_on_as_it_is(workshop: Path, small: Path) -> None:
     recipe = load_recipe(
         write_recipe(workshop / "site.toml", workshop / "base", name="site", start="released")
@@ -87,12 +90,14 @@ def test_layers_are_kept_in_their_order() -> None:
     assert encoder.config.num_hidden_layers == 2
 
 
+@pytest.mark.slow
 def test_a_layer_that_the_start_has_not_is_named(workshop: Path, trained_run: Path) -> None:
     recipe = recipe_of(workshop, "[0, 2]", name="beyond")
     with pytest.raises(RunError, match=r"layers \[0, 2\]"):
         fit(recipe, workshop / "corpora", workshop / "beyond", QUIET, start=trained_run / "model")
 
 
+@pytest.mark.slow
 def test_a_start_with_other_labels_teaches_nothing(workshop: Path, trained_run: Path) -> None:
     recipe = recipe_of(workshop, name="others", labels=["spam", "toxicity"])
     with pytest.raises(RunError, match="other labels"):

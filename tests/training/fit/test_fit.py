@@ -74,6 +74,7 @@ def stopped_at_twelve(recipe: Recipe, workshop: Path, run: Path, monkeypatch: py
     monkeypatch.setattr(trainer.Trainer, "_step", step)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_where_an_unbroken_one_does(
     run: Path, plain: Recipe, workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +84,7 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
     plain: Recipe, workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +119,7 @@ def test_more_frozen_layers_than_the_base_has_are_refused(
         fit(recipe, workshop / "corpora", tmp_path / "run", QUIET)
 
 
+@pytest.mark.slow
 def test_bf16_autocast_learns_too(plain: Recipe, workshop: Path) -> None:
     bf16 = plain.model_copy(update={"fit": plain.fit.model_copy(update={"precision": "bf16"})})
     fit(bf16, workshop / "corpora", workshop / "bf16", QUIET)
@@ -127,6 +130,7 @@ def test_bf16_autocast_learns_too(plain: Recipe, workshop: Path) -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_precision_that_was_faster_where_it_began(
     workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +180,7 @@ def test_what_the_corpora_do_not_teach_the_model_does_not_claim(released: Path) 
     assert (config["evidence"], config["relevance"]) == ({}, None)
 
 
+@pytest.mark.slow
 def test_evaluation_writes_metrics_and_card(run: Path, released: Path, workshop: Path) -> None:
     evaluate(run, released, workshop / "corpora", 100, QUIET, card=True)
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
@@ -210,6 +215,7 @@ def spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("belowline.training.export.export._torch_probabilities", random_weights)
 
 
+@pytest.mark.slow
 def test_a_refused_export_leaves_the_old_model_standing(run: Path, released: Path, spoiled: None) -> None:
     before = (released / "model.onnx").read_bytes()
     with pytest.raises(ParityError):
@@ -217,6 +223,7 @@ def test_a_refused_export_leaves_the_old_model_standing(run: Path, released: Pat
     assert (released / "model.onnx").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_release_is_made_again_with_its_calibration(run: Path, released: Path, tmp_path: Path) -> None:
     thresholds = (run / "thresholds.json").read_bytes()
     again = export(run, tmp_path / "again", QUIET, released, "0.0.3")

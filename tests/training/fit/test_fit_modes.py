@@ -26,6 +26,8 @@ from belowline.training.recipes.recipe import Recipe
 from tests.support.recipes import changed
 from tests.support.tiny_training import write_decisions
 
+pytestmark = pytest.mark.slow
+
 QUIET = Console(quiet=True)
 WATCHED = {"evaluate_every": 5, "evaluate_rows": 40}
 

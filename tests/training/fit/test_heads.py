@@ -22,6 +22,8 @@ from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.support.recipes import changed
 
+pytestmark = pytest.mark.slow
+
 QUIET = Console(quiet=True)
 
 

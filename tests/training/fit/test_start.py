@@ -21,6 +21,8 @@ from belowline.training.recipes.recipe import load_recipe
 from tests.support.tiny_model import build_tiny_model
 from tests.support.tiny_training import write_base, write_corpora, write_recipe
 
+pytestmark = pytest.mark.slow
+
 LABELS = tuple(DEFINITIONS)
 QUIET = Console(quiet=True)
 

@@ -14,7 +14,7 @@ from belowline.serve.audit.report.page import TEXT_SHOWN, render_report
 from belowline.serve.audit.run import run_audit
 from belowline.serve.audit.summary_counts import Tally
 from belowline.serve.scoring.pipeline import ModerationPipeline
-from tests.journeys.test_console import serious
+from tests.support.accessibility import serious
 from tests.support.serve_fakes import LABELS, fake_scorer
 
 CARD = "# The fake model\n\nIt reads names of labels.\n"

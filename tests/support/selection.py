@@ -1,0 +1,88 @@
+"""Markers of tests that need much time or another program, and the count of those that a run leaves out.
+
+Every marker is registered in ``pyproject.toml``. ``make test`` runs the tests without any of them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+MARKERS = ("clients", "chaos", "slow", "browser", "postgres")
+"""From those whose files take longest."""
+FOLDERS = {"clients": "clients", "chaos": "chaos"}
+"""The marker of every test in a folder of ``tests/``."""
+FIXTURES = ("browser", "postgres")
+"""Fixtures whose tests have the marker of the same name."""
+
+_LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+class Selection:
+    """A plugin: marks tests by folder, fixture and database, and reports at the end which marked tests a run left out."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @pytest.hookimpl(tryfirst=True)  # before pytest reads -m
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Adds the markers that follow from a test's folder, fixtures and database, and puts the longest files first."""
+        for item in items:
+            folder = item.path.relative_to(self._root).parts[0]
+            if folder in FOLDERS:
+                item.add_marker(FOLDERS[folder])
+            for name in (name for name in FIXTURES if name in getattr(item, "fixturenames", ())):
+                item.add_marker(name)
+            if on_postgres(item):
+                item.add_marker("postgres")
+
+        ranks: dict[Path, int] = {}
+        for item in items:
+            ranks[item.path] = min(rank_of(item), ranks.get(item.path, len(MARKERS)))
+        items.sort(key=lambda item: ranks[item.path])
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Counts deselected tests by their markers; a test with two markers counts for the first."""
+        for item in items:
+            if rank_of(item) < len(MARKERS):
+                left_out(item.config)[MARKERS[rank_of(item)]] += 1
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Hands a worker's counts to the process that reports."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["left_out"] = dict(left_out(session.config))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        """Takes the counts of a worker; every worker collects and leaves out the same tests."""
+        counts = getattr(node, "workeroutput", {}).get("left_out", {})
+        left_out(node.config).update(Counter(counts) - left_out(node.config))  # type: ignore[attr-defined]
+
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> None:
+        """Names the tests that were left out and the command that runs them."""
+        counts = left_out(config)
+        if counts:
+            parts = ", ".join(f"{counts[name]} {name}" for name in MARKERS if counts[name])
+            line = f"left out: {counts.total()} tests ({parts}). Run them with: make test-all"
+            terminalreporter.write_line(line, yellow=True)
+
+
+def left_out(config: pytest.Config) -> Counter[str]:
+    """The run's counts of deselected tests by marker."""
+    return config.stash.setdefault(_LEFT_OUT, Counter())
+
+
+def rank_of(item: pytest.Item) -> int:
+    """The place of a test's first marker in MARKERS; their number where it has none."""
+    return next((rank for rank, name in enumerate(MARKERS) if item.get_closest_marker(name)), len(MARKERS))
+
+
+def on_postgres(item: pytest.Item) -> bool:
+    """True for a test with a fixture whose parameter, a kind of database, is PostgreSQL."""
+    call = getattr(item, "callspec", None)
+    return call is not None and any(
+        value == "postgresql" for value in call.params.values() if isinstance(value, str)
+    )

@@ -1,0 +1,30 @@
+"""Routes that all apps of a test process share: FastAPI builds them anew for each app at its first request."""
+
+from typing import Any
+
+from fastapi import routing
+
+_BUILT: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+"""The built route of each route of a module and each way to include it, with the route itself, whose id must stay its own."""
+
+
+def share_routes() -> None:
+    """Makes FastAPI build each route once per process.
+
+    Building takes most of the time of a test with an app of its own. A built route holds nothing of its app but
+    ``dependency_overrides``, which no test uses. The class is private: with another FastAPI nothing is shared.
+    """
+    context = getattr(routing, "_EffectiveRouteContext", None)
+    if context is None or hasattr(context.from_api_route, "shared"):
+        return
+    build = context.from_api_route.__func__
+
+    def from_api_route(cls: Any, *, original_route: Any, include_context: Any) -> Any:
+        key = (id(original_route), include_context.prefix, repr(include_context.max_body_size))
+        if key not in _BUILT:
+            built = build(cls, original_route=original_route, include_context=include_context)
+            _BUILT[key] = (built, original_route)
+        return _BUILT[key][0]
+
+    from_api_route.shared = True  # type: ignore[attr-defined]
+    context.from_api_route = classmethod(from_api_route)
