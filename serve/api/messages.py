@@ -186,8 +186,8 @@ class DecisionOut(_Out):
     labels: list[str]
     code: str
     code_choice: Literal["person", "default", "unclear"] | None = Field(
-        description="`person`: a person chose the code; `default`: the preselected code was left; `unclear`: a rejection as spam by an "
-        "earlier version, which preselected `spam`; null: no choice was offered."
+        description="`person`: a person chose the code; `default`: the preselected code was left; "
+        "`unclear`: a rejection as spam by an earlier version, which preselected `spam`; null: there was no choice."
     )
     rule: str
     spans: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
@@ -306,8 +306,8 @@ class DecisionIn(_Decision):
     made_by: Annotated[str, Name] | None = Field(
         None,
         max_length=60,
-        description="Name of the moderator who decided on the site itself. The decision counts even while another moderator holds the "
-        "comment here. A key with the role `service` may send it.",
+        description="Name of the moderator who decided on the site itself. The decision counts even while "
+        "another moderator holds the comment here. A key with the role `service` may send it.",
     )
 
 
@@ -362,8 +362,9 @@ class KeyIn(Message):
     )
     protocol: Literal["akismet"] | None = Field(
         default=None,
-        description="`akismet`: a key of 12 hexadecimal digits that Akismet's WordPress plugin accepts. It needs the role `service` and "
-        "exactly one site, and works for Akismet's calls only. Absent: a key for every call.",
+        description="`akismet`: a key of 12 hexadecimal digits that Akismet's WordPress plugin accepts. "
+        "It needs the role `service` and exactly one site, and works for Akismet's calls only. "
+        "Absent: a key for every call.",
     )
 
     @field_validator("sites")

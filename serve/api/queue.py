@@ -93,7 +93,8 @@ def decide(
 ) -> DecisionOut:
     """A later decision replaces the current one, which stays in the log.
 
-    With `made_by` the call reports a decision made on the site; the decision has the name of the key and of that moderator.
+    With `made_by` the call reports a decision made on the site; the decision has the name of the key and of
+    that moderator.
     """
     actor.require("report" if request.made_by else "work the queue")
     who = actor
@@ -148,7 +149,10 @@ def decide_many(
 
 @router.post("/decisions/{decision}/undo", status_code=201, summary="Undo a decision")
 def undo(service: ServiceDep, actor: Worker, decision: DecisionId) -> DecisionOut:
-    """Adds a decision that restores the earlier action, and reopens the queue item. An admin can undo other moderators' decisions."""
+    """Adds a decision that restores the earlier action, and reopens the queue item.
+
+    An admin can undo other moderators' decisions.
+    """
     with service.database.write() as tx:
         row = moderator_decisions.undo(tx, actor, decision, service.pair_in(tx).policy)
         return DecisionOut.model_validate(row)
@@ -199,7 +203,7 @@ def stats(
     days: Annotated[int, Query(ge=1, le=366, description="Number of days, today included.")] = 30,
     site: SiteQuery = None,
 ) -> Statistics:
-    """Decisions by day and label over the last `days` days, the backlog, and how often people agree with the policy and each other."""
+    """Decisions by day and label over the last `days` days, the backlog, and the agreement of moderators."""
     with service.database.read() as tx:
         return statistics(tx, days, sites_of(actor, site))
 
@@ -227,7 +231,10 @@ def check_labels(labels: tuple[str, ...], service: Service) -> None:
 
 
 def _decision_of(request: DecisionIn | BulkIn, service: Service) -> ModeratorDecision:
-    """Return the requested decision; a rejection without a reason code gets ``other``, which says nothing about labels."""
+    """Return the requested decision.
+
+    A rejection without a reason code gets ``other``, which says nothing about labels.
+    """
     decision = ModeratorDecision(request.action, tuple(request.labels), note=request.note)
     check_labels(decision.labels, service)
     if request.code != "none":

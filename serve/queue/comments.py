@@ -39,7 +39,10 @@ class AuthorRecord:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment as a moderator sees it. ``text`` is None once erased; ``item`` is the open queue item, if there is one."""
+    """A comment as a moderator sees it.
+
+    ``text`` is None once erased; ``item`` is the open queue item, if there is one.
+    """
 
     id: int
     site: str
@@ -104,9 +107,9 @@ def _newest(
 
 
 def find(tx: Connection, reference: str, sites: Sequence[str] = (), table: Table = comments) -> int | None:
-    """Return the id of a comment, or a row of ``table``, that ``reference`` names; None where ``sites`` (none: all) have none.
+    """Return the id of the comment, or row of ``table``, that ``reference`` names; None if ``sites`` have none.
 
-    A reference is the id itself, or ``site:id`` with the caller's id.
+    A reference is the id itself, or ``site:id`` with the caller's id. No ``sites`` mean all.
     """
     query = within(select(table.c.id), table.c.site, sites)
     if reference.isdecimal() and len(reference) < 16 and int(reference) < 2**31:
@@ -201,5 +204,5 @@ def _by(tx: Connection, query: Select[Any], key: str) -> dict[int, Mapping[str, 
 
 
 def _campaign_sizes(tx: Connection, campaigns: set[int]) -> dict[int, int]:
-    size = select(comments.c.campaign, func.count()).where(comments.c.campaign.in_(campaigns))
-    return dict(tx.execute(size.group_by(comments.c.campaign)).tuples().all())
+    size = select(comments.c.campaign, func.count().label("size")).where(comments.c.campaign.in_(campaigns))
+    return {row.campaign: row.size for row in tx.execute(size.group_by(comments.c.campaign))}

@@ -32,7 +32,10 @@ def add(tx: Connection, actor: str, site: str, suggestion: Feedback) -> None:
 
 
 def erase(tx: Connection, site: str, caller_id: str) -> int:
-    """Erase the feedback on a comment, stored or not, by the caller's id; returns the number of rows that had a text."""
+    """Erase the feedback on a comment, stored or not, by the caller's id.
+
+    Returns the number of rows that had a text.
+    """
     return _erase(tx, (feedback.c.site == site) & (feedback.c.caller_id == caller_id))
 
 

@@ -18,7 +18,8 @@ def run_once(
 ) -> dict[str, Any]:
     """Return the answer of ``make``, or the stored answer to an earlier call of ``actor`` under ``key``.
 
-    Answers are stored for seven days; without a key ``make`` is always called. Raises Refusal if the earlier request was another one.
+    Answers are stored for seven days; without a key ``make`` is always called. Raises Refusal if the earlier
+    request was another one.
     """
     if key is None:
         return make()

@@ -18,7 +18,7 @@ from belowline.serve.store.database import now, one_at_a_time
 from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, revisions, scores, threads
 from belowline.serve.webhooks import outbox
 
-# Characters of a text that are compared with others: the signature of four megabytes would block other writers for seconds.
+# Characters of a text that are compared with others: a signature of megabytes would block other writers for seconds.
 _COMPARED = 20_480
 _EDITED = PolicyDecision("hold", "edited", "edited after a moderator rejected it", None)
 
@@ -91,8 +91,9 @@ def ingest(
 ) -> list[IngestResult]:
     """Store comments in the transaction ``tx``, in order.
 
-    A comment with a known id and text changes nothing, unless its scoring had failed; another text under a known id is a new revision and
-    is decided again. With ``held_only`` a new comment that the policy publishes is not stored.
+    A comment with a known id and text changes nothing, unless its scoring had failed; another text under a
+    known id is a new revision and is decided again. With ``held_only`` a new comment that the policy
+    publishes is not stored.
     """
     # Concurrent transactions would not see each other's comments, near-duplicates and authors.
     one_at_a_time(tx, f"comments of {site}")

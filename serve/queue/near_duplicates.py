@@ -43,7 +43,7 @@ def campaign_of(
         .order_by(comments.c.id.desc())
         .limit(CANDIDATES)
     )
-    return most_similar(signature, tx.execute(query).tuples())
+    return most_similar(signature, ((campaign, values) for campaign, values in tx.execute(query)))
 
 
 def copies_in(tx: Connection, campaign: int | None, apart_from: int | None = None) -> int:

@@ -60,9 +60,9 @@ def hash_of(tx: Connection, bare_text: str) -> str:
 def reported(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
     """Return the comment that a moderator's report is about, None if it is unknown.
 
-    The id decides; else site, page and text; else site and text. Of several comments the first is one without a person's decision, then
-    the newest. An author known by e-mail or website excludes the comments of others; an IP address excludes none, because some hosts
-    send the moderator's.
+    The id decides; else site, page and text; else site and text. Of several comments the first is one without
+    a person's decision, then the newest. An author known by e-mail or website excludes the comments of
+    others; an IP address excludes none, because some hosts send the moderator's.
     """
     if (known := _by_id(tx, sought)) is not None:
         return known
@@ -78,11 +78,11 @@ def reported(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
 def checked(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
     """Return the comment that is checked again, None for a new one.
 
-    The id decides; else the comment has the same text and a person's decision, and either the same author, or no known author and a text
-    that is long or was reported for the same page.
+    The id decides; else the comment has the same text and a person's decision, and either the same author, or
+    no known author and a text that is long or was reported for the same page.
     """
-    # A short text of unknown authors is new: many readers write "lol". So is a text that was published on another page: one wrong
-    # approval must not publish every later copy.
+    # A short text of unknown authors is new: many readers write "lol". So is a text that was published on another
+    # page: one wrong approval must not publish every later copy.
     if (known := _by_id(tx, sought)) is not None:
         return known
     fitting = [row for row in _same_text(tx, sought) if row.by_person and _same_comment(row, sought)]

@@ -56,7 +56,10 @@ def golden_for(tx: Connection, actor: str, sites: Sequence[str]) -> int | None:
 
 
 def answer_golden(tx: Connection, actor: str, comment_id: int, action: str) -> bool:
-    """Record an answer, without changing the comment; returns whether it agrees. Raises Refusal if the comment is not golden."""
+    """Record an answer, without changing the comment.
+
+    Returns whether it agrees. Raises Refusal if the comment is not golden.
+    """
     expected = tx.execute(select(golden.c.action).where(golden.c.comment_id == comment_id)).scalar()
     if expected is None:
         raise unknown("golden comment")

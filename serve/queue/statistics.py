@@ -142,9 +142,9 @@ def _seconds(start: datetime, end: datetime) -> float:
 
 def _appeals(tx: Connection, start: datetime, sites: Sequence[str]) -> dict[str, int]:
     query = (
-        select(appeals.c.state, func.count())
+        select(appeals.c.state, func.count().label("number"))
         .join(comments, comments.c.id == appeals.c.comment_id)
         .where(appeals.c.created >= start)
         .group_by(appeals.c.state)
     )
-    return dict(tx.execute(within(query, comments.c.site, sites)).tuples().all())
+    return {row.state: row.number for row in tx.execute(within(query, comments.c.site, sites))}

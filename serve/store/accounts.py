@@ -32,7 +32,14 @@ _SESSION = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The holder of a key: a name for the log, a role, sites (none: all), and the only protocol that accepts the key, if any."""
+    """The holder of a key.
+
+    Attributes:
+        name: The name in the log.
+        role: One of ``ROLES``.
+        sites: The sites that the actor may see; none: all.
+        protocol: The only protocol that accepts the key; None: every call.
+    """
 
     name: str
     role: str = "moderator"

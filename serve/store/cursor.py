@@ -43,9 +43,9 @@ def page(
     *,
     rising: bool = False,
 ) -> tuple[Sequence[Row[Any]], str | None]:
-    """Return up to ``limit`` rows of ``query`` after ``cursor``, and the next cursor; raises Refusal for a strange cursor.
+    """Return up to ``limit`` rows of ``query``, which selects ``columns``, after ``cursor``; and the next cursor.
 
-    ``query`` selects ``columns`` too.
+    Raises Refusal for a strange cursor.
     """
     query = query.order_by(*(column.asc() if rising else column.desc() for column in columns))
     if cursor is not None:

@@ -4,7 +4,10 @@ from belowline.model.errors import BelowlineError
 
 
 class Refusal(BelowlineError):
-    """A change that is not allowed; nothing was changed. ``kind`` is a key of ``belowline.serve.http.errors.PROBLEMS``."""
+    """A change that is not allowed.
+
+    Nothing was changed. ``kind`` is a key of ``belowline.serve.http.errors.PROBLEMS``.
+    """
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)

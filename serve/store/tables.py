@@ -1,4 +1,8 @@
-"""The tables. Rows of ``decisions``, ``revisions``, ``scores``, ``policies``, ``models`` and ``audit_log`` are never changed."""
+"""The tables.
+
+Rows of ``decisions``, ``revisions``, ``scores``, ``policies``, ``models`` and ``audit_log`` are never
+changed.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,7 @@
 """Sends deliveries from the outbox: signed, retried, and to private addresses only if that is allowed.
 
-A delivery has the header ``X-Belowline-Signature: sha256=<hex>``: an HMAC-SHA256 of the raw body for each secret of the webhook, separated
-by commas. Coral signs in the same way.
+A delivery has the header ``X-Belowline-Signature: sha256=<hex>``: an HMAC-SHA256 of the raw body for each
+secret of the webhook, separated by commas. Coral signs in the same way.
 """
 
 import asyncio

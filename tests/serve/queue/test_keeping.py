@@ -147,7 +147,7 @@ def test_a_key_is_known_until_it_is_revoked_and_its_sessions_with_it(desk: Desk)
     assert not desk.see(accounts.any_keys)
     admin = desk.do(accounts.create_key, "operator", "root", "admin", [])
     key = desk.do(accounts.create_key, "root", "desk", "moderator", ["x", "y"])
-    assert desk.see(accounts.account_of, digest(key)) == accounts.Account("desk", "moderator", ("x", "y"))
+    assert desk.see(accounts.account_of, digest(key)) == accounts.Actor("desk", "moderator", ("x", "y"))
     assert desk.see(accounts.account_of, digest("bl_no")) is None
     assert key not in repr(desk.see(everything))
     assert "digest" not in desk.see(accounts.keys)[0]._mapping
