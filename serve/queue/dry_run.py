@@ -41,10 +41,7 @@ def dry_run(tx: Connection, present: Policy, proposed: Policy, sites: Sequence[s
 
 def _compare(comment: Comment, text: str, present: Policy, proposed: Policy, run: DryRun) -> None:
     scores = Scores(dict(comment.probabilities), (), comment.language, comment.model or "", comment.relevance)
-    context = Context(text=text, site=comment.site, copies=comment.copies)
-    if (author := comment.author) is not None:
-        published = max(0, author.published - (comment.action == "publish"))
-        context = replace(context, author=author.caller_id, role=author.role, published=published)
+    context = context_of(comment, text)
     before, after = decide(scores, present, context), decide(scores, proposed, context)
     run.compared += 1
     run.before[before.action] += 1
@@ -53,3 +50,12 @@ def _compare(comment: Comment, text: str, present: Policy, proposed: Policy, run
         run.changes[before.action, after.action] += 1
         if len(run.examples) < _EXAMPLES:
             run.examples.append((comment.id, before.action, after.action, after.rule))
+
+
+def context_of(comment: Comment, text: str) -> Context:
+    """Return the policy's input for a stored comment; the author's published comments do not include it."""
+    context = Context(text=text, site=comment.site, copies=comment.copies)
+    if (author := comment.author) is None:
+        return context
+    published = max(0, author.published - (comment.action == "publish"))
+    return replace(context, author=author.caller_id, role=author.role, published=published)
