@@ -136,27 +136,6 @@ def serve(
     run_server(settings)
 
 
-@app.command(name="check-store")
-def check_store() -> int:
-    """Rebuild the queue from the log of decisions and show every comment of which the tables say otherwise; exit status 1 where one does.
-
-    The database is that of the service's settings; it may be running.
-    """
-    from belowline.serve.queue.replay import replay
-    from belowline.serve.settings import load_settings
-    from belowline.serve.store.database import Database
-
-    database, count = Database.open(load_settings().database_url), 0
-    try:
-        for difference in replay(database):
-            print(difference)
-            count += 1
-    finally:
-        database.close()
-    print(f"{count} comments differ from their log" if count else "the store agrees with its log")
-    return FAILED if count else 0
-
-
 @app.command()
 def score(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Comments to score.")] = None,

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from belowline.serve.store.database import now
+from belowline.serve.store.database import now, upsert
 from belowline.serve.store.tables import shadow_actions, shadow_disagreements, shadow_labels
 
 FAILED = "failed"
@@ -46,12 +45,11 @@ def keep(tx: Connection, model: str, candidate: str, tally: Tally) -> None:
     both = {"model": model, "candidate": candidate}
     # In one order, so that two workers do not wait for each other's rows.
     for (action, other), comments in sorted(tally.actions.items()):
-        _increase(
-            tx, shadow_actions, both | {"action": action, "candidate_action": other}, {"comments": comments}
-        )
+        which = both | {"action": action, "candidate_action": other}
+        upsert(tx, shadow_actions, which, list(which), add={"comments": comments})
     for label, (comments, difference, distance) in sorted(tally.labels.items()):
         more = {"comments": comments, "difference": difference, "distance": distance}
-        _increase(tx, shadow_labels, both | {"label": label}, more)
+        upsert(tx, shadow_labels, both | {"label": label}, [*both, "label"], add=more)
     moment = now()
     for comment, action, other in tally.disagreements:
         values = both | {"comment_id": comment, "action": action, "candidate_action": other, "at": moment}
@@ -102,10 +100,3 @@ def _compared(tx: Connection, model: str, candidate: str) -> Compared:
         tx.execute(labels).all(),
         tx.execute(newest.order_by(shadow_disagreements.c.id.desc()).limit(_SHOWN)).all(),
     )
-
-
-def _increase(tx: Connection, table: Table, which: Mapping[str, str], more: Mapping[str, Any]) -> None:
-    add = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    statement = add(table).values({**which, **more})
-    increased = {name: table.c[name] + value for name, value in more.items()}
-    tx.execute(statement.on_conflict_do_update(index_elements=list(which), set_=increased))

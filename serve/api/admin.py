@@ -1,23 +1,25 @@
-"""The API: policy, keys, webhooks, golden items and the audit log."""
+"""The API: policy, keys, webhooks and the audit log."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
+from sqlalchemy import Row
 
 from belowline.model import PolicyError
-from belowline.serve.active import policy_history as policies
+from belowline.serve.active.policy_history import history, newest, replace
 from belowline.serve.api.comments import Admin
 from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, Number, PolicyIn, Table
-from belowline.serve.http.auth import LOCAL, Actor, allowed, asks_for_key
+from belowline.serve.http.auth import LOCAL, allowed, asks_for_key
 from belowline.serve.http.errors import Problem, documented
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue.dry_run import DryRun, dry_run
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.store import accounts
-from belowline.serve.store.database import Database
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.tables import SYSTEM
-from belowline.serve.webhooks import endpoints as hooks
+from belowline.serve.webhooks import endpoints
 
 router = APIRouter(
     prefix="/v1",
@@ -26,70 +28,70 @@ router = APIRouter(
     responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
 )
 Reader = Annotated[Actor, Depends(allowed("read the log"))]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Most that are listed.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows.")]
 HookId = Annotated[Number, Path(description="Id of a webhook.")]
-_OURS = (SYSTEM, LOCAL.name)
-"""Names that decisions bear which no key made."""
+_RESERVED = (SYSTEM, LOCAL.name)
+"""Actors of decisions that have no key."""
 
 
-@router.get("/policy", summary="The policy in force")
+@router.get("/policy", summary="The active policy")
 def read_policy(service: ServiceDep, actor: Reader) -> Table:
-    """As it was written; `number` is 0 while it is the file that the service was started with."""
+    """The policy's text; `number` is 0 for the file that the service was started with."""
     with service.database.read() as tx:
         version = service.pair_in(tx).policy.version
-        return {"number": policies.newest(tx), "version": version, "text": service.active.text(tx)}
+        return {"number": newest(tx), "version": version, "text": service.active.text(tx)}
 
 
-@router.get("/policy/history", summary="Policies that were in force, newest first")
+@router.get("/policy/history", summary="All policies that were active, newest first")
 def policy_history(service: ServiceDep, actor: Admin) -> list[Table]:
-    """Each with who put it in force and when."""
+    """With the time and the name of the key."""
     with service.database.read() as tx:
-        return [dict(row._mapping) for row in policies.history(tx)]
+        return _rows(history(tx))
 
 
-@router.post("/policy/dry-run", summary="What a policy would have done to recent comments")
+@router.post("/policy/dry-run", summary="Compare a policy with the active one on recent comments")
 def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
-    """Both policies on the newest comments by their kept scores; nothing is changed."""
-    proposed = proposed_judge(service, request.text)
+    """Applies both policies to the stored scores of the newest comments; changes nothing."""
+    proposed = proposed_pipeline(service, request.text)
     with service.database.read() as tx:
         present = service.pair_in(tx)
-        found = dry_run(tx, present.policy, proposed.policy, actor.sites, request.limit)
+        run = dry_run(tx, present.policy, proposed.policy, actor.sites, request.limit)
     return {
-        "compared": found.compared,
-        "before": dict(found.before),
-        "after": dict(found.after),
+        "compared": run.compared,
+        "before": dict(run.before),
+        "after": dict(run.after),
         "changes": [
             {"before": before, "after": after, "comments": number}
-            for (before, after), number in found.changes.most_common()
+            for (before, after), number in run.changes.most_common()
         ],
-        "summary": in_words(found),
+        "summary": summary_of(run),
         "examples": [
             dict(zip(("comment", "before", "after", "rule"), example, strict=True))
-            for example in found.examples
+            for example in run.examples
         ],
     }
 
 
-@router.put("/policy", summary="Put a policy in force")
+@router.put("/policy", summary="Activate a policy")
 def replace_policy(service: ServiceDep, actor: Admin, request: PolicyIn) -> Table:
-    """This worker decides by it at once, every other one within a second; what was decided before stays as it is."""
-    proposed_judge(service, request.text)
+    """This worker applies it at once, all others within a second. Earlier decisions do not change."""
+    proposed_pipeline(service, request.text)
     with service.database.write() as tx:
-        number = policies.replace(tx, actor.name, request.text, request.note, request.after)
-    service.active.follow()  # once it is kept
+        number = replace(tx, actor.name, request.text, request.note, request.after)
+    service.active.follow()  # after the commit
     return {"number": number, "version": service.active.pair.policy.version}
 
 
-@router.get("/keys", summary="Keys, without their secrets")
+@router.get("/keys", summary="All keys, without their secrets")
 def list_keys(service: ServiceDep, actor: Admin) -> list[Table]:
-    """Revoked ones too, for decisions bear their names."""
+    """Revoked keys are included, because decisions refer to their names."""
     with service.database.read() as tx:
-        return [dict(row._mapping) for row in accounts.keys(tx)]
+        return _rows(accounts.keys(tx))
 
 
-@router.post("/keys", status_code=201, summary="Make a key")
+@router.post("/keys", status_code=201, summary="Create a key")
 def make_key(service: ServiceDep, actor: Admin, request: KeyIn) -> Table:
-    """The answer holds the key, which is never shown again. From the first one on every call needs a key."""
+    """The answer has the key, which is shown only once. After the first key every call needs a key."""
     return {"name": request.name, "key": new_key(service, actor, request)}
 
 
@@ -97,72 +99,76 @@ def make_key(service: ServiceDep, actor: Admin, request: KeyIn) -> Table:
 def revoke_key(
     service: ServiceDep, actor: Admin, key: Annotated[Number, Path(description="Id of a key.")]
 ) -> Response:
-    """It and its sessions end at once."""
+    """The key and its sessions end at once."""
     with service.database.write() as tx:
         accounts.revoke_key(tx, actor.name, key)
     return Response(status_code=204)
 
 
-@router.get("/webhooks", summary="Webhooks")
+@router.get("/webhooks", summary="All webhooks")
 def list_hooks(service: ServiceDep, actor: Admin) -> list[Table]:
-    """Without their secrets."""
+    """With the number of their secrets."""
     with service.database.read() as tx:
         return [
             {
                 **{name: row._mapping[name] for name in ("id", "url", "events", "created")},
                 "secrets": len(row.secrets),
             }
-            for row in hooks.hooks(tx)
+            for row in endpoints.enabled_webhooks(tx)
         ]
 
 
 @router.post("/webhooks", status_code=201, summary="Add a webhook")
 def add_hook(service: ServiceDep, actor: Admin, request: HookIn) -> Table:
-    """The answer holds the secret that signs deliveries, which is never shown again."""
+    """The answer has the secret that signs deliveries, which is shown only once."""
     with service.database.write() as tx:
-        number, secret = hooks.add_hook(tx, actor.name, request.url, request.events)
+        number, secret = endpoints.add_webhook(tx, actor.name, request.url, request.events)
     return {"id": number, "secret": secret}
 
 
-@router.post("/webhooks/{hook}/rotate", summary="Give a webhook a new secret")
+@router.post("/webhooks/{hook}/rotate", summary="Create a new secret for a webhook")
 def rotate(service: ServiceDep, actor: Admin, hook: HookId) -> Table:
-    """Both the new and the old one sign until the old one is retired."""
+    """The new and the old secret both sign until the old one is retired."""
     with service.database.write() as tx:
-        return {"id": hook, "secret": hooks.rotate_secret(tx, actor.name, hook)}
+        return {"id": hook, "secret": endpoints.rotate_secret(tx, actor.name, hook)}
 
 
-@router.post("/webhooks/{hook}/retire", summary="End a webhook's old secret")
+@router.post("/webhooks/{hook}/retire", summary="Retire the old secret of a webhook")
 def retire(service: ServiceDep, actor: Admin, hook: HookId) -> Response:
-    """Once the receiver knows the new one."""
+    """Call it when the receiver knows the new secret."""
     with service.database.write() as tx:
-        hooks.retire_secret(tx, actor.name, hook)
+        endpoints.retire_secret(tx, actor.name, hook)
     return Response(status_code=204)
 
 
 @router.delete("/webhooks/{hook}", status_code=204, summary="Remove a webhook")
 def remove_hook(service: ServiceDep, actor: Admin, hook: HookId) -> Response:
-    """What waited for it is not sent any more."""
+    """Pending deliveries are not sent."""
     with service.database.write() as tx:
-        hooks.disable_hook(tx, actor.name, hook)
+        endpoints.disable_webhook(tx, actor.name, hook)
     return Response(status_code=204)
 
 
-@router.get("/webhooks/{hook}/deliveries", summary="How deliveries went, newest first")
+@router.get("/webhooks/{hook}/deliveries", summary="Deliveries of a webhook, newest first")
 def deliveries(service: ServiceDep, actor: Admin, hook: HookId, limit: Limit = 100) -> list[Table]:
-    """With status, tries and the time of the next one."""
+    """With status, number of tries and time of the next try."""
     with service.database.read() as tx:
-        return [dict(row._mapping) for row in hooks.delivery_log(tx, hook, limit)]
+        return _rows(endpoints.delivery_log(tx, hook, limit))
 
 
-@router.get("/audit-log", summary="What was administered, newest first")
+@router.get("/audit-log", summary="The audit log, newest first")
 def audit_log(service: ServiceDep, actor: Admin, limit: Limit = 100) -> list[Table]:
-    """Keys, policies, webhooks and erasures: who, what, when."""
+    """Changes of keys, policies and webhooks, and erasures, each with actor and time."""
     with service.database.read() as tx:
-        return [dict(row._mapping) for row in accounts.audit_trail(tx, limit)]
+        return _rows(accounts.audit_trail(tx, limit))
 
 
-def proposed_judge(service: Service, text: str) -> ModerationPipeline:
-    """The model under a policy that somebody wrote; raises Problem that names the field at fault."""
+def _rows(rows: Iterable[Row[Any]]) -> list[Table]:
+    return [dict(row._mapping) for row in rows]
+
+
+def proposed_pipeline(service: Service, text: str) -> ModerationPipeline:
+    """Return the active model under a policy text; raises Problem that names the wrong field."""
     try:
         return service.pipeline.with_policy(text, "the policy")
     except PolicyError as error:
@@ -170,33 +176,25 @@ def proposed_judge(service: Service, text: str) -> ModerationPipeline:
 
 
 def new_key(service: Service, actor: Actor, request: KeyIn) -> str:
-    """Makes a key; raises Problem if the first one is not an admin's, for then nobody could make another."""
+    """Create a key; raises Problem for a reserved name, and if the first key is not an admin key."""
     if not asks_for_key(service) and request.role != "admin":
-        raise Problem("conflict", "from the first key on every call needs one; make an admin's first")
-    if request.name in _OURS:
-        raise Problem(
-            "conflict", f"{request.name!r} is what the service itself signs with; take another name"
-        )
-    return _make(service.database, actor, request)
-
-
-def _make(database: Database, actor: Actor, request: KeyIn) -> str:
-    with database.write() as tx:
+        # Every call needs a key from then on, so nobody could create another one.
+        raise Problem("conflict", "the first key must be an admin key")
+    if request.name in _RESERVED:
+        raise Problem("conflict", f"the name {request.name!r} is reserved; choose another name")
+    with service.database.write() as tx:
         return accounts.create_key(
             tx, actor.name, request.name, request.role, request.sites, request.protocol
         )
 
 
-def in_words(found: DryRun) -> str:
-    """A dry run as a sentence: "This change would have held 41 more of 1,000 comments"."""
+def summary_of(run: DryRun) -> str:
+    """Return a dry run as a sentence: "This change would have held 41 more of the last 1,000 comments."."""
     verbs = {"hold": "held", "reject": "rejected", "publish": "published"}
-    parts = []
-    for action, verb in verbs.items():
-        gap = found.after[action] - found.before[action]
-        if gap:
-            parts.append(f"{verb} {abs(gap):,} {'more' if gap > 0 else 'fewer'}")
+    gaps = {verb: run.after[action] - run.before[action] for action, verb in verbs.items()}
+    parts = [f"{verb} {abs(gap):,} {'more' if gap > 0 else 'fewer'}" for verb, gap in gaps.items() if gap]
     if not parts:
-        same = "and changed none of them" if not found.changes else "in the same numbers"
-        return f"This change would have treated the last {found.compared:,} comments alike, {same}."
+        same = "with the same numbers of actions" if run.changes else "without any change"
+        return f"This change would have decided the last {run.compared:,} comments {same}."
     listed = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
-    return f"This change would have {listed} of the last {found.compared:,} comments."
+    return f"This change would have {listed} of the last {run.compared:,} comments."

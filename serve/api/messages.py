@@ -1,4 +1,4 @@
-"""What the queue's API takes and gives; fields that are not listed here are refused."""
+"""Requests and answers of the API; unknown fields of a request are errors."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -16,87 +16,87 @@ from pydantic import (
     field_validator,
 )
 
-from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Site
+from belowline.model.policy import Action
+from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, Site
+from belowline.serve.queue.queue_items import Kind, Order
 from belowline.serve.scoring.reason_codes import CODES
 from belowline.serve.scoring.results import EvidenceSpan, Result
 
 
 def _known_code(code: str) -> str:
     if code not in CODES:
-        raise ValueError(f"is not a reason code; there are {', '.join(CODES)}")
+        raise ValueError(f"is not a reason code; known are {', '.join(CODES)}")
     return code
 
 
 def _only_text(value: object) -> object:
+    # Pydantic alone would read a number as seconds since 1970.
     if not isinstance(value, str):
         raise ValueError("must be a string such as 2026-11-25T12:00:00Z")
     return value
 
 
-Action = Literal["publish", "hold", "reject"]
 UtcDateTime = Annotated[datetime, BeforeValidator(_only_text)]
-"""A time as JSON has it; pydantic alone would take a number for seconds since 1970."""
-
 Note = Annotated[str, StringConstraints(max_length=4000)]
+# The ids of all tables are below 2**31, and SQLite fails on numbers beyond 64 bits.
 Number = Annotated[int, Field(ge=1, lt=2**31)]
-"""An id that was given here; no table has greater ones, and SQLite fails over those beyond 64 bits."""
-
-
 Code = Annotated[
     str,
     AfterValidator(_known_code),
     Field(description=f"Reason code: {', '.join(f'`{code}`' for code in CODES)}."),
 ]
-
-
-class Message(BaseModel):
-    """Something that a caller sends."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+Name = StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")
+PolicyText = Annotated[
+    str, Field(min_length=1, max_length=200_000, description="TOML; see model/policy.toml.")
+]
+Table = dict[str, Any]
+"""A row of the database."""
 
 
 class ThreadIn(Message):
-    """The article that the comments stand under."""
+    """The article of the comments."""
 
     id: str | None = Field(
-        None, min_length=1, max_length=500, description="The caller's id; `url` serves without it."
+        None, min_length=1, max_length=500, description="The caller's id; may be absent if `url` is given."
     )
     title: str | None = Field(None, description="The article's title.")
-    url: str | None = Field(None, max_length=2000, description="Its address; it is not fetched.")
-    text: str | None = Field(None, description="Its text; title and text are read up to 4,000 characters.")
+    url: str | None = Field(None, max_length=2000, description="The article's address; it is not fetched.")
+    text: str | None = Field(
+        None, description="The article's text; of title and text 4,000 characters are used."
+    )
 
 
 class AuthorIn(Message):
-    """Who wrote a comment, as the site knows them."""
+    """The author of a comment, as the site knows them."""
 
-    id: CommentId = Field(description="The caller's id of the author; a hash will do.")
+    id: CommentId = Field(description="The caller's id of the author; a hash is sufficient.")
     name: str | None = Field(None, max_length=200, description="The name that readers see.")
-    role: str | None = Field(None, max_length=50, description="Such as `staff`; the policy may trust it.")
+    role: str | None = Field(None, max_length=50, description="Such as `staff`; the policy may trust a role.")
     url: str | None = Field(
         None,
         max_length=2000,
-        description="The author's own website. The policy's list of blocked domains applies to it; it is not stored.",
+        description="The author's website. The policy's list of blocked domains applies to it; it is not stored.",
     )
 
 
 class NewComment(Message):
-    """A comment to keep."""
+    """A comment to store."""
 
-    id: CommentId = Field(description="The caller's own id; sent again with another text it is an edit.")
+    id: CommentId = Field(description="The caller's id; another text under the same id is an edit.")
     text: str = Field(min_length=1, description="The comment as its author wrote it.")
-    author: AuthorIn | None = Field(None, description="Who wrote it.")
-    parent: CommentId | None = Field(
-        None, description="The caller's id of the comment that this one answers."
+    author: AuthorIn | None = Field(None, description="The comment's author.")
+    parent: CommentId | None = Field(None, description="The caller's id of the parent comment.")
+    parent_text: str | None = Field(
+        None, description="Text of the parent comment, if it was not sent before."
     )
-    parent_text: str | None = Field(None, description="Text of that comment, where it was not sent before.")
-    written: UtcDateTime | None = Field(None, description="When it was written, ISO 8601 with a zone.")
+    written: UtcDateTime | None = Field(None, description="Time of writing, ISO 8601 with a zone.")
 
 
 class NewComments(Message):
-    """Comments of one article."""
+    """Comments on one article."""
 
     site: Site
-    thread: ThreadIn | None = Field(None, description="The article that they all stand under.")
+    thread: ThreadIn | None = Field(None, description="The article of all these comments.")
     comments: list[NewComment] = Field(
         min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments."
     )
@@ -116,15 +116,15 @@ class NewComments(Message):
 
 
 class KeptComment(Result):
-    """What became of a comment that was sent."""
+    """Outcome of ingesting one comment."""
 
-    comment: int = Field(description="Its id here.")
-    stands: Action = Field(description="What is to be done with it now; a moderator may have decided since.")
-    changed: bool = Field(description="False if it was known just so.")
+    comment: int = Field(description="The comment's id here.")
+    stands: Action = Field(description="The current action; a moderator may have decided since.")
+    changed: bool = Field(description="False if the comment was stored before with the same text.")
 
 
 class KeptComments(BaseModel):
-    """One answer for each comment, in order."""
+    """One result for each comment, in order."""
 
     results: list[KeptComment]
     model: str = Field(description="Version of the model.")
@@ -145,7 +145,7 @@ class ThreadOut(_Out):
 
 
 class AuthorOut(_Out):
-    """An author, and how many of their comments stand, wait and were turned away."""
+    """An author with counts of published, held and rejected comments."""
 
     id: int
     caller_id: str | None = Field(description="Null once erased.")
@@ -158,23 +158,21 @@ class AuthorOut(_Out):
 
 
 class ItemOut(_Out):
-    """A place in the queue."""
+    """An open queue item."""
 
     id: int
-    kind: str = Field(
-        description="`held`, `sample` (drawn at random), `appeal` or `second` (a second review)."
-    )
+    kind: str = Field(description="`held`, `sample` (drawn at random), `appeal` or `second` (second review).")
     label: str | None
     code: str
-    priority: float = Field(description="0 to 1; an appeal has 1.")
-    uncertainty: float = Field(description="1 just at a threshold.")
+    priority: float = Field(description="0 to 1; 1 for an appeal.")
+    uncertainty: float = Field(description="1 if a probability equals its threshold, less further away.")
     created: datetime
     claimed_by: str | None
     claimed_until: datetime | None
 
 
 class DecisionOut(_Out):
-    """A decision, the policy's or a person's."""
+    """A decision of the policy or of a person."""
 
     id: int
     comment_id: int
@@ -188,25 +186,25 @@ class DecisionOut(_Out):
     labels: list[str]
     code: str
     code_choice: Literal["person", "default", "unclear"] | None = Field(
-        description="`person`: chosen; `default`: left as it was preselected; `unclear`: a rejection as spam by an earlier version, where "
-        "`spam` may only have been the first reason of the list; null where nobody could choose."
+        description="`person`: a person chose the code; `default`: the preselected code was left; "
+        "`unclear`: a rejection as spam by an earlier version, which preselected `spam`; null: there was no choice."
     )
     rule: str
     spans: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
-        description="The characters that drove the rule."
+        description="Start and end of the evidence for the rule."
     )
     note: str | None
     policy: str
     model: str
-    model_digest: str | None = Field(description="SHA-256 of the model's files; null of older decisions.")
+    model_digest: str | None = Field(description="SHA-256 of the model's files; null for older decisions.")
     scores: dict[str, float]
-    blind: bool = Field(description="Whether the scores were hidden from who decided.")
+    blind: bool = Field(description="Whether the scores were hidden from the moderator.")
     undoes: int | None
     at: datetime
 
 
 class CommentOut(_Out):
-    """A comment with what is known of it."""
+    """A comment with its scores, its last decision and its queue item."""
 
     id: int
     site: str
@@ -214,9 +212,9 @@ class CommentOut(_Out):
     text: str | None = Field(description="Null once erased.")
     language: str
     revision: int
-    action: Action = Field(description="What stands.")
-    campaign: int | None = Field(description="The group of its near-copies.")
-    copies: int = Field(description="How many comments that group has, this one included.")
+    action: Action = Field(description="The current action.")
+    campaign: int | None = Field(description="Id of the group of near-duplicates.")
+    copies: int = Field(description="Number of comments in that group, this one included.")
     written: datetime | None
     received: datetime | None
     erased: datetime | None
@@ -228,12 +226,12 @@ class CommentOut(_Out):
     relevance: float | None
     evidence: list[EvidenceSpan]
     model: str | None
-    decision: DecisionOut | None = Field(description="The decision that stands.")
-    item: ItemOut | None = Field(description="Its place in the queue while it waits.")
+    decision: DecisionOut | None = Field(description="The last decision.")
+    item: ItemOut | None = Field(description="The open queue item, if there is one.")
 
 
 class RevisionOut(_Out):
-    """A text that the comment had."""
+    """A revision of a comment's text."""
 
     number: int
     text: str | None
@@ -241,7 +239,7 @@ class RevisionOut(_Out):
 
 
 class AppealOut(_Out):
-    """An author's appeal."""
+    """An appeal of the author."""
 
     id: int
     comment_id: int
@@ -264,124 +262,116 @@ class CommentPage(BaseModel):
     """A page of comments."""
 
     items: list[CommentOut]
-    next: str | None = Field(description="Give it as `after` for the next page; null on the last one.")
+    next: str | None = Field(description="Pass it as `after` for the next page; null on the last page.")
 
 
 class ClaimIn(Message):
-    """Which items to lease."""
+    """The items to claim."""
 
-    limit: int = Field(1, ge=1, le=100, description="Most items to hold, those held already among them.")
-    sort: Literal["priority", "uncertainty", "learn", "newest", "oldest"] = Field(
-        "priority", description="Which come first."
-    )
-    site: Site | None = Field(None, description="Only of this site.")
-    label: str | None = Field(None, max_length=50, description="Only those held for this label.")
-    kind: Literal["held", "sample", "appeal", "second"] | None = Field(
-        None, description="Only those that wait for this reason."
-    )
-    language: str | None = Field(None, max_length=10, description="Only in this language, such as `en`.")
+    limit: int = Field(1, ge=1, le=100, description="Most items, those already held included.")
+    sort: Order = Field("priority", description="Sort order.")
+    site: Site | None = Field(None, description="Only this site.")
+    label: str | None = Field(None, max_length=50, description="Only comments held for this label.")
+    kind: Kind | None = Field(None, description="Only items of this kind.")
+    language: str | None = Field(None, max_length=10, description="Only this language, such as `en`.")
 
 
 class ReleaseIn(Message):
-    """Which items to give back."""
+    """The items to release."""
 
     items: list[Number] | None = Field(
-        None, max_length=1000, description="Ids of items; all that you hold if not given."
+        None, max_length=1000, description="Ids of items; if absent, all items that you hold."
     )
 
 
-class _Verdict(Message):
-    """What every decision says."""
+class _Decision(Message):
+    action: Action = Field(description="The action for the comment.")
+    labels: list[str] = Field(default=[], max_length=10, description="Labels of the model that apply.")
+    code: Code = "none"  # a rejection without a code is recorded as ``other``
+    note: Note | None = Field(
+        None, description="A note for other moderators; erased together with the comment."
+    )
 
-    action: Action = Field(description="What is to be done.")
-    labels: list[str] = Field(default=[], max_length=10, description="What was written; labels of the model.")
-    code: Code = "none"
-    """A rejection without one is recorded as ``other``."""
-    note: Note | None = Field(None, description="For other moderators; it goes with a comment's erasure.")
 
-
-class DecisionIn(_Verdict):
-    """A decision."""
+class DecisionIn(_Decision):
+    """A decision on one comment."""
 
     blind: bool = Field(False, description="Whether the scores were hidden.")
     revision: Number | None = Field(
-        None, description="The revision that was read; refused if there is a newer one."
+        None, description="The revision that was read; a newer one is a conflict."
     )
     after: Number | None = Field(
-        None, description="The decision that was seen; refused if there is a newer one."
+        None, description="The last decision that was seen; a newer one is a conflict."
     )
-    made_by: str | None = Field(
+    made_by: Annotated[str, Name] | None = Field(
         None,
-        min_length=1,
         max_length=60,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
-        description="Name of the moderator who decided this on the site itself. The decision then counts even while another moderator "
-        "holds the comment here; a key with the role `service` may send it.",
+        description="Name of the moderator who decided on the site itself. The decision counts even while "
+        "another moderator holds the comment here. A key with the role `service` may send it.",
     )
 
 
-class BulkIn(_Verdict):
+class BulkIn(_Decision):
     """One decision for many comments: give exactly one of `campaign`, `author` and `comments`."""
 
-    campaign: Number | None = Field(None, description="`campaign` of any of the near-copies.")
+    campaign: Number | None = Field(None, description="`campaign` of any of the near-duplicates.")
     author: Number | None = Field(None, description="Id of an author here.")
     comments: list[Number] = Field(default=[], max_length=1000, description="Ids of comments here.")
     queued_only: bool = Field(
-        True, description="Only comments that wait; false: whatever stands otherwise, too."
+        True, description="Only comments in the queue; false: also those with another action."
     )
 
 
 class BulkOut(BaseModel):
-    """What became of them."""
+    """The recorded decisions and the skipped comments."""
 
     decisions: list[int]
     skipped: list[int] = Field(description="Comments that another moderator holds or must review.")
 
 
 class AppealIn(Message):
-    """Why the author asks for another look."""
+    """An appeal."""
 
-    text: Note | None = Field(None, description="The author's words, shown to who answers.")
+    text: Note | None = Field(None, description="The author's words, shown to the moderator.")
 
 
 class PolicyIn(Message):
-    """A policy to put in force."""
+    """A policy to activate."""
 
-    text: str = Field(min_length=1, max_length=200_000, description="TOML; see model/policy.toml.")
-    note: Note | None = Field(None, description="Why it was changed, for the history.")
+    text: PolicyText
+    note: Note | None = Field(None, description="Reason of the change, for the history.")
     after: int = Field(
-        ge=0, lt=2**31, description="`number` of the policy that was read; refused if there is a newer one."
+        ge=0, lt=2**31, description="`number` of the policy that was read; a newer one is a conflict."
     )
 
 
 class DryRunIn(Message):
     """A policy to try on recent comments."""
 
-    text: str = Field(min_length=1, max_length=200_000, description="TOML; see model/policy.toml.")
-    limit: int = Field(1000, ge=1, le=20_000, description="Newest comments to compare.")
+    text: PolicyText
+    limit: int = Field(1000, ge=1, le=20_000, description="Number of newest comments to compare.")
 
 
 class KeyIn(Message):
-    """A key to make."""
+    """A key to create."""
 
-    name: str = Field(
-        min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="Decisions bear it."
-    )
-    role: Literal["service", "triage", "moderator", "admin"] = Field(description="What it may do.")
+    name: Annotated[str, Name] = Field(max_length=100, description="Decisions refer to this name.")
+    role: Literal["service", "triage", "moderator", "admin"] = Field(description="Role of the key.")
     sites: list[Site] = Field(
-        default=[], max_length=100, description="The sites that it is for; none: all. An admin is for all."
+        default=[], max_length=100, description="Sites of the key; none: all. An admin key is for all sites."
     )
     protocol: Literal["akismet"] | None = Field(
         default=None,
-        description="`akismet`: a key of 12 hexadecimal digits that Akismet's WordPress plugin accepts. It needs the role `service` and "
-        "exactly one site, and works for Akismet's calls only. Absent: a key for every call.",
+        description="`akismet`: a key of 12 hexadecimal digits that Akismet's WordPress plugin accepts. "
+        "It needs the role `service` and exactly one site, and works for Akismet's calls only. "
+        "Absent: a key for every call.",
     )
 
     @field_validator("sites")
     @classmethod
     def _admins_see_all(cls, sites: list[str], info: ValidationInfo) -> list[str]:
         if sites and info.data.get("role") == "admin":
-            raise ValueError("must be empty for an admin: policy, keys and webhooks are of all sites")
+            raise ValueError("must be empty for an admin, whose policy, keys and webhooks are for all sites")
         return sites
 
     @field_validator("protocol")
@@ -393,12 +383,12 @@ class KeyIn(Message):
 
 
 class HookIn(Message):
-    """A webhook to tell."""
+    """A webhook to add."""
 
     url: str = Field(
         max_length=2000,
         pattern=r"^https?://[^\s\x00-\x1f\x7f]+$",
-        description="Where deliveries are posted to; redirects are not followed.",
+        description="Address for deliveries; redirects are not followed.",
     )
     events: list[str] = Field(min_length=1, max_length=10, description="`comment.held`, `comment.decided`.")
 
@@ -411,18 +401,59 @@ class HookIn(Message):
         except ValueError:
             sound = False
         if not sound:
-            raise ValueError("is no address that can be called; write it like https://paper.example/hook")
+            raise ValueError("is not a valid address; write it like https://paper.example/hook")
         return url
 
 
-SiteAsked = Annotated[str | None, Query(description="Only of this site.")]
-ActionAsked = Annotated[
+SiteQuery = Annotated[str | None, Query(description="Only this site.")]
+_Action = Annotated[
     str | None, Query(pattern="^(publish|hold|reject)$", description="`publish`, `hold` or `reject`.")
 ]
-ThreadAsked = Annotated[Number | None, Query(description="Id of an article here.")]
-AuthorAsked = Annotated[Number | None, Query(description="Id of an author here.")]
-CampaignAsked = Annotated[Number | None, Query(description="Id of a group of near-copies.")]
-PageSize = Annotated[int, Query(ge=1, le=200, description="Most comments of one page.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
-Table = dict[str, Any]
-"""A row as it is kept."""
+_Thread = Annotated[Number | None, Query(description="Id of an article here.")]
+_Author = Annotated[Number | None, Query(description="Id of an author here.")]
+_Campaign = Annotated[Number | None, Query(description="Id of a group of near-duplicates.")]
+_Limit = Annotated[int, Query(ge=1, le=200, description="Most comments on one page.")]
+_Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")]
+_Days = Annotated[float | None, Query(ge=0, le=3650, description="Age of the item in days.")]
+
+
+class _PageQuery(BaseModel):
+    def conditions(self) -> dict[str, Any]:
+        """Return the conditions other than the site."""
+        return self.model_dump(exclude={"site", "id", "sort", "limit", "after"})
+
+
+class SearchQuery(_PageQuery):
+    """Conditions of a search."""
+
+    site: SiteQuery = None
+    id: str | None = Field(None, description="The caller's id; needs `site`.")
+    words: str | None = Field(None, max_length=200, description="A part of the text, in any case.")
+    action: _Action = None
+    thread: _Thread = None
+    author: _Author = None
+    campaign: _Campaign = None
+    limit: _Limit = 50
+    after: _Cursor = None
+
+
+class QueueQuery(_PageQuery):
+    """Conditions for the queue."""
+
+    site: SiteQuery = None
+    label: str | None = Field(None, description="Only comments held for this label.")
+    code: str | None = Field(None, description="Only items with this reason code.")
+    action: _Action = None
+    kind: str | None = Field(
+        None, pattern="^(held|sample|appeal|second)$", description="`held`, `sample`, `appeal` or `second`."
+    )
+    thread: _Thread = None
+    author: _Author = None
+    campaign: _Campaign = None
+    language: str | None = Field(None, description="Such as `en`.")
+    older_than: _Days = None
+    newer_than: _Days = None
+    unclaimed: bool = Field(False, description="Only items that nobody holds.")
+    sort: Order = Field("priority", description="Sort order.")
+    limit: _Limit = 50
+    after: _Cursor = None

@@ -1,45 +1,43 @@
-"""The API: the queue, claims, decisions, and the log of them."""
+"""The API: the queue, claims, decisions, and the decision log."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
+from sqlalchemy import Connection
 
-from belowline.serve.api.comments import Reference, comment_id, sites_of
+from belowline.model import Policy
+from belowline.serve.api.comments import Reader, Reference, comment_id, comment_page, sites_of
 from belowline.serve.api.messages import (
-    ActionAsked,
-    AuthorAsked,
     BulkIn,
     BulkOut,
-    CampaignAsked,
     ClaimIn,
-    Cursor,
+    CommentPage,
     DecisionIn,
     DecisionOut,
     Number,
-    PageSize,
+    QueueQuery,
     ReleaseIn,
-    SiteAsked,
+    SiteQuery,
     Table,
-    ThreadAsked,
 )
-from belowline.serve.api.offers import OfferPage, offers
 from belowline.serve.api.score import check_moment
-from belowline.serve.http.auth import Actor, allowed
+from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import Problem, documented, invalid_field
 from belowline.serve.http.events import changes
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
-from belowline.serve.queue import decision_log, items, moderator_decisions
-from belowline.serve.queue import idempotency as repeats
-from belowline.serve.queue.items import Filter, Order
+from belowline.serve.queue import decision_log, moderator_decisions, queue_items
+from belowline.serve.queue.idempotency import run_once
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
+from belowline.serve.queue.queue_items import Filter
 from belowline.serve.queue.statistics import Statistics, statistics
-from belowline.serve.scoring.reason_codes import statement_of_reasons
+from belowline.serve.scoring.reason_codes import NO_REASON, statement_of_reasons
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
 from belowline.serve.store.refusal import unknown
 
@@ -55,165 +53,114 @@ IdempotencyKey = Annotated[
     str | None,
     Header(max_length=200, description="A request sent again under the same key gets the same answer."),
 ]
-Days = Annotated[float | None, Query(ge=0, le=3650, description="Days that it has waited.")]
-_LONGEST_ACTOR = 120
 DecisionId = Annotated[Number, Path(description="Id of a decision.")]
+_LONGEST_ACTOR = 120
 
 
-@router.get("/queue", summary="List what waits for a moderator")
-def queue(
-    service: ServiceDep,
-    actor: Annotated[Actor, Depends(allowed("read"))],
-    site: SiteAsked = None,
-    label: Annotated[str | None, Query(description="Only those held for this label.")] = None,
-    code: Annotated[str | None, Query(description="Only those with this reason code.")] = None,
-    action: ActionAsked = None,
-    kind: Annotated[
-        str | None,
-        Query(pattern="^(held|sample|appeal|second)$", description="`held`, `sample`, `appeal` or `second`."),
-    ] = None,
-    thread: ThreadAsked = None,
-    author: AuthorAsked = None,
-    campaign: CampaignAsked = None,
-    language: Annotated[str | None, Query(description="Such as `en`.")] = None,
-    older_than: Days = None,
-    newer_than: Days = None,
-    unclaimed: Annotated[bool, Query(description="Only those that nobody holds.")] = False,
-    sort: Annotated[Order, Query(description="Which come first.")] = "priority",
-    limit: PageSize = 50,
-    after: Cursor = None,
-) -> OfferPage:
-    """Every condition that is given must hold. The order `learn` is for training: comments near a threshold, every fourth drawn at random
-    instead, and of near-copies one on each page."""
-    wanted = Filter(
-        sites=sites_of(actor, site),
-        label=label,
-        code=code,
-        action=action,
-        kind=kind,
-        thread=thread,
-        author=author,
-        campaign=campaign,
-        language=language,
-        older_than=_days(older_than),
-        newer_than=_days(newer_than),
-        unclaimed=unclaimed,
-    )
+@router.get("/queue", summary="List open queue items")
+def queue(service: ServiceDep, actor: Reader, query: Annotated[QueueQuery, Query()]) -> CommentPage:
+    """Comments in the queue for which all conditions hold."""
+    wanted = Filter(sites_of(actor, query.site), **query.conditions())
     with service.database.read() as tx:
-        rows, following = items.page(tx, wanted, sort, limit, after)
-        return offers(tx, [row.comment_id for row in rows], following, sort)
+        rows, following = queue_items.page(tx, wanted, query.sort, query.limit, query.after)
+        return comment_page(tx, [row.comment_id for row in rows], following)
 
 
-@router.post("/queue/claim", summary="Lease the next items")
-def claim(service: ServiceDep, actor: Worker, request: ClaimIn) -> OfferPage:
-    """For five minutes nobody else gets them; asking again renews the lease of those held already, which come first."""
-    wanted = Filter(
-        sites=sites_of(actor, request.site),
-        label=request.label,
-        kind=request.kind,
-        language=request.language,
-        appeals=actor.may("answer appeals"),
-    )
+@router.post("/queue/claim", summary="Claim the next items")
+def claim(service: ServiceDep, actor: Worker, request: ClaimIn) -> CommentPage:
+    """A claim lasts five minutes. It renews the items that you already hold, which come first."""
+    conditions = request.model_dump(include={"label", "kind", "language"})
+    wanted = Filter(sites_of(actor, request.site), appeals=actor.may("answer appeals"), **conditions)
     with service.database.write() as tx:
-        rows = items.claim(tx, actor.name, wanted, request.sort, request.limit)
-        return offers(tx, [row.comment_id for row in rows], None, request.sort)
+        rows = queue_items.claim(tx, actor.name, wanted, request.sort, request.limit)
+        return comment_page(tx, [row.comment_id for row in rows])
 
 
-@router.post("/queue/release", summary="Give items back")
+@router.post("/queue/release", summary="Release items")
 def release(service: ServiceDep, actor: Worker, request: ReleaseIn) -> dict[str, int]:
-    """Answers how many were yours."""
+    """The answer has the number of items that you held."""
     with service.database.write() as tx:
-        return {"released": items.release(tx, actor.name, request.items)}
+        return {"released": queue_items.release(tx, actor.name, request.items)}
 
 
 @router.post("/comments/{reference:path}/decisions", status_code=201, summary="Decide a comment")
 def decide(
     service: ServiceDep,
-    actor: Annotated[Actor, Depends(allowed("read"))],
+    actor: Reader,
     reference: Reference,
     request: DecisionIn,
     idempotency_key: IdempotencyKey = None,
 ) -> DecisionOut:
-    """A further decision replaces the one that stands and keeps it on record.
+    """A later decision replaces the current one, which stays in the log.
 
-    With `made_by` it reports a decision that was made on the site; it bears the name of the key and of that moderator.
+    With `made_by` the call reports a decision made on the site; the decision has the name of the key and of
+    that moderator.
     """
     actor.require("report" if request.made_by else "work the queue")
-    who = actor.moderator
+    who = actor
     if request.made_by:
-        who = replace(who, name=f"{actor.name}:{request.made_by}"[:_LONGEST_ACTOR])
-    check_labels(request.labels, service)
-    ruling = ModeratorDecision(
-        action=request.action,
-        labels=tuple(request.labels),
-        **_reason(request),
-        note=request.note,
+        who = replace(actor, name=f"{actor.name}:{request.made_by}"[:_LONGEST_ACTOR])
+    decision = replace(
+        _decision_of(request, service),
         blind=request.blind,
         revision=request.revision,
         after=request.after,
         via="site" if request.made_by else "api",
         elsewhere=request.made_by is not None,
     )
-    asked = digest(f"decide {reference} {request.model_dump_json()}")
-    with service.database.write() as tx:
 
-        def make() -> Table:
-            policy = service.pair_in(tx).policy
-            row = moderator_decisions.record_decision(
-                tx, who, comment_id(tx, actor, reference), ruling, policy
-            )
-            return DecisionOut.model_validate(row).model_dump(mode="json")
+    def make(tx: Connection, policy: Policy) -> Table:
+        comment = comment_id(tx, actor, reference)
+        row = moderator_decisions.record_decision(tx, who, comment, decision, policy)
+        return DecisionOut.model_validate(row).model_dump(mode="json")
 
-        return DecisionOut.model_validate(repeats.once(tx, actor.name, idempotency_key, asked, make))
+    asked = f"decide {reference} {request.model_dump_json()}"
+    return DecisionOut.model_validate(_once(service, actor, idempotency_key, asked, make))
 
 
-@router.post("/decisions/bulk", status_code=201, summary="Decide a campaign, an author's comments, or many")
+@router.post("/decisions/bulk", status_code=201, summary="Decide many comments at once")
 def decide_many(
     service: ServiceDep,
     actor: Annotated[Actor, Depends(allowed("decide in bulk"))],
     request: BulkIn,
     idempotency_key: IdempotencyKey = None,
 ) -> BulkOut:
-    """All in one transaction; at most 10,000 at once."""
-    check_labels(request.labels, service)
+    """Decides at most 10,000 comments in one transaction."""
+    decision = replace(_decision_of(request, service), via="bulk")
     if sum((request.campaign is not None, request.author is not None, bool(request.comments))) != 1:
         raise Problem("invalid-request", "give exactly one of campaign, author and comments")
-    ruling = ModeratorDecision(
-        request.action, tuple(request.labels), **_reason(request), note=request.note, via="bulk"
-    )
-    asked = digest(f"bulk {request.model_dump_json()}")
-    with service.database.write() as tx:
 
-        def make() -> Table:
-            done = moderator_decisions.rule_all(
-                tx,
-                actor.moderator,
-                ruling,
-                service.pair_in(tx).policy,
-                campaign=request.campaign,
-                author=request.author,
-                chosen=request.comments,
-                queued_only=request.queued_only,
-            )
-            return {"decisions": done.decided, "skipped": done.skipped}
-
-        return BulkOut.model_validate(repeats.once(tx, actor.name, idempotency_key, asked, make))
-
-
-@router.post("/decisions/{decision}/undo", status_code=201, summary="Take a decision back")
-def undo(service: ServiceDep, actor: Worker, decision: DecisionId) -> DecisionOut:
-    """By a further decision; the comment waits again if it did before. Others' decisions need an admin's key."""
-    with service.database.write() as tx:
-        policy = service.pair_in(tx).policy
-        row = moderator_decisions.undo(
-            tx, actor.moderator, decision, policy, any_actor=actor.may("administer")
+    def make(tx: Connection, policy: Policy) -> Table:
+        result = moderator_decisions.record_for_all(
+            tx,
+            actor,
+            decision,
+            policy,
+            campaign=request.campaign,
+            author=request.author,
+            chosen=request.comments,
+            queued_only=request.queued_only,
         )
+        return {"decisions": result.decisions, "skipped": result.skipped}
+
+    asked = f"bulk {request.model_dump_json()}"
+    return BulkOut.model_validate(_once(service, actor, idempotency_key, asked, make))
+
+
+@router.post("/decisions/{decision}/undo", status_code=201, summary="Undo a decision")
+def undo(service: ServiceDep, actor: Worker, decision: DecisionId) -> DecisionOut:
+    """Adds a decision that restores the earlier action, and reopens the queue item.
+
+    An admin can undo other moderators' decisions.
+    """
+    with service.database.write() as tx:
+        row = moderator_decisions.undo(tx, actor, decision, service.pair_in(tx).policy)
         return DecisionOut.model_validate(row)
 
 
 @router.get(
     "/decisions",
-    summary="Every decision as JSON lines, oldest first",
+    summary="All decisions as JSON lines, oldest first",
     responses={200: {"content": {"application/jsonl": {"schema": {"type": "string"}}}}},
     response_class=StreamingResponse,
 )
@@ -223,10 +170,10 @@ def log(
     since: Annotated[
         str | None, Query(description="Id of the last decision seen, or a time in ISO 8601.")
     ] = None,
-    site: SiteAsked = None,
-    people: Annotated[bool, Query(description="Only what people decided.")] = False,
+    site: SiteQuery = None,
+    people: Annotated[bool, Query(description="Only decisions of people.")] = False,
 ) -> StreamingResponse:
-    """One JSON object a line, without comments' texts; the id of the last one is `since` of the next call."""
+    """One JSON object a line, without comment text; pass the last `id` as `since` to the next call."""
     number, moment = _since(since)
     wanted = decision_log.LogFilter(sites=sites_of(actor, site), by_people=people, since=moment)
     rows = decision_log.stream(service.database, wanted, number)
@@ -235,36 +182,37 @@ def log(
 
 @router.get("/decisions/{decision:int}", summary="A decision")
 def read_decision(service: ServiceDep, actor: LogReader, decision: DecisionId) -> Table:
-    """With its comment's site and id."""
-    return _decision(service, actor, decision)
+    """With the site and ids of its comment."""
+    with service.database.read() as tx:
+        row = decision_log.read(tx, decision)
+    if row is None or not actor.sees(row["site"]):
+        raise unknown("decision")
+    return row
 
 
 @router.get("/decisions/{decision}/statement", summary="A statement of reasons for the author")
 def statement(service: ServiceDep, actor: LogReader, decision: DecisionId) -> Table:
     """The fields of the EU's transparency database (DSA, Article 17), from the decision and its reason code."""
-    return statement_of_reasons(_decision(service, actor, decision))
+    return statement_of_reasons(read_decision(service, actor, decision))
 
 
-@router.get("/stats", summary="Figures of the queue and the decisions")
+@router.get("/stats", summary="Statistics of the queue and the decisions")
 def stats(
     service: ServiceDep,
     actor: LogReader,
-    days: Annotated[int, Query(ge=1, le=366, description="How many days, today among them.")] = 30,
-    site: SiteAsked = None,
+    days: Annotated[int, Query(ge=1, le=366, description="Number of days, today included.")] = 30,
+    site: SiteQuery = None,
 ) -> Statistics:
-    """Of the last `days` days, by day and label; what waits, and how good the decisions are."""
+    """Decisions by day and label over the last `days` days, the backlog, and the agreement of moderators."""
     with service.database.read() as tx:
         return statistics(tx, days, sites_of(actor, site))
 
 
 @router.get("/events", summary="Server-sent events when the queue changes")
 async def events(
-    request: Request,
-    service: ServiceDep,
-    actor: Annotated[Actor, Depends(allowed("read"))],
-    site: SiteAsked = None,
+    request: Request, service: ServiceDep, actor: Reader, site: SiteQuery = None
 ) -> StreamingResponse:
-    """`queue` events with how many wait and the newest item's id; at most one a second."""
+    """`queue` events with the number of open items and the id of the newest item; at most one a second."""
     sites = sites_of(actor, site)
 
     async def stream() -> AsyncIterator[str]:
@@ -274,32 +222,34 @@ async def events(
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
-def check_labels(labels: list[str], service: Service) -> None:
-    """Raises Problem for a label that the model does not know."""
+def check_labels(labels: tuple[str, ...], service: Service) -> None:
+    """Raise Problem for a label that the model does not have."""
     known = service.pipeline.scorer.labels
     for index, label in enumerate(labels):
         if label not in known:
-            raise invalid_field(f"labels[{index}]", f"is not a label; there are {', '.join(known)}")
+            raise invalid_field(f"labels[{index}]", f"is not a label; the labels are {', '.join(known)}")
 
 
-def _reason(request: DecisionIn | BulkIn) -> dict[str, Any]:
-    """The reason code and who chose it; a rejection without a code is ``other``, which says nothing of any label."""
+def _decision_of(request: DecisionIn | BulkIn, service: Service) -> ModeratorDecision:
+    """Return the requested decision.
+
+    A rejection without a reason code gets ``other``, which says nothing about labels.
+    """
+    decision = ModeratorDecision(request.action, tuple(request.labels), note=request.note)
+    check_labels(decision.labels, service)
     if request.code != "none":
-        return {"code": request.code, "code_choice": "person"}
-    rejects = request.action == "reject"
-    return {"code": "other", "code_choice": "default"} if rejects else {"code": "none"}
+        return replace(decision, code=request.code, code_choice="person")
+    return (
+        replace(decision, code=NO_REASON, code_choice="default") if request.action == "reject" else decision
+    )
 
 
-def _decision(service: Service, actor: Actor, decision: int) -> Table:
-    with service.database.read() as tx:
-        found = decision_log.one(tx, decision)
-    if found is None or not actor.moderator.sees(found["site"]):
-        raise unknown("decision")
-    return found
-
-
-def _days(days: float | None) -> timedelta | None:
-    return None if days is None else timedelta(days=days)
+def _once(
+    service: Service, actor: Actor, key: str | None, asked: str, make: Callable[[Connection, Policy], Table]
+) -> Table:
+    """Call ``make`` in a transaction, once for each idempotency key of ``actor``."""
+    with service.database.write() as tx:
+        return run_once(tx, actor.name, key, digest(asked), lambda: make(tx, service.pair_in(tx).policy))
 
 
 def _since(since: str | None) -> tuple[int, datetime | None]:

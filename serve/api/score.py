@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from belowline.model import ScoreInput
-from belowline.serve.http.auth import Actor, allowed
+from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import documented, invalid_field
-from belowline.serve.http.schemas import ArticleIn, CommentIn, ScoreAnswer, ScoreRequest
-from belowline.serve.http.service import Service, ServiceDep
+from belowline.serve.http.schemas import ArticleIn, ScoreAnswer, ScoreRequest
+from belowline.serve.http.service import ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue.intake import IncomingComment, Thread
 from belowline.serve.scoring.fault_isolation import article_context
-from belowline.serve.scoring.results import Result
+from belowline.serve.store.accounts import Actor
 
 router = APIRouter(
     prefix="/v1",
@@ -23,7 +23,7 @@ router = APIRouter(
 )
 
 
-@router.post("/score", summary="Score comments and decide what to do with them")
+@router.post("/score", summary="Score comments and apply the policy")
 async def score(
     request: ScoreRequest, service: ServiceDep, actor: Annotated[Actor, Depends(allowed("score"))]
 ) -> ScoreAnswer:
@@ -32,7 +32,7 @@ async def score(
         check_text(comment.text, f"comments[{index}].text", service.settings.max_comment_chars)
         check_length(comment.parent or "", f"comments[{index}].parent", service.settings.max_comment_chars)
     if request.site is not None:
-        actor.require("take in")
+        actor.require("ingest")
         actor.require_site(request.site)
         check_ids([comment.id for comment in request.comments])
     article = article_context(request.article.title, request.article.text) if request.article else None
@@ -40,60 +40,50 @@ async def score(
     if request.site is None:
         results = await service.moderate([comment.id for comment in request.comments], inputs)
     else:
-        results = await _keep(request.site, request.article, request.comments, inputs, service)
+        incoming = [
+            IncomingComment(comment.id or "", comment.text, scores, parent_text=comment.parent)
+            for comment, scores in zip(request.comments, await service.scores(inputs), strict=True)
+        ]
+        ingested = await service.keep(request.site, _thread(request.article), incoming, held_only=True)
+        results = [outcome.result for outcome in ingested]
     return ScoreAnswer.model_construct(results=results, model=service.pipeline.scorer.version)
 
 
-async def _keep(
-    site: str,
-    article: ArticleIn | None,
-    comments: list[CommentIn],
-    inputs: list[ScoreInput],
-    service: Service,
-) -> list[Result]:
-    """Results, while what is not to be published enters the queue."""
-    scores = await service.scores(inputs)
-    thread = None
-    if article is not None:
-        thread = Thread((article.url or article.title)[:500], article.title, article.url, article.text)
-    incoming = [
-        IncomingComment(comment.id or "", comment.text, one, parent_text=comment.parent)
-        for comment, one in zip(comments, scores, strict=True)
-    ]
-    return [kept.result for kept in await service.keep(site, thread, incoming, held_only=True)]
+def _thread(article: ArticleIn | None) -> Thread | None:
+    if article is None:
+        return None
+    return Thread((article.url or article.title)[:500], article.title, article.url, article.text)
 
 
 def check_text(text: str, field: str, longest: int) -> None:
-    """Raises Problem for a text that is blank or longer than ``longest`` characters."""
+    """Raise Problem for a text that is blank or longer than ``longest`` characters."""
     if not text.strip():
-        raise invalid_field(field, "is blank; give the comment's text")
+        raise invalid_field(field, "is blank; send the comment's text")
     check_length(text, field, longest)
 
 
 def check_length(text: str, field: str, longest: int) -> None:
-    """Raises Problem for a text longer than ``longest`` characters."""
+    """Raise Problem for a text longer than ``longest`` characters."""
     if len(text) > longest:
         raise invalid_field(field, f"has {len(text)} characters; at most {longest} are accepted")
 
 
 def check_moment(moment: datetime, field: str) -> None:
-    """Raises Problem for a time without a zone, or one that has no place in UTC's calendar."""
+    """Raise Problem for a time without a zone, or outside of the calendar in UTC."""
     if moment.tzinfo is None:
         raise invalid_field(field, "has no zone; write it like 2026-11-25T12:00:00Z")
     try:
         moment.astimezone(UTC)
     except OverflowError:
-        raise invalid_field(field, "is not a time that the calendar has") from None
+        raise invalid_field(field, "is outside of the calendar") from None
 
 
 def check_ids(ids: list[str | None]) -> None:
-    """Raises Problem for ids that are missing or not distinct."""
+    """Raise Problem for ids that are missing or not distinct."""
     seen: set[str] = set()
     for index, comment_id in enumerate(ids):
         if comment_id is None:
-            raise invalid_field(f"comments[{index}].id", "is missing; the queue needs it when site is given")
+            raise invalid_field(f"comments[{index}].id", "is missing; comments with a site need ids")
         if comment_id in seen:
-            raise invalid_field(
-                f"comments[{index}].id", "repeats an earlier id; the queue needs distinct ones"
-            )
+            raise invalid_field(f"comments[{index}].id", "repeats an earlier id; ids must be distinct")
         seen.add(comment_id)

@@ -17,7 +17,7 @@ from belowline.serve.audit.outputs import THREADS_TABLE
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
 from belowline.serve.http.schemas import SITE_PATTERN
-from belowline.serve.queue.intake import Author, IncomingComment, Thread, take_in
+from belowline.serve.queue.intake import Author, IncomingComment, Thread, ingest
 from belowline.serve.scoring.pipeline import overruled
 from belowline.serve.scoring.results import Result
 from belowline.serve.settings import Settings
@@ -128,7 +128,7 @@ def _send(
         parent_text=parent["text"] if parent else None,
         written=datetime.fromisoformat(row["time"]) if row["time"] else None,
     )
-    take_in(tx, pipeline, site, _thread(row, urls.get((row["source"], row["thread"]))), [incoming])
+    ingest(tx, pipeline, site, _thread(row, urls.get((row["source"], row["thread"]))), [incoming])
     return True
 
 

@@ -9,19 +9,18 @@ from pydantic import ValidationError
 from belowline.serve.active import model_history as models
 from belowline.serve.active import policy_history as policies
 from belowline.serve.active import shadow_counts as shadow
-from belowline.serve.api.admin import in_words, new_key, proposed_judge
+from belowline.serve.api.admin import new_key, proposed_pipeline, summary_of
 from belowline.serve.api.messages import HookIn, KeyIn
 from belowline.serve.console.queue import card
 from belowline.serve.console.session import Form, Person, first, number, page, redirect
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem, field_name
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.queue import comments as reading
-from belowline.serve.queue import reviews
+from belowline.serve.queue import comments, reviews
 from belowline.serve.queue.dry_run import dry_run
 from belowline.serve.store import accounts
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.refusal import Refusal
-from belowline.serve.webhooks import endpoints as hooks
+from belowline.serve.webhooks import endpoints
 from belowline.serve.webhooks.outbox import EVENTS
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -41,7 +40,7 @@ def change_policy(request: Request, service: ServiceDep, actor: Person, form: Fo
     actor.require("read the log")
     text, note = first(form, "text"), first(form, "note").strip() or None
     try:
-        pipeline = proposed_judge(service, text)
+        pipeline = proposed_pipeline(service, text)
         if first(form, "do") == "replace":
             actor.require("administer")
             with service.database.write() as tx:
@@ -50,11 +49,11 @@ def change_policy(request: Request, service: ServiceDep, actor: Person, form: Fo
             return redirect("/console/policy?replaced=1")
         with service.database.read() as tx:
             found = dry_run(tx, service.pair_in(tx).policy, pipeline.policy, actor.sites, _DRY_RUN)
-            examples = reading.load(tx, [comment for comment, *_ in found.examples])
+            examples = comments.load(tx, [comment for comment, *_ in found.examples])
     except (Problem, Refusal) as problem:
         return _policy_page(request, service, actor, text=text, problem=problem.detail, status=422)
     told = {comment: (before, after, rule) for comment, before, after, rule in found.examples}
-    tried = {"summary": in_words(found), "examples": [(card(one), told[one.id]) for one in examples]}
+    tried = {"summary": summary_of(found), "examples": [(card(one), told[one.id]) for one in examples]}
     return _policy_page(request, service, actor, text=text, tried=tried)
 
 
@@ -146,17 +145,17 @@ def _revoke_key(service: Service, actor: Actor, form: dict[str, list[str]]) -> N
 def _add_hook(service: Service, actor: Actor, form: dict[str, list[str]]) -> tuple[str, str]:
     asked = HookIn.model_validate({"url": first(form, "url").strip(), "events": form.get("events", [])})
     with service.database.write() as tx:
-        return f"Secret of {asked.url}", hooks.add_hook(tx, actor.name, asked.url, asked.events)[1]
+        return f"Secret of {asked.url}", endpoints.add_webhook(tx, actor.name, asked.url, asked.events)[1]
 
 
 def _rotate(service: Service, actor: Actor, form: dict[str, list[str]]) -> tuple[str, str]:
     with service.database.write() as tx:
-        return "New secret", hooks.rotate_secret(tx, actor.name, number(form, "hook"))
+        return "New secret", endpoints.rotate_secret(tx, actor.name, number(form, "hook"))
 
 
 def _remove_hook(service: Service, actor: Actor, form: dict[str, list[str]]) -> None:
     with service.database.write() as tx:
-        hooks.disable_hook(tx, actor.name, number(form, "hook"))
+        endpoints.disable_webhook(tx, actor.name, number(form, "hook"))
 
 
 _CHANGES: dict[str, Any] = {
@@ -178,8 +177,12 @@ def _keys_page(
     status: int = 200,
 ) -> HTMLResponse:
     with service.database.read() as tx:
-        values = {"keys": accounts.keys(tx), "hooks": hooks.hooks(tx), "trail": accounts.audit_trail(tx, 20)}
-        logs = {hook.id: hooks.delivery_log(tx, hook.id, 5) for hook in values["hooks"]}
+        values = {
+            "keys": accounts.keys(tx),
+            "hooks": endpoints.enabled_webhooks(tx),
+            "trail": accounts.audit_trail(tx, 20),
+        }
+        logs = {hook.id: endpoints.delivery_log(tx, hook.id, 5) for hook in values["hooks"]}
     return page(
         "console_keys.html",
         request,
@@ -199,7 +202,7 @@ def quality(request: Request, service: ServiceDep, actor: Person) -> HTMLRespons
     """The next golden comment that one has not judged, without scores, and how everybody did."""
     with service.database.read() as tx:
         following = reviews.golden_for(tx, actor.name, actor.sites)
-        found = reading.load(tx, [following]) if following is not None else []
+        found = comments.load(tx, [following]) if following is not None else []
         results = [row for row in reviews.results(tx) if actor.may("read the log") or row.actor == actor.name]
     return page(
         "console_quality.html",

@@ -11,8 +11,7 @@ from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card
 from belowline.serve.console.session import Form, Person, page, redirect
 from belowline.serve.http.service import ServiceDep
-from belowline.serve.queue import comments as reading
-from belowline.serve.queue import items, reviews
+from belowline.serve.queue import comments, queue_items, reviews
 from belowline.serve.queue.erasure import erase_author, erase_comment
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES
 from belowline.serve.store.refusal import unknown
@@ -29,8 +28,8 @@ def comment(request: Request, service: ServiceDep, actor: Person, number: Known)
     """A comment with its revisions, decisions and appeals."""
     with service.database.read() as tx:
         found = comment_id(tx, actor, str(number))
-        [shown] = reading.load(tx, [found])
-        history = reading.history(tx, found)
+        [shown] = comments.load(tx, [found])
+        history = comments.history(tx, found)
         is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == found)).scalar()
     return page(
         "console_comment.html",
@@ -49,7 +48,7 @@ def comment(request: Request, service: ServiceDep, actor: Person, number: Known)
 def whole_text(service: ServiceDep, actor: Person, number: Known) -> PlainTextResponse:
     """The text of a comment that is too long for a page."""
     with service.database.read() as tx:
-        [found] = reading.load(tx, [comment_id(tx, actor, str(number))])
+        [found] = comments.load(tx, [comment_id(tx, actor, str(number))])
     if found.text is None:
         raise unknown("comment")
     return PlainTextResponse(found.text)
@@ -73,7 +72,7 @@ def erase(service: ServiceDep, actor: Person, number: Known) -> Response:
     """Erases a comment."""
     actor.require("erase")
     with service.database.write() as tx:
-        erase_comment(tx, actor.moderator, comment_id(tx, actor, str(number)))
+        erase_comment(tx, actor, comment_id(tx, actor, str(number)))
     service.database.forget()
     return redirect(f"/console/comments/{number}")
 
@@ -85,9 +84,9 @@ def thread(
     """An article's comments, newest first."""
     with service.database.read() as tx:
         row = tx.execute(select(threads).where(threads.c.id == number)).one_or_none()
-        if row is None or not actor.moderator.sees(row.site):
+        if row is None or not actor.sees(row.site):
             raise unknown("thread")
-        found, following = reading.search(tx, reading.Search(thread=number), _PAGE, after)
+        found, following = comments.search(tx, comments.Search(thread=number), _PAGE, after)
     return page(
         "console_list.html",
         request,
@@ -108,10 +107,10 @@ def author(
 ) -> HTMLResponse:
     """An author's record and comments, with what may be done to all of them."""
     with service.database.read() as tx:
-        known = reading.records(tx, {number}).get(number)
-        if known is None or not actor.moderator.sees(known.site):
+        known = comments.records(tx, {number}).get(number)
+        if known is None or not actor.sees(known.site):
             raise unknown("author")
-        found, following = reading.search(tx, reading.Search(author=number), _PAGE, after)
+        found, following = comments.search(tx, comments.Search(author=number), _PAGE, after)
     return page(
         "console_list.html",
         request,
@@ -138,7 +137,7 @@ def erase_everything(service: ServiceDep, actor: Person, number: Known) -> Respo
     """Erases an author and their comments."""
     actor.require("erase")
     with service.database.write() as tx:
-        erase_author(tx, actor.moderator, number)
+        erase_author(tx, actor, number)
     service.database.forget()
     return redirect(f"/console/authors/{number}")
 
@@ -149,8 +148,8 @@ def campaign(
 ) -> HTMLResponse:
     """Near-copies, to be decided at once."""
     with service.database.read() as tx:
-        found, following = reading.search(tx, reading.Search(actor.sites, campaign=number), _PAGE, after)
-        waiting = items.count(tx, items.Filter(sites=actor.sites, campaign=number))
+        found, following = comments.search(tx, comments.Search(actor.sites, campaign=number), _PAGE, after)
+        waiting = queue_items.count(tx, queue_items.Filter(sites=actor.sites, campaign=number))
     if not found:
         raise unknown("campaign")
     return page(
@@ -180,8 +179,8 @@ def search(
 ) -> HTMLResponse:
     """Comments by a part of their text."""
     with service.database.read() as tx:
-        wanted = reading.Search(sites_of(actor, site or None), words or None, action or None)
-        found, following = reading.search(tx, wanted, _PAGE, after)
+        wanted = comments.Search(sites_of(actor, site or None), words or None, action or None)
+        found, following = comments.search(tx, wanted, _PAGE, after)
     chosen = {"words": words, "site": site, "action": action}
     cards = [card(one) for one in found]
     return page("console_search.html", request, actor, cards=cards, following=following, chosen=chosen)

@@ -9,26 +9,25 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlalchemy import Connection, select
 
+from belowline.model.policy import Action
 from belowline.serve.api.comments import sites_of
 from belowline.serve.api.queue import check_labels
 from belowline.serve.console.rendering import WHOLE, excerpt
 from belowline.serve.console.session import Form, Person, first, number, numbers, page, redirect
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem, invalid_field
 from belowline.serve.http.service import ServiceDep
-from belowline.serve.queue import comments as reading
-from belowline.serve.queue import items, learning, moderator_decisions
+from belowline.serve.queue import comments, moderator_decisions, queue_items
 from belowline.serve.queue.comments import Comment
-from belowline.serve.queue.items import ORDERS, Filter, Order
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
+from belowline.serve.queue.queue_items import ORDERS, Filter, Order
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES, NO_REASON
 from belowline.serve.scoring.results import EvidenceSpan
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.tables import appeals
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _CARDS = 10
 _KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "second": "Second review"}
-_ORDER_WORDS = {"learn": "to learn from"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +63,9 @@ def queue(
     """Leases the next ten comments to who looks at the page, and shows them."""
     wanted = chosen.filter(actor)
     with service.database.write() as tx:
-        rows = items.claim(tx, actor.name, wanted, chosen.sort, _CARDS)
-        cards = _cards(tx, [row.comment_id for row in rows], chosen.sort)
-        waiting = items.count(tx, wanted)
+        rows = queue_items.claim(tx, actor.name, wanted, chosen.sort, _CARDS)
+        cards = _cards(tx, [row.comment_id for row in rows])
+        waiting = queue_items.count(tx, wanted)
     return page(
         "console_queue.html",
         request,
@@ -74,7 +73,7 @@ def queue(
         cards=cards,
         waiting=waiting,
         chosen=chosen,
-        orders={order: _ORDER_WORDS.get(order, order) for order in ORDERS},
+        orders=ORDERS,
         kinds=_KINDS,
         **_choices(service, actor),
     )
@@ -90,8 +89,8 @@ def more_cards(
 ) -> HTMLResponse:
     """Cards alone, without those of the items that the page has, for a page that runs low; nothing where nothing waits."""
     with service.database.write() as tx:
-        rows = items.claim(tx, actor.name, chosen.filter(actor), chosen.sort, _CARDS + len(have))
-        cards = _cards(tx, [row.comment_id for row in rows if row.id not in have][:_CARDS], chosen.sort)
+        rows = queue_items.claim(tx, actor.name, chosen.filter(actor), chosen.sort, _CARDS + len(have))
+        cards = _cards(tx, [row.comment_id for row in rows if row.id not in have][:_CARDS])
     return page("console_cards.html", request, actor, cards=cards, **_choices(service, actor))
 
 
@@ -109,10 +108,10 @@ def decide(request: Request, service: ServiceDep, actor: Person, form: Form) -> 
         after=number(form, "after") if first(form, "after") else None,
         via="console",
     )
-    check_labels(list(ruling.labels), service)
+    check_labels(ruling.labels, service)
     with service.database.write() as tx:
         policy = service.pair_in(tx).policy
-        row = moderator_decisions.record_decision(tx, actor.moderator, comment, ruling, policy)
+        row = moderator_decisions.record_decision(tx, actor, comment, ruling, policy)
     return _after(request, form, {"decision": row.id, "comment": comment, "action": row.action})
 
 
@@ -122,9 +121,7 @@ def undo(request: Request, service: ServiceDep, actor: Person, form: Form) -> Re
     decision = number(form, "decision")
     with service.database.write() as tx:
         policy = service.pair_in(tx).policy
-        row = moderator_decisions.undo(
-            tx, actor.moderator, decision, policy, any_actor=actor.may("administer")
-        )
+        row = moderator_decisions.undo(tx, actor, decision, policy)
     return _after(request, form, {"decision": row.id, "comment": row.comment_id, "action": row.action})
 
 
@@ -138,9 +135,9 @@ def bulk(request: Request, service: ServiceDep, actor: Person, form: Form) -> Re
     )
     with service.database.write() as tx:
         policy = service.pair_in(tx).policy
-        done = moderator_decisions.rule_all(
+        done = moderator_decisions.record_for_all(
             tx,
-            actor.moderator,
+            actor,
             ruling,
             policy,
             campaign=campaign,
@@ -148,7 +145,7 @@ def bulk(request: Request, service: ServiceDep, actor: Person, form: Form) -> Re
             chosen=numbers(form, "comments"),
             queued_only=first(form, "scope", "queued") == "queued",
         )
-    answer = {"decided": len(done.decided), "skipped": len(done.skipped), "decisions": done.decided}
+    answer = {"decided": len(done.decisions), "skipped": len(done.skipped), "decisions": done.decisions}
     return _after(request, form, answer | {"action": ruling.action})
 
 
@@ -156,14 +153,12 @@ def bulk(request: Request, service: ServiceDep, actor: Person, form: Form) -> Re
 def release(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
     """Gives back all that one holds."""
     with service.database.write() as tx:
-        released = items.release(tx, actor.name)
+        released = queue_items.release(tx, actor.name)
     return _after(request, form, {"released": released})
 
 
-def card(
-    comment: Comment, plea: str | None = None, offered: learning.Offered | None = None
-) -> dict[str, Any]:
-    """A comment with what its card shows; ``offered`` says why it comes, where the order has reasons."""
+def card(comment: Comment, plea: str | None = None) -> dict[str, Any]:
+    """A comment with what its card shows."""
     spans = [EvidenceSpan.model_validate(span) for span in comment.evidence]
     return {
         "comment": comment,
@@ -171,7 +166,6 @@ def card(
         "cut": len(comment.text or "") > WHOLE,
         "plea": plea,
         "default_code": _default_code(comment),
-        "offered": offered,
         "probabilities": sorted(comment.probabilities.items(), key=lambda pair: -pair[1]),
     }
 
@@ -195,17 +189,9 @@ def _choices(service: Any, actor: Actor) -> dict[str, Any]:
     }
 
 
-def _cards(tx: Connection, ids: Sequence[int], order: Order) -> list[dict[str, Any]]:
+def _cards(tx: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
     pleas = _appeals(tx, ids)
-    return [
-        card(comment, pleas.get(comment.id), _offered(comment) if order == learning.ORDER else None)
-        for comment in reading.load(tx, ids)
-    ]
-
-
-def _offered(comment: Comment) -> learning.Offered | None:
-    item = comment.item
-    return learning.offered(item["id"], item["kind"], item["code"]) if item is not None else None
+    return [card(comment, pleas.get(comment.id)) for comment in comments.load(tx, ids)]
 
 
 def _appeals(tx: Connection, ids: Sequence[int]) -> dict[int, str]:
@@ -216,8 +202,8 @@ def _appeals(tx: Connection, ids: Sequence[int]) -> dict[int, str]:
     return {row.comment_id: row.text or "" for row in tx.execute(query)}
 
 
-def _action(form: dict[str, list[str]]) -> moderator_decisions.Action:
-    actions: dict[str, moderator_decisions.Action] = {
+def _action(form: dict[str, list[str]]) -> Action:
+    actions: dict[str, Action] = {
         "publish": "publish",
         "hold": "hold",
         "reject": "reject",

@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from belowline.serve.console.rendering import templates
 from belowline.serve.http.auth import (
     SESSION_COOKIE,
-    Actor,
     asks_for_key,
     by_key,
     caller,
@@ -18,6 +17,7 @@ from belowline.serve.http.auth import (
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import ServiceDep
 from belowline.serve.store import accounts
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

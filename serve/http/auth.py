@@ -3,7 +3,6 @@
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -11,65 +10,16 @@ from starlette.concurrency import run_in_threadpool
 
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import Service, service_of
-from belowline.serve.queue.moderator_decisions import Moderator
 from belowline.serve.store import accounts
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
 
 SESSION_COOKIE = "belowline_session"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-PERMISSIONS: Mapping[str, tuple[str, ...]] = {
-    "score": ("service", "triage", "moderator", "admin"),
-    "take in": ("service", "admin"),
-    "report": ("service", "moderator", "admin"),
-    "read": ("service", "triage", "moderator", "admin"),
-    "work the queue": ("triage", "moderator", "admin"),
-    "decide in bulk": ("moderator", "admin"),
-    "answer appeals": ("moderator", "admin"),
-    "appeal": ("service", "moderator", "admin"),
-    "read the log": ("service", "moderator", "admin"),
-    "erase": ("service", "admin"),
-    "administer": ("admin",),
-}
-"""What can be done, and the roles that may."""
 _DOORS: Mapping[str, tuple[str, ...]] = {"akismet": ("/1.1/", "/1.2/")}
 """Where a key for one protocol is taken."""
 _GUESSABLE = re.compile(r"[0-9a-f]{12}")
 """A key that belowline made for Akismet: 48 random bits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who calls: the name that decisions bear, a role, the sites that they may see, none for all, and the only protocol that takes the
-    key, None where every call does."""
-
-    name: str
-    role: str
-    sites: tuple[str, ...] = ()
-    protocol: str | None = None
-
-    def may(self, what: str) -> bool:
-        """Whether their role allows ``what``, a key of ``PERMISSIONS``."""
-        return self.role in PERMISSIONS[what]
-
-    def require(self, what: str) -> None:
-        """Raises Problem unless their role allows ``what``."""
-        if not self.may(what):
-            able = ", ".join(PERMISSIONS[what])
-            raise Problem(
-                "forbidden", f"a key with the role {self.role} may not {what}; roles that may: {able}"
-            )
-
-    def require_site(self, site: str) -> None:
-        """Raises Problem for a site that is not theirs."""
-        if self.sites and site not in self.sites:
-            raise Problem(
-                "forbidden", f"this key is for {', '.join(self.sites)}; it may not touch other sites"
-            )
-
-    @property
-    def moderator(self) -> Moderator:
-        """The same person for the store."""
-        return Moderator(self.name, self.sites, may_answer_appeals=self.may("answer appeals"))
 
 
 LOCAL = Actor("local", "admin")
@@ -237,8 +187,7 @@ def _set_key(key_digest: str, service: Service) -> Actor | None:
 
 def _made_key(key_digest: str, service: Service) -> Actor | None:
     with service.database.read() as tx:
-        account = accounts.account_of(tx, key_digest)
-    return None if account is None else Actor(account.name, account.role, account.sites, account.protocol)
+        return accounts.account_of(tx, key_digest)
 
 
 def _by_session(request: Request, service: Service) -> Actor | None:

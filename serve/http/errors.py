@@ -22,25 +22,25 @@ _LONGEST_NAME = 80
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
-    "malformed-body": (400, "The body cannot be read"),
-    "invalid-key": (401, "An API key is needed"),
-    "forbidden": (403, "This key may not do that"),
-    "not-found": (404, "There is nothing here"),
-    "method-not-allowed": (405, "This address does not take that method"),
-    "slow-body": (408, "The body came too slowly"),
-    "conflict": (409, "It changed meanwhile, or stands against another thing"),
-    "body-too-large": (413, "The body is too large"),
-    "unsupported-media-type": (415, "The body has the wrong media type"),
-    "wrong-host": (421, "This service is not known under that name"),
-    "bad-cursor": (422, "The cursor is not one of this list"),
-    "bad-policy": (422, "The policy cannot be used"),
-    "invalid-request": (422, "The request is not valid"),
-    "queue-full": (429, "Too many comments are waiting"),
-    "too-many-guesses": (429, "Too many wrong keys came from this address"),
-    "internal-error": (500, "The service failed"),
-    "scoring-failed": (500, "The model failed on this comment"),
-    "store-unavailable": (503, "Nothing can be kept or read"),
-    "shutting-down": (503, "The service is shutting down"),
+    "malformed-body": (400, "Malformed body"),
+    "invalid-key": (401, "Missing or invalid API key"),
+    "forbidden": (403, "Not permitted for this key"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "Method not allowed"),
+    "slow-body": (408, "Body received too slowly"),
+    "conflict": (409, "Conflict with the current state"),
+    "body-too-large": (413, "Body too large"),
+    "unsupported-media-type": (415, "Unsupported media type"),
+    "wrong-host": (421, "Unknown host name"),
+    "bad-cursor": (422, "Invalid cursor"),
+    "bad-policy": (422, "Invalid policy"),
+    "invalid-request": (422, "Invalid request"),
+    "queue-full": (429, "Scoring queue full"),
+    "too-many-guesses": (429, "Too many wrong keys from this address"),
+    "internal-error": (500, "Internal error"),
+    "scoring-failed": (500, "Scoring failed"),
+    "store-unavailable": (503, "Database unavailable"),
+    "shutting-down": (503, "Service shutting down"),
 }
 _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
     422: "invalid-request",
@@ -49,11 +49,11 @@ _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
 }
 
 _ADVICE = {
-    "missing": "is missing; add it",
-    "extra_forbidden": "is not a known field; remove it",
+    "missing": "is missing",
+    "extra_forbidden": "is not a known field",
     "string_type": "must be a string",
-    "string_unicode": "holds a lone surrogate, which is not a character; send valid Unicode",
-    "string_too_short": "is empty; give at least one character",
+    "string_unicode": "has a lone surrogate; send valid Unicode",
+    "string_too_short": "is empty; send at least one character",
 }
 
 
@@ -148,7 +148,9 @@ def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: N
 
     async def on_store_error(request: Request, error: Exception) -> Response:
         logger.error("%s", error)
-        return answer(request, Problem("store-unavailable", "nothing was kept; send the request again later"))
+        return answer(
+            request, Problem("store-unavailable", "nothing was stored; send the request again later")
+        )
 
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(StoreError, on_store_error)
@@ -170,7 +172,7 @@ def _problem_of(error: HTTPException) -> Problem:
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return Problem("malformed-body", _unreadable(error.__cause__))
     kind = _KIND_OF_STATUS.get(error.status_code, "internal-error")
-    return Problem(kind, str(error.detail) + "; see /docs for what there is", headers=error.headers)
+    return Problem(kind, str(error.detail) + "; /docs lists all calls", headers=error.headers)
 
 
 def _unreadable(cause: BaseException | None) -> str:

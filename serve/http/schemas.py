@@ -28,11 +28,13 @@ def site_name(name: str) -> str:
     return _NOT_IN_SITE.sub("-", name).strip("._-")[:100]
 
 
-class _Message(BaseModel):
+class Message(BaseModel):
+    """A request body; unknown fields are errors."""
+
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class CommentIn(_Message):
+class CommentIn(Message):
     """One comment to score."""
 
     id: CommentId | None = None
@@ -42,7 +44,7 @@ class CommentIn(_Message):
     )
 
 
-class ArticleIn(_Message):
+class ArticleIn(Message):
     """The article that all comments of a request stand under."""
 
     title: str = Field(description="The article's title.")
@@ -52,7 +54,7 @@ class ArticleIn(_Message):
     )
 
 
-class ScoreRequest(_Message):
+class ScoreRequest(Message):
     """Comments to score, and what they were written under."""
 
     comments: list[CommentIn] = Field(min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments.")

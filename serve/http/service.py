@@ -16,13 +16,14 @@ from belowline.serve.http.errors import Problem, queue_full
 from belowline.serve.http.throttle import FailedKeyLimiter
 from belowline.serve.metrics import Metrics
 from belowline.serve.queue.comments import last_decision
-from belowline.serve.queue.intake import IncomingComment, IngestResult, Thread, take_in
-from belowline.serve.queue.moderator_decisions import Moderator, ModeratorDecision, record_decision
+from belowline.serve.queue.intake import IncomingComment, IngestResult, Thread, ingest
+from belowline.serve.queue.moderator_decisions import ModeratorDecision, record_decision
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
 from belowline.serve.scoring.score_queue import QueueFull, ScoreQueue, ScoreQueueClosed
 from belowline.serve.settings import Settings
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import Database
 
 
@@ -132,7 +133,7 @@ class Service:
         *,
         held_only: bool = False,
     ) -> list[IngestResult]:
-        """Keeps comments that were scored; see ``take_in``."""
+        """Keeps comments that were scored; see ``ingest``."""
         async with self.score_queue.keeping(len(incoming)):
             kept = await run_in_threadpool(self._keep, site, thread, incoming, held_only=held_only)
         self._count([one.result for one in kept])
@@ -142,7 +143,7 @@ class Service:
 
     async def report(
         self,
-        who: Moderator,
+        who: Actor,
         site: str,
         thread: Thread | None,
         comment: IncomingComment,
@@ -156,7 +157,7 @@ class Service:
 
     def _report(
         self,
-        who: Moderator,
+        who: Actor,
         site: str,
         thread: Thread | None,
         comment: IncomingComment,
@@ -164,7 +165,7 @@ class Service:
     ) -> str:
         with self.database.write() as tx:
             pipeline = self.pair_in(tx).pipeline
-            [kept] = take_in(tx, pipeline, site, thread, [comment])
+            [kept] = ingest(tx, pipeline, site, thread, [comment])
             last = last_decision(tx, kept.comment)
             told = (who.name, ruling.action, ruling.code, list(ruling.labels))
             if last is None or (last.actor, last.action, last.code, last.labels) != told:
@@ -175,7 +176,7 @@ class Service:
         self, site: str, thread: Thread | None, incoming: Sequence[IncomingComment], *, held_only: bool
     ) -> list[IngestResult]:
         with self.database.write() as tx:
-            return take_in(tx, self.pair_in(tx).pipeline, site, thread, incoming, held_only=held_only)
+            return ingest(tx, self.pair_in(tx).pipeline, site, thread, incoming, held_only=held_only)
 
     def _count(self, results: Sequence[Result]) -> None:
         for result in results:

@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from belowline.model import ScoreInput
 from belowline.serve.http import auth as keys
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import PROBLEMS, Problem
 from belowline.serve.http.schemas import MAX_COMMENTS
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.protocol import Protocol, or_else, read_json
 from belowline.serve.scoring.results import Result
+from belowline.serve.store.accounts import Actor
 
 _LATEST = "omni-moderation-latest"
 _HATE = ("hate", "antisemitism")

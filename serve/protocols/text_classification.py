@@ -16,12 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from belowline.model import ScoreInput, Scores
 from belowline.serve.http import auth as keys
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import PROBLEMS, Problem
 from belowline.serve.http.health import readiness
 from belowline.serve.http.schemas import MAX_COMMENTS
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.protocol import Protocol, or_else, read_json
+from belowline.serve.store.accounts import Actor
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SMALLEST = 1e-7

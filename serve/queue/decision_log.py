@@ -1,4 +1,4 @@
-"""The log of decisions: paged, streamed, and one at a time."""
+"""The decision log: pages, a stream, and single decisions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which decisions; None and no sites leave a column free.
+    """Conditions for decisions; None and no sites mean any.
 
-    ``unclear`` leaves the rejections with an unclear reason that no person has replaced.
+    ``unclear`` selects rejections with an unclear reason that no person has replaced.
     """
 
     sites: Sequence[str] = ()
@@ -32,43 +32,37 @@ class LogFilter:
 def page(
     tx: Connection, wanted: LogFilter, limit: int, after: str | None
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Decisions, newest first, and the cursor of the next page; raises Refusal for a strange cursor."""
+    """Return decisions, newest first, and the next cursor; raises Refusal for a strange cursor."""
     rows, following = cursor.page(tx, _select(wanted), "newest", (decisions.c.id,), limit, after)
     return [dict(row._mapping) for row in rows], following
 
 
 def stream(database: Database, wanted: LogFilter, after: int) -> Iterator[dict[str, Any]]:
-    """Every decision behind the one with the id ``after``, oldest first, read in pieces so that memory stays flat."""
+    """Yield every decision after the id ``after``, oldest first. Rows are read in pages, so memory stays flat."""
     while True:
         query = _select(wanted).where(decisions.c.id > after).order_by(decisions.c.id).limit(_AT_ONCE)
         with database.settled() as tx:
-            rows = [dict(row._mapping) for row in tx.execute(query)]
+            rows = [dict(row) for row in tx.execute(query).mappings()]
         yield from rows
         if len(rows) < _AT_ONCE:
             return
         after = rows[-1]["id"]
 
 
-def one(tx: Connection, decision_id: int) -> dict[str, Any] | None:
-    """A decision with its comment's site and ids, None for an unknown one."""
-    row = tx.execute(_select(LogFilter()).where(decisions.c.id == decision_id)).one_or_none()
-    return None if row is None else dict(row._mapping)
+def read(tx: Connection, decision_id: int) -> dict[str, Any] | None:
+    """Return a decision with the site and ids of its comment, None for an unknown id."""
+    row = tx.execute(_select(LogFilter()).where(decisions.c.id == decision_id)).mappings().one_or_none()
+    return None if row is None else dict(row)
 
 
 def number(tx: Connection, wanted: LogFilter) -> int:
-    """How many decisions there are."""
+    """Return the number of decisions."""
     return tx.execute(select(func.count()).select_from(_select(wanted).subquery())).scalar_one()
 
 
 def _select(wanted: LogFilter) -> Select[Any]:
-    query = select(
-        decisions,
-        comments.c.site,
-        comments.c.caller_id,
-        comments.c.received,
-        comments.c.written,
-        comments.c.language,
-    ).join(comments, comments.c.id == decisions.c.comment_id)
+    own = (comments.c[name] for name in ("site", "caller_id", "received", "written", "language"))
+    query = select(decisions, *own).join(comments, comments.c.id == decisions.c.comment_id)
     exact = {decisions.c.actor: wanted.actor, decisions.c.action: wanted.action}
     query = query.where(*(column == value for column, value in exact.items() if value is not None))
     if wanted.by_people:

@@ -1,8 +1,8 @@
-"""What another policy would have decided on recent comments, by the scores that are kept of them."""
+"""Dry run: compare two policies on recent comments by their stored scores."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, select
 
@@ -17,7 +17,7 @@ _EXAMPLES = 10
 
 @dataclass(slots=True)
 class DryRun:
-    """How many of ``compared`` comments each policy treats how, and which change: pairs of an action before and after."""
+    """Counts of actions under both policies over ``compared`` comments, and of changed actions as (before, after)."""
 
     compared: int = 0
     before: Counter[str] = field(default_factory=Counter)
@@ -28,34 +28,34 @@ class DryRun:
 
 
 def dry_run(tx: Connection, present: Policy, proposed: Policy, sites: Sequence[str], limit: int) -> DryRun:
-    """Both policies on the newest ``limit`` comments of ``sites`` (none: all) that are not erased and could be scored."""
+    """Apply both policies to the newest ``limit`` comments of ``sites`` (none: all) that are scored and not erased."""
     query = select(comments.c.id).where(comments.c.erased.is_(None)).order_by(comments.c.id.desc())
     ids = tx.execute(within(query, comments.c.site, sites).limit(limit)).scalars().all()
-    found = DryRun()
+    run = DryRun()
     for start in range(0, len(ids), _AT_ONCE):
         for comment in load(tx, ids[start : start + _AT_ONCE]):
-            _compare(comment, present, proposed, found)
-    return found
+            if comment.probabilities and comment.text is not None:
+                _compare(comment, comment.text, present, proposed, run)
+    return run
 
 
-def _compare(comment: Comment, present: Policy, proposed: Policy, found: DryRun) -> None:
-    if not comment.probabilities or comment.text is None:
-        return
+def _compare(comment: Comment, text: str, present: Policy, proposed: Policy, run: DryRun) -> None:
     scores = Scores(dict(comment.probabilities), (), comment.language, comment.model or "", comment.relevance)
-    author = comment.author
-    context = Context(
-        text=comment.text,
-        site=comment.site,
-        author=author.caller_id if author else None,
-        role=author.role if author else None,
-        published=max(0, author.published - (comment.action == "publish")) if author else None,
-        copies=comment.copies,
-    )
+    context = context_of(comment, text)
     before, after = decide(scores, present, context), decide(scores, proposed, context)
-    found.compared += 1
-    found.before[before.action] += 1
-    found.after[after.action] += 1
+    run.compared += 1
+    run.before[before.action] += 1
+    run.after[after.action] += 1
     if before.action != after.action:
-        found.changes[before.action, after.action] += 1
-        if len(found.examples) < _EXAMPLES:
-            found.examples.append((comment.id, before.action, after.action, after.rule))
+        run.changes[before.action, after.action] += 1
+        if len(run.examples) < _EXAMPLES:
+            run.examples.append((comment.id, before.action, after.action, after.rule))
+
+
+def context_of(comment: Comment, text: str) -> Context:
+    """Return the policy's input for a stored comment; the author's published comments do not include it."""
+    context = Context(text=text, site=comment.site, copies=comment.copies)
+    if (author := comment.author) is None:
+        return context
+    published = max(0, author.published - (comment.action == "publish"))
+    return replace(context, author=author.caller_id, role=author.role, published=published)

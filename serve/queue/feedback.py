@@ -1,10 +1,10 @@
-"""What callers tell of comments that were scored for them: examples for training, tied to a comment where one is named and kept."""
+"""Feedback: labels that callers suggest for comments; examples for training."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, tuple_, update
 
 from belowline.serve.store.database import now
 from belowline.serve.store.tables import comments, feedback
@@ -12,7 +12,7 @@ from belowline.serve.store.tables import comments, feedback
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What a caller says of a comment. ``scores`` are by our labels, 0 to 1; ``given`` is the same in the caller's own words."""
+    """Suggested ``scores`` (our labels to 0..1) for a text; ``given`` holds the same as the caller sent it."""
 
     protocol: str
     text: str
@@ -23,43 +23,31 @@ class Feedback:
     language: str | None = None
 
 
-def add(tx: Connection, actor: str, site: str, told: Feedback) -> None:
-    """Keeps it."""
-    kept = select(comments.c.id).where(
-        comments.c.site == site, comments.c.caller_id == told.caller_id, comments.c.erased.is_(None)
-    )
-    values = {
-        "site": site,
-        "protocol": told.protocol,
-        "caller_id": told.caller_id,
-        "comment_id": tx.execute(kept).scalar_one_or_none() if told.caller_id else None,
-        "text": told.text,
-        "context": told.context,
-        "language": told.language,
-        "scores": dict(told.scores),
-        "given": dict(told.given),
-        "actor": actor,
-        "at": now(),
-    }
+def add(tx: Connection, actor: str, site: str, suggestion: Feedback) -> None:
+    """Store feedback, linked to the comment with the caller's id if it is stored and not erased."""
+    named = (comments.c.site == site) & (comments.c.caller_id == suggestion.caller_id)
+    comment = tx.execute(select(comments.c.id).where(named, comments.c.erased.is_(None))).scalar_one_or_none()
+    values = {**asdict(suggestion), "site": site, "comment_id": comment, "actor": actor, "at": now()}
     tx.execute(insert(feedback).values(**values))
 
 
 def erase(tx: Connection, site: str, caller_id: str) -> int:
-    """Erases the text of what was told of a comment by the caller's id, kept or not; returns how many rows held some."""
-    wanted = and_(feedback.c.site == site, feedback.c.caller_id == caller_id)
-    return _erase(tx, wanted)
+    """Erase the feedback on a comment, stored or not, by the caller's id.
+
+    Returns the number of rows that had a text.
+    """
+    return _erase(tx, (feedback.c.site == site) & (feedback.c.caller_id == caller_id))
 
 
 def erase_of(tx: Connection, ids: Sequence[int]) -> None:
-    """Erases the text of what was told of these comments, before or after they were kept."""
+    """Erase the feedback on stored comments, also that from before they were stored."""
     named = select(comments.c.site, comments.c.caller_id).where(comments.c.id.in_(ids))
-    pairs = [
-        and_(feedback.c.site == row.site, feedback.c.caller_id == row.caller_id)
-        for row in tx.execute(named).all()
-    ]
-    _erase(tx, or_(feedback.c.comment_id.in_(ids), *pairs))
+    same = tuple_(feedback.c.site, feedback.c.caller_id).in_(named)
+    _erase(tx, or_(feedback.c.comment_id.in_(ids), same))
 
 
-def _erase(tx: Connection, wanted: Any) -> int:
-    gone: dict[str, Any] = {"text": None, "context": None, "given": {}, "erased": now()}
-    return tx.execute(update(feedback).where(wanted, feedback.c.erased.is_(None)).values(**gone)).rowcount
+def _erase(tx: Connection, condition: ColumnElement[bool]) -> int:
+    erased: dict[str, Any] = {"text": None, "context": None, "given": {}, "erased": now()}
+    return tx.execute(
+        update(feedback).where(condition, feedback.c.erased.is_(None)).values(**erased)
+    ).rowcount

@@ -1,4 +1,4 @@
-"""Idempotency: a request that is sent again under the same key gets the answer that it got first."""
+"""Idempotency keys: a request that is sent again under the same key gets the first answer."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,34 +13,24 @@ from belowline.serve.store.tables import idempotency
 _REMEMBERED = timedelta(days=7)
 
 
-def recall(tx: Connection, actor: str, key: str, request: str) -> Any | None:
-    """The answer that ``actor`` got under ``key``, None where there is none yet; raises Refusal if the request was another one."""
+def run_once(
+    tx: Connection, actor: str, key: str | None, request: str, make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the answer of ``make``, or the stored answer to an earlier call of ``actor`` under ``key``.
+
+    Answers are stored for seven days; without a key ``make`` is always called. Raises Refusal if the earlier
+    request was another one.
+    """
+    if key is None:
+        return make()
     same = (idempotency.c.actor == actor) & (idempotency.c.key == key)
     row = tx.execute(select(idempotency).where(same)).one_or_none()
-    if row is None:
-        return None
-    if row.request != request:
-        raise Refusal("conflict", "this Idempotency-Key was used for another request; take a new one")
-    return row.answer
-
-
-def remember(tx: Connection, actor: str, key: str, request: str, answer: Any) -> None:
-    """Keeps an answer for seven days, in the transaction that it speaks of."""
-    moment = now()
+    if row is not None:
+        if row.request != request:
+            raise Refusal("conflict", "this Idempotency-Key belongs to another request; use a new key")
+        return dict(row.answer)
+    answer, moment = make(), now()
     tx.execute(delete(idempotency).where(idempotency.c.at < moment - _REMEMBERED))
     values = {"actor": actor, "key": key, "request": request, "answer": answer, "at": moment}
     tx.execute(insert(idempotency).values(**values))
-
-
-def once(
-    tx: Connection, actor: str, key: str | None, request: str, make: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
-    """What ``make`` answers, or answered the first time under ``key``; without a key it is made each time. Raises Refusal as ``recall``."""
-    if key is None:
-        return make()
-    answer = recall(tx, actor, key, request)
-    if answer is None:
-        answer = make()
-        remember(tx, actor, key, request, answer)
-    found: dict[str, Any] = answer
-    return found
+    return answer

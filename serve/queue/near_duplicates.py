@@ -1,5 +1,6 @@
-"""Near-copies among the comments of a site that came before."""
+"""Near-duplicates among the earlier comments of a site, grouped into campaigns."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -7,51 +8,54 @@ from sqlalchemy import Connection, delete, func, insert, select
 from belowline.model.signatures import SIMILAR, Signature
 from belowline.serve.store.tables import bands, comments
 
-_CANDIDATES = 40
+CANDIDATES = 40
+"""The newest comments with a common band that are compared."""
 _REACH = timedelta(days=30)
+
+
+def most_similar(signature: Signature, candidates: Iterable[tuple[int, bytes]]) -> int | None:
+    """Return the key of the most similar candidate, None if none is similar enough; of equal ones the last counts.
+
+    A candidate is a key with the values of its signature.
+    """
+    best, key = SIMILAR, None
+    for candidate, values in candidates:
+        similarity = signature.similarity(values)
+        if similarity >= best:
+            best, key = similarity, candidate
+    return key
 
 
 def campaign_of(
     tx: Connection, site: str, signature: Signature | None, moment: datetime, apart_from: int | None = None
 ) -> int | None:
-    """The campaign of the most similar comment of the site in the 30 days before ``moment``, None where there is none.
+    """Return the campaign of the most similar comment of the site in the 30 days before ``moment``, if there is one.
 
-    A comment that was edited is compared with all ``apart_from`` itself.
+    An edited comment is compared with all comments ``apart_from`` itself.
     """
     if signature is None:
         return None
+    shared = select(bands.c.comment_id).where(bands.c.band.in_(signature.bands))
     query = (
-        select(comments.c.id, comments.c.campaign, comments.c.signature)
-        .where(
-            comments.c.id.in_(select(bands.c.comment_id).where(bands.c.band.in_(signature.bands))),
-            comments.c.site == site,
-            comments.c.received > moment - _REACH,
-        )
+        select(func.coalesce(comments.c.campaign, comments.c.id), comments.c.signature)
+        .where(comments.c.id.in_(shared), comments.c.site == site, comments.c.received > moment - _REACH)
+        .where(comments.c.id != (apart_from or 0))
         .order_by(comments.c.id.desc())
-        .limit(_CANDIDATES)
+        .limit(CANDIDATES)
     )
-    if apart_from is not None:
-        query = query.where(comments.c.id != apart_from)
-    best, campaign = SIMILAR, None
-    for row in tx.execute(query):
-        similarity = signature.similarity(row.signature)
-        if similarity >= best:
-            best, campaign = similarity, row.campaign or row.id
-    return campaign
+    return most_similar(signature, ((campaign, values) for campaign, values in tx.execute(query)))
 
 
 def copies_in(tx: Connection, campaign: int | None, apart_from: int | None = None) -> int:
-    """How many comments a campaign has, 0 for none; ``apart_from`` one that is known already."""
+    """Return the number of comments in a campaign ``apart_from`` one, 0 without a campaign."""
     if campaign is None:
         return 0
-    query = select(func.count()).where(comments.c.campaign == campaign)
-    if apart_from is not None:
-        query = query.where(comments.c.id != apart_from)
+    query = select(func.count()).where(comments.c.campaign == campaign, comments.c.id != (apart_from or 0))
     return tx.execute(query).scalar_one()
 
 
 def remember(tx: Connection, comment: int, signature: Signature | None) -> None:
-    """Has later comments compared with this one, by its present text alone."""
+    """Store the bands of a comment's present text, so that later comments are compared with it."""
     tx.execute(delete(bands).where(bands.c.comment_id == comment))
     if signature is not None:
         tx.execute(insert(bands), [{"band": band, "comment_id": comment} for band in signature.bands])

@@ -1,4 +1,4 @@
-"""Recognising a comment whose caller has no ids: by a hash of its text, its page and its author."""
+"""Recognition of a comment whose caller has no ids: by a keyed hash of its text, its page and its author."""
 
 import html
 import re
@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, select, update
+from sqlalchemy import Connection, Row, Select, exists, select, update
 
 from belowline.serve.store.database import within
 from belowline.serve.store.pseudonyms import alias
 from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, threads
 
 PREFIX = "akismet-"
-"""What the ids of comments begin with that Akismet's clients sent."""
+"""First characters of the ids of comments that Akismet's clients sent."""
 BY_ADDRESS = "ip-"
-"""What the ids of authors begin with of whom nothing but an IP address is known."""
+"""First characters of the ids of authors of whom only an IP address is known."""
 LONG = 40
-"""Characters from which on the same text of two unknown authors is the same comment, not a coincidence."""
-_ERASED = "erased-"
+"""Characters from which the same text of two unknown authors is the same comment and no coincidence."""
 _TAG = re.compile(r"</?[A-Za-z!][^<>]*>")
 _CANDIDATES = 50
 
@@ -28,12 +27,12 @@ class RecognitionQuery:
     """A comment to recognise.
 
     Attributes:
-        site: The site that it is on, as far as its caller says.
-        sites: The sites on which the same text under the same page is the same comment too; empty for every site.
-        ids: The caller's ids that it may have, the likeliest first.
-        text_hash: What ``hash_of`` returned.
-        permalink: The page that it is on, None where that is not said.
-        author: The caller's id of its author, None where nothing is known.
+        site: The comment's site, as far as the caller says.
+        sites: The sites on which the same text on the same page is the same comment; empty for all.
+        ids: The ids that the comment may have, the likeliest first.
+        text_hash: The result of ``hash_of``.
+        permalink: The comment's page, None if unknown.
+        author: The caller's id of the author, None if unknown.
         long: Whether the text is too long to be the same by coincidence.
     """
 
@@ -47,41 +46,43 @@ class RecognitionQuery:
 
 
 def bare(text: str) -> str:
-    """``text`` without markup, entities and white space, which hosts change between a check and a report."""
+    """Return ``text`` without markup, entities and white space, which hosts change between a check and a report."""
     text = text.replace("\x00", "\ufffd")  # as it is stored
     plain = html.unescape(_TAG.sub("", text))
     return "".join(plain.split()) or "".join(text.split())
 
 
 def hash_of(tx: Connection, bare_text: str) -> str:
-    """The keyed hash of a text that ``bare`` returned, 32 hexadecimal digits."""
+    """Return the keyed hash of a result of ``bare``: 32 hexadecimal digits."""
     return alias(tx, f"text\n{bare_text}")
 
 
 def reported(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
-    """The comment that a moderator's report means, None for an unknown one.
+    """Return the comment that a moderator's report is about, None if it is unknown.
 
-    By its id, else by site, page and text, else by site and text. Of several, one that no person has decided comes first, then the newest.
-    An author who is known by an address of mail or web excludes the comments of others; an IP address excludes nothing, for some hosts send
-    the moderator's.
+    The id decides; else site, page and text; else site and text. Of several comments the first is one without
+    a person's decision, then the newest. An author known by e-mail or website excludes the comments of
+    others; an IP address excludes none, because some hosts send the moderator's.
     """
     if (known := _by_id(tx, sought)) is not None:
         return known
     fitting = [
         row
         for row in _same_text(tx, sought)
-        if (_same_page(row, sought) or row.site == sought.site) and not _contradicts(row, sought)
+        if (_same_page(row, sought) or row.site == sought.site)
+        and not (_identified(row.author) and _identified(sought.author) and row.author != sought.author)
     ]
     return max(fitting, key=lambda row: (_same_page(row, sought), not row.by_person, row.id), default=None)
 
 
 def checked(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
-    """The comment that is checked again, None for a new one.
+    """Return the comment that is checked again, None for a new one.
 
-    By its id; else one with the same text that a person has decided, if its author is the same, or if neither author is known and the text
-    is long or was reported for the same page. A short text of unknown authors is judged anew: many readers write "lol". So is a text that
-    was published on another page: one wrong approval must not publish every later copy.
+    The id decides; else the comment has the same text and a person's decision, and either the same author, or
+    no known author and a text that is long or was reported for the same page.
     """
+    # A short text of unknown authors is new: many readers write "lol". So is a text that was published on another
+    # page: one wrong approval must not publish every later copy.
     if (known := _by_id(tx, sought)) is not None:
         return known
     fitting = [row for row in _same_text(tx, sought) if row.by_person and _same_comment(row, sought)]
@@ -89,13 +90,11 @@ def checked(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
 
 
 def forget(tx: Connection, ids: Sequence[int]) -> None:
-    """Replaces what erased comments could be recognised by: their ids are hashes of their texts."""
-    rows = tx.execute(
-        select(comments.c.id).where(comments.c.id.in_(ids), comments.c.caller_id.startswith(PREFIX))
-    )
-    for comment in rows.scalars().all():
-        gone = update(comments).where(comments.c.id == comment)
-        tx.execute(gone.values(caller_id=f"{PREFIX}{_ERASED}{comment}"))
+    """Replace the ids of erased comments that are hashes of their texts."""
+    hashed = select(comments.c.id).where(comments.c.id.in_(ids), comments.c.caller_id.startswith(PREFIX))
+    for comment in tx.execute(hashed).scalars().all():
+        renamed = update(comments).where(comments.c.id == comment)
+        tx.execute(renamed.values(caller_id=f"{PREFIX}erased-{comment}"))
 
 
 def _by_id(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
@@ -105,27 +104,23 @@ def _by_id(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
 
 
 def _same_text(tx: Connection, sought: RecognitionQuery) -> Sequence[Row[Any]]:
-    query = _query(sought).where(
-        comments.c.text_hash == sought.text_hash, comments.c.caller_id.startswith(PREFIX)
-    )
-    return tx.execute(query.order_by(comments.c.id.desc()).limit(_CANDIDATES)).all()
+    same = comments.c.text_hash == sought.text_hash, comments.c.caller_id.startswith(PREFIX)
+    newest = _query(sought).where(*same).order_by(comments.c.id.desc())
+    return tx.execute(newest.limit(_CANDIDATES)).all()
 
 
-def _query(sought: RecognitionQuery) -> Any:
+def _query(sought: RecognitionQuery) -> Select[Any]:
     by_person = exists().where(decisions.c.comment_id == comments.c.id, decisions.c.actor != SYSTEM)
-    names = ("id", "site", "caller_id", "text", "text_hash", "action")
-    columns = (comments.c[name] for name in names)
-    joined = comments.outerjoin(threads, threads.c.id == comments.c.thread_id).outerjoin(
-        authors, authors.c.id == comments.c.author_id
-    )
     query = (
         select(
-            *columns,
+            *(comments.c[name] for name in ("id", "site", "caller_id", "text", "text_hash", "action")),
             threads.c.caller_id.label("page"),
             authors.c.caller_id.label("author"),
             by_person.label("by_person"),
         )
-        .select_from(joined)
+        .select_from(comments)
+        .outerjoin(threads, threads.c.id == comments.c.thread_id)
+        .outerjoin(authors, authors.c.id == comments.c.author_id)
         .where(comments.c.erased.is_(None))
     )
     return within(query, comments.c.site, sought.sites)
@@ -135,19 +130,13 @@ def _same_page(row: Row[Any], sought: RecognitionQuery) -> bool:
     return row.page is not None and row.page == sought.permalink
 
 
-def _known(author: str | None) -> bool:
+def _identified(author: str | None) -> bool:
     return author is not None and not author.startswith(BY_ADDRESS)
 
 
-def _contradicts(row: Row[Any], sought: RecognitionQuery) -> bool:
-    return _known(row.author) and _known(sought.author) and row.author != sought.author
-
-
 def _same_comment(row: Row[Any], sought: RecognitionQuery) -> bool:
-    if row.author == sought.author and _known(row.author):
-        return True
-    if _known(row.author) and _known(sought.author):
-        return False
+    if _identified(row.author) and (row.author == sought.author or _identified(sought.author)):
+        return bool(row.author == sought.author)
     if _same_page(row, sought):
         return sought.long or row.author is None
     return sought.long and row.action != "publish"

@@ -1,4 +1,4 @@
-"""Quality of decisions: golden items whose answer is agreed, and second reviews by somebody else."""
+"""Quality of decisions: golden comments with an agreed answer, and second reviews by another moderator."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,73 +13,69 @@ from belowline.serve.store.tables import comments, golden, reviews
 
 
 def wants_second(decision: Row[Any], policy: Policy) -> bool:
-    """Whether another moderator is to look at a decided comment again: the policy's share of them, chosen by a hash."""
+    """Return whether a decision gets a second review: a share that the policy sets, chosen by a hash."""
     return draw(f"second review {decision.comment_id} {decision.id}") < policy.second_review
 
 
-def note(tx: Connection, kind: str, decision: Row[Any], expected: str) -> None:
-    """Notes how somebody decided what was decided as ``expected`` before; their first answer counts."""
-    _add(tx, kind, decision.comment_id, decision.actor, decision.action, expected)
+def record(tx: Connection, kind: str, comment: int, actor: str, action: str, expected: str) -> None:
+    """Record the first answer of an actor for a comment, beside the ``expected`` action."""
+    same = (reviews.c.comment_id == comment) & (reviews.c.kind == kind) & (reviews.c.actor == actor)
+    if tx.execute(select(reviews.c.id).where(same)).scalar() is None:
+        values = {"comment_id": comment, "kind": kind, "actor": actor, "action": action}
+        tx.execute(insert(reviews).values(**values, expected=expected, at=now()))
 
 
 def make_golden(tx: Connection, actor: str, comment_id: int) -> None:
-    """Has everybody's judgement checked by a comment as it was decided last; raises Refusal where no person decided it."""
-    comment = locked(tx, comment_id)
-    decision = last_decision(tx, comment_id)
+    """Make a comment golden, with its last decision as the agreed answer; raises Refusal if that is not a person's."""
+    comment, decision = locked(tx, comment_id), last_decision(tx, comment_id)
     if comment is None or comment.erased is not None or decision is None:
         raise unknown("comment")
     if decision.via == "policy" or decision.action == "hold":
-        raise Refusal("conflict", "decide the comment first: a golden item needs a person's answer")
+        raise Refusal(
+            "conflict", "a golden comment needs a person's answer; publish or reject the comment first"
+        )
     values = {"comment_id": comment_id, "action": decision.action, "labels": decision.labels}
-    values |= {"actor": actor, "at": now()}
-    tx.execute(upsert(tx, golden, values, ("comment_id",)))
+    upsert(tx, golden, {**values, "actor": actor, "at": now()}, ("comment_id",))
 
 
 def drop_golden(tx: Connection, comment_id: int) -> None:
-    """Takes a comment from the golden items; answers that were given stay."""
+    """Make a comment golden no longer; answers are kept."""
     tx.execute(delete(golden).where(golden.c.comment_id == comment_id))
 
 
 def golden_for(tx: Connection, actor: str, sites: Sequence[str]) -> int | None:
-    """The next golden comment that ``actor`` has not answered and did not make, None when all are."""
+    """Return the next golden comment that ``actor`` has not answered and did not choose, if there is one."""
     answered = select(reviews.c.comment_id).where(reviews.c.kind == "golden", reviews.c.actor == actor)
     query = (
         select(golden.c.comment_id)
         .join(comments, comments.c.id == golden.c.comment_id)
         .where(golden.c.comment_id.not_in(answered), golden.c.actor != actor, comments.c.erased.is_(None))
         .order_by(golden.c.comment_id)
-        .limit(1)
     )
-    found = tx.execute(within(query, comments.c.site, sites)).scalar()
-    return None if found is None else int(found)
+    return tx.execute(within(query, comments.c.site, sites).limit(1)).scalar()
 
 
 def answer_golden(tx: Connection, actor: str, comment_id: int, action: str) -> bool:
-    """Notes an answer, which changes nothing of the comment; returns whether it agrees. Raises Refusal for a comment that is not golden."""
+    """Record an answer, without changing the comment.
+
+    Returns whether it agrees. Raises Refusal if the comment is not golden.
+    """
     expected = tx.execute(select(golden.c.action).where(golden.c.comment_id == comment_id)).scalar()
     if expected is None:
         raise unknown("golden comment")
-    _add(tx, "golden", comment_id, actor, action, str(expected))
-    return action == str(expected)
+    record(tx, "golden", comment_id, actor, action, expected)
+    return bool(action == expected)
 
 
 def results(tx: Connection) -> Sequence[Row[Any]]:
-    """By kind and actor: how many were answered, and how many in agreement."""
+    """Return the numbers of answers and of agreements by kind and actor."""
     agree = func.sum((reviews.c.action == reviews.c.expected).cast(reviews.c.id.type)).label("agreed")
     query = select(reviews.c.kind, reviews.c.actor, func.count().label("answered"), agree)
     return tx.execute(query.group_by(reviews.c.kind, reviews.c.actor).order_by(reviews.c.actor)).all()
 
 
 def pairs(tx: Connection, sites: Sequence[str] = ()) -> Sequence[tuple[str, str]]:
-    """First and second decision of every comment of ``sites`` (none: all) that was reviewed again."""
-    query = select(reviews.c.expected, reviews.c.action).where(reviews.c.kind == "second")
-    if sites:
-        query = query.join(comments, comments.c.id == reviews.c.comment_id).where(comments.c.site.in_(sites))
-    return [(row.expected, row.action) for row in tx.execute(query)]
-
-
-def _add(tx: Connection, kind: str, comment: int, actor: str, action: str, expected: str) -> None:
-    same = (reviews.c.comment_id == comment) & (reviews.c.kind == kind) & (reviews.c.actor == actor)
-    if tx.execute(select(reviews.c.id).where(same)).scalar() is None:
-        values = {"comment_id": comment, "kind": kind, "actor": actor, "action": action}
-        tx.execute(insert(reviews).values(**values, expected=expected, at=now()))
+    """Return the first and second decision of every comment of ``sites`` (none: all) with a second review."""
+    query = select(reviews.c.expected, reviews.c.action).join(comments, comments.c.id == reviews.c.comment_id)
+    query = within(query.where(reviews.c.kind == "second"), comments.c.site, sites)
+    return [(first, second) for first, second in tx.execute(query)]

@@ -1,12 +1,10 @@
 """The one shape of a result, the same over HTTP, from ``belowline score`` and in an audit."""
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
 from belowline.model import PolicyDecision, Scores
+from belowline.model.policy import Action
 
-Action = Literal["publish", "hold", "reject"]
 UNKNOWN_LANGUAGE = "und"
 
 

@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, as an opaque word that the caller hands back for the next one."""
+"""Cursors: the position after a page, as an opaque string that the caller passes back for the next page."""
 
 import base64
 import binascii
@@ -12,40 +12,25 @@ from belowline.serve.store.refusal import Refusal
 
 
 def encode(order: str, values: Sequence[float | int]) -> str:
-    """The cursor after a row with these ``values`` of the columns that ``order`` sorts by."""
+    """Return the cursor after a row with these ``values`` in the columns that ``order`` sorts by."""
     raw = json.dumps([order, *values], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def decode(cursor: str, order: str, count: int) -> list[float | int]:
-    """The values in a cursor of ``order``; raises Refusal for any other word."""
+    """Return the values in a cursor of ``order``; raises Refusal for any other string."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         kind, *values = json.loads(raw)
-        sound = (
-            kind == order
-            and len(values) == count
-            and all(type(value) in (int, float) and abs(value) < 2**53 for value in values)
-        )
+        numbers = all(type(value) in (int, float) and abs(value) < 2**53 for value in values)
+        if kind == order and len(values) == count and numbers:
+            return list(values)
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        sound = False
-    if not sound:
-        raise Refusal(
-            "bad-cursor",
-            "the cursor is none of this list and order; take `next` of the page before as it came",
-        )
-    return list(values)
-
-
-def after(
-    query: Select[Any], order: str, columns: Sequence[ColumnElement[Any]], cursor: str | None, *, rising: bool
-) -> Select[Any]:
-    """``query`` in order of ``columns``, from behind ``cursor`` on; raises Refusal for a strange cursor."""
-    ordered = query.order_by(*(column.asc() if rising else column.desc() for column in columns))
-    if cursor is None:
-        return ordered
-    values = tuple_(*decode(cursor, order, len(columns)))
-    return ordered.where(tuple_(*columns) > values if rising else tuple_(*columns) < values)
+        pass
+    raise Refusal(
+        "bad-cursor",
+        "the cursor does not belong to this list and sort order; pass `next` of the previous page unchanged",
+    )
 
 
 def page(
@@ -58,8 +43,15 @@ def page(
     *,
     rising: bool = False,
 ) -> tuple[Sequence[Row[Any]], str | None]:
-    """Up to ``limit`` rows of ``query``, which selects ``columns`` too, and the next cursor; raises Refusal for a strange one."""
-    rows = tx.execute(after(query, order, columns, cursor, rising=rising).limit(limit + 1)).all()
+    """Return up to ``limit`` rows of ``query``, which selects ``columns``, after ``cursor``; and the next cursor.
+
+    Raises Refusal for a strange cursor.
+    """
+    query = query.order_by(*(column.asc() if rising else column.desc() for column in columns))
+    if cursor is not None:
+        values = tuple_(*decode(cursor, order, len(columns)))
+        query = query.where(tuple_(*columns) > values if rising else tuple_(*columns) < values)
+    rows = tx.execute(query.limit(limit + 1)).all()
     if len(rows) <= limit:
         return rows, None
     return rows[:limit], encode(order, [rows[limit - 1]._mapping[column] for column in columns])

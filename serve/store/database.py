@@ -1,10 +1,10 @@
-"""A database, SQLite or PostgreSQL: opened, brought up to date, read and written in transactions."""
+"""A database, SQLite or PostgreSQL: migrations and transactions."""
 
 import functools
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Row,
     Select,
+    Table,
     create_engine,
     delete,
     event,
@@ -29,31 +31,31 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from belowline.model.errors import BelowlineError
 from belowline.serve.store.tables import SYSTEM, comments, idempotency
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 logger = logging.getLogger(__name__)
 _WRITING = "writing"
 _UPGRADE_LOCK = 0x62656C6F  # any number, the same in every process
-_TRIAL = 64 * 1024
-"""Characters that are written to find out whether a store keeps anything: more than most comments need."""
+_TRIAL = 64 * 1024  # characters of a trial write: more than most comments need
 _ADVICE = {
-    "full": "make room on its disk; it goes on by itself",
-    "No space left": "make room on its disk; it goes on by itself",
-    "readonly": "make its file, folder and disk writable; it goes on by itself",
-    "read-only": "make its disk and its transactions writable; it goes on by itself",
-    "disk I/O error": "see whether its disk is full, read-only or damaged",
-    "unable to open": "check BELOWLINE_DATABASE_URL, and that its folder can be written",
+    "full": "free space on its disk; the service then recovers by itself",
+    "No space left": "free space on its disk; the service then recovers by itself",
+    "readonly": "make its file, folder and disk writable; the service then recovers by itself",
+    "read-only": "make its disk and its transactions writable; the service then recovers by itself",
+    "disk I/O error": "check whether its disk is full, read-only or damaged",
+    "unable to open": "check BELOWLINE_DATABASE_URL, and that its folder is writable",
 }
-"""What to do, by what the driver's message says."""
+"""Advice by a part of the driver's message."""
 
 
-class StoreError(Exception):
-    """The database cannot be reached or used; the message is one line and holds no comment."""
+class StoreError(BelowlineError):
+    """The database cannot be reached or used; the message is one line without comment text."""
 
 
 class Database:
-    """Transactions on one database. Everything blocks and may raise StoreError."""
+    """Transactions on one database. Every method blocks and may raise StoreError."""
 
     def __init__(self, engine: Engine, writing: Engine) -> None:
         self._engine = engine
@@ -62,36 +64,37 @@ class Database:
 
     @classmethod
     def open(cls, url: str) -> "Database":
-        """Connects and brings the schema up to date; raises StoreError."""
+        """Connect and migrate the schema to the newest version; raises StoreError."""
         with _one_line("cannot be opened"):
             engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
             writing = engine
             if engine.dialect.name == "sqlite":
                 writing = create_engine(url, hide_parameters=True)
-                for one, begin in ((engine, "BEGIN"), (writing, "BEGIN IMMEDIATE")):
-                    event.listen(one, "connect", _set_up_sqlite)
-                    event.listen(one, "begin", functools.partial(_begin, begin))
-            else:  # otherwise each statement of a reader would see the state of its own moment
+                for target, begin in ((engine, "BEGIN"), (writing, "BEGIN IMMEDIATE")):
+                    event.listen(target, "connect", _set_up_sqlite)
+                    event.listen(target, "begin", functools.partial(_begin, begin))
+            else:
                 event.listen(writing, "connect", _set_up_postgres)
+                # At the default level each statement of a reader would see another state.
                 engine = writing.execution_options(isolation_level="REPEATABLE READ")
             _migrate(writing)
         return cls(engine, writing)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, and sees one state of the database."""
+        """A read-only transaction that sees one state of the database."""
         with _one_line("cannot be read"), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is kept as a whole once the block ends, or not at all if it raises.
+        """A transaction that is committed when the block ends, or rolled back if it raises.
 
-        SQLite has one writer: the others wait up to ten seconds for it.
+        SQLite has one writer; others wait up to ten seconds for it.
         """
         try:
-            with _one_line("did not keep the change"), self._writing.begin() as connection:
-                _lock(connection, _WRITING, shared=True)
+            with _one_line("did not commit the change"), self._writing.begin() as connection:
+                one_at_a_time(connection, _WRITING, shared=True)
                 yield connection
         except StoreError:
             self._failed = True
@@ -99,42 +102,36 @@ class Database:
 
     @contextmanager
     def settled(self) -> Iterator[Connection]:
-        """A transaction that reads once all changes under way are kept or gone: no row with a lower id comes after it.
-
-        PostgreSQL gives ids when rows are written and shows rows when they are kept; who reads on from the last id would miss some.
-        """
+        """A read transaction that begins when no write is open, so that no row with a lower id appears after it."""
+        # PostgreSQL assigns ids at insert but rows become visible at commit, so paging by id could skip rows.
         with _one_line("cannot be read"), self._writing.begin() as connection:
-            _lock(connection, _WRITING, shared=False)
+            one_at_a_time(connection, _WRITING)
             yield connection
 
     @property
     def writers(self) -> int:
-        """How many changes are worth making at once: SQLite has one writer, and those who wait for it hold it up."""
+        """The number of writes that are worth running at once; waiting writers slow SQLite down."""
         return 1 if self._writing.dialect.name == "sqlite" else 8
 
     def forget(self) -> None:
-        """Has SQLite drop its log, in which erased text would stay until it is overwritten; readers hold it up for two seconds at most."""
+        """Truncate SQLite's write-ahead log, which still holds erased text; waits up to two seconds for readers."""
         if self._writing.dialect.name != "sqlite":
             return
-        with _one_line("did not shorten its log"), self._writing.connect() as connection:
+        with _one_line("did not truncate its log"), self._writing.connect() as connection:
             for _ in range(20):
-                busy, *_ = (
-                    connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                )
-                if not busy:
+                cursor = connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not cursor.fetchone()[0]:
                     return
                 time.sleep(0.1)
-        logger.warning(
-            "readers keep the database's log from being shortened; erased text stays in it until it is"
-        )
+        logger.warning("readers block the truncation of the database's log; until then it holds erased text")
 
     def ping(self) -> None:
-        """Raises StoreError unless comments can be read."""
+        """Raise StoreError unless comments can be read."""
         with _one_line("cannot be reached"), self._engine.connect() as connection:
             connection.execute(select(comments.c.id).limit(1))
 
     def keeps(self) -> bool:
-        """Whether changes are kept: after one was not, it is found out anew by one that leaves nothing behind."""
+        """Return whether writes succeed; after a failed one this is tested by a write that leaves nothing behind."""
         if not self._failed:
             return True
         trial = {"actor": SYSTEM, "key": "trial", "request": "", "answer": "-" * _TRIAL, "at": now()}
@@ -148,44 +145,51 @@ class Database:
         return True
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         self._engine.dispose()
         self._writing.dispose()
 
 
 def now() -> datetime:
-    """The time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def digest(secret: str) -> str:
-    """SHA-256, in hexadecimal: what is kept of a key, a session or a request."""
+    """Return the SHA-256 of a text in hexadecimal; keys, sessions and requests are stored so."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def within(query: Select[Any], site: ColumnElement[str], sites: Sequence[str]) -> Select[Any]:
-    """``query`` for rows of ``sites`` alone, of all where none are named."""
+    """Limit ``query`` to rows of ``sites``; none means all."""
     return query.where(site.in_(sites)) if sites else query
 
 
-def upsert(connection: Connection, table: Any, values: dict[str, Any], unique: tuple[str, ...]) -> Any:
-    """The statement that inserts a row, or updates the one with the same ``unique`` columns; returns its primary key."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(values)
-    # Where there is nothing to change the row is touched all the same, for it is to be returned.
-    names = [name for name in values if name not in unique] or unique
-    changed = {name: statement.excluded[name] for name in names}
-    found = statement.on_conflict_do_update(index_elements=unique, set_=changed)
-    return found.returning(*table.primary_key.columns)
+def upsert(
+    tx: Connection,
+    table: Table,
+    values: Mapping[str, Any],
+    unique: Sequence[str],
+    *,
+    add: Mapping[str, float] | None = None,
+) -> Row[Any]:
+    """Insert a row, or update the row with the same ``unique`` columns; returns its primary key.
+
+    The columns in ``add`` are increased by these numbers, from 0 where the row is new.
+    """
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values({**values, **(add or {})})
+    # A row without other columns is updated too, because only inserted or updated rows are returned.
+    names = [name for name in values if name not in unique] or ([] if add else unique)
+    changes = {name: statement.excluded[name] for name in names}
+    changes |= {name: table.c[name] + number for name, number in (add or {}).items()}
+    changed = statement.on_conflict_do_update(index_elements=unique, set_=changes)
+    return tx.execute(changed.returning(*table.primary_key.columns)).one()
 
 
-def one_at_a_time(connection: Connection, what: str) -> None:
-    """Waits until no other transaction that asked for the same ``what`` is open. SQLite has one writer anyway."""
-    _lock(connection, what, shared=False)
-
-
-def _lock(connection: Connection, what: str, *, shared: bool) -> None:
-    if connection.dialect.name == "postgresql":
+def one_at_a_time(connection: Connection, what: str, *, shared: bool = False) -> None:
+    """Wait until no other transaction holds the lock ``what``; ``shared`` locks wait for exclusive ones only."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
         number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
         take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
         connection.execute(select(take(number)))
@@ -196,33 +200,30 @@ def _one_line(what: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, CommandError, ImportError, OSError) as error:
-        # The driver's own message names the fault and holds no row; SQLAlchemy's would add the statement.
+        # SQLAlchemy's message would add the statement, and PostgreSQL's detail the row.
         cause = getattr(error, "orig", None) or error
-        why = " ".join(str(cause).split("DETAIL:")[0].split())  # PostgreSQL's detail quotes the row
-        advice = next((one for words, one in _ADVICE.items() if words in why), "check BELOWLINE_DATABASE_URL")
+        why = " ".join(str(cause).split("DETAIL:")[0].split())
+        fitting = (advice for part, advice in _ADVICE.items() if part in why)
+        advice = next(fitting, "check BELOWLINE_DATABASE_URL")
         raise StoreError(f"the database {what}: {why}; {advice}") from None
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say, see _begin
-    # WAL lets readers go on while one writes; FULL keeps what was accepted through a power cut; secure_delete overwrites what is erased.
-    for pragma in (
-        "busy_timeout=10000",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "secure_delete=ON",
-        "foreign_keys=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    # SQLite's own knows the letters of ASCII alone.
+    connection.isolation_level = None  # transactions begin in _begin
+    connection.execute("PRAGMA busy_timeout=10000")
+    connection.execute("PRAGMA journal_mode=WAL")  # readers continue during a write
+    connection.execute("PRAGMA synchronous=FULL")  # a committed comment survives a power cut
+    connection.execute("PRAGMA secure_delete=ON")  # erased text is overwritten
+    connection.execute("PRAGMA foreign_keys=ON")
+    # SQLite's own function lowers ASCII letters only.
     connection.create_function("lower", 1, _lower, deterministic=True)
 
 
 def _set_up_postgres(connection: Any, _record: object) -> None:
-    from psycopg.types.string import StrDumperUnknown  # only here, for SQLite does without the package
+    from psycopg.types.string import StrDumperUnknown  # the package is optional
 
     class WithoutNul(StrDumperUnknown):
-        """PostgreSQL keeps no NUL; names, titles, notes and what is searched for get the character for what cannot be shown."""
+        """Replace NUL, which PostgreSQL cannot store, by the replacement character."""
 
         def dump(self, obj: str) -> Any:
             return super().dump(obj.replace("\x00", "\ufffd"))
@@ -243,7 +244,7 @@ def _migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":  # several workers start at once
+        if engine.dialect.name == "postgresql":  # several workers may start at once
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,4 +1,4 @@
-"""Who an author is without saying so: hashes of addresses, with a secret of this database."""
+"""Pseudonyms: keyed hashes of addresses and texts, with a secret of this database."""
 
 import hashlib
 import hmac
@@ -9,8 +9,6 @@ from belowline.serve.store.tables import pepper
 
 
 def alias(tx: Connection, address: str) -> str:
-    """The same 32 hexadecimal digits for the same ``address``, from which nobody without the database can guess it."""
-    secret = tx.execute(select(pepper.c.secret)).scalar_one()
-    return hmac.new(secret.encode(), address.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
-        :32
-    ]
+    """Return 32 hexadecimal digits, always the same for an ``address``; guessing the address needs the database."""
+    secret = tx.execute(select(pepper.c.secret)).scalar_one().encode()
+    return hmac.new(secret, address.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]

@@ -1,8 +1,13 @@
-"""What the store refuses to do, by the kind of problem that a caller gets."""
+"""Errors of the store that a caller can correct."""
+
+from belowline.model.errors import BelowlineError
 
 
-class Refusal(Exception):
-    """A change that cannot be made; nothing was changed. ``kind`` is a key of ``belowline.serve.http.errors.PROBLEMS``."""
+class Refusal(BelowlineError):
+    """A change that is not allowed.
+
+    Nothing was changed. ``kind`` is a key of ``belowline.serve.http.errors.PROBLEMS``.
+    """
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)
@@ -11,5 +16,5 @@ class Refusal(Exception):
 
 
 def unknown(what: str) -> Refusal:
-    """There is no such thing, or it is another site's."""
-    return Refusal("not-found", f"no {what} with that id is kept")
+    """The refusal for an id that does not exist or belongs to another site."""
+    return Refusal("not-found", f"there is no {what} with this id")

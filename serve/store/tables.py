@@ -1,4 +1,8 @@
-"""The tables. Rows of ``decisions``, ``revisions``, ``scores``, ``policies``, ``models`` and ``audit_log`` are only ever added."""
+"""The tables.
+
+Rows of ``decisions``, ``revisions``, ``scores``, ``policies``, ``models`` and ``audit_log`` are never
+changed.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,17 +28,17 @@ from sqlalchemy import (
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC; SQLite gives it back without its zone, PostgreSQL in the server's."""
+    """A time in UTC. SQLite returns it without a zone, PostgreSQL in the server's zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Stored in UTC, so that SQLite orders times of any zone rightly."""
+        """Convert to UTC, so that SQLite sorts times of all zones correctly."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """In UTC, with its zone."""
+        """Add the zone UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -49,9 +53,9 @@ metadata = MetaData(
     }
 )
 LIVE = "open"
-"""State of an item that waits, of an appeal that nobody has decided."""
+"""State of a queue item or an appeal that is not decided."""
 SYSTEM = "system"
-"""Who decides by the policy."""
+"""Actor of the policy's decisions."""
 
 
 def _id() -> Column[int]:
@@ -92,16 +96,16 @@ comments = Table(
     Column("caller_id", String(200), nullable=False),
     Column("thread_id", Integer, ForeignKey("threads.id")),
     Column("author_id", Integer, ForeignKey("authors.id")),
-    Column("parent", String(200)),  # the caller's id of the comment that this one answers
-    Column("parent_text", Text),  # what was sent of it
-    Column("text", Text),  # as it stands; null once erased
+    Column("parent", String(200)),  # the caller's id of the parent comment
+    Column("parent_text", Text),  # text of the parent as it was sent
+    Column("text", Text),  # the newest revision; null once erased
     Column(
         "text_hash", String(32)
-    ),  # keyed hash of the text without its markup, for callers without ids; null once erased
+    ),  # keyed hash of the plain text, for callers without ids; null once erased
     Column("language", String(10), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("action", String(20), nullable=False),  # what stands: publish, hold or reject
-    Column("campaign", Integer),  # id of the first of its near-copies
+    Column("action", String(20), nullable=False),  # current action: publish, hold or reject
+    Column("campaign", Integer),  # id of the first of its near-duplicates
     Column("signature", LargeBinary),
     Column("written", UtcDateTime()),
     Column("received", UtcDateTime(), nullable=False),
@@ -112,7 +116,7 @@ comments = Table(
     Index("ix_comments_campaign", "campaign"),
     Index("ix_comments_action", "action", "id"),
     Index("ix_comments_text_hash", "text_hash", "site"),
-    sqlite_autoincrement=True,  # a cursor must not meet the id of an erased comment again
+    sqlite_autoincrement=True,  # ids are never reused, because cursors and logs hold them
 )
 bands = Table(
     "bands",
@@ -138,7 +142,7 @@ scores = Table(
     _comment(),
     Column("revision", Integer, nullable=False),
     Column("model", String(100), nullable=False),
-    Column("model_digest", String(64)),  # null where nobody looked
+    Column("model_digest", String(64)),  # null where unknown
     Column("probabilities", JSON, nullable=False),
     Column("relevance", Float),
     Column("evidence", JSON, nullable=False),
@@ -166,7 +170,7 @@ items = Table(
     Column("closed", UtcDateTime()),
     Column("claimed_by", String(120)),
     Column("claimed_until", UtcDateTime()),
-    Column("not_for", String(120)),  # who decided first: an appeal or a second review is somebody else's
+    Column("not_for", String(120)),  # who decided first; an appeal or a second review needs another person
     Index("ix_items_priority", "state", "priority", "id"),
     Index("ix_items_uncertainty", "state", "uncertainty", "id"),
     Index("ix_items_age", "state", "id"),
@@ -194,19 +198,19 @@ decisions = Table(
     Column("actor", String(120), nullable=False),
     Column("via", String(20), nullable=False),  # policy, console, api, bulk, undo, appeal or a protocol
     Column("action", String(20), nullable=False),
-    Column("before", String(20)),  # the action that stood
+    Column("before", String(20)),  # the action before
     Column("labels", JSON, nullable=False),
     Column("code", String(50), nullable=False),
-    # person, default (left as it was preselected) or unclear (before 0.8, see migration 0007); null where nobody could choose
+    # person, default (preselected and unchanged) or unclear (before 0.8, see migration 0007); null without a choice
     Column("code_choice", String(10)),
     Column("rule", Text, nullable=False),
     Column("spans", JSON, nullable=False),
     Column("note", Text),
     Column("policy", String(100), nullable=False),
     Column("model", String(100), nullable=False),
-    Column("model_digest", String(64)),  # null where nobody looked
+    Column("model_digest", String(64)),  # null where unknown
     Column("scores", JSON, nullable=False),
-    Column("blind", Boolean, nullable=False),  # whether the scores were hidden from who decided
+    Column("blind", Boolean, nullable=False),  # whether the scores were hidden from the moderator
     Column("undoes", Integer, ForeignKey("decisions.id")),
     Column("item_id", Integer),
     Column("at", UtcDateTime(), nullable=False),
@@ -233,13 +237,13 @@ feedback = Table(
     _id(),
     Column("site", String(100), nullable=False),
     Column("protocol", String(20), nullable=False),
-    Column("caller_id", String(200)),  # of the comment, where the caller named it
-    Column("comment_id", Integer, ForeignKey("comments.id")),  # where that comment is kept
+    Column("caller_id", String(200)),  # the caller's id of the comment, if given
+    Column("comment_id", Integer, ForeignKey("comments.id")),  # if that comment is stored
     Column("text", Text),  # null once erased
     Column("context", Text),
     Column("language", String(10)),
-    Column("scores", JSON, nullable=False),  # what the caller says it is: label to 0..1
-    Column("given", JSON, nullable=False),  # the same in the caller's own words
+    Column("scores", JSON, nullable=False),  # label to 0..1
+    Column("given", JSON, nullable=False),  # the same as the caller sent it
     Column("actor", String(120), nullable=False),
     Column("at", UtcDateTime(), nullable=False),
     Column("erased", UtcDateTime()),
@@ -250,13 +254,13 @@ feedback = Table(
 pepper = Table(
     "pepper",
     metadata,
-    Column("secret", String(64), primary_key=True),  # one row: what hashes of addresses are made with
+    Column("secret", String(64), primary_key=True),  # one row: the key of all pseudonyms
 )
 bridges = Table(
     "bridges",
     metadata,
     Column("comment_id", Integer, ForeignKey("comments.id"), primary_key=True),
-    Column("action", String(20), nullable=False),  # what the other system last made of it
+    Column("action", String(20), nullable=False),  # the other system's last action
     Column("at", UtcDateTime(), nullable=False),
 )
 usage = Table(
@@ -299,9 +303,7 @@ api_keys = Table(
     Column("digest", String(64), nullable=False, unique=True),
     Column("role", String(20), nullable=False),
     Column("sites", JSON, nullable=False),  # empty: every site
-    Column(
-        "protocol", String(20)
-    ),  # the only protocol that takes the key; null: all of them, and the own API
+    Column("protocol", String(20)),  # the only protocol that accepts the key; null: every call
     Column("created", UtcDateTime(), nullable=False),
     Column("revoked", UtcDateTime()),
 )
@@ -329,10 +331,10 @@ models = Table(
     Column("kind", String(20), nullable=False),  # begin, promote or rollback
     Column("version", String(100), nullable=False),
     Column("digest", String(64), nullable=False),
-    Column("folder", String(200), nullable=False),  # its name in the folder of models
-    Column("previous", Integer, ForeignKey("models.id")),  # what a rollback returns to
-    Column("gates", JSON, nullable=False),  # what a comparison said of it; empty where none was asked for
-    Column("reason", Text),  # why it was promoted in spite of that, or rolled back
+    Column("folder", String(200), nullable=False),  # name in the folder of models
+    Column("previous", Integer, ForeignKey("models.id")),  # the version that a rollback returns to
+    Column("gates", JSON, nullable=False),  # result of the comparison; empty without one
+    Column("reason", Text),  # reason of a forced promotion or a rollback
     Column("actor", String(120), nullable=False),
     Column("at", UtcDateTime(), nullable=False),
     sqlite_autoincrement=True,
@@ -340,7 +342,7 @@ models = Table(
 shadow_actions = Table(
     "shadow_actions",
     metadata,
-    Column("model", String(120), primary_key=True),  # the one that served
+    Column("model", String(120), primary_key=True),  # the active model
     Column("candidate", String(120), primary_key=True),
     Column("action", String(20), primary_key=True),
     Column("candidate_action", String(20), primary_key=True),
@@ -375,7 +377,7 @@ webhooks = Table(
     _id(),
     Column("url", Text, nullable=False),
     Column("events", JSON, nullable=False),
-    Column("secrets", JSON, nullable=False),  # newest first; each signs while it is there
+    Column("secrets", JSON, nullable=False),  # newest first; all of them sign
     Column("created", UtcDateTime(), nullable=False),
     Column("disabled", UtcDateTime()),
 )
@@ -385,7 +387,7 @@ deliveries = Table(
     _id(),
     Column("webhook_id", Integer, ForeignKey("webhooks.id"), nullable=False),
     Column("event", String(50), nullable=False),
-    Column("payload", JSON, nullable=False),  # ids and decisions, never a comment's text
+    Column("payload", JSON, nullable=False),  # ids and decisions, no comment text
     Column("state", String(20), nullable=False),  # pending, delivered or failed
     Column("tries", Integer, nullable=False),
     Column("next_try", UtcDateTime(), nullable=False),

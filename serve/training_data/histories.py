@@ -1,4 +1,7 @@
-"""What people decided and what callers told, read in pages for an export: memory stays flat, and an erasure counts for the next page."""
+"""Histories of decided comments, and feedback.
+
+Both are read in pages: memory stays flat, and an erasure counts from the next page on.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, select
+from sqlalchemy import Connection, Row, Select, exists, func, select, true
 
 from belowline.serve.store.database import Database, within
 from belowline.serve.store.tables import comments, decisions, feedback, golden, items, revisions, threads
@@ -19,9 +22,11 @@ class History:
     """A comment that a person decided or that is golden.
 
     Attributes:
-        comment: Its row, with ``title``, ``lead`` and ``thread`` (the caller's id) of its article, and the caller's ids of the first of
-            its near-copies (``first_id``, None where it could be a copy of nothing) and of that one's article (``first_thread``).
-        decisions: Every decision, the policy's too, oldest first; ``kind`` is that of the item that it placed or answered.
+        comment: Its row, with ``title``, ``lead`` and ``thread`` (the caller's id) of its article, and
+            ``first_id`` and ``first_thread``: the caller's ids of the first of its near-duplicates and of
+            that one's article.
+        decisions: All decisions, the policy's too, oldest first; ``kind`` is the kind of the item that the
+            decision opened or answered.
         texts: Revision to text; None once erased.
         golden: Its golden row, or None.
     """
@@ -35,7 +40,7 @@ class History:
 def histories(
     database: Database, sites: Sequence[str] = (), since: datetime | None = None
 ) -> Iterator[History]:
-    """Comments of ``sites`` (none: all) of which a person decided something ``since`` then, in the order of their ids."""
+    """Yield the comments of ``sites`` (none: all) that a person decided ``since`` then, ordered by id."""
     after = 0
     while True:
         query = _decided(sites, since).where(decisions.c.comment_id > after)
@@ -48,17 +53,16 @@ def histories(
         after = ids[-1]
 
 
-def told(database: Database, sites: Sequence[str] = ()) -> Iterator[Row[Any]]:
-    """Feedback of ``sites`` (none: all) that is not erased, newest first; of several on the same comment the newest alone."""
+def newest_feedback(database: Database, sites: Sequence[str] = ()) -> Iterator[Row[Any]]:
+    """Yield the feedback of ``sites`` (none: all) that is not erased, newest first; only the newest on each comment."""
     newer = feedback.alias()
     same = (newer.c.site == feedback.c.site) & (newer.c.caller_id == feedback.c.caller_id)
-    replaced = exists().where(same, newer.c.id > feedback.c.id)  # an erasure takes all of the same
-    query = select(feedback).where(feedback.c.erased.is_(None), ~replaced)
-    before: ColumnElement[bool] | None = None
+    replaced = exists().where(same, newer.c.id > feedback.c.id)  # an erasure covers all of the same comment
+    query = within(select(feedback).where(feedback.c.erased.is_(None), ~replaced), feedback.c.site, sites)
+    before = true()
     while True:
-        page = within(query if before is None else query.where(before), feedback.c.site, sites)
         with database.read() as tx:
-            rows = tx.execute(page.order_by(feedback.c.id.desc()).limit(_AT_ONCE)).all()
+            rows = tx.execute(query.where(before).order_by(feedback.c.id.desc()).limit(_AT_ONCE)).all()
         yield from rows
         if len(rows) < _AT_ONCE:
             return
@@ -66,18 +70,22 @@ def told(database: Database, sites: Sequence[str] = ()) -> Iterator[Row[Any]]:
 
 
 def known_as(database: Database, site: str, caller_ids: Sequence[str]) -> Mapping[str, History | None]:
-    """Of comments of a site by the caller's ids: each that is kept, with its history, None for one that was erased."""
+    """Return the stored comments of a site with these caller's ids, with their histories.
+
+    None for an erased comment.
+    """
     query = select(comments.c.id, comments.c.caller_id, comments.c.erased).where(
         comments.c.site == site, comments.c.caller_id.in_(caller_ids)
     )
     with database.read() as tx:
         rows = tx.execute(query).all()
-        found = {one.comment.id: one for one in _load(tx, [row.id for row in rows if row.erased is None])}
-    return {row.caller_id: found.get(row.id) for row in rows}
+        loaded = _load(tx, [row.id for row in rows if row.erased is None])
+    by_id = {history.comment.id: history for history in loaded}
+    return {row.caller_id: by_id.get(row.id) for row in rows}
 
 
 def number(database: Database, sites: Sequence[str] = (), since: datetime | None = None) -> int:
-    """How many ``histories`` and ``told`` give at most."""
+    """Return the number of ``histories`` and ``newest_feedback`` at most."""
     with database.read() as tx:
         decided = select(func.count()).select_from(_decided(sites, since).subquery())
         rows = within(select(func.count()).select_from(feedback), feedback.c.site, sites)
@@ -85,7 +93,7 @@ def number(database: Database, sites: Sequence[str] = (), since: datetime | None
 
 
 def has_site(database: Database, site: str) -> bool:
-    """Whether there is a comment or feedback of a site."""
+    """Return whether the store has a comment or feedback of a site."""
     with database.read() as tx:
         return any(
             tx.execute(select(table.c.id).where(table.c.site == site).limit(1)).scalar() is not None
@@ -94,7 +102,6 @@ def has_site(database: Database, site: str) -> bool:
 
 
 def _decided(sites: Sequence[str], since: datetime | None) -> Select[Any]:
-    """Ids of comments; what counts now of one was decided ``since`` then only if anything was."""
     query = select(decisions.c.comment_id).where(decisions.c.via != "policy").distinct()
     if since is not None:
         query = query.where(decisions.c.at >= since)
@@ -104,19 +111,19 @@ def _decided(sites: Sequence[str], since: datetime | None) -> Select[Any]:
 
 
 def _load(tx: Connection, ids: Sequence[int]) -> list[History]:
-    first, under, first_under = comments.alias(), threads.alias(), threads.alias()
+    first, article, first_article = comments.alias(), threads.alias(), threads.alias()
     query = (
         select(
             comments,
-            under.c.title,
-            under.c.lead,
-            under.c.caller_id.label("thread"),
+            article.c.title,
+            article.c.lead,
+            article.c.caller_id.label("thread"),
             first.c.caller_id.label("first_id"),
-            first_under.c.caller_id.label("first_thread"),
+            first_article.c.caller_id.label("first_thread"),
         )
-        .outerjoin(under, under.c.id == comments.c.thread_id)
+        .outerjoin(article, article.c.id == comments.c.thread_id)
         .outerjoin(first, first.c.id == comments.c.campaign)
-        .outerjoin(first_under, first_under.c.id == first.c.thread_id)
+        .outerjoin(first_article, first_article.c.id == first.c.thread_id)
         .where(comments.c.id.in_(ids))
         .order_by(comments.c.id)
     )

@@ -1,4 +1,4 @@
-"""Reviewed samples of audits beside what the store knows: of the same comment, or the same text, one verdict counts."""
+"""Merges reviewed samples of audits with the store: each comment and each text counts once."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,67 +7,66 @@ from pathlib import Path
 from belowline.data.decisions import FEEDBACK, UNNAMED, Decided, read_reviews
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.store.database import Database
-from belowline.serve.training_data import histories as decided
+from belowline.serve.training_data.histories import known_as
 
-_GOLDEN = "golden"
+_AT_ONCE = 500
 
 
 class Reviews:
-    """What was judged in audits, each comment and each text once, as it was judged last; of equal times the later file counts."""
+    """Reviews of audits. Of several on the same comment or text the newest counts, then the one of the later file."""
 
-    def __init__(self, judged: Sequence[Decided]) -> None:
-        by_row = {one.row: one for one in sorted(judged, key=lambda one: one.decided_at)}
-        self._by_text = {(one.site, one.text_key): one for one in by_row.values()}
-        self._by_row = {one.row: one for one in self._by_text.values()}
-        self.repeated = len(judged) - len(self._by_row)
+    def __init__(self, reviews: Sequence[Decided]) -> None:
+        by_row = {row.row: row for row in sorted(reviews, key=lambda row: row.decided_at)}
+        self._by_text = {(row.site, row.text_key): row for row in by_row.values()}
+        self._by_row = {row.row: row for row in self._by_text.values()}
+        self.repeated = len(reviews) - len(self._by_row)
 
     @classmethod
     def read(cls, paths: Sequence[Path], site: str | None) -> "Reviews":
-        """Those in files, of ``site`` alone where it is given; rows that name no site are taken for its. Raises ReadError."""
-        read = [one for path in paths for one in read_reviews(path, site)]
-        return cls([one for one in read if site in (None, one.site)])
+        """Read files, only ``site``'s reviews if it is given.
 
-    def meet(self, one: Decided) -> Decided | None:
-        """What counts of ``one`` beside the reviews: itself, or None where a review of the same does and ``rest`` will give it.
-
-        A golden answer comes first and feedback last; else the later verdict counts. Whichever does, a random draw stays one.
+        Reviews without a site count as its own. Raises ReadError.
         """
-        same_text = (self._by_text.get((site, one.text_key)) for site in (one.site, UNNAMED))
-        other = next(filter(None, (self._by_row.get(one.row), *same_text)), None)
-        if other is None:
-            return one
-        if _rank(other) > _rank(one):
-            self._put(_drawn_as(other, one))
+        read = [row for path in paths for row in read_reviews(path, site)]
+        return cls([row for row in read if site in (None, row.site)])
+
+    def merge(self, row: Decided) -> Decided | None:
+        """Return ``row``, or None if a review of the same comment or text counts instead, which ``rest`` then returns.
+
+        A golden answer counts before all others, feedback after all others; else the later one counts. A
+        random draw stays a random draw.
+        """
+        same_text = (self._by_text.get((site, row.text_key)) for site in (row.site, UNNAMED))
+        review = next(filter(None, (self._by_row.get(row.row), *same_text)), None)
+        if review is None:
+            return row
+        if _rank(review) > _rank(row):
+            merged = _drawn_as(review, row)
+            self._by_row[merged.row] = self._by_text[merged.site, merged.text_key] = merged
             return None
-        self._by_row.pop(other.row)
-        self._by_text.pop((other.site, other.text_key))
-        return _drawn_as(one, other)
+        self._by_row.pop(review.row)
+        self._by_text.pop((review.site, review.text_key))
+        return _drawn_as(row, review)
 
     def rest(self, database: Database, left_out: Counter[str]) -> Iterator[Decided]:
-        """The reviews that count, in the order of their rows, but for comments that were erased in the store."""
-        gone = {
-            row
-            for site in {one.site for one in self._by_row.values()}
-            for row in self._erased(database, site)
-        }
-        left_out["erased"] += len(gone)
-        yield from (self._by_row[row] for row in sorted(self._by_row) if row not in gone)
-
-    def _put(self, one: Decided) -> None:
-        self._by_row[one.row] = self._by_text[one.site, one.text_key] = one
+        """Yield the reviews that count, sorted by row, without comments that were erased in the store."""
+        sites = {row.site for row in self._by_row.values()}
+        erased = {row for site in sites for row in self._erased(database, site)}
+        left_out["erased"] += len(erased)
+        yield from (self._by_row[row] for row in sorted(self._by_row) if row not in erased)
 
     def _erased(self, database: Database, site: str) -> Iterator[str]:
-        rows = [row for row, one in self._by_row.items() if one.site == site]
-        for some in in_chunks(rows, 500):
-            known = decided.known_as(database, site, [row.removeprefix(f"{site}:") for row in some])
+        ids = [name.removeprefix(f"{site}:") for name, row in self._by_row.items() if row.site == site]
+        for chunk in in_chunks(ids, _AT_ONCE):
+            known = known_as(database, site, chunk)
             yield from (f"{site}:{caller_id}" for caller_id, history in known.items() if history is None)
 
 
-def _rank(one: Decided) -> tuple[bool, bool, float]:
-    return one.origin == _GOLDEN, one.origin != FEEDBACK, one.decided_at.timestamp()
+def _rank(row: Decided) -> tuple[bool, bool, float]:
+    return row.origin == "golden", row.origin != FEEDBACK, row.decided_at.timestamp()
 
 
-def _drawn_as(one: Decided, other: Decided) -> Decided:
-    if one.sampled == "picked" and other.sampled == "random":
-        return one.model_copy(update={"sampled": "random", "weight": other.weight})
-    return one
+def _drawn_as(row: Decided, other: Decided) -> Decided:
+    if row.sampled == "picked" and other.sampled == "random":
+        return row.model_copy(update={"sampled": "random", "weight": other.weight})
+    return row

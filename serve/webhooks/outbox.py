@@ -1,4 +1,4 @@
-"""The outbox: what webhooks are to be told, written in the transaction that made it true."""
+"""The outbox: deliveries for webhooks, written in the same transaction as the decision."""
 
 from typing import Any
 
@@ -9,14 +9,12 @@ from belowline.serve.store.tables import deliveries, webhooks
 HELD, DECIDED = EVENTS = ("comment.held", "comment.decided")
 
 
-def tell(tx: Connection, comment: Row[Any], decision: Row[Any]) -> None:
-    """Notes a decision for every webhook that asked for its event. The payload has ids and the decision, no text."""
+def notify(tx: Connection, comment: Row[Any], decision: Row[Any]) -> None:
+    """Add a delivery for every webhook with the event of a decision. The payload has ids and the decision, no text."""
     event = HELD if decision.action == "hold" else DECIDED
-    listening = tx.execute(
-        select(webhooks.c.id, webhooks.c.events).where(webhooks.c.disabled.is_(None))
-    ).all()
-    wanted = [hook.id for hook in listening if event in hook.events]
-    if not wanted:
+    enabled = select(webhooks.c.id, webhooks.c.events).where(webhooks.c.disabled.is_(None))
+    receivers = [webhook.id for webhook in tx.execute(enabled) if event in webhook.events]
+    if not receivers:
         return
     payload = {
         "event": event,
@@ -25,24 +23,10 @@ def tell(tx: Connection, comment: Row[Any], decision: Row[Any]) -> None:
         "caller_id": comment.caller_id,
         "revision": decision.revision,
         "decision": decision.id,
-        "action": decision.action,
-        "before": decision.before,
-        "code": decision.code,
-        "rule": decision.rule,
-        "labels": decision.labels,
+        **{name: decision._mapping[name] for name in ("action", "before", "code", "rule", "labels")},
         "by": "system" if decision.via == "policy" else "moderator",
         "at": decision.at.isoformat(),
     }
-    rows = [
-        {
-            "webhook_id": hook,
-            "event": event,
-            "payload": payload,
-            "state": "pending",
-            "tries": 0,
-            "next_try": decision.at,
-            "created": decision.at,
-        }
-        for hook in wanted
-    ]
-    tx.execute(insert(deliveries), rows)
+    values = {"event": event, "payload": payload, "state": "pending", "tries": 0}
+    values |= {"next_try": decision.at, "created": decision.at}
+    tx.execute(insert(deliveries), [{"webhook_id": receiver, **values} for receiver in receivers])

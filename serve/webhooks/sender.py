@@ -1,7 +1,7 @@
-"""Sending what the outbox holds: signed, retried, and never to a private address unless that is allowed.
+"""Sends deliveries from the outbox: signed, retried, and to private addresses only if that is allowed.
 
-A delivery carries ``X-Belowline-Signature: sha256=<hex>`` with one HMAC-SHA256 of the raw body for each secret of the webhook, separated by
-commas, as Coral signs its own.
+A delivery has the header ``X-Belowline-Signature: sha256=<hex>``: an HMAC-SHA256 of the raw body for each
+secret of the webhook, separated by commas. Coral signs in the same way.
 """
 
 import asyncio
@@ -18,28 +18,28 @@ import httpx
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
+from belowline.model.errors import BelowlineError
 from belowline.serve.scoring.fault_isolation import describe
 from belowline.serve.store.database import Database, StoreError
-from belowline.serve.webhooks import endpoints as hooks
+from belowline.serve.webhooks import endpoints
 
 logger = logging.getLogger(__name__)
 SIGNATURE = "X-Belowline-Signature"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_PUBLIC_V6 = ipaddress.IPv6Network(
-    "2000::/3"
-)  # what is assigned at all; Python calls older ways into private networks global
+# The assigned addresses. Python takes some older ranges that lead into private networks for global ones.
+_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _AT_ONCE = 20
 _EVERY_S = 1.0
 _TIMEOUT_S = 10.0
-_AT_MOST_S = 30.0  # in all: a receiver that answers a byte at a time must not outlast the lease of a delivery
+_AT_MOST_S = 30.0  # a receiver that answers a byte at a time must not outlast the lease of a delivery
 
 
-class Undeliverable(Exception):
+class Undeliverable(BelowlineError):
     """A delivery that failed; the message is for the delivery log."""
 
 
 class Sender:
-    """A task that sends due deliveries until it is stopped. Several workers may run one each on the same store."""
+    """A task that sends due deliveries. Several workers may each run one on the same store."""
 
     def __init__(self, database: Database, *, private: bool, every_s: float = _EVERY_S) -> None:
         self._database = database
@@ -48,41 +48,41 @@ class Sender:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to send."""
+        """Start the task."""
         self._task = asyncio.create_task(self._run(), name="belowline-webhooks")
 
     async def close(self) -> None:
-        """Stops; what is under way is sent again by whoever comes next."""
+        """Stop the task; unfinished deliveries are sent again by the next one."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
-            told = ""
+            logged = ""
             while True:
-                sent, trouble = 0, ""
+                sent, fault = 0, ""
                 try:
                     sent = await self.send_due(client)
                 except StoreError as error:
-                    trouble = str(error)
-                except Exception as error:  # whatever it is, the next deliveries are due all the same
-                    trouble = describe(error)
-                if trouble and trouble != told:  # once, not every second that the store is away
-                    logger.error("webhooks: %s", trouble)
-                told = trouble
+                    fault = str(error)
+                except Exception as error:  # later deliveries must still be sent
+                    fault = describe(error)
+                if fault and fault != logged:  # once, not every second of an outage
+                    logger.error("webhooks: %s", fault)
+                logged = fault
                 if not sent:
                     await asyncio.sleep(self._every_s)
 
     async def send_due(self, client: httpx.AsyncClient) -> int:
-        """Sends what is due, up to twenty deliveries at once; returns how many were tried."""
+        """Send up to twenty due deliveries at once; returns their number."""
         due = await run_in_threadpool(self._take)
         await asyncio.gather(*(self._send(client, delivery) for delivery in due))
         return len(due)
 
     def _take(self) -> Sequence[Row[Any]]:
         with self._database.write() as tx:
-            return hooks.take_due(tx, _AT_ONCE)
+            return endpoints.take_due(tx, _AT_ONCE)
 
     async def _send(self, client: httpx.AsyncClient, delivery: Row[Any]) -> None:
         status: int | None = None
@@ -94,17 +94,17 @@ class Sender:
                 error = f"answered {status}"
         except (Undeliverable, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as fault:
             error = str(fault) or type(fault).__name__
-        await run_in_threadpool(self._note, delivery, status, error)
+        await run_in_threadpool(self._record, delivery, status, error)
 
-    def _note(self, delivery: Row[Any], status: int | None, error: str | None) -> None:
+    def _record(self, delivery: Row[Any], status: int | None, error: str | None) -> None:
         with self._database.write() as tx:
-            hooks.note_outcome(tx, delivery, status, error)
+            endpoints.record_outcome(tx, delivery, status, error)
 
     async def _post(self, client: httpx.AsyncClient, delivery: Row[Any]) -> int:
         url = httpx.URL(delivery.url)
         address = await self._address(url)
         body = json.dumps({"id": delivery.id, **delivery.payload}).encode()
-        # Sent to the address that was checked, not to what the name means a moment later.
+        # The request goes to the address that was checked: the name may mean another one a moment later.
         host = f"[{address}]" if ":" in address else address
         request = client.build_request(
             "POST",
@@ -119,15 +119,15 @@ class Sender:
             },
             extensions={"sni_hostname": url.host},
         )
-        response = await client.send(request, stream=True)  # the answer's body says nothing that is needed
+        response = await client.send(request, stream=True)  # the body of the answer is not needed
         await response.aclose()
         return response.status_code
 
     async def _address(self, url: httpx.URL) -> str:
-        loop = asyncio.get_running_loop()
         port = url.port or {"https": 443}.get(url.scheme, 80)
-        found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        address = str(found[0][4][0])
+        loop = asyncio.get_running_loop()
+        addresses = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        address = str(addresses[0][4][0])
         if not self._private and not is_public(address):
             raise Undeliverable(
                 f"{url.host} is at {address}, an address of a private network; "
@@ -137,14 +137,13 @@ class Sender:
 
 
 def sign(body: bytes, secrets: Sequence[str]) -> str:
-    """The signature header of a raw body: one HMAC-SHA256 a secret."""
-    return ",".join(
-        "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in secrets
-    )
+    """Return the signature header of a raw body: an HMAC-SHA256 for each secret."""
+    digests = (hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in secrets)
+    return ",".join(f"sha256={digest}" for digest in digests)
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet."""
+    """Return whether an IP address belongs to the public internet."""
     ip = ipaddress.ip_address(address.split("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         within = ip.ipv4_mapped or ip.sixtofour

@@ -19,7 +19,7 @@ _JOINED = (
 def remember(tx: Connection, comment: int, theirs: str) -> None:
     """Keeps that the other system now publishes, holds or rejects a comment."""
     values = {"comment_id": comment, "action": theirs, "at": now()}
-    tx.execute(upsert(tx, bridges, values, ("comment_id",)))
+    upsert(tx, bridges, values, ("comment_id",))
 
 
 def known(tx: Connection, site: str, caller_ids: Sequence[str]) -> set[str]:

@@ -30,9 +30,10 @@ from belowline.serve.active.active import Active
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.queue import moderator_decisions
 from belowline.serve.queue.comments import last_decision
-from belowline.serve.queue.intake import Author, IncomingComment, Thread, take_in
-from belowline.serve.queue.moderator_decisions import Moderator, ModeratorDecision
+from belowline.serve.queue.intake import Author, IncomingComment, Thread, ingest
+from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.scoring.fault_isolation import article_context, score_each
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import Database, now, one_at_a_time
 from belowline.serve.store.pseudonyms import alias
 from belowline.serve.wordpress import links as bridges
@@ -89,7 +90,7 @@ class Bridge:
         self._apply = apply
         self._before_round = before_round
         self._site = remote.name
-        self._who = Moderator(f"wordpress:{remote.user}"[:120])
+        self._who = Actor(f"wordpress:{remote.user}"[:120])
 
     def round(self, since: date | None = None) -> Iterator[Step]:
         """Compares what is carried, then takes in what waits in WordPress (with ``since``: and was written then or later)."""
@@ -132,7 +133,7 @@ class Bridge:
             parent_text=comment.answered,
             written=comment.written,
         )
-        [kept] = take_in(tx, self._active.within(tx).pipeline, self._site, thread, [incoming])
+        [kept] = ingest(tx, self._active.within(tx).pipeline, self._site, thread, [incoming])
         bridges.remember(tx, kept.comment, "hold")
         link = bridges.read(tx, kept.comment)
         return self._merge(tx, link, "hold") or _step(tx, link, "wait", "hold")

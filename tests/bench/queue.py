@@ -183,7 +183,6 @@ def calls_of(client: Any) -> dict[str, Callable[[], Any]]:
     return {
         "first page of 50, by priority": lambda: client.get("/v1/queue"),
         "by uncertainty": lambda: client.get("/v1/queue", params={"sort": "uncertainty"}),
-        "to learn from": lambda: client.get("/v1/queue", params={"sort": "learn"}),
         "oldest first": lambda: client.get("/v1/queue", params={"sort": "oldest"}),
         "one site": lambda: client.get("/v1/queue", params={"site": "s"}),
         "one label": lambda: client.get("/v1/queue", params={"label": "toxicity"}),

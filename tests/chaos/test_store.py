@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import update
 
 from belowline.model import ScoreInput, Scorer
-from belowline.serve.queue import items
+from belowline.serve.queue import queue_items
 from belowline.serve.store.database import Database, now
 from tests.support.chaos_callers import HELD, Insisting, check_kept, keep, ready, with_policy
 from tests.support.postgres_process import PostgresProcess, postgres_process
@@ -303,13 +303,15 @@ def test_a_lease_from_a_clock_ahead_keeps_nobody_from_deciding(desk: Desk) -> No
     first, second = desk.hold(2)
     desk.claim("ann", 2)
     for comment, ahead in ((first, timedelta(days=1)), (second, timedelta(minutes=2))):
-        until_then = now() + items.LEASE + ahead
+        until_then = now() + queue_items.LEASE + ahead
         change = (
-            update(items.items).where(items.items.c.comment_id == comment).values(claimed_until=until_then)
+            update(queue_items.items)
+            .where(queue_items.items.c.comment_id == comment)
+            .values(claimed_until=until_then)
         )
         desk.do(lambda tx, change=change: tx.execute(change))
     assert desk.claim("ben", 2) == [first]
-    desk.do(items.release, "ben")
+    desk.do(queue_items.release, "ben")
     assert desk.rule(first, "reject", BEN).action == "reject"
     refused_as("conflict", desk.rule, second, "reject", BEN)  # clocks of two machines may differ by minutes
 

@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 TABLE: Mapping[str, Row] = {
     "POST /v1/score": Row("score", 200, 200, {"comments": [COMMENT]}),
-    "POST /v1/comments": Row("take in", 200, 403, {"site": SITE, "comments": [COMMENT]}),
+    "POST /v1/comments": Row("ingest", 200, 403, {"site": SITE, "comments": [COMMENT]}),
     "GET /v1/comments": Row("read", 200, 200),
     "GET /v1/comments/{reference}": Row("read", 404, 404),
     "DELETE /v1/comments/{reference}": Row("erase", 404, 404),

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from belowline.serve.queue.replay import replay
 from belowline.serve.store.database import Database
 from belowline.serve.store.tables import LIVE, SYSTEM
+from tests.support.replay import replay
 from tests.support.store_fakes import Desk
 from tests.support.waiting import InThreads
 

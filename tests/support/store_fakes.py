@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,18 @@ import pytest
 from sqlalchemy import Connection, Row, create_engine, make_url, select, text
 
 from belowline.model import Policy, ScoreInput
-from belowline.serve.queue import items, moderator_decisions
-from belowline.serve.queue.intake import Author, IncomingComment, IngestResult, Thread, take_in
-from belowline.serve.queue.moderator_decisions import Moderator, ModeratorDecision
+from belowline.serve.queue import moderator_decisions, queue_items
+from belowline.serve.queue.intake import Author, IncomingComment, IngestResult, Thread, ingest
+from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.scoring.pipeline import ModerationPipeline
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import Database
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.tables import metadata
 from tests.support.postgres_process import QUICK, postgres_process
 from tests.support.serve_fakes import fake_scorer
 
-ANN, BEN, CLEO = Moderator("ann"), Moderator("ben"), Moderator("cleo")
+ANN, BEN, CLEO = Actor("ann"), Actor("ben"), Actor("cleo")
 SECOND = "second_review = 1.0\n"
 SAMPLE = "sample = 1.0\n"
 REJECTING = "automatic_rejection = true\n[thresholds.threat]\nhold = 0.5\nreject = 0.8\n"
@@ -66,7 +68,7 @@ class Desk:
     ) -> IngestResult:
         under = Thread(thread) if isinstance(thread, str) else thread
         with self.database.write() as tx:
-            [kept] = take_in(
+            [kept] = ingest(
                 tx, self.pipeline, site, under, [self.incoming(said, name, **more)], held_only=held_only
             )
         return kept
@@ -75,28 +77,31 @@ class Desk:
         """Ids of comments that wait."""
         return [self.take("spam", **more).comment for _ in range(number)]
 
-    def rule(self, comment: int, action: Any = "reject", who: Moderator = ANN, **more: Any) -> Row[Any]:
+    def rule(self, comment: int, action: Any = "reject", who: Actor = ANN, **more: Any) -> Row[Any]:
         with self.database.write() as tx:
             return moderator_decisions.record_decision(
                 tx, who, comment, ModeratorDecision(action=action, **more), self.pipeline.policy
             )
 
-    def rule_all(self, action: Any = "reject", who: Moderator = ANN, **more: Any) -> moderator_decisions.Bulk:
+    def rule_all(
+        self, action: Any = "reject", who: Actor = ANN, **more: Any
+    ) -> moderator_decisions.BulkResult:
         with self.database.write() as tx:
-            return moderator_decisions.rule_all(
+            return moderator_decisions.record_for_all(
                 tx, who, ModeratorDecision(action=action, via="bulk"), self.pipeline.policy, **more
             )
 
-    def undo(self, decision: int, who: Moderator = ANN, *, any_actor: bool = False) -> Row[Any]:
+    def undo(self, decision: int, who: Actor = ANN, *, any_actor: bool = False) -> Row[Any]:
         with self.database.write() as tx:
-            return moderator_decisions.undo(tx, who, decision, self.pipeline.policy, any_actor=any_actor)
+            who = replace(who, role="admin") if any_actor else who
+            return moderator_decisions.undo(tx, who, decision, self.pipeline.policy)
 
     def claim(
-        self, who: str = "ann", limit: int = 1, order: items.Order = "priority", **chosen: Any
+        self, who: str = "ann", limit: int = 1, order: queue_items.Order = "priority", **chosen: Any
     ) -> list[int]:
         """Ids of the comments whose items ``who`` got."""
         with self.database.write() as tx:
-            got = items.claim(tx, who, items.Filter(**chosen), order, limit)
+            got = queue_items.claim(tx, who, queue_items.Filter(**chosen), order, limit)
             return [row.comment_id for row in got]
 
     def do(self, change: Any, *more: Any, **named: Any) -> Any:

@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Creates the table."""
+    """Create the table."""
     op.create_table(
         "held_comments",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
@@ -29,5 +29,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the table and what it holds."""
+    """Drop the table."""
     op.drop_table("held_comments")

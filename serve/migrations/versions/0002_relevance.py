@@ -1,4 +1,4 @@
-"""How relevant a held comment is to its article or parent; unknown of those held before."""
+"""Relevance of a held comment to its article or parent; null for earlier comments."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,11 +8,11 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Adds the column."""
+    """Add the column."""
     op.add_column("held_comments", sa.Column("relevance", sa.Float))
 
 
 def downgrade() -> None:
-    """Drops the column."""
+    """Drop the column."""
     with op.batch_alter_table("held_comments") as table:
         table.drop_column("relevance")

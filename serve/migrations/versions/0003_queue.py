@@ -1,4 +1,4 @@
-"""The queue with its comments, decisions, keys, policies and webhooks. Comments that were held before wait in it."""
+"""The queue with its comments, decisions, keys, policies and webhooks. Comments that were held before are in the queue."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,14 +8,14 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Creates the tables, moves what was held into them, and drops the table that held it."""
+    """Create the tables, move held comments into them, and drop the old table."""
     _create()
     _move()
     op.drop_table("held_comments")
 
 
 def downgrade() -> None:
-    """Decisions have no place in the older schema, so there is no way back but a copy of the database."""
+    """Not possible, because the older schema has no decisions; restore a copy of the database."""
     raise NotImplementedError("restore the copy of the database that was made before the upgrade")
 
 

@@ -1,4 +1,4 @@
-"""What callers of other protocols tell of comments, and the secret that hashes of their authors' addresses are made with."""
+"""Feedback from callers of other protocols, and the key of pseudonyms."""
 
 import secrets
 
@@ -10,7 +10,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Creates the tables, and draws the secret."""
+    """Create the tables and draw the secret."""
     op.create_table(
         "feedback",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
@@ -51,7 +51,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops them."""
+    """Drop the tables."""
     op.drop_table("pepper")
     op.drop_table("usage")
     op.drop_table("bridges")

@@ -1,4 +1,4 @@
-"""Which model is in force and which model decided what, and what a candidate beside it would have decided."""
+"""History of models, the model of each decision, and decisions of a candidate."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ _SCORED = ("scores", "decisions")
 
 
 def upgrade() -> None:
-    """Creates the tables; of what was scored before nobody noted the model's digest."""
+    """Create the tables; the model digest of earlier scores stays null."""
     for table in _SCORED:
         op.add_column(table, sa.Column("model_digest", sa.String(64)))
     op.create_table(
@@ -56,7 +56,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops them."""
+    """Drop the tables."""
     for table in ("shadow_disagreements", "shadow_labels", "shadow_actions", "models"):
         op.drop_table(table)
     for table in _SCORED:

@@ -1,4 +1,4 @@
-"""Recognising comments by a hash of their text, and keys for one protocol."""
+"""Recognition of comments by a hash of their text, and keys for one protocol."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _AT_ONCE = 200
 
 
 def upgrade() -> None:
-    """Adds the columns, hashes the texts that Akismet's clients sent, and renames the erased ones, whose ids are hashes of texts."""
+    """Add the columns, hash the texts of Akismet's clients, and rename erased comments, whose ids are such hashes."""
     op.add_column("api_keys", sa.Column("protocol", sa.String(20)))
     op.add_column("comments", sa.Column("text_hash", sa.String(32)))
     op.create_index("ix_comments_text_hash", "comments", ["text_hash", "site"])
@@ -37,7 +37,7 @@ def _fill(tx: sa.Connection) -> None:
 
 
 def downgrade() -> None:
-    """Drops them; keys for one protocol go, for without the column they would be taken everywhere."""
+    """Drop the columns, and delete keys for one protocol, which would otherwise be accepted everywhere."""
     op.execute("DELETE FROM api_keys WHERE protocol IS NOT NULL")
     op.drop_index("ix_comments_text_hash", "comments")
     op.drop_column("comments", "text_hash")

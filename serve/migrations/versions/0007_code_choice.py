@@ -1,11 +1,11 @@
-"""Who chose the reason code of a decision; earlier rejections as spam that may only repeat a preselected reason are marked."""
+"""Whether a person chose the reason code; marks earlier rejections as spam that may repeat a preselected code."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
 down_revision = "0006"
-# The reasons on the console's list up to 0.7.0. The first was sent where none was preselected.
+# The reasons on the console's list up to 0.7.0. The first one was sent if none was preselected.
 _LISTED = (
     *("spam", "hate_speech", "antisemitism", "threat", "personal_attack", "profanity", "toxicity"),
     *("off_topic", "misinformation", "illegal", "other"),
@@ -20,24 +20,24 @@ _items = sa.table("items", *(sa.column(name) for name in ("comment_id", "state",
 
 
 def upgrade() -> None:
-    """Adds the column and marks what is unclear."""
+    """Add the column and mark unclear reasons."""
     op.add_column("decisions", sa.Column("code_choice", sa.String(10)))
     before = _before("code")
-    bulk = _decisions.c.rule.startswith("bulk:")  # the list began with spam, whatever had held the comments
+    bulk = _decisions.c.rule.startswith("bulk:")  # the list always began with spam
     _mark(sa.or_(_decisions.c.blind, before.not_in(_LISTED), sa.and_(bulk, before != "spam")))
-    # The next decision on the same comment was offered the unclear reason of the one before.
+    # The unclear reason was preselected for the next decision on the same comment.
     while _mark(_before("code_choice") == "unclear"):
         pass
     _forget_in_queue()
 
 
 def downgrade() -> None:
-    """Drops the column."""
+    """Drop the column."""
     op.drop_column("decisions", "code_choice")
 
 
 def _mark(condition: sa.ColumnElement[bool]) -> int:
-    """Marks the console's unmarked decisions for spam that meet ``condition`` and returns their number."""
+    """Mark the console's unmarked decisions for spam that meet ``condition``; returns their number."""
     table = _decisions.c
     query = (
         sa.update(_decisions)
@@ -56,7 +56,7 @@ def _mark(condition: sa.ColumnElement[bool]) -> int:
 
 
 def _before(column: str) -> sa.ColumnElement[str]:
-    """A column of the decision before on the same comment."""
+    """Return a column of the previous decision on the same comment."""
     other = _decisions.alias("before")
     query = sa.select(other.c[column]).where(
         other.c.comment_id == _decisions.c.comment_id, other.c.id < _decisions.c.id
@@ -65,7 +65,7 @@ def _before(column: str) -> sa.ColumnElement[str]:
 
 
 def _forget_in_queue() -> None:
-    """Takes the unclear reason from the items of appeals and of moderators' holds, which would offer it again."""
+    """Remove the unclear reason from the items of appeals and of moderators' holds."""
     same = _decisions.c.comment_id == _items.c.comment_id
     by_policy = sa.and_(_decisions.c.via == "policy", _decisions.c.code == "spam")
     op.execute(

@@ -3,9 +3,9 @@
 from fastapi import Request
 
 from belowline.serve.http import auth as keys
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem, invalid_field
 from belowline.serve.protocols.akismet.messages import Call, read_call, site_of
+from belowline.serve.store.accounts import Actor
 
 
 async def read_as(request: Request, permission: str) -> tuple[Call, Actor]:

@@ -9,11 +9,11 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.akismet import usage
 from belowline.serve.protocols.akismet.access import read_as, site_named
 from belowline.serve.protocols.akismet.messages import Listing
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import now
 
 _INTERVALS: Mapping[str, timedelta] = {"60-days": timedelta(days=60), "6-months": timedelta(days=182)}

@@ -32,7 +32,6 @@ from sqlalchemy import Connection, Row
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput, Scores
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.long_texts import score_within
 from belowline.serve.http.service import Service, ServiceDep
@@ -46,6 +45,7 @@ from belowline.serve.queue.intake import Author, IncomingComment, Thread
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.recognition import BY_ADDRESS, PREFIX, RecognitionQuery
 from belowline.serve.scoring.fault_isolation import article_context
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import StoreError
 from belowline.serve.store.pseudonyms import alias
 
@@ -165,7 +165,7 @@ async def _check(request: Request, service: Service) -> str:
 
 
 async def _action(service: Service, actor: Actor, call: Call, comment: _Comment) -> str:
-    if call.is_test or not actor.may("take in"):
+    if call.is_test or not actor.may("ingest"):
         scores = await score_within(service, comment.asked, SCORING_S)
         scored = None if isinstance(scores, str) else scores
         who = comment.author
@@ -192,9 +192,7 @@ async def _report(request: Request, service: Service, ruling: ModeratorDecision)
     if call.is_test:
         return PlainTextResponse(THANKS)
     scores = None if comment.known else await score_within(service, comment.asked, SCORING_S)
-    before = await service.report(
-        actor.moderator, comment.site, _thread(call), comment.incoming(call, scores), ruling
-    )
+    before = await service.report(actor, comment.site, _thread(call), comment.incoming(call, scores), ruling)
     if (before == "publish") != (ruling.action == "publish"):
         await _count(service, actor, comment.site, "missed_spam" if ruling is _SPAM else "false_positives")
     return PlainTextResponse(THANKS)

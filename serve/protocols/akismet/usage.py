@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from belowline.serve.store.database import now
+from belowline.serve.store.database import now, upsert
 from belowline.serve.store.tables import usage
 
 Counted = Literal["spam", "ham", "missed_spam", "false_positives"]
@@ -16,14 +15,8 @@ _TOTAL = usage.c.spam + usage.c.ham
 
 def count(tx: Connection, actor: str, site: str, what: Counted) -> None:
     """Adds one to this month's ``what``."""
-    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    values = {"month": this_month(), "actor": actor, "site": site, **dict.fromkeys(_COUNTED, 0), what: 1}
-    more = {what: usage.c[what] + 1}
-    tx.execute(
-        insert(usage)
-        .values(values)
-        .on_conflict_do_update(index_elements=["month", "actor", "site"], set_=more)
-    )
+    key = {"month": this_month(), "actor": actor, "site": site}
+    upsert(tx, usage, key, ("month", "actor", "site"), add={**dict.fromkeys(_COUNTED, 0), what: 1})
 
 
 def this_month() -> str:

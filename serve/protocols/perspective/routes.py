@@ -11,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Policy, ScoreInput, Scores
 from belowline.serve.http import auth as keys
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem, field_name
 from belowline.serve.http.long_texts import score_within
 from belowline.serve.http.schemas import ID_PATTERN
@@ -47,6 +46,7 @@ from belowline.serve.protocols.protocol import Protocol
 from belowline.serve.queue import feedback
 from belowline.serve.queue.feedback import Feedback
 from belowline.serve.scoring.fault_isolation import article_context
+from belowline.serve.store.accounts import Actor
 
 _LONGEST_ID = 200
 _MOST_NAMED = 32

@@ -105,7 +105,7 @@ def test_the_queue_is_filtered(client: TestClient, query: dict[str, Any], found:
 def test_comments_and_queue_are_read_in_pages_of_every_order(client: TestClient) -> None:
     keep(client, **{f"p{number}": f"spam number {number}" for number in range(4)})
     for operation, orders in {
-        "GET /v1/queue": ("priority", "uncertainty", "learn", "newest", "oldest"),
+        "GET /v1/queue": ("priority", "uncertainty", "newest", "oldest"),
         "GET /v1/comments": (None,),
     }.items():
         for order in orders:

@@ -12,8 +12,7 @@ from belowline.serve.audit.finished import AuditFolderError
 from belowline.serve.audit.redact import Redactor
 from belowline.serve.audit.run import run_audit
 from belowline.serve.audit.to_queue import Queued, QueueError, comment_id, queue_held
-from belowline.serve.queue import comments as reading
-from belowline.serve.queue import items
+from belowline.serve.queue import comments, queue_items
 from belowline.serve.queue.erasure import erase_comment
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
@@ -70,10 +69,10 @@ def audited(tmp_path: Path, rows: list[dict[str, Any]], policy: str = "", **more
     return tmp_path / "out"
 
 
-def waiting(desk: Desk) -> dict[str | None, reading.Comment]:
+def waiting(desk: Desk) -> dict[str | None, comments.Comment]:
     """What the queue shows a moderator, by its text."""
-    page, _ = desk.see(items.page, items.Filter(sites=(SITE,)), "oldest", 100)
-    return {one.text: one for one in desk.see(reading.load, [item.comment_id for item in page])}
+    page, _ = desk.see(queue_items.page, queue_items.Filter(sites=(SITE,)), "oldest", 100)
+    return {one.text: one for one in desk.see(comments.load, [item.comment_id for item in page])}
 
 
 def test_what_the_audit_would_hold_waits_with_its_context_and_reason(
@@ -170,7 +169,7 @@ def test_ids_are_the_same_from_wherever_an_archive_is_read() -> None:
 def test_the_queue_is_ordered_by_the_scores_of_the_audit(out: Path, settings: Settings, desk: Desk) -> None:
     queue_held(out, settings, SITE)
     priorities = {row.code: row.priority for row in desk.rows("items")}
-    assert priorities == {"spam": 0.9, "threat": 0.9, "scoring_failed": items.UNKNOWN_PRIORITY}
+    assert priorities == {"spam": 0.9, "threat": 0.9, "scoring_failed": queue_items.UNKNOWN_PRIORITY}
 
 
 @pytest.mark.parametrize("site", ["", "two words", "x" * 101, "a\n"])

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from belowline.model import ScoreInput, Scores
-from belowline.serve.http.auth import Actor
 from belowline.serve.http.service import Service
 from belowline.serve.protocols.perspective import attributes
 from belowline.serve.protocols.perspective import routes as perspective
@@ -22,6 +21,7 @@ from belowline.serve.protocols.perspective.messages import AnalyzeRequest, Sugge
 from belowline.serve.protocols.perspective.routes import site_of
 from belowline.serve.protocols.perspective.texts import MOST_SPANS, sentences, utf16
 from belowline.serve.queue import feedback as feedback_store
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import StoreError
 from belowline.serve.store.tables import audit_log, comments, feedback
 from tests.support.serve_fakes import KEY, LABELS, FakeScorer, client_of

@@ -6,11 +6,10 @@ import pytest
 from sqlalchemy import update
 
 from belowline.model.signatures import signature_of
-from belowline.serve.queue import comments as reading
-from belowline.serve.queue import near_duplicates as near_copies
-from belowline.serve.queue.intake import Author, Thread, take_in
+from belowline.serve.queue import comments, near_duplicates
+from belowline.serve.queue.intake import Author, Thread, ingest
+from belowline.serve.store import tables
 from belowline.serve.store.database import Database
-from belowline.serve.store.tables import comments
 from tests.support.store_fakes import ANN, REJECTING, SAMPLE, Desk, everything
 
 OFFER = "{} made {} from home in one single week with this simple trick, look at my page"
@@ -27,7 +26,7 @@ def test_what_was_taken_in_comes_back_whole(desk: Desk) -> None:
         parent_text="the parent",
         written=datetime(2026, 1, 2, 3, 4, 5, 6, zone),
     )
-    [found] = desk.see(reading.load, [kept.comment])
+    [found] = desk.see(comments.load, [kept.comment])
     assert (found.text, found.language, found.revision, found.action) == (
         "שלום spam 😀 it's",
         "en",
@@ -44,7 +43,7 @@ def test_what_was_taken_in_comes_back_whole(desk: Desk) -> None:
     assert (found.decision["actor"], found.decision["spans"]) == ("system", [[5, 9]])
     assert (found.item["kind"], found.item["label"], found.item["priority"]) == ("held", "spam", 0.9)
     assert found.author.caller_id == "u1"
-    assert desk.see(reading.load, [kept.comment + 1]) == []
+    assert desk.see(comments.load, [kept.comment + 1]) == []
 
 
 def test_a_comment_that_is_published_has_a_decision_and_no_place_in_the_queue(desk: Desk) -> None:
@@ -72,7 +71,7 @@ def test_the_same_comment_again_tells_what_a_moderator_decided_since(desk: Desk)
 def test_two_of_a_kind_in_one_call_are_one_comment(desk: Desk) -> None:
     with desk.database.write() as tx:
         both = [desk.incoming("spam", "a"), desk.incoming("spam", "a")]
-        first, second = take_in(tx, desk.pipeline, "s", None, both)
+        first, second = ingest(tx, desk.pipeline, "s", None, both)
     assert (first.comment, first.changed, second.changed) == (second.comment, True, False)
     assert len(desk.rows("decisions")) == 1
 
@@ -80,11 +79,11 @@ def test_two_of_a_kind_in_one_call_are_one_comment(desk: Desk) -> None:
 def test_ids_belong_to_their_site(desk: Desk) -> None:
     one, other = desk.take("spam", "a", site="x"), desk.take("spam", "a", site="y")
     assert one.comment != other.comment
-    assert desk.see(reading.find, "y:a") == other.comment
-    assert desk.see(reading.find, str(one.comment)) == one.comment
+    assert desk.see(comments.find, "y:a") == other.comment
+    assert desk.see(comments.find, str(one.comment)) == one.comment
     for strange in ("x:b", "z:a", "", ":", "x", "999999999", "999999999999999", "9" * 30):
-        assert desk.see(reading.find, strange) is None
-        assert desk.see(reading.find_author, strange) is None
+        assert desk.see(comments.find, strange) is None
+        assert desk.see(comments.find, strange, table=tables.authors) is None
 
 
 def test_an_edit_is_a_revision_that_is_judged_anew_and_leaves_the_queue(desk: Desk) -> None:
@@ -193,7 +192,7 @@ def test_what_the_policy_rejects_is_no_sample_of_what_it_publishes(database: Dat
 def test_a_sample_of_half_is_about_half(database: Database) -> None:
     desk = Desk(database, "sample = 0.5\n")
     with database.write() as tx:
-        take_in(tx, desk.pipeline, "s", None, [desk.incoming("a word") for _ in range(200)])
+        ingest(tx, desk.pipeline, "s", None, [desk.incoming("a word") for _ in range(200)])
     assert 70 < len(desk.rows("items", kind="sample")) < 130
 
 
@@ -201,7 +200,7 @@ def test_samples_are_mixed_evenly_among_what_is_held(database: Database) -> None
     desk = Desk(database, "sample = 0.2\n")
     with database.write() as tx:
         incoming = [desk.incoming("a word", f"c{number}") for number in range(200)]
-        take_in(tx, desk.pipeline, "s", None, incoming)
+        ingest(tx, desk.pipeline, "s", None, incoming)
     priorities = [row.priority for row in desk.rows("items", kind="sample")]
     assert sum(priority > 0.5 for priority in priorities) > len(priorities) / 4
 
@@ -225,7 +224,7 @@ def test_an_author_is_new_until_enough_of_theirs_stands_published(database: Data
     assert desk.take("a word", author="u").action == "publish"
     assert desk.take("a word", author="v").action == "hold"
     assert desk.take("a word").action == "publish"
-    [record] = desk.see(reading.records, {first[0].result and desk.rows("authors")[0].id}).values()
+    [record] = desk.see(comments.records, {first[0].result and desk.rows("authors")[0].id}).values()
     assert (record.published, record.held, record.rejected) == (3, 0, 0)
 
 
@@ -243,9 +242,9 @@ def test_near_copies_are_one_campaign_that_is_held_from_the_third_on(database: D
     assert [one.action for one in (*kept, other)] == ["publish", "publish", "hold", "publish"]
     assert kept[2].result.reason.code == "campaign"
     assert {row.campaign for row in desk.rows("comments")[:3]} == {kept[0].comment}
-    assert desk.see(near_copies.copies_in, kept[0].comment) == 3
-    assert desk.see(near_copies.copies_in, None) == 0
-    assert [one.copies for one in desk.see(reading.load, [one.comment for one in (*kept, other)])] == [
+    assert desk.see(near_duplicates.copies_in, kept[0].comment) == 3
+    assert desk.see(near_duplicates.copies_in, None) == 0
+    assert [one.copies for one in desk.see(comments.load, [one.comment for one in (*kept, other)])] == [
         3,
         3,
         3,
@@ -258,7 +257,7 @@ def test_copies_of_long_ago_do_not_count(database: Database) -> None:
     desk = Desk(database, "[campaign]\ncopies = 2\n")
     old = desk.take(OFFER.format("Sue", 5)).comment
     long_ago = datetime.now(UTC) - timedelta(days=31)
-    desk.do(lambda tx: tx.execute(update(comments).values(received=long_ago)))
+    desk.do(lambda tx: tx.execute(update(tables.comments).values(received=long_ago)))
     new = desk.take(OFFER.format("Bob", 7))
     assert (new.action, desk.row("comments", id=new.comment).campaign) == ("publish", new.comment)
     assert desk.row("comments", id=old).campaign == old
@@ -279,7 +278,7 @@ def test_searching_finds_words_whatever_their_case(desk: Desk) -> None:
     desk.take("a hundred", "c")
 
     def names(**wanted: object) -> list[str]:
-        found, _ = desk.see(reading.search, reading.Search(**wanted), 10)
+        found, _ = desk.see(comments.search, comments.Search(**wanted), 10)
         return [one.caller_id for one in found]
 
     assert names() == ["c", "b", "a"]
@@ -294,7 +293,7 @@ def test_pages_of_a_search_meet_every_comment_once(desk: Desk) -> None:
     ids = desk.hold(7)
     found, after = [], None
     while True:
-        page, after = desk.see(reading.search, reading.Search(), 3, after)
+        page, after = desk.see(comments.search, comments.Search(), 3, after)
         found += [one.id for one in page]
         if after is None:
             break
@@ -305,7 +304,7 @@ def test_the_history_of_a_comment_has_all_in_order(desk: Desk) -> None:
     kept = desk.take("spam", "a")
     desk.take("a threat", "a")
     desk.rule(kept.comment, "reject", ANN, note="no")
-    history = desk.see(reading.history, kept.comment)
+    history = desk.see(comments.history, kept.comment)
     assert [row["text"] for row in history["revisions"]] == ["spam", "a threat"]
     assert [row["actor"] for row in history["decisions"]] == ["system", "system", "ann"]
     assert history["appeals"] == []
@@ -316,7 +315,7 @@ def test_a_batch_that_fails_keeps_nothing(desk: Desk) -> None:
         pass
 
     def fail(tx):
-        take_in(tx, desk.pipeline, "s", None, [desk.incoming("spam")])
+        ingest(tx, desk.pipeline, "s", None, [desk.incoming("spam")])
         raise Stop
 
     with pytest.raises(Stop):
@@ -328,5 +327,5 @@ def test_nul_in_a_name_a_title_or_a_search_is_no_fault_on_any_database(desk: Des
     kept = desk.take("spam", author=Author("u", "a\x00b"), thread=Thread("t", "a\x00b"), parent_text="\x00")
     desk.rule(kept.comment, "reject", note="a\x00b")
     assert desk.row("authors").name in ("a\x00b", "a\ufffdb")
-    assert desk.see(reading.search, reading.Search(words="a\x00b"), 10) == ([], None)
-    assert desk.see(reading.find, "a\x00b:c") is None
+    assert desk.see(comments.search, comments.Search(words="a\x00b"), 10) == ([], None)
+    assert desk.see(comments.find, "a\x00b:c") is None

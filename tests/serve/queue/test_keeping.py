@@ -10,18 +10,18 @@ from sqlalchemy import update
 from belowline.model import Policy
 from belowline.serve.active import policy_history as policies
 from belowline.serve.queue import comments, feedback, statistics
-from belowline.serve.queue import idempotency as repeats
 from belowline.serve.queue.appeals import appeal
 from belowline.serve.queue.dry_run import dry_run
 from belowline.serve.queue.erasure import erase_author, erase_comment
 from belowline.serve.queue.feedback import Feedback
+from belowline.serve.queue.idempotency import run_once
 from belowline.serve.queue.intake import Author
 from belowline.serve.queue.reviews import make_golden
 from belowline.serve.store import accounts
 from belowline.serve.store.database import Database, digest, now
 from belowline.serve.store.pseudonyms import alias
 from belowline.serve.store.tables import metadata
-from belowline.serve.webhooks import endpoints as hooks
+from belowline.serve.webhooks import endpoints
 from tests.support.store_fakes import ANN, BEN, SAMPLE, SECOND, Desk, everything, refused
 
 SECRET = "erase-this"
@@ -36,7 +36,7 @@ def set_all(desk: Desk, table: str, values: dict[str, Any], **where: Any) -> Non
 
 def fill(desk: Desk) -> list[int]:
     """An author's comments with all that can hold their words."""
-    desk.do(hooks.add_hook, "admin", "https://x.example", ["comment.held", "comment.decided"])
+    desk.do(endpoints.add_webhook, "admin", "https://x.example", ["comment.held", "comment.decided"])
     author = Author("person-17", f"{SECRET} name", "reader")
     told = Feedback(
         "perspective",
@@ -147,7 +147,7 @@ def test_a_key_is_known_until_it_is_revoked_and_its_sessions_with_it(desk: Desk)
     assert not desk.see(accounts.any_keys)
     admin = desk.do(accounts.create_key, "operator", "root", "admin", [])
     key = desk.do(accounts.create_key, "root", "desk", "moderator", ["x", "y"])
-    assert desk.see(accounts.account_of, digest(key)) == accounts.Account("desk", "moderator", ("x", "y"))
+    assert desk.see(accounts.account_of, digest(key)) == accounts.Actor("desk", "moderator", ("x", "y"))
     assert desk.see(accounts.account_of, digest("bl_no")) is None
     assert key not in repr(desk.see(everything))
     assert "digest" not in desk.see(accounts.keys)[0]._mapping
@@ -226,21 +226,26 @@ def test_a_dry_run_counts_what_another_policy_would_do(desk: Desk) -> None:
 
 
 def test_a_request_that_is_repeated_gets_the_same_answer(desk: Desk) -> None:
-    assert desk.see(repeats.recall, "ann", "k", "r") is None
-    answer = {"results": [{"id": "ö", "n": 1.5}], "none": None}
-    desk.do(repeats.remember, "ann", "k", "r", answer)
-    assert desk.see(repeats.recall, "ann", "k", "r") == answer
-    assert desk.see(repeats.recall, "ben", "k", "r") is None
-    refused("conflict", desk.see, repeats.recall, "ann", "k", "another")
+    made = []
+
+    def once(actor: str, key: str | None, request: str, answer: dict[str, Any]) -> Any:
+        return desk.do(run_once, actor, key, request, lambda: made.append(answer) or answer)
+
+    first, second = {"results": [{"id": "ö", "n": 1.5}], "none": None}, {"results": []}
+    assert once("ann", "k", "r", first) == once("ann", "k", "r", second) == first
+    assert once("ben", "k", "r", second) == once("ann", None, "r", second) == second
+    assert made == [first, second, second]
+    refused("conflict", once, "ann", "k", "another", second)
     set_all(desk, "idempotency", {"at": now() - timedelta(days=8)})
-    desk.do(repeats.remember, "ann", "k2", "r", [])
-    assert desk.see(repeats.recall, "ann", "k", "another") is None
-    assert desk.see(repeats.recall, "ann", "k2", "r") == []
+    once("ann", "k2", "r", first)
+    assert once("ann", "k", "another", second) == second
 
 
 def test_webhooks_are_told_what_they_asked_for_and_no_text(desk: Desk) -> None:
-    all_of_it, _ = desk.do(hooks.add_hook, "ann", "https://a.example", ["comment.held", "comment.decided"])
-    held, _ = desk.do(hooks.add_hook, "ann", "https://b.example", ["comment.held", "comment.held"])
+    all_of_it, _ = desk.do(
+        endpoints.add_webhook, "ann", "https://a.example", ["comment.held", "comment.decided"]
+    )
+    held, _ = desk.do(endpoints.add_webhook, "ann", "https://b.example", ["comment.held", "comment.held"])
     kept = desk.take(LONG, "c")
     made = desk.rule(kept.comment, "reject", note=SECRET)
     assert [(row.webhook_id, row.event) for row in desk.rows("deliveries")] == [
@@ -254,70 +259,70 @@ def test_webhooks_are_told_what_they_asked_for_and_no_text(desk: Desk) -> None:
     assert datetime.fromisoformat(payload["at"]) == made.at
     assert SECRET not in repr(desk.rows("deliveries"))
     for wrong in ([], ["comment.eaten"]):
-        refused("invalid-request", desk.do, hooks.add_hook, "ann", "https://a.example", wrong)
+        refused("invalid-request", desk.do, endpoints.add_webhook, "ann", "https://a.example", wrong)
 
 
 def test_a_delivery_is_taken_by_one_and_tried_again_later_and_later(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hook, secret = desk.do(hooks.add_hook, "ann", "https://a.example", ["comment.held"])
+    hook, secret = desk.do(endpoints.add_webhook, "ann", "https://a.example", ["comment.held"])
     desk.hold(2)
     clock = [now()]
-    monkeypatch.setattr(hooks, "now", lambda: clock[0])
-    [first] = desk.do(hooks.take_due, 1)
+    monkeypatch.setattr(endpoints, "now", lambda: clock[0])
+    [first] = desk.do(endpoints.take_due, 1)
     assert (first.url, first.secrets) == ("https://a.example", [secret])
-    [second] = desk.do(hooks.take_due, 5)
-    assert desk.do(hooks.take_due, 5) == []
-    desk.do(hooks.note_outcome, first, 200, None)
+    [second] = desk.do(endpoints.take_due, 5)
+    assert desk.do(endpoints.take_due, 5) == []
+    desk.do(endpoints.record_outcome, first, 200, None)
     waits = []
     for tries in range(1, 9):
-        desk.do(hooks.note_outcome, second, 500, "no luck")
+        desk.do(endpoints.record_outcome, second, 500, "no luck")
         row = desk.row("deliveries", id=second.id)
         assert (row.tries, row.status, row.error) == (tries, 500, "no luck")
         if row.state == "failed":
             break
         waits.append(row.next_try - clock[0])
         clock[0] = row.next_try - timedelta(seconds=1)
-        assert desk.do(hooks.take_due, 5) == []
+        assert desk.do(endpoints.take_due, 5) == []
         clock[0] = row.next_try
-        [second] = desk.do(hooks.take_due, 5)
-    assert tuple(waits) == hooks.BACKOFF
+        [second] = desk.do(endpoints.take_due, 5)
+    assert tuple(waits) == endpoints.BACKOFF
     clock[0] += timedelta(days=99)
-    assert desk.do(hooks.take_due, 5) == []
-    states = [(row.state, row.tries) for row in desk.see(hooks.delivery_log, hook, 9)]
+    assert desk.do(endpoints.take_due, 5) == []
+    states = [(row.state, row.tries) for row in desk.see(endpoints.delivery_log, hook, 9)]
     assert states == [("failed", 8), ("delivered", 1)]
 
 
 def test_a_delivery_whose_worker_died_is_taken_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.do(hooks.add_hook, "ann", "https://a.example", ["comment.held"])
+    desk.do(endpoints.add_webhook, "ann", "https://a.example", ["comment.held"])
     desk.hold()
-    assert len(desk.do(hooks.take_due, 5)) == 1
+    assert len(desk.do(endpoints.take_due, 5)) == 1
     later = now() + timedelta(seconds=61)
-    monkeypatch.setattr(hooks, "now", lambda: later)
-    assert len(desk.do(hooks.take_due, 5)) == 1
+    monkeypatch.setattr(endpoints, "now", lambda: later)
+    assert len(desk.do(endpoints.take_due, 5)) == 1
 
 
 def test_secrets_are_rotated_with_the_old_one_signing_until_it_is_retired(desk: Desk) -> None:
-    hook, first = desk.do(hooks.add_hook, "ann", "https://a.example", ["comment.held"])
-    second = desk.do(hooks.rotate_secret, "ann", hook)
+    hook, first = desk.do(endpoints.add_webhook, "ann", "https://a.example", ["comment.held"])
+    second = desk.do(endpoints.rotate_secret, "ann", hook)
     assert desk.row("webhooks").secrets == [second, first]
-    third = desk.do(hooks.rotate_secret, "ann", hook)
+    third = desk.do(endpoints.rotate_secret, "ann", hook)
     assert desk.row("webhooks").secrets == [third, second]
-    desk.do(hooks.retire_secret, "ann", hook)
+    desk.do(endpoints.retire_secret, "ann", hook)
     assert desk.row("webhooks").secrets == [third]
     assert len({first, second, third}) == 3
 
 
 def test_a_webhook_that_was_removed_is_told_nothing_more(desk: Desk) -> None:
-    hook, _ = desk.do(hooks.add_hook, "ann", "https://a.example", ["comment.held"])
+    hook, _ = desk.do(endpoints.add_webhook, "ann", "https://a.example", ["comment.held"])
     desk.hold()
-    [taken] = desk.do(hooks.take_due, 5)
-    desk.do(hooks.disable_hook, "ann", hook)
-    desk.do(hooks.note_outcome, taken, 200, None)
+    [taken] = desk.do(endpoints.take_due, 5)
+    desk.do(endpoints.disable_webhook, "ann", hook)
+    desk.do(endpoints.record_outcome, taken, 200, None)
     desk.hold()
     assert [row.state for row in desk.rows("deliveries")] == ["failed"]
-    assert desk.see(hooks.hooks) == []
-    for change in (hooks.disable_hook, hooks.rotate_secret, hooks.retire_secret):
+    assert desk.see(endpoints.enabled_webhooks) == []
+    for change in (endpoints.disable_webhook, endpoints.rotate_secret, endpoints.retire_secret):
         refused("not-found", desk.do, change, "ann", hook)
 
 

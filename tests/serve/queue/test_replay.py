@@ -11,14 +11,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
-from belowline.serve.queue import items
+from belowline.serve.queue import queue_items
 from belowline.serve.queue.appeals import appeal
 from belowline.serve.queue.erasure import erase_comment
-from belowline.serve.queue.replay import replay
 from belowline.serve.store.database import Database, now
 from belowline.serve.store.refusal import Refusal
-from belowline.serve.store.tables import comments, decisions
-from belowline.serve.store.tables import items as queue
+from belowline.serve.store.tables import comments, decisions, items
+from tests.support.replay import replay
 from tests.support.store_fakes import ANN, BEN, CLEO, REJECTING, SAMPLE, SECOND, Desk
 
 PEOPLE = (ANN, BEN, CLEO)
@@ -54,7 +53,7 @@ def do(desk: Desk, step: Step) -> None:
         "appeal": lambda: desk.do(appeal, who, comment, "Why?"),
         "erase": lambda: desk.do(erase_comment, who, comment),
         "claim": lambda: desk.claim(who.name, choice),
-        "expire": lambda: desk.do(lambda tx: tx.execute(update(queue).values(claimed_until=now()))),
+        "expire": lambda: desk.do(lambda tx: tx.execute(update(items).values(claimed_until=now()))),
     }
     try:
         ways[what]()
@@ -117,7 +116,7 @@ def whole(desk: Desk) -> Desk:
 
 def test_what_was_lost_from_the_queue_is_found(whole: Desk) -> None:
     for comment in (1, 3):
-        whole.do(items.close_of, comment, now())
+        whole.do(queue_items.close, comment, now())
     assert list(replay(whole.database)) == [
         "comment 1: it waits nowhere, its log says as held",
         "comment 3: it waits nowhere, its log says as appeal",
@@ -128,7 +127,7 @@ def test_what_was_lost_from_the_queue_is_found(whole: Desk) -> None:
 def test_what_should_not_wait_is_found(whole: Desk, comment: int, wanted: str) -> None:
     row = whole.row("comments", id=comment)
     values = {"code": "none", "action": "hold", "priority": 0.5, "uncertainty": 1.0}
-    whole.do(items.add, row, "held", now(), **values)
+    whole.do(queue_items.add, row, "held", now(), **values)
     assert list(replay(whole.database)) == [f"comment {comment}: it waits as held, its log says {wanted}"]
 
 
@@ -144,7 +143,7 @@ def test_a_comment_without_a_decision_is_found(whole: Desk) -> None:
 
 
 def test_a_long_store_is_read_in_pages(whole: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("belowline.serve.queue.replay._AT_ONCE", 2)
+    monkeypatch.setattr("tests.support.replay._AT_ONCE", 2)
     whole.do(
         lambda tx: tx.execute(update(decisions).where(decisions.c.comment_id == 4).values(action="hold"))
     )

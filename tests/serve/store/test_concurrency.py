@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from belowline.serve.active import policy_history as policies
-from belowline.serve.queue import items
-from belowline.serve.queue.intake import Author, Thread, take_in
-from belowline.serve.queue.moderator_decisions import Moderator
+from belowline.serve.queue import queue_items
+from belowline.serve.queue.intake import Author, Thread, ingest
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import Database
 from belowline.serve.store.refusal import Refusal
 from tests.support.store_fakes import ANN, BEN, Desk, at_once
@@ -16,11 +16,11 @@ from tests.support.store_fakes import ANN, BEN, Desk, at_once
 @pytest.mark.slow
 def test_eight_moderators_decide_four_hundred_items_once_each(desk: Desk) -> None:
     with desk.database.write() as tx:
-        kept = take_in(tx, desk.pipeline, "s", None, [desk.incoming("spam") for _ in range(400)])
-    orders = items.ORDERS
+        kept = ingest(tx, desk.pipeline, "s", None, [desk.incoming("spam") for _ in range(400)])
+    orders = queue_items.ORDERS
 
     def work(number: int) -> list[int]:
-        who, decided = Moderator(f"moderator {number}"), []
+        who, decided = Actor(f"moderator {number}"), []
         while got := desk.claim(who.name, 1 + number % 4, orders[number % len(orders)]):
             for comment in got:
                 desk.rule(comment, "reject" if comment % 2 else "publish", who)
@@ -66,7 +66,7 @@ def test_the_same_comments_sent_at_once_are_kept_once(desk: Desk) -> None:
             sent = [
                 desk.incoming("spam", name, author=Author(f"u{name}", f"Name {number}")) for name in names
             ]
-            kept = take_in(tx, desk.pipeline, "s", Thread("t", f"Title {number}"), sent)
+            kept = ingest(tx, desk.pipeline, "s", Thread("t", f"Title {number}"), sent)
         return sorted(one.comment for one in kept)
 
     found = at_once([lambda number=number: send(number) for number in range(6)])
@@ -93,7 +93,7 @@ def test_of_two_who_replace_a_policy_at_once_one_is_refused(desk: Desk) -> None:
 def test_a_reader_sees_one_state_while_others_write(desk: Desk) -> None:
     desk.hold()
     with desk.database.read() as tx:
-        before = items.count(tx, items.Filter())
+        before = queue_items.count(tx, queue_items.Filter())
         desk.hold()
-        assert items.count(tx, items.Filter()) == before == 1
-    assert desk.see(items.count, items.Filter()) == 2
+        assert queue_items.count(tx, queue_items.Filter()) == before == 1
+    assert desk.see(queue_items.count, queue_items.Filter()) == 2

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine, insert, inspect, text
 
-from belowline.serve.queue import comments as reading
+from belowline.serve.queue import comments
 from belowline.serve.queue.recognition import bare, hash_of
 from belowline.serve.store.database import MIGRATIONS, Database, StoreError, digest
 from belowline.serve.store.tables import metadata
@@ -68,7 +68,7 @@ def test_what_an_older_release_held_waits_after_the_upgrade(empty_url: str) -> N
     database = Database.open(empty_url)
     desk = Desk(database)
     ids = [row.id for row in desk.rows("comments")]
-    first, second, third = desk.see(reading.load, ids)
+    first, second, third = desk.see(comments.load, ids)
     assert (first.text, first.caller_id, first.action, first.revision) == ("שלום 😀 it's", "a", "hold", 1)
     assert (first.probabilities, first.relevance) == ({"spam": 0.625, "hate": 0.25}, 0.25)
     assert first.received == first.item["created"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -21,7 +21,7 @@ from belowline.serve.queue.feedback import Feedback
 from belowline.serve.queue.intake import Thread
 from belowline.serve.store.database import Database, now
 from belowline.serve.store.tables import decisions
-from belowline.serve.training_data import histories as decided
+from belowline.serve.training_data import histories
 from belowline.serve.training_data.export import ExportError, export_decisions, run_export
 from tests.support.decisions import write_reviews
 from tests.support.fake_wordpress import FakeWordPress, rounds
@@ -419,7 +419,7 @@ def test_pages_and_order_are_the_same_each_time(
         local.rule(local.take(f"spam {number}", f"d{number}").comment)
         local.do(feedback.add, "x", "s", Feedback("perspective", "t", {"spam": 1.0}, {}, f"f{number}"))
     whole = Exported(local, tmp_path).file.read_text("utf-8").splitlines()[1:]
-    monkeypatch.setattr(decided, "_AT_ONCE", 3)
+    monkeypatch.setattr(histories, "_AT_ONCE", 3)
     monkeypatch.setattr("belowline.serve.training_data.export._AT_ONCE", 2)
     found = Exported(local, tmp_path)
     assert found.file.read_text("utf-8").splitlines()[1:] == whole

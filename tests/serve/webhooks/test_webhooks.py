@@ -17,12 +17,12 @@ import pytest
 from sqlalchemy import select, update
 
 from belowline.model import ScoreInput
-from belowline.serve.queue.intake import IncomingComment, take_in
+from belowline.serve.queue.intake import IncomingComment, ingest
 from belowline.serve.scoring.fault_isolation import score_each
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.store.database import Database, now
 from belowline.serve.store.tables import deliveries, webhooks
-from belowline.serve.webhooks import endpoints as hooks
+from belowline.serve.webhooks import endpoints
 from belowline.serve.webhooks.sender import SIGNATURE, Sender, is_public, sign
 from tests.support.serve_fakes import client_of, fake_scorer
 from tests.support.sqlite_store import sqlite_url
@@ -80,7 +80,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def add(database: Database, url: str, *events: str) -> tuple[int, str]:
     with database.write() as tx:
-        return hooks.add_hook(tx, "admin", url, events or ("comment.held", "comment.decided"))
+        return endpoints.add_webhook(tx, "admin", url, events or ("comment.held", "comment.decided"))
 
 
 def keep(database: Database, *names: str) -> None:
@@ -90,7 +90,7 @@ def keep(database: Database, *names: str) -> None:
     scores = score_each(scorer, [ScoreInput(text) for text in texts])
     incoming = [IncomingComment(*one) for one in zip(names, texts, scores, strict=True)]
     with database.write() as tx:
-        take_in(tx, ModerationPipeline.of(scorer, None), "paper.example", None, incoming)
+        ingest(tx, ModerationPipeline.of(scorer, None), "paper.example", None, incoming)
 
 
 def send(*senders: Sender) -> list[int]:
@@ -149,11 +149,11 @@ def test_two_secrets_sign_after_a_rotation_and_one_after_retiring(
 ) -> None:
     hook, old = add(database, f"http://127.0.0.1:{receiver.port}/")
     with database.write() as tx:
-        new = hooks.rotate_secret(tx, "admin", hook)
+        new = endpoints.rotate_secret(tx, "admin", hook)
     keep(database, "c1")
     send(Sender(database, private=True))
     with database.write() as tx:
-        hooks.retire_secret(tx, "admin", hook)
+        endpoints.retire_secret(tx, "admin", hook)
     keep(database, "c2")
     send(Sender(database, private=True))
     (_, both, first), (_, one, second) = receiver.got
@@ -185,7 +185,7 @@ def test_a_failure_is_tried_again_later_and_then_delivered(database: Database, r
     add(database, f"http://127.0.0.1:{receiver.port}/")
     keep(database, "c1")
     sender = Sender(database, private=True)
-    for tries, wait in enumerate(hooks.BACKOFF[:3], 1):
+    for tries, wait in enumerate(endpoints.BACKOFF[:3], 1):
         assert send(sender) == [1]
         [row] = log(database)
         assert (row.state, row.status, row.tries, row.error) == ("pending", 500, tries, "answered 500")
@@ -204,11 +204,11 @@ def test_after_the_last_try_a_delivery_has_failed(database: Database, receiver: 
     add(database, f"http://127.0.0.1:{receiver.port}/")
     keep(database, "c1")
     sender = Sender(database, private=True)
-    for _ in range(len(hooks.BACKOFF) + 1):
+    for _ in range(len(endpoints.BACKOFF) + 1):
         assert send(sender) == [1]
         make_due(database)
     [row] = log(database)
-    assert (row.state, row.tries) == ("failed", len(hooks.BACKOFF) + 1)
+    assert (row.state, row.tries) == ("failed", len(endpoints.BACKOFF) + 1)
     assert send(sender) == [0]
     assert len(receiver.got) == row.tries
 
@@ -338,7 +338,7 @@ def test_a_removed_webhook_is_told_nothing_more(database: Database, receiver: Re
     hook, _ = add(database, f"http://127.0.0.1:{receiver.port}/")
     keep(database, "c1")
     with database.write() as tx:
-        hooks.disable_hook(tx, "admin", hook)
+        endpoints.disable_webhook(tx, "admin", hook)
     keep(database, "c2")
     assert send(Sender(database, private=True)) == [0]
     assert [(row.state, row.error) for row in log(database)] == [("failed", "the webhook was removed")]
