@@ -76,7 +76,9 @@ def _explain(error: Exception) -> int:
     if isinstance(error, UsageError):
         command = getattr(getattr(error, "ctx", None), "command_path", "belowline")
         return _fail(f"{error.format_message().rstrip('.')}; see {command} --help", USAGE)  # type: ignore[attr-defined]
-    if type(error).__module__.startswith("belowline."):
+    from belowline.model import BelowlineError
+
+    if isinstance(error, BelowlineError):
         return _fail(str(error), FAILED)
     if isinstance(error, OSError) and error.filename:
         return _fail(f"{error.filename}: {error.strerror}", FAILED)

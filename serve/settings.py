@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from belowline.model import DEFAULT_MODEL_DIR, model_directory
+from belowline.model import DEFAULT_MODEL_DIR, BelowlineError, model_directory
 
 PREFIX = "BELOWLINE_"
 MIN_KEY_CHARS = 16
 _HASHED_KEY = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class SettingsError(Exception):
+class SettingsError(BelowlineError):
     """A setting is missing, malformed or unsafe; the message is one line that says which and what to do."""
 
 

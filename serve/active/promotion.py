@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Row
 
-from belowline.model import Scorer
+from belowline.model import BelowlineError, Scorer
 from belowline.model.directory import read_config
 from belowline.serve.active import model_history as models
 from belowline.serve.active import policy_history as policies
@@ -24,7 +24,7 @@ from belowline.serve.store.refusal import Refusal
 _LONGEST_VERSION = 100
 
 
-class PromotionRefused(Exception):
+class PromotionRefused(BelowlineError):
     """The model in force stays; the message is one line that says why and what to do."""
 
 

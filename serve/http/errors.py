@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from belowline.model import BelowlineError
 from belowline.serve.store.database import StoreError
 from belowline.serve.store.refusal import Refusal
 
@@ -77,7 +78,7 @@ def _documented(status: int) -> dict[str, Any]:
     return {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}
 
 
-class Problem(HTTPException):
+class Problem(BelowlineError, HTTPException):
     """An error with its place in the table; ``errors`` are pairs of a field and what is wrong with it."""
 
     def __init__(

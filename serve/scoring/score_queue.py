@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
 
-from belowline.model import ScoreInput, Scores
+from belowline.model import BelowlineError, ScoreInput, Scores
 from belowline.serve.scoring.fault_isolation import Scoring, score_each
 
 _LATELY = 64
@@ -19,7 +19,7 @@ _FEW = 4
 """Requests that are let in however slow those before them were."""
 
 
-class QueueFull(Exception):
+class QueueFull(BelowlineError):
     """As many comments wait as may; ``retry_after`` is how many seconds to wait before asking again."""
 
     def __init__(self, retry_after: int) -> None:
@@ -27,7 +27,7 @@ class QueueFull(Exception):
         self.retry_after = retry_after
 
 
-class ScoreQueueClosed(Exception):
+class ScoreQueueClosed(BelowlineError):
     """The service is shutting down."""
 
 

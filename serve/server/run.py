@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 from sqlalchemy import make_url
 
+from belowline.model import BelowlineError
 from belowline.serve.scoring.fault_isolation import PROBE, score_each
 from belowline.serve.server.app import create_app
 from belowline.serve.server.connection import connections
@@ -30,7 +31,7 @@ _SWITCH_S = 0.001
 """How long a thread of the model keeps Python from the one that takes requests; Python's own 5 ms add up in what callers wait."""
 
 
-class ServerError(Exception):
+class ServerError(BelowlineError):
     """The service cannot listen where it was told to, or not with so many workers; the message is one line."""
 
 

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from belowline.model import BelowlineError
 from belowline.serve.metrics import TOGETHER, forget_worker
 from belowline.serve.scoring.child_process import follow_parent
 from belowline.serve.scoring.fault_isolation import describe
@@ -28,7 +29,7 @@ Work = Callable[[Callable[[], None]], None]
 """What a worker does, picklable: it calls what it is given once it serves, and returns once it was told to end."""
 
 
-class WorkerError(Exception):
+class WorkerError(BelowlineError):
     """Workers cannot be begun, or one ended unasked; the message is one line."""
 
 
@@ -142,7 +143,7 @@ def _be_worker(work: Work, says: Connection) -> None:
     try:
         work(lambda: says.send(None))
     except Exception as error:
-        foreseen = type(error).__module__.startswith("belowline.") or isinstance(error, OSError)
+        foreseen = isinstance(error, BelowlineError | OSError)
         says.send(error if foreseen else WorkerError(f"unexpected {describe(error)}; please report it"))
         sys.exit(1)
 

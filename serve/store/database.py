@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from belowline.model import BelowlineError
 from belowline.serve.store.tables import SYSTEM, comments, idempotency
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -48,7 +49,7 @@ _ADVICE = {
 """What to do, by what the driver's message says."""
 
 
-class StoreError(Exception):
+class StoreError(BelowlineError):
     """The database cannot be reached or used; the message is one line and holds no comment."""
 
 

@@ -1,7 +1,9 @@
 """What the store refuses to do, by the kind of problem that a caller gets."""
 
+from belowline.model import BelowlineError
 
-class Refusal(Exception):
+
+class Refusal(BelowlineError):
     """A change that cannot be made; nothing was changed. ``kind`` is a key of ``belowline.serve.http.errors.PROBLEMS``."""
 
     def __init__(self, kind: str, detail: str) -> None:

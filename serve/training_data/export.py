@@ -16,6 +16,7 @@ from rich.table import Table
 from sqlalchemy import Row, make_url
 
 from belowline.data.decisions import Counts, Decided, Header
+from belowline.model import BelowlineError
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
@@ -39,7 +40,7 @@ _ERASURE = (
 )
 
 
-class ExportError(Exception):
+class ExportError(BelowlineError):
     """Nothing can be exported so; the message is one line."""
 
 

@@ -18,6 +18,7 @@ import httpx
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
+from belowline.model import BelowlineError
 from belowline.serve.scoring.fault_isolation import describe
 from belowline.serve.store.database import Database, StoreError
 from belowline.serve.webhooks import endpoints as hooks
@@ -34,7 +35,7 @@ _TIMEOUT_S = 10.0
 _AT_MOST_S = 30.0  # in all: a receiver that answers a byte at a time must not outlast the lease of a delivery
 
 
-class Undeliverable(Exception):
+class Undeliverable(BelowlineError):
     """A delivery that failed; the message is for the delivery log."""
 
 
