@@ -382,12 +382,19 @@ def list_models() -> None:
     list_command()
 
 
-@models.command(name="shadow")
-def shadow_figures() -> None:
-    """Show what the candidate of BELOWLINE_SHADOW_MODEL_DIR would have decided beside what was decided."""
-    from belowline.serve.active.command import shadow_command
+@models.command(name="compare")
+def compare_model(
+    candidate: Annotated[
+        Path, typer.Argument(metavar="CANDIDATE", help="Model directory, or `small`, to compare.")
+    ],
+    last: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Compare on the newest N comments of the store.")
+    ] = 2000,
+) -> None:
+    """Compare the decisions of a candidate with those of the active model on stored comments; nothing is changed."""
+    from belowline.serve.active.command import compare_command
 
-    shadow_command()
+    compare_command(candidate, last)
 
 
 def _day(given: datetime | None) -> date | None:

@@ -68,15 +68,6 @@ class Metrics:
             registry=registry,
             multiprocess_mode="liveall",
         )
-        self._shadow = Counter(
-            "belowline_shadow_comments",
-            "Comments that a candidate scored, by what the model and what it would do.",
-            ["action", "candidate_action"],
-            registry=registry,
-        )
-        self._shadow_dropped = Counter(
-            "belowline_shadow_dropped", "Comments that the candidate had no time for.", registry=registry
-        )
         self._depth = Gauge(
             "belowline_queue_comments",
             "Comments that wait for the model.",
@@ -101,9 +92,9 @@ class Metrics:
         """Counts a decided comment."""
         self._decisions.labels(action, code).inc()
 
-    def batch(self, comments: int, seconds: float) -> None:
-        """Counts one call to the model."""
-        self._batches.observe(comments)
+    def scored(self, seconds: float) -> None:
+        """Counts one call to the model, which is one comment."""
+        self._batches.observe(1)
         self._batch_seconds.observe(seconds)
         self._depth.set(self._queued())
 
@@ -120,14 +111,6 @@ class Metrics:
     def model_failed(self) -> None:
         """Counts a model in force that could not take over."""
         self._model_failures.inc()
-
-    def shadow(self, action: str, candidate_action: str) -> None:
-        """Counts a comment that a candidate scored."""
-        self._shadow.labels(action, candidate_action).inc()
-
-    def shadow_dropped(self) -> None:
-        """Counts a comment that the candidate had no time for."""
-        self._shadow_dropped.inc()
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format, those of all workers where there are several."""

@@ -40,11 +40,6 @@ class Settings(BaseSettings):
         description="Folder of promoted models; unset: `belowline-models` beside the SQLite database, "
         "or in the working directory. See MODELS.md.",
     )
-    shadow_model_dir: Path | None = Field(
-        None,
-        description="Model directory of a candidate that scores what the model has scored, without any effect on decisions. "
-        "See MODELS.md.",
-    )
     policy: Path | None = Field(
         None, description="TOML policy that turns scores into actions; unset: the model's own thresholds."
     )
@@ -116,18 +111,6 @@ class Settings(BaseSettings):
         ge=256,
         description="Comments that may wait for the model and the store; beyond it callers get 429 and Retry-After.",
     )
-    batch_comments: int = Field(
-        1,
-        ge=1,
-        description="Most comments of one call to the model, across requests; their answers go out together. The model reads "
-        "comments one by one whatever is set, so more gains little and makes short comments wait for long ones.",
-    )
-    batch_wait_ms: float = Field(
-        0.0,
-        ge=0,
-        le=1000,
-        description="How long a batch waits for company, in milliseconds; 0: it never waits.",
-    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is logged."
     )
@@ -141,7 +124,7 @@ class Settings(BaseSettings):
             else value
         )
 
-    @field_validator("model_dir", "shadow_model_dir")
+    @field_validator("model_dir")
     @classmethod
     def _shipped_by_name(cls, given: Path | None) -> Path | None:
         return None if given is None else model_directory(given)

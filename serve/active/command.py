@@ -11,11 +11,13 @@ from sqlalchemy import Row
 
 from belowline.model import model_directory
 from belowline.serve.active import model_history as models
-from belowline.serve.active import shadow_counts as shadow
+from belowline.serve.active.compare import compare_models
 from belowline.serve.active.files import models_dir
 from belowline.serve.active.promotion import model_in_force, promote, roll_back
 from belowline.serve.settings import load_settings
 from belowline.serve.store.database import Database
+
+_SHOWN = 20
 
 
 def promote_command(candidate: Path, compare: Path | None, reason: str | None) -> None:
@@ -55,29 +57,30 @@ def list_command() -> None:
         console.print(f"      by {row.actor}{why}", markup=False)
 
 
-def shadow_command() -> None:
-    """Prints what candidates would have decided beside what was decided."""
-    with _database(load_settings().database_url) as database, database.read() as tx:
-        found = shadow.compared(tx)
+def compare_command(candidate: Path, last: int) -> None:
+    """Prints how a candidate's decisions on stored comments differ from the active model's."""
+    settings = load_settings()
+    with _database(settings.database_url) as database:
+        found = compare_models(settings, database, model_directory(candidate), last)
     console = Console(highlight=False)
-    if not found:
-        console.print("nothing was compared; set BELOWLINE_SHADOW_MODEL_DIR for the service")
-    for one in found:
-        share = one.agreed / one.comments
-        console.print(
-            f"\n{one.candidate} beside {one.model}: {one.comments} comments, {share:.1%} decided alike",
-            markup=False,
-        )
-        actions = Table("model", "candidate", "comments", box=None)
-        for row in one.actions:
-            actions.add_row(row.action, row.candidate_action, str(row.comments))
-        labels = Table("label", "comments", "mean difference", "mean distance", box=None)
-        for row in one.labels:
-            labels.add_row(row.label, str(row.comments), f"{row.difference:+.4f}", f"{row.distance:.4f}")
-        console.print(actions, labels)
-        if one.disagreements:
-            told = (f"{row.comment_id} ({row.action}, {row.candidate_action})" for row in one.disagreements)
-            console.print("newest kept comments they disagree on:", ", ".join(told), markup=False)
+    if not found.actions:
+        console.print("the store holds no comments to compare on")
+        return
+    console.print(
+        f"{found.candidate} and the active {found.active}: {found.actions.total()} comments, "
+        f"same action on {found.agreement:.1%}",
+        markup=False,
+    )
+    actions = Table("active", "candidate", "comments", box=None)
+    for (active, other), number in sorted(found.actions.items()):
+        actions.add_row(active, other, str(number))
+    labels = Table("label", "comments", "mean difference", "mean absolute difference", box=None)
+    for label, number, difference, distance in found.labels():
+        labels.add_row(label, str(number), f"{difference:+.4f}", f"{distance:.4f}")
+    console.print(actions, labels)
+    if found.disagreements:
+        listed = (f"{comment} ({active}, {other})" for comment, active, other in found.disagreements[:_SHOWN])
+        console.print("newest comments with different actions:", ", ".join(listed), markup=False)
 
 
 def _tell(row: Row[Any]) -> None:

@@ -62,7 +62,7 @@ async def take_in(
     inputs = [ScoreInput(comment.text, article, comment.parent_text) for comment in request.comments]
     scores = await service.scores(inputs)
     incoming = [_incoming(comment, one) for comment, one in zip(request.comments, scores, strict=True)]
-    kept = await service.keep(request.site, _thread(request.thread), incoming)
+    kept = await service.ingest(request.site, _thread(request.thread), incoming)
     return KeptComments.model_construct(
         results=[_answer(one) for one in kept], model=service.pipeline.scorer.version
     )

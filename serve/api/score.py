@@ -60,7 +60,7 @@ async def _keep(
         IncomingComment(comment.id or "", comment.text, one, parent_text=comment.parent)
         for comment, one in zip(comments, scores, strict=True)
     ]
-    return [kept.result for kept in await service.keep(site, thread, incoming, held_only=True)]
+    return [kept.result for kept in await service.ingest(site, thread, incoming, held_only=True)]
 
 
 def check_text(text: str, field: str, longest: int) -> None:

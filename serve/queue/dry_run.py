@@ -42,15 +42,7 @@ def _compare(comment: Comment, present: Policy, proposed: Policy, found: DryRun)
     if not comment.probabilities or comment.text is None:
         return
     scores = Scores(dict(comment.probabilities), (), comment.language, comment.model or "", comment.relevance)
-    author = comment.author
-    context = Context(
-        text=comment.text,
-        site=comment.site,
-        author=author.caller_id if author else None,
-        role=author.role if author else None,
-        published=max(0, author.published - (comment.action == "publish")) if author else None,
-        copies=comment.copies,
-    )
+    context = context_of(comment, comment.text)
     before, after = decide(scores, present, context), decide(scores, proposed, context)
     found.compared += 1
     found.before[before.action] += 1
@@ -59,3 +51,16 @@ def _compare(comment: Comment, present: Policy, proposed: Policy, found: DryRun)
         found.changes[before.action, after.action] += 1
         if len(found.examples) < _EXAMPLES:
             found.examples.append((comment.id, before.action, after.action, after.rule))
+
+
+def context_of(comment: Comment, text: str) -> Context:
+    """Returns the policy's context of a stored comment; the author's published comments do not count this one."""
+    author = comment.author
+    return Context(
+        text=text,
+        site=comment.site,
+        author=author.caller_id if author else None,
+        role=author.role if author else None,
+        published=max(0, author.published - (comment.action == "publish")) if author else None,
+        copies=comment.copies,
+    )

@@ -14,7 +14,6 @@ from belowline.model import Scorer
 from belowline.serve.active.active import Active
 from belowline.serve.active.follower import Follower, Poller
 from belowline.serve.active.loading import active_at_start
-from belowline.serve.active.shadow import Shadow
 from belowline.serve.api import admin, comments, queue, score
 from belowline.serve.console.routes import add_console, as_page
 from belowline.serve.console.try_page import pages
@@ -43,7 +42,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     settings.check_exposure()
     service = _service(settings, scorer)
 
-    database, score_queue, shadow = service.database, service.score_queue, service.shadow
+    database, score_queue = service.database, service.score_queue
     follower = Follower(service.active, settings, database, service.metrics.model_failed)
 
     @asynccontextmanager
@@ -53,14 +52,10 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         score_queue.start()
         sender.start()
         poller.start()
-        if shadow:
-            shadow.start()
         yield
         await run_in_threadpool(poller.close)
         await sender.close()
         await score_queue.close()
-        if shadow:
-            await run_in_threadpool(shadow.close)
         database.close()
 
     app = FastAPI(
@@ -125,16 +120,12 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
         metrics.model_failed()
     score_queue = ScoreQueue(
         queue_comments=settings.queue_comments,
-        batch_comments=settings.batch_comments,
-        wait_s=settings.batch_wait_ms / 1000,
-        calls=settings.cores + 1,
+        threads=settings.cores + 1,
         ahead=settings.cores + 1,
         writers=database.writers,
-        on_batch=metrics.batch,
+        on_scored=metrics.scored,
     )
-    candidate = settings.shadow_model_dir
-    shadow = Shadow(candidate, settings, metrics) if candidate else None
-    return Service(settings, active, score_queue, metrics, database, shadow)
+    return Service(settings, active, score_queue, metrics, database)
 
 
 def _note_change(app: FastAPI, service: Service) -> None:

@@ -49,7 +49,7 @@ class RequestMiddleware:
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._patience_s = patience_s
-        self._batcher = score_queue
+        self._score_queue = score_queue
         self._scores = scores
         self._keeps_when_full = keeps_when_full
 
@@ -94,7 +94,7 @@ class RequestMiddleware:
                 # Not before, or callers who never send the whole of theirs would take the places of others.
                 if scores:
                     self._require_room(request)
-                    answered.enter_context(self._batcher.place())
+                    answered.enter_context(self._score_queue.reserve_slot())
 
             body = Body(receive, self._max_body_bytes, self._patience_s, arrived)
             try:
@@ -107,9 +107,9 @@ class RequestMiddleware:
                 await self._app(scope, body.receive, send)
 
     def _require_room(self, request: Request) -> None:
-        score_queue = self._batcher
+        score_queue = self._score_queue
         if score_queue.overrun if self._keeps_when_full(request) else score_queue.full:
-            raise queue_full(self._batcher.retry_after)
+            raise queue_full(self._score_queue.retry_after)
 
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self._render(Request(scope), problem) or problem.response()

@@ -266,5 +266,3 @@ def test_the_commands_say_what_is_in_force_and_where(
     assert all(word in told for word in ("begin", "promote", "passed", "rollback", "a test"))
     models_command.promote_command(Path("small"), None, "by its name")
     assert "-small" in capsys.readouterr().out
-    models_command.shadow_command()
-    assert "nothing was compared" in capsys.readouterr().out
