@@ -1,4 +1,4 @@
-"""What the command ``belowline models`` does and prints."""
+"""The commands ``belowline models promote|rollback|list|compare``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from belowline.model import model_directory
 from belowline.serve.active import model_history as models
 from belowline.serve.active.compare import compare_models
 from belowline.serve.active.files import models_dir
-from belowline.serve.active.promotion import model_in_force, promote, roll_back
+from belowline.serve.active.promotion import active_model, promote, roll_back
 from belowline.serve.settings import load_settings
 from belowline.serve.store.database import Database
 
@@ -21,34 +21,34 @@ _SHOWN = 20
 
 
 def promote_command(candidate: Path, compare: Path | None, reason: str | None) -> None:
-    """Promotes; raises PromotionRefused, ModelError, PolicyError or StoreError, and then nothing is changed."""
+    """Promotes a model; raises as ``promote`` does, and then nothing has changed."""
     settings = load_settings()
     with _database(settings.database_url) as database:
-        _tell(promote(settings, database, model_directory(candidate), compare, reason))
+        _print_change(promote(settings, database, model_directory(candidate), compare, reason))
 
 
 def rollback_command(reason: str | None) -> None:
-    """Goes back; raises as ``promote_command`` does."""
+    """Rolls back; raises as ``roll_back`` does, and then nothing has changed."""
     settings = load_settings()
     with _database(settings.database_url) as database:
-        _tell(roll_back(settings, database, reason))
+        _print_change(roll_back(settings, database, reason))
 
 
 def list_command() -> None:
-    """Prints the model in force with its directory, and every change of it."""
+    """Prints the active model with its directory, and every change of it."""
     settings = load_settings()
     with _database(settings.database_url) as database:
-        present = model_in_force(database, settings)
+        present = active_model(database, settings)
         with database.read() as tx:
             rows = models.history(tx)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"in force: {present.name} in {present.directory}", markup=False)
+    console.print(f"active: {present.name} in {present.directory}", markup=False)
     if not rows:
-        console.print("no model was promoted; this is the one of the settings", markup=False)
+        console.print("no model was promoted; this is the model of the settings", markup=False)
         return
-    console.print(f"models lie in {models_dir(settings)}; times are in UTC", markup=False)
+    console.print(f"folder of models: {models_dir(settings)}; times are in UTC", markup=False)
     for row in rows:
-        gates = f", gates {told}" if (told := models.gates_in_words(row)) else ""
+        gates = f", gates {words}" if (words := models.gates_in_words(row)) else ""
         console.print(
             f"{row.id:>4}  {row.at:%Y-%m-%d %H:%M}  {row.kind} {row.version} ({row.digest[:12]}){gates}",
             markup=False,
@@ -83,10 +83,9 @@ def compare_command(candidate: Path, last: int) -> None:
         console.print("newest comments with different actions:", ", ".join(listed), markup=False)
 
 
-def _tell(row: Row[Any]) -> None:
-    """The change, now in the store."""
+def _print_change(row: Row[Any]) -> None:
     print(
-        f"{row.version} ({row.digest[:12]}) is in force as number {row.id}; running services take it over within seconds, "
+        f"{row.version} ({row.digest[:12]}) is active as number {row.id}; running services take it over within seconds; "
         "see promotion in /readyz"
     )
 

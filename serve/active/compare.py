@@ -11,7 +11,7 @@ from sqlalchemy import select
 from belowline.model import Context, Policy, ScoreInput, Scorer, Scores, decide
 from belowline.serve.active.active import pair_of
 from belowline.serve.active.files import digest_of, load_whole
-from belowline.serve.active.promotion import model_in_force
+from belowline.serve.active.promotion import active_model
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
 from belowline.serve.queue.comments import Comment, load
@@ -72,7 +72,7 @@ def compare_models(settings: Settings, database: Database, candidate: Path, last
 
     Each model decides with its own thresholds where the policy sets none. Raises ModelError, PolicyError or StoreError.
     """
-    present = model_in_force(database, settings)
+    present = active_model(database, settings)
     models = [
         _loaded(settings, database, present.directory, present.digest),
         _loaded(settings, database, candidate, digest_of(candidate)),

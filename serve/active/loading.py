@@ -52,7 +52,7 @@ def active_at_start(settings: Settings, database: Database) -> Active:
 def _newest_first(database: Database) -> Iterator[Row[Any]]:
     """Yields the active model and those that rollbacks would return to."""
     with database.read() as tx:
-        row = models.in_force(tx)
+        row = models.active(tx)
         rows = [row] if row is not None else []
         while rows and rows[-1].previous and (row := models.read(tx, rows[-1].previous)) is not None:
             rows.append(row)

@@ -1,4 +1,4 @@
-"""The one table from error to status, answered as problem details (RFC 9457) that never echo a comment."""
+"""The table of errors and statuses; errors are answered as problem details (RFC 9457) and never contain a comment."""
 
 import logging
 import re
@@ -24,23 +24,23 @@ _PARAMETER = re.compile(r"\{[^}]*\}")
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
     "malformed-body": (400, "The body cannot be read"),
-    "invalid-key": (401, "An API key is needed"),
-    "forbidden": (403, "This key may not do that"),
-    "not-found": (404, "There is nothing here"),
-    "method-not-allowed": (405, "This address does not take that method"),
-    "slow-body": (408, "The body came too slowly"),
-    "conflict": (409, "It changed meanwhile, or stands against another thing"),
+    "invalid-key": (401, "A valid API key is required"),
+    "forbidden": (403, "This key has no permission for that"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "This address does not support that method"),
+    "slow-body": (408, "The body arrived too slowly"),
+    "conflict": (409, "Conflict with the current state"),
     "body-too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "The body has the wrong media type"),
-    "wrong-host": (421, "This service is not known under that name"),
-    "bad-cursor": (422, "The cursor is not one of this list"),
-    "bad-policy": (422, "The policy cannot be used"),
-    "invalid-request": (422, "The request is not valid"),
+    "wrong-host": (421, "Unknown host name"),
+    "bad-cursor": (422, "Invalid cursor"),
+    "bad-policy": (422, "Invalid policy"),
+    "invalid-request": (422, "Invalid request"),
     "queue-full": (429, "Too many comments are waiting"),
-    "too-many-guesses": (429, "Too many wrong keys came from this address"),
+    "too-many-guesses": (429, "Too many wrong keys from this address"),
     "internal-error": (500, "The service failed"),
     "scoring-failed": (500, "The model failed on this comment"),
-    "store-unavailable": (503, "Nothing can be kept or read"),
+    "store-unavailable": (503, "The database cannot be used"),
     "shutting-down": (503, "The service is shutting down"),
 }
 _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
@@ -53,13 +53,13 @@ _ADVICE = {
     "missing": "is missing; add it",
     "extra_forbidden": "is not a known field; remove it",
     "string_type": "must be a string",
-    "string_unicode": "holds a lone surrogate, which is not a character; send valid Unicode",
+    "string_unicode": "contains a lone surrogate, which is not a character; send valid Unicode",
     "string_too_short": "is empty; give at least one character",
 }
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of the problems with these statuses, as ``responses`` of a router."""
+    """Returns the OpenAPI ``responses`` of a router for the problems with these statuses."""
     return {status: _documented(status) for status in statuses}
 
 
@@ -79,7 +79,7 @@ def _documented(status: int) -> dict[str, Any]:
 
 
 class Problem(BelowlineError, HTTPException):
-    """An error with its place in the table; ``errors`` are pairs of a field and what is wrong with it."""
+    """An HTTP error; ``kind`` is a key of ``PROBLEMS``, ``errors`` are pairs of a field and its fault."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Problem(BelowlineError, HTTPException):
         self.errors = errors
 
     def response(self) -> JSONResponse:
-        """The problem as an HTTP answer."""
+        """Returns the HTTP response."""
         body: dict[str, Any] = {
             "type": _TYPE_PREFIX + self.kind,
             "title": PROBLEMS[self.kind][1],
@@ -107,12 +107,12 @@ class Problem(BelowlineError, HTTPException):
 
 
 def invalid_field(field: str, detail: str) -> Problem:
-    """The problem of one field with an unacceptable value."""
+    """Returns the problem of one field with an invalid value."""
     return Problem("invalid-request", f"{field} {detail}", errors=[(field, detail)])
 
 
 def queue_full(retry_after: int) -> Problem:
-    """The problem of a request that came while as many wait as may; in so many seconds there should be room."""
+    """Returns the problem of a full queue, which should have room after ``retry_after`` seconds."""
     return Problem(
         "queue-full", "try again after Retry-After seconds", headers={"Retry-After": str(retry_after)}
     )
@@ -122,63 +122,61 @@ Render = Callable[[Request, Problem], Response | None]
 
 
 def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: None) -> None:
-    """Makes every error of ``app`` a problem; ``render`` may give some requests another answer than its JSON."""
+    """Answers every error of ``app`` as a problem; ``render`` may return another response than its JSON."""
 
     def answer(request: Request, problem: Problem) -> Response:
         return render(request, problem) or problem.response()
 
-    async def on_http_error(request: Request, error: Exception) -> Response:
-        if not isinstance(error, HTTPException):
-            raise error
-        problem = _problem_of(error)
-        if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            problem.headers = {
-                "Allow": ", ".join(_methods(request)) or dict(error.headers or {}).get("Allow", "")
-            }
-        return answer(request, problem)
-
-    async def on_invalid(request: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestValidationError):
-            raise error
-        return answer(request, _problem_of_invalid(request, error))
-
-    async def on_refusal(request: Request, error: Exception) -> Response:
-        if not isinstance(error, Refusal):
-            raise error
-        return answer(request, Problem(error.kind, error.detail))
+    async def on_error(request: Request, error: Exception) -> Response:
+        return answer(request, _problem_of(request, error))
 
     async def on_store_error(request: Request, error: Exception) -> Response:
         logger.error("%s", error)
-        return answer(request, Problem("store-unavailable", "nothing was kept; send the request again later"))
+        return answer(
+            request, Problem("store-unavailable", "nothing was stored; send the request again later")
+        )
 
-    app.add_exception_handler(Refusal, on_refusal)
+    for kind in (Refusal, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, on_error)
     app.add_exception_handler(StoreError, on_store_error)
-    app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(RequestValidationError, on_invalid)
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods of an address as the app documents them; the router itself would name those of one route alone."""
+    """Returns the methods of an address by the OpenAPI document; the router names those of one route only."""
     paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
     fitting = [path for path in paths if re.fullmatch(_PARAMETER.sub(".+", path), request.url.path)]
     closest = max(fitting, key=lambda path: len(_PARAMETER.sub("", path)), default=None)
     return [] if closest is None else sorted(method.upper() for method in paths[closest])
 
 
-def _problem_of(error: HTTPException) -> Problem:
-    if isinstance(error, Problem):
-        return error
-    if error.status_code == HTTPStatus.BAD_REQUEST:
-        return Problem("malformed-body", _unreadable(error.__cause__))
-    kind = _KIND_OF_STATUS.get(error.status_code, "internal-error")
-    return Problem(kind, str(error.detail) + "; see /docs for what there is", headers=error.headers)
+def _problem_of(request: Request, error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case Refusal():
+            return Problem(error.kind, error.detail)
+        case RequestValidationError():
+            return _problem_of_invalid(request, error)
+        case HTTPException(status_code=HTTPStatus.BAD_REQUEST):
+            return Problem("malformed-body", _unreadable(error.__cause__))
+        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            methods = ", ".join(_methods(request)) or dict(error.headers or {}).get("Allow", "")
+            return Problem("method-not-allowed", _see_docs(error), headers={"Allow": methods})
+        case HTTPException():
+            kind = _KIND_OF_STATUS.get(error.status_code, "internal-error")
+            return Problem(kind, _see_docs(error), headers=error.headers)
+    raise error
+
+
+def _see_docs(error: HTTPException) -> str:
+    return f"{error.detail}; see /docs"
 
 
 def _unreadable(cause: BaseException | None) -> str:
     if isinstance(cause, UnicodeDecodeError):
         return f"the body is not valid UTF-8: byte {cause.start + 1} cannot be decoded; send JSON in UTF-8"
     if isinstance(cause, RecursionError):
-        return "the body nests too many levels; send the fields that /docs lists"
+        return "the body has too many nested levels; send the fields that /docs lists"
     return "the body is not valid JSON; send a JSON object in UTF-8"
 
 
@@ -195,13 +193,13 @@ def _problem_of_invalid(request: Request, error: RequestValidationError) -> Prob
 
 
 def invalid_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
-    """The problem of what pydantic found; locations begin with where the field stands, such as ``body``."""
+    """Returns the problem of pydantic's errors; their locations begin with the part of the request, such as ``body``."""
     errors = [(field_name(one["loc"]), _advice(one)) for one in found]
     return Problem("invalid-request", " ".join(errors[0]), errors=errors)
 
 
 def field_name(location: Sequence[str | int]) -> str:
-    """A pydantic location as callers write it, such as ``comments[0].text``; odd characters become ``?``."""
+    """Returns a pydantic location as clients write it, such as ``comments[0].text``; unprintable characters become ``?``."""
     name = ""
     for part in location[1:] or location:
         name += f"[{part}]" if isinstance(part, int) else f".{part}"

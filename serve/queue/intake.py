@@ -64,12 +64,14 @@ class IncomingComment:
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """Outcome of ingesting one comment: its id in the store, its result and action now, and if anything changed."""
+    """What became of a comment: its id here, what stands now, whether anything changed by its coming, and what the policy was told of it if
+    it was the policy that decided now."""
 
     comment: int
     result: Result
     action: str
     changed: bool
+    context: Context | None = None
 
 
 def take_in(
@@ -135,8 +137,9 @@ def _take_in_one(
     if known is not None and decision.action == "publish" and _decided_by_a_person(tx, known.id) == "reject":
         decision = _EDITED
         result = overruled(result, decision)
+    told = None if decision is _EDITED else context
     if held_only and known is None and decision.action == "publish":
-        return IngestResult(0, result, "publish", changed=False)
+        return IngestResult(0, result, "publish", changed=False, context=told)
     values: dict[str, Any] = {
         "thread_id": _thread(tx, site, thread),
         "author_id": _author(tx, site, one.author, moment),
@@ -155,7 +158,7 @@ def _take_in_one(
     near_copies.remember(tx, row.id, signature)
     _add_scores(tx, pipeline, row, result, moment)
     _decide(tx, pipeline, row, result, decision, known.action if known is not None else None, moment)
-    return IngestResult(row.id, result, decision.action, changed=True)
+    return IngestResult(row.id, result, decision.action, changed=True, context=told)
 
 
 def _keep(

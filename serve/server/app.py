@@ -78,7 +78,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         RequestMiddleware,
         metrics=service.metrics,
         max_body_bytes=settings.max_body_bytes,
-        patience_s=settings.request_timeout_s,
+        timeout_s=settings.request_timeout_s,
         score_queue=score_queue,
         scores=_scores,
         keeps_when_full=_keeps_when_full,

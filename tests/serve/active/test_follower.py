@@ -120,7 +120,7 @@ def test_one_damaged_after_its_promotion_leaves_the_old_in_force_and_says_so(
         assert client.post("/v1/score", json=COMMENT).json()["model"] == "1.0-old"
         assert "belowline_model_behind 1.0" in client.get("/metrics").text
         assert "cannot be used" in client.get("/console/models").text
-        assert caplog.text.count("cannot take over") == 1
+        assert caplog.text.count("cannot be used") == 1
         shutil.rmtree(kept_of(world))
         whole.rename(kept_of(world))
         app.state.service = create_app(world.settings).state.service  # as another start would find it
