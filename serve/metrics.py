@@ -1,7 +1,7 @@
-"""What Prometheus can see of a service: counts and times, never text or ids.
+"""Metrics for Prometheus: counts and times, never text or ids.
 
-Workers that share one port keep their numbers in a folder, from which each answers for all of them: prometheus_client's multiprocess mode,
-which it enters where this variable is set before it is imported.
+Workers that share a port write their metrics to a folder, and each of them answers for all: the multiprocess mode of
+prometheus_client, which is on if ``PROMETHEUS_MULTIPROC_DIR`` is set before the import.
 """
 
 import os
@@ -17,7 +17,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """The metrics of one app, in a registry of its own so that tests can build many apps."""
+    """The metrics of one app, in a separate registry, so that tests can build many apps."""
 
     def __init__(self, queued: Callable[[], float]) -> None:
         registry = self._registry = CollectorRegistry()
@@ -46,25 +46,25 @@ class Metrics:
         )
         self._model = Gauge(
             "belowline_model_info",
-            "Workers that a model serves in.",
+            "Workers with this active model.",
             ["version", "digest"],
             registry=registry,
             multiprocess_mode="livesum",
         )
         self._model_failures = Counter(
             "belowline_model_takeover_failures",
-            "Times that the model in force could not take over.",
+            "Failures to take over the active model.",
             registry=registry,
         )
         self._behind = Gauge(
             "belowline_model_behind",
-            "1 while another model serves than the one in force.",
+            "1 while a worker uses an earlier model than the active one.",
             registry=registry,
             multiprocess_mode="livemax",
         )
         self._policy = Gauge(
             "belowline_active_policy",
-            "Number of the policy by which each worker decides, 0 for the file of the settings.",
+            "Number of each worker's policy, 0 for the file of the settings.",
             registry=registry,
             multiprocess_mode="liveall",
         )
@@ -76,20 +76,20 @@ class Metrics:
         )
         self._worker = Gauge(
             "belowline_worker_requests",
-            "Requests that each worker has answered which is alive.",
+            "Requests answered by each running worker.",
             registry=registry,
             multiprocess_mode="liveall",
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts an answered request; ``route`` is the route's pattern, which keeps ids out."""
+        """Counts an answered request; ``route`` is the route's pattern, which contains no ids."""
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
         self._worker.inc()
         self._depth.set(self._queued())
 
     def decision(self, action: str, code: str) -> None:
-        """Counts a decided comment."""
+        """Counts a policy decision."""
         self._decisions.labels(action, code).inc()
 
     def scored(self, seconds: float) -> None:
@@ -99,9 +99,9 @@ class Metrics:
         self._depth.set(self._queued())
 
     def active(self, version: str, digest: str, policy: int, *, behind: bool) -> None:
-        """Notes the active model and policy, and whether a newer model could not take over."""
+        """Sets the active model and policy; ``behind`` is true if a newer model cannot be used."""
         serving = (version, digest[:12])
-        if self._serving not in (None, serving):  # 0, not gone: what is in the folder cannot be removed
+        if self._serving not in (None, serving):  # 0, because the folder's entry cannot be removed
             self._model.labels(*self._serving).set(0)
         self._serving = serving
         self._model.labels(*serving).set(1)
@@ -109,11 +109,11 @@ class Metrics:
         self._behind.set(behind)
 
     def model_failed(self) -> None:
-        """Counts a model in force that could not take over."""
+        """Counts a failure to take over the active model."""
         self._model_failures.inc()
 
     def render(self) -> bytes:
-        """All metrics in Prometheus' text format, those of all workers where there are several."""
+        """Returns the metrics of all workers in Prometheus' text format."""
         self._depth.set(self._queued())
         if TOGETHER not in os.environ:
             return generate_latest(self._registry)
@@ -123,5 +123,5 @@ class Metrics:
 
 
 def forget_worker(folder: Path, process: int) -> None:
-    """Takes what was true of a worker while it lived out of ``folder``; what it counted stays."""
+    """Removes the gauges of a worker that ended from ``folder``; its counters stay."""
     mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]

@@ -156,7 +156,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Returns the settings of the environment; ``overrides`` that are not None take precedence. Raises SettingsError."""
+    """Returns the settings of the environment; ``overrides`` other than None take precedence. Raises SettingsError."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:

@@ -20,7 +20,7 @@ _NAMEABLE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 def models_dir(settings: Settings) -> Path:
-    """Returns the folder of promoted models: as configured, or beside the SQLite database, or in the working directory."""
+    """Returns the folder of promoted models: as set, beside the SQLite database, or in the working directory."""
     if settings.models_dir is not None:
         return settings.models_dir
     url = make_url(settings.database_url)
@@ -39,9 +39,10 @@ def digest_of(directory: Path) -> str:
 
 
 def keep_model(folder: Path, directory: Path, version: str, digest: str) -> str:
-    """Copies a model into ``folder`` and returns the name of its subfolder; raises ModelError or OSError without leaving a usable copy.
+    """Copies a model into ``folder`` and returns the name of its subfolder.
 
-    An existing complete copy stays. A killed process leaves a hidden folder, which the next call removes.
+    An existing complete copy stays. An error (ModelError, OSError) leaves no usable copy, and a killed process leaves a
+    hidden folder, which the next call removes.
     """
     name = f"{_NAMEABLE.sub('-', version).strip('.-')[:60] or 'model'}-{digest[:12]}"
     folder.mkdir(parents=True, exist_ok=True)

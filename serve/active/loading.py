@@ -25,7 +25,7 @@ def load_model(row: Row[Any], settings: Settings) -> Scorer:
 
 
 def active_at_start(settings: Settings, database: Database) -> Active:
-    """Returns the newest model that can be used, under the newest policy; ``behind`` says why it is not the newest of all.
+    """Returns the newest usable model under the newest policy; ``behind`` has the reason if it is not the newest.
 
     Raises ModelError or PolicyError if not even the model of the settings can be used.
     """

@@ -71,7 +71,7 @@ def promote(
 
 
 def roll_back(tx: Connection, actor: str, *, after: int, reason: str | None) -> Row[Any]:
-    """Makes the previous model active and returns its new row; raises Refusal if there is none, or the newest row is not ``after``."""
+    """Makes the previous model active and returns its new row; raises Refusal as ``promote`` and ``before`` do."""
     _only_after(tx, after)
     target = before(tx)
     model = Model(target.version, target.digest, target.folder)

@@ -76,9 +76,9 @@ def promote(
 ) -> Row[Any]:
     """Makes the model in ``candidate`` the active one and returns its row in the store.
 
-    Raises PromotionRefused unless the gates in ``compare`` passed for exactly this model against exactly the active one; a
-    ``reason`` replaces this condition. Raises ModelError or PolicyError for a model that does not load, score, and fit the
-    policy, and Refusal if the model or the policy changed meanwhile.
+    Raises PromotionRefused unless the gates in ``compare`` passed for exactly this model against exactly the active
+    one; a ``reason`` replaces this condition. Raises ModelError or PolicyError for a model that does not load, score, and
+    fit the policy, and Refusal if the model or the policy changed meanwhile.
     """
     present, digest = active_model(database, settings), digest_of(candidate)
     if digest == present.digest:
@@ -103,7 +103,7 @@ def promote(
 def roll_back(settings: Settings, database: Database, reason: str | None) -> Row[Any]:
     """Makes the previous model active, even if the active one does not work, and returns the new row in the store.
 
-    Raises Refusal if there is no previous model; ModelError or PolicyError if it does not load, or does not fit the policy.
+    Raises Refusal if there is no previous model; ModelError or PolicyError if it does not load or fit the policy.
     """
     with database.read() as tx:
         present, target, policy = models.newest(tx), models.before(tx), policies.newest(tx)

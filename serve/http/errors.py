@@ -193,13 +193,13 @@ def _problem_of_invalid(request: Request, error: RequestValidationError) -> Prob
 
 
 def invalid_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
-    """Returns the problem of pydantic's errors; their locations begin with the part of the request, such as ``body``."""
+    """Returns the problem of pydantic's errors; locations begin with a part of the request, such as ``body``."""
     errors = [(field_name(one["loc"]), _advice(one)) for one in found]
     return Problem("invalid-request", " ".join(errors[0]), errors=errors)
 
 
 def field_name(location: Sequence[str | int]) -> str:
-    """Returns a pydantic location as clients write it, such as ``comments[0].text``; unprintable characters become ``?``."""
+    """Returns a pydantic location as clients write it, ``comments[0].text``; unprintable characters become ``?``."""
     name = ""
     for part in location[1:] or location:
         name += f"[{part}]" if isinstance(part, int) else f".{part}"

@@ -50,14 +50,14 @@ class ScoreQueue:
     """Gives comments to the model one by one; start it inside the event loop that submits to it.
 
     A request with many comments gives up its turn after each of them, so an import of an archive does not delay other
-    requests. Each request names its scorer, so requests that began before a change of the model finish with the old one.
+    requests. Each request names its scorer, so requests from before a change of the model finish with the old one.
 
-    ``threads`` comments are scored at a time, best one more than there are cores. ``ahead`` more are handed to the threads
-    in advance, so that no core waits for a busy event loop.
+    ``threads`` comments are scored at a time, best one more than there are cores. ``ahead`` more are handed to the
+    threads in advance, so that no core waits for a busy event loop.
 
-    The queue refuses requests in two cases: ``queue_comments`` wait already, for the model or for the store, or a request
-    would probably wait longer than ``longest_s``. The expected wait of one comment depends on the requests in the service;
-    that of several comments on the comments in the queue, because each of them takes its own turn.
+    The queue refuses requests in two cases: ``queue_comments`` wait already, for the model or for the store, or a
+    request would probably wait longer than ``longest_s``. The expected wait of one comment depends on the requests in the
+    service; that of several comments on the comments in the queue, because each of them takes its own turn.
     """
 
     def __init__(

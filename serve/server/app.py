@@ -1,4 +1,4 @@
-"""The service as an object that a test can build."""
+"""Builds the service as an ASGI app."""
 
 import functools
 from collections.abc import AsyncIterator
@@ -31,13 +31,13 @@ from belowline.serve.store.database import Database
 from belowline.serve.webhooks.sender import Sender
 
 STATIC = Path(__file__).parent.parent / "static"
-_FOR_THE_MODEL = ("/v1/score", "/v1/comments")
+_SCORED_PATHS = ("/v1/score", "/v1/comments")
 
 
 def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
-    """The service with all its parts; loads the model in force unless a scorer is given to begin with.
+    """Builds the service with all its parts; loads the active model unless ``scorer`` is given.
 
-    Raises SettingsError, ModelError, PolicyError or StoreError, each with one clear line.
+    Raises SettingsError, ModelError, PolicyError or StoreError.
     """
     settings.check_exposure()
     service = _service(settings, scorer)
@@ -63,16 +63,16 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         summary="Self-hosted moderation for reader comments",
         version=service.pipeline.scorer.version,
         lifespan=lifespan,
-        docs_url=None,  # FastAPI's own pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's pages load scripts from other sites
         redoc_url=None,
         dependencies=[Depends(require_known_host)],
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked up anew for every request
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it is looked up for every request
     )
     app.state.service = service
     service.active.changed = functools.partial(_note_change, app, service)
     _note_change(app, service)
-    add_error_handlers(app, _in_its_shape)
-    app.include_router(score.router)  # first: the way to each route leads past those before it
+    add_error_handlers(app, _rendered)
+    app.include_router(score.router)  # first, because routes are tried in order
     add_console(app)
     app.add_middleware(
         RequestMiddleware,
@@ -82,9 +82,9 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         score_queue=score_queue,
         scores=_scores,
         keeps_when_full=_keeps_when_full,
-        render=_in_its_shape,
+        render=_rendered,
     )
-    app.add_middleware(PredictAtRoot)  # around Surround, which tells protocols apart by their addresses
+    app.add_middleware(PredictAtRoot)  # outermost, because RequestMiddleware goes by the path
     for router in (comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
     for protocol in PROTOCOLS:
@@ -93,19 +93,19 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     return app
 
 
-def _in_its_shape(request: Request, problem: Problem) -> Response | None:
-    """A problem as who asks expects it: a page of the console, or another service's own errors; None for our own API."""
+def _rendered(request: Request, problem: Problem) -> Response | None:
+    """Returns a problem as a page of the console or in another service's shape; None for our own API."""
     return as_page(request, problem) or in_own_shape(request, problem)
 
 
 def _scores(request: Request) -> bool:
-    """Whether it brings comments for the model. What moderators and monitors ask is answered however many wait."""
+    """True if the request has comments for the model; all others are answered even when the queue is full."""
     path: str = request.scope["path"]
-    return request.method == "POST" and (path in _FOR_THE_MODEL or protocol_at(path) is not None)
+    return request.method == "POST" and (path in _SCORED_PATHS or protocol_at(path) is not None)
 
 
 def _keeps_when_full(request: Request) -> bool:
-    """Whether its comments are kept without scores while no more can wait for the model."""
+    """True if the comments of the request are stored without scores while the queue is full."""
     protocol = protocol_at(request.scope["path"])
     return protocol is not None and protocol.answers_when_full
 
@@ -129,7 +129,7 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
 
 
 def _note_change(app: FastAPI, service: Service) -> None:
-    """Shows the active model and policy in the metrics and the API's description."""
+    """Updates the metrics and the OpenAPI document with the active model and policy."""
     pair, behind = service.active.pair, service.active.behind is not None
     service.metrics.active(
         pair.pipeline.scorer.version, pair.pipeline.digest or "", pair.policy_number, behind=behind

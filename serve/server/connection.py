@@ -30,8 +30,8 @@ class Connection(H11Protocol):
     """Closes a connection if the head of a request does not arrive in time, or the client does not receive an answer.
 
     The timer of a head starts when the connection opens, or when data arrive while no request is in progress, such as
-    the rest of a body that was answered early. ``Body`` limits the time of a body, because it can still answer. Connections beyond
-    ``most`` are closed at once.
+    the rest of a body that was answered early. ``Body`` limits the time of a body, because it can still answer.
+    Connections beyond ``most`` are closed at once.
     """
 
     # uvicorn's own timeout only covers the time between an answer and the first byte of the next request, and its

@@ -24,10 +24,10 @@ from belowline.serve.settings import Settings
 _BACKLOG = 2048
 # Connections that asyncio accepts at a time before it handles one: few enough for the open files that are reserved.
 _ACCEPT = 16
-# Seconds after which an idle connection is closed. Most proxies and clients close theirs earlier (nginx: 60 s); otherwise they
-# would now and then send a comment on a connection that is just being closed.
+# Seconds after which an idle connection is closed. Most proxies and clients close theirs earlier (nginx: 60 s); otherwise
+# they would now and then send a comment on a connection that is just being closed.
 _IDLE_S = 75
-# Seconds for which a thread of the model may hold Python's lock while others wait; the default of 5 ms adds to each answer.
+# Seconds for which a thread of the model may hold Python's lock while others wait; the default of 5 ms slows each answer.
 _SWITCH_S = 0.001
 
 
@@ -109,7 +109,7 @@ def _log(settings: Settings) -> None:
 
 
 def of_each_worker(settings: Settings) -> Settings:
-    """Returns the settings of one of several workers, with its share of the cores; raises ServerError for a database in memory."""
+    """Returns the settings of one of several workers, with its share of cores; refuses a database in memory."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise ServerError(
@@ -134,7 +134,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _reserved(host: str, port: int) -> socket.socket:
-    """Returns a socket that reserves the port for workers and does not listen; raises ServerError if the port is taken."""
+    """Returns a socket that reserves the port for workers without listening; raises ServerError if it is taken."""
     if not hasattr(socket, "SO_REUSEPORT"):
         raise ServerError("several workers cannot share a port on this system; use --workers 1")
     with _bound(host, port) as alone:

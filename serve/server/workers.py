@@ -1,7 +1,7 @@
 """Runs several worker processes of one service: starts, supervises, restarts and ends them.
 
-uvicorn's own supervisor does not fit: it ends the service if a restarted worker cannot start, waits for workers without a
-limit, leaves them running if the parent is killed, gives all of them one socket, and does not tell when a worker dies.
+uvicorn's supervisor breaks promises of DEPLOY.md: it ends the service if a restarted worker cannot start, waits for its
+workers without a limit, leaves them running if it is killed, gives all of them one socket, and has no hook for a death.
 """
 
 import logging
@@ -40,9 +40,9 @@ class WorkerError(BelowlineError):
 def run_workers(work: Work, number: int, *, serving: Callable[[], None], ending: Callable[[], None]) -> None:
     """Runs ``work`` in ``number`` processes until SIGTERM or SIGINT.
 
-    Calls ``serving`` once the first worker serves, and ``ending`` before the workers are ended. Raises the error of the first
-    worker (ours, OSError or WorkerError), which starts alone, because its error would hit all. A worker that exits later is
-    restarted: at once if it had served, otherwise after a growing pause.
+    Calls ``serving`` once the first worker serves, and ``ending`` before the workers are ended. The first worker starts
+    alone, because its error would be that of all; this error is raised: ours, OSError or WorkerError. A worker that exits
+    later is restarted: at once if it had served, otherwise after a growing pause.
     """
     workers = [_Worker(index + 1, work) for index in range(number)]
     with _signals() as received, _shared_metrics() as metrics:

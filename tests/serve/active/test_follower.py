@@ -18,7 +18,6 @@ from belowline.model.digest import model_digest
 from belowline.serve.active import follower
 from belowline.serve.active import policy_history as policies
 from belowline.serve.active.follower import Follower
-from belowline.serve.http.service import RequestState
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.serve.active.test_promotion import without
@@ -95,7 +94,7 @@ def test_a_running_service_takes_a_change_over_and_lets_the_old_model_go(world: 
 def test_a_request_ends_with_the_model_that_it_began_with(world: World) -> None:
     app = create_app(world.settings)
     service = app.state.service
-    begun = replace(service, begun=RequestState(service.active.pair))
+    begun = replace(service, request_pair=service.active.pair)
     world.promote()
     look(app)
     put(world, SPAM_ALONE)
