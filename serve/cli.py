@@ -218,7 +218,7 @@ def audit(
     format: Annotated[
         str | None,
         typer.Option(
-            help="Format of the files: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: detected per file."
+            help="Format: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: detected per file."
         ),
     ] = None,
     column: Annotated[
@@ -250,7 +250,7 @@ def audit(
         int | None,
         typer.Option(
             min=1,
-            help="Processes that share the threads, or workers on Ray; default: one per 8 threads, on Ray all that fit.",
+            help="Processes that share the threads, or workers on Ray; default: one per 8 threads, or all that fit.",
         ),
     ] = None,
     address: Annotated[
@@ -393,8 +393,8 @@ def compare_model(
     compare_command(candidate, last)
 
 
-def _day(given: datetime | None) -> date | None:
-    return given.date() if given else None
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
 
 
 def _pipeline(model: Path | None, policy: Path | None, threads: int | None) -> "ModerationPipeline":

@@ -21,7 +21,7 @@ _ESCAPE = len(rb"\ud800")
 
 
 def repaired(body: bytes) -> bytes:
-    """Returns a JSON body in UTF-8 with U+FFFD for each lone surrogate; its length and all offsets in its texts stay."""
+    """Returns a JSON body in UTF-8 with U+FFFD for each lone surrogate; length and all offsets in texts stay."""
     return _SURROGATES.sub(_replacement, body)
 
 

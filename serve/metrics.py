@@ -4,6 +4,7 @@ Workers that share a port write their metrics to a folder, and each of them answ
 prometheus_client, which is on if ``PROMETHEUS_MULTIPROC_DIR`` is set before the import.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,63 +22,47 @@ class Metrics:
 
     def __init__(self, queued: Callable[[], float]) -> None:
         registry = self._registry = CollectorRegistry()
+        counter = functools.partial(Counter, registry=registry)
+        histogram = functools.partial(Histogram, registry=registry)
+        gauge = functools.partial(Gauge, registry=registry)
         self._queued = queued
         self._serving: tuple[str, str] | None = None
-        self._requests = Counter(
-            "belowline_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        self._requests = counter("belowline_requests", "Requests answered.", ["method", "route", "status"])
+        self._latency = histogram("belowline_request_seconds", "Time to answer.", ["route"], buckets=_SECONDS)
+        self._decisions = counter(
+            "belowline_comments", "Comments decided, by action and reason.", ["action", "code"]
         )
-        self._latency = Histogram(
-            "belowline_request_seconds", "Time to answer.", ["route"], buckets=_SECONDS, registry=registry
+        self._calls = histogram(
+            "belowline_batch_comments", "Comments of one call to the model.", buckets=_SIZES
         )
-        self._decisions = Counter(
-            "belowline_comments",
-            "Comments decided, by action and reason.",
-            ["action", "code"],
-            registry=registry,
+        self._call_seconds = histogram(
+            "belowline_batch_seconds", "Time of one call to the model.", buckets=_SECONDS
         )
-        self._batches = Histogram(
-            "belowline_batch_comments",
-            "Comments of one call to the model.",
-            buckets=_SIZES,
-            registry=registry,
-        )
-        self._batch_seconds = Histogram(
-            "belowline_batch_seconds", "Time of one call to the model.", buckets=_SECONDS, registry=registry
-        )
-        self._model = Gauge(
+        self._model = gauge(
             "belowline_model_info",
             "Workers with this active model.",
             ["version", "digest"],
-            registry=registry,
             multiprocess_mode="livesum",
         )
-        self._model_failures = Counter(
-            "belowline_model_takeover_failures",
-            "Failures to take over the active model.",
-            registry=registry,
+        self._model_failures = counter(
+            "belowline_model_takeover_failures", "Failures to take over the active model."
         )
-        self._behind = Gauge(
+        self._behind = gauge(
             "belowline_model_behind",
             "1 while a worker uses an earlier model than the active one.",
-            registry=registry,
             multiprocess_mode="livemax",
         )
-        self._policy = Gauge(
+        self._policy = gauge(
             "belowline_active_policy",
             "Number of each worker's policy, 0 for the file of the settings.",
-            registry=registry,
             multiprocess_mode="liveall",
         )
-        self._depth = Gauge(
-            "belowline_queue_comments",
-            "Comments that wait for the model.",
-            registry=registry,
-            multiprocess_mode="livesum",
+        self._depth = gauge(
+            "belowline_queue_comments", "Comments that wait for the model.", multiprocess_mode="livesum"
         )
-        self._worker = Gauge(
+        self._worker = gauge(
             "belowline_worker_requests",
             "Requests answered by each running worker.",
-            registry=registry,
             multiprocess_mode="liveall",
         )
 
@@ -94,8 +79,8 @@ class Metrics:
 
     def scored(self, seconds: float) -> None:
         """Counts one call to the model, which is one comment."""
-        self._batches.observe(1)
-        self._batch_seconds.observe(seconds)
+        self._calls.observe(1)
+        self._call_seconds.observe(seconds)
         self._depth.set(self._queued())
 
     def active(self, version: str, digest: str, policy: int, *, behind: bool) -> None:

@@ -66,8 +66,8 @@ class Settings(BaseSettings):
     coral_secrets: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         repr=False,
-        description="Signing secrets of Coral's external moderation phase, separated by commas; the new and the old one "
-        "during a rotation. Default: calls of Coral need an API key, which it cannot send.",
+        description="Signing secrets of Coral's external moderation phase, separated by commas; the new and the old "
+        "one during a rotation. Default: calls of Coral need an API key, which it cannot send.",
     )
     coral_answer_ms: int = Field(
         150,

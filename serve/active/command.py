@@ -61,32 +61,34 @@ def compare_command(candidate: Path, last: int) -> None:
     """Prints how a candidate's decisions on stored comments differ from the active model's."""
     settings = load_settings()
     with _database(settings.database_url) as database:
-        found = compare_models(settings, database, model_directory(candidate), last)
+        comparison = compare_models(settings, database, model_directory(candidate), last)
     console = Console(highlight=False)
-    if not found.actions:
+    if not comparison.actions:
         console.print("the store holds no comments to compare on")
         return
     console.print(
-        f"{found.candidate} and the active {found.active}: {found.actions.total()} comments, "
-        f"same action on {found.agreement:.1%}",
+        f"{comparison.candidate} and the active {comparison.active}: {comparison.actions.total()} comments, "
+        f"same action on {comparison.agreement:.1%}",
         markup=False,
     )
     actions = Table("active", "candidate", "comments", box=None)
-    for (active, other), number in sorted(found.actions.items()):
+    for (active, other), number in sorted(comparison.actions.items()):
         actions.add_row(active, other, str(number))
     labels = Table("label", "comments", "mean difference", "mean absolute difference", box=None)
-    for label, number, difference, distance in found.labels():
+    for label, number, difference, distance in comparison.labels():
         labels.add_row(label, str(number), f"{difference:+.4f}", f"{distance:.4f}")
     console.print(actions, labels)
-    if found.disagreements:
-        listed = (f"{comment} ({active}, {other})" for comment, active, other in found.disagreements[:_SHOWN])
+    if comparison.disagreements:
+        listed = (
+            f"{comment} ({active}, {other})" for comment, active, other in comparison.disagreements[:_SHOWN]
+        )
         console.print("newest comments with different actions:", ", ".join(listed), markup=False)
 
 
 def _print_change(row: Row[Any]) -> None:
     print(
-        f"{row.version} ({row.digest[:12]}) is active as number {row.id}; running services take it over within seconds; "
-        "see promotion in /readyz"
+        f"{row.version} ({row.digest[:12]}) is active as number {row.id}; "
+        "running services take it over within seconds; see promotion in /readyz"
     )
 
 

@@ -48,7 +48,10 @@ class ModelComparison:
     @property
     def agreement(self) -> float:
         """Share of comments on which both models lead to the same action."""
-        return sum(n for (one, other), n in self.actions.items() if one == other) / self.actions.total()
+        return (
+            sum(n for (active, candidate), n in self.actions.items() if active == candidate)
+            / self.actions.total()
+        )
 
     def labels(self) -> Iterator[tuple[str, int, float, float]]:
         """Yields label, number of comments, mean difference and mean absolute difference."""
@@ -77,7 +80,7 @@ def compare_models(settings: Settings, database: Database, candidate: Path, last
         _loaded(settings, database, present.directory, present.digest),
         _loaded(settings, database, candidate, digest_of(candidate)),
     ]
-    found = ModelComparison(models[0].model, models[1].model)
+    comparison = ModelComparison(models[0].model, models[1].model)
     with database.read() as tx:
         query = select(comments.c.id).where(comments.c.erased.is_(None)).order_by(comments.c.id.desc())
         ids = tx.execute(query.limit(last)).scalars().all()
@@ -85,9 +88,9 @@ def compare_models(settings: Settings, database: Database, candidate: Path, last
         for chunk in in_chunks(ids, _CHUNK):
             with database.read() as tx:  # a short transaction: scoring takes long
                 loaded = load(tx, chunk)
-            _compare(loaded, models, found)
+            _compare(loaded, models, comparison)
             count(len(chunk))
-    return found
+    return comparison
 
 
 def _loaded(settings: Settings, database: Database, directory: Path, digest: str) -> ModerationPipeline:
@@ -95,17 +98,16 @@ def _loaded(settings: Settings, database: Database, directory: Path, digest: str
     return pair_of(scorer, digest, settings.policy, database).pipeline
 
 
-def _compare(chunk: Sequence[Comment], models: Sequence[ModerationPipeline], found: ModelComparison) -> None:
+def _compare(
+    chunk: Sequence[Comment], models: Sequence[ModerationPipeline], comparison: ModelComparison
+) -> None:
     readable = [(comment, comment.text) for comment in chunk if comment.text is not None]
     inputs = [ScoreInput(text, _article(comment), comment.parent_text) for comment, text in readable]
     scored = [score_each(pipeline.scorer, inputs) for pipeline in models]
     for (comment, text), active, other in zip(readable, *scored, strict=True):
         context = context_of(comment, text)
-        one, two = (
-            _action(scores, pipeline.policy, context)
-            for scores, pipeline in zip((active, other), models, strict=True)
-        )
-        found.add(comment.id, (one, two), active, other)
+        actions = _action(active, models[0].policy, context), _action(other, models[1].policy, context)
+        comparison.add(comment.id, actions, active, other)
 
 
 def _article(comment: Comment) -> str | None:

@@ -77,8 +77,8 @@ def promote(
     """Makes the model in ``candidate`` the active one and returns its row in the store.
 
     Raises PromotionRefused unless the gates in ``compare`` passed for exactly this model against exactly the active
-    one; a ``reason`` replaces this condition. Raises ModelError or PolicyError for a model that does not load, score, and
-    fit the policy, and Refusal if the model or the policy changed meanwhile.
+    one; a ``reason`` replaces this condition. Raises ModelError or PolicyError if the model does not load, score or fit
+    the policy, and Refusal if the model or the policy changed meanwhile.
     """
     present, digest = active_model(database, settings), digest_of(candidate)
     if digest == present.digest:

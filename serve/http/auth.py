@@ -88,8 +88,10 @@ async def authenticate(request: Request, key: str = "", *, any_key: bool = False
     """Returns the caller by ``key``, or else by the key in the headers, or else by the session.
 
     While the service needs no key, a call without one is LOCAL's; with ``any_key`` a call with any key is too, because
-    clients of other services cannot leave it out. Raises Problem for an unknown key or session, after too many wrong keys
-    of one address, for another protocol's key, and for a change by another site's page with a session or as LOCAL.
+    clients of other services cannot leave it out.
+
+    Raises Problem for an unknown key or session, after too many wrong keys of one address, for another protocol's key,
+    and for a change by another site's page with a session or as LOCAL.
     """
     key = key or _presented_key(request)
     # A key of the environment needs no database, which needs a thread: a quarter of a request's cost beside the model.
@@ -200,7 +202,7 @@ def _made_actor(service: Service, key_digest: str) -> Actor | None:
 
 
 def count_wrong(request: Request, key_digest: str = "") -> None:
-    """Counts a wrong key or signature; raises Problem after too many by an address that has not shown this key before."""
+    """Counts a wrong key or signature; raises Problem after too many, unless the address has shown this key before."""
     failed_keys, address = service_of(request).failed_keys, _address(request)
     if wait := failed_keys.retry_after(address, key_digest):
         detail = f"wait {wait} seconds before you send another key"

@@ -181,21 +181,21 @@ def _unreadable(cause: BaseException | None) -> str:
 
 
 def _problem_of_invalid(request: Request, error: RequestValidationError) -> Problem:
-    found = error.errors()
-    if found[0]["type"] == "json_invalid":
-        position, why = found[0]["loc"][-1], found[0]["ctx"]["error"]
+    errors = error.errors()
+    if errors[0]["type"] == "json_invalid":
+        position, why = errors[0]["loc"][-1], errors[0]["ctx"]["error"]
         return Problem("malformed-body", f"the body is not valid JSON at character {position}: {why}")
-    if found[0]["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
+    if errors[0]["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
         return Problem(
             "unsupported-media-type", "send a JSON object with the header Content-Type: application/json"
         )
-    return invalid_fields(found)
+    return invalid_fields(errors)
 
 
-def invalid_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
+def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """Returns the problem of pydantic's errors; locations begin with a part of the request, such as ``body``."""
-    errors = [(field_name(one["loc"]), _advice(one)) for one in found]
-    return Problem("invalid-request", " ".join(errors[0]), errors=errors)
+    fields = [(field_name(error["loc"]), _advice(error)) for error in errors]
+    return Problem("invalid-request", " ".join(fields[0]), errors=fields)
 
 
 def field_name(location: Sequence[str | int]) -> str:

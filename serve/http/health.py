@@ -28,11 +28,12 @@ class Readiness(BaseModel):
     model: Literal["ok", "failing"]
     batcher: Literal["ok", "stopped"]
     store: Store = Field(
-        description="`failing`: it can be read but not written, as on a full or read-only disk; the log has the reason. "
+        description="`failing`: it can be read but not written, as on a full or read-only disk; see the log. "
         "`unreachable`: it cannot be read either."
     )
     promotion: Literal["ok", "failing"] = Field(
-        description="`failing` while the active model cannot be used and an earlier one serves; the service is still ready."
+        description="`failing` while the active model cannot be used and an earlier one serves; "
+        "this does not affect `ready`."
     )
     active_policy: int = Field(
         description="Number of this worker's active policy; 0 is the policy file of the settings."

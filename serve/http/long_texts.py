@@ -52,8 +52,8 @@ async def _scores(service: Service, comment: ScoreInput) -> Scores | None:
 def joined(pieces: Sequence[tuple[int, Scores]], aggregate: Mapping[str, str]) -> Scores:
     """Joins the scores of a text's pieces, each with the offset where the piece starts.
 
-    A label gets its highest probability, or the mean if ``aggregate`` says so, as within a piece. Relevance is the highest one, and
-    the language that of most pieces.
+    A label gets its highest probability, or the mean if ``aggregate`` says so, as within a piece. Relevance is the
+    highest one, and the language that of most pieces.
     """
     every = [scores for _, scores in pieces]
     languages = [scores.language for scores in every]

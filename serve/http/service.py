@@ -107,7 +107,7 @@ class Service:
 
         async with self.score_queue.reserve_write(len(incoming)):
             ingested = await run_in_threadpool(write)
-        self._count([one.result for one in ingested])
+        self._count([comment.result for comment in ingested])
         return ingested
 
     async def report(

@@ -71,7 +71,7 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((ip, _V6_NETWORK), strict=False))
 
 
-def _touch(known: OrderedDict[Name, Any], name: Name) -> None:
-    known.move_to_end(name)
-    if len(known) > MOST:
-        known.popitem(last=False)
+def _touch(entries: OrderedDict[Name, Any], name: Name) -> None:
+    entries.move_to_end(name)
+    if len(entries) > MOST:
+        entries.popitem(last=False)

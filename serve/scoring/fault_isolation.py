@@ -47,8 +47,8 @@ def each(
 ) -> list[Answer | None]:
     """Calls ``function`` for all items and returns its answers in order, None for an item that makes it fail.
 
-    If a call fails, it is repeated for both halves of the items, so one bad comment does not affect others. The log names
-    ``task`` and the type and place of the error, not its message, which may quote the comment.
+    If a call fails, it is repeated for both halves of the items, so one bad comment does not affect others. The log
+    names ``task`` and the type and place of the error, not its message, which may quote the comment.
     """
     if not items:
         return []

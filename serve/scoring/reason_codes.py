@@ -1,7 +1,7 @@
 """Reason codes, their equivalents in Coral and in the EU's transparency database, and statements of reasons.
 
-Fields and values of a statement are those of the database's API for Article 17 of Regulation (EU) 2022/2065; a site adds
-the facts that only it knows.
+Fields and values of a statement are those of the database's API for Article 17 of Regulation (EU) 2022/2065; a site
+adds the facts that only it knows.
 """
 
 from collections.abc import Mapping

@@ -56,8 +56,8 @@ class ScoreQueue:
     threads in advance, so that no core waits for a busy event loop.
 
     The queue refuses requests in two cases: ``queue_comments`` wait already, for the model or for the store, or a
-    request would probably wait longer than ``longest_s``. The expected wait of one comment depends on the requests in the
-    service; that of several comments on the comments in the queue, because each of them takes its own turn.
+    request would probably wait longer than ``longest_s``. The expected wait of one comment depends on the requests in
+    the service; that of several comments on the comments in the queue, because each of them takes its own turn.
     """
 
     def __init__(

@@ -76,10 +76,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     add_console(app)
     app.add_middleware(
         RequestMiddleware,
-        metrics=service.metrics,
-        max_body_bytes=settings.max_body_bytes,
-        timeout_s=settings.request_timeout_s,
-        score_queue=score_queue,
+        service=service,
         scores=_scores,
         keeps_when_full=_keeps_when_full,
         render=_rendered,

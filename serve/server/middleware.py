@@ -11,9 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from belowline.serve.http.errors import Problem, Render, queue_full
-from belowline.serve.metrics import Metrics
+from belowline.serve.http.service import Service
 from belowline.serve.scoring.fault_isolation import describe
-from belowline.serve.scoring.score_queue import ScoreQueue
 from belowline.serve.server.body import Body
 
 logger = logging.getLogger(__name__)
@@ -39,22 +38,18 @@ class RequestMiddleware:
         self,
         app: ASGIApp,
         *,
-        metrics: Metrics,
-        max_body_bytes: int,
-        timeout_s: float,
-        score_queue: ScoreQueue,
+        service: Service,
         scores: Callable[[Request], bool],
         keeps_when_full: Callable[[Request], bool],
         render: Render,
     ) -> None:
         self._app = app
-        self._render = render
-        self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
-        self._timeout_s = timeout_s
-        self._score_queue = score_queue
+        self._metrics = service.metrics
+        self._settings = service.settings
+        self._score_queue = service.score_queue
         self._scores = scores
         self._keeps_when_full = keeps_when_full
+        self._render = render
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -100,7 +95,8 @@ class RequestMiddleware:
                     self._require_room(request)
                     answered.enter_context(self._score_queue.reserve_slot())
 
-            body = Body(receive, self._max_body_bytes, self._timeout_s, arrived)
+            settings = self._settings
+            body = Body(receive, settings.max_body_bytes, settings.request_timeout_s, arrived)
             try:
                 body.check_length(request.headers)
                 if scores:

@@ -24,10 +24,10 @@ from belowline.serve.settings import Settings
 _BACKLOG = 2048
 # Connections that asyncio accepts at a time before it handles one: few enough for the open files that are reserved.
 _ACCEPT = 16
-# Seconds after which an idle connection is closed. Most proxies and clients close theirs earlier (nginx: 60 s); otherwise
-# they would now and then send a comment on a connection that is just being closed.
+# Seconds after which an idle connection is closed. Most proxies and clients close theirs earlier (nginx: 60 s);
+# otherwise they would now and then send a comment on a connection that is just being closed.
 _IDLE_S = 75
-# Seconds for which a thread of the model may hold Python's lock while others wait; the default of 5 ms slows each answer.
+# Seconds for which a thread of the model may hold Python's lock while others wait; 5 ms, the default, slow answers.
 _SWITCH_S = 0.001
 
 

@@ -41,8 +41,8 @@ def run_workers(work: Work, number: int, *, serving: Callable[[], None], ending:
     """Runs ``work`` in ``number`` processes until SIGTERM or SIGINT.
 
     Calls ``serving`` once the first worker serves, and ``ending`` before the workers are ended. The first worker starts
-    alone, because its error would be that of all; this error is raised: ours, OSError or WorkerError. A worker that exits
-    later is restarted: at once if it had served, otherwise after a growing pause.
+    alone, because its error would be that of all; this error is raised. A worker that exits later is restarted: at once
+    if it had served, otherwise after a growing pause.
     """
     workers = [_Worker(index + 1, work) for index in range(number)]
     with _signals() as received, _shared_metrics() as metrics:

@@ -152,7 +152,7 @@ def test_a_start_goes_back_as_far_as_it_must(world: World, caplog: pytest.LogCap
     damage(kept_of(world))
     service = create_app(world.settings).state.service
     assert (service.pipeline.scorer.version, service.pair.model_number) == ("1.0-old", 1)
-    assert "not those that were promoted" in service.active.behind
+    assert "digest" in service.active.behind
     shutil.rmtree(world.folder / "belowline-models")
     assert create_app(world.settings).state.service.pair.model_number == 0
     shutil.rmtree(world.old)
@@ -168,7 +168,7 @@ def test_a_policy_for_another_model_leaves_this_one_as_it_is(world: World, caplo
     with client_of(app) as client:
         body = {"site": "s", **COMMENT}
         assert client.post("/v1/comments", json=body).status_code == 200
-    assert "the policy stays as it is with the model 1.0-old" in caplog.text
+    assert "1.0-old" in caplog.text
 
 
 def decisions_of(client: TestClient) -> list[dict[str, Any]]:

@@ -96,7 +96,7 @@ def test_without_gates_of_these_very_models_it_is_refused(local: World) -> None:
     failed = [{"name": "bias_gap", "passed": False, "why": "hate, all: 0.2 is more than 0.15"}]
     assert "bias_gap: hate, all" in why_refused(local, local.compared(local.old, local.new, results=failed))
     assert "gates refuse" in why_refused(local, local.compared(local.old, local.new, passed=False))
-    assert "no gate was checked" in why_refused(local, local.compared(local.old, local.new, results=[]))
+    assert "gates refuse" in why_refused(local, local.compared(local.old, local.new, results=[]))
     assert "already" in why_refused(local, None, local.old)
 
 
