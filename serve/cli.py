@@ -1,4 +1,4 @@
-"""The command ``belowline``: serve, score, audit. What is slow to import is imported inside the commands."""
+"""The command ``belowline``; parsing only. Slow imports are inside the commands."""
 
 import sys
 from datetime import date, datetime
@@ -18,20 +18,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold comments
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-bridge = typer.Typer(help="Moderate comments where another system keeps them.")
+bridge = typer.Typer(help="Moderate comments that another system stores.")
 app.add_typer(bridge, name="bridge")
-
-
-decisions = typer.Typer(help="What moderators decided, as training data.")
+decisions = typer.Typer(help="Export moderators' decisions as training data.")
 app.add_typer(decisions, name="decisions")
-
-
-models = typer.Typer(help="Which model serves: promote one that is proven, go back, look.")
+models = typer.Typer(help="Promote a model, roll back, compare and list models.")
 app.add_typer(models, name="models")
 
 
 class _AuditUnlessNamed(TyperGroup):
-    """``belowline audit PATH...`` runs an audit; what has another name is one of its other commands."""
+    """``belowline audit PATH...`` runs an audit, unless the first word is a subcommand."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and args[0] in self.commands
@@ -47,7 +43,8 @@ ModelOption = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        help="Model directory, or `small` for the faster one in the package; default: BELOWLINE_MODEL_DIR or the released one.",
+        help="Model directory, or `small` for the faster model in the package; "
+        "default: BELOWLINE_MODEL_DIR or the released model.",
     ),
 ]
 PolicyOption = Annotated[
@@ -55,12 +52,12 @@ PolicyOption = Annotated[
     typer.Option("--policy", help="TOML policy; default: BELOWLINE_POLICY or the model's own thresholds."),
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="CPU threads; default: one for each core.")
+    int | None, typer.Option("--threads", min=1, help="CPU threads; default: one per core.")
 ]
 
 
 def main() -> None:
-    """Runs the command; every error is one line on standard error and a non-zero exit."""
+    """Runs the command; an error is one line on standard error and a non-zero exit status."""
     sys.exit(run(sys.argv[1:]))
 
 
@@ -76,7 +73,9 @@ def _explain(error: Exception) -> int:
     if isinstance(error, UsageError):
         command = getattr(getattr(error, "ctx", None), "command_path", "belowline")
         return _fail(f"{error.format_message().rstrip('.')}; see {command} --help", USAGE)  # type: ignore[attr-defined]
-    if type(error).__module__.startswith("belowline."):
+    from belowline.model import BelowlineError
+
+    if isinstance(error, BelowlineError):
         return _fail(str(error), FAILED)
     if isinstance(error, OSError) and error.filename:
         return _fail(f"{error.filename}: {error.strerror}", FAILED)
@@ -118,13 +117,13 @@ def serve(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Processes that share the port and the threads; default: BELOWLINE_WORKERS or 1."
+            min=1, help="Processes that share the port and the cores; default: BELOWLINE_WORKERS or 1."
         ),
     ] = None,
 ) -> None:
-    """Run the service: the page, the API and the queue.
+    """Run the service: API, queue and console.
 
-    Every setting is an environment variable BELOWLINE_...; serve/SETTINGS.md lists them.
+    Settings are environment variables BELOWLINE_...; serve/SETTINGS.md lists them.
     """
     from belowline.serve.settings import load_settings
 
@@ -141,35 +140,35 @@ def score(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Comments to score.")] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--in", help="JSONL, CSV or Parquet file to score; each row is one comment."),
+        typer.Option("--in", help="JSONL, CSV or Parquet file with one comment per row."),
     ] = None,
     target: Annotated[
         Path | None,
-        typer.Option("--out", help="JSONL, CSV or Parquet file for the results; default: JSONL on output."),
+        typer.Option(
+            "--out", help="JSONL, CSV or Parquet file for the results; default: JSONL on standard output."
+        ),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="Column of --in that holds the comment.")] = "text",
+    text_column: Annotated[str, typer.Option(help="Column of --in with the comment.")] = "text",
     id_column: Annotated[
-        str, typer.Option(help="Column of --in that holds its id; without it rows are numbered.")
+        str, typer.Option(help="Column of --in with the id; rows without it are numbered.")
     ] = "id",
     article_column: Annotated[
-        str | None, typer.Option(help="Column of --in that holds the title of the article, if any does.")
+        str | None, typer.Option(help="Column of --in with the title of the article.")
     ] = None,
     parent_column: Annotated[
-        str | None, typer.Option(help="Column of --in that holds the text that is answered, if any does.")
+        str | None, typer.Option(help="Column of --in with the text of the parent comment.")
     ] = None,
-    article: Annotated[
-        str | None, typer.Option(help="Title of the article that all comments stand under.")
-    ] = None,
+    article: Annotated[str | None, typer.Option(help="Title of the article of all comments.")] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
 ) -> None:
-    """Score comments given as TEXT, on standard input (one a line), or in a file."""
+    """Score comments from TEXT, standard input (one per line) or a file."""
     if source and texts:
         raise typer.BadParameter("Give either TEXT or --in, not both.")
     if source and article:
         raise typer.BadParameter(
-            "--article goes with TEXT or standard input; use --article-column with --in."
+            "--article works with TEXT or standard input; with --in use --article-column."
         )
     from belowline.serve.batch.read import Columns, read_lines, read_rows, read_texts
     from belowline.serve.batch.score import score_rows
@@ -185,7 +184,7 @@ def score(
         raise typer.BadParameter("Give TEXT, or --in FILE, or comments on standard input.")
     else:
         rows = read_lines(sys.stdin.buffer, article, longest)
-    score_rows(rows, target, _judge(model, policy, threads))
+    score_rows(rows, target, _pipeline(model, policy, threads))
 
 
 @audits.command(name="run")
@@ -198,44 +197,44 @@ def audit(
     format: Annotated[
         str | None,
         typer.Option(
-            help="Format of the files: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: found out for each file."
+            help="Format: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: detected per file."
         ),
     ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FIELD=NAME",
-            help="Column of JSONL, CSV and Parquet that holds a field, such as text=body; may be given again.",
+            help="Column of JSONL, CSV and Parquet files for a field, such as text=body; repeatable.",
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace an audit of other inputs or another model.")
+        bool, typer.Option("--force", help="Replace an existing audit of other inputs or another model.")
     ] = False,
     redact: Annotated[
         bool,
-        typer.Option("--redact", help="Write keyed hashes instead of authors' names and comments' texts."),
+        typer.Option("--redact", help="Write keyed hashes instead of author names and comment texts."),
     ] = False,
     sample: Annotated[
         int | None,
-        typer.Option(min=2, metavar="N", help="Draw N comments for people to review, into sample.csv."),
+        typer.Option(min=2, metavar="N", help="Draw N comments for review and write them to sample.csv."),
     ] = None,
     queue: Annotated[
         str | None,
         typer.Option(
-            metavar="SITE", help="Send what the policy does not publish to the queue, as comments of SITE."
+            metavar="SITE", help="Add comments that the policy does not publish to the queue of SITE."
         ),
     ] = None,
-    engine: Annotated[str, typer.Option(help="Where to score: local, or ray.")] = "local",
+    engine: Annotated[str, typer.Option(help="Where to score: local or ray.")] = "local",
     processes: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Processes that share the threads, or workers on Ray; default: one for each 8 threads, on Ray what there is room for.",
+            help="Processes that share the threads, or workers on Ray; default: one per 8 threads, or all that fit.",
         ),
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, else one is started here."),
+        typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, or a local cluster."),
     ] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
@@ -243,8 +242,8 @@ def audit(
 ) -> int:
     """Audit an archive: score every comment of every page and write a report.
 
-    The same command goes on where it was interrupted. The exit status is 3 where something could not be read: rejects.jsonl names it, the
-    rest is audited. `belowline audit import-review` reads a reviewed sample back.
+    Run the same command again to continue after an interruption. If some input cannot be read, the rest is audited,
+    rejects.jsonl lists the input, and the exit status is 3. `belowline audit import-review` reads a reviewed sample.
     """
     from belowline.serve.audit.command import AuditOptions, audit_command
     from belowline.serve.settings import load_settings
@@ -256,11 +255,11 @@ def audit(
 
 @audits.command(name="import-review")
 def import_review(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The sample.csv of an audit, filled in.")],
-    out: Annotated[Path, typer.Option(help="Folder of the audit that the sample was drawn from.")],
-    reviewer: Annotated[str | None, typer.Option(help="Who filled it in, for decisions.jsonl.")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The completed sample.csv of an audit.")],
+    out: Annotated[Path, typer.Option(help="Folder of the audit of that sample.")],
+    reviewer: Annotated[str | None, typer.Option(help="Name of the reviewer for decisions.jsonl.")] = None,
 ) -> None:
-    """Read a reviewed sample: decisions.jsonl for training, and how common what is, with intervals, in estimate.json."""
+    """Import a reviewed sample: write decisions.jsonl for training, and estimate.json with rates and intervals."""
     from belowline.serve.audit.command import import_review_command
 
     import_review_command(file, out, reviewer)
@@ -271,23 +270,21 @@ def export(
     target: Annotated[
         Path, typer.Argument(metavar="FILE", help="JSONL file to write; see serve/DECISIONS.md.")
     ],
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only decisions of this site.")] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only what was decided on this day (UTC) or later."),
+        typer.Option(formats=["%Y-%m-%d"], help="Only decisions on this day (UTC) or later."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only what was decided before this day (UTC)."),
+        typer.Option(formats=["%Y-%m-%d"], help="Only decisions before this day (UTC)."),
     ] = None,
     review: Annotated[
-        list[Path] | None, typer.Option(help="An audit's decisions.jsonl to merge; may be given again.")
+        list[Path] | None, typer.Option(help="The decisions.jsonl of an audit to merge; repeatable.")
     ] = None,
-    bulk: Annotated[
-        bool, typer.Option("--bulk", help="Also what was decided for many comments at once.")
-    ] = False,
+    bulk: Annotated[bool, typer.Option("--bulk", help="Include bulk decisions.")] = False,
 ) -> None:
-    """Write what people decided as examples for training; the policy's own decisions are never among them."""
+    """Write people's decisions as training examples; decisions of the policy are never included."""
     from belowline.serve.training_data.export import run_export
 
     run_export(target, site=site, since=_day(since), until=_day(until), reviews=review or (), bulk=bulk)
@@ -295,24 +292,25 @@ def export(
 
 @bridge.command()
 def wordpress(
-    site: Annotated[str, typer.Option(help="Address of the WordPress, such as https://paper.example.")],
-    user: Annotated[str, typer.Option(help="An editor or administrator there.")],
+    site: Annotated[str, typer.Option(help="Address of the WordPress site, such as https://paper.example.")],
+    user: Annotated[str, typer.Option(help="An editor or administrator of that site.")],
     apply: Annotated[
-        bool, typer.Option("--apply", help="Change comments; without it nothing is changed or kept.")
+        bool, typer.Option("--apply", help="Apply changes; without it nothing is changed or stored.")
     ] = False,
     every: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help="Go on so often; default: once.")
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="Repeat at this interval; default: run once."),
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Leave out comments on hold that are older than this day."),
+        typer.Option(formats=["%Y-%m-%d"], help="Ignore held comments from before this day."),
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Send the password over plain HTTP.")] = False,
 ) -> None:
-    """Score the comments on hold in a WordPress, and approve, keep or mark them as spam by the policy.
+    """Score held comments in WordPress and approve them, hold them or mark them as spam by the policy.
 
-    What moderators decide there is kept here, and the other way round. The application password comes from
-    BELOWLINE_WORDPRESS_PASSWORD or is asked for; settings are those of the service.
+    Moderators' decisions are copied in both directions. The application password comes from
+    BELOWLINE_WORDPRESS_PASSWORD or from a prompt; the settings are those of the service.
     """
     from belowline.serve.wordpress.command import run_wordpress
 
@@ -322,19 +320,19 @@ def wordpress(
 @models.command(name="promote")
 def promote_model(
     candidate: Annotated[
-        Path, typer.Argument(metavar="CANDIDATE", help="Model directory, or `small`, to put in force.")
+        Path, typer.Argument(metavar="CANDIDATE", help="Model directory, or `small`, to promote.")
     ],
     compare: Annotated[
         Path | None,
-        typer.Option(help="The compare.json of belowline-train compare, whose gates must have passed."),
+        typer.Option(help="The compare.json of belowline-train compare with passed gates."),
     ] = None,
     force_reason: Annotated[
-        str | None, typer.Option(help="Why it is promoted without gates that passed; kept in the history.")
+        str | None, typer.Option(help="Reason to promote without passed gates; the history keeps it.")
     ] = None,
 ) -> None:
-    """Put a model in force that passed its gates against the one in force; running services take it over, no request is lost.
+    """Make a candidate the active model if it passed its gates; running services take it over without losing a request.
 
-    Settings are those of the service; serve/MODELS.md says what is checked and kept.
+    The settings are those of the service; see serve/MODELS.md.
     """
     from belowline.serve.active.command import promote_command
 
@@ -343,9 +341,9 @@ def promote_model(
 
 @models.command(name="rollback")
 def roll_back_model(
-    reason: Annotated[str | None, typer.Option(help="Why; kept in the history.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason; the history keeps it.")] = None,
 ) -> None:
-    """Put the model before the one in force in force again, also when the newest does not load."""
+    """Make the previous model active again, even if the newest one does not load."""
     from belowline.serve.active.command import rollback_command
 
     rollback_command(reason)
@@ -353,25 +351,32 @@ def roll_back_model(
 
 @models.command(name="list")
 def list_models() -> None:
-    """Show the model in force with its directory, and every promotion and rollback."""
+    """Show the active model, its directory, and all promotions and rollbacks."""
     from belowline.serve.active.command import list_command
 
     list_command()
 
 
-@models.command(name="shadow")
-def shadow_figures() -> None:
-    """Show what the candidate of BELOWLINE_SHADOW_MODEL_DIR would have decided beside what was decided."""
-    from belowline.serve.active.command import shadow_command
+@models.command(name="compare")
+def compare_model(
+    candidate: Annotated[
+        Path, typer.Argument(metavar="CANDIDATE", help="Model directory, or `small`, to compare.")
+    ],
+    last: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Compare on the newest N comments of the store.")
+    ] = 2000,
+) -> None:
+    """Compare a candidate's decisions with the active model's on stored comments; nothing is changed."""
+    from belowline.serve.active.command import compare_command
 
-    shadow_command()
+    compare_command(candidate, last)
 
 
-def _day(given: datetime | None) -> date | None:
-    return given.date() if given else None
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
 
 
-def _judge(model: Path | None, policy: Path | None, threads: int | None) -> "ModerationPipeline":
+def _pipeline(model: Path | None, policy: Path | None, threads: int | None) -> "ModerationPipeline":
     from belowline.model import Scorer
     from belowline.serve.scoring.pipeline import ModerationPipeline
     from belowline.serve.settings import load_settings

@@ -1,4 +1,7 @@
-"""JSON bodies with lone surrogates: JavaScript's strings can hold half of a character, and its JSON then spells that half out."""
+"""Repairs JSON bodies with lone surrogates.
+
+A string of JavaScript can contain half of a character, and its JSON then has that half as an escape.
+"""
 
 import json
 import re
@@ -13,21 +16,21 @@ _SURROGATES = re.compile(
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
     rb"|\xed[\xa0-\xbf][\x80-\xbf]"
 )
-"""A surrogate pair or a lone surrogate as an escape, or a surrogate as if it were a character of UTF-8."""
+"""A surrogate pair or a lone surrogate as an escape, or a surrogate encoded in UTF-8."""
 _ESCAPE = len(rb"\ud800")
 
 
 def repaired(body: bytes) -> bytes:
-    """``body``, which is JSON in UTF-8, with U+FFFD for each lone surrogate. Its length and all offsets in its texts stay the same."""
+    """Returns a JSON body in UTF-8 with U+FFFD for each lone surrogate; length and all offsets in texts stay."""
     return _SURROGATES.sub(_replacement, body)
 
 
-def _replacement(found: re.Match[bytes]) -> bytes:
-    matched = found[0]
+def _replacement(match: re.Match[bytes]) -> bytes:
+    matched = match[0]
     if matched[0] == 0xED:
         return b"\xef\xbf\xbd"
     first, second = matched[:_ESCAPE], matched[_ESCAPE:]
-    if _is_escaped(found.string, found.start()):  # the text holds a backslash and "ud800"
+    if _is_escaped(match.string, match.start()):  # the text contains a backslash and "ud800"
         return first + (rb"\ufffd" if second else b"")
     return matched if second else rb"\ufffd"
 
@@ -48,10 +51,10 @@ class _JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route whose JSON body is repaired before it is read; the ``route_class`` of routers that take JSON."""
+    """The ``route_class`` of routers with JSON bodies; it repairs a body before FastAPI parses it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, for a request that repairs its JSON."""
+        """Returns FastAPI's handler for a request that repairs its JSON."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:

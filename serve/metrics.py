@@ -1,9 +1,10 @@
-"""What Prometheus can see of a service: counts and times, never text or ids.
+"""Metrics for Prometheus: counts and times, never text or ids.
 
-Workers that share one port keep their numbers in a folder, from which each answers for all of them: prometheus_client's multiprocess mode,
-which it enters where this variable is set before it is imported.
+Workers that share a port write their metrics to a folder, and each of them answers for all: the multiprocess mode of
+prometheus_client, which is on if ``PROMETHEUS_MULTIPROC_DIR`` is set before the import.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,100 +18,75 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """The metrics of one app, in a registry of its own so that tests can build many apps."""
+    """The metrics of one app, in a separate registry, so that tests can build many apps."""
 
     def __init__(self, queued: Callable[[], float]) -> None:
         registry = self._registry = CollectorRegistry()
+        counter = functools.partial(Counter, registry=registry)
+        histogram = functools.partial(Histogram, registry=registry)
+        gauge = functools.partial(Gauge, registry=registry)
         self._queued = queued
         self._serving: tuple[str, str] | None = None
-        self._requests = Counter(
-            "belowline_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        self._requests = counter("belowline_requests", "Requests answered.", ["method", "route", "status"])
+        self._latency = histogram("belowline_request_seconds", "Time to answer.", ["route"], buckets=_SECONDS)
+        self._decisions = counter(
+            "belowline_comments", "Comments decided, by action and reason.", ["action", "code"]
         )
-        self._latency = Histogram(
-            "belowline_request_seconds", "Time to answer.", ["route"], buckets=_SECONDS, registry=registry
+        self._calls = histogram(
+            "belowline_batch_comments", "Comments of one call to the model.", buckets=_SIZES
         )
-        self._decisions = Counter(
-            "belowline_comments",
-            "Comments decided, by action and reason.",
-            ["action", "code"],
-            registry=registry,
+        self._call_seconds = histogram(
+            "belowline_batch_seconds", "Time of one call to the model.", buckets=_SECONDS
         )
-        self._batches = Histogram(
-            "belowline_batch_comments",
-            "Comments of one call to the model.",
-            buckets=_SIZES,
-            registry=registry,
-        )
-        self._batch_seconds = Histogram(
-            "belowline_batch_seconds", "Time of one call to the model.", buckets=_SECONDS, registry=registry
-        )
-        self._model = Gauge(
+        self._model = gauge(
             "belowline_model_info",
-            "Workers that a model serves in.",
+            "Workers with this active model.",
             ["version", "digest"],
-            registry=registry,
             multiprocess_mode="livesum",
         )
-        self._model_failures = Counter(
-            "belowline_model_takeover_failures",
-            "Times that the model in force could not take over.",
-            registry=registry,
+        self._model_failures = counter(
+            "belowline_model_takeover_failures", "Failures to take over the active model."
         )
-        self._behind = Gauge(
+        self._behind = gauge(
             "belowline_model_behind",
-            "1 while another model serves than the one in force.",
-            registry=registry,
+            "1 while a worker uses an earlier model than the active one.",
             multiprocess_mode="livemax",
         )
-        self._policy = Gauge(
+        self._policy = gauge(
             "belowline_active_policy",
-            "Number of the policy by which each worker decides, 0 for the file of the settings.",
-            registry=registry,
+            "Number of each worker's policy, 0 for the file of the settings.",
             multiprocess_mode="liveall",
         )
-        self._shadow = Counter(
-            "belowline_shadow_comments",
-            "Comments that a candidate scored, by what the model and what it would do.",
-            ["action", "candidate_action"],
-            registry=registry,
+        self._depth = gauge(
+            "belowline_queue_comments", "Comments that wait for the model.", multiprocess_mode="livesum"
         )
-        self._shadow_dropped = Counter(
-            "belowline_shadow_dropped", "Comments that the candidate had no time for.", registry=registry
-        )
-        self._depth = Gauge(
-            "belowline_queue_comments",
-            "Comments that wait for the model.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self._worker = Gauge(
+        self._worker = gauge(
             "belowline_worker_requests",
-            "Requests that each worker has answered which is alive.",
-            registry=registry,
+            "Requests answered by each running worker.",
             multiprocess_mode="liveall",
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts an answered request; ``route`` is the route's pattern, which keeps ids out."""
+        """Counts an answered request; ``route`` is the route's pattern, which contains no ids."""
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
         self._worker.inc()
         self._depth.set(self._queued())
 
     def decision(self, action: str, code: str) -> None:
-        """Counts a decided comment."""
+        """Counts a policy decision."""
         self._decisions.labels(action, code).inc()
 
-    def batch(self, comments: int, seconds: float) -> None:
-        """Counts one call to the model."""
-        self._batches.observe(comments)
-        self._batch_seconds.observe(seconds)
+    def scored(self, seconds: float) -> None:
+        """Counts one call to the model, which is one comment."""
+        self._calls.observe(1)
+        self._call_seconds.observe(seconds)
         self._depth.set(self._queued())
 
     def active(self, version: str, digest: str, policy: int, *, behind: bool) -> None:
-        """Notes the active model and policy, and whether a newer model could not take over."""
+        """Sets the active model and policy; ``behind`` is true if a newer model cannot be used."""
         serving = (version, digest[:12])
-        if self._serving not in (None, serving):  # 0, not gone: what is in the folder cannot be removed
+        if self._serving not in (None, serving):  # 0, because the folder's entry cannot be removed
             self._model.labels(*self._serving).set(0)
         self._serving = serving
         self._model.labels(*serving).set(1)
@@ -118,19 +94,11 @@ class Metrics:
         self._behind.set(behind)
 
     def model_failed(self) -> None:
-        """Counts a model in force that could not take over."""
+        """Counts a failure to take over the active model."""
         self._model_failures.inc()
 
-    def shadow(self, action: str, candidate_action: str) -> None:
-        """Counts a comment that a candidate scored."""
-        self._shadow.labels(action, candidate_action).inc()
-
-    def shadow_dropped(self) -> None:
-        """Counts a comment that the candidate had no time for."""
-        self._shadow_dropped.inc()
-
     def render(self) -> bytes:
-        """All metrics in Prometheus' text format, those of all workers where there are several."""
+        """Returns the metrics of all workers in Prometheus' text format."""
         self._depth.set(self._queued())
         if TOGETHER not in os.environ:
             return generate_latest(self._registry)
@@ -140,5 +108,5 @@ class Metrics:
 
 
 def forget_worker(folder: Path, process: int) -> None:
-    """Takes what was true of a worker while it lived out of ``folder``; what it counted stays."""
+    """Removes the gauges of a worker that ended from ``folder``; its counters stay."""
     mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]

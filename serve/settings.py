@@ -10,126 +10,101 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from belowline.model import DEFAULT_MODEL_DIR, model_directory
+from belowline.model import DEFAULT_MODEL_DIR, BelowlineError, model_directory
 
 PREFIX = "BELOWLINE_"
 MIN_KEY_CHARS = 16
 _HASHED_KEY = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class SettingsError(Exception):
-    """A setting is missing, malformed or unsafe; the message is one line that says which and what to do."""
+class SettingsError(BelowlineError):
+    """A setting is missing, malformed or unsafe; the message is one line that names it and the remedy."""
 
 
 class Settings(BaseSettings):
-    """What the service needs to know; see SETTINGS.md, which a test holds to this class."""
+    """The settings of the service; SETTINGS.md lists them, and a test compares it with this class."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
     host: str = Field(
-        "127.0.0.1", description="Address to listen on. Anything but loopback needs `API_KEYS`."
+        "127.0.0.1", description="Address to listen on. Any address but loopback needs `API_KEYS`."
     )
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for a free one.")
     model_dir: Path | None = Field(
         None,
-        description="Model directory, or `small` for the faster model in the package; unset: the released one. Once a model was promoted, "
-        "that one serves.",
+        description="Model directory, or `small` for the faster model in the package. Default: the released model. "
+        "A promoted model takes precedence.",
     )
     models_dir: Path | None = Field(
         None,
-        description="Folder of promoted models; unset: `belowline-models` beside the SQLite database, "
+        description="Folder of promoted models. Default: `belowline-models` beside the SQLite database, "
         "or in the working directory. See MODELS.md.",
     )
-    shadow_model_dir: Path | None = Field(
-        None,
-        description="Model directory of a candidate that scores what the model has scored, without any effect on decisions. "
-        "See MODELS.md.",
-    )
     policy: Path | None = Field(
-        None, description="TOML policy that turns scores into actions; unset: the model's own thresholds."
+        None, description="TOML policy that turns scores into actions. Default: the model's own thresholds."
     )
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         repr=False,
-        description=(
-            "Keys that callers send as `Authorization: Bearer KEY` or `X-API-Key: KEY`, separated by commas: "
-            f"either the key itself (at least {MIN_KEY_CHARS} characters) or `sha256:` and the key's SHA-256 "
-            "in hexadecimal. Unset: no key is asked for, on loopback only."
-        ),
+        description="Keys that clients send as `Authorization: Bearer KEY` or `X-API-Key: KEY`, separated by commas: "
+        f"each the key itself (at least {MIN_KEY_CHARS} characters) or `sha256:` and its SHA-256 in hexadecimal. "
+        "Default: no key is needed, on loopback only.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1", "::1"),
-        description=(
-            "Names in the `Host` header that are answered while no key is asked for (none in `API_KEYS`, none made in the console), "
-            "separated by commas; it keeps foreign web pages from reaching a service on loopback."
-        ),
+        description="Allowed `Host` headers while no key is needed (none in `API_KEYS`, none made in the console), "
+        "separated by commas. They keep web pages of other sites from reaching a service on loopback.",
     )
     database_url: str = Field(
         "sqlite:///belowline.sqlite3",
         repr=False,
-        description="Where comments and decisions are kept: an SQLAlchemy URL, SQLite or `postgresql+psycopg://`.",
+        description="Database of comments and decisions, as an SQLAlchemy URL: SQLite or `postgresql+psycopg://`.",
     )
     webhook_private_addresses: bool = Field(
-        False, description="Whether webhooks may go to addresses of private networks and this machine."
+        False, description="Allow webhooks to private networks and to this machine."
     )
     coral_secrets: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         repr=False,
-        description=(
-            "Signing secrets of Coral's external moderation phase, separated by commas: the new and the old one while they are rotated. "
-            "Unset: calls of Coral need an API key, which it cannot send."
-        ),
+        description="Signing secrets of Coral's external moderation phase, separated by commas; the new and the old "
+        "one during a rotation. Default: calls of Coral need an API key, which it cannot send.",
     )
     coral_answer_ms: int = Field(
         150,
         ge=10,
         le=9000,
-        description="After how many milliseconds Coral is told to withhold a comment that is not scored yet; "
-        "less than the phase's own timeout, after which it would publish it.",
+        description="Milliseconds after which Coral is told to withhold a comment without scores. Keep it below the "
+        "timeout of the phase: after that Coral publishes the comment.",
     )
     threads: int | None = Field(
         None,
         ge=1,
-        description="CPU threads of the model, in each worker, and one that takes over while answers go out; unset: the cores are shared "
-        "out among the workers, one each at least.",
+        description="Inference threads per worker. Default: CPU cores divided by the number of workers, at least 1. "
+        "One more thread takes over while answers are sent.",
     )
     workers: int = Field(
         1,
         ge=1,
         le=256,
-        description="Processes that serve one port and one store; each has a model and a queue of its own. See DEPLOY.md.",
+        description="Processes that share one port and one store; each has its own model and queue. See DEPLOY.md.",
     )
-    max_comment_chars: int = Field(
-        20_480, ge=1, description="Longest comment that is accepted, in characters."
-    )
-    max_body_bytes: int = Field(
-        4_194_304, ge=1024, description="Largest request body that is accepted, in bytes."
-    )
+    max_comment_chars: int = Field(20_480, ge=1, description="Maximum length of a comment, in characters.")
+    max_body_bytes: int = Field(4_194_304, ge=1024, description="Maximum size of a request body, in bytes.")
     request_timeout_s: float = Field(
         30.0,
         gt=0,
         le=600,
-        description="Seconds within which the head of a request must come, then its body (or it gets 408), and an answer must be taken.",
+        description="Seconds for a client to send the head of a request, then to send its body (else 408), "
+        "and then to receive the answer.",
     )
     queue_comments: int = Field(
         1024,
         ge=256,
-        description="Comments that may wait for the model and the store; beyond it callers get 429 and Retry-After.",
-    )
-    batch_comments: int = Field(
-        1,
-        ge=1,
-        description="Most comments of one call to the model, across requests; their answers go out together. The model reads "
-        "comments one by one whatever is set, so more gains little and makes short comments wait for long ones.",
-    )
-    batch_wait_ms: float = Field(
-        0.0,
-        ge=0,
-        le=1000,
-        description="How long a batch waits for company, in milliseconds; 0: it never waits.",
+        description="Maximum number of comments that wait for the model and the store. Further requests get 429 with "
+        "Retry-After.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level that is logged."
+        "info", description="Minimum level of logged messages."
     )
 
     @field_validator("api_keys", "allowed_hosts", "coral_secrets", mode="before")
@@ -141,7 +116,7 @@ class Settings(BaseSettings):
             else value
         )
 
-    @field_validator("model_dir", "shadow_model_dir")
+    @field_validator("model_dir")
     @classmethod
     def _shipped_by_name(cls, given: Path | None) -> Path | None:
         return None if given is None else model_directory(given)
@@ -153,17 +128,17 @@ class Settings(BaseSettings):
 
     @property
     def model_directory(self) -> Path:
-        """The model directory that is set, or the one in the package."""
+        """The configured model directory, or the one in the package."""
         return self.model_dir or DEFAULT_MODEL_DIR
 
     @property
     def cores(self) -> int:
-        """How many threads the model gets in all: those that are set, or one for each core."""
+        """Number of inference threads: as configured, or one for each core."""
         return self.threads or os.cpu_count() or 1
 
     @property
     def on_loopback(self) -> bool:
-        """Whether only this machine can reach the service."""
+        """True if only this machine can reach the service."""
         if self.host == "localhost":
             return True
         try:
@@ -172,7 +147,7 @@ class Settings(BaseSettings):
             return False
 
     def check_exposure(self) -> None:
-        """Raises SettingsError if others can reach the service and no key is asked for."""
+        """Raises SettingsError if other machines can reach the service and no key is set."""
         if not self.on_loopback and not self.api_keys:
             raise SettingsError(
                 f"refusing to listen on {self.host} without API keys: "
@@ -181,10 +156,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from the environment, with ``overrides`` before it; raises SettingsError in one line.
-
-    Overrides that are None are left to the environment.
-    """
+    """Returns the settings of the environment; ``overrides`` other than None take precedence. Raises SettingsError."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
@@ -192,7 +164,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def settings_table() -> str:
-    """The Markdown table of all settings that SETTINGS.md holds: ``python -m belowline.serve.settings``."""
+    """Returns the Markdown table in SETTINGS.md; ``python -m belowline.serve.settings`` prints it."""
     rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = field.default

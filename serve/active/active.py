@@ -118,7 +118,7 @@ class Active:
                 return int(model)
 
     def take_over(self, scorer: Scorer, digest: str | None, number: int) -> None:
-        """Makes a model the active one, under the newest policy; raises as ``pair_of`` does, and then changes nothing."""
+        """Makes a model active under the newest policy; raises as ``pair_of`` does, and then changes nothing."""
         taken = False
         while not taken:
             before = self._pair
@@ -156,8 +156,8 @@ class Active:
     def _put(self, pair: ActivePair, instead_of: ActivePair | None = None) -> bool:
         """Replaces the active pair by a newer one of the same model; returns whether the active model is the same.
 
-        A transaction that began early may read an older policy. Only a poll, which names the pair ``instead_of`` which it
-        was made, goes back: the store is an older copy then.
+        A transaction that began early may read an older policy. Only a poll, which passes the pair that it replaces as
+        ``instead_of``, may go back to one: then the store is an older copy.
         """
         with self._lock:
             now = self._pair

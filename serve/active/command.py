@@ -1,4 +1,4 @@
-"""What the command ``belowline models`` does and prints."""
+"""The commands ``belowline models promote|rollback|list|compare``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,42 +11,44 @@ from sqlalchemy import Row
 
 from belowline.model import model_directory
 from belowline.serve.active import model_history as models
-from belowline.serve.active import shadow_counts as shadow
+from belowline.serve.active.compare import compare_models
 from belowline.serve.active.files import models_dir
-from belowline.serve.active.promotion import model_in_force, promote, roll_back
+from belowline.serve.active.promotion import active_model, promote, roll_back
 from belowline.serve.settings import load_settings
 from belowline.serve.store.database import Database
 
+_SHOWN = 20
+
 
 def promote_command(candidate: Path, compare: Path | None, reason: str | None) -> None:
-    """Promotes; raises PromotionRefused, ModelError, PolicyError or StoreError, and then nothing is changed."""
+    """Promotes a model; raises as ``promote`` does, and then nothing has changed."""
     settings = load_settings()
     with _database(settings.database_url) as database:
-        _tell(promote(settings, database, model_directory(candidate), compare, reason))
+        _print_change(promote(settings, database, model_directory(candidate), compare, reason))
 
 
 def rollback_command(reason: str | None) -> None:
-    """Goes back; raises as ``promote_command`` does."""
+    """Rolls back; raises as ``roll_back`` does, and then nothing has changed."""
     settings = load_settings()
     with _database(settings.database_url) as database:
-        _tell(roll_back(settings, database, reason))
+        _print_change(roll_back(settings, database, reason))
 
 
 def list_command() -> None:
-    """Prints the model in force with its directory, and every change of it."""
+    """Prints the active model with its directory, and every change of it."""
     settings = load_settings()
     with _database(settings.database_url) as database:
-        present = model_in_force(database, settings)
+        present = active_model(database, settings)
         with database.read() as tx:
             rows = models.history(tx)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"in force: {present.name} in {present.directory}", markup=False)
+    console.print(f"active: {present.name} in {present.directory}", markup=False)
     if not rows:
-        console.print("no model was promoted; this is the one of the settings", markup=False)
+        console.print("no model was promoted; this is the model of the settings", markup=False)
         return
-    console.print(f"models lie in {models_dir(settings)}; times are in UTC", markup=False)
+    console.print(f"folder of models: {models_dir(settings)}; times are in UTC", markup=False)
     for row in rows:
-        gates = f", gates {told}" if (told := models.gates_in_words(row)) else ""
+        gates = f", gates {words}" if (words := models.gates_in_words(row)) else ""
         console.print(
             f"{row.id:>4}  {row.at:%Y-%m-%d %H:%M}  {row.kind} {row.version} ({row.digest[:12]}){gates}",
             markup=False,
@@ -55,36 +57,38 @@ def list_command() -> None:
         console.print(f"      by {row.actor}{why}", markup=False)
 
 
-def shadow_command() -> None:
-    """Prints what candidates would have decided beside what was decided."""
-    with _database(load_settings().database_url) as database, database.read() as tx:
-        found = shadow.compared(tx)
+def compare_command(candidate: Path, last: int) -> None:
+    """Prints how a candidate's decisions on stored comments differ from the active model's."""
+    settings = load_settings()
+    with _database(settings.database_url) as database:
+        comparison = compare_models(settings, database, model_directory(candidate), last)
     console = Console(highlight=False)
-    if not found:
-        console.print("nothing was compared; set BELOWLINE_SHADOW_MODEL_DIR for the service")
-    for one in found:
-        share = one.agreed / one.comments
-        console.print(
-            f"\n{one.candidate} beside {one.model}: {one.comments} comments, {share:.1%} decided alike",
-            markup=False,
+    if not comparison.actions:
+        console.print("the store holds no comments to compare on")
+        return
+    console.print(
+        f"{comparison.candidate} and the active {comparison.active}: {comparison.actions.total()} comments, "
+        f"same action on {comparison.agreement:.1%}",
+        markup=False,
+    )
+    actions = Table("active", "candidate", "comments", box=None)
+    for (active, other), number in sorted(comparison.actions.items()):
+        actions.add_row(active, other, str(number))
+    labels = Table("label", "comments", "mean difference", "mean absolute difference", box=None)
+    for label, number, difference, distance in comparison.labels():
+        labels.add_row(label, str(number), f"{difference:+.4f}", f"{distance:.4f}")
+    console.print(actions, labels)
+    if comparison.disagreements:
+        listed = (
+            f"{comment} ({active}, {other})" for comment, active, other in comparison.disagreements[:_SHOWN]
         )
-        actions = Table("model", "candidate", "comments", box=None)
-        for row in one.actions:
-            actions.add_row(row.action, row.candidate_action, str(row.comments))
-        labels = Table("label", "comments", "mean difference", "mean distance", box=None)
-        for row in one.labels:
-            labels.add_row(row.label, str(row.comments), f"{row.difference:+.4f}", f"{row.distance:.4f}")
-        console.print(actions, labels)
-        if one.disagreements:
-            told = (f"{row.comment_id} ({row.action}, {row.candidate_action})" for row in one.disagreements)
-            console.print("newest kept comments they disagree on:", ", ".join(told), markup=False)
+        console.print("newest comments with different actions:", ", ".join(listed), markup=False)
 
 
-def _tell(row: Row[Any]) -> None:
-    """The change, now in the store."""
+def _print_change(row: Row[Any]) -> None:
     print(
-        f"{row.version} ({row.digest[:12]}) is in force as number {row.id}; running services take it over within seconds, "
-        "see promotion in /readyz"
+        f"{row.version} ({row.digest[:12]}) is active as number {row.id}; "
+        "running services take it over within seconds; see promotion in /readyz"
     )
 
 

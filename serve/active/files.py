@@ -1,4 +1,4 @@
-"""The folder of promoted models: each in a folder of its own that appears whole, and is verified before it serves."""
+"""The folder of promoted models; each has a subfolder that appears complete, and is verified before use."""
 
 import fcntl
 import math
@@ -20,7 +20,7 @@ _NAMEABLE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 def models_dir(settings: Settings) -> Path:
-    """Where promoted models are kept: as set, or beside the SQLite database, or in the working directory."""
+    """Returns the folder of promoted models: as set, beside the SQLite database, or in the working directory."""
     if settings.models_dir is not None:
         return settings.models_dir
     url = make_url(settings.database_url)
@@ -29,7 +29,7 @@ def models_dir(settings: Settings) -> Path:
 
 
 def digest_of(directory: Path) -> str:
-    """The digest of a model's files; raises ModelError where they cannot be read."""
+    """Returns the digest of a model's files; raises ModelError if they cannot be read."""
     try:
         return model_digest(directory)
     except OSError as error:
@@ -39,9 +39,10 @@ def digest_of(directory: Path) -> str:
 
 
 def keep_model(folder: Path, directory: Path, version: str, digest: str) -> str:
-    """Copies a model among those in ``folder`` and returns its name there; raises ModelError, or OSError, and then leaves nothing to use.
+    """Copies a model into ``folder`` and returns the name of its subfolder.
 
-    One that is there and whole stays; whoever is killed leaves a hidden folder, which the next one removes.
+    An existing complete copy stays. An error (ModelError, OSError) leaves no usable copy, and a killed process leaves a
+    hidden folder, which the next call removes.
     """
     name = f"{_NAMEABLE.sub('-', version).strip('.-')[:60] or 'model'}-{digest[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,12 +66,12 @@ def keep_model(folder: Path, directory: Path, version: str, digest: str) -> str:
 
 
 def load_whole(directory: Path, digest: str, threads: int | None = None) -> Scorer:
-    """The model in ``directory``, if its files are those with this digest and it can score; raises ModelError."""
-    found = digest_of(directory)
-    if found != digest:
+    """Loads the model in ``directory``; raises ModelError if its files do not have this digest or it cannot score."""
+    present = digest_of(directory)
+    if present != digest:
         raise ModelError(
-            f"{directory}: its files are not those that were promoted (digest {found[:12]}, not {digest[:12]}); "
-            "copy them back, or belowline models rollback"
+            f"{directory}: its files differ from the promoted model (digest {present[:12]}, not {digest[:12]}); "
+            "copy them back, or use belowline models rollback"
         )
     scorer = Scorer.load(directory, threads=threads)
     check_scores(scorer, directory)
@@ -78,25 +79,27 @@ def load_whole(directory: Path, digest: str, threads: int | None = None) -> Scor
 
 
 def check_scores(scorer: Scorer, directory: Path) -> None:
-    """Raises ModelError unless the model gives a plain comment a probability for each label. What it loads at its first comment is loaded
-    then."""
+    """Raises ModelError unless the model gives a plain comment a probability for each label.
+
+    It also loads what the model loads at its first comment.
+    """
     try:
         [scores] = scorer.score([PROBE])
     except Exception as error:  # whatever a damaged network raises
         raise ModelError(
-            f"{directory}: it loads but cannot score ({describe(error)}); export the model again"
+            f"{directory}: loads but cannot score ({describe(error)}); export the model again"
         ) from None
     for label in scorer.labels:
         probability = scores.probabilities.get(label, math.nan)
         if not 0 <= probability <= 1:  # NaN is not
             raise ModelError(
-                f"{directory}: it gives {label} no probability ({probability}); export the model again"
+                f"{directory}: gives {label} no probability ({probability}); export the model again"
             )
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Waits until no other process keeps a model here; the system frees the lock of one that is killed."""
+    """Holds a lock against other processes that copy a model here; the system frees the lock of a killed process."""
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -47,7 +47,7 @@ class Poller:
             except Exception as error:  # the thread must go on
                 if not failing:
                     why = str(error) if isinstance(error, StoreError) else describe(error)
-                    logger.error("cannot ask which model and policy are active, the last ones stay: %s", why)
+                    logger.error("cannot read the active model and policy, the last ones stay: %s", why)
                 failing = True
 
 
@@ -70,7 +70,7 @@ class Follower:
         self._failed, self._again = 0, 0.0
 
     def look(self) -> None:
-        """Takes over the newest policy, and begins to load the newest model if it is another; raises StoreError.
+        """Takes over the newest policy, and starts to load the newest model if it changed; raises StoreError.
 
         A model that cannot be used is tried again after half a minute.
         """
@@ -96,7 +96,7 @@ class Follower:
             self._take_over(number)
         except UNUSABLE as error:
             self._stay(number, str(error))
-        except StoreError:  # the next look says so, or tries again
+        except StoreError:  # the next look reports it, or tries again
             return
         except Exception as error:
             self._failed, self._again = number, time.monotonic() + _AGAIN_S
@@ -111,12 +111,12 @@ class Follower:
         if number != self._newest:  # changed while it was loading, perhaps because it is a bad one
             return
         self._active.take_over(scorer, row.digest, number)
-        logger.info("model %d, %s, has taken over", number, self._active.pipeline.model)
+        logger.info("model %d, %s, is active", number, self._active.pipeline.model)
 
     def _stay(self, number: int, why: str) -> None:
         if self._failed != number:
             logger.error(
-                "model %d cannot take over, %s goes on: %s", number, self._active.pipeline.model, why
+                "model %d cannot be used, %s stays active: %s", number, self._active.pipeline.model, why
             )
         self._failed, self._again = number, time.monotonic() + _AGAIN_S
         self._on_failure()

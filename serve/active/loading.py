@@ -25,7 +25,7 @@ def load_model(row: Row[Any], settings: Settings) -> Scorer:
 
 
 def active_at_start(settings: Settings, database: Database) -> Active:
-    """Returns the newest model that can be used, under the newest policy; ``behind`` says why it is not the newest of all.
+    """Returns the newest usable model under the newest policy; ``behind`` has the reason if it is not the newest.
 
     Raises ModelError or PolicyError if not even the model of the settings can be used.
     """
@@ -52,7 +52,7 @@ def active_at_start(settings: Settings, database: Database) -> Active:
 def _newest_first(database: Database) -> Iterator[Row[Any]]:
     """Yields the active model and those that rollbacks would return to."""
     with database.read() as tx:
-        row = models.in_force(tx)
+        row = models.active(tx)
         rows = [row] if row is not None else []
         while rows and rows[-1].previous and (row := models.read(tx, rows[-1].previous)) is not None:
             rows.append(row)

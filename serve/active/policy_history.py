@@ -1,4 +1,4 @@
-"""The policy in force and its history: the newest row counts, and none means the file that the service was started with."""
+"""The history of the active policy: the newest row is active; without rows it is the policy file of the settings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,22 +12,22 @@ from belowline.serve.store.tables import policies
 
 
 def newest_id() -> ScalarSelect[int]:
-    """The id of the policy in force as part of a query, 0 for the file's."""
+    """Returns a subquery for the number of the active policy; 0 is the policy file."""
     return select(func.coalesce(func.max(policies.c.id), 0)).scalar_subquery()
 
 
 def newest(tx: Connection) -> int:
-    """The id of the policy in force, 0 for the file's."""
+    """Returns the number of the active policy; 0 is the policy file."""
     return int(tx.execute(select(newest_id())).scalar_one())
 
 
 def read(tx: Connection, policy_id: int) -> Row[Any] | None:
-    """A policy as it was given, None for an unknown id."""
+    """Returns the row with this number, or None."""
     return tx.execute(select(policies).where(policies.c.id == policy_id)).one_or_none()
 
 
 def replace(tx: Connection, actor: str, text: str, note: str | None, after: int) -> int:
-    """Puts a policy in force and returns its id; raises Refusal where another one than ``after`` is in force by now."""
+    """Makes a policy active and returns its number; raises Refusal if the active policy is not ``after``."""
     still(tx, after)
     values = {"text": text, "note": note, "actor": actor, "at": now()}
     added: int = tx.execute(insert(policies).values(**values).returning(policies.c.id)).scalar_one()
@@ -36,12 +36,12 @@ def replace(tx: Connection, actor: str, text: str, note: str | None, after: int)
 
 
 def still(tx: Connection, number: int) -> None:
-    """Keeps the policy as it is until the transaction ends; raises Refusal where another one than ``number`` is in force by now."""
+    """Locks the policy until the transaction ends; raises Refusal if the active policy is not ``number``."""
     one_at_a_time(tx, "policy")
     if newest(tx) != number:
         raise Refusal("conflict", "the policy was changed meanwhile; read it again and repeat your change")
 
 
 def history(tx: Connection) -> Sequence[Row[Any]]:
-    """Every policy that was ever put in force, newest first."""
+    """Returns all rows, newest first."""
     return tx.execute(select(policies).order_by(policies.c.id.desc())).all()

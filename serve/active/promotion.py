@@ -1,4 +1,4 @@
-"""Promoting a model that is proven to be better, and going back: checked before anything changes, recorded when it does."""
+"""Promotes a model whose gates passed, and rolls back; everything is checked before anything changes."""
 
 import getpass
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Row
 
-from belowline.model import Scorer
+from belowline.model import BelowlineError, Scorer
 from belowline.model.directory import read_config
 from belowline.serve.active import model_history as models
 from belowline.serve.active import policy_history as policies
@@ -19,18 +19,17 @@ from belowline.serve.active.files import check_scores, digest_of, keep_model, lo
 from belowline.serve.active.model_history import Model
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
-from belowline.serve.store.refusal import Refusal
 
 _LONGEST_VERSION = 100
 
 
-class PromotionRefused(Exception):
-    """The model in force stays; the message is one line that says why and what to do."""
+class PromotionRefused(BelowlineError):
+    """The active model stays; the message is one line with the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
-    """The model in force: its number in the store (0: the one of the settings), what it is, and where it lies."""
+class ActiveModel:
+    """The active model: its number in the store (0: the model of the settings), version, digest and directory."""
 
     number: int
     version: str
@@ -50,7 +49,7 @@ class _Gate(BaseModel):
 
 
 class _Gates(BaseModel):
-    """What ``belowline-train compare`` says of one candidate in ``compare.json``; both models by their digests."""
+    """The gates of one candidate in the ``compare.json`` of ``belowline-train compare``; models are named by digest."""
 
     baseline: str
     candidate: str
@@ -62,82 +61,76 @@ class _Comparison(BaseModel):
     gates: list[_Gates]
 
 
-def model_in_force(database: Database, settings: Settings) -> InForce:
-    """Which model counts; raises ModelError if that is the one of the settings and it cannot be read."""
+def active_model(database: Database, settings: Settings) -> ActiveModel:
+    """Returns the active model; raises ModelError if that is the model of the settings and it cannot be read."""
     with database.read() as tx:
-        row = models.in_force(tx)
+        row = models.active(tx)
     if row is not None:
-        return InForce(row.id, row.version, row.digest, models_dir(settings) / row.folder)
+        return ActiveModel(row.id, row.version, row.digest, models_dir(settings) / row.folder)
     directory = settings.model_directory
-    return InForce(0, read_config(directory).version, digest_of(directory), directory)
+    return ActiveModel(0, read_config(directory).version, digest_of(directory), directory)
 
 
 def promote(
     settings: Settings, database: Database, candidate: Path, compare: Path | None, reason: str | None
 ) -> Row[Any]:
-    """Puts the model in ``candidate`` in force and returns its row in the store.
+    """Makes the model in ``candidate`` the active one and returns its row in the store.
 
-    Raises PromotionRefused unless the gates in ``compare`` passed for exactly this model against exactly the one in force; a ``reason``
-    stands in for that and is kept. Nothing stands in for a model that does not load, score, and fit the policy: ModelError or PolicyError.
+    Raises PromotionRefused unless the gates in ``compare`` passed for exactly this model against exactly the active
+    one; a ``reason`` replaces this condition. Raises ModelError or PolicyError if the model does not load, score or fit
+    the policy, and Refusal if the model or the policy changed meanwhile.
     """
-    present, digest = model_in_force(database, settings), digest_of(candidate)
+    present, digest = active_model(database, settings), digest_of(candidate)
     if digest == present.digest:
-        raise PromotionRefused(f"{candidate}: this model is in force already")
+        raise PromotionRefused(f"{candidate}: this model is active already")
     gates = _gates_or_reason(compare, candidate, digest, present, reason)
     with database.read() as tx:
         policy = policies.newest(tx)
     version = _check(candidate, digest, settings, database)
     folder = models_dir(settings)
     first = None
-    if present.number == 0:  # what the settings name may be gone when a rollback wants it
-        kept = keep_model(folder, present.directory, present.version, present.digest)
-        first = Model(present.version, present.digest, kept)
+    if present.number == 0:  # the model of the settings may be gone when a rollback needs it
+        copied = keep_model(folder, present.directory, present.version, present.digest)
+        first = Model(present.version, present.digest, copied)
     model = Model(version, digest, keep_model(folder, candidate, version, digest))
-    try:
-        with database.write() as tx:
-            policies.still(tx, policy)
-            number = models.promote(
-                tx, _who(), model, after=present.number, instead_of=first, gates=gates, reason=reason
-            )
-    except Refusal as refusal:
-        raise PromotionRefused(refusal.detail) from None
-    return _row(database, number)
+    with database.write() as tx:
+        policies.still(tx, policy)
+        return models.promote(
+            tx, _account(), model, after=present.number, instead_of=first, gates=gates, reason=reason
+        )
 
 
 def roll_back(settings: Settings, database: Database, reason: str | None) -> Row[Any]:
-    """Puts the model before the one in force in force again, whether that one works or not, and returns its row in the store.
+    """Makes the previous model active, even if the active one does not work, and returns the new row in the store.
 
-    Raises PromotionRefused where there is none; ModelError or PolicyError where the one before does not load, or fit the policy.
+    Raises Refusal if there is no previous model; ModelError or PolicyError if it does not load or fit the policy.
     """
-    try:
-        with database.read() as tx:
-            present, target, policy = models.newest(tx), models.before(tx), policies.newest(tx)
-        scorer = load_whole(models_dir(settings) / target.folder, target.digest, 1)
-        pair_of(scorer, target.digest, settings.policy, database)
-        with database.write() as tx:
-            policies.still(tx, policy)
-            return models.roll_back(tx, _who(), after=present, reason=reason)
-    except Refusal as refusal:
-        raise PromotionRefused(refusal.detail) from None
+    with database.read() as tx:
+        present, target, policy = models.newest(tx), models.before(tx), policies.newest(tx)
+    scorer = load_whole(models_dir(settings) / target.folder, target.digest, 1)
+    pair_of(scorer, target.digest, settings.policy, database)
+    with database.write() as tx:
+        policies.still(tx, policy)
+        return models.roll_back(tx, _account(), after=present, reason=reason)
 
 
 def _check(candidate: Path, digest: str, settings: Settings, database: Database) -> str:
-    """That the model can serve; its version."""
+    """Checks that the model can serve and returns its version."""
     scorer = Scorer.load(candidate, threads=1)
     check_scores(scorer, candidate)
     pair_of(scorer, digest, settings.policy, database)
     if not 0 < len(scorer.version) <= _LONGEST_VERSION:
         raise PromotionRefused(
-            f"{candidate}: its version has {len(scorer.version)} characters, 1 to {_LONGEST_VERSION} are kept; "
-            "set version in the recipe and export it again"
+            f"{candidate}: its version has {len(scorer.version)} characters; 1 to {_LONGEST_VERSION} are allowed; "
+            "set version in the recipe and export the model again"
         )
     return scorer.version
 
 
 def _gates_or_reason(
-    compare: Path | None, candidate: Path, digest: str, present: InForce, reason: str | None
+    compare: Path | None, candidate: Path, digest: str, present: ActiveModel, reason: str | None
 ) -> dict[str, Any]:
-    """What is kept of the gates; raises PromotionRefused where they do not let the model pass and no reason is given."""
+    """Returns the gates for the history; raises PromotionRefused if they did not pass and there is no reason."""
     try:
         if compare is None:
             raise PromotionRefused(
@@ -151,53 +144,42 @@ def _gates_or_reason(
         return {"passed": False, "why": str(refusal)}
 
 
-def _passed(compare: Path, candidate: Path, digest: str, present: InForce) -> _Gates:
-    gates = _read(compare)
-    own = [one for one in gates if one.candidate == digest]
-    if not own:
+def _passed(compare: Path, candidate: Path, digest: str, present: ActiveModel) -> _Gates:
+    of_candidate = [gates for gates in _read(compare) if gates.candidate == digest]
+    if not of_candidate:
         raise PromotionRefused(
-            f"{compare}: no gates of {candidate} (digest {digest[:12]}); compare the very files that you promote"
+            f"{compare}: no gates of {candidate} (digest {digest[:12]}); compare exactly the files that you promote"
         )
-    fitting = [one for one in own if one.baseline == present.digest]
+    fitting = [gates for gates in of_candidate if gates.baseline == present.digest]
     if not fitting:
         raise PromotionRefused(
-            f"{compare}: it was compared with the model {own[0].baseline[:12]}, but {present.name} is in force; "
-            f"compare it with {present.directory}"
+            f"{compare}: compares with the model {of_candidate[0].baseline[:12]}, but {present.name} is active; "
+            f"compare with {present.directory}"
         )
-    failed = [gate for gate in fitting[-1].results if not gate.passed]
-    if failed or not fitting[-1].passed or not fitting[-1].results:
-        why = "; ".join(f"{gate.name}: {gate.why}" for gate in failed) or "none was checked"
+    gates = fitting[-1]
+    failed = [gate for gate in gates.results if not gate.passed]
+    if failed or not gates.passed or not gates.results:
+        why = "; ".join(f"{gate.name}: {gate.why}" for gate in failed) or "no gate was checked"
         raise PromotionRefused(f"{compare}: gates refuse {candidate}: {why}; or give --force-reason")
-    return fitting[-1]
+    return gates
 
 
 def _read(compare: Path) -> list[_Gates]:
     try:
         return _Comparison.model_validate(json.loads(compare.read_text("utf-8"))).gates
     except OSError as error:
-        raise PromotionRefused(
-            f"{compare}: cannot be read ({error.strerror}); name the compare.json of the comparison"
-        ) from None
+        why = f"cannot be read ({error.strerror}); name the compare.json of the comparison"
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "(all)"
-        raise PromotionRefused(
-            f"{compare}: field {field}: {first['msg']}; compare with --gates again"
-        ) from None
+        why = f"field {field}: {first['msg']}; compare with --gates again"
     except ValueError as error:  # neither JSON nor UTF-8
-        raise PromotionRefused(f"{compare}: not JSON ({error}); compare again") from None
+        why = f"not JSON ({error}); compare again"
+    raise PromotionRefused(f"{compare}: {why}")
 
 
-def _row(database: Database, number: int) -> Row[Any]:
-    with database.read() as tx:
-        row = models.read(tx, number)
-    if row is None:
-        raise RuntimeError("a model that was promoted is not in the store")
-    return row
-
-
-def _who() -> str:
-    """Who gives the command, by the name of their account on this machine."""
+def _account() -> str:
+    """Returns the name of the account that runs the command."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as in containers

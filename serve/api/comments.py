@@ -62,7 +62,7 @@ async def take_in(
         KeptComment.model_construct(
             **dict(outcome.result), comment=outcome.comment, stands=outcome.action, changed=outcome.changed
         )
-        for outcome in await service.keep(request.site, thread, incoming)
+        for outcome in await service.ingest(request.site, thread, incoming)
     ]
     return KeptComments.model_construct(results=results, model=service.pipeline.scorer.version)
 

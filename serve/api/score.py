@@ -44,7 +44,7 @@ async def score(
             IncomingComment(comment.id or "", comment.text, scores, parent_text=comment.parent)
             for comment, scores in zip(request.comments, await service.scores(inputs), strict=True)
         ]
-        ingested = await service.keep(request.site, _thread(request.article), incoming, held_only=True)
+        ingested = await service.ingest(request.site, _thread(request.article), incoming, held_only=True)
         results = [outcome.result for outcome in ingested]
     return ScoreAnswer.model_construct(results=results, model=service.pipeline.scorer.version)
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from belowline.model import ModelError, Policy, Scorer
+from belowline.model import BelowlineError, ModelError, Policy, Scorer
 from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.scoring.child_process import follow_parent
@@ -26,7 +26,7 @@ _JOBS_IN_WAVE = 64
 """Jobs for each worker between two starts of all workers."""
 
 
-class EngineError(Exception):
+class EngineError(BelowlineError):
     """An engine cannot do its work; the message is one line."""
 
 

@@ -7,12 +7,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from belowline.model import BelowlineError
 from belowline.serve.audit.outputs import COMMENTS, PARTS, SUMMARY
 
 Row = dict[str, Any]
 
 
-class AuditFolderError(Exception):
+class AuditFolderError(BelowlineError):
     """A folder holds no finished audit that can serve; the message is one line."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from belowline.model import text_hash
+from belowline.model import BelowlineError, text_hash
 from belowline.serve.audit.archive import REJECTS, Archive, ArchiveComment, Inventory, take_inventory
 from belowline.serve.audit.copies import Copies, reading_for, written_reading
 from belowline.serve.audit.engines import Engine, Here, Job, Work
@@ -26,7 +26,7 @@ INVENTORY, READINGS = "inventory", "readings"
 PART_COMMENTS = 1024
 
 
-class AuditError(Exception):
+class AuditError(BelowlineError):
     """An audit cannot be made where or of what it was asked; the message is one line."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from belowline.model import Context, Policy, PolicyDecision, Scores
+from belowline.model import BelowlineError, Context, Policy, PolicyDecision, Scores
 from belowline.model.directory import Thresholds
 from belowline.serve.audit.finished import FinishedAudit, Row, article_of
 from belowline.serve.audit.outputs import THREADS_TABLE
@@ -29,7 +29,7 @@ _AT_ONCE = 50
 _SITE_CHARS, _NAME_CHARS, _THREAD_CHARS = 100, 190, 500
 
 
-class QueueError(Exception):
+class QueueError(BelowlineError):
     """An audit's comments cannot be sent to the queue; the message is one line."""
 
 

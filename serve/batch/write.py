@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from belowline.model import BelowlineError
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import format_of
 from belowline.serve.scoring.results import Result
@@ -15,7 +16,7 @@ from belowline.serve.scoring.results import Result
 Write = Callable[[Sequence[Result]], None]
 
 
-class WriteError(Exception):
+class WriteError(BelowlineError):
     """A file cannot be written; the message is one line."""
 
 

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from belowline.serve.active import model_history as models
 from belowline.serve.active import policy_history as policies
-from belowline.serve.active import shadow_counts as shadow
 from belowline.serve.api.admin import new_key, proposed_pipeline, summary_of
 from belowline.serve.api.messages import HookIn, KeyIn
 from belowline.serve.console.queue import card
@@ -88,19 +87,18 @@ def _policy_page(
 
 @router.get("/console/models")
 def models_page(request: Request, service: ServiceDep, actor: Person) -> HTMLResponse:
-    """The model that serves, the history of models, and what a candidate would have decided."""
+    """The active model of this worker and the history of models."""
     actor.require("read the log")
     with service.database.read() as tx:
-        values: dict[str, Any] = {"history": models.history(tx), "compared": shadow.compared(tx)}
+        history = models.history(tx)
     return page(
         "console_models.html",
         request,
         actor,
-        **values,
+        history=history,
         serving=service.pipeline.model,
         number=service.pair.model_number,
         behind=service.active.behind,
-        candidate_problem=service.shadow.problem if service.shadow else None,
         gates_in_words=models.gates_in_words,
     )
 

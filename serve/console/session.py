@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, quote
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from belowline.model import BelowlineError
 from belowline.serve.console.rendering import templates
 from belowline.serve.http.auth import (
     SESSION_COOKIE,
@@ -27,7 +28,7 @@ BLUR_COOKIE = "belowline_blur"
 _PERSONS = ("triage", "moderator", "admin")
 
 
-class SignInFirst(Exception):
+class SignInFirst(BelowlineError):
     """Nobody is signed in; ``path`` is where they wanted to go."""
 
     def __init__(self, path: str) -> None:

@@ -1,1 +1,1 @@
-"""Parts that routes share: keys, errors, schemas, the service of a request."""
+"""Parts that routes share: authentication, errors, schemas, the service of a request."""

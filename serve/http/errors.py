@@ -1,4 +1,4 @@
-"""The one table from error to status, answered as problem details (RFC 9457) that never echo a comment."""
+"""The table of errors and statuses; errors are answered as problem details (RFC 9457) and never contain a comment."""
 
 import logging
 import re
@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from belowline.model import BelowlineError
 from belowline.serve.store.database import StoreError
 from belowline.serve.store.refusal import Refusal
 
@@ -58,7 +59,7 @@ _ADVICE = {
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of the problems with these statuses, as ``responses`` of a router."""
+    """Returns the OpenAPI ``responses`` of a router for the problems with these statuses."""
     return {status: _documented(status) for status in statuses}
 
 
@@ -77,8 +78,8 @@ def _documented(status: int) -> dict[str, Any]:
     return {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}
 
 
-class Problem(HTTPException):
-    """An error with its place in the table; ``errors`` are pairs of a field and what is wrong with it."""
+class Problem(BelowlineError, HTTPException):
+    """An HTTP error; ``kind`` is a key of ``PROBLEMS``, ``errors`` are pairs of a field and its fault."""
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class Problem(HTTPException):
         self.errors = errors
 
     def response(self) -> JSONResponse:
-        """The problem as an HTTP answer."""
+        """Returns the HTTP response."""
         body: dict[str, Any] = {
             "type": _TYPE_PREFIX + self.kind,
             "title": PROBLEMS[self.kind][1],
@@ -106,12 +107,12 @@ class Problem(HTTPException):
 
 
 def invalid_field(field: str, detail: str) -> Problem:
-    """The problem of one field with an unacceptable value."""
+    """Returns the problem of one field with an invalid value."""
     return Problem("invalid-request", f"{field} {detail}", errors=[(field, detail)])
 
 
 def queue_full(retry_after: int) -> Problem:
-    """The problem of a request that came while as many wait as may; in so many seconds there should be room."""
+    """Returns the problem of a full queue, which should have room after ``retry_after`` seconds."""
     return Problem(
         "queue-full", "try again after Retry-After seconds", headers={"Retry-After": str(retry_after)}
     )
@@ -121,30 +122,13 @@ Render = Callable[[Request, Problem], Response | None]
 
 
 def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: None) -> None:
-    """Makes every error of ``app`` a problem; ``render`` may give some requests another answer than its JSON."""
+    """Answers every error of ``app`` as a problem; ``render`` may return another response than its JSON."""
 
     def answer(request: Request, problem: Problem) -> Response:
         return render(request, problem) or problem.response()
 
-    async def on_http_error(request: Request, error: Exception) -> Response:
-        if not isinstance(error, HTTPException):
-            raise error
-        problem = _problem_of(error)
-        if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            problem.headers = {
-                "Allow": ", ".join(_methods(request)) or dict(error.headers or {}).get("Allow", "")
-            }
-        return answer(request, problem)
-
-    async def on_invalid(request: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestValidationError):
-            raise error
-        return answer(request, _problem_of_invalid(request, error))
-
-    async def on_refusal(request: Request, error: Exception) -> Response:
-        if not isinstance(error, Refusal):
-            raise error
-        return answer(request, Problem(error.kind, error.detail))
+    async def on_error(request: Request, error: Exception) -> Response:
+        return answer(request, _problem_of(request, error))
 
     async def on_store_error(request: Request, error: Exception) -> Response:
         logger.error("%s", error)
@@ -152,57 +136,70 @@ def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: N
             request, Problem("store-unavailable", "nothing was stored; send the request again later")
         )
 
-    app.add_exception_handler(Refusal, on_refusal)
+    for kind in (Refusal, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, on_error)
     app.add_exception_handler(StoreError, on_store_error)
-    app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(RequestValidationError, on_invalid)
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods of an address as the app documents them; the router itself would name those of one route alone."""
+    """Returns the methods of an address by the OpenAPI document; the router names those of one route only."""
     paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
     fitting = [path for path in paths if re.fullmatch(_PARAMETER.sub(".+", path), request.url.path)]
     closest = max(fitting, key=lambda path: len(_PARAMETER.sub("", path)), default=None)
     return [] if closest is None else sorted(method.upper() for method in paths[closest])
 
 
-def _problem_of(error: HTTPException) -> Problem:
-    if isinstance(error, Problem):
-        return error
-    if error.status_code == HTTPStatus.BAD_REQUEST:
-        return Problem("malformed-body", _unreadable(error.__cause__))
-    kind = _KIND_OF_STATUS.get(error.status_code, "internal-error")
-    return Problem(kind, str(error.detail) + "; /docs lists all calls", headers=error.headers)
+def _problem_of(request: Request, error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case Refusal():
+            return Problem(error.kind, error.detail)
+        case RequestValidationError():
+            return _problem_of_invalid(request, error)
+        case HTTPException(status_code=HTTPStatus.BAD_REQUEST):
+            return Problem("malformed-body", _unreadable(error.__cause__))
+        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            methods = ", ".join(_methods(request)) or dict(error.headers or {}).get("Allow", "")
+            return Problem("method-not-allowed", _see_docs(error), headers={"Allow": methods})
+        case HTTPException():
+            kind = _KIND_OF_STATUS.get(error.status_code, "internal-error")
+            return Problem(kind, _see_docs(error), headers=error.headers)
+    raise error
+
+
+def _see_docs(error: HTTPException) -> str:
+    return f"{error.detail}; see /docs"
 
 
 def _unreadable(cause: BaseException | None) -> str:
     if isinstance(cause, UnicodeDecodeError):
         return f"the body is not valid UTF-8: byte {cause.start + 1} cannot be decoded; send JSON in UTF-8"
     if isinstance(cause, RecursionError):
-        return "the body nests too many levels; send the fields that /docs lists"
+        return "the body has too many nested levels; send the fields that /docs lists"
     return "the body is not valid JSON; send a JSON object in UTF-8"
 
 
 def _problem_of_invalid(request: Request, error: RequestValidationError) -> Problem:
-    found = error.errors()
-    if found[0]["type"] == "json_invalid":
-        position, why = found[0]["loc"][-1], found[0]["ctx"]["error"]
+    errors = error.errors()
+    if errors[0]["type"] == "json_invalid":
+        position, why = errors[0]["loc"][-1], errors[0]["ctx"]["error"]
         return Problem("malformed-body", f"the body is not valid JSON at character {position}: {why}")
-    if found[0]["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
+    if errors[0]["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
         return Problem(
             "unsupported-media-type", "send a JSON object with the header Content-Type: application/json"
         )
-    return invalid_fields(found)
+    return invalid_fields(errors)
 
 
-def invalid_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
-    """The problem of what pydantic found; locations begin with where the field stands, such as ``body``."""
-    errors = [(field_name(one["loc"]), _advice(one)) for one in found]
-    return Problem("invalid-request", " ".join(errors[0]), errors=errors)
+def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """Returns the problem of pydantic's errors; locations begin with a part of the request, such as ``body``."""
+    fields = [(field_name(error["loc"]), _advice(error)) for error in errors]
+    return Problem("invalid-request", " ".join(fields[0]), errors=fields)
 
 
 def field_name(location: Sequence[str | int]) -> str:
-    """A pydantic location as callers write it, such as ``comments[0].text``; odd characters become ``?``."""
+    """Returns a pydantic location as clients write it, ``comments[0].text``; unprintable characters become ``?``."""
     name = ""
     for part in location[1:] or location:
         name += f"[{part}]" if isinstance(part, int) else f".{part}"

@@ -1,4 +1,4 @@
-"""Server-sent events: that the queue changed, for consoles that show what is new."""
+"""Server-sent events that tell consoles of changes to the queue."""
 
 import asyncio
 import json
@@ -17,7 +17,8 @@ _HEARTBEAT_S = 15.0
 async def changes(
     database: Database, sites: Sequence[str], gone: Callable[[], Awaitable[bool]], every_s: float = _EVERY_S
 ) -> AsyncIterator[str]:
-    """Events of ``sites`` (none: all) until the caller is ``gone``; the store is asked, for other workers change it too."""
+    """Yields an event whenever the queue of ``sites`` (none: all) changes, until the client is ``gone``."""
+    # It polls the store, because other workers change it too.
     last: dict[str, int] | None = None
     silent = 0.0
     while not await gone():
@@ -25,7 +26,7 @@ async def changes(
         if state != last:
             yield f"event: queue\ndata: {json.dumps(state)}\n\n"
             last, silent = state, 0.0
-        elif silent >= _HEARTBEAT_S:  # proxies close what is silent for long
+        elif silent >= _HEARTBEAT_S:  # proxies close silent connections
             yield ": still here\n\n"
             silent = 0.0
         await asyncio.sleep(every_s)

@@ -1,4 +1,4 @@
-"""How a service is: alive, ready, and what it measures."""
+"""Health of the service: alive, ready, and its metrics."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -16,41 +16,46 @@ from belowline.serve.store.database import Database, StoreError
 
 health = APIRouter()
 Store = Literal["ok", "failing", "unreachable"]
-_PATIENCE_S = 5.0
-# Threads of their own: while a database does not answer, those of the requests are all taken by it.
-_ASKING = ThreadPoolExecutor(2, thread_name_prefix="belowline-readiness")
+_TIMEOUT_S = 5.0
+# Separate threads: while a database does not answer, it blocks all threads of the requests.
+_EXECUTOR = ThreadPoolExecutor(2, thread_name_prefix="belowline-readiness")
 
 
 class Readiness(BaseModel):
-    """Whether each part can do its work."""
+    """State of each part."""
 
     ready: bool
     model: Literal["ok", "failing"]
     batcher: Literal["ok", "stopped"]
     store: Store = Field(
-        description="`failing`: it can be read but keeps nothing, as on a full or a read-only disk; the log says why. "
+        description="`failing`: it can be read but not written, as on a full or read-only disk; see the log. "
         "`unreachable`: it cannot be read either."
     )
     promotion: Literal["ok", "failing"] = Field(
-        description="`failing` while the model in force cannot be used and one before it serves; the service is ready all the same."
+        description="`failing` while the active model cannot be used and an earlier one serves; "
+        "this does not affect `ready`."
     )
     active_policy: int = Field(
-        description="Number of the policy by which this worker decides; 0 is the file that it was started with."
+        description="Number of this worker's active policy; 0 is the policy file of the settings."
     )
 
 
-@health.get("/healthz", summary="Is the process alive?")
+@health.get("/healthz", summary="Check that the process is alive")
 async def healthz() -> dict[str, str]:
-    """Answers as long as the event loop runs."""
+    """Answers while the event loop runs."""
     return {"status": "ok"}
 
 
-@health.get("/readyz", summary="Can it score and keep comments?", responses={503: {"model": Readiness}})
+@health.get(
+    "/readyz",
+    summary="Check that the service can score and store comments",
+    responses={503: {"model": Readiness}},
+)
 async def readyz(service: ServiceDep, response: Response) -> Readiness:
-    """503 while the model fails, the batcher is stopped, or the store is out of reach or keeps nothing."""
-    found = await readiness(service)
-    response.status_code = 200 if found.ready else 503
-    return found
+    """503 while the model fails, the queue (`batcher`) is stopped, or the store cannot be read or written."""
+    state = await readiness(service)
+    response.status_code = 200 if state.ready else 503
+    return state
 
 
 @health.get(
@@ -66,7 +71,7 @@ async def metrics(service: ServiceDep) -> Response:
 
 
 async def readiness(service: Service) -> Readiness:
-    """How each part is, asked anew."""
+    """Checks each part now."""
     model: Literal["ok", "failing"] = "failing" if await _model_fails(service) else "ok"
     batcher: Literal["ok", "stopped"] = "ok" if service.score_queue.alive else "stopped"
     store = await _store(service.database)
@@ -81,14 +86,14 @@ async def readiness(service: Service) -> Readiness:
 
 
 async def _store(database: Database) -> Store:
-    asked = asyncio.get_running_loop().run_in_executor(_ASKING, _ask, database)
+    check = asyncio.get_running_loop().run_in_executor(_EXECUTOR, _check, database)
     try:
-        return await asyncio.wait_for(asked, _PATIENCE_S)
+        return await asyncio.wait_for(check, _TIMEOUT_S)
     except TimeoutError:
         return "unreachable"
 
 
-def _ask(database: Database) -> Store:
+def _check(database: Database) -> Store:
     try:
         database.ping()
     except StoreError:
@@ -97,7 +102,7 @@ def _ask(database: Database) -> Store:
 
 
 async def _model_fails(service: Service) -> bool:
-    """Asks again after a failure, so that one odd comment does not take the service out of rotation."""
+    """Scores a plain comment after a failure, so that one odd comment does not take the service out of rotation."""
     if not service.score_queue.failing:
         return False
     try:

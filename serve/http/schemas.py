@@ -1,4 +1,4 @@
-"""What callers send to and get from the API; fields that are not listed here are refused."""
+"""Request and response bodies of scoring; unknown fields are refused."""
 
 import re
 from typing import Annotated
@@ -14,17 +14,17 @@ ID_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 Site = Annotated[
     str,
     StringConstraints(max_length=100, pattern=SITE_PATTERN),
-    Field(description="Name of the site that the comments belong to, such as `example.org`."),
+    Field(description="Site of the comments, such as `example.org`."),
 ]
 CommentId = Annotated[
     str,
     StringConstraints(max_length=200, pattern=ID_PATTERN),
-    Field(description="The caller's own id of the comment."),
+    Field(description="The client's id of the comment."),
 ]
 
 
 def site_name(name: str) -> str:
-    """What of ``name``, such as a host with its port, may be a site's name; empty if nothing may."""
+    """Returns ``name``, such as a host with its port, as a valid site name; empty if nothing is left."""
     return _NOT_IN_SITE.sub("-", name).strip("._-")[:100]
 
 
@@ -39,29 +39,27 @@ class CommentIn(Message):
 
     id: CommentId | None = None
     text: str = Field(min_length=1, description="The comment as its author wrote it.")
-    parent: str | None = Field(
-        None, description="Text of the comment that this one answers; at most as long as a comment."
-    )
+    parent: str | None = Field(None, description="Text of the parent comment; at most as long as a comment.")
 
 
 class ArticleIn(Message):
-    """The article that all comments of a request stand under."""
+    """The article of all comments in a request."""
 
     title: str = Field(description="The article's title.")
     url: str | None = Field(None, max_length=2000, description="The article's address; it is not fetched.")
     text: str | None = Field(
-        None, description="The article's text; title and text are read up to 4,000 characters."
+        None, description="The article's text; the first 4,000 characters of title and text are used."
     )
 
 
 class ScoreRequest(Message):
-    """Comments to score, and what they were written under."""
+    """Comments to score, and their article."""
 
     comments: list[CommentIn] = Field(min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments.")
     article: ArticleIn | None = Field(None, description="The article, if there is one.")
     site: Site | None = Field(
         None,
-        description="If given, every comment needs an `id`, and those not to be published enter the queue.",
+        description="If set, every comment needs an `id`, and comments that are not published enter the queue.",
     )
     model_config = ConfigDict(
         json_schema_extra={

@@ -1,6 +1,6 @@
-"""What one running service is made of, and the one way from comments to results over HTTP."""
+"""The parts of a running service, and the one path from comments to results over HTTP."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
@@ -10,15 +10,12 @@ from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput, Scores
 from belowline.serve.active.active import Active, ActivePair
-from belowline.serve.active.candidate import Seen
-from belowline.serve.active.shadow import Shadow
 from belowline.serve.http.errors import Problem, queue_full
 from belowline.serve.http.throttle import FailedKeyLimiter
 from belowline.serve.metrics import Metrics
 from belowline.serve.queue.comments import last_decision
 from belowline.serve.queue.intake import IncomingComment, IngestResult, Thread, ingest
 from belowline.serve.queue.moderator_decisions import ModeratorDecision, record_decision
-from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
 from belowline.serve.scoring.score_queue import QueueFull, ScoreQueue, ScoreQueueClosed
@@ -28,25 +25,17 @@ from belowline.serve.store.database import Database
 
 
 @dataclass(slots=True)
-class RequestState:
-    """The pair that answers a request: its model stays the one that the request began with."""
-
-    pair: ActivePair
-
-
-@dataclass(frozen=True, slots=True)
 class Service:
-    """The parts that the routes share. Each request has a copy, which keeps the model that the request began with.
+    """The parts that routes share. Each request gets a copy that keeps the model with which the request began.
 
     Attributes:
-        settings: What the service was started with.
-        active: The active model and the active policy of this worker.
-        batcher: What waits for the model.
-        metrics: What is measured.
+        settings: Settings of the process.
+        active: The active model and policy of this worker.
+        score_queue: The queue in front of the model.
+        metrics: Metrics of the process.
         database: The store.
-        shadow: The candidate that scores beside the model, None where there is none.
-        guesses: Wrong keys by the address that they came from.
-        begun: The pair that answers the request; None outside of requests.
+        failed_keys: Failed keys by address.
+        request_pair: The model and policy of a request; None outside of requests.
     """
 
     settings: Settings
@@ -54,33 +43,27 @@ class Service:
     score_queue: ScoreQueue
     metrics: Metrics
     database: Database
-    shadow: Shadow | None = None
     failed_keys: FailedKeyLimiter = field(default_factory=FailedKeyLimiter)
-    begun: RequestState | None = None
+    request_pair: ActivePair | None = None
 
     @property
     def pair(self) -> ActivePair:
-        """The pair of this request, or else the active one."""
-        return self.begun.pair if self.begun else self.active.pair
+        """The model and policy of this request; outside of requests the active ones."""
+        return self.request_pair or self.active.pair
 
     @property
     def pipeline(self) -> ModerationPipeline:
-        """The model and the policy of ``pair``."""
+        """The pipeline of ``pair``."""
         return self.pair.pipeline
 
     def pair_in(self, tx: Connection) -> ActivePair:
-        """The model of this request under the policy that is active in the transaction."""
+        """Returns the model of this request under the policy that is active in the transaction."""
         return self.active.within(tx, self.pair)
 
     async def scores(self, comments: Sequence[ScoreInput]) -> list[Scores | None]:
-        """Scores in order, None where scoring failed; raises Problem while no more can wait."""
-        return await self._scored(comments, self.pipeline)
-
-    async def _scored(
-        self, comments: Sequence[ScoreInput], pipeline: ModerationPipeline
-    ) -> list[Scores | None]:
+        """Returns scores in order, None where scoring failed; raises Problem if the queue is full or closed."""
         try:
-            return await self.score_queue.submit(comments, pipeline.scorer)
+            return await self.score_queue.submit(comments, self.pipeline.scorer)
         except QueueFull as full:
             raise queue_full(full.retry_after) from None
         except ScoreQueueClosed:
@@ -92,10 +75,8 @@ class Service:
         comments: Sequence[ScoreInput],
         contexts: Sequence[Context] | None = None,
     ) -> list[Result]:
-        """One result for each comment, in order, of which nothing is kept; raises Problem while no more can wait."""
-        begun = self.pair
-        scores = await self._scored(comments, begun.pipeline)
-        return self.results(ids, comments, scores, contexts, begun)
+        """Returns a result for each comment, in order, and stores nothing; raises Problem as ``scores`` does."""
+        return self.results(ids, comments, await self.scores(comments), contexts)
 
     def results(
         self,
@@ -103,29 +84,15 @@ class Service:
         comments: Sequence[ScoreInput],
         scores: Sequence[Scores | None],
         contexts: Sequence[Context] | None = None,
-        begun: ActivePair | None = None,
     ) -> list[Result]:
-        """One result for each comment with its scores, which are None where scoring failed; nothing is kept.
-
-        ``begun`` is the pair whose model gave the scores, None for that of the request.
-        """
-        known = contexts or [Context(text=comment.text) for comment in comments]
-        pair = self.active.newest(begun or self.pair)  # the policy may have changed while the comments waited
-        if self.begun:
-            self.begun.pair = pair
-        pipeline = pair.pipeline
-        results = pipeline.results(ids, comments, scores, known)
+        """Returns a result for each scored comment and stores nothing; scores are None where scoring failed."""
+        if self.request_pair:  # the policy may have changed while the comments waited for the model
+            self.request_pair = self.active.newest(self.request_pair)
+        results = self.pipeline.results(ids, comments, scores, contexts)
         self._count(results)
-        if self.shadow:
-            seen = (
-                Seen(pipeline.model, comment, context, one, result.action)
-                for comment, context, one, result in zip(comments, known, scores, results, strict=True)
-                if one is not None
-            )
-            self.shadow.offer(seen)
         return results
 
-    async def keep(
+    async def ingest(
         self,
         site: str,
         thread: Thread | None,
@@ -133,13 +100,16 @@ class Service:
         *,
         held_only: bool = False,
     ) -> list[IngestResult]:
-        """Keeps comments that were scored; see ``ingest``."""
-        async with self.score_queue.keeping(len(incoming)):
-            kept = await run_in_threadpool(self._keep, site, thread, incoming, held_only=held_only)
-        self._count([one.result for one in kept])
-        if self.shadow:
-            self.shadow.offer(_seen(self.pipeline.model, thread, incoming, kept))
-        return kept
+        """Stores scored comments; see ``ingest``."""
+
+        def write() -> list[IngestResult]:
+            with self.database.write() as tx:
+                return ingest(tx, self.pair_in(tx).pipeline, site, thread, incoming, held_only=held_only)
+
+        async with self.score_queue.reserve_write(len(incoming)):
+            ingested = await run_in_threadpool(write)
+        self._count([comment.result for comment in ingested])
+        return ingested
 
     async def report(
         self,
@@ -147,63 +117,41 @@ class Service:
         site: str,
         thread: Thread | None,
         comment: IncomingComment,
-        ruling: ModeratorDecision,
+        decision: ModeratorDecision,
     ) -> str:
-        """Records what was decided elsewhere about a comment, which is kept first if it is not known; raises Refusal, see ``rule``.
+        """Records a decision that was made elsewhere and returns the action before it; stores an unknown comment first.
 
-        The same told again adds nothing. Returns the action that stood before.
+        Repeating the last decision adds nothing. Raises Refusal as ``record_decision`` does.
         """
-        return await run_in_threadpool(self._report, who, site, thread, comment, ruling)
 
-    def _report(
-        self,
-        who: Actor,
-        site: str,
-        thread: Thread | None,
-        comment: IncomingComment,
-        ruling: ModeratorDecision,
-    ) -> str:
-        with self.database.write() as tx:
-            pipeline = self.pair_in(tx).pipeline
-            [kept] = ingest(tx, pipeline, site, thread, [comment])
-            last = last_decision(tx, kept.comment)
-            told = (who.name, ruling.action, ruling.code, list(ruling.labels))
-            if last is None or (last.actor, last.action, last.code, last.labels) != told:
-                record_decision(tx, who, kept.comment, replace(ruling, elsewhere=True), pipeline.policy)
-            return kept.action
+        def write() -> str:
+            with self.database.write() as tx:
+                pipeline = self.pair_in(tx).pipeline
+                [ingested] = ingest(tx, pipeline, site, thread, [comment])
+                last = last_decision(tx, ingested.comment)
+                reported = (who.name, decision.action, decision.code, list(decision.labels))
+                if last is None or (last.actor, last.action, last.code, last.labels) != reported:
+                    elsewhere = replace(decision, elsewhere=True)
+                    record_decision(tx, who, ingested.comment, elsewhere, pipeline.policy)
+                return ingested.action
 
-    def _keep(
-        self, site: str, thread: Thread | None, incoming: Sequence[IncomingComment], *, held_only: bool
-    ) -> list[IngestResult]:
-        with self.database.write() as tx:
-            return ingest(tx, self.pair_in(tx).pipeline, site, thread, incoming, held_only=held_only)
+        return await run_in_threadpool(write)
 
     def _count(self, results: Sequence[Result]) -> None:
         for result in results:
             self.metrics.decision(result.action, result.reason.code)
 
 
-def _seen(
-    model: str, thread: Thread | None, incoming: Sequence[IncomingComment], kept: Sequence[IngestResult]
-) -> Iterator[Seen]:
-    """What the policy decided just now, for a candidate to decide as well."""
-    article = article_context(thread.title, thread.lead) if thread else None
-    for one, decided in zip(incoming, kept, strict=True):
-        if decided.context is not None and one.scores is not None:
-            comment = ScoreInput(one.text, article, one.parent_text)
-            yield Seen(model, comment, decided.context, one.scores, decided.action, decided.comment or None)
-
-
 def service_of(request: Request) -> Service:
-    """The service that answers ``request``."""
+    """Returns the service that answers ``request``."""
     service: Service = request.app.state.service
     return service
 
 
-async def _service(request: Request) -> Service:  # FastAPI would call a plain function in a thread
+async def _service(request: Request) -> Service:  # async, because FastAPI calls a plain function in a thread
     service = service_of(request)
-    return replace(service, begun=RequestState(service.active.pair))
+    return replace(service, request_pair=service.active.pair)
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
-"""What routes ask for to get the service."""
+"""The parameter type by which routes get the service."""

@@ -1,6 +1,6 @@
-"""Wrong keys, counted by the address that they come from: guessing is slowed, and who has shown a right key is never held up.
+"""Limits how fast an address can guess keys; a holder of a valid key never waits.
 
-Each process counts for itself, in bounded memory; nothing of it is kept.
+Each process counts for itself, in bounded memory; nothing is stored.
 """
 
 import ipaddress
@@ -13,17 +13,17 @@ from time import monotonic
 from typing import Any, TypeVar
 
 FREE = 60
-"""Wrong keys that an address may send before it has to wait: what is set up wrongly should be told so."""
+"""Wrong keys that an address may send before it has to wait; so many that a misconfigured client still sees 401."""
 FORGET_S = 6.0
-"""Seconds after which one of them is forgotten."""
+"""Seconds after which one wrong key is forgotten."""
 MOST = 10_000
-"""Addresses that are remembered, and holders of keys; the one that was silent longest is forgotten first."""
+"""Remembered addresses, and as many holders of keys; the least recently used one is forgotten first."""
 Name = TypeVar("Name", bound=Hashable)
-_V6_NETWORK = 64  # one customer's, who has all addresses in it
+_V6_NETWORK = 64  # one customer has all addresses in it
 
 
 class FailedKeyLimiter:
-    """How many wrong keys came from where lately, and who has shown a right one; any thread may ask."""
+    """Counts failed keys by address and remembers which address has shown a valid one; safe between threads."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -31,8 +31,8 @@ class FailedKeyLimiter:
         self._forgotten_at: OrderedDict[str, float] = OrderedDict()
         self._holders: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    def wait(self, address: str, key_digest: str) -> int:
-        """Seconds until ``address`` may send another wrong key; 0 if it may now, or has shown this very key before."""
+    def retry_after(self, address: str, key_digest: str) -> int:
+        """Returns the seconds until ``address`` may fail again; 0 if it may now, or has shown this key before."""
         network = network_of(address)
         with self._lock:
             if (network, key_digest) in self._holders:
@@ -40,8 +40,8 @@ class FailedKeyLimiter:
             over = self._forgotten_at.get(network, 0.0) - self._clock() - (FREE - 1) * FORGET_S
         return max(0, ceil(over))
 
-    def wrong(self, address: str) -> None:
-        """Notes a wrong key."""
+    def fail(self, address: str) -> None:
+        """Counts a wrong key."""
         network = network_of(address)
         with self._lock:
             now = self._clock()
@@ -49,8 +49,8 @@ class FailedKeyLimiter:
             self._forgotten_at[network] = min(since, now + (FREE - 1) * FORGET_S) + FORGET_S
             _touch(self._forgotten_at, network)
 
-    def right(self, address: str, key_digest: str) -> None:
-        """Notes that ``address`` has a right key."""
+    def succeed(self, address: str, key_digest: str) -> None:
+        """Remembers that ``address`` has shown a valid key."""
         holder = network_of(address), key_digest
         with self._lock:
             self._holders[holder] = None
@@ -59,10 +59,10 @@ class FailedKeyLimiter:
 
 @lru_cache(MOST)
 def network_of(address: str) -> str:
-    """What counts as one address: itself, or in IPv6 the network of 64 bits that one customer has."""
+    """Returns the address, or for IPv6 its /64 network; addresses of one network count as one."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:  # a socket's path, a test's client
+    except ValueError:  # the path of a socket, or a test client
         return address[:100]
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)
@@ -71,7 +71,7 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((ip, _V6_NETWORK), strict=False))
 
 
-def _touch(known: OrderedDict[Name, Any], name: Name) -> None:
-    known.move_to_end(name)
-    if len(known) > MOST:
-        known.popitem(last=False)
+def _touch(entries: OrderedDict[Name, Any], name: Name) -> None:
+    entries.move_to_end(name)
+    if len(entries) > MOST:
+        entries.popitem(last=False)

@@ -1,4 +1,4 @@
-"""What a process does that works for another of ours."""
+"""Set-up of a process that works for another one."""
 
 import multiprocessing
 import os
@@ -7,7 +7,7 @@ import threading
 
 
 def follow_parent() -> None:
-    """Called first in it: Ctrl+C is left to the parent, and this process ends when the parent does, even by kill -9."""
+    """Ignores Ctrl+C in this process and ends it when its parent ends, even by kill -9; call it first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

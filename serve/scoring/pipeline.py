@@ -1,4 +1,4 @@
-"""The one way from scores to results: decide by the policy, then give the result its shape."""
+"""From scores to results: the policy decides, and the decision becomes a result."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ from belowline.serve.scoring.results import Result, make_reason, make_result
 
 
 class Evaluator(Protocol):
-    """Whoever says what is to become of a comment: the model under its policy, or something that has been asked before."""
+    """Returns decisions: a model with its policy, or recorded results of an audit."""
 
     @property
     def policy(self) -> Policy:
-        """The policy by which it decides."""
+        """The policy of the decisions."""
         ...
 
     @property
     def digest(self) -> str | None:
-        """The digest of the model's files, None where nobody looked."""
+        """SHA-256 of the model's files; None if not computed."""
         ...
 
     def evaluate(
         self, comment_id: str | None, scores: Scores | None, context: Context
     ) -> tuple[Result, PolicyDecision]:
-        """Result and decision of one comment with these scores, which are None where scoring failed."""
+        """Returns result and decision of one comment; ``scores`` is None if scoring failed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ModerationPipeline:
-    """A model and a policy that belong together; ``digest`` is that of the model's files, None where nobody looked."""
+    """A model with its policy; ``digest`` is the SHA-256 of the model's files, None if not computed."""
 
     scorer: Scorer
     policy: Policy
@@ -41,23 +41,25 @@ class ModerationPipeline:
 
     @classmethod
     def of(cls, scorer: Scorer, policy: Path | None, digest: str | None = None) -> Self:
-        """A model with the policy in a file, None for the default one; raises PolicyError."""
+        """Returns a model with the policy of a file, or the default policy for None; raises PolicyError."""
         return cls(scorer, Policy.load(policy, scorer.thresholds, scorer.config.languages), digest=digest)
 
     def with_policy(self, text: str, name: str) -> "ModerationPipeline":
-        """The same model under the policy in ``text``; raises PolicyError, which calls it ``name``."""
+        """Returns the same model with the policy in ``text``; raises PolicyError, whose message has ``name``."""
         policy = Policy.parse(text, name, self.scorer.thresholds, self.scorer.config.languages)
         return ModerationPipeline(self.scorer, policy, digest=self.digest)
 
     @property
     def model(self) -> str:
-        """The model by its version and, where it is known, the beginning of its digest."""
+        """Version of the model with the beginning of its digest, if that is known."""
         return f"{self.scorer.version} ({self.digest[:12]})" if self.digest else self.scorer.version
 
     @property
     def identity(self) -> dict[str, str]:
-        """What results depend on besides the comments: two models or policies of one version differ here, models where nobody looked at
-        the files by their configuration alone."""
+        """Version and digest of model and policy, on which results depend besides the comments.
+
+        A model without a digest is identified by its configuration.
+        """
         model = self.digest or _digest(self.scorer.config.model_dump_json())
         policy = _digest(repr(self.policy))
         versions = {"model": (self.scorer.version, model), "policy": (self.policy.version, policy)}
@@ -66,7 +68,7 @@ class ModerationPipeline:
     def evaluate(
         self, comment_id: str | None, scores: Scores | None, context: Context
     ) -> tuple[Result, PolicyDecision]:
-        """Result and decision of one comment with these scores, which are None where scoring failed."""
+        """Returns result and decision of one comment; ``scores`` is None if scoring failed."""
         decision = decide(scores, self.policy, context)
         return make_result(comment_id, scores, decision, self.scorer.version), decision
 
@@ -77,21 +79,17 @@ class ModerationPipeline:
         scores: Sequence[Scores | None],
         contexts: Sequence[Context] | None = None,
     ) -> list[Result]:
-        """One result for each comment with its id and its scores, which are None where scoring failed; without ``contexts`` nothing but
-        the text is known of them."""
-        known = contexts or [Context(text=comment.text) for comment in comments]
-        return [
-            self.evaluate(comment_id, one, context)[0]
-            for comment_id, one, context in zip(ids, scores, known, strict=True)
-        ]
+        """Returns a result for each comment; without ``contexts`` the policy only knows the texts."""
+        contexts = contexts or [Context(text=comment.text) for comment in comments]
+        return [self.evaluate(*comment)[0] for comment in zip(ids, scores, contexts, strict=True)]
 
     def __call__(self, ids: Sequence[str | None], comments: Sequence[ScoreInput]) -> list[Result]:
-        """Scores and decides."""
+        """Scores comments and returns their results."""
         return self.results(ids, comments, score_each(self.scorer, comments))
 
 
 def overruled(result: Result, decision: PolicyDecision) -> Result:
-    """``result`` with another decision than the policy's."""
+    """Returns ``result`` with another decision than the policy's."""
     changed: dict[str, Any] = {"action": decision.action, "reason": make_reason(decision)}
     return result.model_copy(update=changed)
 

@@ -1,6 +1,7 @@
-"""From a decision to a statement of reasons, and to the codes of others: Coral's rejection reasons and the EU's transparency database.
+"""Reason codes, their equivalents in Coral and in the EU's transparency database, and statements of reasons.
 
-Fields and values are those of the database's API for Article 17 of Regulation (EU) 2022/2065; a site adds what only it knows.
+Fields and values of a statement are those of the database's API for Article 17 of Regulation (EU) 2022/2065; a site
+adds the facts that only it knows.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ _OTHER = "STATEMENT_CATEGORY_OTHER_VIOLATION_TC"
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A reason code in words, and what it is elsewhere."""
+    """A reason code in words, and its equivalents in other systems."""
 
     words: str
     coral: str
@@ -56,10 +57,10 @@ CODES: Mapping[str, Code] = {
     "undo": Code("an earlier decision was taken back", "OTHER", _OTHER),
     "none": Code("no reason was given", "OTHER", _OTHER),
 }
-"""Every reason code; those of the policy first."""
+"""All reason codes, those of the policy first."""
 
 NO_REASON = "other"
-"""Recorded for a rejection without a reason; it says nothing of any label."""
+"""The code of a rejection without a reason; it implies no label."""
 
 MODERATOR_CODES = (
     "spam",
@@ -74,7 +75,7 @@ MODERATOR_CODES = (
     "illegal",
     NO_REASON,
 )
-"""Those that a moderator chooses from."""
+"""Codes that a moderator can choose."""
 
 _VISIBILITY = {
     "reject": "DECISION_VISIBILITY_CONTENT_REMOVED",
@@ -83,14 +84,14 @@ _VISIBILITY = {
 
 
 def coral_code(code: str) -> str:
-    """Coral's ``rejectionReason.code`` for a reason code."""
+    """Returns Coral's ``rejectionReason.code`` for a reason code."""
     return CODES.get(code, CODES["other"]).coral
 
 
 def statement_of_reasons(decision: Mapping[str, Any]) -> dict[str, Any]:
-    """What a decision of ``decision_log.one`` says to the author; a published comment is restricted in nothing.
+    """Returns the statement of reasons for a decision of ``decision_log.one``; a published comment has no restriction.
 
-    An unclear reason is not claimed: the statement names the site's terms.
+    If the reason is unclear, the statement refers to the site's terms.
     """
     unclear = decision.get("code_choice") == "unclear"
     code = CODES[NO_REASON] if unclear else CODES.get(decision["code"], CODES[NO_REASON])
@@ -118,14 +119,17 @@ def statement_of_reasons(decision: Mapping[str, Any]) -> dict[str, Any]:
         "source_type": "SOURCE_VOLUNTARY",
         "automated_detection": "Yes" if automatic or decision["scores"] else "No",
         "automated_decision": "AUTOMATED_DECISION_FULLY" if automatic else "AUTOMATED_DECISION_PARTIALLY",
-        "redress": "The author can appeal; a person who did not make this decision answers (POST /v1/comments/{id}/appeals).",
+        "redress": "The author can appeal (POST /v1/comments/{id}/appeals); a person who did not make this decision "
+        "answers.",
         "puid": f"belowline-{decision['id']}",
     }
 
 
 def _facts(decision: Mapping[str, Any], automatic: bool) -> str:
+    model = decision["model"]
     if automatic:
-        return f"Decided by the site's policy ({decision['policy']}) with the model {decision['model']}: {decision['rule']}."
-    return f"Decided by a moderator, who had the scores of the model {decision['model']}" + (
-        " hidden from them." if decision["blind"] else " before them."
-    )
+        return (
+            f"Decided by the site's policy ({decision['policy']}) with the model {model}: {decision['rule']}."
+        )
+    hidden = "hidden from" if decision["blind"] else "shown to"
+    return f"Decided by a moderator; the scores of the model {model} were {hidden} them."

@@ -1,4 +1,4 @@
-"""The one shape of a result, the same over HTTP, from ``belowline score`` and in an audit."""
+"""The result of one comment, the same over HTTP, in ``belowline score`` and in an audit."""
 
 from pydantic import BaseModel, Field
 
@@ -9,52 +9,52 @@ UNKNOWN_LANGUAGE = "und"
 
 
 class Reason(BaseModel):
-    """Why the policy acted as it did."""
+    """The reason for an action."""
 
-    code: str = Field(description="Reason code, such as `spam`; `none` where nothing fired.")
-    rule: str = Field(description="The rule of the policy that fired, such as `spam >= 0.62`.")
-    label: str | None = Field(description="The label that the rule looked at.")
+    code: str = Field(description="Reason code, such as `spam`; `none` if no rule applied.")
+    rule: str = Field(description="The policy rule that applied, such as `spam >= 0.62`.")
+    label: str | None = Field(description="The label of the rule.")
 
 
 class EvidenceSpan(BaseModel):
-    """Words that speak for a label, or that a rule of the policy found."""
+    """A span of characters that supports a label, or that a policy rule found."""
 
     label: str = Field(description="The label, or the reason code of the rule, such as `banned_word`.")
-    start: int = Field(description="First character, counted in code points of the text as given.")
-    end: int = Field(description="One past the last character.")
-    strength: float = Field(description="How strongly the words speak for the label.")
+    start: int = Field(description="Index of the first character, in code points of the text as sent.")
+    end: int = Field(description="Index after the last character.")
+    strength: float = Field(description="Strength of the support, 0 to 1.")
 
 
 class Result(BaseModel):
-    """What belowline says about one comment."""
+    """The result of one comment."""
 
-    id: str | None = Field(description="The caller's id of the comment, given back as it came.")
+    id: str | None = Field(description="The client's id of the comment, unchanged.")
     scores: dict[str, float] = Field(
-        description="Probability of each label, 0 to 1; empty where scoring failed."
+        description="Probability of each label, 0 to 1; empty if scoring failed."
     )
     relevance: float | None = Field(
         None,
-        description="Probability that the comment is about its article or answers its parent; null where neither was given. "
-        "`on_topic` counts with it.",
+        description="Probability that the comment is about its article or answers its parent; null without both. "
+        "`on_topic` depends on it.",
     )
-    action: Action = Field(description="What the policy says: publish, hold for a moderator, or reject.")
+    action: Action = Field(description="Action of the policy: publish, hold for a moderator, or reject.")
     reason: Reason
-    evidence: list[EvidenceSpan] = Field(description="The words that speak for the labels; may be empty.")
-    language: str = Field(description="ISO 639-1 code, or `und` where there is too little to tell.")
+    evidence: list[EvidenceSpan] = Field(description="Spans that support the labels; may be empty.")
+    language: str = Field(description="ISO 639-1 code, or `und` if the text is too short to tell.")
     model: str = Field(description="Version of the model.")
 
 
 def make_reason(decision: PolicyDecision) -> Reason:
-    """Why a policy decided so."""
+    """Returns the reason of a policy's decision."""
     return Reason.model_construct(code=decision.code, rule=decision.rule, label=decision.label)
 
 
 def make_result(
     comment_id: str | None, scores: Scores | None, decision: PolicyDecision, model: str
 ) -> Result:
-    """The result of one comment; ``scores`` is None where scoring failed, probabilities get four decimals.
+    """Returns the result of one comment, with probabilities of four decimals; ``scores`` is None if scoring failed.
 
-    Words or links that a rule found are evidence of that rule, by its code, with the strength 1.
+    Words or links that a rule found become evidence with the rule's code and the strength 1.
     """
     return Result.model_construct(
         id=comment_id,

@@ -1,240 +1,199 @@
-"""Micro-batching across requests: what waits is scored in calls to the model, a few comments in each and a few calls at a time."""
+"""A bounded, fair queue in front of the model."""
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from time import monotonic
 
-from belowline.model import ScoreInput, Scores
+from belowline.model import BelowlineError, ScoreInput, Scores
 from belowline.serve.scoring.fault_isolation import Scoring, score_each
 
-_LATELY = 64
-"""Over about how many requests their pace and size are averaged."""
-_FEW = 4
-"""Requests that are let in however slow those before them were."""
+_AVERAGED = 64
+"""Number of requests over which pace and size are averaged, roughly."""
+_ALWAYS_ADMITTED = 4
+"""Requests that are admitted however slow the ones before them were."""
 
 
-class QueueFull(Exception):
-    """As many comments wait as may; ``retry_after`` is how many seconds to wait before asking again."""
+class QueueFull(BelowlineError):
+    """The queue is full; ``retry_after`` is the number of seconds after which to try again."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("too many comments are waiting to be scored")
         self.retry_after = retry_after
 
 
-class ScoreQueueClosed(Exception):
+class ScoreQueueClosed(BelowlineError):
     """The service is shutting down."""
 
 
 @dataclass(slots=True)
 class _Job:
-    """A request's comments, of which ``asked`` have gone to the model and the rest waits, and what came back of each."""
+    """The comments of one request; ``taken`` of them went to the model so far."""
 
     scorer: Scoring
     comments: Sequence[ScoreInput]
     answer: asyncio.Future[list[Scores | None]]
-    asked: int = 0
+    taken: int = 0
     scores: dict[int, Scores | None] = field(default_factory=dict)
 
-    @property
-    def rest(self) -> int:
-        """How many comments wait still."""
-        return len(self.comments) - self.asked
-
-    def keep(self, places: range, scores: Sequence[Scores | None]) -> None:
-        """Takes in the scores of comments at ``places``, and answers if they are the last."""
-        self.scores.update(zip(places, scores, strict=True))
+    def add(self, index: int, scores: Scores | None) -> None:
+        """Adds the scores of one comment; the last one completes the answer."""
+        self.scores[index] = scores
         if len(self.scores) == len(self.comments) and not self.answer.cancelled():
-            self.answer.set_result([self.scores[place] for place in range(len(self.comments))])
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Comments of a job that go to the model in one call."""
-
-    job: _Job
-    places: range
+            self.answer.set_result([self.scores[i] for i in range(len(self.comments))])
 
 
 class ScoreQueue:
-    """A bounded queue in front of the model; must be started inside the event loop that submits to it.
+    """Gives comments to the model one by one; start it inside the event loop that submits to it.
 
-    Answers of a call go out together, so calls are small and several are under way: nobody waits for the longest comment of many others,
-    and the cores are busy while answers go out. ``calls`` should be one more than the cores, and as many handed over ``ahead``, for which
-    nobody need come back to the event loop: it is busy with the requests of others just when there is most to do.
-    Meanwhile arriving comments gather and make up the next call, so an idle service adds no wait. Of a long request each call takes a part,
-    and then it is the turn of others: who imports an archive keeps nobody waiting who writes now. Each request names its model, and
-    a call is of one model: while a model takes another's place, none is asked for what the other was to score.
-    What is scored and waits for the store counts against the bound as well, or a slow store would let requests pile up without end; and
-    nobody is let in to wait longer than ``longest_s``, for callers give up then, and the work for them would be done for nobody. That is
-    told for one comment from the requests that are here, and for several from the comments that wait: each has its turn after theirs.
+    A request with many comments gives up its turn after each of them, so an import of an archive does not delay other
+    requests. Each request names its scorer, so requests from before a change of the model finish with the old one.
+
+    ``threads`` comments are scored at a time, best one more than there are cores. ``ahead`` more are handed to the
+    threads in advance, so that no core waits for a busy event loop.
+
+    The queue refuses requests in two cases: ``queue_comments`` wait already, for the model or for the store, or a
+    request would probably wait longer than ``longest_s``. The expected wait of one comment depends on the requests in
+    the service; that of several comments on the comments in the queue, because each of them takes its own turn.
     """
 
     def __init__(
         self,
         *,
         queue_comments: int,
-        batch_comments: int,
-        wait_s: float = 0.0,
-        calls: int = 1,
+        threads: int = 1,
         ahead: int = 0,
         writers: int = 1,
         longest_s: float = 10.0,
-        on_batch: Callable[[int, float], None] | None = None,
+        on_scored: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._queue_comments = queue_comments
-        self._batch_comments = batch_comments
-        self._wait_s = wait_s
-        self._on_batch = on_batch
-        self._waiting: deque[_Job] = deque()
-        self._arrived = asyncio.Event()
-        self._threads = ThreadPoolExecutor(calls, thread_name_prefix="belowline-scorer")
-        self._free = asyncio.Semaphore(calls + ahead)
-        self._task: asyncio.Task[None] | None = None
+        self._longest_s = longest_s
+        self._on_scored = on_scored
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="belowline-scorer")
+        self._calls = threads + ahead
+        self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._writers = asyncio.Semaphore(writers)
-        self._longest_s = longest_s
-        self._pace_s = self._last_gone = 0.0
+        self._pace_s = self._last_answer = 0.0
         self._size = 1.0
         self.queued = 0
-        self.unkept = 0
+        self.unwritten = 0
         self.requests = 0
         self.failing = False
 
     @property
     def alive(self) -> bool:
-        """Whether comments that are submitted now will be answered."""
-        return self._task is not None and not self._task.done() and not self._closing
+        """True if comments that are submitted now will be answered."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks) and not self._closing
 
     @property
     def full(self) -> bool:
-        """Whether another request is better refused at once: as many are on their way as comments may wait, or it would wait too long."""
-        return self.requests >= self._queue_comments or self._late(self.requests)
+        """True if another request should be refused: too many are in the service, or it would wait too long."""
+        return self.requests >= self._queue_comments or self._too_slow(self.requests)
 
     @property
     def overrun(self) -> bool:
-        """Whether there are too many requests even for those that can do without the model."""
+        """True if there are too many requests even for those that can do without the model."""
         return self.requests >= 2 * self._queue_comments
 
     @property
     def retry_after(self) -> int:
-        """In how many seconds what is here now should be answered, a minute at most."""
-        return min(60, max(1, math.ceil(self._expected_s(max(self.requests, self._here)))))
+        """Seconds after which the present requests are probably answered, from 1 to 60."""
+        return min(60, max(1, math.ceil(self._expected_s(max(self.requests, self._waiting)))))
 
     @property
-    def _here(self) -> int:
-        return self.queued + self.unkept
+    def _waiting(self) -> int:
+        return self.queued + self.unwritten
 
-    def _late(self, comments: int) -> bool:
-        """Whether it takes too long until as many are answered; a few never do, however slow the last ones were."""
-        return comments >= _FEW and self._expected_s(comments) > self._longest_s
+    def _too_slow(self, comments: int) -> bool:
+        return comments >= _ALWAYS_ADMITTED and self._expected_s(comments) > self._longest_s
 
     def _expected_s(self, comments: int) -> float:
         return comments * self._pace_s / self._size
 
     def start(self) -> None:
-        """Begins to take jobs."""
-        self._task = asyncio.create_task(self._run(), name="belowline-batcher")
+        """Starts to score what is submitted."""
+        self._tasks = [asyncio.create_task(self._work()) for _ in range(self._calls)]
 
     async def close(self) -> None:
-        """Answers what waits, then stops; further submissions raise BatcherClosed."""
+        """Answers what waits, then stops; later submissions raise ScoreQueueClosed."""
         self._closing = True
-        self._arrived.set()
-        if self._task:
-            await self._task
+        if self._tasks:
+            all_answered = asyncio.create_task(self._jobs.join())
+            await asyncio.wait({all_answered, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (all_answered, *self._tasks):
+                task.cancel()
         self._threads.shutdown()
 
     async def submit(self, comments: Sequence[ScoreInput], scorer: Scoring) -> list[Scores | None]:
-        """Scores by ``scorer`` in order, None where scoring a comment failed; raises QueueFull or BatcherClosed."""
+        """Returns scores in order, None where scoring failed; raises QueueFull or ScoreQueueClosed."""
         if not self.alive:
             raise ScoreQueueClosed
-        after_others = self._here > 0 and len(comments) > 1
-        if self._here + len(comments) > self._queue_comments or (
-            after_others and self._late(self._here + len(comments))
-        ):
+        after = self._waiting + len(comments)
+        several_in_line = self._waiting > 0 and len(comments) > 1
+        if after > self._queue_comments or (several_in_line and self._too_slow(after)):
             raise QueueFull(self.retry_after)
-        self._size += (len(comments) - self._size) / _LATELY
+        self._size += (len(comments) - self._size) / _AVERAGED
         job = _Job(scorer, comments, asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
+        self._jobs.put_nowait(job)
         self.queued += len(comments)
-        self._arrived.set()
         return await job.answer
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Counts a request that brings comments until it is answered: under load many are still on their way to ``submit``."""
-        came = monotonic()
+    def reserve_slot(self) -> Iterator[None]:
+        """Counts a request with comments until it is answered: under load many have not reached ``submit`` yet."""
+        arrived = monotonic()
         self.requests += 1
         try:
             yield
         finally:
             self.requests -= 1
-            gone = monotonic()
-            # From one answer to the next, but not what passed while nobody asked.
-            self._pace_s += (gone - max(came, self._last_gone) - self._pace_s) / _LATELY
-            self._last_gone = gone
+            answered = monotonic()
+            # The time from one answer to the next, without the time in which there was no request.
+            self._pace_s += (answered - max(arrived, self._last_answer) - self._pace_s) / _AVERAGED
+            self._last_answer = answered
 
     @asynccontextmanager
-    async def keeping(self, comments: int) -> AsyncIterator[None]:
-        """A turn to keep so many comments that were scored, in the order of asking; until its end they count as waiting."""
-        self.unkept += comments
+    async def reserve_write(self, comments: int) -> AsyncIterator[None]:
+        """Waits for a turn to write scored comments, in order of arrival; they count as waiting until the block ends.
+
+        Otherwise a slow store would let requests pile up without a limit.
+        """
+        self.unwritten += comments
         try:
             async with self._writers:
                 yield
         finally:
-            self.unkept -= comments
+            self.unwritten -= comments
 
-    async def _run(self) -> None:
-        async with asyncio.TaskGroup() as calls:
-            while self._waiting or not self._closing:
-                await self._arrived.wait()
-                if self._wait_s and self.queued < self._batch_comments and not self._closing:
-                    await asyncio.sleep(self._wait_s)
-                await self._free.acquire()
-                parts = self._take()
-                if parts:
-                    calls.create_task(self._answer(parts))
-                else:
-                    self._free.release()
+    async def _work(self) -> None:
+        while True:
+            job = await self._jobs.get()
+            try:
+                await self._score_next(job)
+            finally:
+                self._jobs.task_done()
 
-    def _take(self) -> list[_Part]:
-        """Comments of one model up to the limit, in the order of their jobs; jobs whose caller has gone away are dropped."""
-        parts: list[_Part] = []
-        room = self._batch_comments
-        while room and self._waiting and (not parts or self._waiting[0].scorer is parts[0].job.scorer):
-            job = self._waiting.popleft()
-            if job.answer.cancelled():
-                self.queued -= job.rest
-                continue
-            taken = min(room, job.rest)
-            parts.append(_Part(job, range(job.asked, job.asked + taken)))
-            job.asked += taken
-            self.queued -= taken
-            room -= taken
-            if job.rest:
-                self._waiting.append(job)
-        if not self._waiting and not self._closing:
-            self._arrived.clear()
-        return parts
-
-    async def _answer(self, parts: Sequence[_Part]) -> None:
+    async def _score_next(self, job: _Job) -> None:
+        """Scores the next comment of a job and puts the job with its rest at the end of the queue."""
+        index, comments = job.taken, job.comments
+        if job.answer.cancelled():  # the caller has gone
+            self.queued -= len(comments) - index
+            return
+        job.taken += 1
+        self.queued -= 1
+        if job.taken < len(comments):
+            self._jobs.put_nowait(job)
         loop = asyncio.get_running_loop()
-        scorer = parts[0].job.scorer
-        comments = [part.job.comments[place] for part in parts for place in part.places]
         started = loop.time()
-        try:
-            scores = await loop.run_in_executor(self._threads, score_each, scorer, comments)
-        finally:
-            self._free.release()
-        seconds = loop.time() - started
-        self.failing = all(score is None for score in scores)
-        if self._on_batch:
-            self._on_batch(len(comments), seconds)
-        each = iter(scores)
-        for part in parts:
-            part.job.keep(part.places, list(islice(each, len(part.places))))
+        [scores] = await loop.run_in_executor(
+            self._threads, score_each, job.scorer, comments[index : index + 1]
+        )
+        self.failing = scores is None
+        self._on_scored(loop.time() - started)
+        job.add(index, scores)

@@ -1,4 +1,4 @@
-"""The service as an object that a test can build."""
+"""Builds the service as an ASGI app."""
 
 import functools
 from collections.abc import AsyncIterator
@@ -14,7 +14,6 @@ from belowline.model import Scorer
 from belowline.serve.active.active import Active
 from belowline.serve.active.follower import Follower, Poller
 from belowline.serve.active.loading import active_at_start
-from belowline.serve.active.shadow import Shadow
 from belowline.serve.api import admin, comments, queue, score
 from belowline.serve.console.routes import add_console, as_page
 from belowline.serve.console.try_page import pages
@@ -32,18 +31,18 @@ from belowline.serve.store.database import Database
 from belowline.serve.webhooks.sender import Sender
 
 STATIC = Path(__file__).parent.parent / "static"
-_FOR_THE_MODEL = ("/v1/score", "/v1/comments")
+_SCORED_PATHS = ("/v1/score", "/v1/comments")
 
 
 def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
-    """The service with all its parts; loads the model in force unless a scorer is given to begin with.
+    """Builds the service with all its parts; loads the active model unless ``scorer`` is given.
 
-    Raises SettingsError, ModelError, PolicyError or StoreError, each with one clear line.
+    Raises SettingsError, ModelError, PolicyError or StoreError.
     """
     settings.check_exposure()
     service = _service(settings, scorer)
 
-    database, score_queue, shadow = service.database, service.score_queue, service.shadow
+    database, score_queue = service.database, service.score_queue
     follower = Follower(service.active, settings, database, service.metrics.model_failed)
 
     @asynccontextmanager
@@ -53,14 +52,10 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         score_queue.start()
         sender.start()
         poller.start()
-        if shadow:
-            shadow.start()
         yield
         await run_in_threadpool(poller.close)
         await sender.close()
         await score_queue.close()
-        if shadow:
-            await run_in_threadpool(shadow.close)
         database.close()
 
     app = FastAPI(
@@ -68,28 +63,25 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         summary="Self-hosted moderation for reader comments",
         version=service.pipeline.scorer.version,
         lifespan=lifespan,
-        docs_url=None,  # FastAPI's own pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's pages load scripts from other sites
         redoc_url=None,
         dependencies=[Depends(require_known_host)],
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked up anew for every request
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it is looked up for every request
     )
     app.state.service = service
     service.active.changed = functools.partial(_note_change, app, service)
     _note_change(app, service)
-    add_error_handlers(app, _in_its_shape)
-    app.include_router(score.router)  # first: the way to each route leads past those before it
+    add_error_handlers(app, _rendered)
+    app.include_router(score.router)  # first, because routes are tried in order
     add_console(app)
     app.add_middleware(
         RequestMiddleware,
-        metrics=service.metrics,
-        max_body_bytes=settings.max_body_bytes,
-        patience_s=settings.request_timeout_s,
-        score_queue=score_queue,
+        service=service,
         scores=_scores,
         keeps_when_full=_keeps_when_full,
-        render=_in_its_shape,
+        render=_rendered,
     )
-    app.add_middleware(PredictAtRoot)  # around Surround, which tells protocols apart by their addresses
+    app.add_middleware(PredictAtRoot)  # outermost, because RequestMiddleware goes by the path
     for router in (comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
     for protocol in PROTOCOLS:
@@ -98,19 +90,19 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     return app
 
 
-def _in_its_shape(request: Request, problem: Problem) -> Response | None:
-    """A problem as who asks expects it: a page of the console, or another service's own errors; None for our own API."""
+def _rendered(request: Request, problem: Problem) -> Response | None:
+    """Returns a problem as a page of the console or in another service's shape; None for our own API."""
     return as_page(request, problem) or in_own_shape(request, problem)
 
 
 def _scores(request: Request) -> bool:
-    """Whether it brings comments for the model. What moderators and monitors ask is answered however many wait."""
+    """True if the request has comments for the model; all others are answered even when the queue is full."""
     path: str = request.scope["path"]
-    return request.method == "POST" and (path in _FOR_THE_MODEL or protocol_at(path) is not None)
+    return request.method == "POST" and (path in _SCORED_PATHS or protocol_at(path) is not None)
 
 
 def _keeps_when_full(request: Request) -> bool:
-    """Whether its comments are kept without scores while no more can wait for the model."""
+    """True if the comments of the request are stored without scores while the queue is full."""
     protocol = protocol_at(request.scope["path"])
     return protocol is not None and protocol.answers_when_full
 
@@ -125,20 +117,16 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
         metrics.model_failed()
     score_queue = ScoreQueue(
         queue_comments=settings.queue_comments,
-        batch_comments=settings.batch_comments,
-        wait_s=settings.batch_wait_ms / 1000,
-        calls=settings.cores + 1,
+        threads=settings.cores + 1,
         ahead=settings.cores + 1,
         writers=database.writers,
-        on_batch=metrics.batch,
+        on_scored=metrics.scored,
     )
-    candidate = settings.shadow_model_dir
-    shadow = Shadow(candidate, settings, metrics) if candidate else None
-    return Service(settings, active, score_queue, metrics, database, shadow)
+    return Service(settings, active, score_queue, metrics, database)
 
 
 def _note_change(app: FastAPI, service: Service) -> None:
-    """Shows the active model and policy in the metrics and the API's description."""
+    """Updates the metrics and the OpenAPI document with the active model and policy."""
     pair, behind = service.active.pair, service.active.behind is not None
     service.metrics.active(
         pair.pipeline.scorer.version, pair.pipeline.digest or "", pair.policy_number, behind=behind

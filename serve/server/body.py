@@ -1,4 +1,4 @@
-"""The body of a request as it arrives: it may be only so large, and has to be there in time."""
+"""Limits the size of a request body and the time in which it arrives."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,39 +10,39 @@ from belowline.serve.http.errors import Problem
 
 
 class Body:
-    """Receives a request's messages for its app; calls ``arrived`` when the body is whole. What is wrong with it is raised as Problem."""
+    """Receives the messages of a request and calls ``arrived`` when the body is complete; raises Problem."""
 
     def __init__(
-        self, receive: Receive, most_bytes: int, patience_s: float, arrived: Callable[[], None]
+        self, receive: Receive, max_bytes: int, timeout_s: float, arrived: Callable[[], None]
     ) -> None:
         self._receive = receive
-        self._most_bytes = most_bytes
-        self._patience_s = patience_s
-        self._until = asyncio.get_running_loop().time() + patience_s
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._deadline = asyncio.get_running_loop().time() + timeout_s
         self._arrived = arrived
-        self._bytes = 0
-        self._over = False
+        self._received = 0
+        self._complete = False
 
     def check_length(self, headers: Headers) -> None:
-        """Raises Problem (body-too-large) for the length that the caller gives."""
-        self._count(int(headers.get("content-length") or 0))
+        """Raises Problem (body-too-large) for the length in the headers."""
+        self._check(int(headers.get("content-length") or 0))
 
     async def receive(self) -> Message:
-        """The next message; raises Problem (body-too-large, slow-body) and what ``arrived`` raises."""
-        if self._over:
+        """Returns the next message; raises Problem (body-too-large, slow-body) and the errors of ``arrived``."""
+        if self._complete:
             return await self._receive()
         try:
-            async with asyncio.timeout_at(self._until):
+            async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            raise Problem("slow-body", f"send the whole body within {self._patience_s:g} seconds") from None
-        self._bytes += len(message.get("body", b""))
-        self._count(self._bytes)
-        self._over = not message.get("more_body", False)
-        if self._over and message["type"] == "http.request":
+            raise Problem("slow-body", f"send the whole body within {self._timeout_s:g} seconds") from None
+        self._received += len(message.get("body", b""))
+        self._check(self._received)
+        self._complete = not message.get("more_body", False)
+        if self._complete and message["type"] == "http.request":
             self._arrived()
         return message
 
-    def _count(self, size: int) -> None:
-        if size > self._most_bytes:
-            raise Problem("body-too-large", f"send at most {self._most_bytes} bytes in one request")
+    def _check(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise Problem("body-too-large", f"send at most {self._max_bytes} bytes in one request")

@@ -1,16 +1,16 @@
-"""Log lines that hold what they say: whatever comes from outside can begin no line of its own and steer no terminal."""
+"""Log lines in which text from outside can neither start a new line nor control a terminal."""
 
 import logging
 
 
 class OneLineFormatter(logging.Formatter):
-    """A formatter whose message is one printable line; only a traceback, which we never log of our own, adds further ones."""
+    """Formats a message as one printable line; only a traceback, which belowline never logs, adds further lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line, with every other character than a printable one as its escape."""
+        """Returns the line with unprintable characters as escapes."""
         return printable(super().formatMessage(record))
 
 
 def printable(text: str) -> str:
-    """``text`` with line ends, control characters, direction marks and halves of characters written as escapes."""
+    """Returns ``text`` with line ends, control characters, direction marks and surrogates as escapes."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -1,4 +1,4 @@
-"""What surrounds every request: limits to a body's size and time, security headers, metrics, and the last resort."""
+"""Middleware around all routes: limits of a body's size and time, security headers, metrics, and unexpected errors."""
 
 import logging
 from collections.abc import Callable
@@ -11,9 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from belowline.serve.http.errors import Problem, Render, queue_full
-from belowline.serve.metrics import Metrics
+from belowline.serve.http.service import Service
 from belowline.serve.scoring.fault_isolation import describe
-from belowline.serve.scoring.score_queue import ScoreQueue
 from belowline.serve.server.body import Body
 
 logger = logging.getLogger(__name__)
@@ -30,28 +29,27 @@ SECURITY_HEADERS = {
 
 
 class RequestMiddleware:
-    """ASGI middleware around all routes; an unanswered error becomes a problem without its message."""
+    """ASGI middleware that limits bodies, refuses work while the queue is full, and counts answers.
+
+    An unexpected error becomes a problem without the error's message.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        metrics: Metrics,
-        max_body_bytes: int,
-        patience_s: float,
-        score_queue: ScoreQueue,
+        service: Service,
         scores: Callable[[Request], bool],
         keeps_when_full: Callable[[Request], bool],
         render: Render,
     ) -> None:
         self._app = app
-        self._render = render
-        self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
-        self._patience_s = patience_s
-        self._batcher = score_queue
+        self._metrics = service.metrics
+        self._settings = service.settings
+        self._score_queue = service.score_queue
         self._scores = scores
         self._keeps_when_full = keeps_when_full
+        self._render = render
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -67,18 +65,19 @@ class RequestMiddleware:
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
                 if status == HTTPStatus.REQUEST_TIMEOUT:
-                    headers["Connection"] = "close"  # the rest of the body is not waited for
+                    headers["Connection"] = "close"  # do not wait for the rest of the body
             await send(message)
 
         try:
             await self._answer(scope, receive, send_and_note)
         except ClientDisconnect:
-            pass  # whoever sent half a request is not there to be answered
+            pass  # nobody is left to be answered
         except Exception as error:
             logger.error("request failed: %s", describe(error))
             if not status:
                 problem = Problem(
-                    "internal-error", "nothing was kept; try again, and see the service's log if it lasts"
+                    "internal-error",
+                    "nothing was stored; try again, and see the log of the service if it happens again",
                 )
                 await self._refuse(problem, scope, receive, send_and_note)
         finally:
@@ -91,12 +90,13 @@ class RequestMiddleware:
         with ExitStack() as answered:
 
             def arrived() -> None:
-                # Not before, or callers who never send the whole of theirs would take the places of others.
+                # Not earlier, or clients that never send the whole body would take the slots of others.
                 if scores:
                     self._require_room(request)
-                    answered.enter_context(self._batcher.place())
+                    answered.enter_context(self._score_queue.reserve_slot())
 
-            body = Body(receive, self._max_body_bytes, self._patience_s, arrived)
+            settings = self._settings
+            body = Body(receive, settings.max_body_bytes, settings.request_timeout_s, arrived)
             try:
                 body.check_length(request.headers)
                 if scores:
@@ -107,9 +107,9 @@ class RequestMiddleware:
                 await self._app(scope, body.receive, send)
 
     def _require_room(self, request: Request) -> None:
-        score_queue = self._batcher
-        if score_queue.overrun if self._keeps_when_full(request) else score_queue.full:
-            raise queue_full(self._batcher.retry_after)
+        queue = self._score_queue
+        if queue.overrun if self._keeps_when_full(request) else queue.full:
+            raise queue_full(queue.retry_after)
 
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self._render(Request(scope), problem) or problem.response()

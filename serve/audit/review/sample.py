@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from belowline.model import BelowlineError
 from belowline.serve.audit.finished import FinishedAudit, Row
 from belowline.serve.audit.review.spreadsheet import SheetError, read_sheet, write_sheet
 from belowline.serve.batch.atomic import replacing
@@ -50,7 +51,7 @@ BEFORE, AFTER = (
 ON_TOPIC = "on_topic"
 
 
-class SampleError(Exception):
+class SampleError(BelowlineError):
     """A sample cannot be drawn or read; the message is one line."""
 
 

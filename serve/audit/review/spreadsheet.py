@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from belowline.model import BelowlineError
 from belowline.serve.batch.atomic import replacing
 
 CELL_CHARS = 32_000
@@ -16,7 +17,7 @@ _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xb
 _DELIMITERS = ",;\t"
 
 
-class SheetError(Exception):
+class SheetError(BelowlineError):
     """A spreadsheet's file cannot be read; the message is one line and quotes no cell."""
 
 

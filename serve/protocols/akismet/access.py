@@ -11,7 +11,7 @@ from belowline.serve.store.accounts import Actor
 async def read_as(request: Request, permission: str) -> tuple[Call, Actor]:
     """The fields of a call and the owner of its key; raises Problem unless the key's role has the ``permission``."""
     call = await read_call(request)
-    actor = await keys.client_with(request, call.key or _host_key(request))
+    actor = await keys.authenticate(request, call.key or _host_key(request), any_key=True)
     actor.require(permission)
     return call, actor
 

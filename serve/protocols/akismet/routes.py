@@ -176,7 +176,9 @@ async def _action(service: Service, actor: Actor, call: Call, comment: _Comment)
         return result.action
     # One that is kept with this text is answered as it was decided; its scoring may have failed, so it is scored all the same.
     scores = await score_within(service, comment.asked, SCORING_S)
-    [kept] = await service.keep(comment.site, _thread(call), [comment.incoming(call, scores)], held_only=True)
+    [kept] = await service.ingest(
+        comment.site, _thread(call), [comment.incoming(call, scores)], held_only=True
+    )
     return kept.action
 
 

@@ -61,7 +61,7 @@ Read = TypeVar("Read", AnalyzeRequest, SuggestRequest)
 async def _caller(request: Request) -> Actor:
     """By the key where Google's clients put it, or else as in any other call."""
     key = request.query_params.get("key") or request.headers.get("x-goog-api-key", "")
-    return await keys.client_with(request, key)
+    return await keys.authenticate(request, key, any_key=True)
 
 
 Caller = Annotated[Actor, Depends(_caller)]

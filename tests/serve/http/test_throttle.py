@@ -42,40 +42,42 @@ def failed_keys(clock: Clock) -> FailedKeyLimiter:
 
 def guess(failed_keys: FailedKeyLimiter, address: str, times: int = FREE) -> None:
     for _ in range(times):
-        failed_keys.wrong(address)
+        failed_keys.fail(address)
 
 
 def test_after_so_many_wrong_keys_one_has_to_wait_and_time_forgets_them(
     failed_keys: FailedKeyLimiter, clock: Clock
 ) -> None:
     guess(failed_keys, "192.0.2.1", FREE - 1)
-    assert failed_keys.wait("192.0.2.1", "k") == 0
+    assert failed_keys.retry_after("192.0.2.1", "k") == 0
     guess(failed_keys, "192.0.2.1", 1)
-    assert failed_keys.wait("192.0.2.1", "k") == FORGET_S
+    assert failed_keys.retry_after("192.0.2.1", "k") == FORGET_S
     clock.now += FORGET_S - 0.5
-    assert failed_keys.wait("192.0.2.1", "k") == 1
+    assert failed_keys.retry_after("192.0.2.1", "k") == 1
     clock.now += 0.5
-    assert failed_keys.wait("192.0.2.1", "k") == 0
+    assert failed_keys.retry_after("192.0.2.1", "k") == 0
     guess(failed_keys, "192.0.2.1", 1)
-    assert failed_keys.wait("192.0.2.1", "k") == FORGET_S
+    assert failed_keys.retry_after("192.0.2.1", "k") == FORGET_S
     clock.now += FREE * FORGET_S
     guess(failed_keys, "192.0.2.1", FREE - 1)
-    assert failed_keys.wait("192.0.2.1", "k") == 0
+    assert failed_keys.retry_after("192.0.2.1", "k") == 0
 
 
 def test_a_flood_is_held_against_an_address_no_longer_than_a_burst(failed_keys: FailedKeyLimiter) -> None:
     guess(failed_keys, "192.0.2.1", 50 * FREE)
-    assert failed_keys.wait("192.0.2.1", "k") == FORGET_S
+    assert failed_keys.retry_after("192.0.2.1", "k") == FORGET_S
 
 
 def test_another_address_and_who_has_shown_a_right_key_do_not_wait(failed_keys: FailedKeyLimiter) -> None:
-    failed_keys.right("192.0.2.1", "mine")
+    failed_keys.succeed("192.0.2.1", "mine")
     guess(failed_keys, "192.0.2.1")
-    assert failed_keys.wait("192.0.2.1", "other") > 0
-    assert failed_keys.wait("192.0.2.1", "mine") == 0
-    assert failed_keys.wait("192.0.2.2", "other") == 0
+    assert failed_keys.retry_after("192.0.2.1", "other") > 0
+    assert failed_keys.retry_after("192.0.2.1", "mine") == 0
+    assert failed_keys.retry_after("192.0.2.2", "other") == 0
     guess(failed_keys, "192.0.2.2")
-    assert failed_keys.wait("192.0.2.2", "mine") > 0, "shown from elsewhere says nothing of who is here"
+    assert failed_keys.retry_after("192.0.2.2", "mine") > 0, (
+        "shown from elsewhere says nothing of who is here"
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,12 +104,12 @@ def test_memory_is_bounded_and_the_longest_silent_goes_first(
     guess(failed_keys, "192.0.2.1")
     guess(failed_keys, "192.0.2.2")
     for number in range(3, 5):
-        failed_keys.wrong(f"192.0.2.{number}")
-        failed_keys.right(f"192.0.2.{number}", "k")
-    assert failed_keys.wait("192.0.2.1", "x") == 0
-    assert failed_keys.wait("192.0.2.2", "x") > 0
-    failed_keys.right("192.0.2.5", "k")
-    failed_keys.right("192.0.2.6", "k")
+        failed_keys.fail(f"192.0.2.{number}")
+        failed_keys.succeed(f"192.0.2.{number}", "k")
+    assert failed_keys.retry_after("192.0.2.1", "x") == 0
+    assert failed_keys.retry_after("192.0.2.2", "x") > 0
+    failed_keys.succeed("192.0.2.5", "k")
+    failed_keys.succeed("192.0.2.6", "k")
     assert (len(failed_keys._forgotten_at), len(failed_keys._holders)) == (3, 3)
 
 

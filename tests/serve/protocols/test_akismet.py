@@ -323,13 +323,13 @@ def test_a_service_that_is_overrun_keeps_nothing_and_publishes_nothing(
 def test_a_store_that_takes_too_long_is_not_waited_for(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeping = Service.keep
+    ingest = Service.ingest
 
     async def slow(*given: Any, **more: Any) -> Any:
         await asyncio.sleep(0.5)
-        return await keeping(*given, **more)
+        return await ingest(*given, **more)
 
-    monkeypatch.setattr(Service, "keep", slow)
+    monkeypatch.setattr(Service, "ingest", slow)
     monkeypatch.setattr(akismet, "ANSWER_S", 0.1)
     answer = call(client, content="hate")
     said(answer, "true")

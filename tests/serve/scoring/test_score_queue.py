@@ -18,15 +18,11 @@ def run(
     scenario: Callable[[ScoreQueue], Awaitable[None]],
     *,
     queue: int = 256,
-    batch: int = 256,
-    wait_s: float = 0.0,
-    calls: int = 1,
+    threads: int = 1,
     ahead: int = 0,
 ) -> None:
     async def whole() -> None:
-        score_queue = ScoreQueue(
-            queue_comments=queue, batch_comments=batch, wait_s=wait_s, calls=calls, ahead=ahead
-        )
+        score_queue = ScoreQueue(queue_comments=queue, threads=threads, ahead=ahead)
         score_queue.start()
         try:
             await asyncio.wait_for(scenario(score_queue), 20)
@@ -58,26 +54,10 @@ def test_every_caller_gets_the_scores_of_its_own_comments(requests: list[list[st
                 assert one is not None
                 assert one.probabilities["spam"] == (0.9 if text == "spam" else 0.01)
 
-    run(scenario, batch=7)
+    run(scenario)
 
 
-def test_what_arrives_while_the_model_is_busy_is_one_batch() -> None:
-    free = threading.Event()
-    scorer = FakeScorer(before=lambda: free.wait(10) and None)
-
-    async def scenario(score_queue: ScoreQueue) -> None:
-        first = asyncio.create_task(score_queue.submit(comments("a"), scorer))
-        await until(lambda: len(scorer.calls) == 1)
-        others = [asyncio.create_task(score_queue.submit(comments(f"{i}", "x"), scorer)) for i in range(5)]
-        await until(lambda: score_queue.queued == 10)
-        free.set()
-        await asyncio.gather(first, *others)
-
-    run(scenario, batch=8)
-    assert [len(call) for call in scorer.calls] == [1, 8, 2]
-
-
-def test_a_long_request_goes_in_parts_and_others_have_their_turn() -> None:
+def test_a_long_request_takes_turns_with_others() -> None:
     free = threading.Event()
     scorer = FakeScorer(before=lambda: free.wait(10) and None)
 
@@ -85,13 +65,13 @@ def test_a_long_request_goes_in_parts_and_others_have_their_turn() -> None:
         asked = [asyncio.create_task(score_queue.submit(comments(*"abcdefgh"), scorer))]
         await until(lambda: len(scorer.calls) == 1)
         asked += [asyncio.create_task(score_queue.submit(comments(*texts), scorer)) for texts in ("x", "yz")]
-        await until(lambda: score_queue.queued == 8)
+        await until(lambda: score_queue.queued == 10)
         free.set()
         assert [len(await one) for one in asked] == [8, 1, 2]
         assert score_queue.queued == 0
 
-    run(scenario, batch=3)
-    assert ["".join(one.text for one in call) for call in scorer.calls] == ["abc", "def", "xyz", "gh"]
+    run(scenario)
+    assert "".join(one.text for call in scorer.calls for one in call) == "abxyczdefgh"
 
 
 def test_what_is_left_of_a_long_request_goes_with_its_caller() -> None:
@@ -108,7 +88,7 @@ def test_what_is_left_of_a_long_request_goes_with_its_caller() -> None:
         assert len(await kept) == 1
         assert score_queue.queued == 0
 
-    run(scenario, batch=1)
+    run(scenario)
     assert ["".join(one.text for one in call) for call in scorer.calls] == ["a", "x"]
 
 
@@ -178,26 +158,7 @@ def test_a_short_comment_does_not_wait_for_a_long_one() -> None:
         free.set()
         assert len(await long) == 1
 
-    run(scenario, calls=2)
-
-
-def test_no_more_calls_at_a_time_than_allowed_and_the_rest_gathers() -> None:
-    free = threading.Event()
-    scorer = FakeScorer(before=lambda: free.wait(10) and None)
-
-    async def scenario(score_queue: ScoreQueue) -> None:
-        asked = []
-        for number in range(2):
-            asked.append(asyncio.create_task(score_queue.submit(comments(f"{number}"), scorer)))
-            await until(lambda number=number: len(scorer.calls) == number + 1)
-        asked += [asyncio.create_task(score_queue.submit(comments(f"{n}"), scorer)) for n in range(2, 7)]
-        await until(lambda: score_queue.queued == 5)
-        assert len(scorer.calls) == 2
-        free.set()
-        await asyncio.gather(*asked)
-
-    run(scenario, calls=2, batch=3)
-    assert sorted(len(call) for call in scorer.calls) == [1, 1, 2, 3]
+    run(scenario, threads=2)
 
 
 def test_what_is_handed_over_ahead_waits_for_a_thread_not_for_the_loop() -> None:
@@ -223,7 +184,7 @@ def test_what_is_handed_over_ahead_waits_for_a_thread_not_for_the_loop() -> None
         waiting.until(lambda: len(scorer.calls) == 5)  # the loop stands still
         await asyncio.gather(*asked)
 
-    run(scenario, calls=2, ahead=3, batch=1)
+    run(scenario, threads=2, ahead=3)
     assert most == 2
 
 
@@ -231,7 +192,7 @@ def test_closing_waits_for_every_call() -> None:
     async def whole() -> None:
         free = threading.Event()
         scorer = FakeScorer(before=lambda: free.wait(10) and None)
-        score_queue = ScoreQueue(queue_comments=256, batch_comments=1, calls=3)
+        score_queue = ScoreQueue(queue_comments=256, threads=3)
         score_queue.start()
         asked = [asyncio.create_task(score_queue.submit(comments(f"{n}"), scorer)) for n in range(5)]
         await until(lambda: len(scorer.calls) == 3)
@@ -247,7 +208,7 @@ def test_closing_waits_for_every_call() -> None:
 
 def test_closing_answers_what_waits_and_refuses_more() -> None:
     async def whole() -> None:
-        score_queue = ScoreQueue(queue_comments=256, batch_comments=1)
+        score_queue = ScoreQueue(queue_comments=256)
         with pytest.raises(ScoreQueueClosed):
             await score_queue.submit(comments("too early"), FAKE)
         score_queue.start()
@@ -273,43 +234,13 @@ def test_failures_show_and_pass() -> None:
     run(scenario)
 
 
-def test_a_batch_can_wait_for_company() -> None:
-    scorer = FakeScorer()
-
-    async def scenario(score_queue: ScoreQueue) -> None:
-        first = asyncio.create_task(score_queue.submit(comments("a"), scorer))
-        await asyncio.sleep(0.01)
-        await asyncio.gather(first, score_queue.submit(comments("b"), scorer))
-
-    run(scenario, wait_s=0.3)
-    assert [len(call) for call in scorer.calls] == [2]
-
-
-def test_a_batch_is_of_one_model_and_every_request_gets_its_own() -> None:
-    free = threading.Event()
-    old, new = FakeScorer(before=lambda: free.wait(10) and None), FakeScorer()
-
-    async def scenario(score_queue: ScoreQueue) -> None:
-        asked = [asyncio.create_task(score_queue.submit(comments("a"), old))]
-        await until(lambda: len(old.calls) == 1)
-        for name, scorer in (("b", old), ("c", old), ("d", new), ("e", old)):
-            asked.append(asyncio.create_task(score_queue.submit(comments(name), scorer)))
-        await until(lambda: score_queue.queued == 4)
-        free.set()
-        await asyncio.gather(*asked)
-
-    run(scenario)
-    assert [[one.text for one in call] for call in old.calls] == [["a"], ["b", "c"], ["e"]]
-    assert [[one.text for one in call] for call in new.calls] == [["d"]]
-
-
 def test_what_is_scored_and_not_kept_yet_counts_as_waiting() -> None:
     async def scenario(score_queue: ScoreQueue) -> None:
-        async with score_queue.keeping(2):
-            assert score_queue.unkept == 2
+        async with score_queue.reserve_write(2):
+            assert score_queue.unwritten == 2
             with pytest.raises(QueueFull):
                 await score_queue.submit(comments("a"), FAKE)
-        assert score_queue.unkept == 0
+        assert score_queue.unwritten == 0
         assert len(await score_queue.submit(comments("a"), FAKE)) == 1
 
     run(scenario, queue=2)
@@ -320,7 +251,7 @@ def test_comments_are_kept_in_turn() -> None:
 
     async def scenario(score_queue: ScoreQueue) -> None:
         async def keep(number: int) -> None:
-            async with score_queue.keeping(1):
+            async with score_queue.reserve_write(1):
                 assert len(order) == number
                 await asyncio.sleep(0.002)
                 order.append(number)
@@ -334,20 +265,20 @@ def test_comments_are_kept_in_turn() -> None:
 def test_a_failure_to_keep_gives_the_turn_away() -> None:
     async def scenario(score_queue: ScoreQueue) -> None:
         with pytest.raises(ValueError, match="kept nothing"):
-            async with score_queue.keeping(3):
+            async with score_queue.reserve_write(3):
                 raise ValueError("kept nothing")
-        async with score_queue.keeping(1):
-            assert score_queue.unkept == 1
+        async with score_queue.reserve_write(1):
+            assert score_queue.unwritten == 1
 
     run(scenario)
 
 
 def test_requests_on_their_way_fill_the_queue() -> None:
-    score_queue = ScoreQueue(queue_comments=3, batch_comments=256)
+    score_queue = ScoreQueue(queue_comments=3)
     with ExitStack() as here:
         for _ in range(3):
             assert not score_queue.full
-            here.enter_context(score_queue.place())
+            here.enter_context(score_queue.reserve_slot())
         assert score_queue.full
         assert score_queue.retry_after == 1
     assert not score_queue.full
@@ -355,10 +286,10 @@ def test_requests_on_their_way_fill_the_queue() -> None:
 
 def test_nobody_is_let_in_to_wait_too_long() -> None:
     """Ten are here and one leaves every 20 ms or slower; four would be let in whatever the pace."""
-    score_queue = ScoreQueue(queue_comments=1000, batch_comments=4, longest_s=0.02)
+    score_queue = ScoreQueue(queue_comments=1000, longest_s=0.02)
     here = [ExitStack() for _ in range(74)]
     for one in here:
-        one.enter_context(score_queue.place())
+        one.enter_context(score_queue.reserve_slot())
     for one in here[:64]:
         time.sleep(0.02)
         one.close()
@@ -374,30 +305,28 @@ def test_nobody_is_let_in_to_wait_too_long() -> None:
 def test_slow_long_requests_keep_no_single_comment_out_but_one_another() -> None:
     free = threading.Event()
     free.set()
-    scorer = FakeScorer(before=lambda: time.sleep(0.02) if free.wait(10) else None)
+    scorer = FakeScorer(before=lambda: time.sleep(0.0005) if free.wait(10) else None)
     long = comments(*(f"{number}" for number in range(100)))
 
     async def ask(score_queue: ScoreQueue) -> object:
-        with score_queue.place():
+        with score_queue.reserve_slot():
             return await score_queue.submit(long, scorer)
 
     async def scenario(score_queue: ScoreQueue) -> None:
-        for _ in range(30):  # each takes 20 ms or more, a comment of them 0.2 ms
+        for _ in range(20):  # each takes 50 ms or more, a comment of them 0.5 ms
             await ask(score_queue)
-        score_queue._longest_s = 0.015
+        score_queue._longest_s = 0.06
         with ExitStack() as here:
             for _ in range(10):
-                here.enter_context(score_queue.place())
+                here.enter_context(score_queue.reserve_slot())
             assert not score_queue.full
         free.clear()
         under_way = [asyncio.create_task(ask(score_queue))]
-        await until(lambda: len(scorer.calls) == 31)
-        under_way.append(asyncio.create_task(ask(score_queue)))  # nothing waits before it
-        await until(lambda: score_queue.queued == 100)
+        await until(lambda: score_queue.queued == 99)
         with pytest.raises(QueueFull):
             await score_queue.submit(long, scorer)
         under_way.append(asyncio.create_task(score_queue.submit(long[:1], scorer)))
-        await until(lambda: score_queue.queued == 101)
+        await until(lambda: score_queue.queued == 100)
         free.set()
         await asyncio.gather(*under_way)
 
@@ -405,12 +334,12 @@ def test_slow_long_requests_keep_no_single_comment_out_but_one_another() -> None
 
 
 def test_a_quiet_hour_is_no_sign_of_a_slow_service() -> None:
-    score_queue = ScoreQueue(queue_comments=1000, batch_comments=1, longest_s=2.0)
+    score_queue = ScoreQueue(queue_comments=1000, longest_s=2.0)
     for _ in range(5):
-        with score_queue.place():
+        with score_queue.reserve_slot():
             pass
         time.sleep(0.2)
-    here = [score_queue.place() for _ in range(200)]
+    here = [score_queue.reserve_slot() for _ in range(200)]
     for one in here:
         one.__enter__()
     assert not score_queue.full  # it would be if the pauses counted: 200 times 15 ms and more
