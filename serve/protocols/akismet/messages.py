@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from fastapi import Request
-from pydantic import BaseModel, Field, ValidationError
 
-from belowline.serve.http.errors import Problem, invalid_field, invalid_fields
+from belowline.serve.http.errors import Problem, invalid_field
 from belowline.serve.json_body import repaired
-from belowline.serve.protocols.akismet.usage import this_month
 
 _MOST_FIELDS = 1000
 _CHARSET = re.compile(rb"charset=\"?([\w.:-]{1,40})", re.ASCII)
@@ -37,12 +35,6 @@ class Call:
     def get(self, name: str) -> str:
         """A field's value, empty where there is none."""
         return self.fields.get(name, "")
-
-    def require(self, *names: str) -> None:
-        """Raises Problem for the first of ``names`` that is missing or blank."""
-        for name in names:
-            if name not in self.fields:
-                raise invalid_field(name, "is missing; add it")
 
     @property
     def key(self) -> str:
@@ -108,25 +100,6 @@ class Call:
         if not 1970 <= moment.year < 9999:  # a zone may carry it out of the calendar
             return None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-class Listing(BaseModel):
-    """What is asked of ``key-sites``."""
-
-    month: str = Field(default_factory=this_month, pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")
-    filter: str = ""
-    format: Literal["json", "csv"] = "json"
-    order: Literal["total", "spam", "ham", "missed_spam", "false_positives"] = "total"
-    limit: int = Field(500, ge=1, le=500)
-    offset: int = Field(0, ge=0, lt=2**31)
-
-    @classmethod
-    def of(cls, call: Call) -> "Listing":
-        """Raises Problem for a value that cannot be used."""
-        try:
-            return cls.model_validate(call.fields)
-        except ValidationError as error:
-            raise invalid_fields(error.errors(include_url=False, include_input=False)) from None
 
 
 async def read_call(request: Request) -> Call:

@@ -82,28 +82,3 @@ def test_an_unknown_order_is_refused_and_the_description_names_all(client: TestC
     check_problem(client.get("/v1/queue", params={"sort": "teach"}), 422, "invalid-request")
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     assert "learn" in schemas["ClaimIn"]["properties"]["sort"]["enum"]
-
-
-def test_the_console_offers_the_order_and_says_why_unless_scores_are_hidden(local: TestClient) -> None:
-    plain = local.get("/console").text
-    assert '<option value="learn">to learn from</option>' in plain
-    assert SCORES not in plain
-    assert CHANCE not in plain
-    assert "nearest to a threshold" not in plain
-    local.post("/console/release")
-    page = local.get("/console?sort=learn").text
-    assert '<option value="learn" selected>' in page
-    assert "nearest to a threshold" in page
-    assert page.count(SCORES) + page.count(CHANCE) == 10
-    assert page.count(CHANCE) in (2, 3)
-    assert 'data-query="sort=learn"' in page
-
-
-def test_further_cards_keep_to_the_order(local: TestClient) -> None:
-    local.get("/console?sort=learn")
-    more = local.get("/console/cards?sort=learn&have=1").text
-    assert more.count(SCORES) + more.count(CHANCE) == 10
-    local.post("/console/preferences", data={"blind": "1"})
-    hidden = local.get("/console?sort=learn").text
-    assert SCORES not in hidden
-    assert CHANCE not in hidden
