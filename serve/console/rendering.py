@@ -57,7 +57,7 @@ def segments(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
 
 
 def excerpt(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
-    """``segments``; of a text longer than ``WHOLE`` only its two ends and the surroundings of its strongest evidence."""
+    """``segments``; of a text longer than ``WHOLE`` only its ends and the surroundings of its evidence."""
     if len(text) <= WHOLE:
         return segments(text, evidence)
     strongest = sorted(evidence, key=lambda span: -span.strength)[:_STRETCHES]

@@ -1,8 +1,9 @@
 """Coral's external moderation phase: scores each new or edited comment before Coral saves it.
 
-Coral publishes a comment if the answer is late or cannot be read. So every failure after the signature is answered in time, and withholds
-the comment: a slow or failing model, a full scoring queue, an unreachable database. Nothing is stored: a comment has no id yet, and Coral
-has its own queue. ``status: "NONE"`` is never sent, because it would end Coral's own checks.
+Coral publishes a comment if the answer is late or cannot be read. So every failure after the signature is answered in
+time, and withholds the comment: a slow or failing model, a full scoring queue, an unreachable database. Nothing is
+stored: a comment has no id yet, and Coral has its own queue. ``status: "NONE"`` is never sent, because it would end
+Coral's own checks.
 """
 
 import asyncio
@@ -56,7 +57,7 @@ class CoralRequest(Body):
 
 
 def problem(request: Request, problem: Problem) -> Response:
-    """An answer that withholds the comment, if belowline failed; else an error with one line of JSON, at which Coral publishes."""
+    """An answer that withholds the comment if belowline failed; else an error, at which Coral publishes."""
     if problem.kind in _FAILURES:
         return JSONResponse(_withheld(problem.kind))
     return JSONResponse({"error": problem.detail}, problem.status_code, problem.headers)
@@ -64,7 +65,7 @@ def problem(request: Request, problem: Problem) -> Response:
 
 @router.post("/coral/moderate")
 async def moderate(request: Request, service: ServiceDep, format: str = "text") -> Response:
-    """Needs a signature with one of `BELOWLINE_CORAL_SECRETS`; without that setting a key. `format=html` reads the comment as HTML."""
+    """Needs a signature with one of `BELOWLINE_CORAL_SECRETS`, or without that setting a key."""
     await _check_signature(request, service)
     asked = await read_json(request, CoralRequest)
     if len(asked.comment.body) > service.settings.max_comment_chars:
@@ -81,7 +82,7 @@ PROTOCOL = Protocol(router, ("/coral/",), problem)
 
 
 async def _check_signature(request: Request, service: Service) -> None:
-    """Raises Problem unless the body is signed with one of our secrets; without secrets, unless the caller may score."""
+    """Raises Problem unless the body is signed, or without secrets unless the caller may score."""
     secrets = service.settings.coral_secrets
     if not secrets:
         (await keys.client(request)).require("score")
@@ -89,8 +90,8 @@ async def _check_signature(request: Request, service: Service) -> None:
     body = await request.body()
     sent = [part.strip() for part in request.headers.get("x-coral-signature", "").split(",")]
     signed = sign(body, secrets).split(",")
-    # Every pair is compared, so that the time does not depend on which one fits. A right signature is never throttled: Coral's
-    # secrets have as many random bits as our keys.
+    # Every pair is compared, so that the time does not depend on which one fits. A right signature is never
+    # throttled: Coral's secrets have as many random bits as our keys.
     if not sum(hmac.compare_digest(ours.encode(), theirs.encode()) for ours in signed for theirs in sent):
         if any(sent):
             keys.count_wrong(request)

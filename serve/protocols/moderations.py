@@ -1,9 +1,10 @@
 """OpenAI's ``/v1/moderations``: its clients work unchanged except for the address and the key.
 
-belowline scores four of the thirteen categories. The others are zero and false, and the header ``X-Belowline-Unjudged`` names them.
-``flagged`` is also true if the policy does not publish the text for content that OpenAI has no category for, such as spam; the header
-``X-Belowline-Reasons`` gives the reason code of each result. A text that the policy holds for another reason, such as its language, is
-not flagged, because chat software refuses every flagged text.
+belowline scores four of the thirteen categories. The others are zero and false, and the header
+``X-Belowline-Unjudged`` names them. ``flagged`` is also true if the policy does not publish the text for content that
+OpenAI has no category for, such as spam; the header ``X-Belowline-Reasons`` gives the reason code of each result. A
+text that the policy holds for another reason, such as its language, is not flagged, because chat software refuses
+every flagged text.
 """
 
 import secrets

@@ -42,7 +42,7 @@ BodyT = TypeVar("BodyT", bound=Body)
 
 
 async def read_json(request: Request, body_type: type[BodyT]) -> BodyT:
-    """The body, whatever its media type, with U+FFFD for lone surrogates; raises Problem (malformed-body, invalid-request)."""
+    """The body, whatever its media type, with U+FFFD for lone surrogates; raises Problem if it does not fit."""
     try:
         return body_type.model_validate_json(repaired(await request.body()))
     except ValidationError as error:

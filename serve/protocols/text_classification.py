@@ -1,7 +1,7 @@
 """Text classification as Hugging Face's text-embeddings-inference serves it, for Discourse and others.
 
-Scores are the calibrated probability of each label; ``raw_scores`` are their log-odds. Nothing is truncated: a long text is scored in
-windows. Of a pair of texts the second is the comment that the first answers.
+Scores are the calibrated probability of each label; ``raw_scores`` are their log-odds. Nothing is truncated: a long
+text is scored in windows. Of a pair of texts the second is the comment that the first answers.
 """
 
 import math

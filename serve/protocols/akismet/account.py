@@ -30,7 +30,7 @@ async def read_as(request: Request, permission: str) -> tuple[Call, Actor]:
 
 
 def site_named(call: Call, actor: Actor) -> str:
-    """The site of ``blog``, or the key's only site; raises Problem if neither names one, or if the key is for other sites."""
+    """The site of ``blog``, or the key's only site; raises Problem without one, or if the key is for others."""
     blog = call.get("blog")
     site = site_of(blog) if blog else only_site(actor)
     if site is None:

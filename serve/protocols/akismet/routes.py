@@ -1,15 +1,17 @@
 """Akismet 1.1: its clients work unchanged except for the address and the key.
 
-``true`` is the answer to every comment that is not published, spam or not, because ``false`` publishes. The site puts such a comment into
-its spam folder, and submit-ham brings it back; a held comment also waits in our queue. ``X-akismet-pro-tip: discard`` comes only with
-rejected comments. A comment that is checked again gets the moderator's decision.
+``true`` is the answer to every comment that is not published, spam or not, because ``false`` publishes. The site puts
+such a comment into its spam folder, and submit-ham brings it back; a held comment also waits in our queue.
+``X-akismet-pro-tip: discard`` comes only with rejected comments. A comment that is checked again gets the moderator's
+decision.
 
-``invalid`` is the answer only to a bad key and to a malformed call: most clients take it for "not spam". A comment that is not scored, or
-not in time, gets ``true`` and waits in the queue if the store can be reached.
+``invalid`` is the answer only to a bad key and to a malformed call: most clients take it for "not spam". A comment
+that is not scored, or not in time, gets ``true`` and waits in the queue if the store can be reached.
 
-Akismet's comments have no ids and its authors no accounts. A comment's id here is a keyed hash of its page, author and text. Each answer
-to a check has it as ``X-akismet-guid``, so it also names published comments, which are not stored. The same comment always has the same
-guid. A call that fails before the hash is made gets a random guid. ``recognition`` describes how a report finds its comment.
+Akismet's comments have no ids and its authors no accounts. A comment's id here is a keyed hash of its page, author
+and text. Each answer to a check has it as ``X-akismet-guid``, so it also names published comments, which are not
+stored. The same comment always has the same guid. A call that fails before the hash is made gets a random guid.
+``recognition`` describes how a report finds its comment.
 """
 
 import asyncio
@@ -55,7 +57,7 @@ router = APIRouter(include_in_schema=False, default_response_class=PlainTextResp
 
 
 def problem(request: Request, problem: Problem) -> Response:
-    """``invalid`` for a bad key or a malformed call, ``true`` for any other problem of a check, so that nothing is published.
+    """``invalid`` for a bad key or a malformed call; ``true``, which publishes nothing, for any other of a check.
 
     Both have status 200, because clients publish at any other. A problem of another call has its own status.
     """

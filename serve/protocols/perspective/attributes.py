@@ -31,7 +31,7 @@ class Attribute:
         labels: Labels that the model must have; None for those that the active policy holds comments for.
         reading: Turns scores and labels into a probability.
         inverted: True if the attribute is the opposite of the reading.
-        feedback: The label that gets a caller's own value for the attribute; None if that value says too little about one label.
+        feedback: The label that gets a caller's own value for the attribute, None if no label fits.
     """
 
     labels: tuple[str, ...] | None

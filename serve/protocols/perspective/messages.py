@@ -39,7 +39,7 @@ class ArticleAndParentComment(_Message):
 
 
 class Context(_Message):
-    """The comment's surroundings, in one of two ways: of ``entries`` the first that is not a JSON object is the article."""
+    """The texts around a comment; of ``entries`` the first that is not a JSON object is the article."""
 
     entries: list[TextEntry] | None = None
     article_and_parent_comment: ArticleAndParentComment | None = None

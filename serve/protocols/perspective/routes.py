@@ -1,4 +1,4 @@
-"""Google Jigsaw's Perspective API (commentanalyzer v1alpha1): its clients work unchanged except for the address and the key."""
+"""The Perspective API (commentanalyzer v1alpha1): its clients work unchanged except for the address and the key."""
 
 import json
 import re
@@ -64,9 +64,9 @@ Caller = Annotated[Actor, Depends(_caller)]
 
 @router.post("/v1alpha1/comments:analyze")
 async def analyze(request: Request, response: Response, service: ServiceDep, actor: Caller) -> dict[str, Any]:
-    """Scores of the comment, and of each sentence with `spanAnnotations`; nothing is stored, whatever `doNotStore` says.
+    """Scores of the comment, with `spanAnnotations` also of each sentence; nothing is stored.
 
-    The header `X-Belowline-Unserved-Attributes` names the attributes that no label supports; the answer leaves them out.
+    The answer leaves out attributes that no label supports; `X-Belowline-Unserved-Attributes` names them.
     """
     actor.require("score")
     asked = await _read(request, AnalyzeRequest)
@@ -97,7 +97,7 @@ async def analyze(request: Request, response: Response, service: ServiceDep, act
 
 @router.post("/v1alpha1/comments:suggestscore")
 async def suggest(request: Request, response: Response, service: ServiceDep, actor: Caller) -> dict[str, Any]:
-    """Stores an example for training, tied to the comment whose id at the site is `clientToken`, with or without `comment:`.
+    """Stores an example for training, tied to the comment with the id `clientToken` (with or without `comment:`).
 
     The header `X-Belowline-Unserved-Attributes` names the attributes that no label supports; they are not stored.
     """
@@ -137,9 +137,9 @@ PROTOCOL = Protocol(router, ("/v1alpha1/", "/$discovery/"), problem)
 
 
 def site_of(community: str | None, actor: Actor) -> str:
-    """The site of a ``communityId``: the host of an address, which Coral puts ``Coral:`` before, or the characters of a site's name in it.
+    """The site of a ``communityId``: the host of an address, or the characters of a site's name in it.
 
-    Without one, the only site of ``actor``, or ``perspective``.
+    Coral sends ``Coral:`` before the address. Without an id, the only site of ``actor``, or ``perspective``.
     """
     if not community:
         return only_site(actor) or "perspective"
@@ -200,7 +200,7 @@ def _primary(language: str) -> str:
 
 
 def _check_languages(wanted: Collection[str], languages: Sequence[str], field: str, policy: Policy) -> None:
-    """Raises Problem for languages that the policy does not name; ``field`` is the place of ``languages`` in the error."""
+    """Raises Problem for languages that the policy does not name; ``field`` names ``languages`` in the error."""
     unsupported = [name for name in dict.fromkeys(languages) if _primary(name) not in policy.languages]
     if unsupported:
         attribute = next(iter(wanted))

@@ -12,12 +12,12 @@ MAX_TEXT_BYTES = 20_480
 MOST_SPANS = 64
 """Each sentence is one run of the model; without a limit one call could fill the queue."""
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"'’”»)\]]*+(?=\s)|[\r\n]")
-"""Full stops and the like before white space, with closing quotes and brackets; or the end of a line. Abbreviations end a sentence too."""
+"""The end of a sentence, with closing quotes and brackets, or of a line. Abbreviations end a sentence too."""
 Span = tuple[int, int]
 
 
 def sentences(text: str) -> list[Span]:
-    """Start and end of each sentence in code points, without blank ones; from ``MOST_SPANS`` on the rest is one span."""
+    """Start and end of each sentence in code points; from ``MOST_SPANS`` on the rest is one span."""
     spans: list[Span] = []
     start = 0
     for end in [*(match.end() for match in _END.finditer(text)), len(text)]:
@@ -51,7 +51,7 @@ def is_long(text: str, service: Service) -> bool:
 
 
 def texts_of(context: Context | None) -> list[str]:
-    """All texts of a context: its entries, or the article and the parent comment; empty for a text that is a JSON object."""
+    """All texts of a context: entries, or article and parent comment; empty for a text that is a JSON object."""
     if context is None:
         return []
     entries, both = context.entries or [], context.article_and_parent_comment

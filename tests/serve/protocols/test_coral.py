@@ -331,7 +331,7 @@ def test_html_is_read_as_text_with_the_addresses_of_links(tmp_path: Path) -> Non
             == 204
         )
         links = "http://www.a.example", "https://b.example/", "https://c.example/y"
-        words = "www.a.example", "<b>b</b>.example", "c.example/x"
+        words = "www.a.example", "b.example", "c.example/x"
         moderate(
             client,
             " ".join(f'<a href="{link}">{word}</a>' for link, word in zip(links, words, strict=True)),

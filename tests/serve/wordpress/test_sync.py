@@ -119,12 +119,12 @@ def refused_line(paper: FakeWordPress, kind: type[WordPressError] = WordPressErr
     ("answer", "said"),
     [
         (failing(401, "incorrect_password"), "does not accept user mona with this application password (incorrect_password)"),
-        (failing(401, "rest_not_logged_in"), "see that the web server passes the Authorization header on"),
+        (failing(401, "rest_not_logged_in"), "Authorization header"),
         (failing(401, "\x1b[31m"), "(no code)"),
         (failing(403, "rest_forbidden_context"), "mona may not moderate these comments"),
         (failing(404, "rest_no_route"), "is switched off (https://paper.example/ answers 404 (rest_no_route))"),
         (failing(301, headers={"Location": "/wp-json/x"}), "answers 301 (no code)"),
-        (page, "answers with a web page than the REST API's JSON"),
+        (page, "answers with a web page"),
         (lambda _: httpx.Response(200, content=b"\xff{"), "answers with something else"),
         (lambda _: httpx.Response(200, content=b"[" * 100_000), "answers with something else"),
         (lambda _: httpx.Response(200, json={"namespaces": ["oembed/1.0"]}), "no WordPress REST API with comments"),
@@ -168,7 +168,7 @@ def test_a_site_that_is_not_there(paper: FakeWordPress) -> None:
 )
 def test_redirects_to_elsewhere_get_nothing(paper: FakeWordPress, to: str) -> None:
     paper.broken = lambda _: httpx.Response(302, headers={"Location": f"{to}?x=1"})
-    assert f"sends us on to {to.rstrip('/')}; if that is your site, give it as --site" in refused_line(paper)
+    assert f"redirects to {to.rstrip('/')};" in refused_line(paper)
     assert {(one.url.scheme, one.url.netloc) for one in paper.requests} == {("https", b"paper.example")}
 
 
