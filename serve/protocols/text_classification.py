@@ -20,7 +20,7 @@ from belowline.serve.http.auth import Actor
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.health import readiness
 from belowline.serve.http.schemas import MAX_COMMENTS
-from belowline.serve.http.service import Service, ServiceDep
+from belowline.serve.http.service import ServiceDep
 from belowline.serve.protocols.protocol import Body, Protocol, or_else, read_json, scores_of
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -75,8 +75,7 @@ async def predict(request: Request, service: ServiceDep, actor: Caller) -> JSONR
     """
     actor.require("score")
     asked = await read_json(request, PredictRequest)
-    inputs = _inputs(asked.inputs)
-    _check(inputs, service)
+    inputs = _inputs(asked.inputs, service.settings.max_comment_chars)
     found = [_predictions(scores, raw=asked.raw_scores) for scores in await scores_of(service, inputs)]
     is_batch = isinstance(asked.inputs, list) and isinstance(asked.inputs[0], list)
     return JSONResponse(found if is_batch else found[0])
@@ -136,29 +135,25 @@ class PredictAtRoot:
         await self._app(scope, receive, send)
 
 
-def _inputs(sent: str | list[str] | list[list[str]]) -> list[ScoreInput]:
+def _inputs(sent: str | list[str] | list[list[str]], max_chars: int) -> list[ScoreInput]:
     if isinstance(sent, str):
-        return [ScoreInput(sent)]
+        return [_input([sent], max_chars)]
     lists = [texts for texts in sent if isinstance(texts, list)]
-    return [_input(texts) for texts in lists or [[text for text in sent if isinstance(text, str)]]]
+    if len(lists) > MAX_COMMENTS:
+        raise _Unfit(f"inputs hold {len(lists)} texts; the limit is {MAX_COMMENTS}")
+    pair = [text for text in sent if isinstance(text, str)]
+    return [_input(texts, max_chars) for texts in lists or [pair]]
 
 
-def _input(texts: list[str]) -> ScoreInput:
+def _input(texts: list[str], max_chars: int) -> ScoreInput:
     if len(texts) not in (1, 2):
         raise _Unfit('a list in inputs holds neither one text nor a pair; write many texts as [["a"], ["b"]]')
+    if not texts[0].strip():
+        raise _Unfit("inputs hold an empty text")
+    longest = max(len(text) for text in texts)
+    if longest > max_chars:
+        raise _Unfit(f"a text has {longest} characters; the limit is {max_chars}")
     return ScoreInput(texts[0], parent=texts[1] if len(texts) == 2 else None)
-
-
-def _check(inputs: list[ScoreInput], service: Service) -> None:
-    if len(inputs) > MAX_COMMENTS:
-        raise _Unfit(f"inputs hold {len(inputs)} texts; the limit is {MAX_COMMENTS}")
-    limit = service.settings.max_comment_chars
-    for one in inputs:
-        if not one.text.strip():
-            raise _Unfit("inputs hold an empty text")
-        longest = max(len(one.text), len(one.parent or ""))
-        if longest > limit:
-            raise _Unfit(f"a text has {longest} characters; the limit is {limit}")
 
 
 def _predictions(scores: Scores, *, raw: bool) -> list[dict[str, Any]]:

