@@ -114,8 +114,8 @@ def change_keys(console: Console, form: FormDep) -> HTMLResponse:
     except (Problem, Refusal) as problem:
         return _keys_page(console, status=422, problem=problem.detail)
     except ValidationError as error:
-        found = [{**one, "loc": ("form", *one["loc"])} for one in error.errors(include_input=False)]
-        return _keys_page(console, status=422, problem=invalid_fields(found).detail)
+        errors = [{**one, "loc": ("form", *one["loc"])} for one in error.errors(include_input=False)]
+        return _keys_page(console, status=422, problem=invalid_fields(errors).detail)
 
 
 def _change(console: ConsoleRequest, form: Form) -> tuple[str, str] | None:
@@ -171,9 +171,9 @@ def quality(console: Console) -> HTMLResponse:
     actor = console.actor
     with console.service.database.read() as tx:
         following = reviews.golden_for(tx, actor.name, actor.sites)
-        found = comments.load(tx, [following]) if following is not None else []
+        golden = comments.load(tx, [following]) if following is not None else []
         results = [row for row in reviews.results(tx) if actor.may("read the log") or row.actor == actor.name]
-    one, agreed = card(found[0]) if found else None, console.request.query_params.get("agreed")
+    one, agreed = card(golden[0]) if golden else None, console.request.query_params.get("agreed")
     return console.page("console_quality.html", one=one, results=results, agreed=agreed)
 
 

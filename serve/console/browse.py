@@ -28,10 +28,10 @@ _PAGE = 50
 def comment(console: Console, number: Id) -> HTMLResponse:
     """A comment with its revisions, decisions and appeals."""
     with console.service.database.read() as tx:
-        found = comment_id(tx, console.actor, str(number))
-        [shown] = comments.load(tx, [found])
-        history = comments.history(tx, found)
-        is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == found)).scalar()
+        known_id = comment_id(tx, console.actor, str(number))
+        [shown] = comments.load(tx, [known_id])
+        history = comments.history(tx, known_id)
+        is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == known_id)).scalar()
     values: dict[str, Any] = {"one": card(shown), "history": history, "golden": is_golden}
     return console.page("console_comment.html", **values, **choices(console))
 
@@ -51,11 +51,11 @@ def toggle_golden(console: Console, number: Id, form: FormDep) -> Response:
     """Makes a comment a golden item of the quality check, or removes it from there."""
     console.actor.require("administer")
     with console.service.database.write() as tx:
-        found = comment_id(tx, console.actor, str(number))
+        known_id = comment_id(tx, console.actor, str(number))
         if "drop" in form:
-            reviews.drop_golden(tx, found)
+            reviews.drop_golden(tx, known_id)
         else:
-            reviews.make_golden(tx, console.actor.name, found)
+            reviews.make_golden(tx, console.actor.name, known_id)
     return redirect(f"/console/comments/{number}")
 
 
@@ -76,9 +76,9 @@ def thread(console: Console, number: Id, after: After = None) -> HTMLResponse:
         row = tx.execute(select(threads).where(threads.c.id == number)).one_or_none()
         if row is None or not console.actor.moderator.sees(row.site):
             raise unknown("thread")
-        found, following = comments.search(tx, comments.Search(thread=number), _PAGE, after)
+        page, following = comments.search(tx, comments.Search(thread=number), _PAGE, after)
     facts = [("Site", row.site), ("Address", row.url or row.caller_id)]
-    return _list(console, "Thread", row.title or row.caller_id, facts, found, following)
+    return _list(console, "Thread", row.title or row.caller_id, facts, page, following)
 
 
 @router.get("/console/authors/{number}")
@@ -88,7 +88,7 @@ def author(console: Console, number: Id, after: After = None) -> HTMLResponse:
         record = comments.records(tx, {number}).get(number)
         if record is None or not console.actor.moderator.sees(record.site):
             raise unknown("author")
-        found, following = comments.search(tx, comments.Search(author=number), _PAGE, after)
+        page, following = comments.search(tx, comments.Search(author=number), _PAGE, after)
     facts = [
         ("Site", record.site),
         ("Published", f"{record.published:,}"),
@@ -99,7 +99,7 @@ def author(console: Console, number: Id, after: After = None) -> HTMLResponse:
     title = record.name or record.caller_id or "Erased author"
     erasable = record if console.actor.may("erase") and record.caller_id else None
     bulk = ("author", number, record.held)
-    return _list(console, "Author", title, facts, found, following, bulk=bulk, author=erasable)
+    return _list(console, "Author", title, facts, page, following, bulk=bulk, author=erasable)
 
 
 @router.post("/console/authors/{number}/erase")
@@ -117,12 +117,12 @@ def campaign(console: Console, number: Id, after: After = None) -> HTMLResponse:
     """The near-duplicates of a campaign, to be decided at once."""
     sites = console.actor.sites
     with console.service.database.read() as tx:
-        found, following = comments.search(tx, comments.Search(sites, campaign=number), _PAGE, after)
+        page, following = comments.search(tx, comments.Search(sites, campaign=number), _PAGE, after)
         waiting = items.count(tx, items.Filter(sites=sites, campaign=number))
-    if not found:
+    if not page:
         raise unknown("campaign")
-    title, facts = f"{found[0].copies:,} near-duplicates", [("Waiting", f"{waiting:,}")]
-    return _list(console, "Campaign", title, facts, found, following, bulk=("campaign", number, waiting))
+    title, facts = f"{page[0].copies:,} near-duplicates", [("Waiting", f"{waiting:,}")]
+    return _list(console, "Campaign", title, facts, page, following, bulk=("campaign", number, waiting))
 
 
 @router.get("/console/search")
@@ -136,8 +136,8 @@ def search(
     """Comments by a part of their text."""
     wanted = comments.Search(sites_of(console.actor, site or None), words or None, action or None)
     with console.service.database.read() as tx:
-        found, following = comments.search(tx, wanted, _PAGE, after)
-    chosen, cards = {"words": words, "site": site, "action": action}, [card(one) for one in found]
+        page, following = comments.search(tx, wanted, _PAGE, after)
+    chosen, cards = {"words": words, "site": site, "action": action}, [card(comment) for comment in page]
     return console.page("console_search.html", cards=cards, following=following, chosen=chosen)
 
 
@@ -146,7 +146,7 @@ def _list(
     kind: str,
     title: str,
     facts: Sequence[tuple[str, str]],
-    found: Sequence[Comment],
+    page: Sequence[Comment],
     following: str | None,
     *,
     bulk: tuple[str, int, int] | None = None,
@@ -158,7 +158,7 @@ def _list(
         kind=kind,
         title=title,
         facts=facts,
-        cards=[card(comment) for comment in found],
+        cards=[card(comment) for comment in page],
         following=following,
         bulk=bulk if console.actor.may("decide in bulk") else None,
         author=author,

@@ -46,10 +46,10 @@ async def read_json(request: Request, body_type: type[BodyT]) -> BodyT:
     try:
         return body_type.model_validate_json(repaired(await request.body()))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
+        errors = error.errors(include_url=False, include_input=False)
+    if errors[0]["type"] == "json_invalid":
         raise Problem("malformed-body", "the body is not a JSON object in UTF-8")
-    raise invalid_fields([{**one, "loc": ("body", *one["loc"])} for one in found])
+    raise invalid_fields([{**one, "loc": ("body", *one["loc"])} for one in errors])
 
 
 def or_else(message: str) -> WrapValidator:

@@ -76,9 +76,9 @@ async def predict(request: Request, service: ServiceDep, actor: Caller) -> JSONR
     actor.require("score")
     asked = await read_json(request, PredictRequest)
     inputs = _inputs(asked.inputs, service.settings.max_comment_chars)
-    found = [_predictions(scores, raw=asked.raw_scores) for scores in await scores_of(service, inputs)]
+    answers = [_predictions(scores, raw=asked.raw_scores) for scores in await scores_of(service, inputs)]
     is_batch = isinstance(asked.inputs, list) and isinstance(asked.inputs[0], list)
-    return JSONResponse(found if is_batch else found[0])
+    return JSONResponse(answers if is_batch else answers[0])
 
 
 @router.get("/info")

@@ -192,9 +192,9 @@ class WordPress:
         for root in roots:
             try:
                 answer = self._call("GET", root.copy_merge_params({"_fields": "namespaces,home"}))
-                found = self._read(answer, _Root)
-                if "wp/v2" in found.namespaces:
-                    home = _url(found.home)
+                api = self._read(answer, _Root)
+                if "wp/v2" in api.namespaces:
+                    home = _url(api.home)
                     self._home = home.host if home is not None and home.host else self.site.host
                     return root
             except Refused as error:

@@ -141,10 +141,10 @@ def _form(body: bytes, declared: bytes | None) -> Iterator[tuple[str, str]]:
 
 def _json(body: bytes, declared: bytes | None) -> Iterator[tuple[str, str]]:
     try:
-        found = json.loads(repaired(body.decode(_codec(body, declared), "replace").encode()))
+        fields = json.loads(repaired(body.decode(_codec(body, declared), "replace").encode()))
     except (ValueError, RecursionError):
         raise Problem("malformed-body", "the body is neither a form nor JSON that can be read") from None
-    for name, value in found.items():
+    for name, value in fields.items():
         for one in value if isinstance(value, list) else [value]:
             yield name, _text(one)
 

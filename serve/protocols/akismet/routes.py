@@ -109,7 +109,7 @@ async def submit_ham(request: Request, service: ServiceDep) -> PlainTextResponse
 
 
 router.include_router(account.router)
-PROTOCOL = Protocol(router, ("/1.1/",), problem, answers_when_full=True)
+PROTOCOL = Protocol(router, ("/1.1/", "/1.2/"), problem, answers_when_full=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +199,12 @@ def _recognised(
             ids.insert(0, PREFIX + call.guid)
         text_hash, author_id = recognition.hash_of(tx, bare), author.caller_id if author else None
         query = RecognitionQuery(site, sites, ids, text_hash, page, author_id, len(bare) >= recognition.LONG)
-        found = (recognition.reported if is_report else recognition.checked)(tx, query)
-    is_stored = found is not None and found.text_hash == text_hash
-    site, comment_id = (found.site, found.caller_id) if found is not None else (site, ids[0])
+        stored = (recognition.reported if is_report else recognition.checked)(tx, query)
+    is_stored = stored is not None and stored.text_hash == text_hash
+    site, comment_id = (stored.site, stored.caller_id) if stored is not None else (site, ids[0])
     incoming = IncomingComment(
         comment_id,
-        found.text if found is not None and is_stored else text,
+        stored.text if stored is not None and is_stored else text,
         None,
         None if is_report and call.only_by_address else author,
         call.get("comment_parent")[:200] or None,

@@ -73,8 +73,8 @@ async def analyze(request: Request, response: Response, service: ServiceDep, act
     text = comment_text(asked.comment)
     article, parent = article_and_parent(asked.context, service)
     policy = service.pipeline.policy
-    known = attributes.served(policy, service.pipeline.scorer.labels)
-    wanted = _wanted(asked.requested_attributes or {}, known, response)
+    supported = attributes.served(policy, service.pipeline.scorer.labels)
+    wanted = _wanted(asked.requested_attributes or {}, supported, response)
     requested = asked.languages or []
     _check_languages(wanted, requested, "requestedLanguages", policy)
     long = is_long(text, service)
@@ -164,23 +164,25 @@ def _with_token(answer: dict[str, Any], token: str | None) -> dict[str, Any]:
 
 
 def _wanted(
-    requested: Mapping[str, AttributeParameters | None], known: Sequence[str], response: Response
+    requested: Mapping[str, AttributeParameters | None], supported: Sequence[str], response: Response
 ) -> dict[str, AttributeParameters]:
     if not requested:
         raise refused("NO_REQUESTED_ATTRIBUTES", "Missing requested_attributes")
-    wanted = {name: requested[name] or AttributeParameters() for name in _served(requested, known, response)}
+    wanted = {
+        name: requested[name] or AttributeParameters() for name in _served(requested, supported, response)
+    }
     for name, parameters in wanted.items():
         _check_score_type(name, parameters.score_type)
     return wanted
 
 
-def _served(names: Collection[str], known: Sequence[str], response: Response) -> list[str]:
-    """The attributes of a request that are among ``known``; a header of ``response`` names the others.
+def _served(names: Collection[str], supported: Sequence[str], response: Response) -> list[str]:
+    """The attributes of a request that are among ``supported``; a header of ``response`` names the others.
 
     Raises Problem if there is none, because an answer without scores looks like a harmless comment.
     """
-    served = [name for name in names if attributes.base_name(name) in known]
-    unserved = [name for name in names if attributes.base_name(name) not in known]
+    served = [name for name in names if attributes.base_name(name) in supported]
+    unserved = [name for name in names if attributes.base_name(name) not in supported]
     if not served:
         raise refused("INVALID_REQUEST", f"Unknown requested attribute: {field_name((unserved[0],))}")
     if unserved:
