@@ -1,1 +1,1 @@
-"""The moderators' console: pages made on the server."""
+"""The moderators' console: pages rendered on the server."""

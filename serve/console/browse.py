@@ -1,186 +1,166 @@
 """The console's other views of comments: one with its history, a thread, an author, a campaign, a search."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import select
 
 from belowline.serve.api.comments import comment_id, sites_of
 from belowline.serve.api.messages import Number
-from belowline.serve.console.queue import card
-from belowline.serve.console.session import Form, Person, page, redirect
-from belowline.serve.http.service import ServiceDep
+from belowline.serve.console.queue import card, choices
+from belowline.serve.console.session import Console, ConsoleRequest, FormDep, redirect
 from belowline.serve.queue import comments, queue_items, reviews
+from belowline.serve.queue.comments import Comment
 from belowline.serve.queue.erasure import erase_author, erase_comment
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES
 from belowline.serve.store.refusal import unknown
 from belowline.serve.store.tables import golden, threads
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-Known = Annotated[Number, Path()]
+Id = Annotated[Number, Path()]
 After = Annotated[str | None, Query(max_length=200)]
 _PAGE = 50
 
 
 @router.get("/console/comments/{number}")
-def comment(request: Request, service: ServiceDep, actor: Person, number: Known) -> HTMLResponse:
+def comment(console: Console, number: Id) -> HTMLResponse:
     """A comment with its revisions, decisions and appeals."""
-    with service.database.read() as tx:
-        found = comment_id(tx, actor, str(number))
-        [shown] = comments.load(tx, [found])
-        history = comments.history(tx, found)
-        is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == found)).scalar()
-    return page(
-        "console_comment.html",
-        request,
-        actor,
-        one=card(shown),
-        history=history,
-        golden=is_golden,
-        labels=service.pipeline.scorer.labels,
-        codes=MODERATOR_CODES,
-        may_bulk=actor.may("decide in bulk"),
-    )
+    with console.service.database.read() as tx:
+        known_id = comment_id(tx, console.actor, str(number))
+        [shown] = comments.load(tx, [known_id])
+        history = comments.history(tx, known_id)
+        is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == known_id)).scalar()
+    values: dict[str, Any] = {"one": card(shown), "history": history, "golden": is_golden}
+    return console.page("console_comment.html", **values, **choices(console))
 
 
 @router.get("/console/comments/{number}/text")
-def whole_text(service: ServiceDep, actor: Person, number: Known) -> PlainTextResponse:
+def whole_text(console: Console, number: Id) -> PlainTextResponse:
     """The text of a comment that is too long for a page."""
-    with service.database.read() as tx:
-        [found] = comments.load(tx, [comment_id(tx, actor, str(number))])
-    if found.text is None:
+    with console.service.database.read() as tx:
+        [shown] = comments.load(tx, [comment_id(tx, console.actor, str(number))])
+    if shown.text is None:
         raise unknown("comment")
-    return PlainTextResponse(found.text)
+    return PlainTextResponse(shown.text)
 
 
 @router.post("/console/comments/{number}/golden")
-def toggle_golden(service: ServiceDep, actor: Person, number: Known, form: Form) -> Response:
-    """Makes a comment one to check judgement by, or no longer."""
-    actor.require("administer")
-    with service.database.write() as tx:
-        found = comment_id(tx, actor, str(number))
+def toggle_golden(console: Console, number: Id, form: FormDep) -> Response:
+    """Makes a comment a golden item of the quality check, or removes it from there."""
+    console.actor.require("administer")
+    with console.service.database.write() as tx:
+        known_id = comment_id(tx, console.actor, str(number))
         if "drop" in form:
-            reviews.drop_golden(tx, found)
+            reviews.drop_golden(tx, known_id)
         else:
-            reviews.make_golden(tx, actor.name, found)
+            reviews.make_golden(tx, console.actor.name, known_id)
     return redirect(f"/console/comments/{number}")
 
 
 @router.post("/console/comments/{number}/erase")
-def erase(service: ServiceDep, actor: Person, number: Known) -> Response:
+def erase(console: Console, number: Id) -> Response:
     """Erases a comment."""
-    actor.require("erase")
-    with service.database.write() as tx:
-        erase_comment(tx, actor, comment_id(tx, actor, str(number)))
-    service.database.forget()
+    console.actor.require("erase")
+    with console.service.database.write() as tx:
+        erase_comment(tx, console.actor, comment_id(tx, console.actor, str(number)))
+    console.service.database.forget()
     return redirect(f"/console/comments/{number}")
 
 
 @router.get("/console/threads/{number}")
-def thread(
-    request: Request, service: ServiceDep, actor: Person, number: Known, after: After = None
-) -> HTMLResponse:
+def thread(console: Console, number: Id, after: After = None) -> HTMLResponse:
     """An article's comments, newest first."""
-    with service.database.read() as tx:
+    with console.service.database.read() as tx:
         row = tx.execute(select(threads).where(threads.c.id == number)).one_or_none()
-        if row is None or not actor.sees(row.site):
+        if row is None or not console.actor.sees(row.site):
             raise unknown("thread")
-        found, following = comments.search(tx, comments.Search(thread=number), _PAGE, after)
-    return page(
-        "console_list.html",
-        request,
-        actor,
-        title=row.title or row.caller_id,
-        kind="Thread",
-        facts=[("Site", row.site), ("Address", row.url or row.caller_id)],
-        cards=[card(one) for one in found],
-        following=following,
-        bulk=None,
-        author=None,
-    )
+        page, following = comments.search(tx, comments.Search(thread=number), _PAGE, after)
+    facts = [("Site", row.site), ("Address", row.url or row.caller_id)]
+    return _list(console, "Thread", row.title or row.caller_id, facts, page, following)
 
 
 @router.get("/console/authors/{number}")
-def author(
-    request: Request, service: ServiceDep, actor: Person, number: Known, after: After = None
-) -> HTMLResponse:
-    """An author's record and comments, with what may be done to all of them."""
-    with service.database.read() as tx:
-        known = comments.records(tx, {number}).get(number)
-        if known is None or not actor.sees(known.site):
+def author(console: Console, number: Id, after: After = None) -> HTMLResponse:
+    """An author's record and comments."""
+    with console.service.database.read() as tx:
+        record = comments.records(tx, {number}).get(number)
+        if record is None or not console.actor.sees(record.site):
             raise unknown("author")
-        found, following = comments.search(tx, comments.Search(author=number), _PAGE, after)
-    return page(
-        "console_list.html",
-        request,
-        actor,
-        title=known.name or known.caller_id or "Erased author",
-        kind="Author",
-        facts=[
-            ("Site", known.site),
-            ("Published", f"{known.published:,}"),
-            ("Held", f"{known.held:,}"),
-            ("Rejected", f"{known.rejected:,}"),
-            ("First seen", known.first_seen.date().isoformat() if known.first_seen else "–"),
-        ],
-        cards=[card(one) for one in found],
-        following=following,
-        bulk=("author", number, known.held) if actor.may("decide in bulk") else None,
-        author=known if actor.may("erase") and known.caller_id else None,
-        codes=MODERATOR_CODES,
-    )
+        page, following = comments.search(tx, comments.Search(author=number), _PAGE, after)
+    facts = [
+        ("Site", record.site),
+        ("Published", f"{record.published:,}"),
+        ("Held", f"{record.held:,}"),
+        ("Rejected", f"{record.rejected:,}"),
+        ("First seen", record.first_seen.date().isoformat() if record.first_seen else "–"),
+    ]
+    title = record.name or record.caller_id or "Erased author"
+    erasable = record if console.actor.may("erase") and record.caller_id else None
+    bulk = ("author", number, record.held)
+    return _list(console, "Author", title, facts, page, following, bulk=bulk, author=erasable)
 
 
 @router.post("/console/authors/{number}/erase")
-def erase_everything(service: ServiceDep, actor: Person, number: Known) -> Response:
+def erase_everything(console: Console, number: Id) -> Response:
     """Erases an author and their comments."""
-    actor.require("erase")
-    with service.database.write() as tx:
-        erase_author(tx, actor, number)
-    service.database.forget()
+    console.actor.require("erase")
+    with console.service.database.write() as tx:
+        erase_author(tx, console.actor, number)
+    console.service.database.forget()
     return redirect(f"/console/authors/{number}")
 
 
 @router.get("/console/campaigns/{number}")
-def campaign(
-    request: Request, service: ServiceDep, actor: Person, number: Known, after: After = None
-) -> HTMLResponse:
-    """Near-copies, to be decided at once."""
-    with service.database.read() as tx:
-        found, following = comments.search(tx, comments.Search(actor.sites, campaign=number), _PAGE, after)
-        waiting = queue_items.count(tx, queue_items.Filter(sites=actor.sites, campaign=number))
-    if not found:
+def campaign(console: Console, number: Id, after: After = None) -> HTMLResponse:
+    """The near-duplicates of a campaign, to be decided at once."""
+    sites = console.actor.sites
+    with console.service.database.read() as tx:
+        page, following = comments.search(tx, comments.Search(sites, campaign=number), _PAGE, after)
+        waiting = queue_items.count(tx, queue_items.Filter(sites=sites, campaign=number))
+    if not page:
         raise unknown("campaign")
-    return page(
-        "console_list.html",
-        request,
-        actor,
-        title=f"{found[0].copies:,} near-copies",
-        kind="Campaign",
-        facts=[("Waiting", f"{waiting:,}")],
-        cards=[card(one) for one in found],
-        following=following,
-        bulk=("campaign", number, waiting) if actor.may("decide in bulk") else None,
-        author=None,
-        codes=MODERATOR_CODES,
-    )
+    title, facts = f"{page[0].copies:,} near-duplicates", [("Waiting", f"{waiting:,}")]
+    return _list(console, "Campaign", title, facts, page, following, bulk=("campaign", number, waiting))
 
 
 @router.get("/console/search")
 def search(
-    request: Request,
-    service: ServiceDep,
-    actor: Person,
+    console: Console,
     words: Annotated[str, Query(max_length=200)] = "",
     site: str = "",
     action: str = "",
     after: After = None,
 ) -> HTMLResponse:
     """Comments by a part of their text."""
-    with service.database.read() as tx:
-        wanted = comments.Search(sites_of(actor, site or None), words or None, action or None)
-        found, following = comments.search(tx, wanted, _PAGE, after)
-    chosen = {"words": words, "site": site, "action": action}
-    cards = [card(one) for one in found]
-    return page("console_search.html", request, actor, cards=cards, following=following, chosen=chosen)
+    wanted = comments.Search(sites_of(console.actor, site or None), words or None, action or None)
+    with console.service.database.read() as tx:
+        page, following = comments.search(tx, wanted, _PAGE, after)
+    chosen, cards = {"words": words, "site": site, "action": action}, [card(comment) for comment in page]
+    return console.page("console_search.html", cards=cards, following=following, chosen=chosen)
+
+
+def _list(
+    console: ConsoleRequest,
+    kind: str,
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    page: Sequence[Comment],
+    following: str | None,
+    *,
+    bulk: tuple[str, int, int] | None = None,
+    author: Any = None,
+) -> HTMLResponse:
+    """A list of comments; ``bulk`` is the field that names them in a bulk decision, its value, and how many wait."""
+    return console.page(
+        "console_list.html",
+        kind=kind,
+        title=title,
+        facts=facts,
+        cards=[card(comment) for comment in page],
+        following=following,
+        bulk=bulk if console.actor.may("decide in bulk") else None,
+        author=author,
+        codes=MODERATOR_CODES,
+    )

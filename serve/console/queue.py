@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection, select
 
 from belowline.model.policy import Action
 from belowline.serve.api.comments import sites_of
 from belowline.serve.api.queue import check_labels
+from belowline.serve.console.forms import Form
 from belowline.serve.console.rendering import WHOLE, excerpt
-from belowline.serve.console.session import Form, Person, first, number, numbers, page, redirect
+from belowline.serve.console.session import Console, ConsoleRequest, FormDep
 from belowline.serve.http.errors import Problem, invalid_field
-from belowline.serve.http.service import ServiceDep
 from belowline.serve.queue import comments, moderator_decisions, queue_items
 from belowline.serve.queue.comments import Comment
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
@@ -32,7 +32,7 @@ _KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "secon
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a moderator wants to see, as the page's address says it."""
+    """The filter and the order of the queue, from the page's address."""
 
     site: str = ""
     label: str = ""
@@ -42,11 +42,11 @@ class Chosen:
 
     @property
     def query(self) -> str:
-        """As a part of an address."""
+        """The part of the page's address."""
         return urlencode({name: value for name, value in asdict(self).items() if value})
 
     def filter(self, actor: Actor) -> Filter:
-        """As the store's filter, within what ``actor`` may see."""
+        """The store's filter, limited to the sites of ``actor``."""
         return Filter(
             sites=sites_of(actor, self.site or None),
             label=self.label or None,
@@ -56,174 +56,157 @@ class Chosen:
         )
 
 
+ChosenDep = Annotated[Chosen, Depends()]
+
+
 @router.get("/console")
-def queue(
-    request: Request, service: ServiceDep, actor: Person, chosen: Annotated[Chosen, Depends()]
-) -> HTMLResponse:
-    """Leases the next ten comments to who looks at the page, and shows them."""
-    wanted = chosen.filter(actor)
-    with service.database.write() as tx:
-        rows = queue_items.claim(tx, actor.name, wanted, chosen.sort, _CARDS)
+def queue(console: Console, chosen: ChosenDep) -> HTMLResponse:
+    """Claims the next ten comments for the moderator and shows them."""
+    with console.service.database.write() as tx:
+        rows = queue_items.claim(tx, console.actor.name, chosen.filter(console.actor), chosen.sort, _CARDS)
         cards = _cards(tx, [row.comment_id for row in rows])
-        waiting = queue_items.count(tx, wanted)
-    return page(
-        "console_queue.html",
-        request,
-        actor,
-        cards=cards,
-        waiting=waiting,
-        chosen=chosen,
-        orders=ORDERS,
-        kinds=_KINDS,
-        **_choices(service, actor),
-    )
+        waiting = queue_items.count(tx, chosen.filter(console.actor))
+    more: dict[str, Any] = {
+        "cards": cards,
+        "waiting": waiting,
+        "chosen": chosen,
+        "orders": ORDERS,
+        "kinds": _KINDS,
+    }
+    return console.page("console_queue.html", **more, **choices(console))
 
 
 @router.get("/console/cards")
 def more_cards(
-    request: Request,
-    service: ServiceDep,
-    actor: Person,
-    chosen: Annotated[Chosen, Depends()],
-    have: Annotated[tuple[int, ...], Query(max_length=200)] = (),
+    console: Console, chosen: ChosenDep, have: Annotated[tuple[int, ...], Query(max_length=200)] = ()
 ) -> HTMLResponse:
-    """Cards alone, without those of the items that the page has, for a page that runs low; nothing where nothing waits."""
-    with service.database.write() as tx:
-        rows = queue_items.claim(tx, actor.name, chosen.filter(actor), chosen.sort, _CARDS + len(have))
+    """The next cards alone, for a page that runs low, without those of the items in ``have``."""
+    with console.service.database.write() as tx:
+        wanted = chosen.filter(console.actor)
+        rows = queue_items.claim(tx, console.actor.name, wanted, chosen.sort, _CARDS + len(have))
         cards = _cards(tx, [row.comment_id for row in rows if row.id not in have][:_CARDS])
-    return page("console_cards.html", request, actor, cards=cards, **_choices(service, actor))
+    return console.page("console_cards.html", cards=cards, **choices(console))
 
 
 @router.post("/console/decide")
-def decide(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
+def decide(console: Console, form: FormDep) -> Response:
     """Decides one comment; answers a script with JSON, a browser without one with the queue."""
-    comment = number(form, "comment")
-    ruling = ModeratorDecision(
+    comment = form.number("comment")
+    decision = ModeratorDecision(
         action=_action(form),
-        labels=tuple(form.get("labels", [])),
+        labels=tuple(form.all("labels")),
         **_reason(form),
-        note=first(form, "note").strip() or None,
-        blind=first(form, "blind") == "1",
-        revision=number(form, "revision") if first(form, "revision") else None,
-        after=number(form, "after") if first(form, "after") else None,
+        note=_note(form),
+        blind=form.first("blind") == "1",
+        revision=form.optional_number("revision"),
+        after=form.optional_number("after"),
         via="console",
     )
-    check_labels(ruling.labels, service)
-    with service.database.write() as tx:
-        policy = service.pair_in(tx).policy
-        row = moderator_decisions.record_decision(tx, actor, comment, ruling, policy)
-    return _after(request, form, {"decision": row.id, "comment": comment, "action": row.action})
+    check_labels(list(decision.labels), console.service)
+    with console.service.database.write() as tx:
+        policy = console.service.pair_in(tx).policy
+        row = moderator_decisions.record_decision(tx, console.actor, comment, decision, policy)
+    return console.done(form, {"decision": row.id, "comment": comment, "action": row.action})
 
 
 @router.post("/console/undo")
-def undo(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
-    """Takes a decision back; the comment is the next card again."""
-    decision = number(form, "decision")
-    with service.database.write() as tx:
-        policy = service.pair_in(tx).policy
-        row = moderator_decisions.undo(tx, actor, decision, policy)
-    return _after(request, form, {"decision": row.id, "comment": row.comment_id, "action": row.action})
+def undo(console: Console, form: FormDep) -> Response:
+    """Undoes a decision; the comment is the next card again."""
+    decision = form.number("decision")
+    with console.service.database.write() as tx:
+        policy = console.service.pair_in(tx).policy
+        row = moderator_decisions.undo(tx, console.actor, decision, policy)
+    return console.done(form, {"decision": row.id, "comment": row.comment_id, "action": row.action})
 
 
 @router.post("/console/bulk")
-def bulk(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
-    """Decides chosen comments, a campaign or an author's comments at once."""
-    actor.require("decide in bulk")
-    campaign, author = (number(form, name) if first(form, name) else None for name in ("campaign", "author"))
-    ruling = ModeratorDecision(
-        action=_action(form), **_reason_for_many(form), note=first(form, "note").strip() or None, via="bulk"
-    )
-    with service.database.write() as tx:
-        policy = service.pair_in(tx).policy
+def bulk(console: Console, form: FormDep) -> Response:
+    """Decides the selected comments, a campaign or an author's comments at once."""
+    console.actor.require("decide in bulk")
+    campaign, author = form.optional_number("campaign"), form.optional_number("author")
+    decision = ModeratorDecision(action=_action(form), **_reason_for_many(form), note=_note(form), via="bulk")
+    with console.service.database.write() as tx:
         done = moderator_decisions.record_for_all(
             tx,
-            actor,
-            ruling,
-            policy,
+            console.actor,
+            decision,
+            console.service.pair_in(tx).policy,
             campaign=campaign,
             author=author,
-            chosen=numbers(form, "comments"),
-            queued_only=first(form, "scope", "queued") == "queued",
+            chosen=form.numbers("comments"),
+            queued_only=form.first("scope", "queued") == "queued",
         )
     answer = {"decided": len(done.decisions), "skipped": len(done.skipped), "decisions": done.decisions}
-    return _after(request, form, answer | {"action": ruling.action})
+    return console.done(form, answer | {"action": decision.action})
 
 
 @router.post("/console/release")
-def release(request: Request, service: ServiceDep, actor: Person, form: Form) -> Response:
-    """Gives back all that one holds."""
-    with service.database.write() as tx:
-        released = queue_items.release(tx, actor.name)
-    return _after(request, form, {"released": released})
+def release(console: Console, form: FormDep) -> Response:
+    """Releases all items that the moderator has claimed."""
+    with console.service.database.write() as tx:
+        released = queue_items.release(tx, console.actor.name)
+    return console.done(form, {"released": released})
 
 
 def card(comment: Comment, plea: str | None = None) -> dict[str, Any]:
-    """A comment with what its card shows."""
-    spans = [EvidenceSpan.model_validate(span) for span in comment.evidence]
+    """A comment with the values of its card; ``plea`` is the text of its author's open appeal."""
+    text, spans = comment.text or "", [EvidenceSpan.model_validate(span) for span in comment.evidence]
     return {
         "comment": comment,
-        "segments": excerpt(comment.text or "", spans),
-        "cut": len(comment.text or "") > WHOLE,
+        "segments": excerpt(text, spans),
+        "cut": len(text) > WHOLE,
         "plea": plea,
         "default_code": _default_code(comment),
         "probabilities": sorted(comment.probabilities.items(), key=lambda pair: -pair[1]),
     }
 
 
+def choices(console: ConsoleRequest) -> dict[str, Any]:
+    """The choices that cards offer."""
+    labels, may_bulk = console.service.pipeline.scorer.labels, console.actor.may("decide in bulk")
+    return {"labels": labels, "codes": MODERATOR_CODES, "may_bulk": may_bulk}
+
+
 def _default_code(comment: Comment) -> str:
-    """The reason that a card preselects: the one that holds the comment, if it is on the list."""
+    """The reason that a card preselects: the one that holds the comment, if moderators can choose it."""
     decision, item = comment.decision or {}, comment.item or {}
     if decision.get("code_choice") == "unclear":
         return NO_REASON
-    # A decision that leaves the comment to others, or takes one back, has no reason of its own.
-    found = (row.get("code") for row in (decision, item))
-    return next((code for code in found if code in MODERATOR_CODES and code != NO_REASON), NO_REASON)
-
-
-def _choices(service: Any, actor: Actor) -> dict[str, Any]:
-    """What a card lets one choose from."""
-    return {
-        "labels": service.pipeline.scorer.labels,
-        "codes": MODERATOR_CODES,
-        "may_bulk": actor.may("decide in bulk"),
-    }
+    # A decision that leaves the comment to others, and an undo, have no reason of their own.
+    codes = (row.get("code") for row in (decision, item))
+    return next((code for code in codes if code in MODERATOR_CODES and code != NO_REASON), NO_REASON)
 
 
 def _cards(tx: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
-    pleas = _appeals(tx, ids)
-    return [card(comment, pleas.get(comment.id)) for comment in comments.load(tx, ids)]
-
-
-def _appeals(tx: Connection, ids: Sequence[int]) -> dict[int, str]:
-    """What authors said in their open appeals."""
     query = select(appeals.c.comment_id, appeals.c.text).where(
         appeals.c.comment_id.in_(ids), appeals.c.state == "open"
     )
-    return {row.comment_id: row.text or "" for row in tx.execute(query)}
+    pleas = {row.comment_id: row.text or "" for row in tx.execute(query)}
+    return [card(comment, pleas.get(comment.id)) for comment in comments.load(tx, ids)]
 
 
-def _action(form: dict[str, list[str]]) -> Action:
-    actions: dict[str, Action] = {
-        "publish": "publish",
-        "hold": "hold",
-        "reject": "reject",
-    }
-    try:
-        return actions[first(form, "action")]
-    except KeyError:
-        raise Problem("invalid-request", "choose to publish, hold or reject") from None
+def _action(form: Form) -> Action:
+    for action in get_args(Action):
+        if form.first("action") == action:
+            chosen: Action = action
+            return chosen
+    raise Problem("invalid-request", "choose to publish, hold or reject")
 
 
-def _reason(form: dict[str, list[str]]) -> dict[str, Any]:
-    """The reason code of one decision and who chose it: the person, or the card, which had preselected it."""
-    action, code, preselected = _action(form), _chosen_code(form), first(form, "default_code")
+def _note(form: Form) -> str | None:
+    return form.first("note").strip() or None
+
+
+def _reason(form: Form) -> dict[str, Any]:
+    """The reason code of one decision, and whether the moderator or the card's preselection chose it."""
+    action, code, preselected = _action(form), _chosen_code(form), form.first("default_code")
     code = code or NO_REASON
     if action == "publish" or (action == "hold" and code == NO_REASON):
         return {"code": "none"}
     return {"code": code, "code_choice": "default" if code == (preselected or NO_REASON) else "person"}
 
 
-def _reason_for_many(form: dict[str, list[str]]) -> dict[str, Any]:
+def _reason_for_many(form: Form) -> dict[str, Any]:
     """The reason code of a decision for many comments; raises Problem for a rejection without one."""
     if _action(form) != "reject":
         return {"code": "none"}
@@ -233,17 +216,10 @@ def _reason_for_many(form: dict[str, list[str]]) -> dict[str, Any]:
     return {"code": code, "code_choice": "person"}
 
 
-def _chosen_code(form: dict[str, list[str]]) -> str:
-    """The reason in the form, empty where there is none; raises Problem for one that is not on the list."""
-    code = first(form, "code")
+def _chosen_code(form: Form) -> str:
+    """The reason code in the form, empty if there is none; raises Problem for one that moderators cannot choose."""
+    code = form.first("code")
     if code and code not in MODERATOR_CODES:
         raise invalid_field("code", f"is not on the list; there are {', '.join(MODERATOR_CODES)}")
-    # Pages of versions before 0.8 have no such field. They preselect spam, so that their reason says nothing.
+    # Pages of versions before 0.8 have no such field. They preselect spam, so their reason says nothing.
     return code if "default_code" in form else ""
-
-
-def _after(request: Request, form: dict[str, list[str]], answer: dict[str, Any]) -> Response:
-    if "json" in request.headers.get("accept", ""):
-        return JSONResponse(answer)
-    onward = first(form, "next", "/console")
-    return redirect(onward if onward.startswith("/console") else "/console")

@@ -1,4 +1,4 @@
-"""What pages are made with: the templates, and a comment's text cut at its evidence and its links."""
+"""Templates, and the text of a comment cut at its evidence and its links."""
 
 import re
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ from belowline.serve.scoring.wording import (
 from belowline.serve.store.database import now
 
 WHOLE = 25_000
-"""Characters up to which a page shows a text whole: a browser takes long over megabytes, and nobody reads them in a queue."""
+"""Longest text in characters that a page shows whole: browsers are slow with megabytes."""
 _END, _AROUND, _STRETCHES = 2000, 300, 20
 _SCHEME = re.compile(r"(?i)^http")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a comment: plain, or evidence for a label; ``link`` if it is part of an address."""
+    """A part of a comment: plain, or evidence for a label; ``link`` if it is part of an address."""
 
     text: str
     label: str | None = None
@@ -38,43 +38,42 @@ class Segment:
 
     @property
     def shown(self) -> str:
-        """The text, an address so that nobody follows it by mistake."""
+        """The text; an address is changed so that nobody follows it by mistake."""
         return _SCHEME.sub("hxxp", self.text).replace(".", "[.]") if self.link else self.text
 
 
 def segments(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
-    """Cuts a text at the bounds of its evidence and links; where evidence overlaps, the strongest names the stretch."""
+    """Cuts a text at the bounds of its evidence and links; overlapping evidence has the label of the strongest."""
     links = [link.span for link in links_in(text)]
-    bounds = {bound for span in evidence for bound in (span.start, span.end)} | {
-        at for link in links for at in link
-    }
+    bounds = {at for link in links for at in link}
+    bounds |= {at for span in evidence for at in (span.start, span.end) if 0 <= at <= len(text)}
     found = []
-    for start, end in pairwise(sorted({0, len(text), *(at for at in bounds if 0 <= at <= len(text))})):
+    for start, end in pairwise(sorted({0, len(text), *bounds})):
         covering = [span for span in evidence if span.start <= start and end <= span.end]
         strongest = max(covering, key=lambda span: span.strength, default=None)
-        within = any(first <= start and end <= last for first, last in links)
-        found.append(Segment(text[start:end], strongest.label if strongest else None, within))
+        in_link = any(first <= start and end <= last for first, last in links)
+        found.append(Segment(text[start:end], strongest.label if strongest else None, in_link))
     return found
 
 
 def excerpt(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
-    """As ``segments``; of a text of more than ``WHOLE`` characters its two ends and what surrounds its strongest evidence."""
+    """``segments``; of a text longer than ``WHOLE`` only its ends and the surroundings of its evidence."""
     if len(text) <= WHOLE:
         return segments(text, evidence)
     strongest = sorted(evidence, key=lambda span: -span.strength)[:_STRETCHES]
-    wanted = [(0, _END), *((span.start - _AROUND, span.end + _AROUND) for span in strongest)]
+    around = ((span.start - _AROUND, span.end + _AROUND) for span in strongest)
     found: list[Segment] = []
-    for start, end in _merged([*wanted, (len(text) - _END, len(text))], len(text)):
+    for start, end in _merged([(0, _END), *around, (len(text) - _END, len(text))], len(text)):
         inside = [span for span in strongest if start <= span.start and span.end <= end]
-        moved = (
+        moved = [
             span.model_copy(update={"start": span.start - start, "end": span.end - start}) for span in inside
-        )
-        found += [*([Segment(" […] ")] if found else []), *segments(text[start:end], list(moved))]
+        ]
+        found += [*([Segment(" […] ")] if found else []), *segments(text[start:end], moved)]
     return found
 
 
 def _merged(stretches: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:
-    """Stretches of a text in order, those that touch joined."""
+    """Stretches of a text in order, with those that touch joined."""
     found: list[tuple[int, int]] = []
     for start, end in sorted((max(0, start), min(length, end)) for start, end in stretches):
         if found and start <= found[-1][1]:
@@ -85,7 +84,7 @@ def _merged(stretches: Sequence[tuple[int, int]], length: int) -> list[tuple[int
 
 
 def time_ago(moment: datetime | None) -> str:
-    """How long ago, in words."""
+    """The time since a moment in words."""
     return "" if moment is None else age((now() - moment).total_seconds())
 
 
@@ -93,7 +92,6 @@ templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
-    trim_blocks=False,
 )
 templates.filters.update(
     label=label_name, likelihood=likelihood, code=with_code, ago=time_ago, age=age, reason=code_words

@@ -3,19 +3,16 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from belowline.serve.api.comments import sites_of
-from belowline.serve.console.charts import columns
-from belowline.serve.console.session import Person, page
-from belowline.serve.http.service import ServiceDep
+from belowline.serve.console.session import Console
 from belowline.serve.queue import decision_log, reviews
 from belowline.serve.queue.decision_log import LogFilter
-from belowline.serve.queue.statistics import Statistics, statistics
+from belowline.serve.queue.statistics import statistics
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _COLUMNS = (
@@ -27,9 +24,7 @@ _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 @router.get("/console/log")
 def log(
-    request: Request,
-    service: ServiceDep,
-    actor: Person,
+    console: Console,
     who: str = "",
     action: str = "",
     people: bool = False,
@@ -37,62 +32,47 @@ def log(
     after: Annotated[str | None, Query(max_length=200)] = None,
 ) -> HTMLResponse:
     """Decisions, newest first."""
-    actor.require("read the log")
-    wanted = LogFilter(actor.sites, who or None, action or None, by_people=people, unclear=unclear)
-    with service.database.read() as tx:
+    console.actor.require("read the log")
+    wanted = LogFilter(console.actor.sites, who or None, action or None, by_people=people, unclear=unclear)
+    with console.service.database.read() as tx:
         rows, following = decision_log.page(tx, wanted, 100, after)
     chosen = {"who": who, "action": action, "people": people, "unclear": unclear}
-    return page("console_log.html", request, actor, rows=rows, following=following, chosen=chosen)
+    return console.page("console_log.html", rows=rows, following=following, chosen=chosen)
 
 
 @router.get("/console/log.csv")
-def log_csv(service: ServiceDep, actor: Person, people: bool = False) -> StreamingResponse:
-    """Every decision, oldest first, as CSV, without comments' texts and notes."""
-    actor.require("read the log")
-    rows = decision_log.stream(service.database, LogFilter(actor.sites, by_people=people), 0)
+def log_csv(console: Console, people: bool = False) -> StreamingResponse:
+    """All decisions as CSV, oldest first, without texts and notes."""
+    console.actor.require("read the log")
+    wanted = LogFilter(console.actor.sites, by_people=people)
+    rows = decision_log.stream(console.service.database, wanted, 0)
     headers = {"Content-Disposition": 'attachment; filename="decisions.csv"'}
     return StreamingResponse(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/console/dashboard")
 def dashboard(
-    request: Request,
-    service: ServiceDep,
-    actor: Person,
-    days: Annotated[int, Query(ge=2, le=366)] = 14,
-    site: str = "",
+    console: Console, days: Annotated[int, Query(ge=2, le=366)] = 14, site: str = ""
 ) -> HTMLResponse:
-    """How much comes, waits and is decided, and how good the decisions are."""
-    actor.require("read the log")
-    with service.database.read() as tx:
-        figures = statistics(tx, days, sites_of(actor, site or None))
+    """Comments received, waiting and decided, and the agreement of moderators."""
+    console.actor.require("read the log")
+    with console.service.database.read() as tx:
+        figures = statistics(tx, days, sites_of(console.actor, site or None))
         checks = reviews.results(tx)
-    return page(
-        "console_dashboard.html",
-        request,
-        actor,
-        figures=figures,
-        charts=_charts(figures),
-        checks=checks,
-        days=days,
-        site=site,
-    )
-
-
-def _charts(figures: Statistics) -> list[tuple[str, Any]]:
-    series: tuple[tuple[str, Any], ...] = (
-        ("Received", figures.received),
-        ("Held by the policy", figures.held),
-        ("Decided by people", figures.decided),
-        ("Overturned", figures.overturned),
-    )
-    return [
-        (title, columns([(_day(day), number) for day, number in values.items()])) for title, values in series
-    ]
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b}"
+    charts = {
+        "Received": figures.received,
+        "Held by the policy": figures.held,
+        "Decided by moderators": figures.decided,
+        "Overturned": figures.overturned,
+    }
+    values: dict[str, Any] = {
+        "figures": figures,
+        "charts": charts,
+        "checks": checks,
+        "days": days,
+        "site": site,
+    }
+    return console.page("console_dashboard.html", **values)
 
 
 def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
@@ -108,7 +88,7 @@ def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    """A value as a spreadsheet may read it without taking it for a formula."""
+    """A value as text that a spreadsheet does not take for a formula."""
     if value is None:
         return ""
     text = " ".join(value) if isinstance(value, list) else str(value)

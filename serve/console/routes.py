@@ -14,10 +14,8 @@ def add_console(app: FastAPI) -> None:
     async def on_sign_in(request: Request, error: Exception) -> Response:
         if not isinstance(error, session.SignInFirst):
             raise error
-        if "json" in request.headers.get("accept", ""):
-            return Problem(
-                "invalid-key", "you were signed out; open the console again and sign in"
-            ).response()
+        if session.wants_json(request):
+            return Problem("invalid-key", "your session has ended; open the console and sign in").response()
         return session.to_sign_in(error)
 
     app.add_exception_handler(session.SignInFirst, on_sign_in)
@@ -26,17 +24,14 @@ def add_console(app: FastAPI) -> None:
 
 
 def as_page(request: Request, problem: Problem) -> Response | None:
-    """A problem as a page, for a person who looks at the console; None for everybody else."""
-    wants_json = "json" in request.headers.get("accept", "")
-    if wants_json or not request.url.path.startswith(session.HOME):
+    """A problem as a page of the console; None for other addresses and for scripts."""
+    if session.wants_json(request) or not request.url.path.startswith(session.HOME):
         return None
     try:
         actor = caller(request)
     except Problem:
         actor = None
-    title = PROBLEMS[problem.kind][1]
-    told = session.page(
-        "console_problem.html", request, actor, problem.status_code, heading=title, detail=problem.detail
-    )
-    told.headers.update(problem.headers or {})
-    return told
+    values = {"heading": PROBLEMS[problem.kind][1], "detail": problem.detail}
+    page = session.render("console_problem.html", request, actor, problem.status_code, **values)
+    page.headers.update(problem.headers or {})
+    return page

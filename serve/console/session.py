@@ -1,12 +1,14 @@
-"""Signing in to the console with a key, and what every page knows of who looks at it."""
+"""Sign-in to the console with a key, and the requests of signed-in moderators."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from belowline.model import BelowlineError
+from belowline.serve.console.forms import Form
 from belowline.serve.console.rendering import templates
 from belowline.serve.http.auth import (
     SESSION_COOKIE,
@@ -16,28 +18,49 @@ from belowline.serve.http.auth import (
     refuse_foreign_pages,
 )
 from belowline.serve.http.errors import Problem
-from belowline.serve.http.service import ServiceDep
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.store import accounts
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HOME = "/console"
-BLIND_COOKIE = "belowline_blind"
-BLUR_COOKIE = "belowline_blur"
+_BLIND_COOKIE = "belowline_blind"
+_BLUR_COOKIE = "belowline_blur"
 _PERSONS = ("triage", "moderator", "admin")
+_SESSION_S = 12 * 3600
+_YEAR_S = 365 * 24 * 3600
 
 
 class SignInFirst(BelowlineError):
-    """Nobody is signed in; ``path`` is where they wanted to go."""
+    """A page of the console needs a session; ``path`` is its address."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
 
 
+@dataclass(frozen=True, slots=True)
+class ConsoleRequest:
+    """A request of a signed-in moderator."""
+
+    request: Request
+    service: Service
+    actor: Actor
+
+    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page of the console."""
+        return render(template, self.request, self.actor, status, **values)
+
+    def done(self, form: Form, answer: dict[str, Any]) -> Response:
+        """The answer to a form: JSON for a script, else a redirect to the form's ``next`` page."""
+        if wants_json(self.request):
+            return JSONResponse(answer)
+        return redirect(_inside(form.first("next", HOME)))
+
+
 def person(request: Request) -> Actor:
-    """Who is signed in; raises SignInFirst where nobody is, Problem for a machine's key."""
+    """The signed-in moderator; raises SignInFirst without a session or key, Problem for a machine's key."""
     try:
         actor = caller(request)
     except Problem as problem:
@@ -45,97 +68,77 @@ def person(request: Request) -> Actor:
             raise SignInFirst(request.url.path) from None
         raise
     if actor.role not in _PERSONS:
-        raise Problem("forbidden", "this key is a machine's; sign in with a person's")
+        raise Problem("forbidden", "this key belongs to a machine; sign in with a moderator's key")
     return actor
 
 
-Person = Annotated[Actor, Depends(person)]
+async def _console(
+    request: Request, service: ServiceDep, actor: Annotated[Actor, Depends(person)]
+) -> ConsoleRequest:
+    return ConsoleRequest(request, service, actor)
 
 
-async def form_fields(request: Request) -> dict[str, list[str]]:
-    """The fields of a posted form, each with all its values; raises Problem for one that cannot be read."""
-    try:
-        body = (await request.body()).decode("ascii")
-        sent = parse_qs(body, keep_blank_values=True, errors="strict", max_num_fields=2000)
-    except ValueError:  # UnicodeDecodeError is one
-        raise Problem("malformed-body", "the form could not be read as UTF-8; send it again") from None
-    # Browsers send line ends as CRLF, which nobody typed.
-    return {name: [value.replace("\r\n", "\n") for value in values] for name, values in sent.items()}
+async def _form(request: Request) -> Form:
+    return Form(await request.body())
 
 
-Form = Annotated[dict[str, list[str]], Depends(form_fields)]
+Console = Annotated[ConsoleRequest, Depends(_console)]
+FormDep = Annotated[Form, Depends(_form)]
 
 
-def first(form: dict[str, list[str]], name: str, default: str = "") -> str:
-    """The first value of a field."""
-    return form.get(name, [default])[0]
-
-
-def numbers(form: dict[str, list[str]], name: str) -> list[int]:
-    """All values of a field that names things by their numbers; raises Problem for anything else."""
-    values = form.get(name, [])
-    if not all(value.isascii() and value.isdecimal() and len(value) < 10 for value in values):
-        raise Problem("invalid-request", f"the form's {name} must be a number; open the page again")
-    return [int(value) for value in values]
-
-
-def number(form: dict[str, list[str]], name: str) -> int:
-    """The number in a field; raises Problem where there is none."""
-    found = numbers(form, name)
-    if not found:
-        raise Problem("invalid-request", f"the form lacks its {name}; open the page again")
-    return found[0]
-
-
-def page(name: str, request: Request, actor: Actor | None, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page of the console from its template."""
+def render(
+    template: str, request: Request, actor: Actor | None, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """A page of the console from its template; ``actor`` is None if nobody is signed in."""
     common = {
         "actor": actor,
         "path": request.url.path,
-        "blind": request.cookies.get(BLIND_COOKIE) == "1",
-        "blur": request.cookies.get(BLUR_COOKIE) == "1",
+        "blind": request.cookies.get(_BLIND_COOKIE) == "1",
+        "blur": request.cookies.get(_BLUR_COOKIE) == "1",
         "signed_in": SESSION_COOKIE in request.cookies,
     }
-    return HTMLResponse(templates.get_template(name).render(common | values), status)
+    return HTMLResponse(templates.get_template(template).render(common | values), status)
 
 
 def redirect(to: str) -> RedirectResponse:
-    """After a form: on to a page by GET."""
+    """A redirect to a page by GET."""
     return RedirectResponse(to, 303)
+
+
+def wants_json(request: Request) -> bool:
+    """True if a script asks, not a page."""
+    return "json" in request.headers.get("accept", "")
 
 
 @router.get("/console/sign-in")
 def sign_in_form(request: Request, service: ServiceDep, next: str = HOME) -> Response:
-    """The form for a key, or straight on where none is asked for."""
+    """The form for a key; a redirect to the console while no key exists."""
     if not asks_for_key(service):
         return redirect(HOME)
-    return page("console_sign_in.html", request, None, next=_inside(next), problem=None)
+    return render("console_sign_in.html", request, None, next=_inside(next), problem=None)
 
 
 @router.post("/console/sign-in")
-def sign_in(request: Request, service: ServiceDep, form: Form) -> Response:
-    """Opens a session; the cookie holds a random token, the store its hash. No other site's page signs somebody in."""
+def sign_in(request: Request, service: ServiceDep, form: FormDep) -> Response:
+    """Opens a session. The cookie holds a random token, the store its hash."""
     refuse_foreign_pages(request)
-    key, onward = first(form, "key").strip(), _inside(first(form, "next", HOME))
+    key, onward = form.first("key").strip(), _inside(form.first("next", HOME))
     actor = by_key(request, key)
     if actor is None or actor.role not in _PERSONS:
-        problem = (
-            "That key is not known here." if actor is None else "That key is a machine's; use a person's."
-        )
-        return page("console_sign_in.html", request, None, 401, next=onward, problem=problem)
+        problem = "This key is not valid." if actor is None else "This key belongs to a machine."
+        return render("console_sign_in.html", request, None, 401, next=onward, problem=problem)
     with service.database.write() as tx:
         token = accounts.open_session(tx, digest(key))
     response = redirect(onward)
-    _set_cookie(response, request, SESSION_COOKIE, token, 12 * 3600)
+    _set_cookie(response, request, SESSION_COOKIE, token, _SESSION_S)
     return response
 
 
 @router.post("/console/sign-out")
-def sign_out(request: Request, service: ServiceDep, actor: Person) -> Response:
+def sign_out(console: Console) -> Response:
     """Ends the session."""
-    token = request.cookies.get(SESSION_COOKIE)
-    if token:
-        with service.database.write() as tx:
+    if token := console.request.cookies.get(SESSION_COOKIE):
+        with console.service.database.write() as tx:
             accounts.close_session(tx, token)
     response = redirect("/console/sign-in")
     response.delete_cookie(SESSION_COOKIE)
@@ -143,26 +146,26 @@ def sign_out(request: Request, service: ServiceDep, actor: Person) -> Response:
 
 
 @router.post("/console/preferences")
-def preferences(request: Request, actor: Person, form: Form) -> Response:
-    """Whether scores are hidden until one decides, and harmful text blurred until one looks."""
-    response = redirect(_inside(first(form, "next", HOME)))
-    for name, field in ((BLIND_COOKIE, "blind"), (BLUR_COOKIE, "blur")):
+def preferences(console: Console, form: FormDep) -> Response:
+    """Hides or shows scores before a decision, and blurs or shows texts."""
+    response = redirect(_inside(form.first("next", HOME)))
+    for name, field in ((_BLIND_COOKIE, "blind"), (_BLUR_COOKIE, "blur")):
         if field in form:
-            _set_cookie(response, request, name, "1" if first(form, field) == "1" else "0", 31_536_000)
+            _set_cookie(response, console.request, name, "1" if form.first(field) == "1" else "0", _YEAR_S)
     return response
 
 
 def _set_cookie(response: Response, request: Request, name: str, value: str, max_age: int) -> None:
-    """A cookie that no script reads and no other site's page brings along; over HTTPS it stays there."""
+    """Sets a cookie that scripts cannot read and that is not sent from other sites' pages; over HTTPS, only there."""
     secure = request.url.scheme == "https"
     response.set_cookie(name, value, httponly=True, secure=secure, samesite="strict", max_age=max_age)
 
 
 def to_sign_in(wanted: SignInFirst) -> RedirectResponse:
-    """The answer to SignInFirst."""
+    """The redirect to the sign-in form, which leads back to the wanted page."""
     return redirect(f"/console/sign-in?next={quote(wanted.path)}")
 
 
 def _inside(path: str) -> str:
-    """``path`` if it is one of the console's, for a link must not lead elsewhere."""
+    """``path`` if it is one of the console's, else its first page: a link must not lead to another site."""
     return path if path.startswith(HOME) and "//" not in path and "\\" not in path else HOME

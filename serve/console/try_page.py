@@ -1,8 +1,7 @@
-"""The pages for people: try a comment at ``/``, read the API at ``/docs``."""
+"""Pages for everybody: try a comment at ``/``, read the API at ``/docs``."""
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -11,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from belowline.model import ScoreInput
 from belowline.serve.api.score import check_text
 from belowline.serve.console.api_reference import operations
+from belowline.serve.console.forms import Form
 from belowline.serve.console.rendering import segments, templates
 from belowline.serve.http.auth import asks_for_key, key_is_known
 from belowline.serve.http.errors import Problem
@@ -32,23 +32,23 @@ EXAMPLES = {
     ),
     "insult": ("An insult", "You are a complete idiot and nobody should ever listen to you.", ""),
 }
-_EMPTY_FORM = {"text": "", "title": ""}
 
 
 @pages.get("/")
 async def form(service: ServiceDep, example: str = "") -> HTMLResponse:
-    """The empty form, or one filled with an example."""
+    """The empty form, or the form with an example."""
     _, text, title = EXAMPLES.get(example, ("", "", ""))
     return await _page(service, {"text": text, "title": title})
 
 
 @pages.post("/")
 async def try_comment(request: Request, service: ServiceDep) -> HTMLResponse:
-    """Scores the comment of the form; errors are shown beside the form, which keeps what was typed."""
-    fields: Mapping[str, str] = _EMPTY_FORM
+    """Scores the comment in the form; an error appears beside the form, which keeps its fields."""
+    fields = {"text": "", "title": ""}
     try:
-        fields = _form_fields(await request.body())
-        await run_in_threadpool(_check, request, fields, service)
+        form = Form(await request.body())
+        fields = {name: form.first(name) for name in fields}
+        await run_in_threadpool(_check, request, fields["text"], form.first("key"), service)
         comment = ScoreInput(fields["text"], article_context(fields["title"], None))
         [result] = await service.moderate([None], [comment])
     except Problem as problem:
@@ -58,31 +58,17 @@ async def try_comment(request: Request, service: ServiceDep) -> HTMLResponse:
 
 @pages.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
-    """The API as a page without scripts."""
-    return HTMLResponse(
-        templates.get_template("docs.html").render(
-            operations=operations(request.app.openapi()), base=request.base_url
-        )
-    )
+    """The API's reference, without scripts."""
+    values = {"operations": operations(request.app.openapi()), "base": request.base_url}
+    return HTMLResponse(templates.get_template("docs.html").render(values))
 
 
-def _form_fields(body: bytes) -> dict[str, str]:
-    try:
-        sent = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
-    except ValueError:  # UnicodeDecodeError is one
-        raise Problem(
-            "malformed-body", "The form could not be read as UTF-8. Paste the comment again."
-        ) from None
-    # Browsers send line ends as CRLF, which nobody typed.
-    return {name: sent.get(name, [""])[0].replace("\r\n", "\n") for name in ("text", "title", "key")}
-
-
-def _check(request: Request, fields: Mapping[str, str], service: Service) -> None:
-    if not key_is_known(request, fields["key"]):
+def _check(request: Request, text: str, key: str, service: Service) -> None:
+    if not key_is_known(request, key):
         raise Problem("invalid-key", "This service asks for an API key. Enter a valid one below the comment.")
-    if not fields["text"].strip():
+    if not text.strip():
         raise Problem("invalid-request", "There is no comment yet. Paste or type one first.")
-    check_text(fields["text"], "The comment", service.settings.max_comment_chars)
+    check_text(text, "The comment", service.settings.max_comment_chars)
 
 
 async def _page(
@@ -110,6 +96,6 @@ async def _page(
 
 
 def _rows(result: Result) -> list[tuple[str, float]]:
-    """The probabilities to show: of every label, then the relevance to the article where one was given."""
+    """The probability of every label, and the relevance if there is an article."""
     relevance = [] if result.relevance is None else [("relevance", result.relevance)]
     return [*result.scores.items(), *relevance]

@@ -1,1 +1,1 @@
-"""Other services' wire protocols, each a thin translation to the same calls of the service."""
+"""Protocols of other services, each a thin translation to the same calls of the service."""

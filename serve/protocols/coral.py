@@ -1,28 +1,27 @@
-"""Coral's external moderation phase: each new or edited comment is judged before Coral saves it.
+"""Coral's external moderation phase: scores each new or edited comment before Coral saves it.
 
-Coral goes on as if nothing had been said when an answer is late or not to be read, and so would publish the comment. Whatever goes wrong
-here is therefore answered in time, and withholds the comment: a model that is slow, fails or is over capacity, a database out of reach.
-Nothing is kept: a comment has no id yet, and Coral has a queue of its own. ``status: "NONE"`` is never sent, for it would end Coral's own
-checks.
+Coral publishes a comment if the answer is late or cannot be read. So every failure after the signature is answered in
+time, and withholds the comment: a slow or failing model, a full scoring queue, an unreachable database. Nothing is
+stored: a comment has no id yet, and Coral has its own queue. ``status: "NONE"`` is never sent, because it would end
+Coral's own checks.
 """
 
 import asyncio
 import hmac
-import re
-from collections.abc import Mapping, Sequence
-from html.parser import HTMLParser
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
+from belowline.data.archives.xml.exports import html_text
 from belowline.model import Context, ScoreInput
 from belowline.serve.http import auth as keys
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.schemas import site_name
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.protocols.protocol import Protocol, read_json
+from belowline.serve.protocols.protocol import Body, Protocol, read_json
 from belowline.serve.scoring.reason_codes import coral_code
 from belowline.serve.scoring.results import Result
 from belowline.serve.webhooks.sender import sign
@@ -37,76 +36,53 @@ _FAILURES = (
     "store-unavailable",
     "shutting-down",
 )
-_BLOCKS = frozenset({"br", "p", "div", "li", "blockquote"})
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 router = APIRouter(include_in_schema=False)
 
 
 class _Comment(BaseModel):
-    body: str = Field(description="The comment.")
+    body: str
 
 
 class _Author(BaseModel):
-    id: str = Field(default="", description="Coral's id of the author.")
-    role: str = Field(default="", description="`COMMENTER`, `MEMBER`, `STAFF`, `MODERATOR` or `ADMIN`.")
+    id: str = ""
+    role: str = ""
 
 
-class CoralRequest(BaseModel):
-    """A comment as Coral sends it; other fields are not read."""
+class CoralRequest(Body):
+    """A comment as Coral sends it; the policy may trust the author's role."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-    comment: _Comment = Field(description="The comment; one without words is passed.")
-    author: _Author = Field(default=_Author(), description="Who wrote it; the policy may trust their role.")
-    tenantDomain: str = Field(default="coral", description="The site.")
-
-
-class _Flag(BaseModel):
-    actionType: Literal["FLAG"] = "FLAG"
-    reason: Literal["COMMENT_DETECTED_TOXIC", "COMMENT_DETECTED_SPAM"]
-
-
-class CoralAnswer(BaseModel):
-    """What Coral is to do; without ``status`` its own checks go on."""
-
-    actions: list[_Flag]
-    status: Literal["SYSTEM_WITHHELD", "REJECTED"] | None = None
-    moderationAction: dict[str, Any] | None = None
+    comment: _Comment
+    author: _Author = _Author()
+    tenantDomain: str = "coral"
 
 
 def problem(request: Request, problem: Problem) -> Response:
-    """A failure as what withholds the comment, for Coral goes on after any other; else JSON with one line, which it does not read."""
+    """An answer that withholds the comment if belowline failed; else an error, at which Coral publishes."""
     if problem.kind in _FAILURES:
-        return JSONResponse(_withheld(problem.kind).model_dump(exclude_none=True))
+        return JSONResponse(_withheld(problem.kind))
     return JSONResponse({"error": problem.detail}, problem.status_code, problem.headers)
 
 
-@router.post("/coral/moderate", response_model=CoralAnswer, response_model_exclude_none=True)
-async def moderate(
-    request: Request,
-    service: ServiceDep,
-    format: Annotated[str, Query(description="`html` if the phase is set to send that.")] = "text",
-) -> Any:
-    """Signed by Coral with one of `BELOWLINE_CORAL_SECRETS`; without these a key is asked for as elsewhere."""
+@router.post("/coral/moderate")
+async def moderate(request: Request, service: ServiceDep, format: str = "text") -> Response:
+    """Needs a signature with one of `BELOWLINE_CORAL_SECRETS`, or without that setting a key."""
     await _check_signature(request, service)
     asked = await read_json(request, CoralRequest)
     if len(asked.comment.body) > service.settings.max_comment_chars:
-        return _withheld("too_long")
+        return JSONResponse(_withheld("too_long"))
     try:
         async with asyncio.timeout(service.settings.coral_answer_ms / 1000):
-            answer = await _judged(asked, service, html=format.lower() == "html")
+            answer = await _moderated(asked, service, html=format.lower() == "html")
     except TimeoutError:
         answer = _withheld("too_late")
-    return answer or Response(status_code=204)
+    return JSONResponse(answer) if answer else Response(status_code=204)
 
 
 PROTOCOL = Protocol(router, ("/coral/",), problem)
 
 
 async def _check_signature(request: Request, service: Service) -> None:
-    """Raises Problem unless the body is signed with one of our secrets; where there are none, unless the caller may score.
-
-    What is signed rightly is never held up: Coral makes its secrets of as many random bits as we make keys of.
-    """
+    """Raises Problem unless the body is signed, or without secrets unless the caller may score."""
     secrets = service.settings.coral_secrets
     if not secrets:
         (await keys.client(request)).require("score")
@@ -114,17 +90,17 @@ async def _check_signature(request: Request, service: Service) -> None:
     body = await request.body()
     sent = [part.strip() for part in request.headers.get("x-coral-signature", "").split(",")]
     signed = sign(body, secrets).split(",")
-    # Every pair is compared, in time that does not depend on which fits.
+    # Every pair is compared, so that the time does not depend on which one fits. A right signature is never
+    # throttled: Coral's secrets have as many random bits as our keys.
     if not sum(hmac.compare_digest(ours.encode(), theirs.encode()) for ours in signed for theirs in sent):
         if any(sent):
             keys.count_wrong(request)
         raise Problem("invalid-key", "X-Coral-Signature fits none of BELOWLINE_CORAL_SECRETS")
 
 
-async def _judged(asked: CoralRequest, service: Service, *, html: bool) -> CoralAnswer | None:
-    # In a thread, for it takes seconds over what only looks like HTML.
-    text = await asyncio.to_thread(_plain, asked.comment.body) if html else asked.comment.body
-    if not text.strip():  # a picture alone
+async def _moderated(asked: CoralRequest, service: Service, *, html: bool) -> dict[str, Any] | None:
+    text = html_text(asked.comment.body, links=True) if html else asked.comment.body
+    if not text.strip():  # only a picture
         return None
     author, site = asked.author, site_name(asked.tenantDomain) or "coral"
     context = Context(text=text, site=site, author=author.id or None, role=author.role.lower() or None)
@@ -133,67 +109,31 @@ async def _judged(asked: CoralRequest, service: Service, *, html: bool) -> Coral
 
 
 def _unheld(service: Service, site: str) -> dict[str, float]:
-    """The model's own thresholds for holding, of the labels that the policy does not hold for."""
+    """The model's own hold thresholds of the labels that the policy does not hold for."""
     held = service.pipeline.policy.for_site(site).thresholds
     own = service.pipeline.scorer.thresholds
     return {label: both.hold for label, both in own.items() if label not in held and both.hold is not None}
 
 
-def _answer(result: Result, unheld: Mapping[str, float]) -> CoralAnswer | None:
-    """None where Coral's own checks are to go on; a label that does not hold a comment only flags it."""
+def _answer(result: Result, unheld: Mapping[str, float]) -> dict[str, Any] | None:
+    """Coral's answer, or None to let its own checks go on. A label that does not hold the comment only flags it."""
     code = result.reason.code
     if result.action == "hold":
         return _withheld(code)
     if result.action == "reject":
-        return CoralAnswer(actions=_flags(code), status="REJECTED", moderationAction=_rejection(result))
-    remarkable = [label for label, threshold in unheld.items() if result.scores[label] >= threshold]
-    return CoralAnswer(actions=_flags(remarkable[0])) if remarkable else None
+        reason = {"code": coral_code(code)}
+        if result.reason.rule:  # Coral refuses an answer with an empty text or null, and publishes
+            reason["detailedExplanation"] = result.reason.rule
+        rejection = {"status": "REJECTED", "rejectionReason": reason}
+        return {"actions": [_flag(code)], "status": "REJECTED", "moderationAction": rejection}
+    flagged = [label for label, threshold in unheld.items() if result.scores[label] >= threshold]
+    return {"actions": [_flag(flagged[0])]} if flagged else None
 
 
-def _withheld(code: str) -> CoralAnswer:
-    return CoralAnswer(actions=_flags(code), status="SYSTEM_WITHHELD")
+def _withheld(code: str) -> dict[str, Any]:
+    return {"actions": [_flag(code)], "status": "SYSTEM_WITHHELD"}
 
 
-def _rejection(result: Result) -> dict[str, Any]:
-    reason = {"code": coral_code(result.reason.code)}
-    if result.reason.rule:  # Coral refuses an answer with an empty text or null in it, and publishes
-        reason["detailedExplanation"] = result.reason.rule
-    return {"status": "REJECTED", "rejectionReason": reason}
-
-
-def _flags(code: str) -> list[_Flag]:
-    return [_Flag(reason="COMMENT_DETECTED_SPAM" if code in _SPAM_CODES else "COMMENT_DETECTED_TOXIC")]
-
-
-def _plain(body: str) -> str:
-    """The text of a comment that Coral sends as HTML, with the addresses of its links."""
-    reader = _Text()
-    reader.feed(body)
-    reader.close()
-    return "".join(reader.parts)
-
-
-class _Text(HTMLParser):
-    """Collects text; a link's address follows its words where these do not show it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self._link, self._words = "", 0
-
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        if tag in _BLOCKS:
-            self.parts.append("\n")
-        elif tag == "a":
-            self._link, self._words = dict(attrs).get("href") or "", len(self.parts)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag != "a":
-            return
-        scheme, words = _ADDRESS.match(self._link), "".join(self.parts[self._words :])
-        if scheme and self._link[scheme.end() :].rstrip("/") not in words:
-            self.parts.append(f" {self._link}")
-        self._link = ""
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
+def _flag(code: str) -> dict[str, str]:
+    reason = "COMMENT_DETECTED_SPAM" if code in _SPAM_CODES else "COMMENT_DETECTED_TOXIC"
+    return {"actionType": "FLAG", "reason": reason}

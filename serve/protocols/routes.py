@@ -1,4 +1,4 @@
-"""All protocols, and which of them an address belongs to."""
+"""All protocols, and the protocol of an address."""
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -19,13 +19,13 @@ PROTOCOLS: tuple[Protocol, ...] = (
 
 
 def in_own_shape(request: Request, problem: Problem) -> Response | None:
-    """A problem in the shape of the protocol whose address was called; None for an address of no other protocol."""
+    """A problem in the shape of the protocol whose address was called; None for our own API."""
     protocol = protocol_at(request.url.path)
     return protocol.problem(request, problem) if protocol else None
 
 
 def protocol_at(path: str) -> Protocol | None:
-    """The protocol that an address belongs to; None for an address of no other service's."""
+    """The protocol of an address; None for our own API."""
     for protocol in PROTOCOLS:
         if any(path == one or (one.endswith("/") and path.startswith(one)) for one in protocol.paths):
             return protocol

@@ -1,4 +1,4 @@
-// Scores without leaving the page. Without this file the same form is posted and the whole page comes back.
+// Scores a comment without a page load. Without this file the form is posted and the whole page reloads.
 const form = document.getElementById("try");
 
 form.addEventListener("submit", async (event) => {

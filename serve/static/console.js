@@ -1,4 +1,4 @@
-// The queue by keyboard. Without this file every button is a form and the page comes back after each.
+// Keyboard control of the queue. Without this file each button submits a form and reloads the page.
 const cards = document.getElementById("cards");
 document.documentElement.classList.add("js");
 
@@ -21,9 +21,9 @@ if (cards) {
       const answer = await fetch(action, { method: "POST", body: fields, headers: { Accept: "application/json" } });
       const body = await answer.json();
       if (answer.ok) return body;
-      say(body.detail ?? "The service refused.");
+      say(body.detail ?? "The service refused the request.");
     } catch {
-      say("The service did not answer. Nothing was decided; check your connection and press the key again.");
+      say("The service did not answer. Nothing was decided. Check your connection and press the key again.");
     }
     return null;
   }
@@ -74,8 +74,8 @@ if (cards) {
     const answer = await send("/console/bulk", fields);
     if (!answer) return;
     chosen.forEach((box) => { box.checked = false; settle(box.closest(".card"), `${WORDS[action]} with ${answer.decided - 1} others`); });
-    bulk.elements.code.value = ""; // the next comments are asked for anew
-    if (answer.skipped) say(`${answer.skipped} comments were skipped: other moderators hold them.`);
+    bulk.elements.code.value = ""; // each selection needs its own reason
+    if (answer.skipped) say(`${answer.skipped} comments were skipped: other moderators have claimed them.`);
     show();
     focus(open()[0]);
     more();
@@ -83,7 +83,7 @@ if (cards) {
 
   async function undo() {
     const last = undone.pop();
-    if (!last) { say("There is nothing to undo on this page; the log has older decisions."); return; }
+    if (!last) { say("There is nothing to undo on this page. The log has older decisions."); return; }
     const answer = await send("/console/undo", new URLSearchParams({ decision: last.decision }));
     if (!answer) { undone.push(last); return; }
     last.card.classList.remove("done");
@@ -108,7 +108,7 @@ if (cards) {
         exhausted = !text.trim();
         cards.insertAdjacentHTML("beforeend", text);
       }
-    } catch { say("The next comments could not be loaded; press n to try again."); }
+    } catch { say("The next comments could not be loaded. Press n to try again."); }
     loading = false;
     note.textContent = "";
     document.getElementById("empty").hidden = open().length > 0;
@@ -177,7 +177,7 @@ if (cards) {
 
   const shown = new URLSearchParams(cards.dataset.query);
   const site = shown.get("site");
-  const counted = !["label", "kind", "language"].some((name) => shown.has(name)); // the events count all that waits
+  const counted = !["label", "kind", "language"].some((name) => shown.has(name)); // events count the whole queue
   const events = new EventSource(`/v1/events${site ? `?site=${encodeURIComponent(site)}` : ""}`);
   let newest = null;
   events.addEventListener("queue", (event) => {

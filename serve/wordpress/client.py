@@ -1,4 +1,4 @@
-"""A WordPress over its REST API, with an application password. Only the site that was named is ever called."""
+"""A client of WordPress's REST API with an application password. It calls only the site that it is given."""
 
 import re
 import time
@@ -17,29 +17,29 @@ from belowline.serve.wordpress.kses import survives
 from belowline.serve.wordpress.remote_comment import RawText, RemoteComment
 
 PAGE = 100
-"""Most comments that WordPress gives or takes at once."""
+"""The largest page of comments that WordPress allows."""
 Status = Literal["approved", "hold", "spam"]
 Shape = TypeVar("Shape")
 _OF_TRANSFER = (b"content-encoding", b"content-length", b"transfer-encoding")
 _TRIES = 4
 _LONGEST_WAIT_S = 60
 _MOST_BYTES = 64 * 2**20
-"""Of one answer, unpacked: a page of comments with their articles takes a few."""
+"""Limit of one answer, unpacked; a page of comments with their articles takes a few MiB."""
 _MOST_S = 120.0
-"""Of reading one answer, for one that comes a byte at a time is always about to go on."""
+"""Limit of reading one answer: a time-out for each byte would never end a slow one."""
 _CODE = re.compile(r"[a-z0-9_-]{1,60}")
 
 
 class WordPressError(BelowlineError):
-    """WordPress cannot be used; the message is one line and holds neither password nor comment."""
+    """WordPress cannot be used; the message is one line without password and comment."""
 
 
 class Unreachable(WordPressError):
-    """WordPress does not answer, or says that it cannot now; later it may."""
+    """WordPress does not answer, or not now; a later try may succeed."""
 
 
 class Refused(WordPressError):
-    """WordPress refuses one request; others may pass."""
+    """WordPress refuses one request; others may succeed."""
 
 
 class WouldAlter(Refused):
@@ -47,22 +47,22 @@ class WouldAlter(Refused):
 
 
 class Altered(WordPressError):
-    """A status change did alter a comment's text, for example by a plugin of the site."""
+    """A status change altered a comment's text, for example because of a plugin of the site."""
 
 
-class _Held(BaseModel):
+class _Id(BaseModel):
     id: int = Field(ge=1)
 
 
-class _Stand(_Held):
+class _Status(_Id):
     status: str
 
 
-class _Stored(_Held):
+class _Text(_Id):
     content: RawText
 
 
-class _Changing(_Stored, _Stand):
+class _Editable(_Text, _Status):
     author_ip: str
     author_user_agent: str
 
@@ -73,7 +73,7 @@ class _Root(BaseModel):
 
 
 class WordPress:
-    """The comments of one site, as far as ``user`` may moderate them. Everything blocks and may raise WordPressError."""
+    """The comments of one site that ``user`` may moderate. All calls block and may raise WordPressError."""
 
     def __init__(
         self,
@@ -84,10 +84,10 @@ class WordPress:
         transport: httpx.BaseTransport | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``site`` comes of ``address_of``; see also ``connect``."""
+        """``site`` is a result of ``address_of``."""
         self.site, self.user = site, user
         self._wait = wait
-        # Of what httpx unpacks, gzip alone grows no more than a thousandfold from one piece to the next.
+        # httpx unpacks other encodings too, but only gzip is limited to a thousandfold growth from piece to piece.
         headers = {"User-Agent": "belowline", "Accept-Encoding": "gzip"}
         self._client = httpx.Client(auth=(user, password), timeout=30, headers=headers, transport=transport)
         self._root = site
@@ -102,67 +102,66 @@ class WordPress:
 
     @property
     def name(self) -> str:
-        """What the site is called in the queue, such as ``paper.example`` or ``paper.example-blog``."""
+        """The site's name in the queue, such as ``paper.example`` or ``paper.example-blog``."""
         port = f":{self.site.port}" if self.site.port else ""
-        whole = f"{self.site.raw_host.decode('ascii')}{port}{self.site.path}"
-        return site_name(whole)
+        return site_name(f"{self.site.raw_host.decode('ascii')}{port}{self.site.path}")
 
     def held(self, since: date | None = None) -> list[int]:
-        """Ids of the comments on hold, oldest first; with ``since`` of those that were written then or later."""
+        """Ids of the comments on hold, oldest first; with ``since`` only those written then or later."""
         wanted: dict[str, Any] = {"status": "hold", "orderby": "id", "order": "asc", "_fields": "id"}
         if since is not None:
             wanted["after"] = f"{since.isoformat()}T00:00:00"
-        found: list[int] = []
+        ids: dict[int, None] = {}
         page, pages = 1, 1
         while page <= pages:
             answer = self._get("wp/v2/comments", context="edit", per_page=PAGE, page=page, **wanted)
-            ids = [one.id for one in self._read(answer, list[_Held])]
-            found += ids
-            pages = _number(answer, "X-WP-TotalPages") or 0 if ids else 0
+            listed = self._read(answer, list[_Id])
+            ids |= dict.fromkeys(comment.id for comment in listed)
+            pages = _number(answer, "X-WP-TotalPages") or 0 if listed else 0
             page += 1
-        return list(dict.fromkeys(found))
+        return list(ids)
 
     def comments(self, ids: Sequence[int]) -> list[RemoteComment]:
-        """Those of ``ids``, at most a page, that are still on hold, with what they stand under and answer."""
+        """Those of ``ids``, at most a page, that are still on hold, with their posts and parents."""
         fields = "id,post,parent,author,author_name,author_email,date_gmt,content,_links,_embedded"
         wanted = {"status": "hold", "_embed": "up,in-reply-to", "_fields": fields}
         return self._read(self._list(ids, **wanted), list[RemoteComment])
 
     def statuses(self, ids: Sequence[int]) -> dict[int, str]:
-        """What became of ``ids``, at most a page; those that were deleted are left out."""
+        """The statuses of ``ids``, at most a page, without deleted comments."""
         # "all" would leave out spam and trash.
         answer = self._list(ids, status="any", _fields="id,status")
-        return {one.id: one.status for one in self._read(answer, list[_Stand])}
+        return {comment.id: comment.status for comment in self._read(answer, list[_Status])}
 
     def altered_by_change(self, ids: Sequence[int]) -> set[int]:
         """Those of ``ids``, at most a page, whose text a status change would alter."""
         if not ids:
             return set()
-        stored = self._read(self._list(ids, status="any", _fields="id,content"), list[_Stored])
+        stored = self._read(self._list(ids, status="any", _fields="id,content"), list[_Text])
         return {comment.id for comment in stored if not survives(comment.content.raw, self._home)}
 
     def change(self, comment: int, seen: str, status: Status) -> bool:
         """Sets a comment's status if it is still ``seen``; False if it is not.
 
-        Raises Refused for a comment that cannot be changed, WouldAlter among them, and Altered if its text changed all the same.
+        Raises Refused if it cannot be changed, WouldAlter if its text would change, and Altered if its text did change.
         """
         path = f"wp/v2/comments/{comment}"
         fields = "id,status,content,author_ip,author_user_agent"
-        stands = self._read(self._get(path, context="edit", _fields=fields), _Changing)
-        if stands.status != seen:
+        present = self._read(self._get(path, context="edit", _fields=fields), _Editable)
+        if present.status != seen:
             return False
-        if not survives(stands.content.raw, self._home):
+        if not survives(present.content.raw, self._home):
             raise WouldAlter(f"{self.site} would alter its text")
-        # WordPress takes any change for the author's own and would note our address and program as theirs.
-        author = {"author_ip": stands.author_ip, "author_user_agent": stands.author_user_agent}
+        # WordPress takes a change for the author's own and would store our address and program as theirs.
+        author = {"author_ip": present.author_ip, "author_user_agent": present.author_user_agent}
         values = {"status": status, **{name: value for name, value in author.items() if value}}
-        headers = {} if stands.author_user_agent else {"User-Agent": ""}
-        answer = self._call("POST", self._address(path), json=values, headers=headers)
-        if self._read(answer, _Stored).content.raw != stands.content.raw:
+        headers = {} if present.author_user_agent else {"User-Agent": ""}
+        answer = self._call("POST", self._address(path, {}), json=values, headers=headers)
+        if self._read(answer, _Text).content.raw != present.content.raw:
             # The old text cannot be put back over REST: it would pass the same filters again.
             raise Altered(
-                f"{self.site} altered the text of comment {comment} when its status changed; a plugin of the site may filter "
-                "comments. The bridge stopped: use belowline's plugin, or decide in wp-admin"
+                f"{self.site} altered the text of comment {comment} when its status changed; a plugin of the site "
+                "may filter comments. The bridge stopped: use belowline's plugin, or decide comments in wp-admin"
             )
         return True
 
@@ -174,11 +173,16 @@ class WordPress:
     def _get(self, path: str, **wanted: Any) -> httpx.Response:
         return self._call("GET", self._address(path, wanted))
 
-    def _address(self, path: str, wanted: Mapping[str, Any] | None = None) -> httpx.URL:
-        return _below(self._root, path).copy_merge_params(dict(wanted or {}))
+    def _address(self, path: str, wanted: Mapping[str, Any]) -> httpx.URL:
+        """An address below the API's root, which is a parameter if the site has plain permalinks."""
+        if "rest_route" in self._root.params:
+            address = self._root.copy_set_param("rest_route", f"/{path}")
+        else:
+            address = self._root.copy_with(path=f"{self._root.path.rstrip('/')}/{path}")
+        return address.copy_merge_params(dict(wanted))
 
     def _find_root(self) -> httpx.URL:
-        """The API's address: the one that the site announces, or one of the two usual ones."""
+        """The API's root: the address that the site announces, or one of the two usual ones."""
         front = self._send("HEAD", self.site, auth=None)
         announced = _url(front.links.get("https://api.w.org/", {}).get("url", ""))
         roots = [self.site.join("wp-json/"), self.site.copy_merge_params({"rest_route": "/"})]
@@ -188,9 +192,9 @@ class WordPress:
         for root in roots:
             try:
                 answer = self._call("GET", root.copy_merge_params({"_fields": "namespaces,home"}))
-                found = self._read(answer, _Root)
-                if "wp/v2" in found.namespaces:
-                    home = _url(found.home)
+                api = self._read(answer, _Root)
+                if "wp/v2" in api.namespaces:
+                    home = _url(api.home)
                     self._home = home.host if home is not None and home.host else self.site.host
                     return root
             except Refused as error:
@@ -201,7 +205,7 @@ class WordPress:
         )
 
     def _call(self, method: str, url: httpx.URL, **more: Any) -> httpx.Response:
-        """The answer, if it is a good one."""
+        """A successful answer; raises WordPressError for any other."""
         answer = self._send(method, url, **more)
         if answer.is_success:
             return answer
@@ -209,16 +213,17 @@ class WordPress:
         if answer.status_code == 401:
             raise WordPressError(
                 f"{self.site} does not accept user {self.user} with this application password ({code}); "
-                "make one under Users > Profile, and see that the web server passes the Authorization header on"
+                "create one under Users > Profile, and check that the web server passes the Authorization header on"
             )
         if answer.status_code == 403:
             raise Refused(
-                f"{self.user} may not moderate these comments on {self.site} ({code}); it takes an editor or administrator"
+                f"{self.user} may not moderate these comments on {self.site} ({code}); "
+                "the user must be an editor or administrator"
             )
         raise Refused(f"{self.site} answers {answer.status_code} ({code})")
 
     def _send(self, method: str, url: httpx.URL, **more: Any) -> httpx.Response:
-        """The answer, asked for again while WordPress cannot give one; redirects are not followed."""
+        """The answer, after retries while WordPress cannot answer; redirects are not followed."""
         for attempt in range(1, _TRIES + 1):
             wait = 2.0 ** (attempt - 1)
             try:
@@ -236,19 +241,19 @@ class WordPress:
         raise Unreachable(f"{self.site} {why}, {_TRIES} times; try again later")
 
     def _whole(self, method: str, url: httpx.URL, **more: Any) -> httpx.Response:
-        """The answer with all its body; raises Refused for one that is too large or too slow, or packed in another way than asked for."""
+        """The answer with its whole body; raises Refused if it is too large, too slow or not gzip."""
         with self._client.stream(method, url, **more) as answer:
             self._refuse_redirect(answer)
             if answer.headers.get("Content-Encoding", "gzip").lower() not in ("gzip", "identity"):
-                raise Refused(f"{self.site} packs its answers in a way that was not asked for")
+                raise Refused(f"{self.site} compresses its answers in a way that was not asked for")
             began, body = monotonic(), bytearray()
             for piece in answer.iter_bytes():
                 body += piece
                 if len(body) > _MOST_BYTES or monotonic() - began > _MOST_S:
-                    raise Refused(f"{self.site} gives an answer without end; nothing was read of it")
-            kept = [one for one in answer.headers.raw if one[0].lower() not in _OF_TRANSFER]
+                    raise Refused(f"{self.site} sends an answer without end; the bridge does not read it")
+            headers = [pair for pair in answer.headers.raw if pair[0].lower() not in _OF_TRANSFER]
             return httpx.Response(
-                answer.status_code, headers=kept, content=bytes(body), request=answer.request
+                answer.status_code, headers=headers, content=bytes(body), request=answer.request
             )
 
     def _refuse_redirect(self, answer: httpx.Response) -> None:
@@ -256,35 +261,26 @@ class WordPress:
         if to is not None and _origin(to) != _origin(self.site):
             scheme, host, port = _origin(to)
             where = f"{scheme}://{host}{f':{port}' if to.port else ''}"
-            raise WordPressError(
-                f"{self.site} sends us on to {where}; if that is your site, give it as --site"
-            )
+            raise WordPressError(f"{self.site} redirects to {where}; if that is your site, give it as --site")
 
     def _read(self, answer: httpx.Response, shape: type[Shape]) -> Shape:
         try:
             return TypeAdapter(shape).validate_python(answer.json())
         except (ValidationError, ValueError, RecursionError):
             kind = "a web page" if "html" in answer.headers.get("Content-Type", "") else "something else"
-            raise Refused(f"{self.site} answers with {kind} than the REST API's JSON") from None
+            raise Refused(f"{self.site} answers with {kind} instead of the REST API's JSON") from None
 
 
 def address_of(site: str, *, insecure: bool) -> httpx.URL:
-    """The address of a site, with a slash at its end; raises WordPressError for one to which no password may be sent."""
+    """The address of a site, with a final slash; raises WordPressError for an address that must not get a password."""
     url = _url(site)
     if url is None or url.scheme not in ("http", "https") or not url.host:
         raise WordPressError("--site takes an address such as https://paper.example")
     if url.userinfo or url.query or url.fragment:
         raise WordPressError("--site takes an address without user, password or query; see --user")
     if url.scheme == "http" and not insecure and not _on_loopback(url.host):
-        raise WordPressError(f"--site {url} is not https, so that anybody on the way could read the password")
+        raise WordPressError(f"--site {url} is not https; others could read the password on its way")
     return url.copy_with(path=url.path.rstrip("/") + "/")
-
-
-def _below(root: httpx.URL, path: str) -> httpx.URL:
-    """``path`` below the API's address, which is a path itself or, where the site has plain permalinks, a parameter."""
-    if "rest_route" in root.params:
-        return root.copy_set_param("rest_route", f"/{path}")
-    return root.copy_with(path=f"{root.path.rstrip('/')}/{path}")
 
 
 def _url(text: str) -> httpx.URL | None:
@@ -306,7 +302,7 @@ def _on_loopback(host: str) -> bool:
 
 
 def _is_down(answer: httpx.Response) -> bool:
-    """Whether it is the server that fails, rather than WordPress refusing one change."""
+    """True if the server fails, False if WordPress refuses one change."""
     return answer.status_code >= 500 and _error_code(answer) != "rest_comment_failed_edit"
 
 
@@ -316,7 +312,7 @@ def _number(answer: httpx.Response, header: str) -> int | None:
 
 
 def _error_code(answer: httpx.Response) -> str:
-    """WordPress's code for an error; its message is not repeated, for it may be anything."""
+    """WordPress's code for an error; its message is left out, because it may contain anything."""
     try:
         code = answer.json()["code"]
     except (ValueError, RecursionError, LookupError, TypeError):

@@ -1,11 +1,12 @@
-"""The command ``belowline bridge wordpress``: rounds once or again and again, and what they did."""
+"""The command ``belowline bridge wordpress``: one round or repeated rounds, and their printed results."""
 
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 
 import typer
@@ -28,7 +29,7 @@ _WORDS: Mapping[Outcome, str] = {
     "wait": "left on hold",
     "learn": "decided in WordPress",
     "leave": "left to wp-admin (WordPress would alter its text)",
-    "later": "changed by somebody meanwhile",
+    "later": "changed in WordPress meanwhile",
     "fail": "not changed",
 }
 _LEFT = (
@@ -40,18 +41,23 @@ _LEFT = (
 def run_wordpress(
     site: str, user: str, *, apply: bool, every: float | None, since: date | None, insecure: bool
 ) -> None:
-    """One round, or with ``every`` one in so many seconds until Ctrl-C; raises WordPressError, and whatever loading a model raises."""
+    """One round, or with ``every`` one in so many seconds until Ctrl-C; raises WordPressError."""
     address = address_of(site, insecure=insecure)
-    left: set[tuple[int, str]] = set()
-    with WordPress(address, user, _password(address.host, user)) as remote, _bridge(remote, apply) as bridge:
+    with (
+        WordPress(address, user, _password(address.host, user)) as remote,
+        _bridge(remote, apply) as bridge,
+    ):
+        rounds = _Rounds(bridge, remote, apply, since)
         if every is None:
-            failed = _round(bridge, remote, since, apply, left)
-            if failed:
+            if failed := rounds.run():
                 raise WordPressError(f"comments not changed in WordPress: {failed}; the next run tries again")
             return
         try:
             while True:
-                _round_that_may_fail(bridge, remote, since, apply, left)
+                try:
+                    rounds.run()
+                except Unreachable as error:
+                    print(f"belowline: {error}", file=sys.stderr)
                 time.sleep(every)
         except KeyboardInterrupt:
             return
@@ -59,7 +65,7 @@ def run_wordpress(
 
 @contextmanager
 def _bridge(remote: WordPress, apply: bool) -> Iterator[Bridge]:
-    """A bridge with the model, the policy and the database that the settings name, as the service has them."""
+    """A bridge with the model, the policy and the database that the service has."""
     settings = load_settings()
     database = Database.open(settings.database_url)
     try:
@@ -71,56 +77,55 @@ def _bridge(remote: WordPress, apply: bool) -> Iterator[Bridge]:
 
 
 def _password(host: str, user: str) -> str:
-    given = os.environ.get(PASSWORD)
-    if given:
-        return given
+    password = os.environ.get(PASSWORD)
+    if password:
+        return password
     if not sys.stdin.isatty():
         raise WordPressError(f"set {PASSWORD} to the application password of {user}")
     return str(typer.prompt(f"Application password of {user} on {host}", hide_input=True, err=True))
 
 
-def _round_that_may_fail(
-    bridge: Bridge, remote: WordPress, since: date | None, apply: bool, left: set[tuple[int, str]]
-) -> None:
-    try:
-        _round(bridge, remote, since, apply, left)
-    except Unreachable as error:
-        print(f"belowline: {error}", file=sys.stderr)
+@dataclass(frozen=True, slots=True)
+class _Rounds:
+    """Rounds of one bridge; a comment that is left to wp-admin is printed once and counted in each round."""
 
+    bridge: Bridge
+    remote: WordPress
+    apply: bool
+    since: date | None
+    listed: set[tuple[int, str]] = field(default_factory=set)
 
-def _round(
-    bridge: Bridge, remote: WordPress, since: date | None, apply: bool, left: set[tuple[int, str]]
-) -> int:
-    """Does it and says so, even if it is cut off; returns how many comments were not changed that should have been.
+    def run(self) -> int:
+        """One round, printed even if it is interrupted; returns the number of comments that failed to change."""
+        steps: list[Step] = []
+        try:
+            with counting() as count:
+                for step in self.bridge.round(self.since):
+                    steps.append(step)
+                    count(1)
+        finally:
+            self._print(steps)
+        return sum(step.outcome == "fail" for step in steps)
 
-    ``left`` has the comments of former rounds that WordPress would alter: these are counted again but not listed again.
-    """
-    steps: list[Step] = []
-    try:
-        with counting() as count:
-            for step in bridge.round(since):
-                steps.append(step)
-                count(1)
-    finally:
-        _print(steps, remote, apply, left)
-        left.update((step.remote, step.action) for step in steps if step.outcome == "leave")
-    return sum(step.outcome == "fail" for step in steps)
-
-
-def _print(steps: Sequence[Step], remote: WordPress, apply: bool, left: Container[tuple[int, str]]) -> None:
-    """A line for each comment, without its text, and how many there were of each kind."""
-    console = Console(highlight=False, soft_wrap=True)
-    for step in steps:
-        if step.outcome == "leave" and (step.remote, step.action) in left:
-            continue
-        link = remote.site.join(f"wp-admin/comment.php?action=editcomment&c={step.remote}")
-        wanted = f"  (belowline: {step.action})" if step.outcome == "leave" else ""
-        console.print(
-            Text(f"{step.remote}  {_WORDS[step.outcome]}{wanted}  {step.code} ({step.rule})  {link}")
+    def _print(self, steps: Sequence[Step]) -> None:
+        """A line for each comment, without its text, and the number of comments by outcome."""
+        console = Console(highlight=False, soft_wrap=True)
+        for step in steps:
+            if step.outcome == "leave":
+                if (step.remote, step.action) in self.listed:
+                    continue
+                self.listed.add((step.remote, step.action))
+            console.print(Text(self._line(step)))
+        counts = Counter(step.outcome for step in steps)
+        listed = ", ".join(
+            f"{counts[outcome]} {words}" for outcome, words in _WORDS.items() if counts[outcome]
         )
-    counted = Counter(step.outcome for step in steps)
-    told = ", ".join(f"{counted[outcome]} {words}" for outcome, words in _WORDS.items() if counted[outcome])
-    note = "" if apply else "dry run, nothing was changed (--apply does it): "
-    console.print(Text(f"{note}{told or 'nothing to do'}"))
-    if counted["leave"]:
-        console.print(Text(_LEFT))
+        note = "" if self.apply else "dry run, nothing was changed (use --apply): "
+        console.print(Text(f"{note}{listed or 'nothing to do'}"))
+        if counts["leave"]:
+            console.print(Text(_LEFT))
+
+    def _line(self, step: Step) -> str:
+        link = self.remote.site.join(f"wp-admin/comment.php?action=editcomment&c={step.remote}")
+        action = f"  (belowline: {step.action})" if step.outcome == "leave" else ""
+        return f"{step.remote}  {_WORDS[step.outcome]}{action}  {step.code} ({step.rule})  {link}"

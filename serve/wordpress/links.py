@@ -1,4 +1,4 @@
-"""Which comments are carried to and from another system, and what that system makes of each. No text: an erased comment stays known."""
+"""Comments that are linked to another system, and their last known status there. The table holds no text."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,19 +17,19 @@ _JOINED = (
 
 
 def remember(tx: Connection, comment: int, theirs: str) -> None:
-    """Keeps that the other system now publishes, holds or rejects a comment."""
+    """Stores that the other system now publishes, holds or rejects a comment."""
     values = {"comment_id": comment, "action": theirs, "at": now()}
     upsert(tx, bridges, values, ("comment_id",))
 
 
 def known(tx: Connection, site: str, caller_ids: Sequence[str]) -> set[str]:
-    """Those of ``caller_ids`` that are carried already."""
+    """Those of ``caller_ids`` that are linked already."""
     query = _JOINED.where(comments.c.site == site, comments.c.caller_id.in_(caller_ids))
     return {row.caller_id for row in tx.execute(query)}
 
 
 def due(tx: Connection, site: str, since: datetime) -> Sequence[Row[Any]]:
-    """Comments to compare: those that wait, those decided here but not there, and those that changed there ``since`` then."""
+    """Comments to compare: held ones, those with another action there, and those that changed there since ``since``."""
     open_or_new = or_(
         comments.c.action == "hold", comments.c.action != bridges.c.action, bridges.c.at >= since
     )
@@ -37,5 +37,5 @@ def due(tx: Connection, site: str, since: datetime) -> Sequence[Row[Any]]:
 
 
 def read(tx: Connection, comment: int) -> Row[Any]:
-    """A comment that is carried: what stands here (``action``) and what the other system last made of it (``theirs``)."""
+    """A linked comment: its action here (``action``) and its last known one there (``theirs``)."""
     return tx.execute(_JOINED.where(comments.c.id == comment)).one()

@@ -1,4 +1,4 @@
-"""A comment as WordPress gives it to a moderator, and as we read it."""
+"""A comment from WordPress's REST API, and the values that belowline reads from it."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ class _Rendered(BaseModel):
 
 
 class _Embedded(BaseModel):
-    """What a comment stands under or answers; all is empty where WordPress does not show it."""
+    """The post or the parent of a comment; empty where WordPress does not show it."""
 
     link: str = ""
     title: _Rendered = _Rendered()
@@ -22,13 +22,13 @@ class _Embedded(BaseModel):
 
 
 class RawText(BaseModel):
-    """A comment's text as WordPress stores it; it may hold markup."""
+    """A comment's text as WordPress stores it, possibly with markup."""
 
     raw: str
 
 
 class RemoteComment(BaseModel):
-    """A comment as a moderator gets it from WordPress."""
+    """A comment with the fields that a moderator sees."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
     id: int = Field(ge=1)
@@ -48,7 +48,7 @@ class RemoteComment(BaseModel):
 
     @property
     def written(self) -> datetime | None:
-        """When it was written."""
+        """The time of writing, None if WordPress has no valid one."""
         try:
             return datetime.fromisoformat(self.date_gmt or "").replace(tzinfo=UTC)
         except ValueError:
@@ -56,16 +56,14 @@ class RemoteComment(BaseModel):
 
     @property
     def article(self) -> tuple[str, str, str | None]:
-        """Title, excerpt and address of what it stands under."""
+        """Title, excerpt and address of the post."""
         post = self._embed("up")
-        address = (
-            post.link if post.link.startswith(("http://", "https://")) and len(post.link) <= 2000 else None
-        )
-        return plain(post.title.rendered), plain(post.excerpt.rendered), address
+        is_address = post.link.startswith(("http://", "https://")) and len(post.link) <= 2000
+        return plain(post.title.rendered), plain(post.excerpt.rendered), post.link if is_address else None
 
     @property
-    def answered(self) -> str | None:
-        """The text of the comment that it answers, if it answers one."""
+    def parent_text(self) -> str | None:
+        """The text of the comment that this one answers, None if it answers none."""
         return plain(self._embed("in-reply-to").content.rendered) or None
 
     def _embed(self, relation: str) -> _Embedded:

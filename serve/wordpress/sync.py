@@ -1,19 +1,20 @@
-"""Rounds of a bridge: what waits in WordPress is judged here, and either side learns what the other decided.
+"""Rounds of a bridge: comments on hold in WordPress are scored here, and either side gets the other's decisions.
 
-For every comment that is carried the store knows what WordPress last made of it. A round compares three: that, what WordPress makes of it
-now, and what stands here (the policy's decision, or a moderator's).
+For every linked comment the store knows its last status in WordPress. A round compares that status, the present
+status in WordPress, and the action here (of the policy or of a moderator).
 
-- WordPress as known, here something else: WordPress is changed. So the policy's decision gets there, and that of a moderator here.
-- WordPress other than known: somebody decided there. It becomes a decision here, by ``wordpress:USER``; only spam and trash tell apart why.
-- Both other than known, and not alike: the change in WordPress counts, as the one that readers see. The newest wins from round to round;
-  within one round WordPress does not tell when it was changed.
+- WordPress is unchanged, the action here differs: WordPress is changed.
+- WordPress changed: a moderator decided there. It becomes a decision here, by ``wordpress:USER``; spam and trash tell
+  the reason.
+- Both changed, to different actions: WordPress counts, because readers see it. The newest decision wins from round to
+  round; within one round WordPress does not tell the time of a change.
 
-A comment whose text WordPress would alter with its status is never changed there. The decision here stays, and every round says so until
-somebody decides the comment in wp-admin.
+A comment whose text WordPress would alter with its status is never changed there. The decision here stays, and every
+round reports the comment until a moderator decides it in wp-admin.
 
-What is decided is kept here first and told to WordPress afterwards, so that a round that was cut off is made good by the next. Compared are
-the comments that wait, those that differ, and those that changed within the last 30 days. Comments that were deleted in WordPress are left
-as they are.
+A decision is stored here first and sent to WordPress afterwards, so the next round completes an interrupted one. A
+round compares comments on hold, those that differ, and those that changed within the last 30 days. Comments deleted
+in WordPress are left alone.
 """
 
 import logging
@@ -42,25 +43,26 @@ from belowline.serve.wordpress.remote_comment import RemoteComment
 
 logger = logging.getLogger(__name__)
 WATCHED = timedelta(days=30)
-"""How long a decided comment is looked after for a change of mind in WordPress."""
+"""Time for which a decided comment is compared with WordPress."""
 Outcome = Literal["approve", "spam", "hold", "wait", "learn", "leave", "later", "fail"]
 _STATUSES: Mapping[str, Status] = {"publish": "approved", "hold": "hold", "reject": "spam"}
 _OUTCOMES: Mapping[str, Outcome] = {"publish": "approve", "hold": "hold", "reject": "spam"}
-_RULINGS: Mapping[str, ModeratorDecision] = {
+_DECISIONS: Mapping[str, ModeratorDecision] = {
     "approved": ModeratorDecision("publish", via="wordpress", elsewhere=True),
     "hold": ModeratorDecision("hold", via="wordpress", elsewhere=True),
     "spam": ModeratorDecision("reject", ("spam",), "spam", via="wordpress", elsewhere=True),
     "trash": ModeratorDecision("reject", (), "other", via="wordpress", elsewhere=True),
 }
-"""What somebody decided who set a status in WordPress."""
+"""The decision of a moderator who set a status in WordPress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a round does with a comment, or would do.
+    """The result of a round for one comment, or in a dry run the result that it would have.
 
-    ``wait`` leaves it on hold, ``learn`` takes WordPress's decision over, ``leave`` leaves as it is what WordPress would alter the text of,
-    ``later`` leaves to the next round what somebody changed during this one, and ``fail`` is for what WordPress does not take.
+    Outcomes that change nothing in WordPress: ``wait`` (stays on hold), ``learn`` (WordPress's decision was taken
+    over), ``leave`` (WordPress would alter the text), ``later`` (changed in WordPress during the round), ``fail``
+    (WordPress refused the change).
     """
 
     comment: int
@@ -73,7 +75,7 @@ class Step:
 
 
 class Bridge:
-    """Rounds between one WordPress and the store; unless ``apply``, nothing changes on either side."""
+    """Rounds between one WordPress and the store; without ``apply`` nothing changes on either side."""
 
     def __init__(
         self,
@@ -93,35 +95,35 @@ class Bridge:
         self._who = Actor(f"wordpress:{remote.user}"[:120])
 
     def round(self, since: date | None = None) -> Iterator[Step]:
-        """Compares what is carried, then takes in what waits in WordPress (with ``since``: and was written then or later)."""
+        """Compares linked comments, then ingests those on hold in WordPress, with ``since`` only newer ones."""
         self._before_round()
         with self._database.read() as tx:
             due = bridges.due(tx, self._site, now() - WATCHED)
         for links in in_chunks(due, PAGE):
             yield from self._compare(links)
         for ids in in_chunks(self._remote.held(since), PAGE):
-            yield from self._take_in(ids)
+            yield from self._ingest_new(ids)
 
     def _compare(self, links: Sequence[Row[Any]]) -> Iterator[Step]:
         statuses = self._remote.statuses([int(link.caller_id) for link in links])
         with self._transaction() as tx:
             merged = [self._merge(tx, link, statuses.get(int(link.caller_id))) for link in links]
-        yield from self._carry([step for step in merged if step is not None])
+        yield from self._send([step for step in merged if step is not None])
 
-    def _take_in(self, ids: Sequence[int]) -> Iterator[Step]:
+    def _ingest_new(self, ids: Sequence[int]) -> Iterator[Step]:
         with self._database.read() as tx:
-            known = bridges.known(tx, self._site, [str(one) for one in ids])
-        new = [one for one in ids if str(one) not in known]
+            known = bridges.known(tx, self._site, [str(remote_id) for remote_id in ids])
+        new = [remote_id for remote_id in ids if str(remote_id) not in known]
         if not new:
             return
-        found = self._remote.comments(new)
-        scores = score_each(self._active.pipeline.scorer, [_to_score(comment) for comment in found])
+        comments = self._remote.comments(new)
+        scores = score_each(self._active.pipeline.scorer, [_to_score(comment) for comment in comments])
         with self._transaction() as tx:
-            steps = [self._keep(tx, comment, scored) for comment, scored in zip(found, scores, strict=True)]
-        yield from self._carry(steps)
+            steps = [self._ingest(tx, *pair) for pair in zip(comments, scores, strict=True)]
+        yield from self._send(steps)
 
-    def _keep(self, tx: Connection, comment: RemoteComment, scores: Scores | None) -> Step:
-        """Takes a comment in, which is on hold in WordPress; what is to be done with it there."""
+    def _ingest(self, tx: Connection, comment: RemoteComment, scores: Scores | None) -> Step:
+        """Ingests a comment that is on hold in WordPress."""
         title, lead, address = comment.article
         thread = Thread(str(comment.post), title or None, address, lead or None)
         incoming = IncomingComment(
@@ -130,7 +132,7 @@ class Bridge:
             scores=scores,
             author=_author(tx, comment),
             parent=str(comment.parent) if comment.parent else None,
-            parent_text=comment.answered,
+            parent_text=comment.parent_text,
             written=comment.written,
         )
         [kept] = ingest(tx, self._active.within(tx).pipeline, self._site, thread, [incoming])
@@ -139,25 +141,24 @@ class Bridge:
         return self._merge(tx, link, "hold") or _step(tx, link, "wait", "hold")
 
     def _merge(self, tx: Connection, before: Row[Any], status: str | None) -> Step | None:
-        """What is to be done about a comment with this status in WordPress; what WordPress decided is taken over at once."""
-        link, ruling = bridges.read(tx, before.id), _RULINGS.get(status or "")
-        if (
-            status is None or ruling is None or link.theirs != before.theirs
-        ):  # gone, or another round is at it
+        """The step for a comment with this status in WordPress, if any; records a decision made there."""
+        link, theirs = bridges.read(tx, before.id), _DECISIONS.get(status or "")
+        # Deleted, with an unknown status, or already handled by another round.
+        if status is None or theirs is None or link.theirs != before.theirs:
             return None
-        if ruling.action == link.action:
-            if ruling.action != link.theirs:
-                bridges.remember(tx, link.id, ruling.action)
+        if theirs.action == link.action:
+            if theirs.action != link.theirs:
+                bridges.remember(tx, link.id, theirs.action)
             return None
-        if ruling.action == link.theirs:
+        if theirs.action == link.theirs:
             return _step(tx, link, _OUTCOMES[link.action], status)
         if link.erased is not None:
             return None
-        moderator_decisions.record_decision(tx, self._who, link.id, ruling, self._active.within(tx).policy)
-        bridges.remember(tx, link.id, ruling.action)
+        moderator_decisions.record_decision(tx, self._who, link.id, theirs, self._active.within(tx).policy)
+        bridges.remember(tx, link.id, theirs.action)
         return _step(tx, bridges.read(tx, link.id), "learn", status)
 
-    def _carry(self, steps: Sequence[Step]) -> Iterator[Step]:
+    def _send(self, steps: Sequence[Step]) -> Iterator[Step]:
         changes = [step.remote for step in steps if step.outcome not in ("wait", "learn")]
         left = self._remote.altered_by_change(changes)
         for step in steps:
@@ -169,7 +170,7 @@ class Bridge:
                 yield step
 
     def _change(self, step: Step) -> Outcome:
-        """Tells WordPress, and keeps that it took it."""
+        """Changes the status in WordPress and stores it."""
         try:
             changed = self._remote.change(step.remote, step.seen, _STATUSES[step.action])
         except WouldAlter:
@@ -185,7 +186,7 @@ class Bridge:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        """Keeps what is done in it, or in a dry run nothing."""
+        """A transaction that a dry run rolls back."""
         with self._database.write() as tx:
             one_at_a_time(tx, f"bridge of {self._site}")
             yield tx
@@ -201,11 +202,11 @@ def _step(tx: Connection, link: Row[Any], outcome: Outcome, seen: str) -> Step:
 
 def _to_score(comment: RemoteComment) -> ScoreInput:
     title, lead, _ = comment.article
-    return ScoreInput(comment.text, article=article_context(title, lead), parent=comment.answered)
+    return ScoreInput(comment.text, article=article_context(title, lead), parent=comment.parent_text)
 
 
 def _author(tx: Connection, comment: RemoteComment) -> Author | None:
-    """Who wrote a comment: the same person under a number that does not tell who, or nobody known."""
+    """The comment's author under a pseudonym, None if unknown."""
     who = f"user {comment.author}" if comment.author else comment.author_email.strip().lower()
     name = comment.author_name[:200] or None
     return Author(alias(tx, f"wordpress {who}"), name) if who else None

@@ -18,7 +18,7 @@ defined( 'ABSPATH' ) || exit;
  *
  * Comment meta: `_belowline_id` is the id of the comment in belowline, made before WordPress gives it a number. `_belowline_ID` is an
  * empty row under that id: meta keys have an index and meta values have none. `_belowline` is the last result. `_belowline_waiting` is
- * the status that WordPress itself chose for a comment that still waits for its score. `_belowline_decision` is the number of the last
+ * the status that WordPress itself chose for a comment without a score yet. `_belowline_decision` is the number of the last
  * decision seen.
  */
 final class Belowline {
@@ -100,7 +100,7 @@ final class Belowline {
 		$down         = (array) get_option( 'belowline_down', array() );
 		self::$status = 0;
 		if ( isset( $down['until'] ) && time() < $down['until'] ) {
-			return null; // It kept the last caller waiting: this one does not wait as well.
+			return null; // The last call was slow: this one does not wait too.
 		}
 		$began   = microtime( true );
 		$request = array(
@@ -246,7 +246,7 @@ final class Belowline {
 		return $data;
 	}
 
-	/** Returns true for what belowline judges: written by readers. WordPress judges pingbacks and trackbacks, which quote other pages. */
+	/** Returns true for readers' comments. Pingbacks and trackbacks, which quote other pages, are left to WordPress. */
 	private static function is_readers( $type ) {
 		$types = apply_filters( 'belowline_comment_types', array( '', 'comment', 'review', 'wpdiscuz_sticky' ) );
 		return self::ready() && in_array( $type, $types, true );
@@ -320,7 +320,7 @@ final class Belowline {
 		return $data;
 	}
 
-	// What is decided here.
+	// Decisions made here.
 
 	/** Returns the action that a status stands for. */
 	private static function action_of( $status ) {
@@ -448,7 +448,7 @@ final class Belowline {
 		self::$applying = false;
 	}
 
-	// What belowline's moderators decide.
+	// Decisions made in belowline.
 
 	/** Adds the address of the webhook. */
 	public static function add_route() {
@@ -468,7 +468,7 @@ final class Belowline {
 		foreach ( explode( ',', (string) $request->get_header( 'X-Belowline-Signature' ) ) as $signature ) {
 			$signed = hash_equals( $wanted, trim( $signature ) ) || $signed;
 		}
-		return $signed && '' !== $secret ? true : new WP_Error( 'belowline_signature', __( 'The signature is wrong.', 'belowline' ), array( 'status' => 401 ) );
+		return $signed && '' !== $secret ? true : new WP_Error( 'belowline_signature', __( 'The signature is not valid.', 'belowline' ), array( 'status' => 401 ) );
 	}
 
 	/** Applies a decision. Policy decisions came with the answer to the comment; an older decision than the last one changes nothing. */
@@ -477,7 +477,7 @@ final class Belowline {
 		$whole = isset( $event['site'], $event['caller_id'], $event['decision'], $event['action'], $event['by'] )
 			&& is_scalar( $event['caller_id'] ) && is_scalar( $event['decision'] ) && is_string( $event['action'] );
 		if ( ! $whole || ! isset( self::STATUSES[ $event['action'] ] ) ) {
-			return new WP_Error( 'belowline_event', __( 'This is no event of belowline.', 'belowline' ), array( 'status' => 400 ) );
+			return new WP_Error( 'belowline_event', __( 'This is not an event of belowline.', 'belowline' ), array( 'status' => 400 ) );
 		}
 		if ( self::setting( 'site' ) !== $event['site'] || 'moderator' !== $event['by'] ) {
 			return array( 'result' => 'ignored' );
@@ -486,7 +486,7 @@ final class Belowline {
 		if ( ! $comment ) {
 			return array( 'result' => 'unknown' );
 		}
-		if ( self::jobs( $event['caller_id'] ) ) { // A decision made here is on its way. belowline tells again later; by then this event is old.
+		if ( self::jobs( $event['caller_id'] ) ) { // A decision made here is on its way. belowline repeats the event later; by then it is old.
 			return new WP_Error( 'belowline_later', __( 'A change of this comment is on its way to belowline.', 'belowline' ), array( 'status' => 503 ) );
 		}
 		if ( (int) get_comment_meta( $comment->comment_ID, '_belowline_decision', true ) >= (int) $event['decision'] ) {
@@ -552,7 +552,7 @@ final class Belowline {
 		}
 		$result = get_comment_meta( $comment_id, '_belowline', true );
 		if ( metadata_exists( 'comment', $comment_id, '_belowline_waiting' ) ) {
-			echo '<strong>' . esc_html__( 'Waits for its score', 'belowline' ) . '</strong>';
+			echo '<strong>' . esc_html__( 'Waiting for its score', 'belowline' ) . '</strong>';
 			return;
 		}
 		if ( 'refused' === $result ) {
@@ -585,11 +585,11 @@ final class Belowline {
 		global $wpdb;
 		$down = (array) get_option( 'belowline_down', array() );
 		if ( current_user_can( 'manage_options' ) && ! self::ready() ) {
-			$text = __( 'belowline is not set up yet: comments are not scored. See Settings > belowline.', 'belowline' );
+			$text = __( 'belowline is not set up: comments are not scored. See Settings > belowline.', 'belowline' );
 		} elseif ( current_user_can( 'moderate_comments' ) && isset( $down['since'] ) && time() - $down['since'] >= 120 ) {
 			$waiting = (int) $wpdb->get_var( "SELECT COUNT(*) FROM $wpdb->commentmeta WHERE meta_key = '_belowline_waiting'" ); // phpcs:ignore WordPress.DB
 			/* translators: 1: time span, 2: number of comments, 3: error */
-			$text = sprintf( __( 'belowline has not answered for %1$s. Comments that wait on hold for their score: %2$d. Last error: %3$s', 'belowline' ), human_time_diff( $down['since'] ), $waiting, $down['why'] );
+			$text = sprintf( __( 'belowline has not answered for %1$s. Comments on hold without a score: %2$d. Last error: %3$s', 'belowline' ), human_time_diff( $down['since'] ), $waiting, $down['why'] );
 		} else {
 			return;
 		}
@@ -615,7 +615,7 @@ final class Belowline {
 		}
 		$new['url'] = esc_url_raw( $new['url'], array( 'http', 'https' ) );
 		if ( ! preg_match( '/^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$/D', $new['site'] ) ) {
-			add_settings_error( 'belowline', 'site', __( 'The site name may have letters, digits, dots, hyphens and underscores.', 'belowline' ) );
+			add_settings_error( 'belowline', 'site', __( 'The site name may contain letters, digits, dots, hyphens and underscores.', 'belowline' ) );
 			$new['site'] = $old['site'];
 		}
 		return $new;
@@ -653,10 +653,10 @@ final class Belowline {
 		}
 		echo '<form action="options.php" method="post"><table class="form-table" role="presentation">';
 		settings_fields( 'belowline' );
-		self::print_field( 'url', __( 'Address', 'belowline' ), __( 'Where belowline answers, such as https://belowline.example.', 'belowline' ), 'url' );
-		self::print_field( 'key', __( 'API key', 'belowline' ), __( 'Made in the console of belowline with the role service, for this site.', 'belowline' ), 'password' );
+		self::print_field( 'url', __( 'Address', 'belowline' ), __( 'Address of belowline, such as https://belowline.example.', 'belowline' ), 'url' );
+		self::print_field( 'key', __( 'API key', 'belowline' ), __( 'Create it in the console of belowline, with the role service, for this site.', 'belowline' ), 'password' );
 		self::print_field( 'site', __( 'Site name', 'belowline' ), __( 'The name of this site in belowline.', 'belowline' ) );
-		self::print_field( 'webhook_secret', __( 'Webhook secret', 'belowline' ), __( 'Given when the webhook is added in belowline; needed for decisions made in its console.', 'belowline' ), 'password' );
+		self::print_field( 'webhook_secret', __( 'Webhook secret', 'belowline' ), __( 'Shown when you add the webhook in belowline; required for decisions made in its console.', 'belowline' ), 'password' );
 		/* translators: 1: address, 2: first event, 3: second event */
 		$webhook = __( 'Add this webhook in belowline: %1$s for the events %2$s and %3$s.', 'belowline' );
 		printf( '</table><p>' . esc_html( $webhook ) . '</p>', '<code>' . esc_html( rest_url( 'belowline/v1/webhook' ) ) . '</code>', '<code>comment.held</code>', '<code>comment.decided</code>' );
@@ -672,7 +672,7 @@ final class Belowline {
 		$answer = self::call( 'GET', 'comments?limit=1&site=' . $site );
 		$answer = $answer ? self::call( 'DELETE', "comments/$site:" . wp_generate_uuid4() ) : null;
 		if ( false === $answer && 404 === self::$status ) {
-			return array( true, __( 'belowline answers, and the key is good for this site.', 'belowline' ) );
+			return array( true, __( 'belowline answers, and the key is valid for this site.', 'belowline' ) );
 		}
 		$down = (array) get_option( 'belowline_down', array() );
 		/* translators: %s: error */
@@ -721,7 +721,7 @@ final class Belowline {
 		return array(
 			'items_removed'  => self::ready() && ! $left,
 			'items_retained' => (bool) $left,
-			'messages'       => $left ? array( __( 'belowline does not answer now; the comments are erased there as soon as it does.', 'belowline' ) ) : array(),
+			'messages'       => $left ? array( __( 'belowline does not answer; it erases the comments when it answers again.', 'belowline' ) ) : array(),
 			'done'           => true,
 		);
 	}

@@ -40,10 +40,6 @@ TABLE: Mapping[str, Row] = {
     "POST /1.1/comment-check": Row("score", {"data": AKISMET}, 200, 200, 200, 200),
     "POST /1.1/submit-spam": Row("report", {"data": AKISMET}, 200, 200, 200, 200),
     "POST /1.1/submit-ham": Row("report", {"data": AKISMET}, 200, 200, 200, 200),
-    "GET /1.2/usage-limit": Row("score", {}, 200, 200, 200, 200),
-    "POST /1.2/usage-limit": Row("score", {"data": {}}, 200, 200, 200, 200),
-    "GET /1.2/key-sites": Row("score", {}, 200, 200, 200, 200),
-    "POST /1.2/key-sites": Row("score", {"data": {}}, 200, 200, 200, 200),
     "POST /coral/moderate": Row(
         "score", {"json": {"comment": {"body": "fine"}, "tenantDomain": SITE}}, 204, 401, 403, 204
     ),

@@ -1,35 +1,54 @@
-"""Akismet's calls about a key: whether it is valid, what it is used for, and what the WordPress plugin asks before it is active."""
+"""Akismet's calls about a key, and the key and the site that every call names."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
+from belowline.serve.http.auth import client_with
+from belowline.serve.http.errors import invalid_field
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.akismet import usage
-from belowline.serve.protocols.akismet.access import read_as, site_named
-from belowline.serve.protocols.akismet.messages import Listing
+from belowline.serve.protocols.akismet.messages import Call, read_call, site_of
+from belowline.serve.protocols.protocol import only_site
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import now
 
 _INTERVALS: Mapping[str, timedelta] = {"60-days": timedelta(days=60), "6-months": timedelta(days=182)}
-_COUNTED = ("spam", "ham", "missed_spam", "false_positives")
 router = APIRouter(include_in_schema=False, default_response_class=PlainTextResponse)
+
+
+async def read_as(request: Request, permission: str) -> tuple[Call, Actor]:
+    """The fields of a call and the owner of its key; raises Problem unless the key's role has the ``permission``."""
+    call = await read_call(request)
+    actor = await client_with(request, call.key or _host_key(request))
+    actor.require(permission)
+    return call, actor
+
+
+def site_named(call: Call, actor: Actor) -> str:
+    """The site of ``blog``, or the key's only site; raises Problem without one, or if the key is for others."""
+    blog = call.get("blog")
+    site = site_of(blog) if blog else only_site(actor)
+    if site is None:
+        raise invalid_field("blog", "is not the address of a site" if blog else "is missing; add it")
+    actor.require_site(site)
+    return site
 
 
 @router.get("/1.1/test")
 async def connectivity() -> PlainTextResponse:
-    """`connected`; no key is asked for."""
+    """`connected`, without a key."""
     return PlainTextResponse("connected")
 
 
 @router.post("/1.1/verify-key")
 async def verify_key(request: Request) -> PlainTextResponse:
-    """`valid`, or `invalid` for an unknown key and for one that is for other sites."""
+    """`valid`, or `invalid` for an unknown key and for a key of other sites."""
     call, actor = await read_as(request, "score")
     if call.get("blog"):
         site_named(call, actor)
@@ -46,7 +65,7 @@ async def get_subscription(request: Request) -> JSONResponse:
 
 @router.post("/1.1/get-stats")
 async def get_stats(request: Request, service: ServiceDep) -> JSONResponse:
-    """Totals of whole months, and each month; an interval begins with the month of its first day."""
+    """Totals and counts of whole months; an interval begins with the month of its first day."""
     call, actor = await read_as(request, "score")
     site, reach = site_named(call, actor), _INTERVALS.get(call.get("from"))
     since = "" if reach is None else f"{now() - reach:%Y-%m}"
@@ -55,38 +74,9 @@ async def get_stats(request: Request, service: ServiceDep) -> JSONResponse:
 
 @router.post("/1.1/deactivate")
 async def deactivate(request: Request) -> PlainTextResponse:
-    """`deactivated`; the key stays valid until an admin revokes it, for the plugin may be activated again."""
+    """`deactivated`; the key stays valid until an admin revokes it, because the plugin may be activated again."""
     await read_as(request, "score")
     return PlainTextResponse("deactivated")
-
-
-@router.get("/1.2/usage-limit")
-@router.post("/1.2/usage-limit")
-async def usage_limit(request: Request, service: ServiceDep) -> Response:
-    """How many comments the key asked about this month; there is no limit."""
-    _, actor = await read_as(request, "score")
-    used = await run_in_threadpool(_used, service, actor)
-    return JSONResponse({"limit": "none", "usage": used, "percentage": "0.00", "throttled": False})
-
-
-@router.get("/1.2/key-sites")
-@router.post("/1.2/key-sites")
-async def key_sites(request: Request, service: ServiceDep) -> Response:
-    """What became of a month's comments, by site."""
-    call, actor = await read_as(request, "score")
-    asked = Listing.of(call)
-    rows, total = await run_in_threadpool(_sites, service, actor, asked)
-    if asked.format == "json":
-        sites = [{**_numbers(row), "is_revoked": False} for row in rows]
-        page = {"limit": asked.limit, "offset": asked.offset, "total": total}
-        return JSONResponse({asked.month: sites, **page})
-    lines = [
-        f"Active sites for {actor.name} during {asked.month} "
-        f"(limit:{asked.limit}, offset: {asked.offset}, total: {total})",
-        "Site,Total API Calls,Spam,Ham,Missed Spam,False Positives,Is Revoked",
-        *(",".join([*_numbers(row).values(), "false"]) for row in rows),
-    ]
-    return Response("\n".join(lines), media_type="text/csv")
 
 
 def _months(service: Service, actor: Actor, site: str, since: str) -> Sequence[Row[Any]]:
@@ -95,29 +85,20 @@ def _months(service: Service, actor: Actor, site: str, since: str) -> Sequence[R
 
 
 def _stats(months: Sequence[Row[Any]]) -> dict[str, Any]:
-    """Totals with the share of right answers in percent, and the numbers of each month, of this one in any case."""
-    totals = {name: sum(row._mapping[name] for row in months) for name in _COUNTED}
+    """Totals with the percentage of right answers, and the counts of each month; without any, zeros for this month."""
+    counts = {row.month: {name: row._mapping[name] for name in usage.COUNTED} for row in months}
+    totals = {name: sum(month[name] for month in counts.values()) for name in usage.COUNTED}
     checked, wrong = totals["spam"] + totals["ham"], totals["missed_spam"] + totals["false_positives"]
     accuracy = round(100 * max(0.0, 1 - wrong / checked), 2) if checked else 100.0
-    breakdown = {usage.this_month(): dict.fromkeys(_COUNTED, 0)}
-    breakdown = {row.month: {name: row._mapping[name] for name in _COUNTED} for row in months} or breakdown
-    each = {month: {**numbers, "da": f"{month}-01"} for month, numbers in breakdown.items()}
-    # Akismet estimates the time that a site has saved; nobody measures it here.
-    return {**totals, "accuracy": accuracy, "time_saved": 0, "breakdown": each}
+    counts = counts or {usage.this_month(): totals}
+    breakdown = {month: {**numbers, "da": f"{month}-01"} for month, numbers in counts.items()}
+    # Akismet estimates the time that a site has saved; belowline does not measure it.
+    return {**totals, "accuracy": accuracy, "time_saved": 0, "breakdown": breakdown}
 
 
-def _used(service: Service, actor: Actor) -> int:
-    with service.database.read() as tx:
-        return usage.total(tx, actor.name, usage.this_month())
-
-
-def _sites(service: Service, actor: Actor, asked: Listing) -> tuple[Sequence[Row[Any]], int]:
-    part = asked.filter.rpartition("://")[2].rstrip("/")
-    with service.database.read() as tx:
-        return usage.by_site(tx, actor.name, asked.month, part, asked.order, asked.limit, asked.offset)
-
-
-def _numbers(row: Row[Any]) -> Mapping[str, str]:
-    """A site and its numbers, which Akismet writes as strings."""
-    counted = {name: str(row._mapping[name]) for name in _COUNTED}
-    return {"site": row.site, "api_calls": str(row.total), **counted}
+def _host_key(request: Request) -> str:
+    """The first label of the host name, which is a key in Akismet's older form; empty if a header carries a key."""
+    if "authorization" in request.headers or "x-api-key" in request.headers:
+        return ""
+    label, dot, _ = request.headers.get("host", "").partition(".")
+    return label if dot else ""

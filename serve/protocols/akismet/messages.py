@@ -1,4 +1,4 @@
-"""Reading the calls of Akismet clients: a form or JSON, in whatever encoding, becomes one frozen record."""
+"""Calls of Akismet clients: a form or JSON in any encoding, read into one record."""
 
 import codecs
 import json
@@ -6,52 +6,44 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from fastapi import Request
-from pydantic import BaseModel, Field, ValidationError
 
-from belowline.serve.http.errors import Problem, invalid_field, invalid_fields
+from belowline.serve.http.errors import Problem, invalid_field
 from belowline.serve.json_body import repaired
-from belowline.serve.protocols.akismet.usage import this_month
 
 _MOST_FIELDS = 1000
 _CHARSET = re.compile(rb"charset=\"?([\w.:-]{1,40})", re.ASCII)
 _LEGACY = re.compile(r"(iso8859|cp125|cp866|cp874|cp9|koi8|euc|shift|gb|big5|mac|tis)[\w-]*", re.ASCII)
-"""What pages were written in, by Python's names of codecs; it has others that no page was written in, or that are slow."""
+"""Encodings of web pages, by Python's names. Python's other codecs are not for pages, or slow."""
 _TRUE = ("1", "true")
 _GUID = re.compile(r"[0-9a-f]{32}")
 _HONEYPOTS = ("POST_ak_hp_textarea", "ak_hp_textarea")
-"""The hidden field of Akismet's WordPress plugin, which does not name it."""
+"""The hidden field of Akismet's WordPress plugin, which does not send its name."""
 _SPAM_NAME, _SPAM_ADDRESS = "viagra-test-123", "akismet-guaranteed-spam@example.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a client sent: fields by name, blank ones left out, and what stands around the comment."""
+    """The fields of a call by name, without blank ones, and the texts around the comment."""
 
     fields: Mapping[str, str]
     context: tuple[str, ...]
 
     def get(self, name: str) -> str:
-        """A field's value, empty where there is none."""
+        """A field's value, empty if it is missing."""
         return self.fields.get(name, "")
-
-    def require(self, *names: str) -> None:
-        """Raises Problem for the first of ``names`` that is missing or blank."""
-        for name in names:
-            if name not in self.fields:
-                raise invalid_field(name, "is missing; add it")
 
     @property
     def key(self) -> str:
-        """The key, which goes by two names."""
+        """The key, under either of its two names."""
         return self.get("api_key") or self.get("key")
 
     @property
     def text(self) -> str:
-        """What is judged: the content, or the author's name where that is all (a sign-up); raises Problem where there is neither."""
+        """The text to score: the content, or else the author's name; raises Problem if both are missing."""
         text = self.get("comment_content") or self.get("comment_author")
         if not text:
             raise invalid_field("comment_content", "is missing; add it")
@@ -59,80 +51,58 @@ class Call:
 
     @property
     def author(self) -> str:
-        """The address that tells authors apart, empty where none is given."""
-        return (
-            self.get("comment_author_email").lower() or self.get("comment_author_url") or self.get("user_ip")
-        )
+        """The address that tells authors apart, empty if unknown."""
+        email, url = self.get("comment_author_email").lower(), self.get("comment_author_url")
+        return email or url or self.get("user_ip")
 
     @property
     def only_by_address(self) -> bool:
-        """Whether nothing but an IP address tells the author, and a report may have the moderator's."""
+        """True if only an IP address tells the author apart; in a report it may be the moderator's."""
         return not (self.get("comment_author_email") or self.get("comment_author_url"))
 
     @property
     def guid(self) -> str:
-        """What an earlier check called the comment (``X-akismet-guid``); empty where that is not said or cannot be."""
-        said = (self.get("akismet_guid") or self.get("guid")).lower()
-        return said if _GUID.fullmatch(said) else ""
+        """The comment's ``X-akismet-guid`` from an earlier check; empty if missing or malformed."""
+        guid = (self.get("akismet_guid") or self.get("guid")).lower()
+        return guid if _GUID.fullmatch(guid) else ""
 
     @property
     def by_administrator(self) -> bool:
-        """Whether the author has the role that is never spam; WordPress lists several."""
+        """True if the author's roles include the one that is never spam."""
         return "administrator" in self.get("user_role").split(",")
 
     @property
     def is_test(self) -> bool:
-        """Whether nothing is to be kept."""
+        """True if nothing is to be stored."""
         return self.get("is_test").lower() in _TRUE or self.is_hook
 
     @property
     def is_hook(self) -> bool:
-        """Whether the author is one whom clients expect to be called spam."""
-        return (
-            self.get("comment_author") == _SPAM_NAME
-            or self.get("comment_author_email").lower() == _SPAM_ADDRESS
-        )
+        """True for the author that clients use to test for spam."""
+        address = self.get("comment_author_email").lower()
+        return self.get("comment_author") == _SPAM_NAME or address == _SPAM_ADDRESS
 
     @property
     def trapped(self) -> bool:
-        """Whether a field was filled in that people do not see."""
+        """True if a hidden field was filled in."""
         return any(name in self.fields for name in (self.get("honeypot_field_name"), *_HONEYPOTS))
 
     @property
     def written(self) -> datetime | None:
-        """When the comment was written, None where that is not said or not understood."""
+        """The time of writing, None if missing or unreadable."""
         try:
             moment = datetime.fromisoformat(self.get("comment_date_gmt").strip())
         except ValueError:
             return None
-        if not 1970 <= moment.year < 9999:  # a zone may carry it out of the calendar
+        if not 1970 <= moment.year < 9999:  # a time zone could shift it out of the calendar
             return None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class Listing(BaseModel):
-    """What is asked of ``key-sites``."""
-
-    month: str = Field(default_factory=this_month, pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")
-    filter: str = ""
-    format: Literal["json", "csv"] = "json"
-    order: Literal["total", "spam", "ham", "missed_spam", "false_positives"] = "total"
-    limit: int = Field(500, ge=1, le=500)
-    offset: int = Field(0, ge=0, lt=2**31)
-
-    @classmethod
-    def of(cls, call: Call) -> "Listing":
-        """Raises Problem for a value that cannot be used."""
-        try:
-            return cls.model_validate(call.fields)
-        except ValidationError as error:
-            raise invalid_fields(error.errors(include_url=False, include_input=False)) from None
-
-
 async def read_call(request: Request) -> Call:
-    """The fields of the address and the body; a body is read as what it looks like, whatever its media type says.
+    """The fields of the address and the body; a body that begins like JSON is JSON, whatever its media type.
 
-    Raises Problem for JSON that cannot be read, and for more fields than any client has.
+    Raises Problem for unreadable JSON and for too many fields.
     """
     body = await request.body()
     declared = _CHARSET.search(request.headers.get("content-type", "").encode())
@@ -141,13 +111,13 @@ async def read_call(request: Request) -> Call:
         pairs += _json(body, declared and declared[1])
     else:
         pairs += _form(body, declared and declared[1])
-    found = [(name, value) for name, value in pairs if name and value.strip()]
-    context = tuple(value for name, value in found if name.partition("[")[0] == "comment_context")
-    return Call(dict(found), context)
+    fields = [(name, value) for name, value in pairs if name and value.strip()]
+    context = tuple(value for name, value in fields if name.partition("[")[0] == "comment_context")
+    return Call(dict(fields), context)
 
 
 def site_of(address: str) -> str | None:
-    """The name of the site at an address: its host in lower-case ASCII; None where it has none."""
+    """The name of the site at an address: its host in lower-case ASCII, None without a host."""
     try:
         host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
     except ValueError:
@@ -171,26 +141,24 @@ def _form(body: bytes, declared: bytes | None) -> Iterator[tuple[str, str]]:
 
 def _json(body: bytes, declared: bytes | None) -> Iterator[tuple[str, str]]:
     try:
-        found = json.loads(repaired(body.decode(_codec(body, declared), "replace").encode()))
+        fields = json.loads(repaired(body.decode(_codec(body, declared), "replace").encode()))
     except (ValueError, RecursionError):
         raise Problem("malformed-body", "the body is neither a form nor JSON that can be read") from None
-    for name, value in found.items():
+    for name, value in fields.items():
         for one in value if isinstance(value, list) else [value]:
             yield name, _text(one)
 
 
 def _text(value: Any) -> str:
-    """A value as a form would have it; what a form cannot have is left out."""
+    """A JSON value as a form would send it, empty for a value that a form cannot send."""
     if isinstance(value, bool):
         return "1" if value else ""
     return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _codec(text: bytes, declared: bytes | None) -> str:
-    """What ``text`` is written in: UTF-8 if it can be, for many clients send that whatever their blog declares; otherwise as declared.
-
-    Where that is no codec for text it is UTF-8 all the same: a comment is not lost over a few bytes.
-    """
+    """The encoding of ``text``: UTF-8 if it is valid UTF-8, else the declared one, else UTF-8."""
+    # Many clients send UTF-8 whatever their blog declares.
     try:
         text.decode()
     except UnicodeDecodeError:

@@ -1,45 +1,39 @@
-"""Akismet 1.1 and 1.2: its clients work unchanged but for the address and the key.
+"""Akismet 1.1: its clients work unchanged except for the address and the key.
 
-``true`` is the answer to whatever is not to be published, spam or not, for ``false`` publishes: the site puts it into its spam folder, from
-where submit-ham brings it back, while what is held waits in our queue too. ``X-akismet-pro-tip: discard`` comes only with what is rejected.
-What a person has decided of a comment is the answer when it is checked again.
+``true`` is the answer to every comment that is not published, spam or not, because ``false`` publishes. The site puts
+such a comment into its spam folder, and submit-ham brings it back; a held comment also waits in our queue.
+``X-akismet-pro-tip: discard`` comes only with rejected comments. A comment that is checked again gets the moderator's
+decision.
 
-``invalid`` is the answer to a bad key and to a malformed call alone: most clients take it for "not spam". What cannot be scored here, in
-time or at all, is ``true`` and waits in the queue as long as the store can be reached.
+``invalid`` is the answer only to a bad key and to a malformed call: most clients take it for "not spam". A comment
+that is not scored, or not in time, gets ``true`` and waits in the queue if the store can be reached.
 
-Akismet's comments have no ids and its authors no accounts. A comment's id here is a keyed hash of its page, author and text, and every
-answer to a check has it as ``X-akismet-guid``: so it names comments that were published and are not kept, too. The same comment has the
-same guid each time. A call that fails before the hash can be made has a random one. Reports find their comment as ``recognition`` says.
-
-An author is a keyed hash of e-mail address, web address or IP address, none of which is kept, nor is the author's name.
-
-The key is ``api_key`` or ``key``, or comes as in any other call, or is the first label of the host: clients of the legacy form call
-KEY.rest.akismet.com. Most of them write host names in lower case and accept no underscores there, so such a key has to be of lower-case
-letters, digits and hyphens, at most 63: one that belowline made for Akismet, or one of BELOWLINE_API_KEYS.
+Akismet's comments have no ids and its authors no accounts. A comment's id here is a keyed hash of its page, author
+and text. Each answer to a check has it as ``X-akismet-guid``, so it also names published comments, which are not
+stored. The same comment always has the same guid. A call that fails before the hash is made gets a random guid.
+``recognition`` describes how a report finds its comment.
 """
 
 import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Context, ScoreInput, Scores
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.long_texts import score_within
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.protocols.akismet import account as akismet_account
-from belowline.serve.protocols.akismet import usage
-from belowline.serve.protocols.akismet.access import is_refusal, only_site, read_as, site_named
+from belowline.serve.protocols.akismet import account, usage
+from belowline.serve.protocols.akismet.account import read_as, site_named
 from belowline.serve.protocols.akismet.messages import Call, site_of
-from belowline.serve.protocols.protocol import Protocol
+from belowline.serve.protocols.protocol import Protocol, only_site
 from belowline.serve.queue import recognition
 from belowline.serve.queue.intake import Author, IncomingComment, Thread
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
@@ -52,46 +46,48 @@ from belowline.serve.store.pseudonyms import alias
 logger = logging.getLogger(__name__)
 THANKS = "Thanks for making the web a better place."
 SCORING_S, ANSWER_S = 5.0, 8.0
-"""Seconds that scoring may take, and a check as a whole: clients wait ten to fifteen, then they publish."""
+"""Limits in seconds of scoring and of a whole check: clients wait ten to fifteen seconds, then they publish."""
 _CHECK = "/1.1/comment-check"
 _HELP, _GUID = "X-akismet-debug-help", "X-akismet-guid"
+_REFUSALS = ("invalid-key", "forbidden", "wrong-host", "malformed-body", "invalid-request")
+"""Problems that the caller causes: a bad key, or a call that no client should send."""
 _SPAM = ModeratorDecision("reject", ("spam",), "spam", via="akismet")
 _HAM = ModeratorDecision("publish", via="akismet")
 router = APIRouter(include_in_schema=False, default_response_class=PlainTextResponse)
 
 
 def problem(request: Request, problem: Problem) -> Response:
-    """``invalid`` to a bad key or a malformed call; any other problem of a check is ``true``, so that nothing is published for it.
+    """``invalid`` for a bad key or a malformed call; ``true``, which publishes nothing, for any other of a check.
 
-    Both have status 200, for clients publish at any other. No header says why to a check that is answered by ``true``: one client takes
-    such a header for a failure. What is no check has the problem's own status.
+    Both have status 200, because clients publish at any other. A problem of another call has its own status.
     """
     is_check = request.url.path == _CHECK and request.method == "POST"
     headers = {_GUID: getattr(request.state, "guid", None) or secrets.token_hex(16)} if is_check else {}
-    if is_refusal(problem):
-        known = problem.kind != "invalid-key"
-        headers[_HELP] = problem.detail if known else "the API key is missing or not valid"
+    if problem.kind in _REFUSALS:
+        bad_key = problem.kind == "invalid-key"
+        headers[_HELP] = "the API key is missing or not valid" if bad_key else problem.detail
         return PlainTextResponse("invalid", headers=headers)
     if not is_check:
         return PlainTextResponse(problem.detail, problem.status_code, problem.headers)
+    # No header tells why the answer is "true": one client takes such a header for a failure.
     if "Retry-After" in (problem.headers or {}):
         headers["Retry-After"] = (problem.headers or {})["Retry-After"]
     if problem.status_code == HTTPStatus.REQUEST_TIMEOUT:
-        headers["Connection"] = "close"  # the rest of the body is not waited for
+        headers["Connection"] = "close"  # the rest of the body is not read
     return PlainTextResponse("true", headers=headers)
 
 
 @router.post(_CHECK)
 async def comment_check(request: Request, service: ServiceDep) -> PlainTextResponse:
-    """`false` for what is to be published, else `true`; what is held is kept and waits in the queue."""
-    # With the look-up of the key, which waits for a thread as the rest does.
+    """`false` for a comment to be published, else `true`; a held comment is stored and enters the queue."""
+    # The time limit includes the look-up of the key, which may wait for a thread.
     checking = asyncio.ensure_future(_check(request, service))
     checking.add_done_callback(
-        lambda done: done.cancelled() or done.exception()
-    )  # whoever waits for it or not
+        lambda task: task.cancelled() or task.exception()
+    )  # no warning if nobody awaits
     try:
         async with asyncio.timeout(ANSWER_S):
-            action = await asyncio.shield(checking)  # what is being kept is kept, though nobody waits for it
+            action = await asyncio.shield(checking)  # a write under way is finished after the time limit
     except TimeoutError:
         raise Problem("scoring-failed", "the answer took too long") from None
     headers = {_GUID: request.state.guid}
@@ -102,61 +98,53 @@ async def comment_check(request: Request, service: ServiceDep) -> PlainTextRespo
 
 @router.post("/1.1/submit-spam")
 async def submit_spam(request: Request, service: ServiceDep) -> PlainTextResponse:
-    """It becomes a decision to reject, which a moderator made elsewhere."""
+    """Records a moderator's decision to reject, made elsewhere."""
     return await _report(request, service, _SPAM)
 
 
 @router.post("/1.1/submit-ham")
 async def submit_ham(request: Request, service: ServiceDep) -> PlainTextResponse:
-    """It becomes a decision to publish, which a moderator made elsewhere."""
+    """Records a moderator's decision to publish, made elsewhere."""
     return await _report(request, service, _HAM)
 
 
-router.include_router(akismet_account.router)
+router.include_router(account.router)
 PROTOCOL = Protocol(router, ("/1.1/", "/1.2/"), problem, answers_when_full=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Comment:
-    """A comment as it is scored and kept; ``known`` says that it is kept with this very text."""
+    """A comment to be scored and stored; ``is_stored`` if it is stored already with this text."""
 
     site: str
-    guid: str
-    text: str
-    text_hash: str
-    author: Author | None
+    incoming: IncomingComment
     article: str | None
-    known: bool
+    is_stored: bool
 
     @property
-    def asked(self) -> ScoreInput:
-        return ScoreInput(self.text, self.article)
+    def guid(self) -> str:
+        return self.incoming.caller_id.removeprefix(PREFIX)
 
-    def incoming(self, call: Call, scores: Scores | str | None) -> IncomingComment:
-        """As it is kept; scores that are a text say why there are none."""
-        parent = call.get("comment_parent")[:200] or None
-        scored, why = (None, scores) if isinstance(scores, str) else (scores, None)
-        return IncomingComment(
-            f"{PREFIX}{self.guid}",
-            self.text,
-            scored,
-            self.author,
-            parent,
-            written=call.written,
-            unscored=why,
-            text_hash=self.text_hash,
-        )
+    @property
+    def input(self) -> ScoreInput:
+        return ScoreInput(self.incoming.text, self.article)
+
+    def with_scores(self, scores: Scores | str | None) -> IncomingComment:
+        """The comment for the store; ``scores`` is a text if it says why there are none."""
+        if isinstance(scores, str):
+            return replace(self.incoming, unscored=scores)
+        return replace(self.incoming, scores=scores)
 
 
 async def _check(request: Request, service: Service) -> str:
-    """The action for the comment of a check. The request's guid is set as soon as it is known."""
+    """The action for the comment of a check. Sets the request's guid as soon as it is known."""
     request.state.guid = secrets.token_hex(16)
     call, actor = await read_as(request, "score")
     site = site_named(call, actor)
     if call.is_hook or call.trapped:
         action = "hold"
     else:
-        comment = await run_in_threadpool(_checked, service, site, call, call.text)
+        comment = await run_in_threadpool(_recognised, service, call, site, (site,))
         request.state.guid = comment.guid
         action = "publish" if call.by_administrator else await _action(service, actor, call, comment)
     if not call.is_test:
@@ -165,75 +153,70 @@ async def _check(request: Request, service: Service) -> str:
 
 
 async def _action(service: Service, actor: Actor, call: Call, comment: _Comment) -> str:
-    if call.is_test or not actor.may("ingest"):
-        scores = await score_within(service, comment.asked, SCORING_S)
-        scored = None if isinstance(scores, str) else scores
-        who = comment.author
-        context = Context(
-            comment.text, comment.site, who.caller_id if who else None, who.role if who else None
-        )
-        [result] = service.results([comment.guid], [comment.asked], [scored], [context])
-        return result.action
-    # One that is kept with this text is answered as it was decided; its scoring may have failed, so it is scored all the same.
-    scores = await score_within(service, comment.asked, SCORING_S)
-    [kept] = await service.ingest(
-        comment.site, _thread(call), [comment.incoming(call, scores)], held_only=True
-    )
-    return kept.action
+    # A stored comment gets its stored decision. It is scored all the same, because its scoring may have failed before.
+    scores = await score_within(service, comment.input, SCORING_S)
+    incoming = comment.with_scores(scores)
+    if actor.may("ingest") and not call.is_test:
+        [stored] = await service.ingest(comment.site, _thread(call), [incoming], held_only=True)
+        return stored.action
+    author, role = (incoming.author.caller_id, incoming.author.role) if incoming.author else (None, None)
+    context = Context(incoming.text, comment.site, author, role)
+    [result] = service.results([comment.guid], [comment.input], [incoming.scores], [context])
+    return result.action
 
 
-async def _report(request: Request, service: Service, ruling: ModeratorDecision) -> PlainTextResponse:
-    """Coral sends neither key nor blog; then the site is the key's only one, or that of the page. A report is kept without scores rather
-    than lost."""
+async def _report(request: Request, service: Service, decision: ModeratorDecision) -> PlainTextResponse:
+    """Records a decision made elsewhere; a comment that is not scored in time is stored without scores."""
     call, actor = await read_as(request, "report")
-    site = site_of(call.get("blog")) or only_site(actor) or site_of(call.get("permalink")) or "akismet"
+    # Coral sends neither key nor blog. Then the site is the key's only site, or that of the page.
+    named = site_of(call.get("blog")) or only_site(actor)
+    site = named or site_of(call.get("permalink")) or "akismet"
     actor.require_site(site)
-    named = bool(call.get("blog")) or only_site(actor) is not None
-    sites = (site,) if named else actor.sites
-    comment = await run_in_threadpool(_reported, service, site, sites, call, call.text)
+    sites = (site,) if call.get("blog") or only_site(actor) else actor.sites
+    comment = await run_in_threadpool(_recognised, service, call, site, sites, is_report=True)
     if call.is_test:
         return PlainTextResponse(THANKS)
-    scores = None if comment.known else await score_within(service, comment.asked, SCORING_S)
-    before = await service.report(actor, comment.site, _thread(call), comment.incoming(call, scores), ruling)
-    if (before == "publish") != (ruling.action == "publish"):
-        await _count(service, actor, comment.site, "missed_spam" if ruling is _SPAM else "false_positives")
+    scores = None if comment.is_stored else await score_within(service, comment.input, SCORING_S)
+    incoming = comment.with_scores(scores)
+    before = await service.report(actor, comment.site, _thread(call), incoming, decision)
+    if (before == "publish") != (decision.action == "publish"):
+        await _count(service, actor, comment.site, "missed_spam" if decision is _SPAM else "false_positives")
     return PlainTextResponse(THANKS)
 
 
-def _checked(service: Service, site: str, call: Call, text: str) -> _Comment:
-    """The comment that a check is about, known or new."""
+def _recognised(
+    service: Service, call: Call, site: str, sites: Sequence[str], *, is_report: bool = False
+) -> _Comment:
+    """The comment of a call: the stored one that it means, or a new one."""
+    text, page = call.text, call.get("permalink")[:500] or None
     with service.database.read() as tx:
         author, bare = _author(tx, call), recognition.bare(text)
-        text_hash = recognition.hash_of(tx, bare)
-        ids = [*_named(call), _id(tx, call, call.author, text)]
-        if call.only_by_address:  # a report about it left the address out
-            ids.append(_id(tx, call, "", text))
-        sought = _sought(site, (site,), ids, text_hash, call, author, bare)
-        found = recognition.checked(tx, sought)
-    return _comment(found, site, ids[0], text, text_hash, author, call)
+        ids = [_id(tx, call, call.author)]
+        if call.only_by_address:
+            # A report leaves the address out of the id: it may be the moderator's. So a check looks for both ids.
+            ids.insert(0 if is_report else 1, _id(tx, call, ""))
+        if call.guid:
+            ids.insert(0, PREFIX + call.guid)
+        text_hash, author_id = recognition.hash_of(tx, bare), author.caller_id if author else None
+        query = RecognitionQuery(site, sites, ids, text_hash, page, author_id, len(bare) >= recognition.LONG)
+        stored = (recognition.reported if is_report else recognition.checked)(tx, query)
+    is_stored = stored is not None and stored.text_hash == text_hash
+    site, comment_id = (stored.site, stored.caller_id) if stored is not None else (site, ids[0])
+    incoming = IncomingComment(
+        comment_id,
+        stored.text if stored is not None and is_stored else text,
+        None,
+        None if is_report and call.only_by_address else author,
+        call.get("comment_parent")[:200] or None,
+        written=call.written,
+        text_hash=text_hash,
+    )
+    return _Comment(site, incoming, article_context(None, "\n".join(call.context)), is_stored)
 
 
-def _reported(service: Service, site: str, sites: Sequence[str], call: Call, text: str) -> _Comment:
-    """The comment that a report is about, known or new. An author known by an IP address alone is left out: it may be the moderator's."""
-    with service.database.read() as tx:
-        author, bare = _author(tx, call), recognition.bare(text)
-        text_hash = recognition.hash_of(tx, bare)
-        own = _id(tx, call, "" if call.only_by_address else call.author, text)
-        ids = [*_named(call), own, _id(tx, call, call.author, text)]
-        sought = _sought(site, sites, ids, text_hash, call, author, bare)
-        found = recognition.reported(tx, sought)
-    kept_author = None if call.only_by_address else author
-    return _comment(found, site, ids[0], text, text_hash, kept_author, call)
-
-
-def _named(call: Call) -> list[str]:
-    """The id of the comment whose guid the client has kept."""
-    return [f"{PREFIX}{call.guid}"] if call.guid else []
-
-
-def _id(tx: Connection, call: Call, author: str, text: str) -> str:
+def _id(tx: Connection, call: Call, author: str) -> str:
     who = alias(tx, author) if author else ""
-    return PREFIX + alias(tx, "\n".join([call.get("permalink"), who, " ".join(text.split())]))
+    return PREFIX + alias(tx, "\n".join([call.get("permalink"), who, " ".join(call.text.split())]))
 
 
 def _author(tx: Connection, call: Call) -> Author | None:
@@ -243,55 +226,19 @@ def _author(tx: Connection, call: Call) -> Author | None:
     return Author(kind + alias(tx, call.author), role=call.get("user_role")[:50] or None)
 
 
-def _sought(
-    site: str,
-    sites: Sequence[str],
-    ids: Sequence[str],
-    text_hash: str,
-    call: Call,
-    author: Author | None,
-    bare: str,
-) -> RecognitionQuery:
-    page, who = call.get("permalink")[:500] or None, author.caller_id if author else None
-    return RecognitionQuery(site, sites, ids, text_hash, page, who, len(bare) >= recognition.LONG)
-
-
-def _comment(
-    found: Row[Any] | None,
-    site: str,
-    new_id: str,
-    text: str,
-    text_hash: str,
-    author: Author | None,
-    call: Call,
-) -> _Comment:
-    """The comment that was found, with the text that it is kept with unless this is another one; or a new one."""
-    known = found is not None and found.text_hash == text_hash
-    caller_id = found.caller_id if found is not None else new_id
-    return _Comment(
-        found.site if found is not None else site,
-        caller_id.removeprefix(PREFIX),
-        found.text if found is not None and known else text,
-        text_hash,
-        author,
-        article_context(None, "\n".join(call.context)),
-        known,
-    )
-
-
 def _thread(call: Call) -> Thread | None:
     permalink = call.get("permalink")
     return Thread(permalink[:500], url=permalink) if permalink else None
 
 
 async def _count(service: Service, actor: Actor, site: str, what: usage.Counted) -> None:
-    """Counts a call; that it could not be counted changes no answer."""
+    """Counts a call. A failure to count changes no answer."""
+
+    def count() -> None:
+        with service.database.write() as tx:
+            usage.count(tx, actor.name, site, what)
+
     try:
-        await run_in_threadpool(_count_one, service, actor, site, what)
+        await run_in_threadpool(count)
     except StoreError as error:
         logger.error("a call of Akismet's protocol was not counted: %s", error)
-
-
-def _count_one(service: Service, actor: Actor, site: str, what: usage.Counted) -> None:
-    with service.database.write() as tx:
-        usage.count(tx, actor.name, site, what)

@@ -1,4 +1,4 @@
-"""What the attributes of the Perspective API are here: each stands for labels of ours, with a note on how well."""
+"""The attributes of the Perspective API, each read from labels of ours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ Reading = Callable[[Scores, Sequence[str]], float]
 
 
 def any_of(scores: Scores, labels: Sequence[str]) -> float:
-    """The probability of the likeliest of ``labels``: what is surely hate is as sure to be hate or a threat."""
+    """The probability of the likeliest of ``labels``."""
     return max(scores.probabilities[label] for label in labels)
 
 
 def _substance(scores: Scores, labels: Sequence[str]) -> float:
-    """Of the text alone: where article or parent are known, ``on_topic`` is substance times relevance."""
+    """Substance of the text alone: with an article or a parent, ``on_topic`` is substance times relevance."""
     on_topic = any_of(scores, labels)
     return min(1.0, on_topic / scores.relevance) if scores.relevance else on_topic
 
@@ -25,71 +25,48 @@ def _relevance(scores: Scores, labels: Sequence[str]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """What an attribute is read from.
+    """The source of an attribute.
 
     Attributes:
-        labels: Labels that the model must have; None for those that the policy in force holds comments for.
-        note: How well the labels stand for the attribute, one line.
-        reading: From scores and labels to a probability.
-        inverted: Whether the attribute is that the reading is not so.
-        told: The label that a caller's own value for the attribute is kept for; None where it says too little of any one label.
+        labels: Labels that the model must have; None for those that the active policy holds comments for.
+        reading: Turns scores and labels into a probability.
+        inverted: True if the attribute is the opposite of the reading.
+        feedback: The label that gets a caller's own value for the attribute, None if no label fits.
     """
 
     labels: tuple[str, ...] | None
-    note: str
     reading: Reading = any_of
     inverted: bool = False
-    told: str | None = None
+    feedback: str | None = None
 
 
+_HATE = ("hate", "antisemitism")
 _PRODUCTION: Mapping[str, Attribute] = {
-    "TOXICITY": Attribute(("toxicity",), "the same definition", told="toxicity"),
-    "SEVERE_TOXICITY": Attribute(
-        ("hate", "antisemitism", "threat"),
-        "the likelier of hate and threat; what is very rude and neither of them scores low",
-    ),
-    "IDENTITY_ATTACK": Attribute(
-        ("hate", "antisemitism"), "hate against people for what they are", told="hate"
-    ),
-    "INSULT": Attribute(("personal_attack",), "insults of a person, not of a group", told="personal_attack"),
-    "PROFANITY": Attribute(("profanity",), "the same definition", told="profanity"),
-    "THREAT": Attribute(("threat",), "violence that is announced, wished or incited", told="threat"),
+    "TOXICITY": Attribute(("toxicity",), feedback="toxicity"),
+    "SEVERE_TOXICITY": Attribute((*_HATE, "threat")),  # very rude text that is neither scores low
+    "IDENTITY_ATTACK": Attribute(_HATE, feedback="hate"),
+    "INSULT": Attribute(("personal_attack",), feedback="personal_attack"),  # of a person, not of a group
+    "PROFANITY": Attribute(("profanity",), feedback="profanity"),
+    "THREAT": Attribute(("threat",), feedback="threat"),
 }
 ATTRIBUTES: Mapping[str, Attribute] = {
     **_PRODUCTION,
     **{f"{name}_EXPERIMENTAL": attribute for name, attribute in _PRODUCTION.items()},
-    "SPAM": Attribute(("spam",), "advertising and lures, wherever they are posted", told="spam"),
-    "ATTACK_ON_COMMENTER": Attribute(
-        ("personal_attack",), "an attack on any person: whom it is aimed at is not told apart"
-    ),
-    "ATTACK_ON_AUTHOR": Attribute(
-        ("personal_attack",), "an attack on any person: whom it is aimed at is not told apart"
-    ),
-    "OBSCENE": Attribute(("profanity",), "swear words and obscenity are one label"),
-    "INFLAMMATORY": Attribute(("toxicity",), "a rough stand-in: provoking without rudeness scores low"),
-    "UNSUBSTANTIAL": Attribute(
-        ("on_topic",),
-        "that it lacks reasons, facts, questions or experience",
-        _substance,
-        inverted=True,
-        told="on_topic",
-    ),
-    "OFF_TOPIC": Attribute(
-        ("on_topic",),
-        "that it is not about the article or parent in the context; without context that it lacks substance",
-        _relevance,
-        inverted=True,
-    ),
-    "LIKELY_TO_REJECT": Attribute(None, "the likeliest label that the policy in force holds comments for"),
-    "CONSTRUCTIVE_EXPERIMENTAL": Attribute(
-        ("on_topic",), "moves the discussion forward; with context also relevant to it", told="on_topic"
-    ),
+    "SPAM": Attribute(("spam",), feedback="spam"),
+    "ATTACK_ON_COMMENTER": Attribute(("personal_attack",)),  # the model does not tell the target apart
+    "ATTACK_ON_AUTHOR": Attribute(("personal_attack",)),
+    "OBSCENE": Attribute(("profanity",)),
+    "INFLAMMATORY": Attribute(("toxicity",)),  # rough: polite provocation scores low
+    "UNSUBSTANTIAL": Attribute(("on_topic",), _substance, inverted=True, feedback="on_topic"),
+    "OFF_TOPIC": Attribute(("on_topic",), _relevance, inverted=True),
+    "LIKELY_TO_REJECT": Attribute(None),
+    "CONSTRUCTIVE_EXPERIMENTAL": Attribute(("on_topic",), feedback="on_topic"),
 }
-"""Every attribute that is served by a model with all labels."""
+"""Every attribute that a model with all labels supports."""
 
 
 def base_name(name: str) -> str:
-    """The name of an attribute without the version that a caller pinned, such as ``TOXICITY`` of ``TOXICITY@6``: there is one model."""
+    """The name of an attribute without a pinned version, such as ``TOXICITY`` of ``TOXICITY@6``."""
     return name.partition("@")[0]
 
 
@@ -99,20 +76,20 @@ def served(policy: Policy, labels: Sequence[str]) -> list[str]:
 
 
 def value(name: str, scores: Scores, policy: Policy) -> float:
-    """The probability of an attribute that is served, by its name with or without a version."""
+    """The probability of a supported attribute, by its name with or without a version."""
     attribute = ATTRIBUTES[base_name(name)]
     read = attribute.reading(scores, _labels(base_name(name), policy))
     return 1 - read if attribute.inverted else read
 
 
-def by_label(given: Mapping[str, float]) -> dict[str, float]:
-    """A caller's own values of attributes, as values of the labels that they say enough of."""
-    found: dict[str, float] = {}
-    for name, told in given.items():
+def by_label(values: Mapping[str, float]) -> dict[str, float]:
+    """A caller's own values of attributes as values of labels."""
+    labels: dict[str, float] = {}
+    for name, given in values.items():
         attribute = ATTRIBUTES[name]
-        if attribute.told is not None:
-            found[attribute.told] = 1 - told if attribute.inverted else told
-    return found
+        if attribute.feedback is not None:
+            labels[attribute.feedback] = 1 - given if attribute.inverted else given
+    return labels
 
 
 def _labels(name: str, policy: Policy) -> tuple[str, ...]:

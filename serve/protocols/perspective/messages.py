@@ -1,4 +1,4 @@
-"""What clients of the Perspective API send and get; fields that are not listed here are refused, null is the same as no field."""
+"""Requests of the Perspective API. Unknown fields are refused; null means the same as a missing field."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2
 
 
 class _Message(BaseModel):
-    """Names are read in both spellings that the JSON of protocol buffers has, ``clientToken`` and ``client_token``."""
+    """Names are read in both spellings of protocol buffers' JSON: ``clientToken`` and ``client_token``."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -27,106 +27,74 @@ class _Message(BaseModel):
 class TextEntry(_Message):
     """A comment, or a text of its context."""
 
-    text: str | None = Field(default=None, description="The text, at most 20,480 bytes of a comment.")
-    type: TextType | None = Field(default=None, description="Only plain text is served.")
+    text: str | None = None
+    type: TextType | None = None
 
 
 class ArticleAndParentComment(_Message):
-    """What a comment was written under."""
+    """The article's title and text, and the comment that this one answers."""
 
-    article: TextEntry | None = Field(default=None, description="The article's title and text.")
-    parent_comment: TextEntry | None = Field(default=None, description="The comment that this one answers.")
+    article: TextEntry | None = None
+    parent_comment: TextEntry | None = None
 
 
 class Context(_Message):
-    """What a comment was written under, in one of two ways."""
+    """The texts around a comment; of ``entries`` the first that is not a JSON object is the article."""
 
-    entries: list[TextEntry] | None = Field(
-        default=None,
-        description="Texts. The first one that is not a JSON object is read as the article.",
-    )
-    article_and_parent_comment: ArticleAndParentComment | None = Field(
-        default=None, description="The other way; not both."
-    )
+    entries: list[TextEntry] | None = None
+    article_and_parent_comment: ArticleAndParentComment | None = None
 
 
 class AttributeParameters(_Message):
-    """How an attribute is asked for."""
+    """The wanted type of an attribute's score, and the score below which the attribute is left out."""
 
-    score_type: ScoreType | None = Field(default=None, description="Only probabilities are served.")
-    score_threshold: float | None = Field(default=None, description="Below it the attribute is left out.")
+    score_type: ScoreType | None = None
+    score_threshold: float | None = None
 
 
 class Score(_Message):
-    """How likely an attribute is."""
+    """The probability of an attribute."""
 
-    value: float = Field(ge=0, le=1, description="0 to 1.")
-    type: ScoreType | None = Field(default=None, description="Only probabilities are served.")
+    value: float = Field(ge=0, le=1)
+    type: ScoreType | None = None
 
 
 class SpanScore(_Message):
-    """The score of a part of the text, counted in UTF-16 code units; ``end`` is one past it."""
+    """The score of a part of the text, counted in UTF-16 code units; ``end`` is exclusive."""
 
-    begin: int = Field(ge=0, description="First code unit.")
-    end: int = Field(ge=0, description="One past the last code unit.")
-    score: Score = Field(description="The score of the part.")
+    begin: int = Field(ge=0)
+    end: int = Field(ge=0)
+    score: Score
 
 
 class AttributeScores(_Message):
-    """The scores of one attribute."""
+    """The scores of one attribute: of parts of the text, and of the whole text."""
 
-    span_scores: list[SpanScore] | None = Field(default=None, description="Scores of parts of the text.")
-    summary_score: Score | None = Field(default=None, description="The score of the whole text.")
+    span_scores: list[SpanScore] | None = None
+    summary_score: Score | None = None
 
 
 class _Request(_Message):
-    comment: TextEntry | None = Field(default=None, description="The comment; required.")
-    context: Context | None = Field(default=None, description="What it was written under.")
-    languages: list[Language] | None = Field(
-        default=None, description="Languages of the comment, such as `en`; unset: they are detected."
-    )
-    client_token: str | None = Field(default=None, description="Given back as it came.")
-    session_id: str | None = Field(default=None, description="Not used.")
-    community_id: str | None = Field(
-        default=None, description="The site, such as `Coral:https://news.example`."
-    )
+    """Fields of both requests; ``community_id`` is the site, such as ``Coral:https://news.example``."""
+
+    comment: TextEntry | None = None
+    context: Context | None = None
+    languages: list[Language] | None = None
+    client_token: str | None = None
+    session_id: str | None = None
+    community_id: str | None = None
 
 
 class AnalyzeRequest(_Request):
-    """A comment to score."""
+    """A comment to score. Nothing is stored and unsupported attributes are left out, whatever the last fields say."""
 
-    requested_attributes: dict[str, AttributeParameters | None] | None = Field(
-        default=None, description="The attributes to score, such as `TOXICITY`; required."
-    )
-    drop_unsupported_attributes: bool | None = Field(
-        default=None, description="Makes no difference: attributes that are not served are always left out."
-    )
-    span_annotations: bool | None = Field(default=None, description="Whether each sentence is scored too.")
-    do_not_store: bool | None = Field(default=None, description="Nothing is stored, whatever it says.")
-
-
-class AnalyzeAnswer(_Message):
-    """The scores of a comment."""
-
-    attribute_scores: dict[str, AttributeScores] = Field(description="Attribute to its scores.")
-    languages: list[str] = Field(description="Those of the request, or else the one that was detected.")
-    detected_languages: list[str] = Field(
-        description="ISO 639-1, or `und` where there is too little to tell."
-    )
-    client_token: str | None = Field(default=None, description="As it came.")
+    requested_attributes: dict[str, AttributeParameters | None] | None = None
+    span_annotations: bool | None = None
+    drop_unsupported_attributes: bool | None = None
+    do_not_store: bool | None = None
 
 
 class SuggestRequest(_Request):
-    """What the scores of a comment should have been."""
+    """The scores that a comment should have."""
 
-    attribute_scores: dict[str, AttributeScores] | None = Field(
-        default=None, description="Attribute to what it should have been; required."
-    )
-
-
-class SuggestAnswer(_Message):
-    """That it was kept."""
-
-    client_token: str | None = Field(default=None, description="As it came.")
-    detected_languages: list[str] = Field(description="Empty: nothing is scored.")
-    requested_languages: list[str] = Field(description="Those of the request.")
+    attribute_scores: dict[str, AttributeScores] | None = None

@@ -1,7 +1,9 @@
-"""Google Jigsaw's Perspective API (commentanalyzer v1alpha1): its clients work unchanged but for the address and the key."""
+"""The Perspective API (commentanalyzer v1alpha1): its clients work unchanged except for the address and the key."""
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,24 +19,15 @@ from belowline.serve.http.schemas import ID_PATTERN
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import repaired
 from belowline.serve.protocols.perspective import attributes
-from belowline.serve.protocols.perspective.discovery import NAME, VERSION, document
-from belowline.serve.protocols.perspective.errors import (
-    problem,
-    refused,
-    refused_language,
-    unreadable,
-)
+from belowline.serve.protocols.perspective.errors import problem, refused, unreadable
 from belowline.serve.protocols.perspective.messages import (
-    AnalyzeAnswer,
     AnalyzeRequest,
     AttributeParameters,
     AttributeScores,
-    Score,
-    SpanScore,
-    SuggestAnswer,
     SuggestRequest,
 )
 from belowline.serve.protocols.perspective.texts import (
+    Span,
     article_and_parent,
     comment_text,
     is_long,
@@ -42,7 +35,7 @@ from belowline.serve.protocols.perspective.texts import (
     texts_of,
     utf16,
 )
-from belowline.serve.protocols.protocol import Protocol
+from belowline.serve.protocols.protocol import Protocol, only_site, scores_of
 from belowline.serve.queue import feedback
 from belowline.serve.queue.feedback import Feedback
 from belowline.serve.scoring.fault_isolation import article_context
@@ -54,12 +47,14 @@ _LONG_S = 5.0
 """Seconds in which a text that is longer than Google accepts must be scored."""
 _NOT_IN_HEADER = re.compile(r"[^\w.@-]", re.ASCII)
 _SITE_PARTS = re.compile(r"[A-Za-z0-9._-]+")
+_DISCOVERY = json.loads(Path(__file__).with_name("discovery.json").read_text("utf-8"))
+"""The API's description, from which Google's client libraries build their calls, without the addresses."""
 router = APIRouter(include_in_schema=False)
 Read = TypeVar("Read", AnalyzeRequest, SuggestRequest)
 
 
 async def _caller(request: Request) -> Actor:
-    """By the key where Google's clients put it, or else as in any other call."""
+    """The owner of the key where Google's clients put it, or else as in any other call."""
     key = request.query_params.get("key") or request.headers.get("x-goog-api-key", "")
     return await keys.authenticate(request, key, any_key=True)
 
@@ -67,87 +62,87 @@ async def _caller(request: Request) -> Actor:
 Caller = Annotated[Actor, Depends(_caller)]
 
 
-@router.post("/v1alpha1/comments:analyze", response_model_exclude_none=True)
-async def analyze(request: Request, response: Response, service: ServiceDep, actor: Caller) -> AnalyzeAnswer:
-    """Nothing of the comment is kept, whatever `doNotStore` says; sentences are told apart only with `spanAnnotations`.
+@router.post("/v1alpha1/comments:analyze")
+async def analyze(request: Request, response: Response, service: ServiceDep, actor: Caller) -> dict[str, Any]:
+    """Scores of the comment, with `spanAnnotations` also of each sentence; nothing is stored.
 
-    Attributes that no label serves are left out of the answer and named in the header `X-Belowline-Unserved-Attributes`.
+    The answer leaves out attributes that no label supports; `X-Belowline-Unserved-Attributes` names them.
     """
     actor.require("score")
     asked = await _read(request, AnalyzeRequest)
     text = comment_text(asked.comment)
     article, parent = article_and_parent(asked.context, service)
     policy = service.pipeline.policy
-    known = attributes.served(policy, service.pipeline.scorer.labels)
-    wanted = _wanted(asked.requested_attributes or {}, known, response)
-    first = next(iter(wanted))
+    supported = attributes.served(policy, service.pipeline.scorer.labels)
+    wanted = _wanted(asked.requested_attributes or {}, supported, response)
     requested = asked.languages or []
-    _check_languages(first, requested, "requestedLanguages", policy)
+    _check_languages(wanted, requested, "requestedLanguages", policy)
     long = is_long(text, service)
     spans = sentences(text) if asked.span_annotations and not long else []
     texts = [text, *(text[start:end] for start, end in spans)]
     inputs = [ScoreInput(one, article, parent) for one in texts]
-    whole, *parts = [await _score_long(inputs[0], service)] if long else await _scores(inputs, service)
+    whole, *parts = [await _score_long(inputs[0], service)] if long else await scores_of(service, inputs)
     detected = [whole.language]
     if not requested and whole.language != "und":
-        _check_languages(first, detected, "detectedLanguages", policy)
+        _check_languages(wanted, detected, "detectedLanguages", policy)
     places = [utf16(text, span) for span in spans or [(0, len(text))]]
-    return AnalyzeAnswer(
-        attribute_scores=_attribute_scores(
-            wanted, whole, [*zip(places, parts or [whole], strict=True)], policy
-        ),
-        languages=requested or detected,
-        detected_languages=detected,
-        client_token=asked.client_token,
-    )
+    scored = list(zip(places, parts or [whole], strict=True))
+    answer = {
+        "attributeScores": _attribute_scores(wanted, whole, scored, policy),
+        "languages": requested or detected,
+        "detectedLanguages": detected,
+    }
+    return _with_token(answer, asked.client_token)
 
 
-@router.post("/v1alpha1/comments:suggestscore", response_model_exclude_none=True)
-async def suggest(request: Request, response: Response, service: ServiceDep, actor: Caller) -> SuggestAnswer:
-    """It is kept as an example for training, tied to the comment whose id at the site is `clientToken`, with or without `comment:`.
+@router.post("/v1alpha1/comments:suggestscore")
+async def suggest(request: Request, response: Response, service: ServiceDep, actor: Caller) -> dict[str, Any]:
+    """Stores an example for training, tied to the comment with the id `clientToken` (with or without `comment:`).
 
-    Attributes that no label serves are not kept; the header `X-Belowline-Unserved-Attributes` names them.
+    The header `X-Belowline-Unserved-Attributes` names the attributes that no label supports; they are not stored.
     """
     actor.require("report")
     asked = await _read(request, SuggestRequest)
     text = comment_text(asked.comment)
     context = article_context(None, "\n\n".join(filter(None, texts_of(asked.context))))
-    given = _given(asked.attribute_scores or {}, response)
+    values = _suggested(asked.attribute_scores or {}, response)
     site = site_of(asked.community_id, actor)
     actor.require_site(site)
     languages = asked.languages or []
-    told = Feedback(
+    example = Feedback(
         "perspective",
         _storable(text),
-        attributes.by_label(given),
-        given,
+        attributes.by_label(values),
+        values,
         _caller_id(asked.client_token),
         _storable(context) if context else None,
         _primary(languages[0]) if languages else None,
     )
-    await run_in_threadpool(_keep, service, actor, site, told)
-    return SuggestAnswer(
-        client_token=asked.client_token, detected_languages=[], requested_languages=languages
-    )
+    await run_in_threadpool(_store, service, actor, site, example)
+    return _with_token({"detectedLanguages": [], "requestedLanguages": languages}, asked.client_token)
 
 
 @router.get("/$discovery/rest")
 def discover(request: Request) -> dict[str, Any]:
     """Needs no key; the addresses in it begin as the one that was called."""
+    name, version = _DISCOVERY["name"], _DISCOVERY["version"]
     asked = request.query_params
-    if asked.get("version", VERSION) != VERSION or asked.get("api", NAME) != NAME:
-        raise Problem("not-found", f"Discovery document not found: ask for version={VERSION} of {NAME}")
-    return document(str(request.base_url))
+    if asked.get("version", version) != version or asked.get("api", name) != name:
+        raise Problem("not-found", f"Discovery document not found: ask for version={version} of {name}")
+    base = str(request.base_url)
+    return {**_DISCOVERY, "documentationLink": f"{base}docs", "rootUrl": base, "baseUrl": base}
 
 
 PROTOCOL = Protocol(router, ("/v1alpha1/", "/$discovery/"), problem)
 
 
 def site_of(community: str | None, actor: Actor) -> str:
-    """The site that a ``communityId`` means: the host of an address, which Coral puts ``Coral:`` before, or its letters that a site's name
-    may have; without one the only site of ``actor``, or ``perspective``."""
+    """The site of a ``communityId``: the host of an address, or the characters of a site's name in it.
+
+    Coral sends ``Coral:`` before the address. Without an id, the only site of ``actor``, or ``perspective``.
+    """
     if not community:
-        return actor.sites[0] if len(actor.sites) == 1 else "perspective"
+        return only_site(actor) or "perspective"
     address = community.removeprefix("Coral:")
     try:
         name = urlsplit(address).hostname or address
@@ -157,33 +152,37 @@ def site_of(community: str | None, actor: Actor) -> str:
 
 
 async def _read(request: Request, message: type[Read]) -> Read:
-    """No body at all is a message without fields, as it is for Google: clients probe a key with it."""
+    """The body; an empty one is a message without fields, as it is for Google: clients test a key with it."""
     try:
         return message.model_validate_json(repaired(await request.body()) or b"{}")
     except ValidationError as error:
         raise unreadable(error) from None
 
 
+def _with_token(answer: dict[str, Any], token: str | None) -> dict[str, Any]:
+    return answer if token is None else {**answer, "clientToken": token}
+
+
 def _wanted(
-    requested: Mapping[str, AttributeParameters | None], known: Sequence[str], response: Response
+    requested: Mapping[str, AttributeParameters | None], supported: Sequence[str], response: Response
 ) -> dict[str, AttributeParameters]:
     if not requested:
         raise refused("NO_REQUESTED_ATTRIBUTES", "Missing requested_attributes")
-    wanted = {name: requested[name] or AttributeParameters() for name in _served(requested, known, response)}
+    wanted = {
+        name: requested[name] or AttributeParameters() for name in _served(requested, supported, response)
+    }
     for name, parameters in wanted.items():
         _check_score_type(name, parameters.score_type)
     return wanted
 
 
-def _served(names: Collection[str], known: Sequence[str], response: Response) -> list[str]:
-    """The attributes of a request that are among ``known``; a header of ``response`` names the others.
+def _served(names: Collection[str], supported: Sequence[str], response: Response) -> list[str]:
+    """The attributes of a request that are among ``supported``; a header of ``response`` names the others.
 
-    Raises Problem if there is none: an answer without scores would pass for a harmless comment.
+    Raises Problem if there is none, because an answer without scores looks like a harmless comment.
     """
-    served: list[str] = []
-    unserved: list[str] = []
-    for name in names:
-        (served if attributes.base_name(name) in known else unserved).append(name)
+    served = [name for name in names if attributes.base_name(name) in supported]
+    unserved = [name for name in names if attributes.base_name(name) not in supported]
     if not served:
         raise refused("INVALID_REQUEST", f"Unknown requested attribute: {field_name((unserved[0],))}")
     if unserved:
@@ -202,73 +201,69 @@ def _primary(language: str) -> str:
     return re.split("[-_]", language)[0].lower()
 
 
-def _check_languages(attribute: str, languages: Sequence[str], named: str, policy: Policy) -> None:
-    unique = dict.fromkeys(languages)
-    others = [language for language in unique if _primary(language) not in policy.languages]
-    if others:
-        raise refused_language(attribute, others, named)
+def _check_languages(wanted: Collection[str], languages: Sequence[str], field: str, policy: Policy) -> None:
+    """Raises Problem for languages that the policy does not name; ``field`` names ``languages`` in the error."""
+    unsupported = [name for name in dict.fromkeys(languages) if _primary(name) not in policy.languages]
+    if unsupported:
+        attribute = next(iter(wanted))
+        kind = "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"
+        message = f"Attribute {attribute} does not support request languages: {', '.join(unsupported)}"
+        error = {field: unsupported, "attribute": attribute}
+        raise refused(kind, message, languageNotSupportedByAttributeError=error)
 
 
 async def _score_long(comment: ScoreInput, service: Service) -> Scores:
-    """The scores of a text that Google refuses. Coral publishes at an error, so that padding would be a way round."""
+    """The scores of a text that Google refuses: Coral publishes at an error, so a padded comment would pass."""
     scores = await score_within(service, comment, _LONG_S)
     if isinstance(scores, str):
         raise refused("COMMENT_TOO_LONG", "Comment text too long.")
     return scores
 
 
-async def _scores(inputs: Sequence[ScoreInput], service: Service) -> list[Scores]:
-    scores = [one for one in await service.scores(inputs) if one is not None]
-    if len(scores) < len(inputs):
-        raise Problem("scoring-failed", "the comment could not be scored; let a person read it")
-    return scores
-
-
 def _attribute_scores(
     wanted: Mapping[str, AttributeParameters],
     whole: Scores,
-    parts: Sequence[tuple[tuple[int, int], Scores]],
+    parts: Sequence[tuple[Span, Scores]],
     policy: Policy,
-) -> dict[str, AttributeScores]:
-    def score(name: str, scores: Scores) -> Score:
-        read = attributes.value(name, scores, policy)
-        return Score(value=round(read, 4), type="PROBABILITY")
+) -> dict[str, Any]:
+    def score(name: str, scores: Scores) -> dict[str, Any]:
+        return {"value": round(attributes.value(name, scores, policy), 4), "type": "PROBABILITY"}
 
-    found: dict[str, AttributeScores] = {}
+    found: dict[str, Any] = {}
     for name, parameters in wanted.items():
         summary = score(name, whole)
-        if summary.value >= (parameters.score_threshold or 0):
-            spans = [SpanScore(begin=at[0], end=at[1], score=score(name, part)) for at, part in parts]
-            found[name] = AttributeScores(span_scores=spans, summary_score=summary)
+        if summary["value"] >= (parameters.score_threshold or 0):
+            spans = [{"begin": start, "end": end, "score": score(name, part)} for (start, end), part in parts]
+            found[name] = {"spanScores": spans, "summaryScore": summary}
     return found
 
 
-def _given(scores: Mapping[str, AttributeScores], response: Response) -> dict[str, float]:
-    """Attribute to what the caller says of it: of the whole text, or else the most that is said of a part."""
+def _suggested(scores: Mapping[str, AttributeScores], response: Response) -> dict[str, float]:
+    """Attribute to the caller's value: for the whole text, or else the highest one for a part."""
     if not scores:
         raise refused("INVALID_REQUEST", "Missing attribute_scores")
-    given: dict[str, float] = {}
+    values: dict[str, float] = {}
     for name in _served(scores, [*attributes.ATTRIBUTES], response):
-        one = scores[name]
-        told = [one.summary_score] if one.summary_score else [span.score for span in one.span_scores or []]
-        for score in told:
+        summary, spans = scores[name].summary_score, scores[name].span_scores or []
+        sent = [summary] if summary else [span.score for span in spans]
+        for score in sent:
             _check_score_type(name, score.type)
-        if not told:
+        if not sent:
             raise refused("INVALID_REQUEST", f"Missing summary_score of attribute {field_name((name,))}")
-        given[attributes.base_name(name)] = max(score.value for score in told)
-    return given
+        values[attributes.base_name(name)] = max(score.value for score in sent)
+    return values
 
 
 def _caller_id(token: str | None) -> str | None:
-    """None for a token that cannot be a comment's id."""
-    found = (token or "").removeprefix("comment:")
-    return found if len(found) <= _LONGEST_ID and re.match(ID_PATTERN, found) else None
+    """The comment's id in a token, None if it cannot be one."""
+    comment_id = (token or "").removeprefix("comment:")
+    return comment_id if len(comment_id) <= _LONGEST_ID and re.match(ID_PATTERN, comment_id) else None
 
 
 def _storable(text: str) -> str:
     return text.replace("\x00", "\ufffd")  # PostgreSQL has no NUL
 
 
-def _keep(service: Service, actor: Actor, site: str, told: Feedback) -> None:
+def _store(service: Service, actor: Actor, site: str, example: Feedback) -> None:
     with service.database.write() as tx:
-        feedback.add(tx, actor.name, site, told)
+        feedback.add(tx, actor.name, site, example)

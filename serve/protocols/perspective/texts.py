@@ -1,4 +1,4 @@
-"""The texts of a request: the comment, what it was written under, and its sentences, counted as JavaScript counts."""
+"""The texts of a Perspective request: the comment, its context, and its sentences, counted as JavaScript counts."""
 
 import re
 from collections.abc import Sequence
@@ -10,39 +10,36 @@ from belowline.serve.scoring.fault_isolation import article_context, is_json_obj
 
 MAX_TEXT_BYTES = 20_480
 MOST_SPANS = 64
-"""Each sentence is a pass of the model; without a limit one call could fill the queue for all others."""
+"""Each sentence is one run of the model; without a limit one call could fill the queue."""
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"'’”»)\]]*+(?=\s)|[\r\n]")
-"""Full stops and the like, with what closes after them, before white space; or a line's end. An abbreviation ends a sentence too."""
+"""The end of a sentence, with closing quotes and brackets, or of a line. Abbreviations end a sentence too."""
 Span = tuple[int, int]
 
 
 def sentences(text: str) -> list[Span]:
-    """Start and end of each sentence that is not blank, in code points; of more than ``MOST_SPANS`` the last ones are one span."""
-    found: list[Span] = []
+    """Start and end of each sentence in code points; from ``MOST_SPANS`` on the rest is one span."""
+    spans: list[Span] = []
     start = 0
     for end in [*(match.end() for match in _END.finditer(text)), len(text)]:
         piece = text[start:end]
         if words := piece.strip():
             first = start + len(piece) - len(piece.lstrip())
-            found.append((first, first + len(words)))
+            spans.append((first, first + len(words)))
         start = end
-    if len(found) > MOST_SPANS:
-        found[MOST_SPANS - 1 :] = [(found[MOST_SPANS - 1][0], found[-1][1])]
-    return found
+    if len(spans) > MOST_SPANS:
+        spans[MOST_SPANS - 1 :] = [(spans[MOST_SPANS - 1][0], spans[-1][1])]
+    return spans
 
 
 def utf16(text: str, span: Span) -> Span:
     """A span of ``text`` in UTF-16 code units."""
-    return _units(text[: span[0]]), _units(text[: span[1]])
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+    start, end = (len(text[:at].encode("utf-16-le")) // 2 for at in span)
+    return start, end
 
 
 def comment_text(comment: TextEntry | None) -> str:
-    """The comment's text, of any length; raises Problem where it is blank or not plain text."""
-    [text] = _plain([comment]) if comment else [""]
+    """The comment's text, of any length; raises Problem if it is blank or not plain text."""
+    [text] = _plain([comment or TextEntry()])
     if not text.strip():
         raise refused("COMMENT_EMPTY", "Comment must be non-empty.")
     return text
@@ -54,40 +51,30 @@ def is_long(text: str, service: Service) -> bool:
 
 
 def texts_of(context: Context | None) -> list[str]:
-    """All texts of a context: its entries', or the article's and the parent comment's; empty for a text that is a JSON object."""
+    """All texts of a context: entries, or article and parent comment; empty for a text that is a JSON object."""
     if context is None:
         return []
-    both = context.article_and_parent_comment
-    if both is None:
-        return _without_data(_plain(context.entries or []))
-    if context.entries:
-        raise refused(
-            "INVALID_REQUEST",
-            "Context can have either entries or article_and_parent_comment, but both fields were populated.",
-        )
-    return _without_data(_plain([both.article or TextEntry(), both.parent_comment or TextEntry()]))
+    entries, both = context.entries or [], context.article_and_parent_comment
+    if both is not None:
+        if entries:
+            message = "Context can have either entries or article_and_parent_comment, but both fields were populated."
+            raise refused("INVALID_REQUEST", message)
+        entries = [both.article or TextEntry(), both.parent_comment or TextEntry()]
+    return ["" if is_json_object(text) else text for text in _plain(entries)]
 
 
 def article_and_parent(context: Context | None, service: Service) -> tuple[str | None, str | None]:
-    """Article and parent comment, as far as the context tells them; of entries the first that is not empty is the article."""
+    """The article and the parent comment of a context, None if missing."""
     texts = texts_of(context)
-    if context is not None and context.article_and_parent_comment:
-        article, parent = texts
-        _check_length(parent, service)
-        return article_context(None, article), parent or None
-    return article_context(None, next(filter(None, texts), None)), None
-
-
-def _check_length(text: str, service: Service) -> None:
-    if is_long(text, service):
+    if context is None or context.article_and_parent_comment is None:
+        return article_context(None, next(filter(None, texts), None)), None
+    article, parent = texts
+    if is_long(parent, service):
         raise refused("COMMENT_TOO_LONG", "Comment text too long.")
+    return article_context(None, article), parent or None
 
 
 def _plain(entries: Sequence[TextEntry]) -> list[str]:
     if any(entry.type == "HTML" for entry in entries):
         raise refused("INVALID_REQUEST", "Currently, only 'PLAIN_TEXT' comments are supported")
     return [entry.text or "" for entry in entries]
-
-
-def _without_data(texts: Sequence[str]) -> list[str]:
-    return ["" if is_json_object(text) else text for text in texts]

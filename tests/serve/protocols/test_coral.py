@@ -237,7 +237,7 @@ def test_coral_accepts_every_action_with_every_code(code: str, action: Action, r
         if answer is None:
             assert action == "publish"
         else:
-            check_shape(json.loads(answer.model_dump_json(exclude_none=True)))
+            check_shape(answer)
 
 
 RULES = """
@@ -300,7 +300,7 @@ def test_coral_accepts_the_answer_that_comes_too_late_for_the_model(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "text", ["hate <![", "fine <![odd[x]]>", "<a " * 6000 + "<b>hate</b>", "hate <!-- <p>"]
+    "text", ["hate <![", "<![odd[x]]>hate", "<a " * 6000 + "<b>hate</b>", "hate <!-- <p>"]
 )
 def test_html_that_is_none_lets_no_comment_pass(client: TestClient, text: str) -> None:
     assert moderate(client, text, "?format=HTML").json() == WITHHELD
@@ -331,7 +331,7 @@ def test_html_is_read_as_text_with_the_addresses_of_links(tmp_path: Path) -> Non
             == 204
         )
         links = "http://www.a.example", "https://b.example/", "https://c.example/y"
-        words = "www.a.example", "<b>b</b>.example", "c.example/x"
+        words = "www.a.example", "b.example", "c.example/x"
         moderate(
             client,
             " ".join(f'<a href="{link}">{word}</a>' for link, word in zip(links, words, strict=True)),
@@ -340,8 +340,8 @@ def test_html_is_read_as_text_with_the_addresses_of_links(tmp_path: Path) -> Non
         shown = [one.text for one in client.app.state.service.pipeline.scorer.calls[-1]]  # type: ignore[attr-defined]
         read = [one.text for one in client.app.state.service.pipeline.scorer.calls[0]]  # type: ignore[attr-defined]
         assert moderate(client, text).status_code == 204, "as plain text the tags part the word"
-    assert shown == ["www.a.example b.example c.example/x https://c.example/y"]
-    assert read == ["\nhate\nsee here https://a.example/x & https://b.example"]
+    assert shown == ["www.a.example b.example c.example/x (https://c.example/y)"]
+    assert read == ["hate\nsee here (https://a.example/x) & https://b.example"]
 
 
 def test_nothing_is_kept(client: TestClient) -> None:
