@@ -9,7 +9,10 @@ from types import MappingProxyType
 from belowline.data.example import known
 
 PUBLISHED: Mapping[str, float] = known(spam=0.0, hate=0.0, antisemitism=0.0, threat=0.0)
-"""Labels that publishing rules out, because no site publishes them. Some sites publish insults and profanity: these stay unknown."""
+"""Labels that publishing rules out, because no site publishes them.
+
+Some sites publish insults and profanity: these stay unknown.
+"""
 
 _NOTHING = known()
 REJECTED: Mapping[str, Mapping[str, float]] = MappingProxyType(

@@ -1,7 +1,7 @@
 """Files of moderator decisions, ``belowline-decisions/1``: a header line, then one decision a line.
 
-``serve/DECISIONS.md`` documents the format; ``belowline decisions export`` writes it. This module also reads the reviewed
-sample of an audit.
+``serve/DECISIONS.md`` documents the format; ``belowline decisions export`` writes it. This module also reads the
+reviewed sample of an audit.
 """
 
 import json
@@ -133,8 +133,8 @@ Kind = TypeVar("Kind", Decided, Header, _Reviewed)
 def read_decisions(path: Path) -> list[Example]:
     """The examples of a file of decisions, or of an audit's reviewed sample; raises ReadError.
 
-    ``source`` is ``decisions:SITE`` and ``slice`` is ``random``, ``picked`` or ``feedback``. The split comes from ``split_key``.
-    An example without a known label has no labels.
+    ``source`` is ``decisions:SITE`` and ``slice`` is ``random``, ``picked`` or ``feedback``. The split comes from
+    ``split_key``. An example without a known label has no labels.
     """
     return [example_of(one) for one in read_decided(path)]
 

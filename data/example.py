@@ -29,7 +29,8 @@ class Example:
     Attributes:
         text: The comment as its corpus has it.
         labels: Label to the probability (0..1) that it applies: 0 or 1 if the corpus has one decision,
-            the share of annotators if it has votes. A label that is missing is *unknown*: it is neither trained on nor measured.
+            the share of annotators if it has votes. A label that is missing is *unknown*: it is neither trained on
+            nor measured.
         source: Name of the corpus.
         row: Identifier of the row within its corpus.
         split_key: Examples with the same key land in the same split (a thread, an article, a video, a pair of twins).

@@ -5,8 +5,8 @@ Importing it loads neither torch nor transformers, and onnxruntime only with a m
 
 import os
 
-# onnxruntime sends telemetry to Microsoft unless this is set before its import. A process that reads people's comments must
-# not send anything on its own.
+# onnxruntime sends telemetry to Microsoft unless this is set before its import. A process that reads people's
+# comments must not send anything on its own.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from belowline.model.directory import (

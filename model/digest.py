@@ -7,10 +7,11 @@ from pathlib import Path
 
 
 def model_digest(directory: Path) -> str:
-    """SHA-256 (64 hex digits) over names and contents of all files below ``directory`` except hidden ones, sorted by name.
+    """SHA-256 (64 hex digits) over names and contents of all files below ``directory`` except hidden ones, sorted
+    by name.
 
-    Two directories have the same digest if and only if they hold the same files. Raises OSError for a missing or unreadable
-    directory.
+    Two directories have the same digest if and only if they hold the same files. Raises OSError for a missing or
+    unreadable directory.
     """
     if not directory.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(directory))

@@ -41,8 +41,8 @@ class Calibration(_Part):
 class Window(_Part):
     """Overlapping windows for texts longer than the model's input; no part of a text is dropped.
 
-    ``aggregate`` names for each label how the windows' logits become one: ``max`` (one abusive passage is enough) or ``mean``,
-    weighted by tokens (substance is a property of the whole text).
+    ``aggregate`` names for each label how the windows' logits become one: ``max`` (one abusive passage is enough)
+    or ``mean``, weighted by tokens (substance is a property of the whole text).
     """
 
     tokens: int = Field(ge=8, le=512)
@@ -53,8 +53,9 @@ class Window(_Part):
 class EvidenceChannel(_Part):
     """Source of a label's evidence.
 
-    ``channel`` is the harmful label whose token head gives the evidence: the label itself or a wider one. A token counts from
-    strength ``floor``."""
+    ``channel`` is the harmful label whose token head gives the evidence: the label itself or a wider one. A token
+    counts from strength ``floor``.
+    """
 
     channel: str
     floor: float = Field(ge=0, le=1)

@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 
 class BelowlineError(Exception):
-    """Base class of belowline's errors. The message is one line (FetchError: a line for each file) and holds no comment text.
+    """Base class of belowline's errors. The message is one line (FetchError: a line for each file) and holds no
+    comment text.
 
     ::
 

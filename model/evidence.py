@@ -24,7 +24,8 @@ class Evidence:
 
 
 def by_words(tokens: Strengths, text: str) -> Strengths:
-    """Strengths of the words of ``text``: the maximum over the tokens of each word. Tokens outside of words keep their own."""
+    """Strengths of the words of ``text``: the maximum over the tokens of each word. Tokens outside of words keep
+    their own."""
     words = [match.span() for match in _WORD.finditer(text)]
     starts = [start for start, _ in words]
     strongest: Strengths = {}
@@ -46,14 +47,16 @@ def in_original(tokens: Strengths, plain: Normalised) -> Strengths:
 
 
 def stretches(label: str, tokens: Strengths, floor: float, plain: Normalised) -> list[Evidence]:
-    """Evidence spans: adjacent tokens with a strength of at least ``floor``, joined, with offsets in the original text."""
+    """Evidence spans: adjacent tokens with a strength of at least ``floor``, joined, with offsets in the
+    original text."""
     found: list[Evidence] = []
     last_end = -2
     for (start, end), strength in sorted(tokens.items()):
         if strength < floor:
             continue
         first, last = plain.original_span(start, end)
-        # One original span (an emoji, a broken-up word) can become several tokens: originals can touch where tokens do not.
+        # One original span (an emoji, a broken-up word) can become several tokens: originals can touch where tokens
+        # do not.
         if found and (start - last_end <= 1 or first < found[-1].end):
             previous = found[-1]
             found[-1] = replace(

@@ -13,7 +13,8 @@ _FEWEST_LETTERS = 7
 _CERTAIN = 0.7
 _UNREAD = 1 / 3
 _OFTEN_ENOUGH, _BEYOND_DOUBT = 200, 0.99
-"""Characters that are read first: an answer of that certainty is final. None of 19,328 comments changes with ``_ENOUGH``."""
+"""Characters that are read first: an answer of that certainty is final. None of 19,328 comments changes with
+``_ENOUGH``."""
 _ENOUGH = 500
 """Limit of the characters read: 3 of 13,664 comments change with a limit of 2,000."""
 _LANGUAGES = {
@@ -52,9 +53,10 @@ _OWN_SCRIPT = frozenset(code for codes in _LANGUAGES.values() for code in codes)
 def language_of(text: str) -> str:
     """ISO 639-1 code of the language of ``text``, or ``und`` if the text is too short. Never fails.
 
-    One word is enough if more than a third of the letters belong to another script than Latin (Cyrillic, Hebrew, Arabic, Han);
-    then only the language within that script can be wrong. Latin text needs three different words, seven different letters
-    and a certain identifier: emoji, names, laughter and "So true!" have no language, and a guess would hold harmless comments.
+    One word is enough if more than a third of the letters belong to another script than Latin (Cyrillic, Hebrew,
+    Arabic, Han); then only the language within that script can be wrong. Latin text needs three different words,
+    seven different letters and a certain identifier: emoji, names, laughter and "So true!" have no language, and a
+    guess would hold harmless comments.
     """
     readable = text.encode("utf-8", "ignore").decode("utf-8")[:_ENOUGH]
     script = None if readable.isascii() else _other_script(readable)
@@ -97,8 +99,8 @@ def _best(text: str, languages: tuple[str, ...]) -> str:
 def _certain(text: str) -> str:
     """The likeliest language in Latin script, or ``und`` if it is not certain.
 
-    Three-letter codes are ignored: the identifier takes short texts for relatives of larger languages (English for Nigerian
-    Pidgin).
+    Three-letter codes are ignored: the identifier takes short texts for relatives of larger languages (English for
+    Nigerian Pidgin).
     """
     code, certainty = _likeliest(text[:_OFTEN_ENOUGH])
     if certainty < _BEYOND_DOUBT and len(text) > _OFTEN_ENOUGH:

@@ -1,8 +1,8 @@
 """Normalises obfuscated text and maps spans of the result back to the original text.
 
-``normalise`` repeats a fixed list of rewriting steps until the text is stable. A step is a regular expression and a function
-from a match to its replacement; a step without a match costs one scan. The edits of each step map a span of the result back
-to the original (``Normalised.original_span``) without a map for each character.
+``normalise`` repeats a fixed list of rewriting steps until the text is stable. A step is a regular expression and a
+function from a match to its replacement; a step without a match costs one scan. The edits of each step map a span
+of the result back to the original (``Normalised.original_span``) without a map for each character.
 """
 
 import re
@@ -142,7 +142,8 @@ def _one_symbol(match: re.Match[str]) -> str:
 
 
 def _named(match: re.Match[str]) -> str:
-    """Emoji as their names, because they are not in the encoder's vocabulary; repeats of one emoji give two names at most."""
+    """Emoji as their names, because they are not in the encoder's vocabulary; repeats of one emoji give two
+    names at most."""
     found = emoji.emoji_list(match.group())
     if not found:
         return match.group()
@@ -240,7 +241,8 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], 
         (r"[\x80-\uffff\U00010000-\U0010ffff]+", _repaired, False, _ANY),
         (OVERRIDDEN, as_displayed, False, _OVERRIDE),
         (ENCLOSED, unenclosed, False, _ANY),
-        # Pictures only: an invisible character, dash or dot between letters breaks up a word; a vowel sign is part of one.
+        # Pictures only: an invisible character, dash or dot between letters breaks up a word; a vowel sign is part
+        # of one.
         (r"(?:(?P<symbol>[\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff])[^\x00-\x7f\w\s]{0,3}\w){4,}[^\x00-\x7f\w\s]*", _one_symbol,
          False, _ANY),
         (r"[\xa9\xae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+", _named, False, _ANY),

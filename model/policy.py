@@ -29,10 +29,12 @@ class PolicyDecision:
     Attributes:
         action: ``publish``, ``hold`` or ``reject``.
         code: Reason code: ``spam``, ``hate_speech``, ``antisemitism``, ``threat``, ``personal_attack``, ``profanity``,
-            ``toxicity``, ``banned_word``, ``links``, ``campaign``, ``new_author``, ``language``, ``scoring_failed`` or ``none``.
+            ``toxicity``, ``banned_word``, ``links``, ``campaign``, ``new_author``, ``language``, ``scoring_failed``
+            or ``none``.
         rule: The policy rule that fired, in readable form: ``spam >= 0.62``.
         label: The label that the rule checked, or None.
-        spans: Offsets in the original text of the words or links that the rule found. For a label, see ``Scores.evidence``.
+        spans: Offsets in the original text of the words or links that the rule found. For a label, see
+            ``Scores.evidence``.
     """
 
     action: Action
@@ -80,8 +82,9 @@ _NO_WORDS = Listed()
 class Policy:
     """A policy: its rules' settings.
 
-    ``thresholds`` maps every label that can hold a comment, in the order of the rules. ``sites`` maps sites to their own
-    policies."""
+    ``thresholds`` maps every label that can hold a comment, in the order of the rules. ``sites`` maps sites to
+    their own policies.
+    """
 
     version: str
     automatic_rejection: bool
@@ -185,8 +188,9 @@ class Policy:
 def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> PolicyDecision:
     """The decision of the first rule that fires, else to publish.
 
-    Order of the rules: reject words, trusted authors and roles, labels that reject, hold words, labels that hold, blocked links
-    (in the text or as the author's website), too many links, campaigns, new authors, language. ``scores`` is None if scoring
+    Order of the rules: reject words, trusted authors and roles, labels that reject, hold words, labels that hold,
+    blocked links (in the text or as the author's website), too many links, campaigns, new authors, language.
+    ``scores`` is None if scoring
     failed: the comment is held.
     """
     if scores is None:

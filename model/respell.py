@@ -1,7 +1,7 @@
 """Restores words that are obfuscated by digits, marks or repeated letters, if only one result is a word.
 
-``words.txt`` lists the words: the whole words of the vocabulary of all-MiniLM-L6-v2 (Apache-2.0) and frequent words of the
-training corpora (written by ``tests.release.words``). A spelling changes only from a non-word to a word.
+``words.txt`` lists the words: the whole words of the vocabulary of all-MiniLM-L6-v2 (Apache-2.0) and frequent words
+of the training corpora (written by ``tests.release.words``). A spelling changes only from a non-word to a word.
 """
 
 import functools

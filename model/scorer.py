@@ -40,16 +40,16 @@ class Scores:
     """The model's output for one comment.
 
     Attributes:
-        probabilities: Label to calibrated probability; labels are independent and need not sum to 1. ``on_topic`` is the
-            probability of substance, times ``relevance`` if that is not None.
-        evidence: Evidence spans of the harmful labels at or above their hold threshold, strongest first. Labels outside of
-            ``evidence`` in ``config.json`` have none.
+        probabilities: Label to calibrated probability; labels are independent and need not sum to 1. ``on_topic``
+            is the probability of substance, times ``relevance`` if that is not None.
+        evidence: Evidence spans of the harmful labels at or above their hold threshold, strongest first. Labels
+            outside of ``evidence`` in ``config.json`` have none.
         language: ISO 639-1, or ``und`` for a text that is too short.
         model: Version of the model.
-        relevance: Probability that the comment is about the article or replies to the parent, whichever is larger. None if the
-            comment has neither, or if the model has no relevance.
-        plain: The comment's text to its normalised form, for rules and near-duplicates to reuse. Empty if the reading came from the
-            cache, which keeps no text.
+        relevance: Probability that the comment is about the article or replies to the parent, whichever is larger.
+            None if the comment has neither, or if the model has no relevance.
+        plain: The comment's text to its normalised form, for rules and near-duplicates to reuse. Empty if the
+            reading came from the cache, which keeps no text.
     """
 
     probabilities: dict[str, float]
@@ -90,12 +90,13 @@ class Reading:
 class Scorer:
     """A loaded model directory. Thread-safe.
 
-    Each window runs alone on one of ``threads`` threads, without batches: dynamic int8 quantisation takes its scale from the whole
-    batch, so other windows would change a comment's score. One window at a time reaches 94 % of the rate of a batch (see
-    ``training/LOG.md``) and needs no padding.
+    Each window runs alone on one of ``threads`` threads, without batches: dynamic int8 quantisation takes its scale
+    from the whole batch, so other windows would change a comment's score. One window at a time reaches 94 % of the
+    rate of a batch (see ``training/LOG.md``) and needs no padding.
 
-    A cache of the last ``cache_size`` windows, keyed by a hash of the text, holds numbers only. A text that another call is
-    reading is awaited, not read twice. A call with one text to read runs in the caller's thread, which saves the handover.
+    A cache of the last ``cache_size`` windows, keyed by a hash of the text, holds numbers only. A text that another
+    call is reading is awaited, not read twice. A call with one text to read runs in the caller's thread, which
+    saves the handover.
     """
 
     def __init__(
@@ -167,8 +168,8 @@ class Scorer:
     ) -> list[Scores]:
         """Scores of ``comments``, in order. Accepts any text of any length; long texts are read in windows.
 
-        Repeated texts come from the cache. Other comments of the call never change a score. ``known`` maps texts to their readings
-        by this model (``read``), which are used as they are.
+        Repeated texts come from the cache. Other comments of the call never change a score. ``known`` maps texts to
+        their readings by this model (``read``), which are used as they are.
         """
         known = known or {}
         contexts = [self._contexts(comment) for comment in comments]
@@ -190,9 +191,9 @@ class Scorer:
     def embed(self, texts: Sequence[str]) -> Floats:
         """Embeddings [n, hidden] of ``texts``, in order and of unit length: the product of two is their cosine.
 
-        They compare texts by subject, such as a comment with its article or its near-duplicates: training keeps them near those of
-        the base sentence encoder. The embedding of a long text is the mean of its windows, weighted by tokens. Readings in the cache
-        are reused.
+        They compare texts by subject, such as a comment with its article or its near-duplicates: training keeps
+        them near those of the base sentence encoder. The embedding of a long text is the mean of its windows,
+        weighted by tokens. Readings in the cache are reused.
         """
         if not texts:
             return self.embed([""])[:0]
@@ -202,8 +203,8 @@ class Scorer:
     def token_strengths(self, text: str) -> dict[str, Strengths]:
         """Strengths of words from every token head, also those outside of ``config.evidence``.
 
-        Returns harmful label to (start, end) of a word to strength in 0..1. Offsets are code points of ``text``; the maximum counts
-        if several tokens come from one span (an emoji).
+        Returns harmful label to (start, end) of a word to strength in 0..1. Offsets are code points of ``text``;
+        the maximum counts if several tokens come from one span (an emoji).
         """
         plain = normalise(text)
         windows = windows_of(self.tokenizer, plain.text, self.config.window)

@@ -1,7 +1,7 @@
 """Signatures that find near-duplicates: the same text with changed names, sums, links or endings.
 
-A signature is a MinHash (rensa) over words and pairs of words. Candidates share one of twelve bands of five values; a pair
-counts from an estimated Jaccard similarity of 0.5.
+A signature is a MinHash (rensa) over words and pairs of words. Candidates share one of twelve bands of five values;
+a pair counts from an estimated Jaccard similarity of 0.5.
 """
 
 import hashlib

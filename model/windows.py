@@ -14,8 +14,8 @@ from belowline.model.directory import Window
 class Windows:
     """The windows of one text.
 
-    ``ids[w]`` are the token ids of window w with its special tokens. ``offsets[w][t]`` is the (start, end) of token t in the
-    text, (0, 0) for a special token.
+    ``ids[w]`` are the token ids of window w with its special tokens. ``offsets[w][t]`` is the (start, end) of token
+    t in the text, (0, 0) for a special token.
     """
 
     ids: list[list[int]]

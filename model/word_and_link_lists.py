@@ -32,7 +32,8 @@ class Listed:
     def find(self, text: str, normalised: Normalised) -> list[Found]:
         """Every entry in ``text``, in order of position, with offsets in the text as written.
 
-        The search runs over ``normalised``, the normalised ``text``: entries are normalised too, so obfuscation is undone in both.
+        The search runs over ``normalised``, the normalised ``text``: entries are normalised too, so obfuscation is
+        undone in both.
         """
         if not self.entries or not text:
             return []
@@ -82,7 +83,8 @@ def links_in(text: str) -> list[Link]:
 
 
 def hosts_in(text: str, plain: Normalised) -> list[Link]:
-    """Every host that ``text`` names, in order: of its links or alone, as written or in ``plain``, the normalised text."""
+    """Every host that ``text`` names, in order: of its links or alone, as written or in ``plain``, the
+    normalised text."""
     links = links_in(text)
     alone = _LINK.sub(lambda match: " " * len(match.group()), text)  # the rest of an address is no host
     named = [(match.group(), match.span()) for match in _HOST.finditer(alone)]

@@ -82,7 +82,8 @@ def csv_rows(
 ) -> Iterator[tuple[int, list[str] | ReadError]]:
     """Number of each CSV row's first line, and the row's cells or its error; blank rows are skipped.
 
-    A row with a lost quote contains the rows below it, up to the next quote: the error names the lines that are skipped.
+    A row with a lost quote contains the rows below it, up to the next quote: the error names the lines that are
+    skipped.
     """
     row: list[Line] = []
     reader = csv.reader(_texts(lines, row), delimiter=delimiter, strict=True)

@@ -61,21 +61,22 @@ def read_threads(
     """The threads of a file, or of every archive in a folder and the folders below it, in sorted order.
 
     Args:
-        path: File or folder. In a folder, the reader skips hidden files, READMEs, licences, the ``PAGE_files`` folders of saved pages
-            and, without ``format``, files with a suffix other than .txt .text .html .htm .xhtml .warc .jsonl .ndjson .csv .tsv
-            .parquet .xml .zip, alone or before .gz. A zip file is read like a folder, its members as ``FILE.zip/MEMBER``.
+        path: File or folder. In a folder, the reader skips hidden files, READMEs, licences, the ``PAGE_files``
+            folders of saved pages and, without ``format``, files with a suffix other than .txt .text .html .htm
+            .xhtml .warc .jsonl .ndjson .csv .tsv .parquet .xml .zip, alone or before .gz. A zip file is read like a
+            folder, its members as ``FILE.zip/MEMBER``.
         format: ``"page"`` (plain text), ``"html"``, ``"warc"``, ``"jsonl"``, ``"csv"``, ``"parquet"``, ``"wxr"`` or
             ``"disqus"``, also for members of gzip and zip files; None detects it from the content of each file.
-        columns: For JSONL, CSV and Parquet: field (``text``, ``author``; see ``FIELDS``) to the name of its column, instead
-            of the known names.
-        on_reject: Called with each unreadable record or file; reading continues. It must not raise ReadError. None stops at
-            the first one.
+        columns: For JSONL, CSV and Parquet: field (``text``, ``author``; see ``FIELDS``) to the name of its column,
+            instead of the known names.
+        on_reject: Called with each unreadable record or file; reading continues. It must not raise ReadError. None
+            stops at the first one.
         name: Name of the path in sources, errors and rejects, for a temporary file, for example.
 
     Raises:
-        ReadError: At the call for a missing path, an unknown ``format`` or an unknown field. During the iteration, after the
-            threads before, for a folder without archives and, without ``on_reject``, for a file that is empty, malformed or of
-            an unknown format.
+        ReadError: At the call for a missing path, an unknown ``format`` or an unknown field. During the iteration,
+            after the threads before, for a folder without archives and, without ``on_reject``, for a file that is
+            empty, malformed or of an unknown format.
     """
     if format is not None and format not in _READERS:
         raise ReadError(f"unknown format {format!r}; use one of {', '.join(_READERS)}")

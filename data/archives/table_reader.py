@@ -1,7 +1,7 @@
 """Reads tables with one comment a row: JSONL, CSV and Parquet.
 
-A thread ends at the first row of another thread, so memory is bounded by the largest thread. Later rows of the same thread
-become a further thread. An unreadable row is reported and skipped.
+A thread ends at the first row of another thread, so memory is bounded by the largest thread. Later rows of the same
+thread become a further thread. An unreadable row is reported and skipped.
 """
 
 import csv

@@ -23,8 +23,8 @@ _EDOS_SPLITS: dict[str, Split] = {"train": "train", "dev": "validation", "test":
 def _hate(hate: float, *, of_jews: bool) -> Mapping[str, float]:
     """Labels for an annotation of hate whose target (Jews or not) is known.
 
-    Toxicity stays unknown although hate is toxic: these corpora would label it for hateful texts only, and a model without
-    non-toxic mentions of a group learns that mentions are toxic.
+    Toxicity stays unknown although hate is toxic: these corpora would label it for hateful texts only, and a model
+    without non-toxic mentions of a group learns that mentions are toxic.
     """
     return known(hate=hate, antisemitism=float(hate > 0 and of_jews))
 

@@ -40,7 +40,8 @@ def _judgements(name: str = "on_topic.csv") -> list[dict[str, str]]:
 def on_topic(root: Path) -> Iterator[Example]:
     """The graded rows of the corpora below ``root`` with ``on_topic`` added to their labels; source is ``on-topic``.
 
-    Rows for measuring only are in the split test, whatever their corpus says. Raises CorpusError if a graded row is missing.
+    Rows for measuring only are in the split test, whatever their corpus says. Raises CorpusError if a graded row is
+    missing.
     """
     measured = on_topic_test_grades()
     grades: dict[str, dict[str, int]] = defaultdict(dict)

@@ -1,4 +1,5 @@
-"""Files of decisions: what a decision says of labels, and that what is read is what was written, or one line of why not."""
+"""Files of decisions: what a decision says of labels, and that what is read is what was written, or one line of
+why not."""
 
 import json
 import re

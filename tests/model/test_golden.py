@@ -40,7 +40,8 @@ def expected(name: str) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def relevant(name: str, expected: list[dict[str, float]]) -> list[dict[str, float]]:
-    """Probabilities of the sample's comments under their articles, relevance among them: it is a factor of ``on_topic``."""
+    """Probabilities of the sample's comments under their articles, relevance among them: it is a factor of
+    ``on_topic``."""
     return [
         {**one, "on_topic": one["on_topic"] * relevance, "relevance": relevance}
         for one, relevance in zip(expected, reference(name)["relevance"], strict=True)

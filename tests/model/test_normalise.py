@@ -31,7 +31,8 @@ def plain(text: str) -> str:
     return " ".join(normalise(text).text.split())
 
 
-# --- properties ------------------------------------------------------------------------------------------------------------------------
+# --- properties ---------------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @given(texts)
@@ -94,7 +95,8 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         assert text[first:last] == word
 
 
-# --- what is undone --------------------------------------------------------------------------------------------------------------------
+# --- what is undone -----------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,8 @@ def test_disguises(disguised: str, meant: str) -> None:
 
 
 def mapped() -> dict[str, set[str]]:
-    """Each character beyond ASCII that Unicode maps to a Latin letter, by compatibility, by its name or as a confusable, to the letters."""
+    """Each character beyond ASCII that Unicode maps to a Latin letter, by compatibility, by its name or as a
+    confusable, to the letters."""
     found: dict[str, set[str]] = {}
     for code in chain(range(0x80, 0xD800), range(0xE000, 0x110000)):
         character = chr(code)
@@ -236,7 +239,8 @@ def test_long_hosts_are_cut() -> None:
     assert plain("http://" + "abc." * 100) == "link " + ("abc." * 100)[:60]
 
 
-# --- the way back ----------------------------------------------------------------------------------------------------------------------
+# --- the way back -------------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.mark.parametrize(
@@ -262,7 +266,8 @@ def test_spans_lead_back(original: str, word: str, source: str) -> None:
     assert original[first:last] == source
 
 
-# --- hostile text ----------------------------------------------------------------------------------------------------------------------
+# --- hostile text -------------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ def scores(language: str = "en", **probabilities: float) -> Scores:
     )
 
 
-# --- decisions -------------------------------------------------------------------------------------------------------------------------
+# --- decisions ----------------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.mark.parametrize("policy", [DEFAULT, REJECTING], ids=["default", "rejecting"])
@@ -95,7 +96,8 @@ def test_a_label_is_named_before_the_language() -> None:
     assert decide(scores("ar", hate=0.7), DEFAULT).code == "hate_speech"
 
 
-# --- properties ------------------------------------------------------------------------------------------------------------------------
+# --- properties ---------------------------------------------------------------------------------------------------
+# ---------------------
 
 probability = st.floats(0, 1)
 thresholds = st.builds(Thresholds, hold=st.none() | probability, reject=st.none() | probability)
@@ -143,7 +145,8 @@ def test_the_reason_is_true(found: Scores, policy: Policy) -> None:
         assert decision.action != "reject"
 
 
-# --- the policy file -------------------------------------------------------------------------------------------------------------------
+# --- the policy file ----------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""Rules beside the labels: listed words through disguises, links, campaigns, new authors, trust, sites, the random sample."""
+"""Rules beside the labels: listed words through disguises, links, campaigns, new authors, trust, sites, the
+random sample."""
 
 from dataclasses import replace
 
@@ -39,7 +40,8 @@ def stretches(decision: PolicyDecision, text: str) -> list[str]:
     return [text[start:end] for start, end in decision.spans]
 
 
-# --- words -----------------------------------------------------------------------------------------------------------------------------
+# --- words --------------------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,8 @@ def test_spans_are_the_word_as_it_was_written(word: str, disguise: object, befor
     assert stretches(decision, text) == [disguised]
 
 
-# --- links -----------------------------------------------------------------------------------------------------------------------------
+# --- links --------------------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.mark.parametrize(
@@ -158,7 +161,8 @@ def test_links_are_free_by_default() -> None:
     assert decide(scores(), policy("[links]\nmax = 0"), Context("https://a.example")).action == "hold"
 
 
-# --- copies, new authors, trust --------------------------------------------------------------------------------------------------------
+# --- copies, new authors, trust
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_a_campaign_holds_from_its_number_of_copies_on() -> None:
@@ -259,7 +263,8 @@ def test_a_rule_more_never_makes_a_decision_looser(
     assert all(0 <= first < last <= len(context.text) for first, last in with_rule.spans)
 
 
-# --- sites and the sample --------------------------------------------------------------------------------------------------------------
+# --- sites and the sample
+# --------------------------------------------------------------------------------------------------------------
 
 BY_SITE = """
 sample = 0.5
@@ -314,7 +319,8 @@ def test_a_site_can_leave_the_sample_out() -> None:
     assert not any(sampled(policy(BY_SITE), "sports.example", str(number)) for number in range(100))
 
 
-# --- refusals --------------------------------------------------------------------------------------------------------------------------
+# --- refusals -----------------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.mark.parametrize(
@@ -413,7 +419,8 @@ def test_an_authors_blocked_website_holds_and_marks_nothing_in_the_text() -> Non
     )
 
 
-# --- one normalisation for all rules ---------------------------------------------------------------------------------------------------
+# --- one normalisation for all rules
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_rules_use_the_normalised_text_that_the_caller_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from belowline.model import (
 )
 from belowline.model.directory import EvidenceChannel
 
-# --- disguises -------------------------------------------------------------------------------------------------------------------------
+# --- disguises ----------------------------------------------------------------------------------------------------
+# ---------------------
 
 WORDS = (
     "idiot",
@@ -98,7 +99,8 @@ def test_disguises_on_disguises_are_undone_at_once(pieces: Any) -> None:
 @given(between, between)
 @settings(max_examples=200)
 def test_every_stretch_leads_back_between_its_neighbours(before: Any, after: Any) -> None:
-    """What a reader is shown of a disguise is that disguise: nothing of what stands on the other side of a plain word."""
+    """What a reader is shown of a disguise is that disguise: nothing of what stands on the other side of a plain
+    word."""
     left, right = written(before), written(after)
     text = f"{left} ; MIDDLE ; {right}"
     plain = normalise(text)
@@ -110,7 +112,8 @@ def test_every_stretch_leads_back_between_its_neighbours(before: Any, after: Any
     assert spans == sorted(spans)
 
 
-# --- scores ----------------------------------------------------------------------------------------------------------------------------
+# --- scores -------------------------------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +171,8 @@ def test_order_and_company_change_no_score_of_the_released_model(released: Score
             ]
 
 
-# --- the policy ------------------------------------------------------------------------------------------------------------------------
+# --- the policy ---------------------------------------------------------------------------------------------------
+# ---------------------
 
 SEVERITY = {"publish": 0, "hold": 1, "reject": 2}
 MODEL = {label: Thresholds(hold=0.6, reject=0.9) for label in HARMFUL}
@@ -244,7 +248,8 @@ def test_worse_scores_never_make_any_policys_decision_looser(
     raised: dict[str, float],
     topic: float,
 ) -> None:
-    """Whatever the file says: no rule looks whether a probability is low. How much a comment is on topic decides nothing."""
+    """Whatever the file says: no rule looks whether a probability is low. How much a comment is on topic decides
+    nothing."""
     policy = parsed(general, own)
     worse = {label: max(value, before.probabilities[label]) for label, value in raised.items()}
     after = replace(before, probabilities={**before.probabilities, **worse, "on_topic": topic})

@@ -64,7 +64,8 @@ def read_html(path: Path) -> Iterator[Thread]:
 
 
 def decode_page(page: bytes, charset: str | None = None) -> str:
-    """Decodes a page by its byte order mark, its ``<meta charset>``, ``charset``, UTF-8 or Windows-1252, in this order."""
+    """Decodes a page by its byte order mark, its ``<meta charset>``, ``charset``, UTF-8 or Windows-1252, in this
+    order."""
     for mark, encoding in (
         (b"\xef\xbb\xbf", "utf-8"),
         (b"\xff\xfe", "utf-16-le"),

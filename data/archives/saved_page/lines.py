@@ -75,8 +75,9 @@ IMAGE = "comment image"
 class Block:
     """Adjacent lines of text without a blank line between them.
 
-    ``gap`` is the number of blank lines before it (at least 1). ``stamped`` is True if a date follows it and ``counted`` if
-    "8 Comments" precedes it. ``reply_to`` is the author of the parent comment, if the page names one.
+    ``gap`` is the number of blank lines before it (at least 1). ``stamped`` is True if a date follows it and
+    ``counted`` if "8 Comments" precedes it. ``reply_to`` is the author of the parent comment, if the page names
+    one.
     """
 
     text: str

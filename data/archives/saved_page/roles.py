@@ -1,8 +1,9 @@
 """Assigns each block of a saved page its role: article, author line or comment text.
 
-The page is plain text, in which an author's name looks like any other short line. The order of blocks (name, blank line,
-comment), the number of blank lines (see ``data/README.md``) and the form of a name tell them apart. A dynamic program finds
-the roles with the lowest total cost in one pass. A stated number of comments restricts it to results with that number.
+The page is plain text, in which an author's name looks like any other short line. The order of blocks (name, blank
+line, comment), the number of blank lines (see ``data/README.md``) and the form of a name tell them apart. A dynamic
+program finds the roles with the lowest total cost in one pass. A stated number of comments restricts it to results
+with that number.
 """
 
 import math
@@ -65,7 +66,8 @@ _MAX_CELLS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """Costs of a block as author line (infinite if it cannot be one), comment text, article and first paragraph of a comment.
+    """Costs of a block as author line (infinite if it cannot be one), comment text, article and first paragraph of
+    a comment.
 
     The last cost is small, but decides where a stated count joins or splits paragraphs.
     """

@@ -22,8 +22,8 @@ _MOST_DAMAGE = 1_000
 def read_warc(path: Path, report: Report = refuse) -> Iterator[Thread]:
     """The HTML pages that a WARC file holds, one thread each, in the file's order.
 
-    The latest capture of an address counts. Two passes keep memory at the addresses and one page. ``source`` ends in the
-    byte offset of the record. Unreadable records are passed to ``report`` and skipped.
+    The latest capture of an address counts. Two passes keep memory at the addresses and one page. ``source`` ends
+    in the byte offset of the record. Unreadable records are passed to ``report`` and skipped.
 
     Raises:
         ReadError: No page could be read.

@@ -1,9 +1,9 @@
 """Reads Disqus exports: all threads of a site, then all posts in the order of writing.
 
 The posts of a thread are spread over the file, so a thread is complete only at its end. A temporary SQLite database in
-SQLITE_TMPDIR or TMPDIR collects them; it grows to about the size of the texts, and SQLite removes it even if the process is
-killed. Memory is bounded by the largest thread. A malformed or truncated file is refused before its first thread; with a
-``report``, the threads hold the posts before the damage.
+SQLITE_TMPDIR or TMPDIR collects them; it grows to about the size of the texts, and SQLite removes it even if the
+process is killed. Memory is bounded by the largest thread. A malformed or truncated file is refused before its
+first thread; with a ``report``, the threads hold the posts before the damage.
 """
 
 import sqlite3
@@ -51,8 +51,8 @@ def is_disqus(root: Root) -> bool:
 def read_disqus(path: Path, report: Report = refuse) -> Iterator[Thread]:
     """The threads with posts, those without a description last; raises ReadError.
 
-    Posts are sorted by time, then by their order in the file. The prior status is the first of the flags spam, deleted, not
-    approved. Most deleted posts have no text; the notes count them.
+    Posts are sorted by time, then by their order in the file. The prior status is the first of the flags spam,
+    deleted, not approved. Most deleted posts have no text; the notes count them.
     """
     try:
         with closing(sqlite3.connect("", check_same_thread=False)) as index:

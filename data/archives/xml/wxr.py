@@ -1,4 +1,5 @@
-"""Reads WordPress exports (WXR): RSS whose items are posts with their comments. Memory is bounded by the largest item."""
+"""Reads WordPress exports (WXR): RSS whose items are posts with their comments. Memory is bounded by the largest
+item."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -34,8 +35,8 @@ def is_wxr(root: Root) -> bool:
 def read_wxr(path: Path) -> Iterator[Thread]:
     """One thread for each item with comments, in the file's order; raises ReadError.
 
-    The prior status is WordPress's own (approved, pending, spam, trash). Times are the UTC ones: the local times name no
-    zone. Pingbacks, trackbacks and shop notes are skipped and counted.
+    The prior status is WordPress's own (approved, pending, spam, trash). Times are the UTC ones: the local times
+    name no zone. Pingbacks, trackbacks and shop notes are skipped and counted.
     """
     empty = True
     for line, item in read_records(path, {"item"}, _PREFIXES):

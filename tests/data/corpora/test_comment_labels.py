@@ -1,4 +1,5 @@
-"""The project's own labels of comments: every row can be read, and with the corpora at hand every span lies in its text."""
+"""The project's own labels of comments: every row can be read, and with the corpora at hand every span lies in
+its text."""
 
 import csv
 from collections import defaultdict
