@@ -13,7 +13,7 @@ LONGEST_LINE = 2**26
 
 _CHUNK = 2**20
 _LINE_COST = 100
-_QUOTE = "quote fields with commas, quotes or line ends"
+_REREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,43 +77,64 @@ def _line(number: int, raw: bytes, size: int, offset: int) -> Line:
     return Line(number, text.removeprefix("\ufeff") if number == 1 else text, size, problem)
 
 
-def csv_rows(
-    lines: Iterator[Line], delimiter: str, width: int
-) -> Iterator[tuple[int, list[str] | ReadError]]:
-    """Number of each CSV row's first line, and the row's cells or its error; blank rows are skipped.
+class CsvRows:
+    """Iterator over CSV rows: the number of each row's first line, and its cells or its error.
 
-    A row with a lost quote contains the rows below it, up to the next quote: the error names the lines that are
-    skipped.
+    A row that is not valid CSV may have lost a quote and then contains the rows below it. Only its first line counts as
+    wrong; the other lines are read again, up to a few times the cost of reading the file. Of the lines that are read again,
+    only rows with all fields count, because other rows are likely parts of a text.
     """
-    row: list[Line] = []
-    reader = csv.reader(_texts(lines, row), delimiter=delimiter, strict=True)
-    while True:
-        row.clear()
-        cells: list[str] | ReadError
-        try:
-            cells = next(reader)
-            if len(cells) > width:
-                cells = ReadError(f"{len(cells)} fields under a header of {width}; {_QUOTE}")
-            elif not any(map(str.strip, cells)):
-                cells = []
-        except StopIteration:
-            return
-        except csv.Error as error:
-            cells = ReadError(f"not valid CSV ({error}); {_QUOTE}")
-            reader = csv.reader(_texts(lines, row), delimiter=delimiter, strict=True)
-        found = next((line.problem for line in row if line.problem), cells)
-        if isinstance(found, ReadError) and len(row) > 1:
-            found = ReadError(f"{found.reason}; lines {row[0].number} to {row[-1].number} are skipped")
-        if found:
-            yield row[0].number, found
 
+    def __init__(self, lines: Iterator[Line], delimiter: str, width: int) -> None:
+        self._lines, self._delimiter, self._width = lines, delimiter, width
+        self._row: list[Line] = []
+        self._again: list[Line] = []
+        self._size = self._read = self._reread = 0
 
-def _texts(lines: Iterator[Line], row: list[Line]) -> Iterator[str]:
-    """The texts of ``lines``, which are also added to ``row``; raises csv.Error for a row over the limit."""
-    size = 0
-    for line in lines:
-        row.append(line)
-        size = line.size if len(row) == 1 else size + line.size + _LINE_COST
-        if size > LONGEST_LINE:
-            raise csv.Error(f"a row of more than {LONGEST_LINE} bytes")
-        yield line.text
+    def __iter__(self) -> Iterator[tuple[int, list[str] | ReadError]]:
+        reader = self._reader()
+        while True:
+            retried = bool(self._again)
+            self._row, self._size = [], 0
+            try:
+                cells = self._checked(next(reader), retried)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                cells = self._refused(error)
+                reader = self._reader()
+            if isinstance(cells, ReadError) or any(map(str.strip, cells)):
+                yield self._row[0].number, cells
+
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._texts(), delimiter=self._delimiter, strict=True)
+
+    def _texts(self) -> Iterator[str]:
+        while line := self._again.pop() if self._again else self._unread():
+            self._row.append(line)
+            self._size += line.size + _LINE_COST
+            if self._size - _LINE_COST > LONGEST_LINE:
+                raise csv.Error(f"a row of more than {LONGEST_LINE} bytes")
+            yield line.text
+
+    def _unread(self) -> Line | None:
+        line = next(self._lines, None)
+        self._read += line.size + _LINE_COST if line else 0
+        return line
+
+    def _checked(self, cells: list[str], retried: bool) -> list[str] | ReadError:
+        problem = next((line.problem for line in self._row if line.problem), None)
+        if problem or not any(map(str.strip, cells)):
+            return problem or cells
+        if len(cells) > self._width or (retried and len(cells) < self._width):
+            return ReadError(f"{len(cells)} fields under a header of {self._width}; quote fields with commas")
+        return cells
+
+    def _refused(self, error: csv.Error) -> ReadError:
+        below = self._row[1:]
+        if self._reread + self._size <= _REREADS * self._read:
+            self._reread += self._size
+            self._again.extend(reversed(below))
+        return self._row[0].problem or ReadError(
+            f"not valid CSV ({error}); quote fields with commas, quotes or line ends"
+        )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
 from belowline.data.archives.columns import FIELDS, Mapped, check_columns, columns_of, csv_columns, shown
-from belowline.data.archives.lines import csv_rows, lines_of
+from belowline.data.archives.lines import CsvRows, lines_of
 from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread, refuse, whole
 
 _LOOSE_ROWS = 1000
@@ -128,7 +128,7 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> _Records:
         check_columns(columns, mapped)
     except ReadError as error:
         raise error.at(path, header.number if header else 1) from None
-    for line, cells in csv_rows(lines, delimiter, len(columns)):
+    for line, cells in CsvRows(lines, delimiter, len(columns)):
         record = cells if isinstance(cells, ReadError) else reversed(list(zip(columns, cells, strict=False)))
         yield line, record if isinstance(record, ReadError) else dict(record)
 

@@ -102,7 +102,7 @@ def decide(console: Console, form: FormDep) -> Response:
         after=form.optional_number("after"),
         via="console",
     )
-    check_labels(list(decision.labels), console.service)
+    check_labels(decision.labels, console.service)
     with console.service.database.write() as tx:
         policy = console.service.pair_in(tx).policy
         row = moderator_decisions.record_decision(tx, console.actor, comment, decision, policy)

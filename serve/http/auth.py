@@ -16,21 +16,7 @@ from belowline.serve.store.database import digest
 
 SESSION_COOKIE = "belowline_session"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-PERMISSIONS: Mapping[str, tuple[str, ...]] = {
-    "score": ("service", "triage", "moderator", "admin"),
-    "take in": ("service", "admin"),
-    "report": ("service", "moderator", "admin"),
-    "read": ("service", "triage", "moderator", "admin"),
-    "work the queue": ("triage", "moderator", "admin"),
-    "decide in bulk": ("moderator", "admin"),
-    "answer appeals": ("moderator", "admin"),
-    "appeal": ("service", "moderator", "admin"),
-    "read the log": ("service", "moderator", "admin"),
-    "erase": ("service", "admin"),
-    "administer": ("admin",),
-}
-"""What can be done, and the roles that may."""
-_PATHS: Mapping[str, tuple[str, ...]] = {"akismet": ("/1.1/", "/1.2/")}
+_PATHS: Mapping[str, tuple[str, ...]] = {"akismet": ("/1.1/",)}
 """Paths at which a key for one protocol is accepted."""
 _AKISMET_KEY = re.compile(r"[0-9a-f]{12}")
 """A key that belowline made for Akismet: 48 random bits."""
@@ -161,8 +147,7 @@ def _environment_actor(service: Service, key_digest: str) -> Actor | None:
 
 def _made_actor(service: Service, key_digest: str) -> Actor | None:
     with service.database.read() as tx:
-        account = accounts.account_of(tx, key_digest)
-    return None if account is None else Actor(account.name, account.role, account.sites, account.protocol)
+        return accounts.account_of(tx, key_digest)
 
 
 def count_wrong(request: Request, key_digest: str = "") -> None:

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from belowline.data.archives.xml.exports import html_text
+from belowline.data import html_to_text
 from belowline.model import Context, ScoreInput
 from belowline.serve.http import auth as keys
 from belowline.serve.http.errors import Problem
@@ -99,7 +99,7 @@ async def _check_signature(request: Request, service: Service) -> None:
 
 
 async def _moderated(asked: CoralRequest, service: Service, *, html: bool) -> dict[str, Any] | None:
-    text = html_text(asked.comment.body, links=True) if html else asked.comment.body
+    text = html_to_text(asked.comment.body, links=True) if html else asked.comment.body
     if not text.strip():  # only a picture
         return None
     author, site = asked.author, site_name(asked.tenantDomain) or "coral"

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
-from belowline.serve.http.auth import client_with
+from belowline.serve.http.auth import authenticate
 from belowline.serve.http.errors import invalid_field
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.akismet import usage
@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False, default_response_class=PlainTextResp
 async def read_as(request: Request, permission: str) -> tuple[Call, Actor]:
     """The fields of a call and the owner of its key; raises Problem unless the key's role has the ``permission``."""
     call = await read_call(request)
-    actor = await client_with(request, call.key or _host_key(request))
+    actor = await authenticate(request, call.key or _host_key(request), any_key=True)
     actor.require(permission)
     return call, actor
 

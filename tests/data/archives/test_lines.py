@@ -9,7 +9,7 @@ import pytest
 
 from belowline.data import ReadError, Reject, Thread, read_threads
 from belowline.data.archives import lines
-from belowline.data.archives.lines import csv_rows, lines_of
+from belowline.data.archives.lines import CsvRows, lines_of
 
 
 def numbered(content: bytes) -> list[tuple[int, str, str | None]]:
@@ -20,7 +20,7 @@ def numbered(content: bytes) -> list[tuple[int, str, str | None]]:
 
 
 def rows(content: bytes, width: int = 2) -> list[tuple[int, list[str] | str]]:
-    found = csv_rows(lines_of(io.BytesIO(content)), ",", width)
+    found = CsvRows(lines_of(io.BytesIO(content)), ",", width)
     return [(line, cells.reason if isinstance(cells, ReadError) else cells) for line, cells in found]
 
 
@@ -68,7 +68,7 @@ def read(path, content: bytes) -> tuple[list[Thread], list[Reject]]:
     [
         ("a.jsonl", b'{"text": "One."}\n{"text": "%s"}\n{"text": "Two."}\n', [2]),
         ("a.csv", b"text\nOne.\n%s\nTwo.\n", [3]),
-        ("a.csv", b'text\nOne.\n"a\n%s\nb"\nTwo.\n', [3]),
+        ("a.csv", b'text\nOne.\n"a\n%s\nb"\nTwo.\n', [3, 4]),
     ],
 )
 def test_reading_goes_on_after_a_line_that_is_too_long(tmp_path, short, name, content, positions):
@@ -90,19 +90,42 @@ def test_rows_run_over_lines():
     assert rows(b'a,b\n\n"c\nd",e\n,\nf\n') == [(1, ["a", "b"]), (3, ["c\nd", "e"]), (6, ["f"])]
 
 
-def test_a_row_with_a_lost_quote_names_the_lines_that_are_skipped():
-    (lost, (line, cells)) = rows(b'a,"b\nc,d\ne\n\nf,"g"\nh\n')
-    assert lost[0] == 1
-    assert "lines 1 to 5" in str(lost[1])
-    assert (line, cells) == (6, ["h"])
+def test_a_row_with_a_lost_quote_does_not_take_those_below_with_it():
+    content = b'a,"b\nc,d\ne\n\nf,"g"\nh\n'
+    found = rows(content)
+    assert [line for line, _ in found] == [1, 2, 3, 5, 6]
+    assert str(found[0][1]).startswith("not valid CSV")
+    assert found[1] == (2, ["c", "d"])
+    assert str(found[2][1]).startswith("1 fields under a header of 2")
+    assert found[3:] == [(5, ["f", "g"]), (6, ["h"])]
 
 
 def test_rows_that_never_end_are_bounded(short, monkeypatch):
     monkeypatch.setattr(lines, "_LINE_COST", 1)
     found = rows(b'a,"b\n' + b"c,d\n" * 30)
-    assert [line for line, _ in found][:2] == [1, 10]
+    assert [line for line, _ in found] == list(range(1, 32))
     assert "40 bytes" in str(found[0][1])
-    assert found[1] == (10, ["c", "d"])
+    assert found[1:] == [(line, ["c", "d"]) for line in range(2, 32)]
+
+
+def test_lines_are_read_again_only_a_few_times(monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST_LINE", 20_000)
+    taken = 0
+
+    count = 3_000
+    # Each line opens a quote, whether one is open or not: read again from every line, this would be quadratic.
+    found = CsvRows(lines_of(io.BytesIO(b'a","b\n' * count)), ",", 2)
+    texts = found._texts
+
+    def counting():
+        nonlocal taken
+        for text in texts():
+            taken += 1
+            yield text
+
+    monkeypatch.setattr(found, "_texts", counting)
+    assert {type(cells) for _, cells in found} == {ReadError}
+    assert taken <= 6 * count
 
 
 SCRIPT = """

@@ -96,10 +96,9 @@ def test_bad_rows_of_csv(tmp_path):
         b'Four.,Ann,\n ,Ann,\nFive.,Ann,never\nSix.,"Ann,\nSeven.,Bob,\nEight.,"Bob",\n'
     )
     threads, rejects = read(tmp_path / "a.csv", content)
-    assert texts(threads) == ["One.", "Two.", "Three\nlines", "Four."]
+    assert texts(threads) == ["One.", "Two.", "Three\nlines", "Four.", "Seven.", "Eight."]
     assert [reject.position for reject in rejects] == [3, 5, 8, 11, 12, 13]
-    byte = f"byte {content.index(0xE9) + 1} "
-    expected = ["CSV", "4 fields", byte, "field 'text'", "field 'time'", "lines 13 to 15"]
+    expected = ["CSV", "4 fields", f"byte {content.index(0xE9) + 1} ", "field 'text'", "field 'time'", "CSV"]
     for reject, words in zip(rejects, expected, strict=True):
         assert words in reject.reason
 
@@ -273,9 +272,8 @@ def test_a_warc_in_one_gzip_member_counts_bytes_as_they_are_unpacked(tmp_path):
     whole, _, two = records_of_a_warc(False, path)
     threads, rejects = read(path, gzip.compress(whole[:-60]))
     assert (texts(threads), places(rejects, tmp_path)) == (["First.", "Second."], [("a.warc.gz", two)])
-    threads, rejects = read(path, gzip.compress(whole)[:-9])  # every record is whole, the checksum is missing
-    assert texts(threads) == ["First.", "Second.", "Third."]
-    assert places(rejects, tmp_path) == [("a.warc.gz", len(whole))]
+    threads, rejects = read(path, gzip.compress(whole)[:-9])
+    assert (texts(threads), places(rejects, tmp_path)) == (["First.", "Second."], [("a.warc.gz", two)])
 
 
 def test_a_warc_with_nothing_but_damage_is_reported_by_its_records(tmp_path):
@@ -431,7 +429,7 @@ def csv_line(*cells: str) -> bytes:
 
 @given(st.lists(WORDS, min_size=1, max_size=8), st.integers(0, 8), DAMAGE)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_rows_around_a_damaged_row_are_read_or_named_as_skipped(tmp_path, written, at, damage):
+def test_rows_around_a_damaged_row_are_all_read(tmp_path, written, at, damage):
     rows = [csv_line(str(number), text, "Ann") for number, text in enumerate(written)]
     at = min(at, len(rows))
     spoilt = spoil(csv_line("x", "spoilt, row", "Bob"), damage)
@@ -440,7 +438,5 @@ def test_rows_around_a_damaged_row_are_read_or_named_as_skipped(tmp_path, writte
     found = [(comment.id, comment.text) for thread in threads for comment in thread.comments]
     expected = [(str(number), text) for number, text in enumerate(written)]
     assert {reject.position for reject in rejects} <= {at + 2}
-    skipped = [re.search(r"lines (\d+) to (\d+)", reject.reason) for reject in rejects]
-    lost = sum(int(match[2]) - int(match[1]) for match in skipped if match)
-    assert [row for row in found if row in expected] == expected[:at] + expected[at + lost :]
+    assert [one for one in found if one in expected] == expected
     assert len(found) <= len(expected) + 1
