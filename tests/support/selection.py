@@ -4,7 +4,7 @@ Every marker is registered in ``pyproject.toml``. ``make test`` runs the tests w
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -59,12 +59,14 @@ class Selection:
         counts = getattr(node, "workeroutput", {}).get("left_out", {})
         left_out(node.config).update(Counter(counts) - left_out(node.config))  # type: ignore[attr-defined]
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # below every other summary
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
-    ) -> None:
+    ) -> Generator[None]:
         """Names the tests that were left out and the command that runs them."""
+        yield
         counts = left_out(config)
-        if counts:
+        if counts and config.option.markexpr:
             parts = ", ".join(f"{counts[name]} {name}" for name in MARKERS if counts[name])
             line = f"left out: {counts.total()} tests ({parts}). Run them with: make test-all"
             terminalreporter.write_line(line, yellow=True)
