@@ -192,7 +192,9 @@ def _configured(
             hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, calibrated, target)
             reject = threshold_for(_REJECT_PRECISION, calibrated, target)
         operating[label, "hold"], operating[label, "reject"] = hold, reject
-        thresholds[label] = Thresholds(hold=hold and hold.threshold, reject=reject and reject.threshold)
+        thresholds[label] = Thresholds(
+            hold=hold.threshold if hold else None, reject=reject.threshold if reject else None
+        )
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
 
 

@@ -75,8 +75,13 @@ def draw(test: TestRows, scores: Given, thresholds: Mapping[str, float | None], 
                 for axes in charts
                 for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
             }
-            place = {"loc": "outside upper center", "ncols": len(handles), "frameon": False}
-            figure.legend(handles.values(), handles.keys(), **place)
+            figure.legend(
+                handles.values(),
+                handles.keys(),
+                loc="outside upper center",
+                ncols=len(handles),
+                frameon=False,
+            )
             with replacing(folder / name) as part:
                 figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
