@@ -77,17 +77,13 @@ def evidence_floors(
 
     A channel whose best floor is no better than no evidence is left out.
     """
-    asked = [
-        row for row in rows_of_columns(validation, ("text", "spans", "spans_known")) if row["spans_known"]
-    ]
+    rows = rows_of_columns(validation, ("text", "spans", "spans_known"))
+    asked = [row for row in rows if row["spans_known"]]
     strengths = strengths_of(scorer, [row["text"] for row in asked], console)
     floors: dict[str, float] = {}
     for channel in channels:
-        posts = [
-            Post(given, marked_for(channel, row["spans"], len(row["text"])))
-            for given, row in zip(strengths, asked, strict=True)
-        ]
-        floor = best_floor(posts, channel)
+        marks = [marked_for(channel, row["spans"], len(row["text"])) for row in asked]
+        floor = best_floor([Post(*post) for post in zip(strengths, marks, strict=True)], channel)
         if floor is not None:
             floors[channel] = floor
     return floors

@@ -76,8 +76,8 @@ def draw(test: TestRows, scores: Given, thresholds: Mapping[str, float | None], 
                 for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
             }
             figure.legend(
-                list(handles.values()),
-                list(handles),
+                handles.values(),
+                handles.keys(),
                 loc="outside upper center",
                 ncols=len(handles),
                 frameon=False,

@@ -56,6 +56,7 @@ class TestRows:
             for field in fields(self)
             if field.name not in ("texts", "labels")
         }
+        arrays["clusters"] = np.unique(self.clusters[rows], return_inverse=True)[1]
         return replace(self, texts=[self.texts[row] for row in rows], **arrays)
 
 

@@ -232,20 +232,20 @@ def for_budget(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]
             f"more than {goal.per_day:,}; raise --per-day"
         )
     chosen = holds(levels[affordable - 1])
-    return [
-        _held(data, chosen[data.label]) if data.label in chosen else data.unchanged(reasons[data.label])
-        for data in labels
-    ]
+    choices = []
+    for data in labels:
+        choice = data.unchanged(reasons[data.label])
+        if data.label in chosen:
+            hold = chosen[data.label]
+            measured = None if hold is None else data.point(hold)
+            choice = replace(choice, proposed=data.with_hold(hold), measured=measured)
+        choices.append(choice)
+    return choices
 
 
 def _precision(data: LabelDecisions, threshold: float) -> float:
     held = data.counts & data.decisions.first & (data.probability >= threshold)
     return float(np.average(data.harmful[held], weights=data.decisions.sample.weights[held]))
-
-
-def _held(data: LabelDecisions, hold: float | None) -> Choice:
-    measured = None if hold is None else data.point(hold)
-    return replace(data.unchanged(), proposed=data.with_hold(hold), measured=measured)
 
 
 def with_thresholds(policy: Policy, thresholds: Mapping[str, Thresholds]) -> Policy:
