@@ -7,9 +7,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from belowline.serve.http.auth import PERMISSIONS
 from belowline.serve.http.errors import PROBLEMS
-from belowline.serve.store.accounts import ROLES
+from belowline.serve.store.accounts import PERMISSIONS, ROLES
 from tests.serve.protocols.test_access import TABLE as OTHERS
 from tests.support.serve_fakes import KEY, check_problem, served
 

@@ -15,8 +15,8 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from belowline.serve import console
-from belowline.serve.http.auth import PERMISSIONS, SESSION_COOKIE
-from belowline.serve.store.accounts import ROLES
+from belowline.serve.http.auth import SESSION_COOKIE
+from belowline.serve.store.accounts import PERMISSIONS, ROLES
 from tests.serve.api.test_keys import FOREIGN, OWN
 from tests.support.serve_fakes import KEY, client_of
 from tests.support.store_fakes import everything

@@ -10,9 +10,8 @@ import httpx
 import pytest
 from fastapi import APIRouter
 
-from belowline.serve.http.auth import PERMISSIONS
 from belowline.serve.protocols.routes import PROTOCOLS
-from belowline.serve.store.accounts import ROLES
+from belowline.serve.store.accounts import PERMISSIONS, ROLES
 from tests.support.serve_fakes import KEY, served
 
 SITE, OTHER = "paper.example", "other.example"
