@@ -148,7 +148,9 @@ def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: N
 
     async def on_store_error(request: Request, error: Exception) -> Response:
         logger.error("%s", error)
-        return answer(request, Problem("store-unavailable", "nothing was stored; send the request again later"))
+        return answer(
+            request, Problem("store-unavailable", "nothing was stored; send the request again later")
+        )
 
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(StoreError, on_store_error)
