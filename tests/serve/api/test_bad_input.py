@@ -57,7 +57,7 @@ def raw(text: str) -> bytes:
         (comment() | {"article": {}}, "article.title", "is missing"),
         (comment() | {"article": {"title": "t", "body": SECRET}}, "article.body", "is not a known field"),
         (comment() | {"site": "a/b"}, "site", "pattern"),
-        (comment() | {"site": "s"}, "comments[0].id", "is missing; the queue needs it"),
+        (comment() | {"site": "s"}, "comments[0].id", "is missing"),
         ({"comments": [{"text": "a", "id": "1"}] * 2, "site": "s"}, "comments[1].id", "repeats"),
     ],
 )

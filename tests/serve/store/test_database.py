@@ -143,7 +143,7 @@ def test_a_failing_write_keeps_nothing_and_quotes_nothing(database: Database) ->
     desk = Desk(database)
     with database.write() as tx:
         tx.execute(text("ALTER TABLE decisions RENAME TO lost"))
-    with pytest.raises(StoreError, match="did not keep the change") as caught:
+    with pytest.raises(StoreError, match="did not commit") as caught:
         desk.take("a secret spam")
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
