@@ -23,25 +23,25 @@ _LONGEST_NAME = 80
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
-    "malformed-body": (400, "The body cannot be read"),
-    "invalid-key": (401, "A valid API key is required"),
-    "forbidden": (403, "This key has no permission for that"),
+    "malformed-body": (400, "Malformed body"),
+    "invalid-key": (401, "Missing or invalid API key"),
+    "forbidden": (403, "Not permitted for this key"),
     "not-found": (404, "Not found"),
-    "method-not-allowed": (405, "This address does not support that method"),
-    "slow-body": (408, "The body arrived too slowly"),
+    "method-not-allowed": (405, "Method not allowed"),
+    "slow-body": (408, "Body received too slowly"),
     "conflict": (409, "Conflict with the current state"),
-    "body-too-large": (413, "The body is too large"),
-    "unsupported-media-type": (415, "The body has the wrong media type"),
+    "body-too-large": (413, "Body too large"),
+    "unsupported-media-type": (415, "Unsupported media type"),
     "wrong-host": (421, "Unknown host name"),
     "bad-cursor": (422, "Invalid cursor"),
     "bad-policy": (422, "Invalid policy"),
     "invalid-request": (422, "Invalid request"),
-    "queue-full": (429, "Too many comments are waiting"),
+    "queue-full": (429, "Scoring queue full"),
     "too-many-guesses": (429, "Too many wrong keys from this address"),
-    "internal-error": (500, "The service failed"),
-    "scoring-failed": (500, "The model failed on this comment"),
-    "store-unavailable": (503, "The database cannot be used"),
-    "shutting-down": (503, "The service is shutting down"),
+    "internal-error": (500, "Internal error"),
+    "scoring-failed": (500, "Scoring failed"),
+    "store-unavailable": (503, "Database unavailable"),
+    "shutting-down": (503, "Service shutting down"),
 }
 _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
     422: "invalid-request",
@@ -50,11 +50,11 @@ _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
 }
 
 _ADVICE = {
-    "missing": "is missing; add it",
-    "extra_forbidden": "is not a known field; remove it",
+    "missing": "is missing",
+    "extra_forbidden": "is not a known field",
     "string_type": "must be a string",
-    "string_unicode": "contains a lone surrogate, which is not a character; send valid Unicode",
-    "string_too_short": "is empty; give at least one character",
+    "string_unicode": "has a lone surrogate; send valid Unicode",
+    "string_too_short": "is empty; send at least one character",
 }
 
 
@@ -169,7 +169,7 @@ def _problem_of(request: Request, error: Exception) -> Problem:
 
 
 def _see_docs(error: HTTPException) -> str:
-    return f"{error.detail}; see /docs"
+    return f"{error.detail}; /docs lists all calls"
 
 
 def _unreadable(cause: BaseException | None) -> str:
