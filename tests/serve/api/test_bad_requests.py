@@ -34,7 +34,7 @@ def send(client: TestClient, operation: str, ids: Mapping[str, str] = UNKNOWN, *
 def test_an_unknown_field_is_named(client: TestClient, operation: str) -> None:
     answer = send(client, operation, json=TABLE[operation].body | {"extra": SECRET})
     problem = check_problem(answer, 422, "invalid-request")
-    assert problem["errors"] == [{"field": "extra", "detail": "is not a known field; remove it"}]
+    assert [error["field"] for error in problem["errors"]] == ["extra"]
     assert SECRET not in answer.text
 
 
