@@ -169,7 +169,7 @@ def _problem_of(request: Request, error: Exception) -> Problem:
 
 
 def _see_docs(error: HTTPException) -> str:
-    return f"{error.detail}; see /docs"
+    return f"{error.detail}; /docs lists all calls"
 
 
 def _unreadable(cause: BaseException | None) -> str:
