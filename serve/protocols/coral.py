@@ -99,7 +99,9 @@ async def _check_signature(request: Request, service: Service) -> None:
 
 
 async def _moderated(asked: CoralRequest, service: Service, *, html: bool) -> dict[str, Any] | None:
-    text = html_to_text(asked.comment.body, links=True) if html else asked.comment.body
+    text = (
+        await asyncio.to_thread(html_to_text, asked.comment.body, links=True) if html else asked.comment.body
+    )
     if not text.strip():  # only a picture
         return None
     author, site = asked.author, site_name(asked.tenantDomain) or "coral"
