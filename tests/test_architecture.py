@@ -31,7 +31,7 @@ SERVE_ROOMS = (
         "active",
         "queue",
     ),
-    *("webhooks", "batch", "scoring", "store", "metrics", "settings", "json_body"),
+    *("webhooks", "batch", "templating", "scoring", "store", "metrics", "settings", "json_body"),
 )
 ERRORS = {"belowline.model.errors"}
 MODULES = sorted(path for folder in ALLOWED for path in (ROOT / folder).rglob("*.py"))

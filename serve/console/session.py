@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, quote
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from belowline.serve.console.rendering import templates
 from belowline.serve.http.auth import (
     SESSION_COOKIE,
     Actor,
@@ -19,6 +18,7 @@ from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import ServiceDep
 from belowline.serve.store import accounts
 from belowline.serve.store.database import digest
+from belowline.serve.templating import templates
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HOME = "/console"

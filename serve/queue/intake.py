@@ -49,6 +49,7 @@ class IncomingComment:
     """A comment as it came, with its scores; these are None where scoring failed.
 
     ``unscored`` then says why, for moderators to read. ``text_hash`` is what a caller without ids recognises the text by.
+    ``decided`` holds the result and the decision of an audit, which are stored as they are.
     """
 
     caller_id: str
@@ -60,6 +61,7 @@ class IncomingComment:
     written: datetime | None = None
     unscored: str | None = None
     text_hash: str | None = None
+    decided: tuple[Result, PolicyDecision] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def _take_in_one(
         copies=near_copies.copies_in(tx, campaign, known.id if known is not None else None) + 1,
         plain=plain,
     )
-    result, decision = pipeline.evaluate(one.caller_id, one.scores, context)
+    result, decision = one.decided or pipeline.evaluate(one.caller_id, one.scores, context)
     if one.unscored and decision.code == "scoring_failed":
         decision = replace(decision, rule=one.unscored)
         result = overruled(result, decision)
