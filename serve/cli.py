@@ -31,7 +31,7 @@ app.add_typer(models, name="models")
 
 
 class _AuditUnlessNamed(TyperGroup):
-    """``belowline audit PATH...`` runs an audit; what has another name is one of its other commands."""
+    """Makes ``belowline audit PATH...`` run an audit, next to the other commands of ``audit``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and args[0] in self.commands
@@ -162,25 +162,26 @@ def score(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Comments to score.")] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--in", help="JSONL, CSV or Parquet file to score; each row is one comment."),
+        typer.Option("--in", help="JSONL, CSV or Parquet file with one comment a row."),
     ] = None,
     target: Annotated[
         Path | None,
-        typer.Option("--out", help="JSONL, CSV or Parquet file for the results; default: JSONL on output."),
+        typer.Option(
+            "--out", help="JSONL, CSV or Parquet file for the results; default: JSONL on standard output."
+        ),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="Column of --in that holds the comment.")] = "text",
+    text_column: Annotated[str, typer.Option(help="Column of --in with the comment.")] = "text",
     id_column: Annotated[
-        str, typer.Option(help="Column of --in that holds its id; without it rows are numbered.")
+        str,
+        typer.Option(help="Column of --in with the comment's id; without such a column, rows are numbered."),
     ] = "id",
     article_column: Annotated[
-        str | None, typer.Option(help="Column of --in that holds the title of the article, if any does.")
+        str | None, typer.Option(help="Column of --in with the article's title; default: none.")
     ] = None,
     parent_column: Annotated[
-        str | None, typer.Option(help="Column of --in that holds the text that is answered, if any does.")
+        str | None, typer.Option(help="Column of --in with the text of the parent comment; default: none.")
     ] = None,
-    article: Annotated[
-        str | None, typer.Option(help="Title of the article that all comments stand under.")
-    ] = None,
+    article: Annotated[str | None, typer.Option(help="Title of the article of all comments.")] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
@@ -219,18 +220,19 @@ def audit(
     format: Annotated[
         str | None,
         typer.Option(
-            help="Format of the files: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: found out for each file."
+            help="Format of the files: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: detected for each file."
         ),
     ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FIELD=NAME",
-            help="Column of JSONL, CSV and Parquet that holds a field, such as text=body; may be given again.",
+            help="Column of a field in JSONL, CSV and Parquet, such as text=body; repeatable.",
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace an audit of other inputs or another model.")
+        bool,
+        typer.Option("--force", help="Replace an audit of other inputs, or with another model or policy."),
     ] = False,
     redact: Annotated[
         bool,
@@ -243,20 +245,20 @@ def audit(
     queue: Annotated[
         str | None,
         typer.Option(
-            metavar="SITE", help="Send what the policy does not publish to the queue, as comments of SITE."
+            metavar="SITE", help="Send comments that the policy does not publish to the queue of SITE."
         ),
     ] = None,
-    engine: Annotated[str, typer.Option(help="Where to score: local, or ray.")] = "local",
+    engine: Annotated[str, typer.Option(help="Engine that scores: local or ray.")] = "local",
     processes: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Processes that share the threads, or workers on Ray; default: one for each 8 threads, on Ray what there is room for.",
+            help="Processes that share the threads, or Ray workers; default: one for each 8 threads, on Ray as many as fit.",
         ),
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, else one is started here."),
+        typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, or a new local one."),
     ] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
@@ -264,8 +266,8 @@ def audit(
 ) -> int:
     """Audit an archive: score every comment of every page and write a report.
 
-    The same command goes on where it was interrupted. The exit status is 3 where something could not be read: rejects.jsonl names it, the
-    rest is audited. `belowline audit import-review` reads a reviewed sample back.
+    The same command resumes an interrupted audit. The exit status is 3 if some records could not be read; rejects.jsonl lists them.
+    `belowline audit import-review` imports a reviewed sample.
     """
     from belowline.serve.audit.command import AuditOptions, audit_command
     from belowline.serve.settings import load_settings
@@ -277,11 +279,11 @@ def audit(
 
 @audits.command(name="import-review")
 def import_review(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The sample.csv of an audit, filled in.")],
-    out: Annotated[Path, typer.Option(help="Folder of the audit that the sample was drawn from.")],
-    reviewer: Annotated[str | None, typer.Option(help="Who filled it in, for decisions.jsonl.")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The filled in sample.csv of an audit.")],
+    out: Annotated[Path, typer.Option(help="Folder of the sample's audit.")],
+    reviewer: Annotated[str | None, typer.Option(help="Name of the reviewer, for decisions.jsonl.")] = None,
 ) -> None:
-    """Read a reviewed sample: decisions.jsonl for training, and how common what is, with intervals, in estimate.json."""
+    """Import a reviewed sample: writes decisions.jsonl for training, and estimate.json with the shares of each label in the archive."""
     from belowline.serve.audit.command import import_review_command
 
     import_review_command(file, out, reviewer)
