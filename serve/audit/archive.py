@@ -70,7 +70,7 @@ class Archive:
 class Inventory:
     """Contents of an archive before scoring.
 
-    ``fingerprint`` covers everything that scores depend on; ``first_rejects`` are the first records that could not be read.
+    ``fingerprint`` covers everything that scores depend on; ``first_rejects`` are the first unreadable records.
     """
 
     comments: int = 0

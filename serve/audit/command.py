@@ -53,7 +53,7 @@ class AuditOptions:
 
 
 def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, settings: Settings) -> int:
-    """Audit ``paths`` into ``out``; returns the exit status. Raises AuditError, ReadError, ModelError and StoreError."""
+    """Audit ``paths`` into ``out``; return the exit status. Raises the errors of its parts, all BelowlineErrors."""
     if options.engine not in (LOCAL, RAY):
         raise AuditError(f"--engine {options.engine}: unknown; use {LOCAL} or {RAY}")
     if options.redact and (options.sample or options.queue):
@@ -62,7 +62,7 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
     pipeline, engine = _pipeline_and_engine(options, settings)
     card = settings.model_directory / "README.md"
     with _files(paths) as (files, names):
-        audited = run_audit(
+        inventory = run_audit(
             Archive(files, options.format, columns, names),
             out,
             pipeline,
@@ -77,9 +77,9 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
     if options.queue is not None:
         queued = queue_held(out, pipeline, settings, options.queue)
         print(f"queue: {queued.added} added, {queued.known} known before")
-    if not audited.rejects:
+    if not inventory.rejects:
         return 0
-    print(f"belowline: {audited.rejects} records could not be read; see {out / REJECTS}", file=sys.stderr)
+    print(f"belowline: {inventory.rejects} records could not be read; see {out / REJECTS}", file=sys.stderr)
     return PARTIAL
 
 

@@ -4,4 +4,4 @@ from belowline.model import BelowlineError
 
 
 class AuditError(BelowlineError):
-    """An audit, or the sample, review or queueing of one, failed. The message names the file or option and the remedy."""
+    """An audit, or its sample, review or queueing, failed; the message names the file or option and the remedy."""

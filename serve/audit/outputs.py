@@ -151,7 +151,7 @@ def _line(row: Row) -> bytes:
 
 
 def _hold_threshold(pipeline: ModerationPipeline, label: str) -> float | None:
-    """The lowest probability at which the policy, or the model if the policy does not name the label, holds a comment."""
+    """The lowest probability at which the policy, else the model, holds or rejects a comment for ``label``."""
     both = pipeline.policy.thresholds.get(label) or pipeline.scorer.thresholds.get(label)
     values = [value for value in (both.hold, both.reject) if value is not None] if both else []
     return min(values, default=None)

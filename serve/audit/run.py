@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
 
 from belowline.serve.audit.archive import Archive, Inventory, take_inventory
 from belowline.serve.audit.engines import Engine, run_here
@@ -28,13 +27,6 @@ INVENTORY = "inventory"
 PART_COMMENTS = 1024
 
 
-class Audited(NamedTuple):
-    """The number of audited comments, and of records that could not be read."""
-
-    comments: int
-    rejects: int
-
-
 def run_audit(
     archive: Archive,
     out: Path,
@@ -44,7 +36,7 @@ def run_audit(
     force: bool = False,
     redactor: Redactor | None = None,
     card: str | None = None,
-) -> Audited:
+) -> Inventory:
     """Audit ``archive`` into the folder ``out``; ``serve/AUDIT.md`` documents the files.
 
     An audit of the same inputs with the same model and policy is resumed, or left alone if it is complete.
@@ -74,10 +66,9 @@ def run_audit(
         made_with = {"inputs": inventory.fingerprint, **pipeline.identity}
         if redactor:
             made_with["redaction"] = "names and texts"
-        audited = Audited(inventory.comments, inventory.rejects)
         if not force and not (out / PARTS).exists() and _made_with(out / SUMMARY) == made_with:
             print(f"{out} already holds this audit; --force repeats it", file=sys.stderr)
-            return audited
+            return inventory
         parts = _prepare_parts(out, made_with, force)
         _score(archive, inventory.comments, texts, parts, engine or partial(run_here, pipeline))
         (folder / REJECTS).replace(out / REJECTS)
@@ -89,7 +80,7 @@ def run_audit(
         }
         write_outputs(out, head, pipeline, index, redactor.row if redactor else dict, card)
         shutil.rmtree(parts)
-    return audited
+    return inventory
 
 
 @contextmanager
@@ -126,7 +117,7 @@ def _check_comments(archive: Archive, inventory: Inventory) -> None:
 
 
 def _prepare_parts(out: Path, made_with: dict[str, str], force: bool) -> Path:
-    """The folder of part files, which holds the finished parts of an interrupted audit. Finished results stay untouched."""
+    """The folder of parts, with the finished parts of an interrupted audit. Finished results stay untouched."""
     parts = out / PARTS
     note = parts / "made_with.json"
     before = _made_with(note if parts.exists() else out / SUMMARY)

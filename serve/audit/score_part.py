@@ -15,7 +15,7 @@ _PLACE = ("source", "thread", "position", "author", "parent", "time", "verdict")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The comments of one part file; ``repeated`` maps their repeated texts to packed readings, None if not read yet."""
+    """The comments of a part file; ``repeated`` maps their repeated texts to packed readings, None before the first."""
 
     part: str
     comments: list[ArchiveComment]

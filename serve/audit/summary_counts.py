@@ -1,4 +1,4 @@
-"""Counts of an audit's rows for the summary and the report, in one pass and in memory that grows only with the months."""
+"""Counts of an audit's rows, in one pass; memory grows only with the months."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -100,8 +100,8 @@ class Month:
 class Tally:
     """Counts of a whole audit.
 
-    ``published`` lists comments that moderators published and the policy does not, the most harmful first; ``removed`` lists
-    comments that moderators removed and the policy publishes, the least harmful first.
+    ``published`` lists comments that moderators published and the policy does not, the most harmful first.
+    ``removed`` lists comments that moderators removed and the policy publishes, the least harmful first.
     """
 
     def __init__(self, thresholds: Mapping[str, float | None]) -> None:

@@ -40,10 +40,10 @@ class Queued:
 
 
 def queue_held(out: Path, pipeline: ModerationPipeline, settings: Settings, site: str) -> Queued:
-    """Send every comment that the finished audit in ``out`` would hold or reject to the queue, as held comments of ``site``.
+    """Send every comment that the audit in ``out`` does not publish to the queue, as held comments of ``site``.
 
-    They get the audit's scores and reasons. A comment that the store knows stays as it is, also if it was decided or erased,
-    so the call can be repeated. The store knows a comment by ``comment_id``, or by the archive's id with the same text.
+    They get the audit's scores and reasons. A comment that the store knows stays as it is, also if it was decided or
+    erased, so the call can be repeated. It knows a comment by ``comment_id``, or by the archive's id with its text.
 
     Args:
         out: Folder of the audit.

@@ -25,7 +25,7 @@ class Line:
 
 
 def label_lines(months: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Line]:
-    """A line for each label over ``months`` of summary.json, each to its own scale; none with fewer than two usable months."""
+    """A line for each label over ``months`` of summary.json, each to its own scale; none below two usable months."""
     usable = [month for month in months if month["comments"] >= FEWEST_IN_MONTH]
     return [_line(usable, label) for label in labels] if len(usable) > 1 else []
 

@@ -46,30 +46,31 @@ def policy_words(policy: Policy) -> Iterator[str]:
     yield f"Comments in other languages than the model's are {unknown}, unless another rule applies."
     yield "A comment that could not be scored is held."
     if policy.copies or policy.new_author_comments or policy.trusted_authors or policy.trusted_roles:
-        yield "Rules on campaigns, new authors and trusted authors need a site's queue; they are not applied to an archive."
+        yield "Rules on campaigns, new and trusted authors need a site's queue; they are not applied to an archive."
     if policy.sites:
         yield "Rules of single sites are not applied to an archive."
 
 
 def method_words(config: ModelConfig, *, context: bool) -> Iterator[str]:
-    """Sentences on how the model scores and what its scores mean; ``context`` is True for an archive with articles or parents."""
+    """Sentences on the model's scores; ``context`` is True for an archive with articles or parents."""
     window = config.window
     yield (
-        f"Texts are normalised, which undoes obfuscation, and read in windows of {window.tokens} tokens that overlap by "
-        f"{window.overlap}; nothing is cut."
+        "Texts are normalised, which undoes obfuscation, and read in windows of "
+        f"{window.tokens} tokens that overlap by {window.overlap}; nothing is cut."
     )
     for how, words in {"max": "highest window", "mean": "mean of the windows"}.items():
         labels = [label_name(label).lower() for label, one in window.aggregate.items() if one == how]
         if labels:
             yield f"Labels with the score of the {words}: {', '.join(labels)}."
     yield (
-        "Scores are probabilities, calibrated on labelled comments (Platt scaling). Harm is more frequent in those than under most "
-        "articles, so fewer of your held comments are harmful than their scores suggest."
+        "Scores are probabilities, calibrated on labelled comments (Platt scaling). Harm is more frequent in those "
+        "than under most articles, so fewer of your held comments are harmful than their scores suggest."
     )
     if context:
         yield "Article and parent only affect the relevance."
     yield "Labels depend only on the comment's text. An insult that needs the thread to be understood is missed."
-    yield f"The model was trained on comments in: {', '.join(config.languages)}. In other languages its scores mean little."
+    languages = ", ".join(config.languages)
+    yield f"The model was trained on comments in: {languages}. In other languages its scores mean little."
     yield "Expect errors on quotation, irony, objection to harm, allusions and very short texts."
     yield "Scores order what people read; they do not judge people."
 

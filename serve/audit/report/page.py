@@ -1,4 +1,4 @@
-"""The report of an audit: one HTML page without external resources, with harmful texts blurred until they are opened."""
+"""The report of an audit: one HTML page without external resources."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,8 +1,8 @@
 """Shares of an archive, estimated from a stratified sample with 95 % intervals.
 
-The estimate is stratified: the sum over the cells of N times the share among the n judged, divided by the sum of N. Its interval is
-Wilson's with continuity correction (Newcombe 1998, method 4). Its sample size is the effective one after Kish, with the finite
-population correction: the size of the simple random sample with the same variance. The interval keeps its width if no positive was found.
+The estimate is stratified: the sum over the cells of N times the share among the n judged, divided by the sum of N.
+Its interval is Wilson's with continuity correction (Newcombe 1998, method 4), at the effective sample size after Kish,
+with the finite population correction. The interval keeps its width if no positive was found.
 """
 
 import math
@@ -56,7 +56,7 @@ def share(cells: Sequence[Judged]) -> Estimate | None:
 
 
 def recall(caught: Sequence[Judged], missed: Sequence[Judged]) -> Estimate | None:
-    """The share of all positive comments that lies in ``caught``; None without positives, or if one side was not judged.
+    """The share of all positive comments that lies in ``caught``; None without positives, or without judged comments.
 
     The bounds combine the opposite bounds of both sides, so the interval is wider than 95 % needs.
     """

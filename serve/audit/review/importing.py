@@ -19,12 +19,12 @@ from belowline.serve.batch.atomic import replacing
 DECISIONS, ESTIMATE = "decisions.jsonl", "estimate.json"
 _WHOLE = re.compile(r"([0-9]{1,12})(?:[.,]0+)?")
 METHOD = (
-    "Stratified estimator over cells of known size. Wilson interval with continuity correction, at the effective sample size after Kish "
-    "with finite population correction. Recall combines the bounds of both sides."
+    "Stratified estimator over cells of known size. Wilson interval with continuity correction, at the effective "
+    "sample size after Kish with finite population correction. Recall combines the bounds of both sides."
 )
 ASSUMPTION = (
-    "Comments of the sample that were not judged are assumed to be like those judged in the same cell. Decisions are assumed to be right: "
-    "the interval does not cover errors and disagreements of reviewers."
+    "Comments of the sample that were not judged are assumed to be like those judged in the same cell. Decisions are "
+    "assumed to be right: the interval does not cover errors and disagreements of reviewers."
 )
 
 
@@ -80,7 +80,7 @@ class Review:
 def import_review(file: Path, out: Path, *, reviewer: str | None = None) -> Review:
     """Read the reviewed ``file`` of the audit in ``out``; writes decisions.jsonl and estimate.json there.
 
-    Another import replaces both. Raises AuditError for a file of another sample or with invalid cells, and writes nothing then.
+    Another import replaces both. Raises AuditError, and writes nothing, for another sample and for invalid cells.
     """
     audit = FinishedAudit.open(out)
     sample = read_sample(audit)

@@ -1,9 +1,9 @@
 """A sample of an audit to review: half of it random, half where the model is unsure or finds harm.
 
-The policy's action, and the distance of the probabilities to the hold thresholds, put every comment into a cell of ``CELLS``.
-A simple random sample of the whole archive comes first. Then simple random draws from the rest of each cell fill the cells up;
-their number depends only on the sizes of the cells and of the first draws. So a comment in a cell with N comments, n of them
-drawn, has the inclusion probability n/N and the weight N/n. No cell with comments is left out; the weights add up to the archive.
+The policy's action, and the distance of the probabilities to the hold thresholds, assign every comment to a cell.
+A simple random sample of the whole archive comes first. Then simple random draws from the rest of each cell fill it up;
+their number depends only on the sizes of the cells and of the first draws. So a comment in a cell with N comments,
+n of them drawn, has the inclusion probability n/N and the weight N/n. No cell is left out; the weights add up.
 """
 
 import hashlib
@@ -82,18 +82,18 @@ class Sample:
         return {cell: self.comments[cell] / count for cell, count in drawn.items()}
 
 
-def write_sample(out: Path, size: int, *, seed: int = 0, force: bool = False) -> Path:
-    """Draw up to ``size`` comments of the finished audit in ``out``; writes sample.csv and sample.json, returns the former.
+def write_sample(out: Path, size: int, *, seed: int = 0) -> Path:
+    """Draw up to ``size`` comments of the audit in ``out``; write sample.csv and sample.json, return the former.
 
-    The same audit, size and seed give the same sample. It has no scores, which would influence the reviewer. Raises AuditError
-    for an incomplete or redacted audit, too small a size and, without ``force``, if sample.csv is filled in.
+    The same audit, size and seed give the same sample. It has no scores, which would influence the reviewer. Raises
+    AuditError for an incomplete or redacted audit, too small a size and a filled in sample.csv.
     """
     audit = FinishedAudit.open(out)
     if size < min(SMALLEST, audit.summary["comments"]):
         raise AuditError(f"a sample of {size} is too small for estimates; take {SMALLEST} or more")
     file = out / SAMPLE
     labels = (*(label for label in audit.thresholds if label != _ON_TOPIC), _ON_TOPIC)
-    if not force and file.exists() and _is_filled_in(file, labels):
+    if file.exists() and _is_filled_in(file, labels):
         raise AuditError(f"{file}: already filled in; import it or move it away first")
     sample = draw_sample(audit, size, seed, labels)
     with replacing(out / SAMPLE_NOTE) as note:

@@ -38,10 +38,10 @@ def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 
 def read_sheet(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """The rows that are not empty, by the number that a spreadsheet shows (the header is 1); cells without outer blanks.
+    """The rows that are not empty, by the number that a spreadsheet shows (the header is 1); cells are stripped.
 
-    Columns are separated by commas, semicolons or tabs; the encoding is UTF-8, UTF-16 or the Windows code page. Raises AuditError
-    if a ``needed`` column is missing or a row has more cells than the header.
+    Columns are separated by commas, semicolons or tabs; the encoding is UTF-8, UTF-16 or the Windows code page. Raises
+    AuditError if a ``needed`` column is missing or a row has more cells than the header.
     """
     text = _decoded(path)
     header = io.StringIO(text, newline="").readline()

@@ -14,7 +14,7 @@ from belowline.serve import cli
 from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.engines import PipelineSpec, run_in_processes
-from belowline.serve.audit.run import Audited, run_audit
+from belowline.serve.audit.run import run_audit
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from tests.support.serve_fakes import FakeScorer, fake_scorer
 
@@ -105,10 +105,10 @@ def test_a_repeated_text_is_read_once(
 ) -> None:
     out = tmp_path / "out"
     monkeypatch.setattr("belowline.serve.audit.run.PART_COMMENTS", 2)
-    audited = run_audit(
+    inventory = run_audit(
         Archive([written(tmp_path / "a.jsonl", *COPIED)]), out, ModerationPipeline.of(scorer, None)
     )  # type: ignore[arg-type]
-    assert audited == Audited(comments=6, rejects=0)
+    assert (inventory.comments, inventory.rejects) == (6, 0)
     assert scorer.read_texts == [COPIED[0]["text"], "explode"]
     rows = lines_of(out / "comments.jsonl")
     assert [row["action"] for row in rows] == ["hold", "publish", "hold", "hold", "hold", "hold"]

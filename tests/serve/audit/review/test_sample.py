@@ -100,7 +100,7 @@ def test_rows_are_shuffled_and_the_same_seed_gives_the_same_sample(out: Path) ->
     assert write_sample(out, 80, seed=4).read_bytes() != first
 
 
-def test_a_sheet_that_was_filled_in_is_replaced_only_by_force(out: Path) -> None:
+def test_a_sheet_that_was_filled_in_is_not_replaced(out: Path) -> None:
     file = write_sample(out, 80)
     write_sample(out, 80, seed=1)  # nobody has worked on it
     filled = file.read_text("utf-8-sig").replace(",,,,,", ",,,1,,", 1)
@@ -108,7 +108,6 @@ def test_a_sheet_that_was_filled_in_is_replaced_only_by_force(out: Path) -> None
     with pytest.raises(AuditError, match=r"sample\.csv: already filled in"):
         write_sample(out, 80)
     assert file.read_text() == filled
-    write_sample(out, 80, force=True)
     file.write_text("somebody's own notes\n")
     with pytest.raises(AuditError, match="already filled in"):
         write_sample(out, 80)
