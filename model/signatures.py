@@ -6,8 +6,10 @@ a pair counts from an estimated Jaccard similarity of 0.5.
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from rensa import RMinHash
@@ -18,6 +20,9 @@ SIMILAR = 0.5
 """Similarity from which two texts are near-duplicates."""
 BANDS, ROWS = 12, 5
 """Number of bands of a signature, and of values in each; texts that share a band are candidates."""
+CANDIDATES = 40
+"""Most candidates to compare a text with."""
+Key = TypeVar("Key")
 _SEED = 20261125
 _FEWEST_WORDS = 5
 """Fewest words of a text with a signature: "thank you very much" is no campaign."""
@@ -59,3 +64,16 @@ def signature_of_plain(plain: str) -> Signature | None:
     minhash = RMinHash(num_perm=BANDS * ROWS, seed=_SEED)
     minhash.update(sorted({*words, *(f"{one} {other}" for one, other in pairwise(words))}))
     return Signature(np.asarray(minhash.digest(), dtype="<u4").tobytes())
+
+
+def most_similar(signature: Signature, candidates: Iterable[tuple[Key, bytes]]) -> Key | None:
+    """The key of the most similar near-duplicate among keys and signature values, None without a near-duplicate.
+
+    Of equally similar candidates the last one counts.
+    """
+    best, nearest = SIMILAR, None
+    for key, values in candidates:
+        similarity = signature.similarity(values)
+        if similarity >= best:
+            best, nearest = similarity, key
+    return nearest

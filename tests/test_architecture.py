@@ -32,7 +32,7 @@ SERVE_ROOMS = (
         "active",
         "queue",
     ),
-    *("webhooks", "batch", "scoring", "store", "metrics", "settings", "json_body"),
+    *("webhooks", "batch", "templating", "scoring", "store", "metrics", "settings", "json_body"),
 )
 ERRORS = {"belowline.model.errors"}
 

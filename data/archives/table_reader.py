@@ -19,9 +19,11 @@ from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thre
 
 _LOOSE_ROWS = 1000
 _VERDICTS: Mapping[str, PriorStatus] = {one: one for one in get_args(PriorStatus)}
+_NUMBERS = frozenset({"id", "author", "parent", "thread"})
+"""Fields that may be numbers."""
 _MAX_FIELD = 2**31 - 1
 
-_Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
+Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
 """Line or row number, and its record or error; the number is None if the rest of the file is unreadable."""
 
 
@@ -57,6 +59,35 @@ def read_parquet(path: Path, mapped: Mapped = (), report: Report = refuse) -> It
     yield from _threads(path, _rows(path, "row", _parquet_records(path, mapped), mapped, report))
 
 
+def read_records(path: Path, format: str, mapped: Mapped, optional: Mapped = ()) -> Records:
+    """The records of a JSONL, CSV or Parquet file, or their errors, without any check of the fields.
+
+    Raises ReadError if a CSV or Parquet file lacks a ``mapped`` column; a column of ``optional`` may be missing.
+    """
+    if format == "parquet":
+        yield from _parquet_records(path, mapped, optional)
+    else:
+        with path.open("rb") as file:
+            yield from _jsonl_records(file, ()) if format == "jsonl" else _csv_records(path, file, mapped)
+
+
+def text_of(record: Mapping[str, object], column: str, *, number: bool = False) -> str | None:
+    """A field as text, or None if it is missing or blank; raises ReadError for another type.
+
+    With ``number`` a whole number is text too, as in ids.
+    """
+    value = record.get(column)
+    if number and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if not isinstance(value, str):
+        raise ReadError(
+            f"a JSON {type(value).__name__}, not a string; write it as a string", part=_field(column)
+        )
+    return whole(value)
+
+
 def _threads(path: Path, rows: Iterable[_Row]) -> Iterator[Thread]:
     def part(numbered: tuple[int, _Row]) -> tuple[str, int]:
         # Rows without a thread are cut into parts, so that memory stays bounded.
@@ -73,7 +104,7 @@ def _threads(path: Path, rows: Iterable[_Row]) -> Iterator[Thread]:
 
 
 def _rows(
-    path: Path, unit: Literal["line", "row"], records: _Records, mapped: Mapped, report: Report
+    path: Path, unit: Literal["line", "row"], records: Records, mapped: Mapped, report: Report
 ) -> Iterator[_Row]:
     empty = True
     for number, record in records:
@@ -88,7 +119,7 @@ def _rows(
         raise ReadError("no rows", path)
 
 
-def _jsonl_records(file: BinaryIO, mapped: Mapped) -> _Records:
+def _jsonl_records(file: BinaryIO, mapped: Mapped) -> Records:
     missing = dict(mapped)
     missing.pop("text", None)
     some = False
@@ -117,7 +148,7 @@ def _object(line: str) -> Mapping[str, object] | ReadError:
     return record
 
 
-def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> _Records:
+def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> Records:
     csv.field_size_limit(_MAX_FIELD)
     lines = lines_of(file)
     header = next((line for line in lines if line.problem or line.text.strip()), None)
@@ -133,7 +164,7 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> _Records:
         yield line, record if isinstance(record, ReadError) else dict(record)
 
 
-def _parquet_records(path: Path, mapped: Mapped) -> _Records:
+def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Records:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -144,7 +175,7 @@ def _parquet_records(path: Path, mapped: Mapped) -> _Records:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             check_columns(names, mapped)
-            columns = list(dict.fromkeys(columns_of(tuple(names), mapped).values()))
+            columns = list(dict.fromkeys(columns_of(tuple(names), (*mapped, *optional)).values()))
             for batch in file.iter_batches(_LOOSE_ROWS, columns=columns):
                 for record in _batch_records(_in_microseconds(batch), broken):
                     number += 1
@@ -193,7 +224,10 @@ def _row(line: int, record: Mapping[str, object] | ReadError, mapped: Mapped) ->
     if isinstance(record, ReadError):
         raise record
     columns = columns_of(tuple(record), mapped)
-    values = {field: _value(columns[field], field, record) if field in columns else None for field in FIELDS}
+    values = {
+        field: text_of(record, columns[field], number=field in _NUMBERS) if field in columns else None
+        for field in FIELDS
+    }
     text = values["text"]
     if text is None:
         raise _without_text(columns.get("text"), record, mapped)
@@ -222,24 +256,6 @@ def _without_text(column: str | None, record: Mapping[str, object], mapped: Mapp
 
 def _field(column: str | None) -> str:
     return f"field {column!r}"
-
-
-def _value(column: str, field: str, record: Mapping[str, object]) -> str | None:
-    """A field as text, or None if it is missing or blank."""
-    value = record.get(column)
-    if (
-        isinstance(value, int)
-        and not isinstance(value, bool)
-        and field in ("id", "author", "parent", "thread")
-    ):
-        value = str(value)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    if not isinstance(value, str):
-        raise ReadError(
-            f"a JSON {type(value).__name__}, not a string; write it as a string", part=_field(column)
-        )
-    return whole(value)
 
 
 def _time(column: str | None, value: str | None) -> datetime | None:

@@ -3,27 +3,28 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from belowline.data import Reject, Thread, read_threads
 from belowline.model import ScoreInput
-from belowline.serve.audit.copies import Copies
+from belowline.serve.audit.group_index import GroupIndex
+from belowline.serve.audit.repeated_texts import RepeatedTexts
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.terminal import counting
 from belowline.serve.scoring.fault_isolation import article_context
 
-REJECTS = "rejects.jsonl"
-_THREADS = "threads.jsonl"
-_REJECTS_TOLD = 20
+_REJECTS_IN_SUMMARY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveComment:
-    """A comment, where it stands (``position`` counts from 0 in its thread), when it was written (ISO 8601 in UTC), what the site's
-    moderators made of it, and what the model is told."""
+    """A comment of an archive and the input that the model gets for it.
+
+    ``position`` counts from 0 within the thread, ``time`` is ISO 8601 in UTC, ``verdict`` is the prior status.
+    """
 
     source: str
     thread: str
@@ -38,9 +39,9 @@ class ArchiveComment:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What is to be audited: files and folders, and how to read them (see ``belowline.data.read_threads``).
+    """Files and folders to audit, and the options of ``belowline.data.read_threads`` for them.
 
-    ``names`` has what to call a file whose path means nothing to people.
+    ``names`` maps a temporary file to the name that results and errors show.
     """
 
     paths: Sequence[Path]
@@ -49,7 +50,7 @@ class Archive:
     names: Mapping[Path, str] = field(default_factory=dict)
 
     def threads(self, on_reject: Callable[[Reject], None]) -> Iterator[Thread]:
-        """Every thread that can be read; raises ReadError for what cannot be asked of the archive."""
+        """Every readable thread; raises ReadError for a missing path and wrong options."""
         for path in self.paths:
             yield from read_threads(
                 path,
@@ -60,62 +61,56 @@ class Archive:
             )
 
     def comments(self) -> Iterator[ArchiveComment]:
-        """Every comment that can be read, in the readers' order."""
+        """Every readable comment, in the readers' order."""
         for thread in self.threads(lambda _: None):
             yield from comments_of(thread)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Inventory:
-    """What an archive holds, known before anything is scored. Threads and rejects lie in files of ``folder``.
+    """Contents of an archive before scoring.
 
-    The fingerprint covers everything that scores depend on; ``repeated`` has how many comments share a text that is read once, and how
-    many texts these are.
+    ``fingerprint`` covers everything that scores depend on; ``first_rejects`` are the first unreadable records.
     """
 
-    folder: Path
-    comments: int
-    fingerprint: str
-    rejects: Mapping[str, Any]
-    repeated: Mapping[str, int]
-
-    @property
-    def threads(self) -> Iterator[dict[str, Any]]:
-        """The threads, with their notes."""
-        with (self.folder / _THREADS).open("rb") as lines:
-            for line in lines:
-                yield json.loads(line)
+    comments: int = 0
+    fingerprint: str = ""
+    rejects: int = 0
+    first_rejects: list[dict[str, Any]] = field(default_factory=list)
 
 
-def take_inventory(archive: Archive, folder: Path, copies: Copies) -> Inventory:
-    """Reads the whole archive once, so that what cannot be read shows before hours of scoring.
+def take_inventory(archive: Archive, rejects: Path, texts: RepeatedTexts, index: GroupIndex) -> Inventory:
+    """Read the whole archive once: unreadable records are reported before hours of scoring.
 
-    Writes threads and rejects into ``folder`` and fills ``copies``; raises ReadError.
+    Writes the file ``rejects``, counts texts and adds threads to ``index``. Raises ReadError.
     """
-    digest, comments = hashlib.sha256(), 0
-    with (
-        counting(what="reading") as advance,
-        replacing(folder / _THREADS) as threads,
-        replacing(folder / REJECTS) as rejected,
-    ):
-        rejects = _Rejects(rejected.write)
-        for thread in archive.threads(rejects):
+    inventory, digest = Inventory(), hashlib.sha256()
+    with counting(what="reading") as advance, replacing(rejects) as rejected:
+
+        def on_reject(reject: Reject) -> None:
+            row = asdict(reject)
+            rejected.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+            inventory.rejects += 1
+            if len(inventory.first_rejects) < _REJECTS_IN_SUMMARY:
+                inventory.first_rejects.append(row)
+
+        for thread in archive.threads(on_reject):
             for one in comments_of(thread):
-                digest.update(json.dumps(_identity(one)).encode())
-                copies.add(one.comment.text)
-            threads.write(json.dumps(_described(thread)).encode() + b"\n")
-            comments += len(thread.comments)
+                *place, scored = astuple(one)
+                digest.update(json.dumps([*place, *scored]).encode())
+                texts.add(one.comment.text)
+            index.add_thread(thread.source, thread.title or thread.source, thread.url, thread.notes)
+            inventory.comments += len(thread.comments)
             advance(len(thread.comments))
-    copies.seal()
-    return Inventory(folder, comments, digest.hexdigest(), rejects.told(), copies.counts())
+    inventory.fingerprint = digest.hexdigest()
+    return inventory
 
 
 def comments_of(thread: Thread) -> Iterator[ArchiveComment]:
-    """The comments of a thread with what the model is told of each."""
+    """The comments of a thread with the article and the parent as context."""
     texts = {comment.id: comment.text for comment in thread.comments}
     article = article_context(thread.title, thread.text)
     for position, comment in enumerate(thread.comments):
-        parent = texts.get(comment.parent) if comment.parent else None
         yield ArchiveComment(
             source=thread.source,
             thread=thread.title or thread.source,
@@ -125,38 +120,5 @@ def comments_of(thread: Thread) -> Iterator[ArchiveComment]:
             parent=comment.parent,
             time=comment.time.astimezone(UTC).isoformat() if comment.time else None,
             verdict=comment.verdict,
-            comment=ScoreInput(comment.text, article, parent),
+            comment=ScoreInput(comment.text, article, texts.get(comment.parent) if comment.parent else None),
         )
-
-
-def _identity(one: ArchiveComment) -> tuple[object, ...]:
-    place = (one.source, one.thread, one.position, one.author, one.id, one.parent, one.time, one.verdict)
-    return (*place, one.comment.text, one.comment.article, one.comment.parent)
-
-
-class _Rejects:
-    """Writes what could not be read as it comes, and keeps the first for the summary."""
-
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        self._write = write
-        self._count, self._first = 0, list[dict[str, Any]]()
-
-    def __call__(self, reject: Reject) -> None:
-        row = asdict(reject)
-        self._write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
-        self._count += 1
-        if len(self._first) < _REJECTS_TOLD:
-            self._first.append(row)
-
-    def told(self) -> dict[str, Any]:
-        return {"rejects": self._count, "first": self._first}
-
-
-def _described(thread: Thread) -> dict[str, Any]:
-    return {
-        "source": thread.source,
-        "thread": thread.title or thread.source,
-        "url": thread.url,
-        "comments": len(thread.comments),
-        "notes": list(thread.notes),
-    }

@@ -1,10 +1,11 @@
-"""The command ``belowline audit``: from its options to an audit, a sample and a queue."""
+"""The commands ``belowline audit`` and ``belowline audit import-review``."""
 
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,11 +13,20 @@ from belowline.data import ReadError
 from belowline.model import Scorer
 from belowline.serve.active.files import digest_of
 from belowline.serve.audit.archive import Archive
-from belowline.serve.audit.engines import Engine, EngineError, Here, PipelineSpec, Processes, Ray, split_of
+from belowline.serve.audit.engines import (
+    CORES_PER_PROCESS,
+    Engine,
+    PipelineSpec,
+    run_here,
+    run_in_processes,
+    run_on_ray,
+)
+from belowline.serve.audit.errors import AuditError
+from belowline.serve.audit.outputs import REJECTS, REPORT
 from belowline.serve.audit.redact import Redactor
 from belowline.serve.audit.review.importing import import_review, review_lines
 from belowline.serve.audit.review.sample import write_sample
-from belowline.serve.audit.run import AuditError, run_audit
+from belowline.serve.audit.run import run_audit
 from belowline.serve.audit.to_queue import queue_held
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
@@ -29,7 +39,7 @@ _STANDARD_INPUT = Path("-")
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """What was asked of ``belowline audit``, besides model, policy and threads, which are in the settings."""
+    """Options of ``belowline audit``; the settings have model, policy and threads."""
 
     format: str | None = None
     columns: Sequence[str] = ()
@@ -43,74 +53,77 @@ class AuditOptions:
 
 
 def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, settings: Settings) -> int:
-    """Audits ``paths`` into ``out``; the exit status. Raises what ``run_audit`` raises, and ModelError."""
+    """Audit ``paths`` into ``out``; return the exit status. Raises the errors of its parts, all BelowlineErrors."""
     if options.engine not in (LOCAL, RAY):
-        raise EngineError(f"--engine {options.engine}: is unknown; use {LOCAL} or {RAY}")
+        raise AuditError(f"--engine {options.engine}: unknown; use {LOCAL} or {RAY}")
     if options.redact and (options.sample or options.queue):
-        raise AuditError(
-            "--redact leaves no texts to review: make another audit without it for --sample and --queue"
-        )
+        raise AuditError("--redact removes the texts that --sample and --queue need; use two audits")
     columns = _columns(options.columns)
-    pipeline, engine = _engine(options, settings)
+    pipeline, engine = _pipeline_and_engine(options, settings)
+    card = settings.model_directory / "README.md"
     with _files(paths) as (files, names):
-        audited = run_audit(
+        inventory = run_audit(
             Archive(files, options.format, columns, names),
             out,
             pipeline,
             engine=engine,
             force=options.force,
             redactor=Redactor.from_environment() if options.redact else None,
-            card=_card(settings.model_directory),
+            card=card.read_text("utf-8") if card.is_file() else None,
         )
-    print(f"report: {out / 'report.html'}")
+    print(f"report: {out / REPORT}")
     if options.sample is not None:
         print(f"sample: {write_sample(out, options.sample)}")
     if options.queue is not None:
-        queued = queue_held(out, settings, options.queue)
+        queued = queue_held(out, pipeline, settings, options.queue)
         print(f"queue: {queued.added} added, {queued.known} known before")
-    if audited.rejects:
-        print(
-            f"belowline: {audited.rejects} records could not be read; {out / 'rejects.jsonl'} names them",
-            file=sys.stderr,
-        )
-    return PARTIAL if audited.rejects else 0
+    if not inventory.rejects:
+        return 0
+    print(f"belowline: {inventory.rejects} records could not be read; see {out / REJECTS}", file=sys.stderr)
+    return PARTIAL
 
 
 def import_review_command(file: Path, out: Path, reviewer: str | None) -> None:
-    """Reads a reviewed sample and prints what it says of the archive; raises what ``import_review`` raises."""
+    """Import a reviewed sample and print the estimates; raises AuditError."""
     print("\n".join(review_lines(import_review(file, out, reviewer=reviewer))))
 
 
-def _engine(options: AuditOptions, settings: Settings) -> tuple[ModerationPipeline, Engine]:
-    """A judge for this process, and what does the work."""
-    directory = settings.model_directory
-    on_ray = options.engine == RAY
-    processes = options.processes or (1 if on_ray else split_of(settings.cores))
+def default_processes(cores: int) -> int:
+    """The number of processes that share ``cores``; each runs the model on its cores in threads."""
+    return max(1, cores // CORES_PER_PROCESS)
+
+
+def _pipeline_and_engine(options: AuditOptions, settings: Settings) -> tuple[ModerationPipeline, Engine]:
+    directory, on_ray = settings.model_directory, options.engine == RAY
+    processes = options.processes or (1 if on_ray else default_processes(settings.cores))
     threads = max(1, settings.cores // processes)
-    pipeline = ModerationPipeline.of(
-        Scorer.load(directory, threads=threads), settings.policy, digest_of(directory)
-    )
+    scorer = Scorer.load(directory, threads=threads)
+    pipeline = ModerationPipeline.of(scorer, settings.policy, digest_of(directory))
     spec = PipelineSpec(directory.resolve(), pipeline.policy, threads, pipeline.identity)
     if on_ray:
-        return pipeline, Ray(spec, options.processes, options.address)
-    return pipeline, Here(pipeline) if processes == 1 else Processes(spec, processes)
+        return pipeline, partial(run_on_ray, spec, options.processes, options.address)
+    if processes == 1:
+        return pipeline, partial(run_here, pipeline)
+    return pipeline, partial(run_in_processes, spec, processes)
 
 
-def _columns(told: Sequence[str]) -> dict[str, str]:
+def _columns(assignments: Sequence[str]) -> dict[str, str]:
     columns: dict[str, str] = {}
-    for one in told:
-        field, found, name = one.partition("=")
-        if not (field and found and name):
-            raise ReadError(f"--column {one}: say FIELD=NAME, such as text=body")
+    for assignment in assignments:
+        field, _, name = assignment.partition("=")
+        if not (field and name):
+            raise ReadError(f"--column {assignment}: write FIELD=NAME, such as text=body")
         if field in columns:
-            raise ReadError(f"--column {one}: {field} is {columns[field]} already; name one column for it")
+            raise ReadError(
+                f"--column {assignment}: {field} is already {columns[field]}; name one column for it"
+            )
         columns[field] = name
     return columns
 
 
 @contextmanager
 def _files(paths: Sequence[Path]) -> Iterator[tuple[list[Path], Mapping[Path, str]]]:
-    """The paths with standard input, which is read more than once, in a file in place of ``-``."""
+    """The paths, with a temporary file in place of ``-`` because an archive is read twice; and the names to show."""
     if _STANDARD_INPUT not in paths:
         yield list(paths), {}
         return
@@ -119,8 +132,3 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[list[Path], Mapping[Path, st
         with file.open("wb") as spooled:
             shutil.copyfileobj(sys.stdin.buffer, spooled)
         yield [file if path == _STANDARD_INPUT else path for path in paths], {file: "standard input"}
-
-
-def _card(directory: Path) -> str | None:
-    card = directory / "README.md"
-    return card.read_text("utf-8") if card.is_file() else None

@@ -1,60 +1,43 @@
-"""Where the work of an audit is done: in this process, in several, or on a Ray cluster. Each engine runs the same functions."""
+"""Engines score the parts of an audit: in this process, in several processes, or on a Ray cluster.
 
+An engine takes jobs as it has room for them and returns each when it is done, in any order.
+"""
+
+import json
 import logging
 import multiprocessing
 import os
 import pickle
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from belowline.model import BelowlineError, ModelError, Policy, Scorer
+from belowline.model import ModelError, Policy, Scorer
 from belowline.serve.active.files import digest_of
-from belowline.serve.audit.archive import ArchiveComment
+from belowline.serve.audit.errors import AuditError
+from belowline.serve.audit.score_part import Job, ScoredPart, score_part
 from belowline.serve.scoring.child_process import follow_parent
 from belowline.serve.scoring.fault_isolation import describe
 from belowline.serve.scoring.pipeline import ModerationPipeline
 
 CORES_PER_PROCESS = 8
-"""Python itself takes about a twentieth of the time of a comment, and runs on one core of each process at a time."""
+"""Python code takes about a twentieth of a comment's time, and runs on one core of a process at a time."""
 _JOBS_IN_WAVE = 64
-"""Jobs for each worker between two starts of all workers."""
+"""Jobs of each Ray worker between two starts of the workers."""
 
-
-class EngineError(BelowlineError):
-    """An engine cannot do its work; the message is one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Comments whose results make one part file, with the readings that are known of their texts (see copies.py)."""
-
-    part: str
-    comments: list[ArchiveComment]
-    readings: Mapping[str, str] = field(default_factory=dict)
-
-
-Work = Callable[[ModerationPipeline, Job], bytes]
-Done = tuple[str, int, bytes]
-"""Name of the part, how many comments it has, its content."""
-
-
-class Engine(Protocol):
-    """Does jobs; what is done comes in any order."""
-
-    def run(self, work: Work, jobs: Iterable[Job]) -> Iterator[Done]:
-        """Takes jobs as it has room for them, and gives back each when it is done."""
-        ...
+Done = tuple[str, int, ScoredPart]
+"""Name of the part, number of its comments, its content."""
+Engine = Callable[[Iterable[Job]], Iterator[Done]]
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineSpec:
-    """What a judge is made from where work is done in another process."""
+    """Everything that another process needs to load the same pipeline."""
 
     model: Path
     policy: Policy
@@ -62,112 +45,89 @@ class PipelineSpec:
     identity: Mapping[str, str]
 
     def pipeline(self) -> ModerationPipeline:
-        """The judge; raises ModelError where the model is not the same as here."""
-        pipeline = ModerationPipeline(
-            Scorer.load(self.model, threads=self.threads), self.policy, digest=digest_of(self.model)
-        )
+        """The pipeline; raises ModelError if the model differs from the audit's."""
+        scorer = Scorer.load(self.model, threads=self.threads)
+        pipeline = ModerationPipeline(scorer, self.policy, digest=digest_of(self.model))
         if pipeline.identity != self.identity:
-            raise ModelError(
-                f"{self.model}: not the model that the audit was begun with; put the same one on every machine"
-            )
+            raise ModelError(f"{self.model}: not the audit's model; put the same one on every machine")
         return pipeline
 
 
-class Here:
-    """Works in this process, with the threads of its judge's model."""
-
-    def __init__(self, pipeline: ModerationPipeline) -> None:
-        self._judge = pipeline
-
-    def run(self, work: Work, jobs: Iterable[Job]) -> Iterator[Done]:
-        """One job after the other."""
-        for job in jobs:
-            yield job.part, len(job.comments), work(self._judge, job)
+def run_here(pipeline: ModerationPipeline, jobs: Iterable[Job]) -> Iterator[Done]:
+    """Score one job after the other in this process."""
+    for job in jobs:
+        yield job.part, len(job.comments), score_part(pipeline, job)
 
 
-class Processes:
-    """Works in several processes of this machine."""
-
-    def __init__(self, spec: PipelineSpec, processes: int) -> None:
-        self._spec, self._processes = spec, processes
-
-    def run(self, work: Work, jobs: Iterable[Job]) -> Iterator[Done]:
-        """As many jobs at once as there are processes, with a few that wait, so that memory does not grow."""
-        spawn = multiprocessing.get_context("spawn")  # threads of onnxruntime do not survive a fork
-        pool = ProcessPoolExecutor(self._processes, spawn, _begin, (self._spec,))
-        waiting = iter(jobs)
-        try:
-            at_work = {pool.submit(_do, work, job) for job in islice(waiting, 2 * self._processes)}
-            while at_work:
-                done, at_work = wait(at_work, return_when=FIRST_COMPLETED)
-                for one in done:
-                    yield one.result()
-                at_work |= {pool.submit(_do, work, job) for job in islice(waiting, len(done))}
-        except BrokenProcessPool as error:
-            raise EngineError(
-                "a process that scores was killed (out of memory?); run the same command again, with fewer --processes"
-            ) from error
-        except BaseException:
-            for process in multiprocessing.active_children():  # what they are at is done again another time
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+def run_in_processes(spec: PipelineSpec, processes: int, jobs: Iterable[Job]) -> Iterator[Done]:
+    """Score in several processes of this machine; raises AuditError if one of them is killed."""
+    spawn = multiprocessing.get_context("spawn")  # threads of onnxruntime do not survive a fork
+    pool = ProcessPoolExecutor(processes, spawn, _start_process, (spec,))
+    waiting = iter(jobs)
+    try:
+        # A second job for each process waits; more would only take memory.
+        running = {pool.submit(_run_in_process, job) for job in islice(waiting, 2 * processes)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+            running |= {pool.submit(_run_in_process, job) for job in islice(waiting, len(done))}
+    except BrokenProcessPool as error:
+        raise AuditError(
+            "a scoring process was killed (out of memory?); run the same command again with fewer --processes"
+        ) from error
+    except BaseException:
+        for process in multiprocessing.active_children():  # the next run repeats their jobs
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-class Ray:
-    """Works on a Ray cluster, through Ray Data; the model's directory must be at the same path on every machine of it."""
+def run_on_ray(
+    spec: PipelineSpec, workers: int | None, address: str | None, jobs: Iterable[Job]
+) -> Iterator[Done]:
+    """Score on a Ray cluster, through Ray Data; the model directory has the same path on all of its machines.
 
-    def __init__(self, spec: PipelineSpec, workers: int | None, address: str | None) -> None:
-        self._spec, self._workers, self._address = spec, workers, address
-
-    def run(self, work: Work, jobs: Iterable[Job]) -> Iterator[Done]:
-        """Jobs in waves, so that no more of the archive than a wave lies in the cluster's memory."""
-        ray = _ray(self._address)
-        workers = self._workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // self._spec.threads)
-        waiting = iter(jobs)
-        while wave := list(islice(waiting, _JOBS_IN_WAVE * workers)):
-            yield from self._wave(ray, work, wave, min(workers, len(wave)))
-
-    def _wave(self, ray: Any, work: Work, wave: Sequence[Job], workers: int) -> Iterator[Done]:
-        items = ray.data.from_items(
-            [{"job": pickle.dumps(job)} for job in wave], override_num_blocks=len(wave)
-        )
-        done = items.map(
+    Raises AuditError if Ray is not installed or the cluster does not answer.
+    """
+    ray = _ray(address)
+    size = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // spec.threads)
+    waiting = iter(jobs)
+    # Waves bound the part of the archive in the cluster's memory.
+    while wave := [{"job": pickle.dumps(job)} for job in islice(waiting, _JOBS_IN_WAVE * size)]:
+        done = ray.data.from_items(wave, override_num_blocks=len(wave)).map(
             _RayWorker,
-            fn_constructor_args=(self._spec, work),
-            compute=ray.data.ActorPoolStrategy(size=workers),
-            num_cpus=self._spec.threads,
+            fn_constructor_args=(spec,),
+            compute=ray.data.ActorPoolStrategy(size=min(size, len(wave))),
+            num_cpus=spec.threads,
         )
         for row in done.iter_rows():
-            yield row["part"], row["comments"], row["content"]
+            yield row["part"], row["comments"], ScoredPart(row["rows"], json.loads(row["readings"]))
 
 
 class _RayWorker:
-    """One on a machine of the cluster for as long as a wave lasts."""
+    """Worker process of a Ray cluster, for one wave."""
 
-    def __init__(self, spec: PipelineSpec, work: Work) -> None:
-        self._judge, self._work = spec.pipeline(), work
+    def __init__(self, spec: PipelineSpec) -> None:
+        self._pipeline = spec.pipeline()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         job: Job = pickle.loads(row["job"])  # noqa: S301 - from our own driver
+        scored = score_part(self._pipeline, job)
         return {
             "part": job.part,
             "comments": len(job.comments),
-            "content": self._work(self._judge, job),
+            "rows": scored.rows,
+            "readings": json.dumps(scored.readings),
         }
-
-
-def split_of(cores: int) -> int:
-    """How many processes share ``cores``: each runs the model on its part of them, in threads."""
-    return max(1, cores // CORES_PER_PROCESS)
 
 
 def _ray(address: str | None) -> Any:
     try:
         import ray
     except ImportError:
-        raise EngineError("Ray is not installed; run: pip install 'belowline[ray]'") from None
+        raise AuditError("Ray is not installed; run: pip install 'belowline[ray]'") from None
     if not ray.is_initialized():
         _check_reachable(address or os.environ.get("RAY_ADDRESS", ""))
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -175,26 +135,26 @@ def _ray(address: str | None) -> Any:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself would try for minutes."""
-    host, found, port = address.removeprefix("ray://").rpartition(":")
-    if not found:
+    """Raise AuditError within seconds; Ray itself retries for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
         return
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError) as error:
-        raise EngineError(f"no Ray cluster at {address} ({describe(error)}); check --address") from None
+        raise AuditError(f"no Ray cluster at {address} ({describe(error)}); check --address") from None
 
 
-def _begin(spec: PipelineSpec) -> None:
-    """In a new process."""
-    global _judge
+_pipeline: ModerationPipeline | None = None
+"""The pipeline of a process that ``run_in_processes`` started."""
+
+
+def _start_process(spec: PipelineSpec) -> None:
+    global _pipeline
     follow_parent()
-    _judge = spec.pipeline()
+    _pipeline = spec.pipeline()
 
 
-def _do(work: Work, job: Job) -> Done:
-    assert _judge is not None  # noqa: S101 - _begin ran before
-    return job.part, len(job.comments), work(_judge, job)
-
-
-_judge: ModerationPipeline | None = None
+def _run_in_process(job: Job) -> Done:
+    assert _pipeline is not None  # noqa: S101 - _start_process ran before
+    return job.part, len(job.comments), score_part(_pipeline, job)

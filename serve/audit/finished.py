@@ -1,4 +1,4 @@
-"""A finished audit, read back: its summary and its comments as a stream, each with the comment that it answers."""
+"""A finished audit: its summary, and its comments as a stream."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -7,44 +7,38 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from belowline.model import BelowlineError
+from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.outputs import COMMENTS, PARTS, SUMMARY
 
 Row = dict[str, Any]
 
 
-class AuditFolderError(BelowlineError):
-    """A folder holds no finished audit that can serve; the message is one line."""
-
-
 @dataclass(frozen=True, slots=True)
 class FinishedAudit:
-    """The folder of a complete audit and what its summary says."""
+    """The folder of a complete audit with texts, and its summary."""
 
     folder: Path
     summary: Mapping[str, Any]
 
     @classmethod
-    def open(cls, folder: Path, *, why: str) -> "FinishedAudit":
-        """The audit in ``folder``; raises AuditFolderError where it is unfinished, damaged or redacted: then nothing ``why``."""
+    def open(cls, folder: Path) -> "FinishedAudit":
+        """The audit in ``folder``; raises AuditError if it is incomplete, damaged or redacted."""
+        if not (folder / SUMMARY).exists() or (folder / PARTS).exists() or not (folder / COMMENTS).exists():
+            raise AuditError(f"{folder}: holds no finished audit; run belowline audit to its end first")
         try:
             summary = json.loads((folder / SUMMARY).read_text("utf-8"))
             redacted = "redaction" in summary["made_with"]
-        except FileNotFoundError:
-            summary = None
         except (OSError, ValueError, KeyError, TypeError):
-            raise AuditFolderError(f"{folder / SUMMARY}: cannot be read; make the audit again") from None
-        if summary is None or (folder / PARTS).exists() or not (folder / COMMENTS).exists():
-            raise AuditFolderError(f"{folder}: holds no finished audit; run belowline audit to its end first")
+            raise AuditError(f"{folder / SUMMARY}: damaged; repeat the audit") from None
         if redacted:
-            raise AuditFolderError(
-                f"{folder}: is a redacted audit, whose texts are hashes: nothing {why}; audit without --redact into another folder"
+            raise AuditError(
+                f"{folder}: redacted, so there are no texts; audit without --redact into another folder"
             )
         return cls(folder, summary)
 
     @property
     def made_with(self) -> dict[str, str]:
-        """What the audit depends on: fingerprints of inputs, model and policy."""
+        """Fingerprints of the inputs, the model and the policy."""
         return dict(self.summary["made_with"])
 
     @property
@@ -55,38 +49,35 @@ class FinishedAudit:
     @property
     def thresholds(self) -> dict[str, float]:
         """The hold threshold of each label that has one, in the model's order."""
-        found = {label: one["threshold"] for label, one in self.summary["labels"].items()}
-        return {label: hold for label, hold in found.items() if hold is not None}
+        thresholds = {label: one["threshold"] for label, one in self.summary["labels"].items()}
+        return {label: hold for label, hold in thresholds.items() if hold is not None}
 
     def rows(self) -> Iterator[tuple[int, Row]]:
-        """Every comment with its number from 1; raises AuditFolderError unless there are as many as the summary says."""
+        """Every comment with its number from 1; raises AuditError unless the file is whole."""
         file, number = self.folder / COMMENTS, 0
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
                     yield number, json.loads(line)
                 except ValueError:
-                    raise AuditFolderError(
-                        f"{file}, line {number}: is damaged; make the audit again"
-                    ) from None
-        if number != self.summary["comments"]:
-            raise AuditFolderError(
-                f"{file}: has {number} comments, not {self.summary['comments']}; make the audit again"
-            )
+                    raise AuditError(f"{file}, line {number}: damaged; repeat the audit") from None
+        expected = self.summary["comments"]
+        if number != expected:
+            raise AuditError(f"{file}: has {number} comments instead of {expected}; repeat the audit")
 
     def chosen(self, wanted: Callable[[int, Row], bool]) -> Iterator[tuple[int, Row, Row | None]]:
-        """The comments for which ``wanted(number, row)`` holds, each with the row of the comment that it answers, None where there is none.
+        """The comments for which ``wanted(number, row)`` holds, each with the row of its parent if there is one.
 
         Memory is bounded by the largest thread, as in the readers.
         """
-        for _, together in groupby(self.rows(), lambda one: (one[1]["source"], one[1]["thread"])):
-            thread = list(together)
-            found = [one for one in thread if wanted(*one)]
-            by_id = {row["id"]: row for _, row in thread} if found else {}
-            for number, row in found:
+        for _, run in groupby(self.rows(), lambda numbered: (numbered[1]["source"], numbered[1]["thread"])):
+            thread = list(run)
+            rows = [numbered for numbered in thread if wanted(*numbered)]
+            by_id = {row["id"]: row for _, row in thread} if rows else {}
+            for number, row in rows:
                 yield number, row, by_id.get(row["parent"]) if row["parent"] else None
 
 
 def article_of(row: Mapping[str, Any]) -> str | None:
-    """The article's title; None where the archive tells none, for then ``thread`` repeats the source."""
+    """The article's title, or None: without a title, ``thread`` repeats the source."""
     return None if row["thread"] == row["source"] else row["thread"]

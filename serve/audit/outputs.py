@@ -1,100 +1,157 @@
-"""What an audit writes of its parts: the joined comments, tables, campaigns, the summary and the report."""
+"""Writes the results of an audit from its parts: comments, tables, campaigns, summary, report."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from belowline.serve.audit.archive import Inventory
-from belowline.serve.audit.copies import Copies
 from belowline.serve.audit.group_index import GroupIndex
 from belowline.serve.audit.report.page import render_report
-from belowline.serve.audit.summary_counts import Tally
-from belowline.serve.audit.tables import comments_table, write_threads
+from belowline.serve.audit.summary_counts import ACTIONS, Tally
 from belowline.serve.batch.atomic import replacing
+from belowline.serve.batch.read import in_chunks
+from belowline.serve.batch.write import parquet_writer
 from belowline.serve.scoring.pipeline import ModerationPipeline
 
 COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.html", "parts"
 COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"
-Shown = Callable[[dict[str, Any]], dict[str, Any]]
-THREADS_TOLD, AUTHORS_TOLD, CAMPAIGNS_TOLD = 100, 20, 20
+REJECTS = "rejects.jsonl"
+_WORST_THREADS, _AUTHORS, _LARGEST_CAMPAIGNS = 100, 20, 20
+_ROWS_AT_ONCE = 4096
+Row = dict[str, Any]
 
 
 def write_outputs(
     out: Path,
-    inventory: Inventory,
+    head: Mapping[str, Any],
     pipeline: ModerationPipeline,
-    made: Mapping[str, Any],
-    shown: Shown,
-    copies: Copies,
+    index: GroupIndex,
+    shown: Callable[[Row], Row],
     card: str | None = None,
 ) -> None:
-    """Joins the parts and counts them; the summary comes last, for it says that the audit is complete.
+    """Write every result; the summary comes last, because it marks the audit as complete.
 
-    ``shown`` makes of a row what is to be seen of it. Campaigns are found by the texts themselves, which ``copies`` knows. ``card`` is
-    the model's card in Markdown, for the report.
+    Args:
+        out: Folder of the audit, with all parts.
+        head: First fields of the summary.
+        pipeline: Model and policy.
+        index: Knows the threads; the comments are added here.
+        shown: Returns the row to write for a row of the parts; it redacts.
+        card: The model's card in Markdown, for the report.
     """
     labels = pipeline.scorer.labels
-    tally = Tally({label: _threshold(pipeline, label) for label in labels})
-    with GroupIndex.within(out / PARTS, labels, copies.kin) as ledger:
-        ledger.add_threads(inventory.threads)
-        for number, row in enumerate(_rows(out), 1):
-            seen = shown(row)
-            ledger.add(number, seen, row["text"], tally.add(seen))
-        ledger.seal()
-        _join(out, ledger, labels, shown)
-        write_threads(out / THREADS_TABLE, ledger.threads(), labels)
-        summary = {
-            "comments": inventory.comments,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            **made,
-            **tally.summary(),
-            "threads": {"threads": ledger.thread_count(), "worst": ledger.worst_threads(THREADS_TOLD)},
-            "campaigns": _write_campaigns(out, ledger),
-            "authors": ledger.authors(AUTHORS_TOLD),
-        }
+    tally = Tally({label: _hold_threshold(pipeline, label) for label in labels})
+    count = 0
+    for count, row in enumerate(_rows(out), 1):
+        visible = shown(row)
+        index.add(count, visible, row["text"], tally.add(visible))
+    index.seal()
+    _write_comments(out, index, pipeline, shown)
+    _write_threads(out, index, pipeline)
+    summary = {
+        "comments": count,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **head,
+        **tally.summary(),
+        "threads": {"threads": index.thread_count(), "worst": index.worst_threads(_WORST_THREADS)},
+        "campaigns": _write_campaigns(out, index),
+        "authors": index.authors(_AUTHORS),
+    }
     with replacing(out / REPORT) as report:
         report.write(render_report(summary, tally, pipeline, card).encode())
     with replacing(out / SUMMARY) as file:
         file.write(json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
-def _rows(out: Path) -> Iterator[dict[str, Any]]:
+def comments_schema(labels: tuple[str, ...]) -> Any:
+    """The schema of comments.parquet: comments.jsonl with one column for each label, null if scoring failed."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.float32()
+    span = pa.struct({"label": text, "start": pa.int32(), "end": pa.int32(), "strength": number})
+    return pa.schema(
+        {
+            **dict.fromkeys(("source", "thread"), text),
+            "position": pa.int32(),
+            **dict.fromkeys(("id", "parent", "author"), text),
+            "time": pa.timestamp("us", "UTC"),
+            "text": text,
+            **dict.fromkeys(("action", "code", "rule", "label", "verdict"), text),
+            "campaign": pa.int64(),
+            "relevance": number,
+            "language": text,
+            "model": text,
+            **{f"score_{label}": number for label in labels},
+            "evidence": pa.list_(span),
+        }
+    )
+
+
+def _rows(out: Path) -> Iterator[Row]:
     for part in sorted((out / PARTS).glob("*.jsonl")):
         with part.open("rb") as lines:
             for line in lines:
                 yield json.loads(line)
 
 
-def _join(out: Path, ledger: GroupIndex, labels: Sequence[str], shown: Shown) -> None:
-    """The comments, each with the campaign that it belongs to."""
+def _write_comments(
+    out: Path, index: GroupIndex, pipeline: ModerationPipeline, shown: Callable[[Row], Row]
+) -> None:
+    labels = pipeline.scorer.labels
+    rows = (
+        {**shown(row), "campaign": campaign}
+        for row, campaign in zip(_rows(out), index.campaigns_of_rows(), strict=True)
+    )
     with (
-        replacing(out / COMMENTS) as joined,
-        comments_table(out / COMMENTS_TABLE, labels) as table,
+        replacing(out / COMMENTS) as lines,
+        parquet_writer(out / COMMENTS_TABLE, comments_schema(labels), "zstd") as write,
     ):
-        for row, campaign in zip(_rows(out), ledger.campaigns_of_rows(), strict=True):
-            whole = {**shown(row), "campaign": campaign}
-            joined.write(json.dumps(whole, ensure_ascii=False).encode() + b"\n")
-            table.add(whole)
+        for chunk in in_chunks(rows, _ROWS_AT_ONCE):
+            lines.writelines(map(_line, chunk))
+            write([_flat(row, labels) for row in chunk])
 
 
-def _write_campaigns(out: Path, ledger: GroupIndex) -> dict[str, Any]:
-    """All of them into their file; how many there are, and the largest, for the summary."""
-    found = comments = 0
-    largest: list[dict[str, Any]] = []
+def _flat(row: Row, labels: tuple[str, ...]) -> Row:
+    scores = {f"score_{label}": row["scores"].get(label) for label in labels}
+    time = datetime.fromisoformat(row["time"]) if row["time"] else None
+    return {**row, **row["reason"], **scores, "time": time}
+
+
+def _write_threads(out: Path, index: GroupIndex, pipeline: ModerationPipeline) -> None:
+    import pyarrow as pa
+
+    text = pa.string()
+    counts = ("comments", *ACTIONS, *pipeline.scorer.labels)
+    columns = {**dict.fromkeys(("source", "thread", "url"), text), **dict.fromkeys(counts, pa.int64())}
+    rows = ({**thread, **thread["actions"], **thread["labels"]} for thread in index.threads())
+    with parquet_writer(
+        out / THREADS_TABLE, pa.schema({**columns, "notes": pa.list_(text)}), "zstd"
+    ) as write:
+        for chunk in in_chunks(rows, _ROWS_AT_ONCE):
+            write(chunk)
+
+
+def _write_campaigns(out: Path, index: GroupIndex) -> dict[str, Any]:
+    """Write campaigns.jsonl; return the campaigns of the summary."""
+    campaigns = comments = 0
+    largest: list[Row] = []
     with replacing(out / CAMPAIGNS) as file:
-        for campaign in ledger.campaigns():
-            file.write(json.dumps(campaign, ensure_ascii=False).encode() + b"\n")
-            found += 1
+        for campaign in index.campaigns():
+            file.write(_line(campaign))
+            campaigns += 1
             comments += campaign["comments"]
-            if len(largest) < CAMPAIGNS_TOLD:
+            if len(largest) < _LARGEST_CAMPAIGNS:
                 largest.append(campaign)
-    return {"campaigns": found, "comments": comments, "largest": largest}
+    return {"campaigns": campaigns, "comments": comments, "largest": largest}
 
 
-def _threshold(pipeline: ModerationPipeline, label: str) -> float | None:
-    """Where the policy holds a label, or where the model would if the policy does not name it."""
-    known = pipeline.policy.thresholds.get(label) or pipeline.scorer.thresholds.get(label)
-    stated = [value for value in (known.hold, known.reject) if value is not None] if known else []
-    return min(stated, default=None)
+def _line(row: Row) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def _hold_threshold(pipeline: ModerationPipeline, label: str) -> float | None:
+    """The lowest probability at which the policy, else the model, holds or rejects a comment for ``label``."""
+    both = pipeline.policy.thresholds.get(label) or pipeline.scorer.thresholds.get(label)
+    values = [value for value in (both.hold, both.reject) if value is not None] if both else []
+    return min(values, default=None)

@@ -1,24 +1,24 @@
-"""Counts over an audit's rows, in one pass; memory grows neither with the comments nor with the threads, only with the months."""
+"""Counts of an audit's rows, in one pass; memory grows only with the months."""
 
-import heapq
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+ACTIONS = ("publish", "hold", "reject")
 BINS = 20
 TOP = 10
 NEAREST = 5
 WORTH_A_LOOK = 0.1
 EVEN = 0.5
-"""From here on a label without a threshold, such as ``on_topic``, is counted: it is more likely than not."""
+"""Probability from which a label without a threshold, such as ``on_topic``, is counted."""
 UNSURE_WITHIN = 0.1
-"""So near to its threshold the model may well be wrong."""
+"""Distance to a threshold within which the model is often wrong."""
 
 
 @dataclass(slots=True)
 class TopComment:
-    """A comment that stands out for a label, and how often its text was met since."""
+    """A comment of a list in the report, and the number of comments with its text."""
 
     probability: float
     row: Mapping[str, Any]
@@ -27,32 +27,31 @@ class TopComment:
 
 @dataclass(slots=True)
 class TopItems:
-    """The ``size`` texts of the highest rank, each once; of equal ranks the first that came."""
+    """The ``size`` texts with the highest ranks, each once; of equal ranks the first."""
 
     size: int
-    _kept: dict[str, tuple[float, TopComment]] = field(default_factory=dict)
+    _items: dict[str, tuple[float, TopComment]] = field(default_factory=dict)
     _lowest: float = float("-inf")
 
     def consider(self, rank: float, probability: float, row: Mapping[str, Any]) -> None:
-        """Keeps a row if its rank is high enough, or counts its text again."""
+        """Add a row if its rank is high enough, or count its text again."""
         text = row["text"]
-        if text in self._kept:
-            self._kept[text][1].times += 1
-        elif len(self._kept) < self.size or rank > self._lowest:
-            if len(self._kept) == self.size:
-                del self._kept[min(self._kept, key=lambda one: self._kept[one][0])]
-            self._kept[text] = rank, TopComment(probability, row)
-            self._lowest = min(rank for rank, _ in self._kept.values())
+        if text in self._items:
+            self._items[text][1].times += 1
+        elif len(self._items) < self.size or rank > self._lowest:
+            if len(self._items) == self.size:
+                del self._items[min(reversed(self._items), key=lambda text: self._items[text][0])]
+            self._items[text] = rank, TopComment(probability, row)
+            self._lowest = min(rank for rank, _ in self._items.values())
 
     def best(self) -> list[TopComment]:
-        """Those kept, the highest rank first."""
-        return [one for _, one in sorted(self._kept.values(), key=lambda pair: -pair[0])]
+        """The items, the highest rank first."""
+        return [item for _, item in sorted(self._items.values(), key=lambda pair: -pair[0])]
 
 
 @dataclass(slots=True)
 class LabelTally:
-    """One label: how many comments reach its threshold, how all of them spread, which score highest and which lie next to the
-    threshold."""
+    """Counts of one label: comments at its threshold and near it, histogram, highest scores."""
 
     threshold: float | None
     at_threshold: int = 0
@@ -63,100 +62,65 @@ class LabelTally:
 
     @property
     def counted_from(self) -> float:
-        """The threshold; ``EVEN`` for a label that has none."""
+        """The threshold; ``EVEN`` for a label without one."""
         return EVEN if self.threshold is None else self.threshold
 
-    def add(self, probability: float, row: Mapping[str, Any]) -> bool:
-        """Counts a comment; whether it reaches what the label is counted from."""
+    def add(self, probability: float, row: Mapping[str, Any]) -> tuple[bool, bool]:
+        """Count a comment; return if it reaches ``counted_from``, and if it is close to the threshold."""
         self.histogram[_bin(probability)] += 1
         if probability >= WORTH_A_LOOK:
             self.top.consider(probability, probability, row)
         reached = probability >= self.counted_from
         self.at_threshold += reached
-        return reached
-
-    def doubt(self, probability: float, row: Mapping[str, Any]) -> bool:
-        """Whether a probability lies so near to the threshold that the model is unsure; counts it then."""
-        if self.threshold is None or (distance := abs(probability - self.threshold)) > UNSURE_WITHIN:
-            return False
-        self.unsure += 1
-        self.nearest.consider(-distance, probability, row)
-        return True
+        distance = float("inf") if self.threshold is None else abs(probability - self.threshold)
+        unsure = distance <= UNSURE_WITHIN
+        if unsure:
+            self.unsure += 1
+            self.nearest.consider(-distance, probability, row)
+        return reached, unsure
 
     def summary(self) -> dict[str, Any]:
-        """The label as summary.json holds it."""
-        return {
-            "threshold": self.threshold,
-            "counted_from": self.counted_from,
-            "at_threshold": self.at_threshold,
-            "histogram": self.histogram,
-        }
+        """The label's fields in summary.json."""
+        names = ("threshold", "counted_from", "at_threshold", "histogram")
+        return {name: getattr(self, name) for name in names}
+
+
+def _no_actions() -> Counter[str]:
+    return Counter(dict.fromkeys(ACTIONS, 0))
 
 
 @dataclass(slots=True)
 class Month:
-    """Comments of a month, what was decided, and how many reach what each label is counted from."""
+    """Counts of a month: actions, and comments that reach each label."""
 
-    actions: Counter[str] = field(default_factory=lambda: Counter(publish=0, hold=0, reject=0))
+    actions: Counter[str] = field(default_factory=_no_actions)
     labels: Counter[str] = field(default_factory=Counter)
 
 
-class Differences:
-    """Comments on which the site's moderators and the policy differ most, one list for either way."""
-
-    def __init__(self) -> None:
-        self._passed: list[tuple[float, int, Mapping[str, Any]]] = []
-        self._removed: list[tuple[float, int, Mapping[str, Any]]] = []
-
-    def add(self, number: int, row: Mapping[str, Any], harm: float) -> None:
-        """Considers a row with a verdict; ``harm`` is its highest probability of a harmful label."""
-        if row["verdict"] == "publish" and row["action"] != "publish":
-            self._keep(self._passed, (harm, -number, row))
-        elif row["verdict"] in ("reject", "spam") and row["action"] == "publish":
-            self._keep(self._removed, (-harm, -number, row))
-
-    def _keep(
-        self, heap: list[tuple[float, int, Mapping[str, Any]]], one: tuple[float, int, Mapping[str, Any]]
-    ) -> None:
-        if len(heap) < TOP:
-            heapq.heappush(heap, one)
-        else:
-            heapq.heappushpop(heap, one)
-
-    def passed(self) -> list[TopComment]:
-        """What moderators let stand and the policy does not, the most harmful first."""
-        return [TopComment(harm, row) for harm, _, row in sorted(self._passed, reverse=True)]
-
-    def removed(self) -> list[TopComment]:
-        """What moderators took down and the policy publishes, the least harmful first."""
-        return [TopComment(-harm, row) for harm, _, row in sorted(self._removed, reverse=True)]
-
-
 class Tally:
-    """Counts of a whole audit and of each of its months."""
+    """Counts of a whole audit.
+
+    ``published`` lists comments that moderators published and the policy does not, the most harmful first.
+    ``removed`` lists comments that moderators removed and the policy publishes, the least harmful first.
+    """
 
     def __init__(self, thresholds: Mapping[str, float | None]) -> None:
-        """``thresholds`` names every label, with None for one that holds nothing."""
-        self.actions: Counter[str] = Counter(publish=0, hold=0, reject=0)
+        """``thresholds`` names every label, with None for a label without a threshold."""
+        self.actions = _no_actions()
         self.reasons: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
         self.verdicts: dict[str, Counter[str]] = {}
         self.months: dict[str, Month] = {}
-        self.differences = Differences()
+        self.published, self.removed = TopItems(TOP), TopItems(TOP)
         self.relevance = [0] * BINS
         self.labels = {label: LabelTally(threshold) for label, threshold in thresholds.items()}
         self.unsure = 0
-        self._seen = 0
 
     def add(self, row: Mapping[str, Any]) -> list[str]:
-        """Counts one row of comments.jsonl; the labels that it reaches."""
-        self._seen += 1
-        scores = row["scores"]
-        reached = [label for label, probability in scores.items() if self.labels[label].add(probability, row)]
-        doubted = [
-            label for label, probability in scores.items() if self.labels[label].doubt(probability, row)
-        ]
-        self.unsure += bool(doubted)
+        """Count one row of comments.jsonl; return the labels that it reaches."""
+        states = {label: self.labels[label].add(p, row) for label, p in row["scores"].items()}
+        reached = [label for label, (is_reached, _) in states.items() if is_reached]
+        self.unsure += any(is_unsure for _, is_unsure in states.values())
         self.actions[row["action"]] += 1
         self.reasons[row["reason"]["code"]] += 1
         self.languages[row["language"]] += 1
@@ -171,12 +135,17 @@ class Tally:
         return reached
 
     def _compare(self, row: Mapping[str, Any]) -> None:
-        self.verdicts.setdefault(row["verdict"], Counter(publish=0, hold=0, reject=0))[row["action"]] += 1
-        harmful = [p for label, p in row["scores"].items() if self.labels[label].threshold is not None]
-        self.differences.add(self._seen, row, max(harmful, default=1.0))
+        verdict, action = row["verdict"], row["action"]
+        self.verdicts.setdefault(verdict, _no_actions())[action] += 1
+        probabilities = (p for label, p in row["scores"].items() if self.labels[label].threshold is not None)
+        harm = max(probabilities, default=1.0)
+        if verdict == "publish" and action != "publish":
+            self.published.consider(harm, harm, row)
+        elif verdict in ("reject", "spam") and action == "publish":
+            self.removed.consider(-harm, harm, row)
 
     def summary(self) -> dict[str, Any]:
-        """The counts as summary.json holds them."""
+        """The counts as summary.json has them."""
         thresholded = {label: one for label, one in self.labels.items() if one.threshold is not None}
         return {
             "actions": dict(self.actions),

@@ -1,4 +1,4 @@
-"""Files that replace what was there only when they are whole."""
+"""Files that replace an existing file only when they are complete."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of ``path`` when the block ends, and is removed if it raises."""
+    """A file to write that replaces ``path`` at the end of the block, and is removed if the block raises."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with unfinished.open("wb") as file:

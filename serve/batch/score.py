@@ -1,4 +1,4 @@
-"""What ``belowline score`` does with rows, however they came."""
+"""Scores rows for ``belowline score``."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +16,9 @@ CHUNK = 1024
 
 
 def score_rows(rows: Iterable[Row], target: Path | None, pipeline: ModerationPipeline) -> None:
-    """Scores ``rows`` in chunks, which keeps memory flat, into the file ``target`` or to standard output.
+    """Score ``rows`` in chunks, which keeps memory flat, into the file ``target`` or to standard output.
 
-    Raises ReadError where there are none, and what reading the rows and writing the results raise.
+    Raises ReadError without rows and for unreadable ones, WriteError for a target that cannot be written.
     """
     writer = result_writer(target, pipeline.scorer.labels) if target else _to_output()
     scored = 0
@@ -28,7 +28,7 @@ def score_rows(rows: Iterable[Row], target: Path | None, pipeline: ModerationPip
             advance(len(chunk))
             scored += len(chunk)
         if not scored:
-            raise ReadError("there are no comments in the input; nothing to score")
+            raise ReadError("no comments in the input")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What people see in a terminal: progress on standard error, results as tables."""
+"""Progress on standard error and results as tables, for a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,10 +24,10 @@ _COLOURS = {"publish": "green", "hold": "yellow", "reject": "red"}
 
 
 class _RateColumn(ProgressColumn):
-    """Comments a second."""
+    """Column with the comments per second."""
 
     def render(self, task: Task) -> Text:
-        """The rate so far."""
+        """The current rate."""
         return Text(f"{task.speed:.0f}/s" if task.speed else "", style="cyan")
 
 
@@ -35,7 +35,7 @@ class _RateColumn(ProgressColumn):
 def counting(
     total: int | None = None, what: str = "scoring", done: int = 0
 ) -> Iterator[Callable[[int], None]]:
-    """Shows progress with its rate while the block runs; yields a function to count comments with, ``done`` of which were before."""
+    """Show progress during the block; yields a function that counts comments. ``done`` comments were counted before."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(
@@ -46,7 +46,7 @@ def counting(
 
 
 def print_result(result: Result) -> None:
-    """Prints a result as a table; the comment itself is not repeated."""
+    """Print a result as a table, without the comment itself."""
     console = Console(highlight=False)
     name, _ = action_words(result.action)
     console.print(

@@ -1,9 +1,9 @@
-"""Files of results: JSONL, CSV or Parquet, whole or not at all."""
+"""Writes results as JSONL, CSV or Parquet; a file is complete or not there."""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ Write = Callable[[Sequence[Result]], None]
 
 
 class WriteError(BelowlineError):
-    """A file cannot be written; the message is one line."""
+    """A file cannot be written."""
 
 
 def result_writer(path: Path, labels: Sequence[str]) -> AbstractContextManager[Write]:
-    """A function that appends results to the file that takes the place of ``path`` once the block ends.
+    """A function that appends results to a file, which replaces ``path`` at the end of the block.
 
-    Raises ReadError for an unknown suffix, WriteError where nothing can be written.
+    Raises ReadError for an unknown suffix, WriteError for a target that cannot be written.
     """
     writers = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
     writer = writers[format_of(path)]
@@ -32,6 +32,18 @@ def result_writer(path: Path, labels: Sequence[str]) -> AbstractContextManager[W
     if path.exists() and not path.is_file():
         raise WriteError(f"{path}: is not a file; name another one")
     return writer(path, labels)
+
+
+@contextmanager
+def parquet_writer(
+    path: Path, schema: Any, compression: str = "snappy"
+) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    """A function that appends a group of rows to a Parquet file, which replaces ``path`` at the end of the block."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with replacing(path) as file, parquet.ParquetWriter(file, schema, compression=compression) as writer:
+        yield lambda rows: writer.write_table(pa.Table.from_pylist(rows, schema))
 
 
 def json_line(result: Result) -> str:
@@ -53,13 +65,12 @@ def _write_csv(path: Path, labels: Sequence[str]) -> Iterator[Write]:
         writer = csv.DictWriter(text, [*names, "evidence", "language", "model"])
         writer.writeheader()
         yield lambda results: writer.writerows(_flat(result) for result in results)
-        text.detach()  # flushes, and leaves the closing to `replacing`
+        text.detach()  # flushes, and leaves the file open for `replacing`
 
 
 @contextmanager
 def _write_parquet(path: Path, labels: Sequence[str]) -> Iterator[Write]:
     import pyarrow as pa
-    from pyarrow import parquet
 
     string, number = pa.string(), pa.float64()
     span = pa.struct({"label": string, "start": pa.int64(), "end": pa.int64(), "strength": number})
@@ -75,10 +86,8 @@ def _write_parquet(path: Path, labels: Sequence[str]) -> Iterator[Write]:
             "model": string,
         }
     )
-    with replacing(path) as file, parquet.ParquetWriter(file, schema) as writer:
-        yield lambda results: writer.write_table(
-            pa.Table.from_pylist([r.model_dump() for r in results], schema)
-        )
+    with parquet_writer(path, schema) as write:
+        yield lambda results: write([result.model_dump() for result in results])
 
 
 def _flat(result: Result) -> dict[str, Any]:

@@ -1,26 +1,12 @@
-"""Templates, and the text of a comment cut at its evidence and its links."""
+"""A comment's text for a page, cut at its evidence and its links."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from belowline.model.word_and_link_lists import links_in
 from belowline.serve.scoring.results import EvidenceSpan
-from belowline.serve.scoring.wording import (
-    action_words,
-    age,
-    code_words,
-    done_words,
-    label_name,
-    likelihood,
-    with_code,
-)
-from belowline.serve.store.database import now
 
 WHOLE = 25_000
 """Longest text in characters that a page shows whole: browsers are slow with megabytes."""
@@ -81,19 +67,3 @@ def _merged(stretches: Sequence[tuple[int, int]], length: int) -> list[tuple[int
         else:
             found.append((start, end))
     return found
-
-
-def time_ago(moment: datetime | None) -> str:
-    """The time since a moment in words."""
-    return "" if moment is None else age((now() - moment).total_seconds())
-
-
-templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-)
-templates.filters.update(
-    label=label_name, likelihood=likelihood, code=with_code, ago=time_ago, age=age, reason=code_words
-)
-templates.globals.update(action_words=action_words, done_words=done_words)

@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from belowline.model import BelowlineError
 from belowline.serve.console.forms import Form
-from belowline.serve.console.rendering import templates
 from belowline.serve.http.auth import (
     SESSION_COOKIE,
     asks_for_key,
@@ -22,6 +21,7 @@ from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.store import accounts
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
+from belowline.serve.templating import templates
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HOME = "/console"

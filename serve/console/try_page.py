@@ -11,12 +11,13 @@ from belowline.model import ScoreInput
 from belowline.serve.api.score import check_text
 from belowline.serve.console.api_reference import operations
 from belowline.serve.console.forms import Form
-from belowline.serve.console.rendering import segments, templates
+from belowline.serve.console.rendering import segments
 from belowline.serve.http.auth import asks_for_key, key_is_known
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.results import Result
+from belowline.serve.templating import templates
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 EXAMPLES = {

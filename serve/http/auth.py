@@ -16,7 +16,7 @@ from belowline.serve.store.database import digest
 
 SESSION_COOKIE = "belowline_session"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-_PATHS: Mapping[str, tuple[str, ...]] = {"akismet": ("/1.1/",)}
+_PATHS: Mapping[str, tuple[str, ...]] = {"akismet": ("/1.1/", "/1.2/")}
 """Paths at which a key for one protocol is accepted."""
 _AKISMET_KEY = re.compile(r"[0-9a-f]{12}")
 """A key that belowline made for Akismet: 48 random bits."""

@@ -48,6 +48,7 @@ class IncomingComment:
     """A comment with its scores; these are None where scoring failed, and ``unscored`` then says why.
 
     ``text_hash`` recognises the text of a caller without ids.
+    ``decided`` holds the result and the decision of an audit, which are stored as they are.
     """
 
     caller_id: str
@@ -59,6 +60,7 @@ class IncomingComment:
     written: datetime | None = None
     unscored: str | None = None
     text_hash: str | None = None
+    decided: tuple[Result, PolicyDecision] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def _ingest_one(
         if earlier.reason.code != "scoring_failed" or comment.scores is None or by_person is not None:
             return IngestResult(known.id, earlier, known.action, changed=False)
     context, signature, campaign = _context(tx, site, comment, text, known, moment)
-    result, decision = pipeline.evaluate(comment.caller_id, comment.scores, context)
+    result, decision = comment.decided or pipeline.evaluate(comment.caller_id, comment.scores, context)
     if comment.unscored and decision.code == "scoring_failed":
         decision = replace(decision, rule=comment.unscored)
         result = overruled(result, decision)

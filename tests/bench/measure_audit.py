@@ -1,7 +1,7 @@
-"""An audit of a million comments: rate, memory over time, size, and whether kills, processes and Ray change a byte of it.
+"""Measures an audit of a million comments: rate, memory, sizes; compares the bytes after kills, in processes and on Ray.
 
 ``python -m tests.bench.measure_audit --comments 1000000 --corpora DIR --folder WORK``; comments are those of ``c3`` with variations
-(tests/support/archive_of_c3.py). What was measured is printed and written to ``WORK/measured.json``.
+(tests/support/archive_of_c3.py). Results are printed and written to ``WORK/measured.json``.
 """
 
 import argparse
@@ -22,7 +22,7 @@ COMPARED = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.
 
 
 def audited(archive: Path, out: Path, *options: str, parts: int, kills: int = 0) -> dict[str, Any]:
-    """One audit of so many parts, killed ``kills`` times on its way and begun again; what it took."""
+    """Measurements of one audit of ``parts`` parts that is killed and resumed ``kills`` times."""
     took = 0.0
     memory: list[tuple[float, float]] = []
     for life in range(kills + 1):
@@ -48,7 +48,7 @@ def _run(
     before: float,
     until: int | None,
 ) -> int:
-    """One life of an audit, which is killed once it has ``until`` parts; its exit status."""
+    """Run an audit, and kill it at ``until`` parts; return the exit status."""
     belowline = str(Path(sys.executable).with_name("belowline"))
     command = [belowline, "audit", str(archive), "--out", str(out), *options]
     began = time.perf_counter()
@@ -62,7 +62,7 @@ def _run(
 
 
 def _memory_of(group: int) -> float:
-    """MB that belong to the processes of a group alone or in part (PSS), so that what they share counts once."""
+    """Proportional memory (PSS) of a process group in MB: shared pages count once."""
     total = 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and _group_of(folder) == group:
@@ -87,7 +87,7 @@ def _digest(file: Path) -> str:
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measure, print, write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

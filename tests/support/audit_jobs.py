@@ -1,25 +1,34 @@
 """Small jobs for the engines of an audit."""
 
+import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from belowline.model import ScoreInput
 from belowline.serve.audit.archive import ArchiveComment
-from belowline.serve.audit.engines import (
-    Job,
-)
-from belowline.serve.scoring.pipeline import ModerationPipeline
+from belowline.serve.audit.score_part import Job
 
 
 def jobs(count: int, comments: int = 7) -> Iterator[Job]:
     for number in range(count):
-        yield Job(f"{number:06}.jsonl", [comment(f"{number} and {n} words") for n in range(comments)])
+        some = [comment(f"{number} and {n} words") for n in range(comments)]
+        yield Job(f"{number:06}.jsonl", some, {"1 and 1 words": None})
 
 
 def comment(text: str) -> ArchiveComment:
     return ArchiveComment("s", "t", 0, None, text, None, None, None, ScoreInput(text, "an article"))
 
 
-def sleep(pipeline: ModerationPipeline, job: Job) -> bytes:
-    time.sleep(60)
-    return b""
+class EndsItsProcess(str):
+    """A name of a part whose unpickling kills the process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.abort, ()
+
+
+class Sleeps(EndsItsProcess):
+    """A name of a part whose unpickling takes a minute."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return time.sleep, (60,)

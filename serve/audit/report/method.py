@@ -1,4 +1,4 @@
-"""The report's method in words: the policy in force, the model's windows and thresholds, its card."""
+"""The report's section on the method: the policy, the model's windows and thresholds, its card."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from belowline.serve.scoring.wording import label_name
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
-    """A label's meaning, what it is held and rejected from, and whether the policy asks it at all."""
+    """A label's definition and its thresholds; ``in_policy`` is False if the policy ignores the label."""
 
     label: str
     meaning: str
@@ -20,79 +20,63 @@ class LabelRule:
     in_policy: bool
 
 
-def label_rules(policy: Policy, config: ModelConfig) -> list[LabelRule]:
-    """Every label of the model, with the thresholds that count."""
-    rules = []
+def label_rules(policy: Policy, config: ModelConfig) -> Iterator[LabelRule]:
+    """Every label of the model, with the policy's thresholds, else the model's."""
     for label in config.labels:
         both = policy.thresholds.get(label) or config.thresholds.get(label)
         hold, reject = (both.hold, both.reject) if both else (None, None)
-        rules.append(
-            LabelRule(label, DEFINITIONS.get(label, ""), hold, reject, in_policy=label in policy.thresholds)
-        )
-    return rules
+        yield LabelRule(label, DEFINITIONS.get(label, ""), hold, reject, label in policy.thresholds)
 
 
 def policy_words(policy: Policy) -> Iterator[str]:
-    """The policy, a sentence for each rule that an audit, which knows a comment's text alone, can apply."""
+    """One sentence for each rule of the policy that applies to a comment's text alone."""
     if policy.automatic_rejection:
-        yield "Comments at a label's reject threshold, or with a word that rejects, are rejected without a person."
+        yield "Comments at a label's reject threshold, or with a rejecting word, are rejected automatically."
     else:
-        yield "Nothing is rejected without a person; what would be rejected is held."
+        yield "Nothing is rejected automatically: comments at a reject threshold are held."
     order = ", ".join(label_name(label).lower() for label in policy.thresholds)
-    yield f"Labels that hold a comment, the first at its threshold naming the reason: {order}."
+    yield f"The first of these labels at its threshold is the reason: {order}."
     if policy.hold_words.entries or policy.reject_words.entries:
-        yield "Listed words and phrases hold a comment, or reject it, whatever the labels say."
+        yield "Listed words and phrases hold or reject a comment, whatever its labels are."
     if policy.blocked_domains:
         yield f"Links to blocked domains ({len(policy.blocked_domains)}) hold a comment."
     if policy.max_links is not None:
         yield f"More than {policy.max_links} links hold a comment."
-    if policy.unknown_language == "hold":
-        yield "Comments in a language that the model was not trained on are held: a score on them cannot be trusted."
-    else:
-        yield "Comments in a language that the model was not trained on are published unless another rule fires."
+    unknown = "held, because scores on them mean little" if policy.unknown_language == "hold" else "published"
+    yield f"Comments in other languages than the model's are {unknown}, unless another rule applies."
     yield "A comment that could not be scored is held."
-    if (
-        policy.copies is not None
-        or policy.new_author_comments
-        or policy.trusted_authors
-        or policy.trusted_roles
-    ):
-        yield "Rules on campaigns, new and trusted authors look at a site's queue; they are not applied to an archive."
+    if policy.copies or policy.new_author_comments or policy.trusted_authors or policy.trusted_roles:
+        yield "Rules on campaigns, new and trusted authors need a site's queue; they are not applied to an archive."
     if policy.sites:
         yield "Rules of single sites are not applied to an archive."
 
 
 def method_words(config: ModelConfig, *, context: bool) -> Iterator[str]:
-    """How the model comes to a score, and what the score is worth; ``context`` says that the archive tells of articles or parents."""
+    """Sentences on the model's scores; ``context`` is True for an archive with articles or parents."""
     window = config.window
     yield (
-        f"Texts are freed of disguises and read in windows of {window.tokens} tokens that overlap by {window.overlap}; nothing is cut. "
-        + "; ".join(_aggregates(config)).capitalize()
-        + "."
+        "Texts are normalised, which undoes obfuscation, and read in windows of "
+        f"{window.tokens} tokens that overlap by {window.overlap}; nothing is cut."
     )
+    for how, words in {"max": "highest window", "mean": "mean of the windows"}.items():
+        labels = [label_name(label).lower() for label, one in window.aggregate.items() if one == how]
+        if labels:
+            yield f"Labels with the score of the {words}: {', '.join(labels)}."
     yield (
-        "Scores are probabilities, calibrated on labelled comments (Platt scaling). There harm is more frequent than under most "
-        "articles: at your rate fewer of the held comments are harmful than a score suggests."
+        "Scores are probabilities, calibrated on labelled comments (Platt scaling). Harm is more frequent in those "
+        "than under most articles, so fewer of your held comments are harmful than their scores suggest."
     )
     if context:
-        yield "Article and parent enter the relevance alone."
-    yield "Labels are read from a comment's own text: an insult that only the thread makes one is not seen."
+        yield "Article and parent only affect the relevance."
+    yield "Labels depend only on the comment's text. An insult that needs the thread to be understood is missed."
     languages = ", ".join(config.languages)
     yield f"The model was trained on comments in: {languages}. In other languages its scores mean little."
     yield "Expect errors on quotation, irony, objection to harm, allusions and very short texts."
-    yield "A score is for ordering what people read, not for judging people."
-
-
-def _aggregates(config: ModelConfig) -> Iterator[str]:
-    words = {"max": "take the highest window", "mean": "take the mean of the windows"}
-    for how, said in words.items():
-        labels = [label_name(label).lower() for label, one in config.window.aggregate.items() if one == how]
-        if labels:
-            yield f"{', '.join(labels)} {said}"
+    yield "Scores order what people read; they do not judge people."
 
 
 def card_html(card: str) -> Markup:
-    """A model card as HTML beneath the report's headings: nothing is loaded, no link leads away, markup in it is text."""
+    """A model card as HTML below the report's headings; links, images and markup in it become text."""
     from markdown_it import MarkdownIt
 
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")

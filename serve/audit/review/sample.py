@@ -1,14 +1,9 @@
-"""A sample of an audit for people to review: half of it random, half where the model is unsure or sees harm.
+"""A sample of an audit to review: half of it random, half where the model is unsure or finds harm.
 
-How it is drawn. The comments (rows; each copy counts) fall into the cells of ``CELLS``, by the policy's action and by how near their
-probabilities are to the hold thresholds. A simple random sample of the whole archive comes first. Then cells are filled up: from the
-comments of a cell that are not drawn yet, a simple random sample of a size that depends on the sizes of the cells and on how many the first
-sample drew in each, on nothing else. Given those counts, what is drawn of a cell is a simple random sample of it, whatever half it came by.
-So a comment of a cell with N comments, n of them drawn, was drawn with the probability n/N, and weighs N/n. No cell that has comments is
-left without draws; the weights of the sample add up to the archive.
-
-Estimator: stratified (post-stratified Horvitz-Thompson), the sum over the cells of N times the share found among those drawn, over the
-archive's comments. Given the counts it is unbiased, hence also without.
+The policy's action, and the distance of the probabilities to the hold thresholds, assign every comment to a cell.
+A simple random sample of the whole archive comes first. Then simple random draws from the rest of each cell fill it up;
+their number depends only on the sizes of the cells and of the first draws. So a comment in a cell with N comments,
+n of them drawn, has the inclusion probability n/N and the weight N/n. No cell is left out; the weights add up.
 """
 
 import hashlib
@@ -21,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from belowline.model import BelowlineError
+from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.finished import FinishedAudit, Row
-from belowline.serve.audit.review.spreadsheet import SheetError, read_sheet, write_sheet
+from belowline.serve.audit.review.spreadsheet import read_sheet, write_sheet
 from belowline.serve.batch.atomic import replacing
 
 SAMPLE, SAMPLE_NOTE = "sample.csv", "sample.json"
@@ -33,6 +28,7 @@ Cell = Literal[
 CELLS: tuple[Cell, ...] = get_args(Cell)
 _MIDDLE, _NEAR, _JUST_HELD = 0.1, 0.5, 0.25
 _SHARES: Mapping[Cell, float] = {
+    "publish far": 1e-9,  # comes with the random half
     "publish middle": 0.2,
     "publish near": 0.3,
     "hold near": 0.2,
@@ -40,24 +36,18 @@ _SHARES: Mapping[Cell, float] = {
     "hold other": 0.05,
     "reject": 0.1,
 }
-"""How the picked half is shared out; what the model is sure to publish comes by the random half."""
+"""Share of each cell in the picked half."""
 _LEAST = 2
 SMALLEST = 2 * _LEAST * len(CELLS)
 """Fewest comments of a sample: the picked half must be able to reach every cell."""
-BEFORE, AFTER = (
-    ("number", "sample", "id", "source", "thread", "author", "time", "text", "parent_text", "decision"),
-    ("note", "stratum", "weight"),
-)
-ON_TOPIC = "on_topic"
-
-
-class SampleError(BelowlineError):
-    """A sample cannot be drawn or read; the message is one line."""
+_BEFORE = ("number", "sample", "id", "source", "thread", "author", "time", "text", "parent_text", "decision")
+_AFTER = ("note", "stratum", "weight")
+_ON_TOPIC = "on_topic"
 
 
 @dataclass(frozen=True, slots=True)
 class SampledComment:
-    """A comment of a sample: its cell, and whether the random or the picked half drew it."""
+    """The cell of a comment, and the half of the sample that it was drawn for."""
 
     cell: Cell
     stratum: Literal["random", "picked"]
@@ -65,16 +55,16 @@ class SampledComment:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was drawn of an audit, as sample.json keeps it.
+    """A sample as sample.json has it.
 
     Attributes:
-        name: Stands in every row of sample.csv, so that a file of another sample is noticed.
-        made_with: That of the audit.
-        seed: Of the draws.
-        size: What was asked for.
-        labels: The columns for labels.
-        comments: How many comments the archive has in each cell.
-        rows: Number of the comment in comments.jsonl, in the order of sample.csv.
+        name: Is in every row of sample.csv, to recognise a file of another sample.
+        made_with: As in the audit's summary.
+        seed: Seed of the draws.
+        size: Requested size.
+        labels: The label columns.
+        comments: Number of comments of the archive in each cell.
+        rows: By number of the comment in comments.jsonl, in the order of sample.csv.
     """
 
     name: str
@@ -86,62 +76,51 @@ class Sample:
     rows: Mapping[int, SampledComment]
 
     @property
-    def drawn(self) -> Counter[Cell]:
-        """How many were drawn in each cell."""
-        return Counter(one.cell for one in self.rows.values())
-
-    @property
     def weights(self) -> Mapping[Cell, float]:
-        """1 over the probability with which a comment of a cell was drawn."""
-        return {cell: self.comments[cell] / drawn for cell, drawn in self.drawn.items()}
+        """The weight of a comment of each cell: 1 over its inclusion probability."""
+        drawn = Counter(one.cell for one in self.rows.values())
+        return {cell: self.comments[cell] / count for cell, count in drawn.items()}
 
 
-def write_sample(out: Path, size: int, *, seed: int = 0, force: bool = False) -> Path:
-    """Draws up to ``size`` comments of the finished audit in ``out`` and writes ``sample.csv`` and ``sample.json``; returns the former.
+def write_sample(out: Path, size: int, *, seed: int = 0) -> Path:
+    """Draw up to ``size`` comments of the audit in ``out``; write sample.csv and sample.json, return the former.
 
-    The same audit, size and seed give the same sample. The model's scores are not in it, for they would sway who reviews. Raises
-    AuditFolderError for an audit that is unfinished or redacted, SampleError for too small a size, and where sample.csv was filled in
-    already and not ``force``.
+    The same audit, size and seed give the same sample. It has no scores, which would influence the reviewer. Raises
+    AuditError for an incomplete or redacted audit, too small a size and a filled in sample.csv.
     """
-    audit = FinishedAudit.open(out, why="can be reviewed")
+    audit = FinishedAudit.open(out)
     if size < min(SMALLEST, audit.summary["comments"]):
-        raise SampleError(f"a sample of {size} is too small to be estimated from; take {SMALLEST} or more")
+        raise AuditError(f"a sample of {size} is too small for estimates; take {SMALLEST} or more")
     file = out / SAMPLE
-    labels = (*(label for label in audit.thresholds if label != ON_TOPIC), ON_TOPIC)
-    if not force and file.exists() and _is_filled_in(file, labels):
-        raise SampleError(
-            f"{file}: is filled in already; import it or move it away first, or replace it by force"
-        )
+    labels = (*(label for label in audit.thresholds if label != _ON_TOPIC), _ON_TOPIC)
+    if file.exists() and _is_filled_in(file, labels):
+        raise AuditError(f"{file}: already filled in; import it or move it away first")
     sample = draw_sample(audit, size, seed, labels)
     with replacing(out / SAMPLE_NOTE) as note:
         note.write(json.dumps(_as_json(sample), indent=1).encode() + b"\n")
-    write_sheet(file, [*BEFORE, *labels, *AFTER], _sheet_rows(audit, sample))
+    write_sheet(file, [*_BEFORE, *labels, *_AFTER], _sheet_rows(audit, sample))
     return file
 
 
 def read_sample(audit: FinishedAudit) -> Sample:
-    """The sample that was drawn of ``audit``; raises SampleError where there is none, or the audit was made again with something else."""
+    """The sample of ``audit``; raises AuditError without one, and if the audit was repeated with other inputs since."""
     file = audit.folder / SAMPLE_NOTE
     try:
-        found = json.loads(file.read_text("utf-8"))
-        rows = {one["number"]: SampledComment(one["cell"], one["stratum"]) for one in found["rows"]}
-        comments = {cell: one["comments"] for cell, one in found["cells"].items()}
-        same = (found["name"], found["made_with"], found["seed"], found["size"], tuple(found["labels"]))
+        note = json.loads(file.read_text("utf-8"))
+        rows = {one["number"]: SampledComment(one["cell"], one["stratum"]) for one in note["rows"]}
+        comments = {cell: one["comments"] for cell, one in note["cells"].items()}
+        head = (note["name"], note["made_with"], note["seed"], note["size"], tuple(note["labels"]))
     except FileNotFoundError:
-        raise SampleError(
-            f"{audit.folder}: no sample was drawn of this audit; draw one with --sample"
-        ) from None
+        raise AuditError(f"{audit.folder}: the audit has no sample; draw one with --sample") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise SampleError(
-            f"{file}: cannot be read; draw the sample again with the same size and seed"
-        ) from None
-    if found["made_with"] != audit.made_with:
-        raise SampleError(f"{file}: the audit was made again with something else since; draw a new sample")
-    return Sample(*same, comments, rows)
+        raise AuditError(f"{file}: damaged; draw the sample again with the same size and seed") from None
+    if note["made_with"] != audit.made_with:
+        raise AuditError(f"{file}: belongs to another audit in this folder; draw a new sample")
+    return Sample(*head, comments, rows)
 
 
 def draw_sample(audit: FinishedAudit, size: int, seed: int, labels: Sequence[str]) -> Sample:
-    """Draws in one pass; memory grows with ``size`` alone."""
+    """Draw a sample in one pass; memory grows only with ``size``."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, nothing secret
     anywhere = _Smallest(size if size >= audit.summary["comments"] else size - size // 2)
     within = {cell: _Smallest(size) for cell in CELLS}
@@ -161,21 +140,18 @@ def draw_sample(audit: FinishedAudit, size: int, seed: int, labels: Sequence[str
     rng.shuffle(order)
     made_with = audit.made_with
     name = hashlib.sha256(json.dumps([made_with, seed, size], sort_keys=True).encode()).hexdigest()[:8]
-    return Sample(
-        f"s{name}", made_with, seed, size, tuple(labels), comments, {number: rows[number] for number in order}
-    )
+    shuffled = {number: rows[number] for number in order}
+    return Sample(f"s{name}", made_with, seed, size, tuple(labels), comments, shuffled)
 
 
 def cell_of(row: Row, thresholds: Mapping[str, float]) -> Cell:
-    """Where a comment belongs: by its action, and by how near its probabilities are to the hold ``thresholds``."""
+    """The cell of a comment, from its action and the distance of its probabilities to the hold ``thresholds``."""
     if row["action"] == "reject":
         return "reject"
     scores: Mapping[str, float] = row["scores"]
     if row["action"] == "publish":
-        near = max(
-            (scores[label] / hold for label, hold in thresholds.items() if hold and label in scores),
-            default=0.0,
-        )
+        ratios = (scores[label] / hold for label, hold in thresholds.items() if hold and label in scores)
+        near = max(ratios, default=0.0)
         return "publish near" if near >= _NEAR else "publish middle" if near >= _MIDDLE else "publish far"
     label = row["reason"]["label"]
     if label not in scores or label not in thresholds:
@@ -185,7 +161,7 @@ def cell_of(row: Row, thresholds: Mapping[str, float]) -> Cell:
 
 
 class _Smallest:
-    """The comments with the smallest of the keys that came, at most ``size``."""
+    """The ``size`` comments with the smallest keys."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -202,48 +178,44 @@ class _Smallest:
 
 
 def _to_pick(comments: Mapping[Cell, int], drawn: Mapping[Cell, int], total: int) -> Counter[Cell]:
-    """How many more of each cell: ``_LEAST`` where fewer are drawn, then by ``_SHARES`` while the cells last."""
+    """The number of further draws from each cell: ``_LEAST`` in all, then by ``_SHARES`` while comments last."""
     room = {cell: comments.get(cell, 0) - drawn.get(cell, 0) for cell in CELLS}
-    picked: Counter[Cell] = Counter(
-        {cell: min(max(_LEAST - drawn.get(cell, 0), 0), room[cell]) for cell in CELLS}
-    )
+    picked = Counter({cell: min(max(_LEAST - drawn.get(cell, 0), 0), room[cell]) for cell in CELLS})
     while picked.total() < total:
         open_cells = [cell for cell in CELLS if picked[cell] < room[cell]]
-        share = {cell: _SHARES.get(cell, 1e-9) for cell in open_cells}
-        picked[min(open_cells, key=lambda cell: (picked[cell] + 1) / share[cell])] += 1
+        picked[min(open_cells, key=lambda cell: (picked[cell] + 1) / _SHARES[cell])] += 1
     return picked
 
 
 def _sheet_rows(audit: FinishedAudit, sample: Sample) -> Iterator[dict[str, Any]]:
-    """The rows of sample.csv in the sample's order; the texts are held in memory, as many as were drawn."""
-    found = {number: (row, parent) for number, row, parent in audit.chosen(lambda n, _: n in sample.rows)}
+    """The rows of sample.csv in the sample's order."""
+    chosen = {number: (row, parent) for number, row, parent in audit.chosen(lambda n, _: n in sample.rows)}
     weights = sample.weights
     for number, drawn in sample.rows.items():
-        row, parent = found[number]
-        shown = {name: row[name] for name in ("id", "source", "thread", "author", "time", "text")}
+        row, parent = chosen[number]
         own = {"number": number, "sample": sample.name, "parent_text": parent and parent["text"]}
-        yield shown | own | {"stratum": drawn.stratum, "weight": f"{weights[drawn.cell]:.6g}"}
+        yield row | own | {"stratum": drawn.stratum, "weight": f"{weights[drawn.cell]:.6g}"}
 
 
 def _as_json(sample: Sample) -> dict[str, Any]:
     halves = Counter((one.cell, one.stratum) for one in sample.rows.values())
-    cells = {
-        cell: {
-            "comments": sample.comments[cell],
-            "random": halves[cell, "random"],
-            "picked": halves[cell, "picked"],
-            "weight": sample.weights[cell],
-        }
-        for cell in CELLS
-        if sample.comments[cell]
-    }
+    weights = sample.weights
     return {
         "name": sample.name,
         "made_with": dict(sample.made_with),
         "seed": sample.seed,
         "size": sample.size,
         "labels": list(sample.labels),
-        "cells": cells,
+        "cells": {
+            cell: {
+                "comments": sample.comments[cell],
+                "random": halves[cell, "random"],
+                "picked": halves[cell, "picked"],
+                "weight": weights[cell],
+            }
+            for cell in CELLS
+            if sample.comments[cell]
+        },
         "rows": [
             {"number": number, "cell": one.cell, "stratum": one.stratum}
             for number, one in sample.rows.items()
@@ -252,9 +224,9 @@ def _as_json(sample: Sample) -> dict[str, Any]:
 
 
 def _is_filled_in(file: Path, labels: Sequence[str]) -> bool:
-    """Whether anybody wrote into it; a file that cannot be read as ours is somebody's work too."""
+    """True if a reviewer wrote into the file, also if it cannot be read as a sample."""
     try:
         rows = read_sheet(file, ("number",))
-    except SheetError:
+    except AuditError:
         return True
     return any(row.get(name) for _, row in rows for name in ("decision", "note", *labels))

@@ -1,4 +1,4 @@
-"""CSV that people open, fill in and save with Excel or LibreOffice."""
+"""CSV files that people fill in and save with Excel or LibreOffice."""
 
 import csv
 import io
@@ -6,23 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from belowline.model import BelowlineError
+from belowline.serve.audit.errors import AuditError
 from belowline.serve.batch.atomic import replacing
 
 CELL_CHARS = 32_000
-"""Excel takes 32,767 characters a cell and spills the rest of a longer one into further rows."""
+"""Excel accepts 32,767 characters in a cell and moves the rest of a longer one to further rows."""
 _CUT = " […]"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
-_DELIMITERS = ",;\t"
-
-
-class SheetError(BelowlineError):
-    """A spreadsheet's file cannot be read; the message is one line and quotes no cell."""
 
 
 def cell(value: object) -> object:
-    """What is written for ``value``: a text that a spreadsheet would take for a formula gets an apostrophe, a too long one is cut."""
+    """The cell for ``value``: an apostrophe before anything that a spreadsheet would run, long texts cut."""
     if not isinstance(value, str):
         return value
     text = value.replace("\x00", "\ufffd")
@@ -32,34 +27,35 @@ def cell(value: object) -> object:
 
 
 def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes ``rows`` in UTF-8 with a byte order mark, by which Excel knows it; missing columns are empty."""
+    """Write ``rows``, empty where a column is missing."""
     with replacing(path) as file:
+        # Excel recognises UTF-8 by the byte order mark.
         text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
         writer = csv.writer(text)
         writer.writerow(columns)
         writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
-        text.detach()  # flushes, and leaves the closing to `replacing`
+        text.detach()  # flushes, and leaves the file open for `replacing`
 
 
 def read_sheet(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """The rows that are not empty, each with the number that a spreadsheet shows beside it (the header is 1), cells without outer blanks.
+    """The rows that are not empty, by the number that a spreadsheet shows (the header is 1); cells are stripped.
 
-    Commas, semicolons or tabs part the columns; UTF-8, UTF-16 and the Windows code page are read. Raises SheetError where a ``needed``
-    column is missing or a row has more cells than the header.
+    Columns are separated by commas, semicolons or tabs; the encoding is UTF-8, UTF-16 or the Windows code page. Raises
+    AuditError if a ``needed`` column is missing or a row has more cells than the header.
     """
     text = _decoded(path)
     header = io.StringIO(text, newline="").readline()
-    delimiter = max(_DELIMITERS, key=lambda one: len(set(needed) & set(_names(header, one))))
+    delimiter = max(",;\t", key=lambda one: len(set(needed) & set(_names(header.split(one)))))
     csv.field_size_limit(1 << 30)
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
-        raise SheetError(f"{path}: is not valid CSV ({error}); save it as CSV again") from None
-    names = [name.strip().casefold() for name in lines[0]] if lines else []
+        raise AuditError(f"{path}: not valid CSV ({error}); save it as CSV again") from None
+    names = _names(lines[0] if lines else [])
     for name in needed:
         if names.count(name) != 1:
             wrong = "appears twice" if name in names else "is missing"
-            raise SheetError(f"{path}, row 1: column {name} {wrong}; keep the columns of sample.csv")
+            raise AuditError(f"{path}, row 1: column {name} {wrong}; keep the columns of sample.csv")
     return [
         (number, _row(f"{path}, row {number}", names, cells))
         for number, cells in enumerate(lines[1:], 2)
@@ -67,20 +63,17 @@ def read_sheet(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, s
     ]
 
 
+def _names(header: Iterable[str]) -> list[str]:
+    return [name.strip(' "\r\n').casefold() for name in header]
+
+
 def _row(where: str, names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     if any(map(str.strip, cells[len(names) :])):
-        raise SheetError(
-            f"{where}: has {len(cells)} cells under {len(names)} columns; quote what holds the delimiter"
+        raise AuditError(
+            f"{where}: {len(cells)} cells under {len(names)} columns; quote cells with the delimiter"
         )
     padded = [*cells, *[""] * (len(names) - len(cells))]
     return {name: value.strip() for name, value in zip(names, padded, strict=False)}
-
-
-def _names(header: str, delimiter: str) -> list[str]:
-    try:
-        return [name.strip().casefold() for name in next(csv.reader([header], delimiter=delimiter), [])]
-    except csv.Error:
-        return []
 
 
 def _decoded(path: Path) -> str:
@@ -90,6 +83,6 @@ def _decoded(path: Path) -> str:
         return content.decode(marked)
     except UnicodeDecodeError:
         if marked != "utf-8":
-            raise SheetError(f"{path}: is damaged {marked}; save it as CSV in UTF-8") from None
-    # What Excel on Windows saves as plain "CSV": numbers and labels are read all the same.
+            raise AuditError(f"{path}: damaged {marked}; save it as CSV in UTF-8") from None
+    # Excel on Windows saves plain "CSV" in this code page; numbers and labels survive other ones.
     return content.decode("cp1252", "replace")

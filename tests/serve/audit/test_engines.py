@@ -9,25 +9,19 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from belowline.model import ModelError, Scorer
 from belowline.serve.active.files import digest_of
-from belowline.serve.audit.engines import (
-    Engine,
-    EngineError,
-    Here,
-    Job,
-    PipelineSpec,
-    Processes,
-    Ray,
-    split_of,
-)
-from belowline.serve.audit.run import score_part
+from belowline.serve.audit.command import default_processes
+from belowline.serve.audit.engines import Engine, PipelineSpec, run_here, run_in_processes, run_on_ray
+from belowline.serve.audit.errors import AuditError
+from belowline.serve.audit.score_part import Job, ScoredPart
 from belowline.serve.scoring.pipeline import ModerationPipeline
-from tests.support.audit_jobs import jobs
+from tests.support.audit_jobs import EndsItsProcess, comment, jobs
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,15 +36,16 @@ def spec(pipeline: ModerationPipeline, tiny_model_dir: Path) -> PipelineSpec:
     return PipelineSpec(tiny_model_dir, pipeline.policy, 1, pipeline.identity)
 
 
-def done(engine: Engine, count: int = 9) -> dict[str, tuple[int, bytes]]:
-    return {part: (comments, content) for part, comments, content in engine.run(score_part, jobs(count))}
+def done(engine: Engine, count: int = 9) -> dict[str, tuple[int, ScoredPart]]:
+    return {part: (comments, scored) for part, comments, scored in engine(jobs(count))}
 
 
 def test_processes_give_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSpec) -> None:
-    here = done(Here(pipeline))
+    here = done(partial(run_here, pipeline))
     assert len(here) == 9
-    assert all(comments == 7 and content.count(b"\n") == 7 for comments, content in here.values())
-    assert done(Processes(spec, 2)) == here
+    assert all(comments == 7 and scored.rows.count(b"\n") == 7 for comments, scored in here.values())
+    assert all(list(scored.readings) == ["1 and 1 words"] for _, scored in here.values())
+    assert done(partial(run_in_processes, spec, 2)) == here
 
 
 def test_no_more_jobs_are_taken_than_there_is_room_for(spec: PipelineSpec) -> None:
@@ -61,7 +56,7 @@ def test_no_more_jobs_are_taken_than_there_is_room_for(spec: PipelineSpec) -> No
             taken.append(job.part)
             yield job
 
-    results = Processes(spec, 2).run(score_part, counted())
+    results = run_in_processes(spec, 2, counted())
     for number, _ in enumerate(results, 1):
         assert len(taken) <= number + 4
     assert len(taken) == 40
@@ -71,7 +66,7 @@ def test_no_more_jobs_are_taken_than_there_is_room_for(spec: PipelineSpec) -> No
 def test_ray_gives_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSpec) -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed")
     try:
-        assert done(Ray(spec, 2, None)) == done(Here(pipeline))
+        assert done(partial(run_on_ray, spec, 2, None)) == done(partial(run_here, pipeline))
     finally:
         ray.shutdown()
 
@@ -79,8 +74,8 @@ def test_ray_gives_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSp
 @pytest.mark.slow
 def test_ray_without_a_cluster_is_one_line(spec: PipelineSpec) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
-    with pytest.raises(EngineError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
-        done(Ray(spec, 1, "127.0.0.1:1"))
+    with pytest.raises(AuditError, match=r"127\.0\.0\.1:1"):
+        done(partial(run_on_ray, spec, 1, "127.0.0.1:1"))
 
 
 def test_another_model_elsewhere_is_refused(
@@ -91,24 +86,19 @@ def test_another_model_elsewhere_is_refused(
     assert copied.pipeline().identity == spec.pipeline().identity == pipeline.identity
     with (elsewhere / "tokenizer.json").open("a") as file:  # the same configuration
         file.write("\n")
-    with pytest.raises(ModelError, match="not the model that the audit was begun with"):
+    with pytest.raises(ModelError, match="not the audit's model"):
         copied.pipeline()
 
 
-def end_it(pipeline: ModerationPipeline, job: Job) -> bytes:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return b""
-
-
-def test_a_process_that_is_killed_is_told(spec: PipelineSpec) -> None:
-    with pytest.raises(EngineError, match="was killed"):
-        list(Processes(spec, 1).run(end_it, jobs(2)))
+def test_a_process_that_is_killed_is_an_error(spec: PipelineSpec) -> None:
+    with pytest.raises(AuditError, match="was killed"):
+        list(run_in_processes(spec, 1, [Job(EndsItsProcess("000000.jsonl"), [comment("one")])]))
 
 
 PARENT = """
 import sys, pickle
-from tests.support.audit_jobs import jobs, sleep
-from belowline.serve.audit.engines import Processes
+from tests.support.audit_jobs import Job, Sleeps
+from belowline.serve.audit.engines import run_in_processes
 if __name__ == "__main__":
     spec = pickle.loads(bytes.fromhex(sys.argv[1]))
     import multiprocessing, threading, time
@@ -117,7 +107,7 @@ if __name__ == "__main__":
         time.sleep(2)
         print(*(child.pid for child in multiprocessing.active_children()), flush=True)
     threading.Thread(target=tell).start()
-    list(Processes(spec, 2).run(sleep, jobs(4)))
+    list(run_in_processes(spec, 2, [Job(Sleeps(), []) for _ in range(4)]))
 """
 
 
@@ -151,4 +141,4 @@ def alive(pid: int) -> bool:
 
 
 def test_processes_come_by_eight_cores() -> None:
-    assert [split_of(cores) for cores in (1, 2, 8, 15, 16, 64)] == [1, 1, 1, 1, 2, 8]
+    assert [default_processes(cores) for cores in (1, 2, 8, 15, 16, 64)] == [1, 1, 1, 1, 2, 8]

@@ -32,7 +32,7 @@ def test_a_text_is_kept_once_and_of_equal_ranks_the_first() -> None:
     foremost = TopItems(2)
     for rank, text in ((1.0, "a"), (1.0, "b"), (1.0, "c"), (1.0, "a"), (2.0, "d")):
         foremost.consider(rank, rank, row(text))
-    assert [(one.row["text"], one.times) for one in foremost.best()] == [("d", 1), ("b", 1)]
+    assert [(one.row["text"], one.times) for one in foremost.best()] == [("d", 1), ("a", 2)]
 
 
 def test_a_label_is_counted_from_its_threshold_or_from_even() -> None:

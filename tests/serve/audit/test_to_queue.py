@@ -8,10 +8,10 @@ import pytest
 
 from belowline.serve.audit import to_queue as audit_queue
 from belowline.serve.audit.archive import Archive
-from belowline.serve.audit.finished import AuditFolderError
+from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.redact import Redactor
 from belowline.serve.audit.run import run_audit
-from belowline.serve.audit.to_queue import Queued, QueueError, comment_id, queue_held
+from belowline.serve.audit.to_queue import Queued, comment_id
 from belowline.serve.queue import comments, queue_items
 from belowline.serve.queue.erasure import erase_comment
 from belowline.serve.scoring.pipeline import ModerationPipeline
@@ -67,6 +67,12 @@ def audited(tmp_path: Path, rows: list[dict[str, Any]], policy: str = "", **more
         Archive([archive]), tmp_path / "out", ModerationPipeline.of(fake_scorer(), file), force=True, **more
     )
     return tmp_path / "out"
+
+
+def queue_held(out: Path, settings: Settings, site: str) -> Queued:
+    """The audit's comments in the queue, with the policy that ``audited`` wrote."""
+    pipeline = ModerationPipeline.of(fake_scorer(), out.parent / "policy.toml")
+    return audit_queue.queue_held(out, pipeline, settings, site)
 
 
 def waiting(desk: Desk) -> dict[str | None, comments.Comment]:
@@ -174,14 +180,14 @@ def test_the_queue_is_ordered_by_the_scores_of_the_audit(out: Path, settings: Se
 
 @pytest.mark.parametrize("site", ["", "two words", "x" * 101, "a\n"])
 def test_strange_sites_are_refused(out: Path, settings: Settings, site: str) -> None:
-    with pytest.raises(QueueError, match="name it like") as caught:
+    with pytest.raises(AuditError, match="name it like") as caught:
         queue_held(out, settings, site)
     assert "\n" not in str(caught.value)
 
 
 def test_redacted_audits_are_refused(tmp_path: Path, settings: Settings) -> None:
     redacted = audited(tmp_path, ROWS, redactor=Redactor(b"key"))
-    with pytest.raises(AuditFolderError, match="nothing can be moderated"):
+    with pytest.raises(AuditError, match="redacted"):
         queue_held(redacted, settings, SITE)
 
 

@@ -178,6 +178,17 @@ def test_rows_without_an_id_are_numbered(tmp_path: Path) -> None:
     assert [row["id"] for row in read(out)] == ["1", "2", "9"]
 
 
+def test_tables_are_read_as_in_an_audit(tmp_path: Path, scorer: Any) -> None:
+    for name, content in (
+        ("a.csv", b"\xef\xbb\xbfID;Text\n7;one\n\n8;two\n"),
+        ("a.jsonl", b'\n{"ID": 7, "Text": "one"}\n'),
+    ):
+        source, out = tmp_path / name, tmp_path / "out.jsonl"
+        source.write_bytes(content)
+        assert cli.run(["score", "--in", str(source), "--out", str(out)]) == 0
+        assert [row["id"] for row in read(out)] == (["7", "8"] if name == "a.csv" else ["7"])
+
+
 def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", [{"text": "explode"}, {"text": "fine"}])
     for name in ("out.jsonl", "out.parquet"):
@@ -193,34 +204,25 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        (
-            "in.csv",
-            b"body,author\nx,y\n",
-            "there is no column 'text'; there are: body, author; see --text-column",
-        ),
-        ("in.csv", b"", "there is no column 'text'; there are: none"),
-        ("in.csv", b"text\n", "there are no comments"),
-        ("in.csv", b"id,text\n1,ok\n2\n", "in.csv, row 2: has 1 fields, not 2"),
-        ("in.csv", b"id,text\n1,a,b\n", "in.csv, row 1: has 3 fields, not 2; quote its commas"),
-        ("in.csv", b'text\n"open\n', "in.csv, line 2: is not valid CSV"),
-        ("in.csv", b"text\nok\n\xff\n", "in.csv, line 3: byte 1 is not UTF-8"),
-        ("in.csv", b"text\nok\n   \n", "in.csv, row 2, field text: is blank"),
-        ("in.jsonl", b"", "there are no comments"),
-        ("in.jsonl", b'{"text": "ok"}\n{"text": "x"\n', "in.jsonl, row 2: is not valid JSON"),
-        ("in.jsonl", b'{"text": "ok"}\n\n', "in.jsonl, row 2: is not valid JSON"),
-        ("in.jsonl", b"[1]\n", "in.jsonl, row 1: is a list; give one JSON object a line"),
-        ("in.jsonl", b'{"body": "x"}\n', "in.jsonl, row 1: there is no field 'text'; there are: body"),
-        ("in.jsonl", b'{"text": 7}\n', "in.jsonl, row 1, field text: is a number, not a text"),
-        ("in.jsonl", b'{"text": null}\n', "in.jsonl, row 1, field text: is null, not a text"),
-        ("in.jsonl", b'{"text": "x", "id": [1]}\n', "in.jsonl, row 1, field id: is a list"),
-        (
-            "in.jsonl",
-            b'{"text": "' + b"x" * 20_481 + b'"}\n',
-            "has 20481 characters; BELOWLINE_MAX_COMMENT_CHARS",
-        ),
-        ("in.jsonl", b'{"text": "\xff"}\n', "in.jsonl, row 1: byte 11 is not UTF-8"),
-        ("in.parquet", b"not parquet at all", "in.parquet: is not valid Parquet"),
-        ("in.xlsx", b"", "format .xlsx is unknown; name it .jsonl, .ndjson, .csv, .parquet"),
+        ("in.csv", b"body,author\nx,y\n", "in.csv, line 1: no column 'text'"),
+        ("in.csv", b"", "no column 'text'"),
+        ("in.csv", b"text\n", "no comments"),
+        ("in.csv", b"id,text\n1,ok\n2\n", "in.csv, line 3: no field 'text'"),
+        ("in.csv", b"id,text\n1,a,b\n", "in.csv, line 2: 3 fields"),
+        ("in.csv", b'text\n"open\n', "in.csv, line 2: not valid CSV"),
+        ("in.csv", b"text\nok\n\xff\n", "in.csv, line 3: byte 9 is not valid UTF-8"),
+        ("in.csv", b"id,text\n1,ok\n2,  \n", "in.csv, line 3: blank"),
+        ("in.jsonl", b"", "no comments"),
+        ("in.jsonl", b'{"text": "ok"}\n{"text": "x"\n', "in.jsonl, line 2: not valid JSON"),
+        ("in.jsonl", b"[1]\n", "in.jsonl, line 1: a JSON list"),
+        ("in.jsonl", b'{"body": "x"}\n', "in.jsonl, line 1: no field 'text'; the columns are 'body'"),
+        ("in.jsonl", b'{"text": 7}\n', "in.jsonl, line 1, field 'text': a JSON int"),
+        ("in.jsonl", b'{"text": null}\n', "in.jsonl, line 1: blank"),
+        ("in.jsonl", b'{"text": "x", "id": [1]}\n', "in.jsonl, line 1, field 'id': a JSON list"),
+        ("in.jsonl", b'{"text": "' + b"x" * 20_481 + b'"}\n', "20481 characters"),
+        ("in.jsonl", b'{"text": "\xff"}\n', "in.jsonl, line 1: byte 11 is not valid UTF-8"),
+        ("in.parquet", b"not parquet at all", "in.parquet: damaged, or not Parquet"),
+        ("in.xlsx", b"", "format .xlsx is unknown; use one of .jsonl, .ndjson, .csv, .parquet"),
         ("in", b"", "format without suffix is unknown"),
     ],
 )
@@ -239,19 +241,19 @@ def test_a_parquet_file_without_the_column_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     source = write(tmp_path / "in.parquet", [{"body": "x"}])
-    assert "there is no column 'text'; there are: body" in failure(capsys, "--in", source)
+    assert "no column 'text'" in failure(capsys, "--in", source)
     source = write(tmp_path / "in.parquet", [{"text": "ok"}, {"text": None}])
-    assert "in.parquet, row 2, field text: is null" in failure(capsys, "--in", source)
+    assert "in.parquet, row 2: blank" in failure(capsys, "--in", source)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "TEXT 1: is blank"),
-        (" \t", "TEXT 1: is blank"),
-        ("x" * 1_000_000, "TEXT 1: has 1000000 characters"),
-        ("word" * 10_000, "TEXT 1: has 40000 characters"),
-        ("\udcff", "TEXT 1: is not valid Unicode"),
+        ("", "TEXT 1: blank"),
+        (" \t", "TEXT 1: blank"),
+        ("x" * 1_000_000, "TEXT 1: 1000000 characters"),
+        ("word" * 10_000, "TEXT 1: 40000 characters"),
+        ("\udcff", "TEXT 1: not valid Unicode"),
     ],
 )
 def test_a_bad_argument_is_one_line(capsys: pytest.CaptureFixture[str], text: str, words: str) -> None:
@@ -260,7 +262,7 @@ def test_a_bad_argument_is_one_line(capsys: pytest.CaptureFixture[str], text: st
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "no comments"), (b"a\n\n", "line 2: is blank"), (b"a\n\xff", "line 2: byte 1 is not UTF-8")],
+    [(b"", "no comments"), (b"a\n\n", "line 2: blank"), (b"a\n\xff", "line 2: byte 3 is not valid UTF-8")],
 )
 def test_bad_standard_input_is_one_line(
     capsys: pytest.CaptureFixture[str], pipe: Callable[[bytes], None], content: bytes, words: str

@@ -28,7 +28,7 @@ def test_a_line_runs_from_the_first_to_the_last_month_and_its_highest_touches_th
         [month("2024-11", 100, 5), month("2024-12", 100, 20), month("2025-01", 200, 0)], ["spam"]
     )
     assert points(line.path) == [("M", 0, HEIGHT * 0.75), ("L", WIDTH / 2, 0), ("L", WIDTH, HEIGHT)]
-    assert (line.first, line.last, line.months) == ("2024-11", "2025-01", 3)
+    assert (line.first, line.last) == ("2024-11", "2025-01")
     assert (line.highest, line.highest_in, line.average) == (20.0, "2024-12", 6.25)
 
 

@@ -16,28 +16,23 @@ def words(text: str = "") -> str:
 
 def test_the_default_policy_in_words() -> None:
     said = words()
-    assert "Nothing is rejected without a person" in said
+    assert "Nothing is rejected" in said
     assert "threat, antisemitism, hate, spam, personal attack, toxicity." in said
-    assert "was not trained on are held" in said
+    assert "languages than the model's are held" in said
     for absent in ("links", "words", "campaigns", "single sites"):
         assert absent not in said
 
 
-def test_rules_that_a_site_added_are_told_and_those_that_need_a_queue_are_said_to() -> None:
+def test_rules_of_a_site_are_told_and_those_that_need_a_queue_are_said_to() -> None:
     said = words(
         'automatic_rejection = true\nunknown_language = "publish"\ntrusted_roles = ["staff"]\n'
         '[links]\nmax = 2\nblocked = ["casino.example"]\n[words]\nhold = ["lottery"]\n[sites."a.example"]\nsample = 0.1\n'
     )
-    for part in (
-        "rejected without a person",
-        "More than 2 links",
-        "Links to blocked domains (1)",
-        "Listed words",
-    ):
+    for part in ("rejected automatically", "More than 2 links", "domains (1)", "Listed words"):
         assert part in said
-    assert "are published unless another rule fires" in said
-    assert "new and trusted authors" in said
-    assert "Rules of single sites are not applied" in said
+    assert "languages than the model's are published" in said
+    assert "trusted authors" in said
+    assert "single sites" in said
 
 
 def test_label_rules_have_the_thresholds_that_count() -> None:
@@ -61,7 +56,7 @@ def test_the_method_tells_windows_languages_and_context() -> None:
     window = CONFIG.window.model_copy(update={"aggregate": {"spam": "max", "on_topic": "mean"}})
     said = list(method_words(CONFIG.model_copy(update={"window": window}), context=True))
     assert "windows of 128 tokens that overlap by 16" in said[0]
-    assert "Spam take the highest window; on topic take the mean of the windows." in said[0]
+    assert [said[1].rpartition(": ")[2], said[2].rpartition(": ")[2]] == ["spam.", "on topic."]
     assert any("trained on comments in: en." in one for one in said)
     assert any("relevance" in one for one in said)
     assert not any("relevance" in one for one in method_words(CONFIG, context=False))

@@ -112,19 +112,19 @@ def test_threads_and_authors_have_the_share_of_each_label(report: str, out: Path
 def test_the_card_is_folded_away_and_absent_without_one() -> None:
     tally, pipeline = Tally({}), ModerationPipeline.of(fake_scorer(), None)
     with_card = render_report(summary_of([], tally), tally, pipeline, CARD)
-    assert "<h4>The fake model</h4>" in with_card.partition("The model’s card</summary>")[2]
-    assert "model’s card</summary>" not in render_report(summary_of([], tally), tally, pipeline)
+    assert "<h4>The fake model</h4>" in with_card.partition("Model card</summary>")[2]
+    assert "Model card</summary>" not in render_report(summary_of([], tally), tally, pipeline)
 
 
 def test_what_could_not_be_read_is_told_where_there_is_any(report: str) -> None:
-    assert "What could not be read" not in report
+    assert 'id="rejects"' not in report
     tally, pipeline = Tally({}), ModerationPipeline.of(fake_scorer(), None)
     told = render_report(summary_of([], tally, rejects=REJECTS), tally, pipeline)
     assert "3 records of the archive could not be read" in told
     assert "line &lt;7&gt;" in told
 
 
-def test_unsure_comments_are_blurred_and_copies_are_said_to_share_a_score() -> None:
+def test_unsure_comments_are_blurred_and_repeated_texts_are_counted() -> None:
     tally = Tally(dict.fromkeys(LABELS, 0.5))
     row = {
         "source": "s",
@@ -151,8 +151,7 @@ def test_unsure_comments_are_blurred_and_copies_are_said_to_share_a_score() -> N
     assert "1 comment lies within 0.1 of the threshold" in unsure
     assert re.search(r'<span class="excerpt" dir="auto" aria-hidden="true">A doubtful one', unsure)
     assert "14 further characters are in comments.jsonl" in unsure
-    assert "12 comments (50.0 %) share their score" in report
-    assert "4 texts were read for them" in report
+    assert re.search(r"12 comments \(50\.0 %\) .*4 texts", report)
 
 
 def test_a_huge_archive_has_a_report_of_bounded_size() -> None:

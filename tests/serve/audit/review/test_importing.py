@@ -10,15 +10,10 @@ from typing import Any
 import pytest
 
 from belowline.data.decisions import read_decisions
+from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.finished import FinishedAudit
-from belowline.serve.audit.review.importing import (
-    ReviewAnswer,
-    ReviewError,
-    import_review,
-    review_lines,
-    review_of,
-)
-from belowline.serve.audit.review.sample import SampleError, cell_of, draw_sample, write_sample
+from belowline.serve.audit.review.importing import ReviewAnswer, import_review, review_lines, review_of
+from belowline.serve.audit.review.sample import cell_of, draw_sample, write_sample
 from tests.support.audit_fakes import mixed_rows, sheet_of, write_audit
 
 Fill = Callable[[dict[str, str]], dict[str, str]]
@@ -60,7 +55,7 @@ def filled(out: Path, fill: Fill = reject_spam, encoding: str = "utf-8-sig", **d
 
 
 def refusal(out: Path, fill: Fill) -> str:
-    with pytest.raises(ReviewError) as caught:
+    with pytest.raises(AuditError) as caught:
         import_review(filled(out, fill), out)
     assert "\n" not in str(caught.value)
     assert not (out / "decisions.jsonl").exists()
@@ -142,7 +137,7 @@ def test_unfinished_rows_are_counted_and_weights_cover_for_them(out: Path) -> No
     review = import_review(filled(out, half), out)
     assert review.unfinished == 400 - review.judged == 180
     assert sum(row["weight"] for row in decisions_of(out)) == pytest.approx(400)
-    assert "180 are not" in review_lines(review)[0]
+    assert "180" in review_lines(review)[0]
     assert json.loads((out / "estimate.json").read_text())["unfinished"] == 180
 
 
@@ -153,14 +148,14 @@ def test_what_nobody_can_have_meant_is_told_with_row_and_field(out: Path) -> Non
     numbers = [row["number"] for row in sheet_of(out / "sample.csv")]
     where = f"{out.parent / 'reviewed.csv'}, row 3, field"
     for cells, message in (
-        ({"decision": "delete it"}, "decision: is not publish or reject"),
-        ({"decision": ""}, "decision: is empty, but labels are given"),
-        ({"spam": "2"}, "spam: is not 0 or 1"),
-        ({"hate": "maybe"}, "hate: is not 0 or 1"),
-        ({"number": "401"}, "number: is no comment of this sample"),
-        ({"number": "x"}, "number: is no comment of this sample"),
-        ({"number": numbers[0]}, "number: is that of row 2 too"),
-        ({"sample": "s0000"}, "sample: is not s"),
+        ({"decision": "delete it"}, "decision: not publish or reject"),
+        ({"decision": ""}, "decision: empty"),
+        ({"spam": "2"}, "spam: not 0 or 1"),
+        ({"hate": "maybe"}, "hate: not 0 or 1"),
+        ({"number": "401"}, "number: no comment"),
+        ({"number": "x"}, "number: no comment"),
+        ({"number": numbers[0]}, "number: same as in row 2"),
+        ({"sample": "s0000"}, "sample: not s"),
     ):
         assert refusal(out, third(**cells)).startswith(f"{where} {message}")
     assert "no row has a decision" in refusal(out, lambda _: {})
@@ -169,12 +164,12 @@ def test_what_nobody_can_have_meant_is_told_with_row_and_field(out: Path) -> Non
 def test_a_file_of_another_sample_or_audit_is_noticed(out: Path) -> None:
     file = filled(out)
     write_sample(out, 100, seed=5)
-    with pytest.raises(ReviewError, match="draw the same sample again with its size and seed"):
+    with pytest.raises(AuditError, match="field sample"):
         import_review(file, out)
     write_sample(out, 400)
     assert import_review(file, out).judged == 400
     write_audit(out, list(mixed_rows(400)), policy="4 (new)")
-    with pytest.raises(SampleError, match="made again"):
+    with pytest.raises(AuditError, match="another audit"):
         import_review(file, out)
 
 
@@ -186,9 +181,7 @@ def test_a_label_that_is_only_ever_one_is_not_estimated(out: Path) -> None:
     review = import_review(filled(out, only_ones), out)
     assert review.labels["spam"] is None
     assert review.labels["hate"] is not None
-    assert review.notes == (
-        "spam: never judged as 0, and empty means not judged; write 0 where it does not apply",
-    )
+    assert [note.partition(":")[0] for note in review.notes] == ["spam"]
 
 
 def test_the_terminal_gets_one_screen(out: Path) -> None:
@@ -213,7 +206,7 @@ class Held(FinishedAudit):
 
 def test_estimates_are_unbiased_and_their_intervals_hold_the_truth(tmp_path: Path) -> None:
     """200 samples of one archive: what is found on average, and how often the interval has the truth in it."""
-    opened = FinishedAudit.open(write_audit(tmp_path / "out", list(mixed_rows(1500))), why="")
+    opened = FinishedAudit.open(write_audit(tmp_path / "out", list(mixed_rows(1500))))
     audit = Held(opened.folder, opened.summary, list(opened.rows()))
     rng = random.Random(2)
     cells = {number: cell_of(row, audit.thresholds) for number, row in audit.known}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from belowline.serve.audit.finished import AuditFolderError, FinishedAudit
+from belowline.serve.audit.errors import AuditError
+from belowline.serve.audit.finished import FinishedAudit
 from belowline.serve.audit.review.sample import (
     CELLS,
     SMALLEST,
-    SampleError,
     cell_of,
     draw_sample,
     read_sample,
@@ -43,7 +43,7 @@ def test_half_is_random_and_half_is_picked_where_the_model_is_unsure_or_sees_har
 def test_weights_are_one_over_the_probability_and_add_up_to_the_archive(out: Path) -> None:
     rows = sheet_of(write_sample(out, 100))
     assert sum(float(row["weight"]) for row in rows) == pytest.approx(1000, rel=1e-4)
-    sample = read_sample(FinishedAudit.open(out, why=""))
+    sample = read_sample(FinishedAudit.open(out))
     for cell, one in note_of(out)["cells"].items():
         assert one["weight"] == one["comments"] / (one["random"] + one["picked"])
         assert sample.weights[cell] == one["weight"]
@@ -51,7 +51,7 @@ def test_weights_are_one_over_the_probability_and_add_up_to_the_archive(out: Pat
 
 def test_every_comment_is_drawn_as_often_as_its_cell_says(out: Path) -> None:
     """Inclusion is even within a cell, and the weighted sample is the archive on average."""
-    audit = FinishedAudit.open(out, why="")
+    audit = FinishedAudit.open(out)
     rows = dict(audit.rows())
     drawn: Counter[int] = Counter()
     totals = []
@@ -100,25 +100,24 @@ def test_rows_are_shuffled_and_the_same_seed_gives_the_same_sample(out: Path) ->
     assert write_sample(out, 80, seed=4).read_bytes() != first
 
 
-def test_a_sheet_that_was_filled_in_is_replaced_only_by_force(out: Path) -> None:
+def test_a_sheet_that_was_filled_in_is_not_replaced(out: Path) -> None:
     file = write_sample(out, 80)
     write_sample(out, 80, seed=1)  # nobody has worked on it
     filled = file.read_text("utf-8-sig").replace(",,,,,", ",,,1,,", 1)
     file.write_text(filled)
-    with pytest.raises(SampleError, match=r"sample\.csv: is filled in already"):
+    with pytest.raises(AuditError, match=r"sample\.csv: already filled in"):
         write_sample(out, 80)
     assert file.read_text() == filled
-    write_sample(out, 80, force=True)
     file.write_text("somebody's own notes\n")
-    with pytest.raises(SampleError, match="is filled in already"):
+    with pytest.raises(AuditError, match="already filled in"):
         write_sample(out, 80)
 
 
 def test_too_small_samples_and_redacted_audits_are_refused(out: Path) -> None:
-    with pytest.raises(SampleError, match=f"take {SMALLEST} or more"):
+    with pytest.raises(AuditError, match=f"take {SMALLEST} or more"):
         write_sample(out, SMALLEST - 1)
     write_audit(out, list(mixed_rows(100)), redaction="names and texts")
-    with pytest.raises(AuditFolderError, match="nothing can be reviewed"):
+    with pytest.raises(AuditError, match="redacted"):
         write_sample(out, 80)
     assert not (out / "sample.csv").exists()
 
@@ -151,14 +150,14 @@ def test_cells_follow_action_and_distance_to_the_threshold() -> None:
 
 
 def test_a_sample_of_another_audit_or_none_is_noticed(out: Path) -> None:
-    audit = FinishedAudit.open(out, why="")
-    with pytest.raises(SampleError, match="no sample was drawn"):
+    audit = FinishedAudit.open(out)
+    with pytest.raises(AuditError, match="no sample"):
         read_sample(audit)
     write_sample(out, 80)
     assert read_sample(audit) == draw_sample(audit, 80, 0, ("spam", "hate", "on_topic"))
     write_audit(out, list(mixed_rows(1000)), model="10 (new)")
-    with pytest.raises(SampleError, match="made again with something else"):
-        read_sample(FinishedAudit.open(out, why=""))
+    with pytest.raises(AuditError, match="another audit"):
+        read_sample(FinishedAudit.open(out))
     (out / "sample.json").write_text("[]")
-    with pytest.raises(SampleError, match=r"sample\.json: cannot be read"):
+    with pytest.raises(AuditError, match=r"sample\.json: damaged"):
         read_sample(audit)

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from belowline.serve.audit.review.spreadsheet import CELL_CHARS, SheetError, cell, read_sheet, write_sheet
+from belowline.serve.audit.errors import AuditError
+from belowline.serve.audit.review.spreadsheet import CELL_CHARS, cell, read_sheet, write_sheet
 
 COLUMNS = ("number", "text", "decision")
 ROWS = [
@@ -67,7 +68,7 @@ def test_short_rows_are_filled_and_long_ones_refused(tmp_path: Path) -> None:
     file.write_text("number,text,decision\n1\n2,a,publish,,\n")
     assert [row["decision"] for _, row in read_sheet(file, COLUMNS)] == ["", "publish"]
     file.write_text("number,text,decision\n1,a,b,publish\n")
-    with pytest.raises(SheetError, match=r"a\.csv, row 2: has 4 cells under 3 columns"):
+    with pytest.raises(AuditError, match=r"a\.csv, row 2: 4 cells under 3 columns"):
         read_sheet(file, COLUMNS)
 
 
@@ -77,9 +78,9 @@ def test_missing_and_double_columns_and_damage_are_told(tmp_path: Path) -> None:
         (b"", "row 1: column number is missing"),
         (b"number,text\n", "row 1: column decision is missing"),
         (b"number,text,decision,decision\n", "row 1: column decision appears twice"),
-        (b"\xff\xfenumber\x00\xd8", "is damaged utf-16"),
+        (b"\xff\xfenumber\x00\xd8", "damaged utf-16"),
     ):
         file.write_bytes(content)
-        with pytest.raises(SheetError, match=message) as caught:
+        with pytest.raises(AuditError, match=message) as caught:
             read_sheet(file, COLUMNS)
         assert "\n" not in str(caught.value)

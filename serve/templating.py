@@ -1,0 +1,48 @@
+"""The Jinja environment of all pages: console, try-it page, API reference, report of an audit."""
+
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from belowline.serve.scoring.wording import (
+    action_words,
+    age,
+    code_words,
+    done_words,
+    label_name,
+    likelihood,
+    with_code,
+)
+from belowline.serve.store.database import now
+
+_HERE = Path(__file__).parent
+
+
+def time_ago(moment: datetime | None) -> str:
+    """The time since ``moment``, such as "3 min"; empty for None."""
+    return "" if moment is None else age((now() - moment).total_seconds())
+
+
+def inline_css(*names: str) -> Markup:
+    """The static style sheets ``names``, for a page that loads nothing."""
+    return Markup("".join((_HERE / "static" / name).read_text("utf-8") for name in names))  # noqa: S704
+
+
+templates = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=False,
+)
+templates.filters.update(
+    label=label_name,
+    likelihood=likelihood,
+    code=with_code,
+    ago=time_ago,
+    age=age,
+    reason=code_words,
+    count="{:,}".format,
+)
+templates.globals.update(action_words=action_words, done_words=done_words)
