@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from belowline.data.corpora import read_corpus
 from belowline.data.example import Example
 from belowline.model import Policy, ScoreInput, Scorer, Scores
-from belowline.serve.protocols.perspective_attributes import ATTRIBUTES, value
+from belowline.serve.protocols.perspective.attributes import ATTRIBUTES, value
 from belowline.training.dataset.mix import split_of
 
 PAGE = Path(__file__).resolve().parents[2] / "serve" / "PROTOCOLS.md"
