@@ -78,4 +78,4 @@ def pairs(tx: Connection, sites: Sequence[str] = ()) -> Sequence[tuple[str, str]
     """Return the first and second decision of every comment of ``sites`` (none: all) with a second review."""
     query = select(reviews.c.expected, reviews.c.action).join(comments, comments.c.id == reviews.c.comment_id)
     query = within(query.where(reviews.c.kind == "second"), comments.c.site, sites)
-    return [(first, second) for first, second in tx.execute(query)]
+    return [(row.expected, row.action) for row in tx.execute(query)]
