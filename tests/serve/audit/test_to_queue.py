@@ -120,14 +120,14 @@ def test_what_was_cut_off_is_made_good(
 ) -> None:
     monkeypatch.setattr(audit_queue, "_AT_ONCE", 1)
     with monkeypatch.context() as patch:
-        real = audit_queue.take_in
+        real = audit_queue.ingest
 
         def stop_at_the_second(*given: Any) -> Any:
             if waiting(desk):
                 raise KeyboardInterrupt
             return real(*given)
 
-        patch.setattr(audit_queue, "take_in", stop_at_the_second)
+        patch.setattr(audit_queue, "ingest", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             queue_held(out, settings, SITE)
     assert len(waiting(desk)) == 1
