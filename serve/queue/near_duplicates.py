@@ -1,29 +1,13 @@
 """Near-duplicates among the earlier comments of a site, grouped into campaigns."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from belowline.model.signatures import SIMILAR, Signature
+from belowline.model.signatures import CANDIDATES, Signature, most_similar
 from belowline.serve.store.tables import bands, comments
 
-CANDIDATES = 40
-"""The newest comments with a common band that are compared."""
 _REACH = timedelta(days=30)
-
-
-def most_similar(signature: Signature, candidates: Iterable[tuple[int, bytes]]) -> int | None:
-    """Return the key of the most similar candidate, None if none is similar enough; of equal ones the last counts.
-
-    A candidate is a key with the values of its signature.
-    """
-    best, key = SIMILAR, None
-    for candidate, values in candidates:
-        similarity = signature.similarity(values)
-        if similarity >= best:
-            best, key = similarity, candidate
-    return key
 
 
 def campaign_of(
@@ -37,13 +21,13 @@ def campaign_of(
         return None
     shared = select(bands.c.comment_id).where(bands.c.band.in_(signature.bands))
     query = (
-        select(func.coalesce(comments.c.campaign, comments.c.id), comments.c.signature)
+        select(func.coalesce(comments.c.campaign, comments.c.id).label("campaign"), comments.c.signature)
         .where(comments.c.id.in_(shared), comments.c.site == site, comments.c.received > moment - _REACH)
         .where(comments.c.id != (apart_from or 0))
         .order_by(comments.c.id.desc())
         .limit(CANDIDATES)
     )
-    return most_similar(signature, ((campaign, values) for campaign, values in tx.execute(query)))
+    return most_similar(signature, ((row.campaign, row.signature) for row in tx.execute(query)))
 
 
 def copies_in(tx: Connection, campaign: int | None, apart_from: int | None = None) -> int:
