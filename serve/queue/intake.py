@@ -12,7 +12,7 @@ from belowline.model.signatures import Signature, signature_of_plain
 from belowline.serve.queue import near_duplicates, queue_items
 from belowline.serve.queue.comments import last_decision, last_scores
 from belowline.serve.queue.moderator_decisions import answer_appeals
-from belowline.serve.scoring.pipeline import Evaluator, overruled
+from belowline.serve.scoring.pipeline import ModerationPipeline, overruled
 from belowline.serve.scoring.results import Result
 from belowline.serve.store.database import now, one_at_a_time
 from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, revisions, scores, threads
@@ -72,19 +72,17 @@ class IngestResult:
         result: The result of the scores and the policy.
         action: The current action; a moderator may have decided since.
         changed: Whether anything was stored.
-        context: The input of the policy if it decided now.
     """
 
     comment: int
     result: Result
     action: str
     changed: bool
-    context: Context | None = None
 
 
 def ingest(
     tx: Connection,
-    pipeline: Evaluator,
+    pipeline: ModerationPipeline,
     site: str,
     thread: Thread | None,
     incoming: Sequence[IncomingComment],
@@ -104,7 +102,7 @@ def ingest(
 
 def _ingest_one(
     tx: Connection,
-    pipeline: Evaluator,
+    pipeline: ModerationPipeline,
     site: str,
     thread: Thread | None,
     comment: IncomingComment,
@@ -124,13 +122,11 @@ def _ingest_one(
     if comment.unscored and decision.code == "scoring_failed":
         decision = replace(decision, rule=comment.unscored)
         result = overruled(result, decision)
-    edited = decision.action == "publish" and by_person is not None and by_person.action == "reject"
-    if edited:
+    if decision.action == "publish" and by_person is not None and by_person.action == "reject":
         decision = _EDITED
         result = overruled(result, decision)
-    policy_input = None if edited else context
     if held_only and known is None and decision.action == "publish":
-        return IngestResult(0, result, "publish", changed=False, context=policy_input)
+        return IngestResult(0, result, "publish", changed=False)
     values: dict[str, Any] = {
         "thread_id": _thread(tx, site, thread),
         "author_id": _author(tx, site, comment.author, moment),
@@ -149,7 +145,7 @@ def _ingest_one(
     near_duplicates.remember(tx, row.id, signature)
     _add_scores(tx, pipeline, row, result, moment)
     _decide(tx, pipeline, row, result, decision, known.action if known is not None else None, moment)
-    return IngestResult(row.id, result, decision.action, changed=True, context=policy_input)
+    return IngestResult(row.id, result, decision.action, changed=True)
 
 
 def _context(
@@ -192,7 +188,7 @@ def _store(
 
 
 def _add_scores(
-    tx: Connection, pipeline: Evaluator, comment: Row[Any], result: Result, moment: datetime
+    tx: Connection, pipeline: ModerationPipeline, comment: Row[Any], result: Result, moment: datetime
 ) -> None:
     tx.execute(
         insert(scores).values(
@@ -210,7 +206,7 @@ def _add_scores(
 
 def _decide(
     tx: Connection,
-    pipeline: Evaluator,
+    pipeline: ModerationPipeline,
     comment: Row[Any],
     result: Result,
     decision: PolicyDecision,

@@ -4,31 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from belowline.model import Context, Policy, PolicyDecision, ScoreInput, Scorer, Scores, decide
 from belowline.serve.scoring.fault_isolation import score_each
 from belowline.serve.scoring.results import Result, make_reason, make_result
-
-
-class Evaluator(Protocol):
-    """Returns decisions: a model with its policy, or recorded results of an audit."""
-
-    @property
-    def policy(self) -> Policy:
-        """The policy of the decisions."""
-        ...
-
-    @property
-    def digest(self) -> str | None:
-        """SHA-256 of the model's files; None if not computed."""
-        ...
-
-    def evaluate(
-        self, comment_id: str | None, scores: Scores | None, context: Context
-    ) -> tuple[Result, PolicyDecision]:
-        """Returns result and decision of one comment; ``scores`` is None if scoring failed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
