@@ -243,7 +243,8 @@ class Scorer:
             with self._lock:
                 for text, reading in own.items():
                     del self._under_way[keys[text]]
-                    reading.cancel()  # no effect on a finished reading; after an interruption, it releases the waiting calls
+                    # No effect on a finished reading; after an interruption, it releases the waiting calls.
+                    reading.cancel()
         known |= {keys[text]: reading.result() for text, reading in own.items()}
         known |= {key: reading.result() for key, reading in awaited.items()}
         return {text: known[key] for text, key in keys.items()}

@@ -80,9 +80,9 @@ def _line(number: int, raw: bytes, size: int, offset: int) -> Line:
 class CsvRows:
     """Iterator over CSV rows: the number of each row's first line, and its cells or its error.
 
-    A row that is not valid CSV may have lost a quote and then contains the rows below it. Only its first line counts as
-    wrong; the other lines are read again, up to a few times the cost of reading the file. Of the lines that are read again,
-    only rows with all fields count, because other rows are likely parts of a text.
+    A row that is not valid CSV may have lost a quote and then contains the rows below it. Only its first line counts
+    as wrong; the other lines are read again, up to a few times the cost of reading the file. Of the lines that are read
+    again, only rows with all fields count, because other rows are likely parts of a text.
     """
 
     def __init__(self, lines: Iterator[Line], delimiter: str, width: int) -> None:

@@ -140,8 +140,8 @@ class GroupIndex:
         bands = signature.bands
         marks = ", ".join("?" * len(bands))
         query = (
-            f"SELECT number, signature FROM firsts WHERE number IN (SELECT number FROM bands WHERE band IN ({marks})) "  # noqa: S608
-            f"ORDER BY number DESC LIMIT {CANDIDATES}"
+            f"SELECT number, signature FROM firsts WHERE number IN "  # noqa: S608
+            f"(SELECT number FROM bands WHERE band IN ({marks})) ORDER BY number DESC LIMIT {CANDIDATES}"
         )
         candidates = ((row["number"], row["signature"]) for row in self._database.execute(query, bands))
         campaign = most_similar(signature, candidates)

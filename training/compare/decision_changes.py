@@ -59,7 +59,7 @@ def decisions_of(scores: Mapping[str, Floats], labels: Sequence[str], policy: Po
 def flips_of(
     rows: TestRows, a: Mapping[str, Floats], b: Mapping[str, Floats], policies: tuple[Policy, Policy]
 ) -> Flips:
-    """Return the rows that A and B decide differently by their common labels, without rows that either did not score."""
+    """Return the rows that A and B decide differently by common labels; rows that one did not score are left out."""
     labels = [label for label in policies[0].thresholds if label in a and label in b]
     if not labels:
         return Flips(0, {}, [])

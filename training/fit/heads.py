@@ -34,7 +34,7 @@ _PER_BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """n texts as input of the label head. Unknown targets are held to ``held``, probabilities, where these are known."""
+    """n texts as input of the label head. Unknown targets are held to the probabilities ``held`` where known."""
 
     read: Tensor  # [n, 2 * hidden]
     length: Tensor  # [n, 1]

@@ -42,7 +42,7 @@ def start_config(run: Path) -> ModelConfig | None:
 
 
 def match_depth(encoder: PreTrainedModel, folder: Path) -> None:
-    """Reduce ``encoder`` to the number of layers of the weights in ``folder``, so that a distilled model stays small."""
+    """Reduce ``encoder`` to the number of layers in ``folder``, so that a distilled model stays small."""
     try:
         name, stack = layer_stack(encoder)
     except ValueError:  # nothing can have been distilled from it

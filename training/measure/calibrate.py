@@ -89,7 +89,7 @@ def hold_threshold(
 def _chosen(
     probability: Floats, target: Floats, choose: Callable[[Floats, Floats], npt.NDArray[np.intp]]
 ) -> OperatingPoint | None:
-    """Return the operating point that ``choose`` picks from hits [k] and held [k] of all thresholds, strictest first."""
+    """Return the operating point that ``choose`` picks from hits [k] and held [k], strictest threshold first."""
     order = np.argsort(-probability)
     ranked, truth = probability[order], target[order] >= 0.5
     hits, held = np.cumsum(truth, dtype=np.float64), np.arange(1, len(truth) + 1, dtype=np.float64)

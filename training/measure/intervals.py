@@ -34,7 +34,7 @@ class Measurement:
 
 
 def resampled(clusters: npt.NDArray[np.intp], resamples: int, seed: int = 0) -> Counts:
-    """Return the counts [1 + resamples, n] of each row: 1 in the first line, those of its whole cluster in the others."""
+    """Return the counts [1 + resamples, n] of each row: 1 in the first line, its cluster's in the others."""
     rng = np.random.default_rng(seed)
     size = int(clusters.max()) + 1
     counts = np.ones((resamples + 1, len(clusters)), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Relevance: the probability that a comment is about its article or parent, fitted to the cosine of their embeddings."""
+"""Relevance: the probability that a comment is about its article or parent, fitted to their embeddings' cosine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ _BUDGET_STEP = 1.02
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A precision of held (and of rejected) comments, or at most ``per_day`` reviews of ``comments_per_day`` comments."""
+    """A precision of held (and rejected) comments, or at most ``per_day`` reviews of ``comments_per_day`` comments."""
 
     precision: float | None = None
     reject_precision: float | None = None
@@ -101,7 +101,7 @@ class LabelDecisions:
         self.counts: Bools = known if sampled else known & ~drawn & (self.probability >= self.floor)
 
     def candidates(self, step: float = _STEP) -> list[float]:
-        """Return thresholds, strictest first; each holds ``step`` times as many comments of the first half as the last."""
+        """Return thresholds, strictest first; each holds ``step`` times the comments of the first half that the last holds."""
         ranked = -np.sort(-self.probability[self.counts & self.decisions.first])
         sizes, size = [], float(FEWEST_HELD)
         while size <= len(ranked):

@@ -1,4 +1,4 @@
-"""The queue with its comments, decisions, keys, policies and webhooks. Comments that were held before are in the queue."""
+"""The queue with its comments, decisions, keys, policies and webhooks. Comments held before are in the queue."""
 
 import sqlalchemy as sa
 from alembic import op

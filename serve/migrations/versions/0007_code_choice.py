@@ -1,4 +1,4 @@
-"""Whether a person chose the reason code; marks earlier rejections as spam that may repeat a preselected code."""
+"""The choice of a reason code, by a person or by default; marks earlier rejections as spam that may repeat a preselected code."""
 
 import sqlalchemy as sa
 from alembic import op
