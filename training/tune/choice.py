@@ -101,7 +101,7 @@ class LabelDecisions:
         self.counts: Bools = known if sampled else known & ~drawn & (self.probability >= self.floor)
 
     def candidates(self, step: float = _STEP) -> list[float]:
-        """Return thresholds, strictest first; each holds ``step`` times the comments of the first half that the last holds."""
+        """Return thresholds, strictest first; each holds ``step`` times as many of the first half as the last."""
         ranked = -np.sort(-self.probability[self.counts & self.decisions.first])
         sizes, size = [], float(FEWEST_HELD)
         while size <= len(ranked):

@@ -1,4 +1,7 @@
-"""The choice of a reason code, by a person or by default; marks earlier rejections as spam that may repeat a preselected code."""
+"""The choice of a reason code, by a person or by default.
+
+Earlier rejections as spam that may repeat a preselected code are marked as unclear.
+"""
 
 import sqlalchemy as sa
 from alembic import op
