@@ -98,7 +98,8 @@ def read_config(directory: Path) -> ModelConfig:
     for name in FILES:
         if not (directory / name).is_file():
             raise ModelError(
-                f"{directory / name}: missing; a model directory needs {', '.join(FILES)} (see belowline-train export); "
+                f"{directory / name}: missing; a model directory needs {', '.join(FILES)} (see "
+                "belowline-train export); "
                 f"{' and '.join(SHIPPED)} come with the package"
             )
     file = directory / "config.json"
@@ -130,6 +131,7 @@ def _complete(file: Path, config: ModelConfig) -> ModelConfig:
             if named not in config.harmful:
                 able = ", ".join(config.harmful)
                 raise ModelError(
-                    f"{file}: field {field}: {named} is not a harmful label; use one of {able}, or export the model again"
+                    f"{file}: field {field}: {named} is not a harmful label; use one of {able}, or "
+                    "export the model again"
                 )
     return config

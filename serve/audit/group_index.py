@@ -13,9 +13,11 @@ _NAMES_OF_CAMPAIGN = 20
 _ROWS_AT_ONCE = 1000
 _signature_of = lru_cache(maxsize=1 << 14)(signature_of)  # archives repeat texts, and normalising takes long
 _SCHEMA = """
-CREATE TABLE threads (number INTEGER PRIMARY KEY, source TEXT, title TEXT, url TEXT, notes TEXT, UNIQUE (source, title));
+CREATE TABLE threads (number INTEGER PRIMARY KEY, source TEXT, title TEXT, url TEXT, notes TEXT,
+    UNIQUE (source, title));
 CREATE TABLE comments (
-    number INTEGER PRIMARY KEY, campaign INTEGER, thread INTEGER, author TEXT, time TEXT, action TEXT, labels INTEGER, text TEXT
+    number INTEGER PRIMARY KEY, campaign INTEGER, thread INTEGER, author TEXT, time TEXT,
+    action TEXT, labels INTEGER, text TEXT
 );
 CREATE TABLE firsts (number INTEGER PRIMARY KEY, signature BLOB NOT NULL);
 CREATE TABLE bands (band TEXT, number INTEGER, PRIMARY KEY (band, number)) WITHOUT ROWID;

@@ -22,7 +22,13 @@ def share_routes() -> None:
     def from_api_route(cls: Any, *, original_route: Any, include_context: Any) -> Any:
         guards = tuple(id(one.dependency) for one in include_context.dependencies)
         answers = repr(include_context.default_response_class)
-        key = (id(original_route), include_context.prefix, guards, answers, repr(include_context.max_body_size))
+        key = (
+            id(original_route),
+            include_context.prefix,
+            guards,
+            answers,
+            repr(include_context.max_body_size),
+        )
         if key not in _BUILT:
             built = build(cls, original_route=original_route, include_context=include_context)
             _BUILT[key] = (built, original_route)

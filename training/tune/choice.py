@@ -193,7 +193,8 @@ def for_budget(decisions: Decisions, policy: Policy, goal: Goal) -> list[Choice]
     """Choose the lowest hold thresholds, of one precision for all labels, that need at most the reviews of a day."""
     if not decisions.drawn.any():
         raise TuneError(
-            "--per-day needs decisions on a random sample of published comments; set `sample` in the policy for a while, "
+            "--per-day needs decisions on a random sample of published comments; set `sample` in the "
+            "policy for a while, "
             "or give --precision"
         )
     labels = [LabelDecisions(decisions, label, present) for label, present in policy.thresholds.items()]
