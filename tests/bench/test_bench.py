@@ -90,6 +90,7 @@ def grown(mib: int) -> int:
     return len(bytearray(b"x") * (mib * 2**20))
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_process_of_its_own() -> None:
     here = bytearray(b"x") * (300 * 2**20)
     small, large = in_child(grown, 1), in_child(grown, 200)
@@ -338,6 +339,7 @@ def test_who_else_was_at_work_is_told(bench: dict[str, Any]) -> None:
     assert render(bench).count("<b>Warning.</b>") == 2
 
 
+@pytest.mark.slow
 def test_the_work_of_children_is_not_that_of_others() -> None:
     """Three children work for a second of processor time each; of them nothing may count as used by others."""
     before, others = machine._processor_seconds(), machine.Others()

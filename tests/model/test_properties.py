@@ -240,6 +240,7 @@ drawn = st.builds(
 
 @given(rules(), rules(), contexts, drawn, st.dictionaries(st.sampled_from(HARMFUL), probability), probability)
 @settings(max_examples=300)
+@pytest.mark.slow
 def test_worse_scores_never_make_any_policys_decision_looser(
     general: dict[str, Any],
     own: dict[str, Any],

@@ -478,7 +478,7 @@ def test_the_mean_label_is_read_from_the_whole(tiny_scorer: Scorer) -> None:
         " ".join(WORDS[number % len(WORDS)] for number in range(10_000)),
         "abcdefghij" * 1_000,
         "a1" * 5_000 + " é",
-        "The bridge is late again. " * 40_000,
+        pytest.param("The bridge is late again. " * 40_000, marks=pytest.mark.slow),
     ],
     ids=["10,000 words", "10,000 letters", "10,000 letters and an accent", "1 MB"],
 )

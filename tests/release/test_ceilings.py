@@ -52,6 +52,7 @@ def test_workers_against_each_other() -> None:
     assert np.isnan(worker_f1([([SEVEN], 10)]).others)
 
 
+@pytest.mark.slow
 def test_the_corpus_on_disk(corpora: Path) -> None:
     vote, worker = ceilings(corpora / "toxic-spans")
     assert vote.majority == pytest.approx(0.780, abs=0.003)

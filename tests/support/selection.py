@@ -15,6 +15,8 @@ FOLDERS = {"clients": "clients", "chaos": "chaos"}
 """The marker of every test in a folder of ``tests/``."""
 FIXTURES = ("browser", "postgres")
 """Fixtures whose tests have the marker of the same name."""
+TRAINING = "trained_run"
+"""The fixture that trains a miniature; its tests are slow."""
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 
@@ -34,6 +36,8 @@ class Selection:
                 item.add_marker(FOLDERS[folder])
             for name in (name for name in FIXTURES if name in getattr(item, "fixturenames", ())):
                 item.add_marker(name)
+            if TRAINING in getattr(item, "fixturenames", ()):
+                item.add_marker("slow")
             if on_postgres(item):
                 item.add_marker("postgres")
 

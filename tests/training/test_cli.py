@@ -73,6 +73,7 @@ def test_a_recipe_that_cannot_be_read(
     assert "not TOML" in line
 
 
+@pytest.mark.slow
 def test_a_base_that_cannot_be_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, recipe: Path
 ) -> None:
@@ -151,6 +152,7 @@ def test_files_that_hold_no_decisions(
     assert "belowline decisions export" in line
 
 
+@pytest.mark.slow
 def test_one_more_run_of_a_recipe_has_a_name_and_a_version(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, workshop: Path
 ) -> None:

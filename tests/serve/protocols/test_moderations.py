@@ -103,6 +103,7 @@ def check_error(answer: httpx.Response, status: int, kind: str, code: str | None
     assert code in (None, error["code"])
 
 
+@pytest.mark.slow
 def test_openais_own_client_works(tmp_path: Path) -> None:
     python = python_with("openai==3.54.0")
     with served(tmp_path, cast(Any, Foreign()), api_keys=KEY) as server:

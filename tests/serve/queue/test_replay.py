@@ -76,6 +76,7 @@ HELD_AGAIN: list[Step] = [*REJECTED, ("rule", 1, 1, 0)]
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+@pytest.mark.slow
 def test_the_log_rebuilds_the_queue(
     empty_sqlite: Path, tmp_path: Path, chosen: list[Step], policy: str
 ) -> None:

@@ -47,6 +47,7 @@ def operators(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("tokens", [2, 3, 17, 60])
+@pytest.mark.slow
 def test_one_text_of_any_length(model: CommentModel, exported: Path, tokens: int) -> None:
     assert largest_gap(model, exported, tokens) < 1e-4
 

@@ -66,6 +66,7 @@ def test_a_damaged_copy_is_joined_anew(installed: Path) -> None:
     assert checksum_of(joined_base() / "model.safetensors") == parted_base._SHA256
 
 
+@pytest.mark.slow
 def test_a_missing_package_is_named_with_the_command_that_gets_it(installed: Path) -> None:
     shutil.rmtree(installed / "packages" / f"{PARTED}-part-003")
     with pytest.raises(RunError, match=r"part-003 .*pip install .*-part-001 .*-part-005$"):

@@ -12,6 +12,7 @@ PRESENT = {"spam": 0.5, "hate": 0.6}
 GOAL = Goal(per_day=500, comments_per_day=10_000)
 
 
+@pytest.mark.slow
 def test_the_reviews_of_a_day_suffice_and_catch_most_harm() -> None:
     truth = World(10_000, 500_000, ("spam", "hate"))
     harmful = np.any(list(truth.harmful.values()), axis=0)

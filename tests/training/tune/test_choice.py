@@ -87,6 +87,7 @@ def whole(decisions: Decisions) -> Decisions:
     return replace(decisions, first=np.zeros(len(decisions.rows), dtype=bool))
 
 
+@pytest.mark.slow
 def test_weighted_shares_are_unbiased() -> None:
     """Over many draws of the sample, precision below the present threshold, recall and the share held are right on average."""
     world = World(1, 20_000)
@@ -104,6 +105,7 @@ def test_weighted_shares_are_unbiased() -> None:
     assert abs(naive - truth[0]) > 10 * error[0]
 
 
+@pytest.mark.slow
 def test_the_promise_is_kept_in_nine_draws_of_ten() -> None:
     truth = World(10_000, 1_000_000)
     kept = chosen = covered = by_estimate = 0
