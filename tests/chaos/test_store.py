@@ -136,7 +136,7 @@ def test_a_full_disk(tiny_model_dir: Path, tmp_path: Path) -> None:
             tmp_path / "disk",
             tiny_model_dir,
             lambda _: fill(tmp_path / "disk"),
-            "make room on its disk",
+            "free space on its disk",
         )
 
 
@@ -145,7 +145,7 @@ def test_files_that_may_not_grow(tiny_model_dir: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     check_disk(
-        tmp_path, disk, tiny_model_dir, lambda running: limit(running, disk), "see whether its disk is full"
+        tmp_path, disk, tiny_model_dir, lambda running: limit(running, disk), "check whether its disk is full"
     )
 
 
@@ -157,7 +157,7 @@ def test_a_disk_that_becomes_read_only(tiny_model_dir: Path, tmp_path: Path) -> 
         disk,
         tiny_model_dir,
         lambda _: immutable(disk),
-        "see whether its disk is full, read-only or damaged",
+        "check whether its disk is full, read-only or damaged",
     )
 
 
