@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from belowline.model import DEFAULT_MODEL_DIR, BelowlineError, model_directory
+from belowline.model import DEFAULT_MODEL_DIR, BelowlineError, first_problem, model_directory
 
 PREFIX = "BELOWLINE_"
 MIN_KEY_CHARS = 16
@@ -160,7 +160,9 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        raise SettingsError(_first_problem(error)) from None
+        problem = first_problem(error)
+        name = str(problem.location[0]).upper() if problem.location else ""
+        raise SettingsError(f"{PREFIX}{name}: {problem.message}; see serve/SETTINGS.md") from None
 
 
 def settings_table() -> str:
@@ -178,12 +180,6 @@ def _hashed(key: str) -> str:
     if len(key) < MIN_KEY_CHARS:
         raise ValueError(f"a key needs at least {MIN_KEY_CHARS} characters")
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    name = str(first["loc"][0]).upper() if first["loc"] else ""
-    return f"{PREFIX}{name}: {first['msg'].removeprefix('Value error, ')}; see serve/SETTINGS.md"
 
 
 if __name__ == "__main__":

@@ -34,7 +34,6 @@ templates = Environment(
     loader=FileSystemLoader(_HERE / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
-    trim_blocks=False,
 )
 templates.filters.update(
     label=label_name,

@@ -6,21 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from sqlalchemy import select
-
 from belowline.model import Context, Policy, ScoreInput, Scorer, Scores, decide
 from belowline.serve.active.active import pair_of
 from belowline.serve.active.files import digest_of, load_whole
 from belowline.serve.active.promotion import active_model
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
-from belowline.serve.queue.comments import Comment, load
+from belowline.serve.queue.comments import Comment, load, newest
 from belowline.serve.queue.dry_run import context_of
 from belowline.serve.scoring.fault_isolation import article_context, score_each
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
-from belowline.serve.store.tables import comments
 
 FAILED = "failed"
 """Stands for the action of a model that could not score a comment."""
@@ -82,8 +79,7 @@ def compare_models(settings: Settings, database: Database, candidate: Path, last
     ]
     comparison = ModelComparison(models[0].model, models[1].model)
     with database.read() as tx:
-        query = select(comments.c.id).where(comments.c.erased.is_(None)).order_by(comments.c.id.desc())
-        ids = tx.execute(query.limit(last)).scalars().all()
+        ids = newest(tx, last)
     with counting(len(ids), "comparing") as count:
         for chunk in in_chunks(ids, _CHUNK):
             with database.read() as tx:  # a short transaction: scoring takes long

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Row
 
-from belowline.model import BelowlineError, Scorer
+from belowline.model import BelowlineError, Scorer, first_problem
 from belowline.model.directory import read_config
 from belowline.serve.active import model_history as models
 from belowline.serve.active import policy_history as policies
@@ -170,9 +170,8 @@ def _read(compare: Path) -> list[_Gates]:
     except OSError as error:
         why = f"cannot be read ({error.strerror}); name the compare.json of the comparison"
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "(all)"
-        why = f"field {field}: {first['msg']}; compare with --gates again"
+        problem = first_problem(error)
+        why = f"field {problem.field}: {problem.message}; compare with --gates again"
     except ValueError as error:  # neither JSON nor UTF-8
         why = f"not JSON ({error}); compare again"
     raise PromotionRefused(f"{compare}: {why}")

@@ -63,17 +63,19 @@ ChosenDep = Annotated[Chosen, Depends()]
 def queue(console: Console, chosen: ChosenDep) -> HTMLResponse:
     """Claims the next ten comments for the moderator and shows them."""
     with console.service.database.write() as tx:
-        rows = queue_items.claim(tx, console.actor.name, chosen.filter(console.actor), chosen.sort, _CARDS)
+        wanted = chosen.filter(console.actor)
+        rows = queue_items.claim(tx, console.actor.name, wanted, chosen.sort, _CARDS)
         cards = _cards(tx, [row.comment_id for row in rows])
-        waiting = queue_items.count(tx, chosen.filter(console.actor))
-    more: dict[str, Any] = {
-        "cards": cards,
-        "waiting": waiting,
-        "chosen": chosen,
-        "orders": ORDERS,
-        "kinds": _KINDS,
-    }
-    return console.page("console_queue.html", **more, **choices(console))
+        waiting = queue_items.count(tx, wanted)
+    return console.page(
+        "console_queue.html",
+        cards=cards,
+        waiting=waiting,
+        chosen=chosen,
+        orders=ORDERS,
+        kinds=_KINDS,
+        **choices(console),
+    )
 
 
 @router.get("/console/cards")

@@ -100,7 +100,7 @@ class Service:
         *,
         held_only: bool = False,
     ) -> list[IngestResult]:
-        """Stores scored comments; see ``ingest``."""
+        """Stores scored comments in one transaction, in their turn; see ``queue.intake.ingest``."""
 
         def write() -> list[IngestResult]:
             with self.database.write() as tx:

@@ -106,6 +106,12 @@ def _newest(
     return tx.execute(query.order_by(table.c.id.desc()).limit(1)).one_or_none()
 
 
+def newest(tx: Connection, limit: int, sites: Sequence[str] = ()) -> Sequence[int]:
+    """Return the ids of the newest ``limit`` comments of ``sites`` (none: all) that are not erased, newest first."""
+    query = select(comments.c.id).where(comments.c.erased.is_(None)).order_by(comments.c.id.desc())
+    return tx.execute(within(query, comments.c.site, sites).limit(limit)).scalars().all()
+
+
 def find(tx: Connection, reference: str, sites: Sequence[str] = (), table: Table = comments) -> int | None:
     """Return the id of the comment, or row of ``table``, that ``reference`` names; None if ``sites`` have none.
 

@@ -4,12 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from belowline.model import Context, Policy, Scores, decide
-from belowline.serve.queue.comments import Comment, load
-from belowline.serve.store.database import within
-from belowline.serve.store.tables import comments
+from belowline.serve.queue.comments import Comment, load, newest
 
 _AT_ONCE = 500
 _EXAMPLES = 10
@@ -29,8 +27,7 @@ class DryRun:
 
 def dry_run(tx: Connection, present: Policy, proposed: Policy, sites: Sequence[str], limit: int) -> DryRun:
     """Apply both policies to the newest ``limit`` comments of ``sites`` (none: all) that are scored and not erased."""
-    query = select(comments.c.id).where(comments.c.erased.is_(None)).order_by(comments.c.id.desc())
-    ids = tx.execute(within(query, comments.c.site, sites).limit(limit)).scalars().all()
+    ids = newest(tx, limit, sites)
     run = DryRun()
     for start in range(0, len(ids), _AT_ONCE):
         for comment in load(tx, ids[start : start + _AT_ONCE]):

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from belowline.training.measure.intervals import NAN, RESAMPLES, Array, percentiles, resampled
+from belowline.training.measure.intervals import NAN, RESAMPLES, percentiles, resampled
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ def _mixture(readings: Readings, label: str) -> tuple[Floats, Floats, Floats] | 
 
 
 def weighted_calibration_error(target: Floats, probability: Floats, weights: Floats) -> float:
-    """``metrics.calibration_error`` of examples [n] that count by their ``weights`` [n]."""
+    """The expected calibration error of examples [n] that count by their ``weights`` [n]."""
     gaps = np.bincount(bins(probability), weights * (probability - target), BINS)
     return float(np.abs(gaps).sum() / weights.sum())
 

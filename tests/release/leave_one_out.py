@@ -19,9 +19,9 @@ from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.fit import fit
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.weights import load_model
-from belowline.training.measure.intervals import Array, Bools, Floats
+from belowline.training.measure.intervals import Bools, Floats
 from belowline.training.recipes.recipe import Recipe, load_recipe
-from tests.release.bootstrap import Measurement, bootstrapped, missing
+from tests.release.bootstrap import Array, Measurement, bootstrapped, missing
 from tests.release.label_figures import auc
 
 _CORPUS = "youtube-spam"

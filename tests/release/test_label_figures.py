@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from belowline.model import Scorer
-from belowline.training.measure.metrics import calibration_error
 from tests.release.label_figures import (
     OnSplit,
     Readings,
@@ -19,6 +18,7 @@ from tests.release.label_figures import (
     split_figure,
     weighted_calibration_error,
 )
+from tests.support.calibration import calibration_error
 from tests.support.rows import test_rows
 
 LABELS = ("spam", "hate")

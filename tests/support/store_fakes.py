@@ -207,7 +207,7 @@ def refused(kind: str, call: Any, *more: Any, **named: Any) -> str:
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """What the calls return, begun together; a Refusal is returned too."""
+    """Runs the calls at the same time and returns their results; a Refusal is a result too."""
     together = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """What ``condition`` gives once it gives something true."""
+    """Waits for ``condition`` to return something true and returns it; fails after ``seconds``."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "it never came"
@@ -17,7 +17,7 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
 
 
 class InThreads(ABC):
-    """Does ``go_on`` in several threads, each with its number, until the block ends; they should look at ``over`` now and then."""
+    """Runs ``go_on`` in several threads, each with its number, until the block ends, which sets ``over``."""
 
     def __init__(self, threads: int) -> None:
         self.over = threading.Event()
@@ -27,7 +27,7 @@ class InThreads(ABC):
 
     @abstractmethod
     def go_on(self, thread: int) -> None:
-        """What thread number ``thread`` does."""
+        """The work of thread number ``thread``; returns soon after ``over`` is set."""
 
     def __enter__(self) -> Self:
         for thread in self.threads:

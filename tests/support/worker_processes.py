@@ -2,21 +2,17 @@
 
 import contextlib
 import re
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import httpx
 
 from tests.support.waiting import until
 
-
-def eventually(condition: Callable[[], Any]) -> Any:
-    """What ``condition`` gives once it gives something true, however busy the machine is."""
-    return until(condition, 200)
+eventually = partial(until, seconds=200)  # a restarted worker takes long on a busy machine
 
 
 def answered(url: str, path: str = "/metrics") -> str:
-    """What a connection of its own is answered, whichever worker takes it; nothing where the worker dies over it."""
+    """The answer of any worker over a new connection; empty if the worker dies while it answers."""
     with contextlib.suppress(httpx.TransportError):
         return httpx.get(url + path, timeout=60).text
     return ""

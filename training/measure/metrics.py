@@ -171,8 +171,3 @@ def auc(truth: Bools, probability: Floats, counts: Floats) -> Floats:
 def bins(probability: Floats) -> npt.NDArray[np.intp]:
     """Return the calibration bin [n], 0 to 14, of probabilities [n]."""
     return np.minimum((probability * BINS).astype(np.intp), BINS - 1)
-
-
-def calibration_error(target: Floats, probability: Floats) -> float:
-    """Return the expected calibration error over 15 bins of equal width, weighted by their sizes."""
-    return float(np.abs(np.bincount(bins(probability), probability - target, BINS)).sum() / len(target))

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from belowline.model.errors import first_problem
 from belowline.model.labels import DEFINITIONS
 from belowline.training.errors import RecipeError
 from belowline.training.recipes.gate_limits import Gates
@@ -192,10 +193,8 @@ def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
-        problem = error.errors(include_input=False)[0]
-        field = (
-            ".".join(map(str, problem["loc"])) or "recipe"
-        )  # what several fields must do together has no place
+        problem = first_problem(error)
+        field = problem.field if problem.location else "recipe"  # a rule for several fields has no place
         raise RecipeError(
-            f"{path}: {field}: {problem['msg']}; see belowline/training/recipes/recipe.py for every field"
+            f"{path}: {field}: {problem.message}; see belowline/training/recipes/recipe.py for every field"
         ) from error

@@ -18,7 +18,8 @@ from belowline.training.measure.calibrate import (
     two_sided,
 )
 from belowline.training.measure.intervals import percentiles, wilson
-from belowline.training.measure.metrics import auc, bins, calibration_error, measure
+from belowline.training.measure.metrics import auc, bins, measure
+from tests.support.calibration import calibration_error
 
 UNHURRIED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow]
