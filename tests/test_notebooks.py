@@ -1,5 +1,8 @@
 """Every notebook runs from top to bottom on what the repository holds."""
 
+import ast
+import importlib
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -28,6 +31,15 @@ def test_a_notebook_is_committed_without_outputs_and_defines_nothing(path) -> No
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert not any(cell.outputs for cell in cells)
     assert not any(line.startswith(("def ", "class ")) for cell in cells for line in cell.source.splitlines())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_imports_what_the_packages_have(path) -> None:
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    for node in (node for cell in cells for node in ast.walk(ast.parse(cell.source))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("belowline"):
+            module = importlib.import_module(str(node.module))
+            assert not [name.name for name in node.names if not hasattr(module, name.name)], node.module
 
 
 def test_there_are_notebooks() -> None:
