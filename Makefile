@@ -7,8 +7,9 @@ PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --co
 FOLDERS := $(shell find $(CURDIR)/data $(CURDIR)/model $(CURDIR)/training $(CURDIR)/serve -type d -not -name __pycache__)
 
 # One process a core. A file stays in one process: its tests share services, and some follow on each other. tests/support/selection.py
-# puts the files that take longest first, so that no process waits long for the other at the end.
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=2
+# puts the files that take longest first, so that no process waits long for the other at the end. A miniature network is faster on
+# one thread than on two that wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=2
 MARKED := slow or browser or postgres or clients or chaos
 
 .PHONY: install serve audit test test-rest test-all check audit-dependencies wheel bench soak

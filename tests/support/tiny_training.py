@@ -185,7 +185,7 @@ def write_recipe(path: Path, base: Path, **changes: object) -> Path:
         "tokens_per_batch = 512",
         "learning_rate = 3e-3",
         "head_learning_rate = 1e-2",
-        "checkpoint_minutes = 0.0001",
+        "checkpoint_minutes = 0.003",
     ]
     lines += ["[augment]", "disguise = 0.1"]
     path.write_text("\n".join(lines) + "\n", "utf-8")
