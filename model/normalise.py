@@ -25,7 +25,17 @@ from belowline.model.normalise_letters import (
     undrawn,
     unenclosed,
 )
-from belowline.model.respell import BROKEN, LEET, STRETCHED, unbroken, unleeted, unstretched
+from belowline.model.respell import (
+    BACKWARDS,
+    BROKEN,
+    LEET,
+    LINE,
+    STRETCHED,
+    forwards,
+    unbroken,
+    unleeted,
+    unstretched,
+)
 
 _MAX_PASSES = 8
 """Limit of the repetitions. One step can enable another: a repaired encoding yields an emoji."""
@@ -230,6 +240,7 @@ _ADDRESS = _sign(r"(?i)://|www\.")
 _LEET = _sign(r"[a-zA-Z][0134578$@!|][a-zA-Z0134578$@!|]|[0134578$@|][a-zA-Z]{2}")
 _BROKEN = _sign(r"[^\W\d_][-._*·•|~][^\W\d_]")
 _STRETCHED = _sign(r"([a-zA-Z])\1\1")
+_BACKWARDS = _sign(BACKWARDS)
 _ANY = _somewhere("")
 """Cheap tests for a sign that a step needs: most texts contain none, and the step is skipped."""
 
@@ -271,6 +282,7 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], 
         (LEET, unleeted, True, _LEET),
         (BROKEN, unbroken, True, _BROKEN),
         (STRETCHED, unstretched, True, _STRETCHED),
+        (LINE, forwards, True, _BACKWARDS),
         (rf"({_LETTER})\1{{3,}}", _twice, True, _ANY),
         (r"([^\w\s])\1{3,}", _thrice, True, _ANY),
     )

@@ -33,6 +33,12 @@ BROKEN = r"(?<![\w@/:.-])[^\W\d_]{1,12}(?P<part>[-._*·•|~])[^\W\d_]{1,12}(?:(
 """A word with one kind of mark inside."""
 STRETCHED = r"(?<!\w)(?=\w*?([a-zA-Z])\1{2})[a-zA-Z]{4,60}(?!\w)"
 """A word with a letter three times in a row."""
+LINE = r"[^\n\r]+"
+BACKWARDS = r"(?i)\b(?:eht|dna|uoy|era|taht|siht|yeht|evah|htiw|ton|rof|lla|ruoy|ohw|esuaceb|dluohs|lliw|rieht|meht|elpoep|yb|fo|ot|eb|ew|ni|ti|si|os|etah|llik|erofeb|eseht)\b"
+"""A frequent word typed backwards, the sign that a line may be."""
+_WORD = re.compile(r"[^\W\d_]+")
+_FEWEST_BACKWARDS = 3
+"""Fewest words of three letters or more in a line that is read backwards: fewer can be names or abbreviations."""
 
 
 @functools.cache
@@ -80,3 +86,19 @@ def unstretched(match: re.Match[str]) -> str:
 
 def _is_word(text: str) -> bool:
     return len(text) >= _SHORTEST and text.lower() in words()
+
+
+def forwards(match: re.Match[str]) -> str:
+    """``uoy etah ew`` → ``we hate you``: a line typed backwards, if nearly all its words are known only that way.
+
+    A line that ends a sentence (``ew etah uoy.``) has its words in order, so each word is reversed in its place.
+    """
+    line = match.group()
+    found = [word.lower() for word in _WORD.findall(line) if len(word) > 2]
+    known = sum(word in words() for word in found)
+    known_backwards = sum(word[::-1] in words() for word in found)
+    if len(found) < _FEWEST_BACKWARDS or known_backwards < 0.8 * len(found) or known > 0.5 * known_backwards:
+        return line
+    if line.rstrip()[-1] in ".!?":
+        return _WORD.sub(lambda word: word.group()[::-1], line)
+    return line[::-1]

@@ -156,6 +156,9 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         ("stuuupid, coooool gooood", "stupid, cool good"),
         ("soci\u0435\u0442y", "society"),
         ("#make#money#at#home now", "make money at home now"),
+        ("toidi na era uoy", "you are an idiot"),
+        ("fine so far\n.sloof lla era yeht", "fine so far they are all fools."),
+        ("Ew era lla toidi sdrawkcab!", "wE are all idiot backwards!"),
         ("\U0001f1f1\u2009\U0001f1f4\u2009\U0001f1e6\u2009\U0001f1f3 here", "loan here"),
     ],
 )
@@ -209,6 +212,7 @@ def test_every_character_that_unicode_maps_to_a_latin_letter_is_read_as_it() -> 
         "www is short for it", "O'Neil", "C++ & C#", "news.example.com", "a/b", "10:30", "a/b/c",
         "mp3 h1n1 covid19 14th 4chan f150 b2b 1080p win10", "co-operate cray-cray wi-fi Coca-Cola", "zzz hmmm", "$100 yes! lol!!",
         "see #news and #weather", "C#major, F#m, No.#12",
+        "ton, rof and lla are typos", "siht is won", "the lla of them saw ton of it", "eht nam",
         "section 5(a)(b)(c)(d)", "<b>text</b>", "Привет, мир", "אני כאן", "这个城市", "naïve café",
         "Straße", "ಸಾಮ್ರಾಜ್ಯ", "বাংলায়", "הַמְּנֻצָּח",
     ],
