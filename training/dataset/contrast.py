@@ -1,11 +1,9 @@
 """Contrast pairs: material of the corpora in frames that keep its meaning and in frames that invert it.
 
 A model that reads keywords cannot separate a pair: a quote to agree or to object, a statement affirmed or denied, an
-insult thrown or
-reported, a threat made or mentioned, a group attacked or merely named. The frames, every harmless sentence and the
-threats are this
-project's own (``templates/contrast.toml``). Other harm comes from the corpora; half of the time the group that it
-names is swapped.
+insult thrown or reported, a threat made or mentioned, a group attacked or merely named. The frames, every harmless
+sentence and the pairs without material are this project's own (``templates/contrast.toml``). Other harm comes from
+the corpora; half of the time the group that it names is swapped.
 """
 
 import random
@@ -15,15 +13,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 from belowline.data.example import HARMLESS, Example, Split, digest, known, without
 from belowline.training.dataset.augment import GROUPS, swap_group
 from belowline.training.dataset.generate import spin
 
 SOURCE = "generated-contrast"
-_TEMPLATES: Mapping[str, list[str]] = tomllib.loads(
+_TEMPLATES: dict[str, Any] = tomllib.loads(
     resources.files("belowline.training").joinpath("templates", "contrast.toml").read_text("utf-8")
 )
+_PAIRS: list[dict[str, Any]] = _TEMPLATES.pop("pair")
 _NOBODY = known(**HARMLESS, spam=0.0)
 _AT_NOUN_END = re.compile(r"\ban? $", re.IGNORECASE)
 _FEWEST_MARKS = 4
@@ -74,17 +74,16 @@ def _insults(examples: Sequence[Example]) -> list[str]:
 def contrast(count: int, given: Material, split: Split, rng: random.Random) -> Iterator[Example]:
     """Return about ``count`` examples for ``split`` (train or test, which have different frames).
 
-    Two thirds are pairs over quotes, statements, insults and threats. The rest names groups, Jews and things in
-    harmless ways, or says
-    next to nothing.
+    Two thirds are pairs over quotes, statements, insults and the kinds of ``[[pair]]``. The rest names groups, Jews
+    and things in harmless ways, or says next to nothing.
     """
     makers = (
-        (0.24, _quoted(given, split, rng)),
-        (0.16, _stated(given, split, rng)),
-        (0.16, _insulted(given, split, rng)),
-        (0.08, _threatened(split, rng)),
-        (0.17, _named("group", split, rng)),
-        (0.11, _named("jews", split, rng)),
+        (0.19, _quoted(given, split, rng)),
+        (0.13, _stated(given, split, rng)),
+        (0.13, _insulted(given, split, rng)),
+        (0.24, _paired(split, rng)),
+        (0.14, _named("group", split, rng)),
+        (0.09, _named("jews", split, rng)),
         (0.06, _named("things", split, rng)),
         (0.02, _short(split, rng)),
     )
@@ -99,8 +98,7 @@ def contrast(count: int, given: Material, split: Split, rng: random.Random) -> I
 Made = tuple[str, Mapping[str, float], str]
 
 
-def _frames(name: str, split: Split) -> list[str]:
-    frames = _TEMPLATES[name]
+def _of_split(frames: list[str], split: Split) -> list[str]:
     kept = max(1, len(frames) // 3)
     return frames[-kept:] if split == "test" else frames[:-kept]
 
@@ -113,9 +111,9 @@ def _quoted(given: Material, split: Split, rng: random.Random) -> Iterator[Made]
         quote = rng.choice(harmful if rng.random() < 0.67 else harmless)
         text, labels = _swapped(quote, rng)
         text = text.strip().rstrip(".")
-        yield _filled("agree", split, rng, x=text), labels, "quoted to agree"
+        yield _filled(_TEMPLATES["agree"], split, rng, x=text), labels, "quoted to agree"
         clean = _NOBODY if not quote.labels.get("profanity") else without(_NOBODY, "profanity")
-        yield _filled("object", split, rng, x=text), clean, "quoted to object"
+        yield _filled(_TEMPLATES["object"], split, rng, x=text), clean, "quoted to object"
 
 
 def _harms(example: Example) -> bool:
@@ -136,8 +134,8 @@ def _stated(given: Material, split: Split, rng: random.Random) -> Iterator[Made]
     while given.statements:
         statement, names_jews = swap_group(rng.choice(given.statements), rng)
         labels = known(hate=1.0, antisemitism=float(bool(names_jews)), spam=0.0)
-        yield _filled("affirm", split, rng, s=statement), labels, "statement affirmed"
-        yield _filled("deny", split, rng, s=statement), _NOBODY, "statement denied"
+        yield _filled(_TEMPLATES["affirm"], split, rng, s=statement), labels, "statement affirmed"
+        yield _filled(_TEMPLATES["deny"], split, rng, s=statement), _NOBODY, "statement denied"
 
 
 def _insulted(given: Material, split: Split, rng: random.Random) -> Iterator[Made]:
@@ -145,23 +143,28 @@ def _insulted(given: Material, split: Split, rng: random.Random) -> Iterator[Mad
     while given.insults:
         words = {"n": rng.choice(given.insults), "j": rng.choice(_TEMPLATES["insulting"])}
         hit = known(personal_attack=1.0, toxicity=1.0, hate=0.0, antisemitism=0.0, threat=0.0, spam=0.0)
-        yield _an(_filled("insult", split, rng, **words)), hit, "insult"
-        nobody = _an(_filled("no_insult", split, rng, **words))
+        yield _an(_filled(_TEMPLATES["insult"], split, rng, **words)), hit, "insult"
+        nobody = _an(_filled(_TEMPLATES["no_insult"], split, rng, **words))
         yield nobody, without(_NOBODY, "profanity"), "insult of nobody"
 
 
-def _threatened(split: Split, rng: random.Random) -> Iterator[Made]:
-    """Yield a threat against a person, and similar words without a threat."""
+def _paired(split: Split, rng: random.Random) -> Iterator[Made]:
+    """Yield a harmful sentence of each kind of ``[[pair]]`` in turn, and a harmless one in similar words."""
     while True:
-        meant = known(threat=1.0, toxicity=1.0, hate=0.0, antisemitism=0.0, spam=0.0)
-        yield _filled("threat", split, rng), meant, "threat"
-        yield _filled("no_threat", split, rng), _NOBODY, "no threat"
+        for pair in _PAIRS:
+            (plural, one, adjective), kind = rng.choice(GROUPS), pair["kind"]
+            names = {"gs": plural, "g": one}
+            labels = known(**pair["labels"])
+            if labels.get("hate") == 1.0:
+                labels = known(**labels, antisemitism=float(adjective == "jewish"))
+            yield _an(_filled(pair["harmful"], split, rng, **names)), labels, kind
+            yield _an(_filled(pair["harmless"], split, rng, **names)), _NOBODY, f"no {kind}"
 
 
 def _short(split: Split, rng: random.Random) -> Iterator[Made]:
     """Yield one or two words, or emoji alone: harmless and without substance."""
     while True:
-        yield _filled("short", split, rng), known(**_NOBODY, on_topic=0.0), "short"
+        yield _filled(_TEMPLATES["short"], split, rng), known(**_NOBODY, on_topic=0.0), "short"
 
 
 def _named(what: str, split: Split, rng: random.Random) -> Iterator[Made]:
@@ -177,18 +180,18 @@ def _named(what: str, split: Split, rng: random.Random) -> Iterator[Made]:
             "t": rng.choice(_TEMPLATES["things_named"]),
         }
         labels = without(_NOBODY, "profanity") if what == "things" else _NOBODY
-        yield _an(_filled(what, split, rng, **names)), labels, f"{what} named"
+        yield _an(_filled(_TEMPLATES[what], split, rng, **names)), labels, f"{what} named"
 
 
-def _filled(name: str, split: Split, rng: random.Random, **slots: str) -> str:
-    """Fill the slots of a random frame of ``name`` after spinning it; the material itself is never spun."""
-    frame = rng.choice(_frames(name, split))
+def _filled(frames: list[str], split: Split, rng: random.Random, **slots: str) -> str:
+    """Fill the slots of a random frame after spinning it; the material itself is never spun."""
+    frame = rng.choice(_of_split(frames, split))
     for slot in slots:
         frame = frame.replace(f"{{{slot}}}", f"\0{slot}\0")
     text = spin(frame, rng)
     for slot, value in slots.items():
         text = text.replace(f"\0{slot}\0", value)
-    return re.sub(r"\s+([.,!?])", r"\1", " ".join(text.split()))
+    return re.sub(r"\s+([.,!?])", r"\1", re.sub(r"[ \t]+", " ", text).strip())
 
 
 def _an(text: str) -> str:

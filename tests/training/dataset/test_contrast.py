@@ -3,11 +3,12 @@
 import random
 from collections import Counter, defaultdict
 from itertools import islice
+from typing import Any
 
 import pytest
 
 from belowline.data.example import HARMLESS, Example, Span, known
-from belowline.training.dataset.contrast import _TEMPLATES, SOURCE, Material, contrast, material
+from belowline.training.dataset.contrast import _PAIRS, _TEMPLATES, SOURCE, Material, contrast, material
 
 HATEFUL = "Martians ruin every picnic"  # stands in for what corpora hold
 FINE = "The picnic was moved to Sunday"
@@ -39,7 +40,7 @@ def test_count_source_split_and_kinds(given_: Material) -> None:
     assert len(made) == 1000
     assert len({example.row for example in made}) == 1000
     assert {(example.source, example.split) for example in made} == {(SOURCE, "train")}
-    assert len(Counter(example.slice for example in made)) == 12
+    assert len(Counter(example.slice for example in made)) == 10 + 2 * len(_PAIRS)
 
 
 def test_the_same_state_gives_the_same_examples(given_: Material) -> None:
@@ -92,11 +93,25 @@ def test_denial_and_insults_of_nobody_are_harmless(given_: Material) -> None:
 
 def test_a_threat_is_told_from_the_words_of_one(given_: Material) -> None:
     kinds = by_kind(given_)
-    assert len(kinds["threat"]) == len(kinds["no threat"]) > 50
+    assert len(kinds["threat"]) == len(kinds["no threat"]) > 30
     assert {(e.labels["threat"], e.labels["toxicity"], e.labels["hate"]) for e in kinds["threat"]} == {
         (1, 1, 0)
     }
     assert all(not any(example.labels.values()) for example in kinds["no threat"])
+
+
+@pytest.mark.parametrize("pair", _PAIRS, ids=lambda pair: pair["kind"])
+def test_a_pair_differs_in_its_labels_and_shares_words(given_: Material, pair: dict[str, Any]) -> None:
+    kinds = by_kind(given_, 4000)
+    harmful, harmless = kinds[pair["kind"]], kinds[f"no {pair['kind']}"]
+    assert len(harmful) == len(harmless) > 40
+    assert all(pair["labels"].items() <= example.labels.items() for example in harmful)
+    assert all(not any(example.labels.values()) for example in harmless)
+    if pair["labels"].get("hate"):
+        assert all(e.labels["antisemitism"] == ("jew" in e.text.lower()) for e in harmful)
+    words = [{word for e in part for word in e.text.lower().split()} for part in (harmful, harmless)]
+    assert len(words[0] & words[1]) > 0.2 * len(words[0])
+    assert min(len(pair["harmful"]), len(pair["harmless"])) >= 6
 
 
 @pytest.mark.parametrize("kind", ["group named", "jews named", "things named"])
@@ -178,8 +193,7 @@ def test_insults_are_nouns_that_were_marked_often() -> None:
 def test_without_material_only_what_needs_none_is_made() -> None:
     made = list(islice(contrast(500, Material([], [], []), "train", random.Random(1)), 500))
     assert {example.slice for example in made} == {
-        "threat",
-        "no threat",
+        *(prefix + pair["kind"] for pair in _PAIRS for prefix in ("", "no ")),
         "group named",
         "jews named",
         "things named",
