@@ -155,7 +155,7 @@ def _paired(split: Split, rng: random.Random) -> Iterator[Made]:
             (plural, one, adjective), kind = rng.choice(GROUPS), pair["kind"]
             names = {"gs": plural, "g": one}
             labels = known(**pair["labels"])
-            if labels.get("hate") == 1.0:
+            if "{g" in pair["harmful"][0]:
                 labels = known(**labels, antisemitism=float(adjective == "jewish"))
             yield _an(_filled(pair["harmful"], split, rng, **names)), labels, kind
             yield _an(_filled(pair["harmless"], split, rng, **names)), _NOBODY, f"no {kind}"

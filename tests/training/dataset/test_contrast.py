@@ -107,7 +107,7 @@ def test_a_pair_differs_in_its_labels_and_shares_words(given_: Material, pair: d
     assert len(harmful) == len(harmless) > 40
     assert all(pair["labels"].items() <= example.labels.items() for example in harmful)
     assert all(not any(example.labels.values()) for example in harmless)
-    if pair["labels"].get("hate"):
+    if pair["kind"] == "sent back":
         assert all(e.labels["antisemitism"] == ("jew" in e.text.lower()) for e in harmful)
     words = [{word for e in part for word in e.text.lower().split()} for part in (harmful, harmless)]
     assert len(words[0] & words[1]) > 0.2 * len(words[0])
