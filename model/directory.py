@@ -38,6 +38,17 @@ class Calibration(_Part):
     shift: float
 
 
+class AuthorWeights(_Part):
+    """Logistic regression, fitted on validation, of the spam logits of a comment's text and of its author line.
+
+    spam = sigmoid(text * logit of the text + line * logit of the author line + shift), of calibrated probabilities.
+    """
+
+    text: float = Field(ge=0)
+    line: float = Field(ge=0)
+    shift: float
+
+
 class Window(_Part):
     """Overlapping windows for texts longer than the model's input; no part of a text is dropped.
 
@@ -79,6 +90,10 @@ class ModelConfig(_Part):
     relevance: Calibration | None = Field(
         default=None,
         description="of the cosine between a comment and its article or parent; None: no relevance",
+    )
+    author: AuthorWeights | None = Field(
+        default=None,
+        description="weights of the author line for spam; None: author and website are not read",
     )
     recipe: str = ""
     corpora_fingerprint: str = ""
@@ -122,6 +137,7 @@ def _complete(file: Path, config: ModelConfig) -> ModelConfig:
         ("calibration", config.calibration, config.labels),
         ("window.aggregate", config.window.aggregate, config.labels),
         ("labels", config.labels, config.harmful),
+        ("labels", config.labels, ("spam",) if config.author else ()),
     ):
         for label in needed:
             if label not in stated:

@@ -2,17 +2,19 @@
 
 import functools
 import hashlib
+import math
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from belowline.model.author_line import author_line
 from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds, read_config
 from belowline.model.evidence import Evidence, Strengths, by_words, in_original, stretches
 from belowline.model.language import language_of
@@ -25,14 +27,18 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ScoreInput:
-    """A comment to score, with the article's title and lead and the parent comment's text, if known.
+    """A comment to score, with the article's title and lead, the parent comment's text, and the author's name and
+    website, if known.
 
-    Labels depend only on the comment's text. The article and the parent only affect ``Scores.relevance``.
+    Labels depend only on the comment's text, except that author and website affect ``spam``. The article and the
+    parent only affect ``Scores.relevance``.
     """
 
     text: str
     article: str | None = None
     parent: str | None = None
+    author: str | None = None
+    author_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +179,21 @@ class Scorer:
         """
         known = known or {}
         contexts = [self._contexts(comment) for comment in comments]
-        texts = [*(comment.text for comment in comments), *(text for one in contexts for text in one)]
+        lines = [self._author_line(comment) for comment in comments]
+        texts = [
+            *(comment.text for comment in comments),
+            *filter(None, lines),
+            *(text for context in contexts for text in context),
+        ]
         plains: dict[str, Normalised] = {}
         readings = {**self._read((text for text in texts if text not in known), plains), **known}
         return [
             self._scores(
-                readings[comment.text], [readings[text] for text in texts], _entry(plains, comment.text)
+                self._with_author(readings[comment.text], readings[line] if line else None),
+                [readings[text] for text in context],
+                _entry(plains, comment.text),
             )
-            for comment, texts in zip(comments, contexts, strict=True)
+            for comment, context, line in zip(comments, contexts, lines, strict=True)
         ]
 
     def read(self, texts: Sequence[str]) -> list[Reading]:
@@ -223,6 +236,21 @@ class Scorer:
         if self.config.relevance is None:
             return []
         return [text for text in (comment.article, comment.parent) if text and text.strip()]
+
+    def _author_line(self, comment: ScoreInput) -> str | None:
+        return author_line(comment.author, comment.author_url) if self.config.author else None
+
+    def _with_author(self, reading: Reading, line: Reading | None) -> Reading:
+        """``reading`` with the spam probability of text and author line together."""
+        weights = self.config.author
+        if weights is None or line is None:
+            return reading
+        own, by = (_logit(part.probabilities["spam"]) for part in (reading, line))
+        spam = float(_sigmoid(weights.text * own + weights.line * by + weights.shift))
+        hold = self.thresholds["spam"].hold if "spam" in self.thresholds else None
+        held = hold is not None and spam >= hold
+        evidence = tuple(span for span in reading.evidence if span.label != "spam" or held)
+        return replace(reading, probabilities={**reading.probabilities, "spam": spam}, evidence=evidence)
 
     def _read(self, texts: Iterable[str], plains: dict[str, Normalised] | None = None) -> dict[str, Reading]:
         """The readings of ``texts``; ``plains`` receives the normalised texts that this call had to read."""
@@ -347,6 +375,11 @@ def _direction(passages: Floats, windows: Windows) -> Floats:
     """[windows, hidden] → [hidden]: the mean at unit length."""
     mean = _mean(passages, windows)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+
+
+def _logit(probability: float) -> float:
+    probability = min(max(probability, 1e-7), 1 - 1e-7)
+    return math.log(probability / (1 - probability))
 
 
 def _sigmoid(logits: Any) -> Any:
