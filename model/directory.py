@@ -49,6 +49,18 @@ class AuthorWeights(_Part):
     shift: float
 
 
+class SecondLook(_Part):
+    """Comments that a second, larger model reads again, fitted on validation.
+
+    A text is read again if the first model's probability of a label lies in the label's band, ends included. Then
+    the second model's probabilities and evidence count. ``thresholds`` are those of both models together.
+    """
+
+    version: str = Field(description="version of the second model for which bands and thresholds are fitted")
+    bands: dict[str, tuple[float, float]]
+    thresholds: dict[str, Thresholds]
+
+
 class Window(_Part):
     """Overlapping windows for texts longer than the model's input; no part of a text is dropped.
 
@@ -95,6 +107,9 @@ class ModelConfig(_Part):
         default=None,
         description="weights of the author line for spam; None: author and website are not read",
     )
+    second_look: SecondLook | None = Field(
+        default=None, description="bands of probability that a second model reads again; None: not fitted"
+    )
     recipe: str = ""
     corpora_fingerprint: str = ""
 
@@ -138,6 +153,7 @@ def _complete(file: Path, config: ModelConfig) -> ModelConfig:
         ("window.aggregate", config.window.aggregate, config.labels),
         ("labels", config.labels, config.harmful),
         ("labels", config.labels, ("spam",) if config.author else ()),
+        ("labels", config.labels, config.second_look.bands if config.second_look else ()),
     ):
         for label in needed:
             if label not in stated:

@@ -106,9 +106,18 @@ class Scorer:
     """
 
     def __init__(
-        self, config: ModelConfig, session: Any, tokenizer: Any, threads: int, cache_size: int = 4096
+        self,
+        config: ModelConfig,
+        session: Any,
+        tokenizer: Any,
+        threads: int,
+        cache_size: int = 4096,
+        second: "Scorer | None" = None,
     ) -> None:
-        self.config = config
+        self.config = _with_second_look(config, second.config) if second else config
+        self._second = second
+        if second:  # its evidence follows the thresholds of both together
+            second.config = second.config.model_copy(update={"thresholds": self.config.thresholds})
         self._session = session
         self._masked = any(given.name == "attention_mask" for given in session.get_inputs())
         self.tokenizer = tokenizer
@@ -120,8 +129,17 @@ class Scorer:
         self._shift = np.array([config.calibration[label].shift for label in config.labels], dtype=np.float64)
 
     @classmethod
-    def load(cls, directory: Path = DEFAULT_MODEL_DIR, *, threads: int | None = None) -> Self:
-        """The model in ``directory``, on ``threads`` threads (default: all cores); raises ModelError."""
+    def load(
+        cls,
+        directory: Path = DEFAULT_MODEL_DIR,
+        *,
+        threads: int | None = None,
+        second_look: Path | None = None,
+    ) -> Self:
+        """The model in ``directory``, on ``threads`` threads (default: all cores); raises ModelError.
+
+        ``second_look`` is the directory of a larger model that reads comments near a threshold again.
+        """
         import onnxruntime
         from tokenizers import Tokenizer
 
@@ -152,7 +170,9 @@ class Scorer:
             ) from error
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        return cls(config, session, tokenizer, threads or os.cpu_count() or 1)
+        # The second model runs in the first one's threads.
+        second = Scorer.load(second_look, threads=1) if second_look else None
+        return cls(config, session, tokenizer, threads or os.cpu_count() or 1, second=second)
 
     @property
     def version(self) -> str:
@@ -295,7 +315,16 @@ class Scorer:
         named = {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
         evidence = self._evidence(named, plain, windows, [run.strengths for run in runs])
         passages = np.stack([run.embedding for run in runs])
-        return Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
+        reading = Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
+        if self._second is None or not self._in_band(named):
+            return reading
+        # Embeddings stay the first model's: those of two models cannot be compared.
+        again = self._second._read_one(text, plain)
+        return replace(reading, probabilities=again.probabilities, evidence=again.evidence)
+
+    def _in_band(self, probabilities: Mapping[str, float]) -> bool:
+        bands = self.config.second_look.bands if self.config.second_look else {}
+        return any(low <= probabilities[label] <= high for label, (low, high) in bands.items())
 
     def _scores(
         self, reading: Reading, contexts: Sequence[Reading], plain: Mapping[str, Normalised]
@@ -358,6 +387,23 @@ class Scorer:
 def text_hash(text: str) -> bytes:
     """16-byte hash that identifies a text, so that the cache needs no comment text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _with_second_look(first: ModelConfig, second: ModelConfig) -> ModelConfig:
+    """Return the configuration of both models together; raises ModelError if the first is not fitted for the second."""
+    fitted = first.second_look
+    if fitted is None or fitted.version != second.version:
+        known = f"only {fitted.version}" if fitted else "no model"
+        raise ModelError(
+            f"model {first.version} has a second look fitted for {known}, not {second.version}; choose another "
+            "second model, or run belowline-train second-look"
+        )
+    if set(first.labels) != set(second.labels):
+        raise ModelError(
+            f"models {first.version} and {second.version} have different labels; choose another second model"
+        )
+    both = {"version": f"{first.version}+{second.version}", "thresholds": fitted.thresholds}
+    return first.model_copy(update=both)
 
 
 def _entry(plains: Mapping[str, Normalised], text: str) -> dict[str, Normalised]:
