@@ -1,5 +1,6 @@
 """Definitions of the labels. ``config.json`` of a model lists the labels that it gives."""
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -32,3 +33,9 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
 
 HARMFUL: tuple[str, ...] = tuple(label for label in DEFINITIONS if label != "on_topic")
 """Labels that can hold a comment."""
+
+
+def log_odds(probability: float) -> float:
+    """Return ln(p / (1 - p)) of a probability, which is kept 1e-9 away from 0 and 1."""
+    probability = min(max(probability, 1e-9), 1 - 1e-9)
+    return math.log(probability / (1 - probability))

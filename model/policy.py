@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from belowline.model.directory import Thresholds
 from belowline.model.hash_sampling import draw
-from belowline.model.labels import HARMFUL
+from belowline.model.labels import HARMFUL, log_odds
 from belowline.model.normalise import Normalised, normalise
 from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
 from belowline.model.scorer import Scores
@@ -226,10 +226,12 @@ def _trusted(scores: Scores, policy: Policy, context: Context) -> PolicyDecision
 
 
 def _reject(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
-    """The first label at its reject threshold, if automatic rejection is on."""
+    """The label furthest above its reject threshold, if automatic rejection is on."""
     if not policy.automatic_rejection:
         return None
-    return _first_at(scores, {label: both.reject for label, both in policy.thresholds.items()}, "reject")
+    return _furthest_above(
+        scores, {label: both.reject for label, both in policy.thresholds.items()}, "reject"
+    )
 
 
 def _hold_words(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
@@ -237,8 +239,8 @@ def _hold_words(scores: Scores, policy: Policy, context: Context) -> PolicyDecis
 
 
 def _hold(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
-    """The first label at its hold threshold, or at its reject threshold if automatic rejection is off."""
-    return _first_at(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
+    """The label furthest above its hold threshold, or its reject threshold if automatic rejection is off."""
+    return _furthest_above(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
 
 
 def _blocked(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
@@ -306,13 +308,19 @@ def _lower(both: Thresholds) -> float | None:
     return min((value for value in (both.hold, both.reject) if value is not None), default=None)
 
 
-def _first_at(
+def _furthest_above(
     scores: Scores, thresholds: Mapping[str, float | None], action: Action
 ) -> PolicyDecision | None:
-    for label, threshold in thresholds.items():
-        if threshold is not None and scores.probabilities[label] >= threshold:
-            return PolicyDecision(action, _CODES.get(label, label), f"{label} >= {threshold:g}", label)
-    return None
+    """Return a decision for the label whose log-odds are furthest above its threshold; the first one of equals."""
+    above = {
+        label: log_odds(scores.probabilities[label]) - log_odds(threshold)
+        for label, threshold in thresholds.items()
+        if threshold is not None and scores.probabilities[label] >= threshold
+    }
+    if not above:
+        return None
+    label = max(above, key=lambda label: above[label])
+    return PolicyDecision(action, _CODES.get(label, label), f"{label} >= {thresholds[label]:g}", label)
 
 
 def _listed(action: Action, listed: Listed, context: Context) -> PolicyDecision | None:

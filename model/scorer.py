@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import math
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from belowline.model.author_line import author_line
 from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds, read_config
 from belowline.model.evidence import Evidence, Strengths, by_words, in_original, stretches
+from belowline.model.labels import log_odds
 from belowline.model.language import language_of
 from belowline.model.lru_cache import Recent
 from belowline.model.normalise import Normalised, normalise
@@ -265,7 +265,7 @@ class Scorer:
         weights = self.config.author
         if weights is None or line is None:
             return reading
-        own, by = (_logit(part.probabilities["spam"]) for part in (reading, line))
+        own, by = (log_odds(part.probabilities["spam"]) for part in (reading, line))
         spam = float(_sigmoid(weights.text * own + weights.line * by + weights.shift))
         hold = self.thresholds["spam"].hold if "spam" in self.thresholds else None
         held = hold is not None and spam >= hold
@@ -421,11 +421,6 @@ def _direction(passages: Floats, windows: Windows) -> Floats:
     """[windows, hidden] → [hidden]: the mean at unit length."""
     mean = _mean(passages, windows)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
-
-
-def _logit(probability: float) -> float:
-    probability = min(max(probability, 1e-7), 1 - 1e-7)
-    return math.log(probability / (1 - probability))
 
 
 def _sigmoid(logits: Any) -> Any:

@@ -66,16 +66,25 @@ def test_without_automatic_rejection_what_would_be_rejected_is_held() -> None:
     assert decide(scores(spam=0.99), rejects_only) == PolicyDecision("hold", "spam", "spam >= 0.9", "spam")
 
 
-def test_the_order_of_labels_names_the_reason() -> None:
-    both = scores(threat=0.7, spam=0.8)
+def test_the_label_furthest_above_its_threshold_is_the_reason() -> None:
+    assert decide(scores(threat=0.7, spam=0.8), DEFAULT).label == "spam"
+    assert decide(scores(threat=0.8, spam=0.7), DEFAULT).label == "threat"
+    apart = replace(DEFAULT, thresholds={"spam": Thresholds(hold=0.5), "threat": Thresholds(hold=0.9)})
+    # 0.95 is 0.75 log-odds above 0.9, and 0.7 is 0.85 above 0.5.
+    assert decide(scores(threat=0.95, spam=0.7), apart).label == "spam"
+    assert decide(scores(threat=0.96, spam=0.7), apart).label == "threat"
+
+
+def test_of_labels_equally_far_the_policys_first_is_the_reason() -> None:
+    both = scores(threat=0.7, spam=0.7)
     assert decide(both, DEFAULT).label == "threat"
     turned = replace(DEFAULT, thresholds={label: THRESHOLDS[label] for label in ("spam", "threat")})
     assert decide(both, turned).label == "spam"
 
 
-def test_a_label_that_rejects_goes_before_an_earlier_one_that_holds() -> None:
-    assert decide(scores(threat=0.7, spam=0.95), REJECTING).rule == "spam >= 0.9"
-    assert decide(scores(threat=0.7, spam=0.95), DEFAULT).rule == "threat >= 0.6"
+def test_a_label_that_rejects_goes_before_one_that_holds() -> None:
+    assert decide(scores(threat=0.85, spam=0.95), REJECTING).rule == "spam >= 0.9"
+    assert decide(scores(threat=0.96, spam=0.95), DEFAULT).rule == "threat >= 0.6"
 
 
 def test_a_label_without_thresholds_stands_aside() -> None:
