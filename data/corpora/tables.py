@@ -61,9 +61,9 @@ class Table:
     def examples(self, corpus: str, folder: Path, labelling: Labelling | None) -> Iterator[Example]:
         """The examples of the file's rows."""
         for number, row in enumerate(rows(folder / self.file, quoted=self.quoted)):
+            text = _CLEANINGS[self.clean](row[self.text])
             labels = self._labels(row) if labelling is None else labelling(row)
             if labels is not None:
-                text = _CLEANINGS[self.clean](row[self.text])
                 yield Example(
                     text,
                     labels,

@@ -12,15 +12,17 @@ from importlib.resources import files
 _WORDS = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
 
 
-def words(*lists: str) -> re.Pattern[str]:
+def pattern_of(*lists: str) -> re.Pattern[str]:
     """A pattern of the lines, or of the words, in lists of ``words.toml``."""
     return re.compile("|".join(line for name in lists for line in _WORDS[name]), re.IGNORECASE)
 
 
-_FORM, _COUNT, _CLOSING = words("form"), words("count"), words("closing")
-_IN_FORM = words("form", "beside_form", "count")
-_MORE_ELSEWHERE, _BUTTON, _BADGE, _REPLY_TO = map(words, ("more_elsewhere", "button", "badge", "reply_to"))
-_BESIDE_ARTICLE = words("money", "of_sites", "beside_article")
+_FORM, _COUNT, _CLOSING = pattern_of("form"), pattern_of("count"), pattern_of("closing")
+_IN_FORM = pattern_of("form", "beside_form", "count")
+_MORE_ELSEWHERE, _BUTTON, _BADGE, _REPLY_TO = map(
+    pattern_of, ("more_elsewhere", "button", "badge", "reply_to")
+)
+_BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)\.?"
