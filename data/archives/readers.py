@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Literal, get_args
 
 from belowline.data.archives.columns import Mapped, csv_columns, has_text_column, mapped_columns
 from belowline.data.archives.containers import is_container, unpack
@@ -40,6 +40,7 @@ _ROW_SUFFIXES: Mapping[str, TableFormat] = {
     ".tsv": "csv",
     ".parquet": "parquet",
 }
+_TABLES: Mapping[str, TableFormat] = {name: name for name in get_args(TableFormat)}
 _OTHER_SUFFIXES = frozenset({".htm", ".html", ".warc", ".xhtml", ".xml", ".zip"})
 _NOT_UTF8_TEXT = frozenset({"html", "parquet", "warc"})
 _NOT_ARCHIVES = re.compile(
@@ -115,12 +116,13 @@ def read_rows(
                 raise error.at(member.name, error.position, error.unit) from error
         return
     format = _format(path, head, _How(None, mapped, refuse))
-    if format not in ("jsonl", "csv", "parquet"):
+    table = _TABLES.get(format)
+    if table is None:
         raise ReadError(
             f"not rows of JSONL, CSV or Parquet but the format {format!r}; use `belowline audit`", path
         )
-    for number, row in read_records(path, format, mapped, optional):
-        yield (str(path), number, unit_of(format)), row
+    for number, row in read_records(path, table, mapped, optional):
+        yield (str(path), number, unit_of(table)), row
 
 
 def _reporting(on_reject: Callable[[Reject], None]) -> Report:

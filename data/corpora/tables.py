@@ -98,11 +98,12 @@ def _share(value: float | str | list[str], row: Row) -> float:
 def rows(path: Path, *, quoted: bool = True) -> Iterator[Row]:
     """The rows of a file with a header, as mappings; raises ValueError for a row with another number of fields."""
     csv.field_size_limit(sys.maxsize)
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     # All unquoted files are separated by tabs.
     delimiter = "\t" if path.suffix == ".tsv" or not quoted else ","
     with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file, delimiter=delimiter, quoting=quoting)
+        reader = csv.DictReader(
+            file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        )
         for row in reader:
             if None in row or None in row.values():
                 raise ValueError(
