@@ -83,8 +83,8 @@ class _Part:
 def find_comments(page: LexborHTMLParser) -> Found | None:
     """The comments of the first markup that matches, or None."""
     for markup in MARKUPS:
-        containers = _ids(page, markup.container)
-        if containers and _ids(page, ", ".join(markup.text)):
+        containers = ids_of(page, markup.container)
+        if containers and ids_of(page, ", ".join(markup.text)):
             found = _read(page, markup, containers)
             if found.comments:
                 return found
@@ -100,23 +100,24 @@ def zoned_time(value: str | None) -> datetime | None:
         return None
 
 
-def _ids(page: LexborHTMLParser, selector: str | None) -> frozenset[int]:
+def ids_of(page: LexborHTMLParser, selector: str | None) -> frozenset[int]:
+    """``mem_id`` of the elements that match."""
     return frozenset(node.mem_id for node in page.css(selector)) if selector else frozenset()
 
 
 def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) -> Found:
     kinds: dict[str, AbstractSet[int]] = {
-        "text": _ids(page, ", ".join(markup.text)),
-        "author": _ids(page, markup.author),
-        "name": _ids(page, '[itemprop~="name"]'),
-        "time": _ids(page, markup.time),
-        "pending": _ids(page, markup.pending),
+        "text": ids_of(page, ", ".join(markup.text)),
+        "author": ids_of(page, markup.author),
+        "name": ids_of(page, '[itemprop~="name"]'),
+        "time": ids_of(page, markup.time),
+        "pending": ids_of(page, markup.pending),
     }
     parts = list(_parts(page, markup, containers))
-    replies = _ids(page, markup.replies)
-    drop = containers | replies | _ids(page, markup.drop)
+    replies = ids_of(page, markup.replies)
+    drop = containers | replies | ids_of(page, markup.drop)
     kinds["not name"] = drop - kinds["author"]
-    choices = [_ids(page, selector) for selector in markup.text]
+    choices = [ids_of(page, selector) for selector in markup.text]
     found = Found(markup.name, (), containers=frozenset(part.node.mem_id for part in parts) | replies)
     comments: dict[str, Comment] = {}
     for part in parts:
@@ -139,7 +140,7 @@ def with_known_parents(comments: Mapping[str, Comment]) -> tuple[Comment, ...]:
 
 def _parts(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) -> Iterator[_Part]:
     """The containers in the page's order, each with its elements outside of the comment's text."""
-    texts, replies, cut = (_ids(page, which) for which in (markup.text[0], markup.replies, markup.cut))
+    texts, replies, cut = (ids_of(page, which) for which in (markup.text[0], markup.replies, markup.cut))
     taken: set[str] = set()
     stack: list[tuple[LexborNode, _Part | None, str | None, bool]] = []
     if page.root is not None:
