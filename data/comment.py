@@ -11,6 +11,9 @@ PriorStatus = Literal["publish", "hold", "reject", "spam"]
 """Prior status of a comment on its site: published, pending, removed, or removed as spam."""
 
 
+Unit = Literal["line", "row", "byte"]
+
+
 class ReadError(BelowlineError):
     """An archive or one of its records cannot be read; the message gives place, reason and remedy.
 
@@ -27,22 +30,15 @@ class ReadError(BelowlineError):
         reason: str,
         source: object = "",
         position: int | None = None,
-        unit: Literal["line", "row", "byte"] = "line",
+        unit: Unit = "line",
         part: str = "",
     ) -> None:
-        self.reason, self.source, self.position, self.unit, self.part = (
-            reason,
-            str(source),
-            position,
-            unit,
-            part,
-        )
+        self.reason, self.source, self.part = reason, str(source), part
+        self.position, self.unit = position, unit
         where = (self.source, "" if position is None else f"{unit} {position}", part)
         super().__init__(": ".join(filter(None, (", ".join(filter(None, where)), reason))))
 
-    def at(
-        self, source: object, position: int | None = None, unit: Literal["line", "row", "byte"] = "line"
-    ) -> "ReadError":
+    def at(self, source: object, position: int | None = None, unit: Unit = "line") -> "ReadError":
         """A copy of this error with another source and position."""
         return ReadError(self.reason, source, position, unit, self.part)
 

@@ -26,18 +26,9 @@ REJECTED: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "toxicity": known(toxicity=1.0),
         "off_topic": known(on_topic=0.0),
         # Rules of the site or of its workflow: they settle none of the labels.
-        "banned_word": _NOTHING,
-        "links": _NOTHING,
-        "campaign": _NOTHING,
-        "illegal": _NOTHING,
-        "misinformation": _NOTHING,
-        "new_author": _NOTHING,
-        "language": _NOTHING,
-        "edited": _NOTHING,
-        "scoring_failed": _NOTHING,
-        "other": _NOTHING,
-        "undo": _NOTHING,
-        "none": _NOTHING,
+        **dict.fromkeys(("banned_word", "links", "campaign", "illegal", "misinformation"), _NOTHING),
+        **dict.fromkeys(("new_author", "language", "edited", "scoring_failed"), _NOTHING),
+        **dict.fromkeys(("other", "undo", "none"), _NOTHING),
     }
 )
 """Reason code of a rejection to the labels that it settles."""

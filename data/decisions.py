@@ -6,10 +6,10 @@ reviewed sample of an audit.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -127,7 +127,14 @@ class _Reviewed(_Part):
     reviewed_at: AwareDatetime
 
 
-Kind = TypeVar("Kind", Decided, Header, _Reviewed)
+class _First(_Part):
+    """The first line of a file, which tells decisions from reviews."""
+
+    format: str = ""
+    stratum: str = ""
+
+
+Kind = TypeVar("Kind", bound=_Part)
 
 
 def read_decisions(path: Path) -> list[Example]:
@@ -167,13 +174,17 @@ def example_of(one: Decided) -> Example:
 def read_decided(path: Path) -> Iterator[Decided]:
     """The decisions of a file, or of an audit's reviewed sample, in order; raises ReadError with line and field."""
     lines = _lines(path)
-    number, first = next(lines, (0, b""))
-    fields = _object(path, first)
-    if "format" not in fields and "stratum" in fields:
+    number, line = next(lines, (1, b""))
+    first = _parsed(_First, line, path, number)
+    if first.stratum and not first.format:
         yield from read_reviews(path)
         return
-    _check_format(path, fields)
-    header, found = _parsed(Header, first, path, number), 0
+    if first.format != FORMAT:
+        reason = (
+            f"not {FORMAT}, which this version reads; write the file with its `belowline decisions export`"
+        )
+        raise ReadError(reason, path, number, part="field 'format'")
+    header, found = _parsed(Header, line, path, number), 0
     for number, line in lines:
         yield _parsed(Decided, line, path, number)
         found += 1
@@ -232,33 +243,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise ReadError(f"cannot be read ({error.strerror}); check the path", path) from None
 
 
-def _object(path: Path, line: bytes) -> Mapping[str, Any]:
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        reason = "not a file of decisions; write one with `belowline decisions export`"
-        raise ReadError(reason, path, 1)
-    return fields
-
-
-def _check_format(path: Path, fields: Mapping[str, Any]) -> None:
-    named = fields.get("format")
-    if not isinstance(named, str) or not named.startswith("belowline-decisions/"):
-        reason = "missing or not a format of decisions; write the file with `belowline decisions export`"
-        raise ReadError(reason, path, 1, part="field 'format'")
-    if named != FORMAT:
-        reason = f"not {FORMAT}, which this version reads; update belowline or export again"
-        raise ReadError(reason, path, 1, part="field 'format'")
-
-
 def _parsed(kind: type[Kind], line: bytes, path: Path, number: int) -> Kind:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
         problem = first_problem(error)
     if problem.kind == "json_invalid":
-        raise ReadError("not valid JSON, or truncated; export the file again", path, number)
+        raise ReadError(
+            "not a file of decisions, or truncated; write it with `belowline decisions export`", path, number
+        )
     reason = f"{problem.message}; correct the field or export the file again"
     raise ReadError(reason, path, number, part=f"field '{problem.field}'")

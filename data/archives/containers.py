@@ -87,16 +87,16 @@ class _Budget:
 
     def spend(self, size: int, name: str) -> None:
         self.unpacked += size
-        too_much = self.unpacked > MAX_BYTES
-        self.exceeded = too_much or self.unpacked > max(RATIO_FROM, self.packed * MAX_RATIO)
-        if too_much:
-            raise ReadError(f"the container unpacks to more than {MAX_BYTES} bytes; unpack it yourself", name)
+        allowed = min(MAX_BYTES, max(RATIO_FROM, self.packed * MAX_RATIO))
+        self.exceeded = self.unpacked > allowed
         if self.exceeded:
-            raise ReadError(
-                f"the container unpacks to more than {MAX_RATIO} times the container's size, like a zip bomb; "
-                "unpack it yourself if you trust it",
-                name,
-            )
+            reason = f"the container unpacks to more than {MAX_BYTES} bytes; unpack it yourself"
+            if allowed < MAX_BYTES:
+                reason = (
+                    f"the container unpacks to more than {MAX_RATIO} times the container's size, like a zip bomb; "
+                    "unpack it yourself if you trust it"
+                )
+            raise ReadError(reason, name)
 
 
 def _members(
@@ -109,8 +109,7 @@ def _members(
 ) -> Iterator[Member]:
     if depth > MAX_DEPTH:
         raise ReadError("containers nested too deeply; unpack the outer ones", container.name)
-    zipped = _starts_with(container.path, _ZIP)
-    for name, opening in _zip_members(container, may_read) if zipped else _gzip_member(container):
+    for name, opening in _contents(container, may_read):
         # Never a name from the container: it could lead out of the temporary folder.
         member = Member(name, folder / f"{depth}{_suffix(name, container)}")
         try:
@@ -139,20 +138,23 @@ def _suffix(name: str, container: Member) -> str:
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,10}", suffix) else ""
 
 
-def _gzip_member(container: Member) -> Iterator[tuple[str, _Opening]]:
-    yield container.name, lambda: gzip.GzipFile(container.path)
-
-
-def _zip_members(
-    container: Member, may_read: Callable[[PurePosixPath], bool]
-) -> Iterator[tuple[str, _Opening]]:
+def _contents(container: Member, may_read: Callable[[PurePosixPath], bool]) -> Iterator[tuple[str, _Opening]]:
+    """Name of each member, and a function that opens it."""
+    if not _starts_with(container.path, _ZIP):
+        yield container.name, lambda: gzip.GzipFile(container.path)
+        return
     try:
         archive = zipfile.ZipFile(container.path)
     except _BROKEN as error:
         raise _broken(error, container.name) from error
     with archive:
-        files = [info for info in archive.infolist() if info.filename and not info.is_dir()]
-        chosen = [info for info in files if may_read(PurePosixPath(info.filename.replace("\\", "/")))]
+        chosen = [
+            info
+            for info in archive.infolist()
+            if info.filename
+            and not info.is_dir()
+            and may_read(PurePosixPath(info.filename.replace("\\", "/")))
+        ]
         if not chosen:
             reason = "the zip file holds no archives; see data/README.md for the suffixes"
             raise ReadError(reason, container.name)

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import Literal, get_args
 
 from belowline.data.archives.columns import Mapped, csv_columns, has_text_column, mapped_columns
 from belowline.data.archives.containers import is_container, unpack
 from belowline.data.archives.html.pages import looks_like_html, read_html
 from belowline.data.archives.lines import decode
 from belowline.data.archives.saved_page.page import has_comment_form, parse_page
-from belowline.data.archives.table_reader import read_csv, read_jsonl, read_parquet
+from belowline.data.archives.table_reader import TableFormat, read_records, read_table, unit_of
 from belowline.data.archives.warc.pages import read_warc
 from belowline.data.archives.warc.records import looks_like_warc
 from belowline.data.archives.xml.disqus import is_disqus, read_disqus
@@ -23,14 +24,24 @@ from belowline.data.comment import ReadError, Reject, Report, Thread, refuse
 SAMPLE_DIR = Path(__file__).resolve().parents[1] / "sample"
 """The sample archive, with invented comments."""
 
+Place = tuple[str, int | None, Literal["line", "row"]]
+"""Source, position and its unit."""
+
 LARGEST_PAGE = 2**26
 """Limit in bytes of a page saved as plain text, which is read as a whole; a page has a few kilobytes."""
 
 _HEAD = 65_536
 _LONGEST_NAME = 40
 _PAGE_SUFFIXES = frozenset({".txt", ".text"})
-_ROW_SUFFIXES: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv"}
-_OTHER_SUFFIXES = frozenset({".htm", ".html", ".parquet", ".warc", ".xhtml", ".xml", ".zip"})
+_ROW_SUFFIXES: Mapping[str, TableFormat] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+_TABLES: Mapping[str, TableFormat] = {name: name for name in get_args(TableFormat)}
+_OTHER_SUFFIXES = frozenset({".htm", ".html", ".warc", ".xhtml", ".xml", ".zip"})
 _NOT_UTF8_TEXT = frozenset({"html", "parquet", "warc"})
 _NOT_ARCHIVES = re.compile(
     r"(?:readme|licen[cs]e|copying|notice|changelog|requirements|robots)\b", re.IGNORECASE
@@ -43,11 +54,11 @@ _KNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """Options of a call; without ``report`` the first unreadable record ends the reading."""
+    """Options of a call."""
 
     format: str | None
     mapped: Mapped
-    report: Report | None
+    report: Report
 
 
 def read_threads(
@@ -80,10 +91,38 @@ def read_threads(
     """
     if format is not None and format not in _READERS:
         raise ReadError(f"unknown format {format!r}; use one of {', '.join(_READERS)}")
-    how = _How(format, mapped_columns(columns), _reporting(on_reject) if on_reject else None)
+    how = _How(format, mapped_columns(columns), _reporting(on_reject) if on_reject else refuse)
     if not path.exists():
         raise ReadError("no such file or folder; check the path", path)
     return _read(path, how) if name is None else _read_as(name, path, how)
+
+
+def read_rows(
+    path: Path, mapped: Mapped, optional: Mapped = ()
+) -> Iterator[tuple[Place, Mapping[str, object] | ReadError]]:
+    """The rows of a JSONL, CSV or Parquet file, alone or in gzip or zip, each with its place for errors.
+
+    The format is detected as in ``read_threads``. Raises ReadError for other formats and without a ``mapped`` column;
+    a column of ``optional`` may be missing.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if is_container(head) and not looks_like_warc(head):
+        for member in unpack(path, lambda name: _may_be_member(name, None)):
+            try:
+                for (source, number, unit), row in read_rows(member.path, mapped, optional):
+                    yield (member.name + source.removeprefix(str(member.path)), number, unit), row
+            except ReadError as error:
+                raise error.at(member.name, error.position, error.unit) from error
+        return
+    format = _format(path, head, _How(None, mapped, refuse))
+    table = _TABLES.get(format)
+    if table is None:
+        raise ReadError(
+            f"not rows of JSONL, CSV or Parquet but the format {format!r}; use `belowline audit`", path
+        )
+    for number, row in read_records(path, table, mapped, optional):
+        yield (str(path), number, unit_of(table)), row
 
 
 def _reporting(on_reject: Callable[[Reject], None]) -> Report:
@@ -105,17 +144,17 @@ def _read_as(name: str, path: Path, how: _How) -> Iterator[Thread]:
         return name + source.removeprefix(str(path))
 
     def report(error: ReadError) -> None:
-        (how.report or refuse)(error.at(named(error.source), error.position, error.unit))
+        how.report(error.at(named(error.source), error.position, error.unit))
 
     try:
-        for thread in _read(path, replace(how, report=how.report and report)):
+        for thread in _read(path, how if how.report is refuse else replace(how, report=report)):
             yield replace(thread, source=named(thread.source))
     except ReadError as error:
         raise error.at(named(error.source), error.position, error.unit) from error
 
 
 def _read_folder(folder: Path, how: _How) -> Iterator[Thread]:
-    files = sorted(file for file in _walk(folder, how.report or refuse) if _may_be_archive(file, how.format))
+    files = sorted(file for file in _walk(folder, how.report) if _may_be_archive(file, how.format))
     if not files:
         raise ReadError(
             "the folder holds no archives; add files that end in .txt, .html, .jsonl, .csv, .xml or .zip",
@@ -147,33 +186,39 @@ def _has_known_suffix(file: PurePath) -> bool:
 
 
 def _read_file(path: Path, how: _How) -> Iterator[Thread]:
-    report = how.report or refuse
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
-        packed = is_container(head) and not looks_like_warc(head)
-        yield from _read_container(path, how) if packed else _read_plain(path, head, how)
+        if is_container(head) and not looks_like_warc(head):
+            yield from _read_container(path, how)
+        else:
+            yield from _READERS[_format(path, head, how)](path, how)
     except ReadError as error:
-        report(error)
+        how.report(error)
     except OSError as error:
-        report(ReadError(f"cannot be read ({error.strerror}); check the file", path))
+        how.report(ReadError(f"cannot be read ({error.strerror}); check the file", path))
 
 
-def _read_plain(path: Path, head: bytes, how: _How) -> Iterator[Thread]:
-    format = how.format or _by_first_bytes(head)
-    if format not in _NOT_UTF8_TEXT:
-        _refuse_unreadable(path, head)
-    return _READERS[format or _sniff(path, head, how.mapped)](path, how)
-
-
-def _by_first_bytes(head: bytes) -> str | None:
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    return "warc" if looks_like_warc(head) else "html" if looks_like_html(head) else None
+def _format(path: Path, head: bytes, how: _How) -> str:
+    """The format of a file that is no container; raises ReadError."""
+    format = how.format
+    if format is None and head.startswith(b"PAR1"):
+        format = "parquet"
+    elif format is None and looks_like_warc(head):
+        format = "warc"
+    elif format is None and looks_like_html(head):
+        format = "html"
+    if format in _NOT_UTF8_TEXT:
+        return format
+    if len(head) < _HEAD and not head.removeprefix(b"\xef\xbb\xbf").strip():
+        raise ReadError("empty; nothing to read", path)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ReadError("in UTF-16; convert it to UTF-8", path)
+    return format or _sniff(path, head, how.mapped)
 
 
 def _read_container(path: Path, how: _How) -> Iterator[Thread]:
-    for member in unpack(path, lambda name: _may_be_member(name, how.format), how.report or refuse):
+    for member in unpack(path, lambda name: _may_be_member(name, how.format), how.report):
         yield from _read_as(member.name, member.path, how)
 
 
@@ -191,13 +236,6 @@ def _page_text(path: Path) -> str:
     if size > LARGEST_PAGE:
         raise ReadError(f"{size} bytes, too long for a saved page; split it, or export JSONL or CSV", path)
     return decode(path.read_bytes(), path).removeprefix("\ufeff")
-
-
-def _refuse_unreadable(path: Path, head: bytes) -> None:
-    if len(head) < _HEAD and not head.removeprefix(b"\xef\xbb\xbf").strip():
-        raise ReadError("empty; nothing to read", path)
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ReadError("in UTF-16; convert it to UTF-8", path)
 
 
 def _sniff(path: Path, head: bytes, mapped: Mapped) -> str:
@@ -257,10 +295,10 @@ def _starts_csv(first: str, mapped: Mapped) -> bool:
 _READERS: Mapping[str, Callable[[Path, _How], Iterator[Thread]]] = {
     "page": lambda path, _: _read_page(path),
     "html": lambda path, _: read_html(path),
-    "warc": lambda path, how: read_warc(path, how.report or refuse),
-    "jsonl": lambda path, how: read_jsonl(path, how.mapped, how.report or refuse),
-    "csv": lambda path, how: read_csv(path, how.mapped, how.report or refuse),
-    "parquet": lambda path, how: read_parquet(path, how.mapped, how.report or refuse),
+    "warc": lambda path, how: read_warc(path, how.report),
+    "jsonl": lambda path, how: read_table(path, "jsonl", how.mapped, how.report),
+    "csv": lambda path, how: read_table(path, "csv", how.mapped, how.report),
+    "parquet": lambda path, how: read_table(path, "parquet", how.mapped, how.report),
     "wxr": lambda path, _: read_wxr(path),
-    "disqus": lambda path, how: read_disqus(path, how.report or refuse),
+    "disqus": lambda path, how: read_disqus(path, how.report),
 }

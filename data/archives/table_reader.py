@@ -7,7 +7,6 @@ thread become a further thread. An unreadable row is reported and skipped.
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from belowline.data.archives.columns import FIELDS, Mapped, check_columns, columns_of, csv_columns, shown
 from belowline.data.archives.lines import CsvRows, lines_of
-from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread, refuse, whole
+from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread, whole
 
 _LOOSE_ROWS = 1000
 _VERDICTS: Mapping[str, PriorStatus] = {one: one for one in get_args(PriorStatus)}
@@ -23,100 +22,90 @@ _NUMBERS = frozenset({"id", "author", "parent", "thread"})
 """Fields that may be numbers."""
 _MAX_FIELD = 2**31 - 1
 
+TableFormat = Literal["jsonl", "csv", "parquet"]
+
 Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
 """Line or row number, and its record or error; the number is None if the rest of the file is unreadable."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A comment and the fields of its thread."""
-
-    line: int
-    key: str
-    title: str | None
-    url: str | None
-    article: str
-    comment: Comment
+Values = Mapping[str, str | None]
+"""Each of ``FIELDS`` as text, or None."""
 
 
-def read_jsonl(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
-    """The threads of a file with one JSON object a line; raises ReadError.
+def read_table(path: Path, format: TableFormat, mapped: Mapped, report: Report) -> Iterator[Thread]:
+    """The threads of a JSONL, CSV or Parquet file; raises ReadError for a file without rows or without its columns."""
 
-    A row may lack a mapped column, except the text. A column that every row lacks is reported at the end of the file.
-    """
-    with path.open("rb") as file:
-        yield from _threads(path, _rows(path, "line", _jsonl_records(file, mapped), mapped, report))
+    def part(numbered: tuple[int, tuple[int, Values, Comment]]) -> tuple[str, int]:
+        # Rows without a thread are cut into parts, so that memory stays bounded.
+        number, (_, values, _) = numbered
+        key = values["thread"] or values["url"] or values["title"] or ""
+        return key, 0 if key else number // _LOOSE_ROWS
 
-
-def read_csv(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
-    """The threads of a CSV file with a header, separated by commas, semicolons or tabs; raises ReadError."""
-    with path.open("rb") as file:
-        yield from _threads(path, _rows(path, "line", _csv_records(path, file, mapped), mapped, report))
-
-
-def read_parquet(path: Path, mapped: Mapped = (), report: Report = refuse) -> Iterator[Thread]:
-    """The threads of a Parquet file, of which only the known columns are read; raises ReadError."""
-    yield from _threads(path, _rows(path, "row", _parquet_records(path, mapped), mapped, report))
+    for _, run in groupby(enumerate(_rows(path, format, mapped, report)), key=part):
+        lines, fields, comments = zip(*(row for _, row in run), strict=True)
+        first = fields[0]
+        article = next((values["article"] for values in fields if values["article"]), "")
+        title = first["title"] or first["thread"]
+        yield Thread(f"{path}:{lines[0]}", title, first["url"], article, comments)
 
 
-def read_records(path: Path, format: str, mapped: Mapped, optional: Mapped = ()) -> Records:
-    """The records of a JSONL, CSV or Parquet file, or their errors, without any check of the fields.
+def _rows(
+    path: Path, format: TableFormat, mapped: Mapped, report: Report
+) -> Iterator[tuple[int, Values, Comment]]:
+    empty = True
+    for number, record in read_records(path, format, mapped):
+        empty = False
+        try:
+            if isinstance(record, ReadError):
+                raise record
+            values = values_of(record, mapped)
+            comment = _comment(number or 0, values, record, columns_of(tuple(record), mapped), mapped)
+        except ReadError as error:
+            report(error.at(path, number, unit_of(format)))
+        else:
+            yield number or 0, values, comment
+    if empty:
+        raise ReadError("no rows", path)
 
-    Raises ReadError if a CSV or Parquet file lacks a ``mapped`` column; a column of ``optional`` may be missing.
+
+def read_records(path: Path, format: TableFormat, mapped: Mapped, optional: Mapped = ()) -> Records:
+    """The records of a file or their errors, without any check of the values.
+
+    Raises ReadError if a CSV or Parquet file lacks a ``mapped`` column. A row of JSONL may lack one; a column that
+    every row lacks is an error after the last row. A column of ``optional`` may be missing.
     """
     if format == "parquet":
         yield from _parquet_records(path, mapped, optional)
     else:
         with path.open("rb") as file:
-            yield from _jsonl_records(file, ()) if format == "jsonl" else _csv_records(path, file, mapped)
+            yield from _jsonl_records(file, mapped) if format == "jsonl" else _csv_records(path, file, mapped)
 
 
-def text_of(record: Mapping[str, object], column: str, *, number: bool = False) -> str | None:
-    """A field as text, or None if it is missing or blank; raises ReadError for another type.
+def unit_of(format: TableFormat) -> Literal["line", "row"]:
+    """The unit in which positions of a format are counted."""
+    return "row" if format == "parquet" else "line"
 
-    With ``number`` a whole number is text too, as in ids.
+
+def values_of(
+    record: Mapping[str, object], mapped: Mapped, fields: Iterable[str] = FIELDS
+) -> dict[str, str | None]:
+    """Fields of a record as text, None where missing or blank; raises ReadError for values that are no text.
+
+    Ids, authors, parents and threads may be whole numbers.
     """
-    value = record.get(column)
+    columns = columns_of(tuple(record), mapped)
+    return {field: _text(record, columns.get(field), number=field in _NUMBERS) for field in fields}
+
+
+def _text(record: Mapping[str, object], column: str | None, *, number: bool) -> str | None:
+    value = record.get(column) if column is not None else None
     if number and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not isinstance(value, str):
-        raise ReadError(
-            f"a JSON {type(value).__name__}, not a string; write it as a string", part=_field(column)
-        )
+        raise _wrong(column, f"a JSON {type(value).__name__}, not a string; write it as a string")
     return whole(value)
-
-
-def _threads(path: Path, rows: Iterable[_Row]) -> Iterator[Thread]:
-    def part(numbered: tuple[int, _Row]) -> tuple[str, int]:
-        # Rows without a thread are cut into parts, so that memory stays bounded.
-        number, row = numbered
-        return row.key, 0 if row.key else number // _LOOSE_ROWS
-
-    for _, run in groupby(enumerate(rows), key=part):
-        group = [row for _, row in run]
-        article = next((row.article for row in group if row.article), "")
-        first = group[0]
-        yield Thread(
-            f"{path}:{first.line}", first.title, first.url, article, tuple(row.comment for row in group)
-        )
-
-
-def _rows(
-    path: Path, unit: Literal["line", "row"], records: Records, mapped: Mapped, report: Report
-) -> Iterator[_Row]:
-    empty = True
-    for number, record in records:
-        empty = False
-        try:
-            row = _row(number or 0, record, mapped)
-        except ReadError as error:
-            report(error.at(path, number, unit))
-        else:
-            yield row
-    if empty:
-        raise ReadError("no rows", path)
 
 
 def _jsonl_records(file: BinaryIO, mapped: Mapped) -> Records:
@@ -220,57 +209,40 @@ def _batch_records(
         yield record | times
 
 
-def _row(line: int, record: Mapping[str, object] | ReadError, mapped: Mapped) -> _Row:
-    if isinstance(record, ReadError):
-        raise record
-    columns = columns_of(tuple(record), mapped)
-    values = {
-        field: text_of(record, columns[field], number=field in _NUMBERS) if field in columns else None
-        for field in FIELDS
-    }
-    text = values["text"]
+def _comment(
+    line: int, values: Values, record: Mapping[str, object], columns: Mapping[str, str], mapped: Mapped
+) -> Comment:
+    text, time, verdict = values["text"], values["time"], values["verdict"]
     if text is None:
         raise _without_text(columns.get("text"), record, mapped)
-    comment = Comment(
+    if verdict is not None and verdict not in _VERDICTS:
+        raise _wrong(columns["verdict"], f"not one of {', '.join(_VERDICTS)}")
+    return Comment(
         id=values["id"] or f"line-{line}",
         text=text,
         author=values["author"],
-        time=_time(columns.get("time"), values["time"]),
+        time=_time(columns["time"], time) if time else None,
         parent=values["parent"],
-        verdict=_verdict(columns.get("verdict"), values["verdict"]),
-    )
-    key = values["thread"] or values["url"] or values["title"] or ""
-    return _Row(
-        line, key, values["title"] or values["thread"], values["url"], values["article"] or "", comment
+        verdict=_VERDICTS[verdict] if verdict else None,
     )
 
 
 def _without_text(column: str | None, record: Mapping[str, object], mapped: Mapped) -> ReadError:
     if column is not None:
-        return ReadError("empty; remove the row or fill it", part=_field(column))
+        return _wrong(column, "empty; remove the row or fill it")
     wanted = dict(mapped).get("text")
     if wanted is not None:
         return ReadError(f"no field {wanted!r} with the text; {shown(record)}; name the one that has it")
     return ReadError(f"no field with the text; {shown(record)}; name one of them 'text'")
 
 
-def _field(column: str | None) -> str:
-    return f"field {column!r}"
+def _wrong(column: str | None, reason: str) -> ReadError:
+    return ReadError(reason, part=f"field {column!r}")
 
 
-def _time(column: str | None, value: str | None) -> datetime | None:
-    if value is None:
-        return None
+def _time(column: str, value: str) -> datetime:
     try:
         time = datetime.fromisoformat(value.strip())
     except ValueError:
-        raise ReadError(
-            "not an ISO 8601 time; write it like 2018-01-14T09:30:00Z", part=_field(column)
-        ) from None
+        raise _wrong(column, "not an ISO 8601 time; write it like 2018-01-14T09:30:00Z") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _verdict(column: str | None, value: str | None) -> PriorStatus | None:
-    if value is not None and value not in _VERDICTS:
-        raise ReadError(f"not one of {', '.join(_VERDICTS)}", part=_field(column))
-    return None if value is None else _VERDICTS[value]

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from belowline.data.corpora import Corpus, Upstream
+from belowline.data.corpora import Corpus
 from belowline.model.errors import BelowlineError
 
 UPSTREAM_URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
@@ -26,7 +26,6 @@ UPSTREAM_URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 
 _CHUNK = 1 << 18
 _TIMEOUT = 30.0
-_USE_MIRROR = "use --mirror DIR with a folder of the prepared corpora"
 
 _OnBytes = Callable[[str, int], None]
 
@@ -45,7 +44,7 @@ class Fetched:
 
 
 class _Refused(FetchError):
-    """An origin does not provide the file."""
+    """The file cannot be had from an origin, or from any."""
 
 
 def fetch(
@@ -74,7 +73,9 @@ def fetch(
     wanted = [(corpus, file) for corpus in corpora for file in corpus.files]
     results: list[Fetched] = []
     problems: list[str] = []
-    with _progress(console or Console(quiet=True)) as bar:
+    size = TextColumn("{task.fields[bytes]:,} bytes")
+    columns = (BarColumn(), MofNCompleteColumn(), size, TextColumn("{task.description}"))
+    with Progress(*columns, console=console or Console(quiet=True), transient=True) as bar:
         task = bar.add_task("", total=len(wanted), bytes=0)
 
         def on_bytes(name: str, count: int) -> None:
@@ -95,74 +96,53 @@ def fetch(
     return results
 
 
-def _progress(console: Console) -> Progress:
-    size = TextColumn("{task.fields[bytes]:,} bytes")
-    return Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        size,
-        TextColumn("{task.description}"),
-        console=console,
-        transient=True,
-    )
-
-
 def _fetch_one(corpus: Corpus, target: Path, mirror: Path | None, on_bytes: _OnBytes, url: str) -> Fetched:
     file, checksum = target.name, corpus.files[target.name]
     if target.is_file() and checksum_of(target) == checksum:
         return Fetched(corpus.name, file, "present")
-    if mirror:
-        _copy(mirror / corpus.folder / file, target, checksum, on_bytes)
-        return Fetched(corpus.name, file, "copied")
-    _download(corpus, target, checksum, on_bytes, url)
-    return Fetched(corpus.name, file, "downloaded")
-
-
-def _copy(source: Path, target: Path, checksum: str, on_bytes: _OnBytes) -> None:
-    try:
-        stream = source.open("rb")
-    except OSError as error:
-        raise _Refused(f"{source}: not in the mirror ({error.strerror}); check --mirror") from error
-    with stream:
-        found = _store(iter(lambda: stream.read(_CHUNK), b""), target, checksum, on_bytes)
-    if found != checksum:
-        raise _Refused(f"{source}: its SHA-256 is not the registry's; get a clean copy of the mirror")
-
-
-def _download(corpus: Corpus, target: Path, checksum: str, on_bytes: _OnBytes, url: str) -> None:
-    refusals = []
-    for upstream, path in _candidates(corpus, target.name):
-        address = url.format(repository=upstream.repository, commit=upstream.commit, path=quote(path))
+    origins = [mirror / corpus.folder / file] if mirror else list(_addresses(corpus, file, url))
+    problems = []
+    for origin in origins:
         try:
-            with httpx.stream("GET", address, timeout=_TIMEOUT, follow_redirects=True) as answer:
+            _store(_chunks(origin), target, checksum, on_bytes)
+            return Fetched(corpus.name, file, "copied" if mirror else "downloaded")
+        except _Refused as refusal:
+            problems.append(f"{origin}: {refusal}")
+    if not problems:
+        upstream = ", ".join(f"{origin.repository}@{origin.commit[:10]}" for origin in corpus.upstream)
+        problems.append(f"{file}: prepared from files with other names ({upstream})")
+    raise _Refused("; ".join([*problems, "use --mirror DIR with a clean copy of the prepared corpora"]))
+
+
+def _addresses(corpus: Corpus, file: str, url: str) -> Iterator[str]:
+    """Possible addresses of the file: in a folder that the registry names, or at a path that ends in its name."""
+    for origin in corpus.upstream:
+        folder, _, name = origin.path.rpartition("/")
+        if not name or name == file:
+            path = quote(f"{folder}/{file}".removeprefix("/"))
+            yield url.format(repository=origin.repository, commit=origin.commit, path=path)
+
+
+def _chunks(origin: Path | str) -> Iterator[bytes]:
+    """The content of a file of a mirror or of an address; raises _Refused."""
+    try:
+        if isinstance(origin, Path):
+            with origin.open("rb") as stream:
+                yield from iter(lambda: stream.read(_CHUNK), b"")
+        else:
+            with httpx.stream("GET", origin, timeout=_TIMEOUT, follow_redirects=True) as answer:
                 answer.raise_for_status()
-                if _store(answer.iter_bytes(_CHUNK), target, checksum, on_bytes) == checksum:
-                    return
-            refusals.append(f"{address}: not the prepared file (its SHA-256 is not the registry's)")
-        except httpx.HTTPStatusError as error:
-            refusals.append(f"{address}: HTTP {error.response.status_code}")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            refusals.append(f"{address}: cannot be downloaded ({error})")
-    if not refusals:
-        refusals.append(f"{target.name}: prepared from files with other names ({_origins(corpus)})")
-    raise _Refused("; ".join([*refusals, _USE_MIRROR]))
+                yield from answer.iter_bytes(_CHUNK)
+    except OSError as error:
+        raise _Refused(f"not in the mirror ({error.strerror})") from error
+    except httpx.HTTPStatusError as error:
+        raise _Refused(f"HTTP {error.response.status_code}") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _Refused(f"cannot be downloaded ({error})") from error
 
 
-def _candidates(corpus: Corpus, file: str) -> Iterator[tuple[Upstream, str]]:
-    """Possible origins of the file: a folder that the registry names, or a path that ends in its name."""
-    for upstream in corpus.upstream:
-        if not upstream.path or upstream.path.endswith("/"):
-            yield upstream, upstream.path + file
-        elif PurePosixPath(upstream.path).name == file:
-            yield upstream, upstream.path
-
-
-def _origins(corpus: Corpus) -> str:
-    return ", ".join(f"{upstream.repository}@{upstream.commit[:10]}" for upstream in corpus.upstream)
-
-
-def _store(chunks: Iterable[bytes], target: Path, checksum: str, on_bytes: _OnBytes) -> str:
-    """Write the chunks to the target if their checksum is right; return their checksum."""
+def _store(chunks: Iterable[bytes], target: Path, checksum: str, on_bytes: _OnBytes) -> None:
+    """Write the chunks to the target; raises _Refused, and leaves the target alone, if their checksum is wrong."""
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     digest = hashlib.sha256()
@@ -172,12 +152,12 @@ def _store(chunks: Iterable[bytes], target: Path, checksum: str, on_bytes: _OnBy
                 digest.update(chunk)
                 part.write(chunk)
                 on_bytes(f"{target.parent.name}/{target.name}", len(chunk))
-        if digest.hexdigest() == checksum:
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target)
+        if digest.hexdigest() != checksum:
+            raise _Refused("not the prepared file (its SHA-256 is not the registry's)")
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
     finally:
         Path(temporary).unlink(missing_ok=True)
-    return digest.hexdigest()
 
 
 def checksum_of(file: Path) -> str:

@@ -1,14 +1,13 @@
-"""Adapters of the corpora on hate speech. Column mappings are described in ``corpora.toml``."""
+"""The corpora on hate speech. ``corpora.toml`` describes the column mappings."""
 
-import html
 import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from belowline.data.corpora.tables import rows
-from belowline.data.example import Example, Span, Split, digest, known
+from belowline.data.corpora.tables import Labelling, Row, rows
+from belowline.data.example import Example, Span, digest, known
 
 _NAMES_JEWS = re.compile(
     r"\b(?:anti-?semit\w*|heeb\w*|hebrews?|holocaust|israel\w*|jew\w*|judais\w*|kikes?|rabbis?|semit\w*|shoah|synagogues?"
@@ -16,8 +15,7 @@ _NAMES_JEWS = re.compile(
     re.IGNORECASE,
 )
 
-_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-_EDOS_SPLITS: dict[str, Split] = {"train": "train", "dev": "validation", "test": "test"}
+_HARMLESS = known(hate=0.0, antisemitism=0.0)
 
 
 def _hate(hate: float, *, of_jews: bool) -> Mapping[str, float]:
@@ -29,45 +27,15 @@ def _hate(hate: float, *, of_jews: bool) -> Mapping[str, float]:
     return known(hate=hate, antisemitism=float(hate > 0 and of_jews))
 
 
-def isca(folder: Path) -> Iterator[Example]:
-    """Tweets naming Jews or Israel, by the IHRA definition."""
-    for file, column in (("gold_standard.csv", "TweetID"), ("gold_standard_2024.csv", "ID")):
-        for row in rows(folder / file):
-            text = html.unescape(row["Text"]).replace("\\n", "\n")
-            biased = row["Biased"] == "1"
-            yield Example(
-                text,
-                _hate(float(biased), of_jews=biased),
-                "isca",
-                row[column],
-                row[column],
-                slice=row["Keyword"],
-            )
-
-
-def ghc(folder: Path) -> Iterator[Example]:
-    """Gab posts; the file has no quoting."""
-    for number, row in enumerate(rows(folder / "ghc_train.tsv", delimiter="\t", quoted=False)):
-        violent = float(row["cv"])
-        hate = max(float(row["hd"]), violent)
-        labels = {"hate": hate, "profanity": float(row["vo"]), "threat": violent}
-        if not hate:
-            labels["antisemitism"] = 0.0
-        text = row["text"]
-        yield Example(text, known(**labels), "ghc", str(number), digest(text))
-
-
 def implicit_hate(folder: Path) -> Iterator[Example]:
     """Tweets of hate groups; kind and target are known for the implicit ones."""
     stage = "implicit_hate_v1_stg{}_posts.tsv"
-    kinds = {row["post"]: row for row in rows(folder / stage.format(2), delimiter="\t", quoted=False)}
-    targets = {
-        row["post"]: row["target"] for row in rows(folder / stage.format(3), delimiter="\t", quoted=False)
-    }
-    for number, row in enumerate(rows(folder / stage.format(1), delimiter="\t", quoted=False)):
+    kinds = {row["post"]: row for row in rows(folder / stage.format(2), quoted=False)}
+    targets = {row["post"]: row["target"] for row in rows(folder / stage.format(3), quoted=False)}
+    for number, row in enumerate(rows(folder / stage.format(1), quoted=False)):
         text = row["post"]
         if row["class"] == "not_hate":
-            labels = known(hate=0.0, antisemitism=0.0)
+            labels = _HARMLESS
         else:
             target = targets.get(text)
             labels = known(hate=1.0)
@@ -81,7 +49,7 @@ def implicit_hate(folder: Path) -> Iterator[Example]:
 def implied_statements(folder: Path) -> dict[str, str]:
     """Post of ``implicit-hate`` to what its annotators wrote that it implies of a group."""
     file = folder / "implicit_hate_v1_stg3_posts.tsv"
-    return {row["post"]: row["implied_statement"] for row in rows(file, delimiter="\t", quoted=False)}
+    return {row["post"]: row["implied_statement"] for row in rows(file, quoted=False)}
 
 
 def _is_threat(kind: Mapping[str, str]) -> float:
@@ -142,78 +110,50 @@ def _rationales(post: dict[str, Any]) -> Example:
     )
 
 
-def hatemoji(folder: Path) -> Iterator[Example]:
-    """Adversarial sentences with emoji; a sentence and its twin share the split that the corpus fixes."""
-    for split in _SPLITS:
-        for row in rows(folder / f"build_{split}.csv"):
-            hate = float(row["label_gold"])
-            labels = _hate(hate, of_jews="'jew'" in row["target"])
-            threat = float(row["type"] == "threateninglanguage")
-            yield Example(
-                row["text"],
-                known(**labels, threat=threat, spam=0.0),
-                "hatemoji",
-                row["entry_id"],
-                row["entry_id"],
-                split=split,
-                slice=row["target"],
-            )
+def _isca(row: Row) -> Mapping[str, float]:
+    biased = row["Biased"] == "1"
+    return _hate(float(biased), of_jews=biased)
 
 
-def stormfront(folder: Path) -> Iterator[Example]:
-    """Forum sentences without context."""
-    for row in rows(folder / "sentences.csv"):
-        if row["label"] in ("hate", "noHate"):
-            labels = known(hate=1.0) if row["label"] == "hate" else known(hate=0.0, antisemitism=0.0)
-            yield Example(row["text"], labels, "stormfront", row["file_id"], row["file_id"].split("_")[0])
+def _ghc(row: Row) -> Mapping[str, float]:
+    violent = float(row["cv"])
+    hate = max(float(row["hd"]), violent)
+    labels = known(hate=hate, profanity=float(row["vo"]), threat=violent)
+    return labels if hate else known(**labels, antisemitism=0.0)
 
 
-def edos(folder: Path) -> Iterator[Example]:
-    """Sexism; a post that is not sexist may hold another kind of hate, so only sexism is known."""
-    for row in rows(folder / "edos_labelled_aggregated.csv"):
-        if row["label_sexist"] == "sexist":
-            threat = float(row["label_category"].startswith("1."))
-            labels = known(**_hate(1.0, of_jews=False), threat=threat)
-        else:
-            labels = known()
-        yield Example(
-            row["text"],
-            labels,
-            "edos",
-            row["rewire_id"],
-            row["rewire_id"],
-            split=_EDOS_SPLITS[row["split"]],
-            slice=row["label_category"],
-        )
+def _hatemoji(row: Row) -> Mapping[str, float]:
+    labels = _hate(float(row["label_gold"]), of_jews="'jew'" in row["target"])
+    return known(**labels, threat=float(row["type"] == "threateninglanguage"), spam=0.0)
 
 
-def dghs(folder: Path) -> Iterator[Example]:
-    """Adversarial hate and harmless twins; a text that names Jews counts as antisemitism if it is hate."""
-    for row in rows(folder / "train_dev.csv"):
-        of_jews = bool(_NAMES_JEWS.search(row["text"]))
-        labels = known(**_hate(float(row["label"]), of_jews=of_jews), spam=0.0)
-        split: Split | None = "test" if row["split"] == "dev" else None
-        yield Example(row["text"], labels, "dghs", row["raw_row"], digest(row["text"]), split=split)
+def _stormfront(row: Row) -> Mapping[str, float] | None:
+    return {"hate": known(hate=1.0), "noHate": _HARMLESS}.get(row["label"])
 
 
-def toxigen(folder: Path) -> Iterator[Example]:
-    """Machine-written statements about groups."""
-    for row in rows(folder / "annotated.csv"):
-        text = row["text"].replace("_x000D_", " ").strip()
-        labels = _hate(float(row["label"] == "hate"), of_jews="'jewish'" in row["target_groups"])
-        toxicity = (float(row["toxicity_score"]) - 1) / 4
-        yield Example(
-            text,
-            known(**labels, toxicity=toxicity, spam=0.0),
-            "toxigen",
-            row["id"],
-            digest(text),
-            slice=row["target_groups"],
-        )
+def _edos(row: Row) -> Mapping[str, float]:
+    # A post that is not sexist may hold another kind of hate, so only sexism is known.
+    if row["label_sexist"] != "sexist":
+        return known()
+    return known(**_hate(1.0, of_jews=False), threat=float(row["label_category"].startswith("1.")))
 
 
-def mhs(folder: Path) -> Iterator[Example]:
-    """Comments from three platforms."""
-    for number, row in enumerate(rows(folder / "train.csv")):
-        labels = known(hate=1.0) if row["label"] == "1" else known(hate=0.0, antisemitism=0.0)
-        yield Example(row["text"], labels, "mhs", str(number), digest(row["text"]))
+def _dghs(row: Row) -> Mapping[str, float]:
+    return known(**_hate(float(row["label"]), of_jews=bool(_NAMES_JEWS.search(row["text"]))), spam=0.0)
+
+
+def _toxigen(row: Row) -> Mapping[str, float]:
+    labels = _hate(float(row["label"] == "hate"), of_jews="'jewish'" in row["target_groups"])
+    return known(**labels, toxicity=(float(row["toxicity_score"]) - 1) / 4, spam=0.0)
+
+
+LABELLINGS: Mapping[str, Labelling] = {
+    "isca": _isca,
+    "ghc": _ghc,
+    "hatemoji": _hatemoji,
+    "stormfront": _stormfront,
+    "edos": _edos,
+    "dghs": _dghs,
+    "toxigen": _toxigen,
+    "mhs": lambda row: known(hate=1.0) if row["label"] == "1" else _HARMLESS,
+}

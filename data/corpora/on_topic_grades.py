@@ -24,14 +24,6 @@ def on_topic_test_grades() -> dict[tuple[str, str], int]:
     return {(row["corpus"], row["row"]): int(row["grade"]) for row in _judgements("on_topic_test.csv")}
 
 
-def on_topic_pairs() -> list[tuple[int, int]]:
-    """The grades of rows that two raters judged, for agreement."""
-    first = on_topic_grades()
-    return [
-        (first[row["corpus"], row["row"]], int(row["grade"])) for row in _judgements() if row["pass"] == "2"
-    ]
-
-
 def _judgements(name: str = "on_topic.csv") -> list[dict[str, str]]:
     text = resources.files("belowline.data").joinpath("labels", name).read_text("utf-8")
     return list(csv.DictReader(text.splitlines()))

@@ -1,57 +1,25 @@
 """The corpora for training and measuring, with origin and permitted use.
 
-The entries are in ``corpora.toml``; the adapters are in ``attack``, ``hate``, ``reply``, ``spam`` and ``topic``.
+The entries, with the columns of most files, are in ``corpora.toml``; ``attack``, ``hate``, ``reply``, ``spam`` and
+``topic`` hold the labels that need code, and functions for files that must be joined.
 """
 
 import csv
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from belowline.data.corpora import attack, hate, reply, spam, topic
-from belowline.data.example import Example
+from belowline.data.corpora.tables import Labelling, Table
+from belowline.data.example import Example, Split
 from belowline.model.errors import BelowlineError
 
 Adapter = Callable[[Path], Iterator[Example]]
-
-ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
-    {
-        "toxic-spans": attack.toxic_spans,
-        "jigsaw": attack.jigsaw,
-        "cat": attack.cat,
-        "cad": attack.cad,
-        "civil-sample": attack.civil_sample,
-        "isca": hate.isca,
-        "ghc": hate.ghc,
-        "implicit-hate": hate.implicit_hate,
-        "hatexplain": hate.hatexplain,
-        "hatemoji": hate.hatemoji,
-        "stormfront": hate.stormfront,
-        "edos": hate.edos,
-        "dghs": hate.dghs,
-        "toxigen": hate.toxigen,
-        "mhs": hate.mhs,
-        "youtube-spam": spam.youtube_spam,
-        "sms-spam": spam.sms_spam,
-        "janitr": spam.janitr,
-        "blog-spam": spam.blog_spam,
-        "blog-ham": spam.blog_ham,
-        "youtube-spam-2014": spam.youtube_spam_2014,
-        "threatgram": reply.threatgram,
-        "github-incivility": reply.github_incivility,
-        "counterspeech": reply.counterspeech,
-        "twitcivility": reply.twitcivility,
-        "conflict-talk": reply.conflict_talk,
-        "spamassassin": spam.spamassassin,
-        "fnc1": topic.fnc1,
-        "c3": topic.c3,
-        "appropriateness": topic.appropriateness,
-    }
-)
 
 
 class CorpusError(BelowlineError):
@@ -81,6 +49,7 @@ class Corpus:
         columns: How columns become labels.
         upstream: Where the files come from.
         files: Prepared file to its SHA-256.
+        tables: How rows become examples, unless a function reads the files.
         reliable: False if the labels carry no information; ``note`` gives the evidence.
         material: True where the files hold no labelled rows but material for generated examples.
         note: Important facts for users.
@@ -95,6 +64,7 @@ class Corpus:
     columns: str
     upstream: tuple[Upstream, ...]
     files: Mapping[str, str]
+    tables: tuple[Table, ...] = ()
     reliable: bool = True
     material: bool = False
     note: str = ""
@@ -112,10 +82,54 @@ def _registry() -> dict[str, Corpus]:
 
 def _corpus(name: str, entry: dict[str, Any]) -> Corpus:
     upstream = tuple(Upstream(**origin) for origin in entry.pop("upstream"))
-    return Corpus(name=name, folder=entry.pop("folder", name), upstream=upstream, **entry)
+    tables = tuple(Table(**table) for table in entry.pop("tables", ()))
+    return Corpus(name=name, folder=entry.pop("folder", name), upstream=upstream, tables=tables, **entry)
 
 
 CORPORA: Mapping[str, Corpus] = MappingProxyType(_registry())
+
+
+_LABELLINGS: Mapping[str, Labelling] = {
+    **attack.LABELLINGS,
+    **hate.LABELLINGS,
+    **spam.LABELLINGS,
+    **reply.LABELLINGS,
+    **topic.LABELLINGS,
+}
+
+
+def _from_tables(corpus: Corpus, folder: Path) -> Iterator[Example]:
+    for table in corpus.tables:
+        labelling = _LABELLINGS.get(corpus.name) or _LABELLINGS.get(f"{corpus.name}/{table.file}")
+        yield from table.examples(corpus.name, folder, labelling)
+
+
+def _civil_sample(folder: Path) -> Iterator[Example]:
+    # Most of what has the natural rate is kept for calibration and test.
+    tenths: tuple[Split, ...] = ("train",) * 4 + ("validation",) * 3 + ("test",) * 3
+    for example in _from_tables(CORPORA["civil-sample"], folder):
+        split = tenths[int(example.split_key, 16) % 10] if example.slice else None
+        yield replace(example, split=split)
+
+
+def _twitcivility(folder: Path) -> Iterator[Example]:
+    for example in _from_tables(CORPORA["twitcivility"], folder):
+        yield replace(example, slice="intolerant" if float(example.slice) else "")
+
+
+ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
+    {name: partial(_from_tables, corpus) for name, corpus in CORPORA.items() if corpus.tables}
+    | {
+        "toxic-spans": attack.toxic_spans,
+        "civil-sample": _civil_sample,
+        "implicit-hate": hate.implicit_hate,
+        "hatexplain": hate.hatexplain,
+        "blog-spam": spam.blog_spam,
+        "twitcivility": _twitcivility,
+        "fnc1": topic.fnc1,
+    }
+)
+"""Name of a corpus to the function that reads its folder."""
 
 
 def read_corpus(name: str, root: Path) -> list[Example]:

@@ -1,46 +1,30 @@
-"""Adapters of the corpora on relevance and substance. Column mappings are described in ``corpora.toml``."""
+"""The corpora on relevance and substance. ``corpora.toml`` describes the column mappings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from belowline.data.corpora.tables import rows
-from belowline.data.example import Example, digest, known
+from belowline.data.corpora.tables import Labelling, Row, rows
+from belowline.data.example import Example, known
 
 
 def fnc1(folder: Path) -> Iterator[Example]:
     """Headlines against article bodies: an unrelated one is off topic; a related one is not always analysis."""
     bodies = {row["Body ID"]: row["articleBody"] for row in rows(folder / "competition_test_bodies.csv")}
     for number, row in enumerate(rows(folder / "competition_test_stances.csv")):
-        labels = known(on_topic=0.0) if row["Stance"] == "unrelated" else known()
-        yield Example(
-            row["Headline"],
-            labels,
-            "fnc1",
-            str(number),
-            row["Body ID"],
-            article=bodies[row["Body ID"]],
-            slice=row["Stance"],
-        )
+        body, stance = row["Body ID"], row["Stance"]
+        labels = known(on_topic=0.0) if stance == "unrelated" else known()
+        yield Example(row["Headline"], labels, "fnc1", str(number), body, article=bodies[body], slice=stance)
 
 
-def c3(folder: Path) -> Iterator[Example]:
-    """Comments of a newspaper with votes on constructiveness; for measuring only."""
-    for row in rows(folder / "C3_anonymized.csv"):
-        labels = {"on_topic": float(row["constructive"])}
-        if row["crowd_toxicity_level"]:
-            labels["toxicity"] = (float(row["crowd_toxicity_level"]) - 1) / 3
-        judgements = float(row["njudgements_toxicity_expt"] or 0)
-        if judgements:
-            votes = _votes(row["toxicity_characteristics"]).get("personal_attack", 0)
-            labels["personal_attack"] = min(1.0, votes / judgements)
-        yield Example(
-            row["comment_text"],
-            known(**labels),
-            "c3",
-            row["comment_counter"],
-            row["article_id"],
-            split="test",
-        )
+def _c3(row: Row) -> Mapping[str, float]:
+    labels = {"on_topic": float(row["constructive"])}
+    if row["crowd_toxicity_level"]:
+        labels["toxicity"] = (float(row["crowd_toxicity_level"]) - 1) / 3
+    judgements = float(row["njudgements_toxicity_expt"] or 0)
+    if judgements:
+        votes = _votes(row["toxicity_characteristics"]).get("personal_attack", 0)
+        labels["personal_attack"] = min(1.0, votes / judgements)
+    return known(**labels)
 
 
 def _votes(cell: str) -> dict[str, int]:
@@ -49,16 +33,9 @@ def _votes(cell: str) -> dict[str, int]:
     return {name: int(votes) for name, votes in pairs}
 
 
-def appropriateness(folder: Path) -> Iterator[Example]:
-    """Debate posts with their issue; for measuring only."""
-    for row in rows(folder / "corpus.csv"):
-        off = any(row[column] in ("1", "True") for column in ("Missing Relevance", "Missing Seriousness"))
-        yield Example(
-            row["post_text"],
-            known(on_topic=float(not off)),
-            "appropriateness",
-            row["post_id"],
-            digest(row["issue"]),
-            split="test",
-            article=row["issue"],
-        )
+def _appropriate(row: Row) -> Mapping[str, float]:
+    off = any(row[column] in ("1", "True") for column in ("Missing Relevance", "Missing Seriousness"))
+    return known(on_topic=float(not off))
+
+
+LABELLINGS: Mapping[str, Labelling] = {"c3": _c3, "appropriateness": _appropriate}

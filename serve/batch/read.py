@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from belowline.data import ReadError
-from belowline.data.archives.columns import columns_of, shown
+from belowline.data.archives.columns import Mapped, columns_of, shown
 from belowline.data.archives.lines import lines_of
-from belowline.data.archives.table_reader import read_records, text_of
+from belowline.data.archives.readers import read_rows as table_rows
+from belowline.data.archives.table_reader import values_of
 from belowline.model import ScoreInput
 from belowline.serve.scoring.fault_isolation import article_context
 
@@ -51,16 +52,15 @@ def read_rows(path: Path, columns: Columns, longest: int) -> Iterator[Row]:
     """
     fields = {"text": columns.text, "article": columns.article, "parent": columns.parent}
     needed = tuple((field, column) for field, column in fields.items() if column)
-    format = format_of(path)
+    optional = (("id", columns.id),)
     try:
-        records = read_records(path, format, needed, (("id", columns.id),))
-        for row, (number, record) in enumerate(records, 1):
+        for row, (place, record) in enumerate(table_rows(path, needed, optional), 1):
             try:
                 if isinstance(record, ReadError):
                     raise record
-                yield _row(str(row), record, (*needed, ("id", columns.id)), longest)
+                yield _row(str(row), record, (*needed, *optional), longest)
             except ReadError as error:
-                raise error.at(path, number, "row" if format == "parquet" else "line") from None
+                raise error.at(*place) from None
     except OSError as error:
         raise ReadError(f"cannot be read ({error.strerror or error}); check the path", path) from None
 
@@ -103,15 +103,12 @@ def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def _row(number: str, record: Mapping[str, object], wanted: tuple[tuple[str, str], ...], longest: int) -> Row:
-    columns = columns_of(tuple(record), wanted)
-    values: dict[str, str | None] = {}
-    for field, column in wanted:
-        if field not in columns and field != "id":
-            raise ReadError(f"no field {column!r}; {shown(record)}")
-        values[field] = text_of(record, columns[field], number=field == "id") if field in columns else None
+def _row(number: str, record: Mapping[str, object], wanted: Mapped, longest: int) -> Row:
+    fields = dict(wanted)
+    missing = fields.keys() - columns_of(tuple(record), wanted).keys() - {"id"}
+    if missing:
+        raise ReadError(f"no field {fields[min(missing)]!r}; {shown(record)}")
+    values = values_of(record, wanted, fields)
     article = article_context(values.get("article"), None)
-    return Row(
-        values["id"] or number,
-        ScoreInput(checked_text(values["text"], longest), article, values.get("parent")),
-    )
+    text = checked_text(values["text"], longest)
+    return Row(values["id"] or number, ScoreInput(text, article, values.get("parent")))

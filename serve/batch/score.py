@@ -33,14 +33,14 @@ def score_rows(rows: Iterable[Row], target: Path | None, pipeline: ModerationPip
 
 @contextmanager
 def _to_output() -> Iterator[Write]:
-    yield _print_tables if sys.stdout.isatty() else _print_lines
+    tables = sys.stdout.isatty()
+
+    def write(results: Sequence[Result]) -> None:
+        for result in results:
+            if tables:
+                print_result(result)
+            else:
+                sys.stdout.write(json_line(result))
+
+    yield write
     sys.stdout.flush()
-
-
-def _print_tables(results: Sequence[Result]) -> None:
-    for result in results:
-        print_result(result)
-
-
-def _print_lines(results: Sequence[Result]) -> None:
-    sys.stdout.writelines(json_line(result) for result in results)

@@ -1,24 +1,25 @@
 """Finds the comments of an HTML page by the markup of known comment systems."""
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from importlib.resources import files
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from belowline.data.archives.html.text import line_of, text_of
 from belowline.data.comment import Comment
 
-_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PERSON_DEPTH = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """Markup of one comment system.
+    """Markup of one comment system, an entry of ``markups.toml``.
 
     Selectors have no combinators, so each is one pass over the page.
 
@@ -28,7 +29,7 @@ class Markup:
         text: Elements with the comment's text, the preferred first.
         author: Elements with the author's name.
         time: Elements with the time, in ``datetime``, ``content``, ``title`` or their text.
-        id: Finds the comment's ``id``, and perhaps its ``parent``, in ``id_from`` of the container.
+        id: Regular expression for the comment's ``id``, and perhaps its ``parent``, in ``id_from`` of the container.
         id_from: Attributes of the container, the preferred first.
         replies: Elements with replies, whose ``data-testid`` names the parent comment.
         drop: Elements below ``text`` that are not part of it.
@@ -39,11 +40,11 @@ class Markup:
 
     name: str
     container: str
-    text: tuple[str, ...]
+    text: Sequence[str]
     author: str
     time: str
-    id: re.Pattern[str]
-    id_from: tuple[str, ...] = ("id",)
+    id: str
+    id_from: Sequence[str] = ("id",)
     replies: str | None = None
     drop: str | None = None
     pending: str | None = None
@@ -51,57 +52,9 @@ class Markup:
     numbered: bool = False
 
 
-MARKUPS: Sequence[Markup] = (
-    Markup(
-        "wpDiscuz",
-        container=".wpd-comment",
-        text=(".wpd-comment-text",),
-        author=".wpd-comment-author",
-        time=".wpd-comment-date",
-        id=re.compile(r"wpd-comm-(?P<id>\d+)(?:_(?P<parent>\d+))?"),
-        drop='[id^="wpdiscuz-readmore-"], .wpdiscuz-readmore, .wpdiscuz-hellip, .wpd-inline-feedback-wrapper, '
-        ".wpd-inline-comment-content, .wpd-comment-edited, .wpd-comment-last-edited",
-        pending=".wpd-unapproved-comment, .wpd-unapproved",
-        cut=".wpdiscuz-readmore",
-    ),
-    Markup(
-        "native WordPress",
-        container='li[id*="comment-"], div[id^="comment-"], article[id^="comment-"]',
-        text=(".comment-content, .comment-text, .comment_content", ".comment-body"),
-        author=".fn, .comment-author, .comment-author-link",
-        time=".comment-metadata, .comment-meta, .comment-date, time[datetime]",
-        id=re.compile(r"(?:li-)?comment-(?P<id>\d+)$"),
-        drop=".fn, .comment-author, .comment-meta, .comment-metadata, .reply, .says, .edit-link, .screen-reader-text, "
-        ".comment-awaiting-moderation, .children",
-        pending=".comment-awaiting-moderation",
-    ),
-    Markup(
-        "Disqus",
-        container='li[id^="post-"], .post[id^="post-"]',
-        text=(".post-message",),
-        author='[data-role="username"], .author',
-        time=".time-ago",
-        id=re.compile(r"post-(?P<id>\d+)$"),
-    ),
-    Markup(
-        "Coral",
-        container='[data-testid^="comment-"], [id^="comment-"]',
-        text=(".coral-comment-content",),
-        author=".coral-comment-username",
-        time=".coral-comment-timestamp",
-        id=re.compile(rf"comment-(?P<id>{_UUID})$", re.IGNORECASE),
-        id_from=("data-testid", "id"),
-        replies='[data-testid^="commentReplyList-"]',
-    ),
-    Markup(
-        "schema.org microdata",
-        container='[itemtype$="://schema.org/Comment"], [itemtype$="://schema.org/UserComments"]',
-        text=('[itemprop~="text"]', '[itemprop~="commentText"]', '[itemprop~="description"]'),
-        author='[itemprop~="author"], [itemprop~="creator"]',
-        time='[itemprop~="dateCreated"], [itemprop~="datePublished"], [itemprop~="commentTime"]',
-        id=re.compile(r"(?:\w+-)*(?P<id>\d+)$"),
-        numbered=True,
-    ),
+MARKUPS: Sequence[Markup] = tuple(
+    Markup(**markup)
+    for markup in tomllib.loads(files(__package__).joinpath("markups.toml").read_text("utf-8"))["markups"]
 )
 """The kinds of markup, in the order in which they are tried."""
 
@@ -130,8 +83,8 @@ class _Part:
 def find_comments(page: LexborHTMLParser) -> Found | None:
     """The comments of the first markup that matches, or None."""
     for markup in MARKUPS:
-        containers = _ids(page, markup.container)
-        if containers and _ids(page, ", ".join(markup.text)):
+        containers = ids_of(page, markup.container)
+        if containers and ids_of(page, ", ".join(markup.text)):
             found = _read(page, markup, containers)
             if found.comments:
                 return found
@@ -147,23 +100,24 @@ def zoned_time(value: str | None) -> datetime | None:
         return None
 
 
-def _ids(page: LexborHTMLParser, selector: str | None) -> frozenset[int]:
+def ids_of(page: LexborHTMLParser, selector: str | None) -> frozenset[int]:
+    """``mem_id`` of the elements that match."""
     return frozenset(node.mem_id for node in page.css(selector)) if selector else frozenset()
 
 
 def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) -> Found:
     kinds: dict[str, AbstractSet[int]] = {
-        "text": _ids(page, ", ".join(markup.text)),
-        "author": _ids(page, markup.author),
-        "name": _ids(page, '[itemprop~="name"]'),
-        "time": _ids(page, markup.time),
-        "pending": _ids(page, markup.pending),
+        "text": ids_of(page, ", ".join(markup.text)),
+        "author": ids_of(page, markup.author),
+        "name": ids_of(page, '[itemprop~="name"]'),
+        "time": ids_of(page, markup.time),
+        "pending": ids_of(page, markup.pending),
     }
     parts = list(_parts(page, markup, containers))
-    replies = _ids(page, markup.replies)
-    drop = containers | replies | _ids(page, markup.drop)
+    replies = ids_of(page, markup.replies)
+    drop = containers | replies | ids_of(page, markup.drop)
     kinds["not name"] = drop - kinds["author"]
-    choices = [_ids(page, selector) for selector in markup.text]
+    choices = [ids_of(page, selector) for selector in markup.text]
     found = Found(markup.name, (), containers=frozenset(part.node.mem_id for part in parts) | replies)
     comments: dict[str, Comment] = {}
     for part in parts:
@@ -186,7 +140,7 @@ def with_known_parents(comments: Mapping[str, Comment]) -> tuple[Comment, ...]:
 
 def _parts(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) -> Iterator[_Part]:
     """The containers in the page's order, each with its elements outside of the comment's text."""
-    texts, replies, cut = (_ids(page, which) for which in (markup.text[0], markup.replies, markup.cut))
+    texts, replies, cut = (ids_of(page, which) for which in (markup.text[0], markup.replies, markup.cut))
     taken: set[str] = set()
     stack: list[tuple[LexborNode, _Part | None, str | None, bool]] = []
     if page.root is not None:
@@ -213,7 +167,7 @@ def _part(
     node: LexborNode, markup: Markup, owner: _Part | None, parent: str | None, taken: set[str]
 ) -> _Part | None:
     attributes = node.attributes
-    matches = (markup.id.match(attributes.get(name) or "") for name in markup.id_from)
+    matches = (re.match(markup.id, attributes.get(name) or "") for name in markup.id_from)
     match = next(filter(None, matches), None)
     if match is None and not markup.numbered:
         return None

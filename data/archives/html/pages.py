@@ -7,7 +7,7 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from belowline.data.archives.html.comments import Found, find_comments
+from belowline.data.archives.html.comments import Found, find_comments, ids_of
 from belowline.data.archives.html.guard import refuse_slow
 from belowline.data.archives.html.jsonld import find_stated_comments
 from belowline.data.archives.html.text import line_of, text_of
@@ -114,16 +114,12 @@ def html_thread(text: str, source: str, url: str | None = None) -> Thread | None
     refuse_slow(text, source)
     page = LexborHTMLParser(text.encode("utf-8", "replace"))
     found = find_comments(page) or find_stated_comments(page)
-    left_out = _ids(page, _NOT_ARTICLE) | (found.containers if found else frozenset())
+    left_out = ids_of(page, _NOT_ARTICLE) | (found.containers if found else frozenset())
     title, body = _title(page), _body(page, left_out)
     if not (title or body or found):
         return None
     comments = found.comments if found else ()
     return Thread(source, title, _url(page) or url, body, comments, tuple(_notes(page, found)))
-
-
-def _ids(page: LexborHTMLParser, selector: str) -> frozenset[int]:
-    return frozenset(node.mem_id for node in page.css(selector))
 
 
 def _meta(page: LexborHTMLParser, name: str) -> str | None:

@@ -9,33 +9,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 
-_SORTS = r"(?:(?:oldest|newest|most voted)(?: ?\| ?| |$))+"
-_FORM = re.compile(
-    rf"(?:notify of|inline feedbacks?|view all comments|(?:sort(?:ed)? by:? )?{_SORTS})", re.IGNORECASE
-)
-_BESIDE_FORM = re.compile(
-    r"new follow-up comments|new replies to my comments|please login to comment"
-    r"|this site uses akismet .*|be the first to comment!?|login|subscribe|connect with|join the discussion"
-    r"|label|\{\}|\[\+\]|name\*?|email\*?|website"
-    r"|\d+ (?:comment threads?|thread replies|followers)",
-    re.IGNORECASE,
-)
-_COUNT = re.compile(
-    r"(?:(?P<n>\d{1,3}(?:[,.  ]?\d{3})*) comments?|one comment|(?P<no>no comments))(?: on [“\"].*)?:?"
-    r"|comments?(?:: ?| ?\( ?| )(?P<m>\d[\d,.]*) ?\)?",
-    re.IGNORECASE,
-)
-_CLOSING = re.compile(r"would love your thoughts, please comment\.? ?x?", re.IGNORECASE)
-_MORE_ELSEWHERE = re.compile(
-    r"load (?:more|rest of) comments?|(?:older|newer|previous|next) comments", re.IGNORECASE
-)
+_WORDS = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
 
-_BUTTON = re.compile(
-    r"(?:reply|(?:view|hide|show)(?: all)?(?: \d+)? repl(?:y|ies)(?: ?\(\d+\))?|\d+ repl(?:y|ies)"
-    r"|load (?:more|rest of) comments|copy link|[+\-−–]?\d{1,5}|[<>|]|\(\)|\| reply|read more ?»|(?:- )?share|vote (?:up|down)"
-    r"|last edited .* by .*)",
-    re.IGNORECASE,
+
+def pattern_of(*lists: str) -> re.Pattern[str]:
+    """A pattern of the lines, or of the words, in lists of ``words.toml``."""
+    return re.compile("|".join(line for name in lists for line in _WORDS[name]), re.IGNORECASE)
+
+
+_FORM, _COUNT, _CLOSING = pattern_of("form"), pattern_of("count"), pattern_of("closing")
+_IN_FORM = pattern_of("form", "beside_form", "count")
+_MORE_ELSEWHERE, _BUTTON, _BADGE, _REPLY_TO = map(
+    pattern_of, ("more_elsewhere", "button", "badge", "reply_to")
 )
+_BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)\.?"
@@ -47,23 +34,6 @@ _STAMP = re.compile(
     r"|(?:an?|one|\d+) (?:second|minute|hour|day|week|month|year)s? ago|(?:just|right) now",
     re.IGNORECASE,
 )
-_MONEY = re.compile(
-    r"(?:\d[\d., ]* ?(?:[$€£]|usd|eur|gbp)|(?:[$€£]|usd|eur|gbp) ?\d[\d., ]*)(?: ?/ ?\w+| (?:of|from|raised).*)?",
-    re.IGNORECASE,
-)
-_SITE_WORDS = "|".join(
-    map(
-        re.escape,
-        tomllib.loads(files(__package__).joinpath("site_words.toml").read_text("utf-8"))["beside_article"],
-    )
-)
-_BESIDE_ARTICLE = re.compile(
-    rf"{_SITE_WORDS}|donate|share(?: this)?|tweet|print|advertisement|click to enlarge"
-    r"|(?:click|tap) (?:here )?to (?:see|view|open) (?:the )?(?:full|larg|big)\S*(?: \S+)?",
-    re.IGNORECASE,
-)
-_BADGE = re.compile(r"admin|author|editor|guest|moderator|reader|subscriber|(?:\w+ )?member", re.IGNORECASE)
-_REPLY_TO = re.compile(r"(?:in )?reply to\s+(?P<name>\S.{0,60})", re.IGNORECASE)
 _LONGEST_FURNITURE = 250
 _URL = re.compile(r"https?://\S+")
 
@@ -120,11 +90,7 @@ def find_layout(lines: Sequence[str]) -> Layout:
 def _end_of_form(lines: Sequence[str], form: int) -> int:
     last = form
     for i in range(form, len(lines)):
-        if (
-            _FORM.fullmatch(lines[i])
-            or _BESIDE_FORM.fullmatch(lines[i])
-            or stated_count(lines[i]) is not None
-        ):
+        if _IN_FORM.fullmatch(lines[i]):
             last = i
         elif lines[i]:
             break
@@ -164,9 +130,7 @@ def blocks_of(lines: Iterable[str], *, article: bool, comments: bool) -> list[Bl
             builder.stamp()
         elif stated_count(line) is not None and article:
             builder.furniture(counted=True)
-        elif (article and (_MONEY.fullmatch(line) or _BESIDE_ARTICLE.fullmatch(line))) or (
-            comments and _BUTTON.fullmatch(line)
-        ):
+        elif (article and _BESIDE_ARTICLE.fullmatch(line)) or (comments and _BUTTON.fullmatch(line)):
             builder.furniture()
         elif comments and (match := _REPLY_TO.fullmatch(line)) and builder.is_known(match["name"]):
             builder.answers(match["name"])

@@ -7,13 +7,13 @@ with that number.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from belowline.data.archives.saved_page.lines import IMAGE, Block
-from belowline.data.archives.saved_page.names import LONGEST_NAME, name_costs
+from belowline.data.archives.saved_page.lines import IMAGE, Block, pattern_of
 
 
 class Role(Enum):
@@ -60,6 +60,10 @@ _LOST_COMMENT = 1.0  # a whole comment was lost
 _UNANSWERED = 2.0  # the page ends with an author line
 
 _PARAGRAPH = 50
+_LONGEST_NAME = 60
+_NOT_IN_NAMES = re.compile(r"[,;:!?\"“”«»„<>=…\[\]{}$%€£/\\\n]|\.\.|\.\w")
+_FINAL_DOT = re.compile(r"(?:^|[\s.])(?:\w|[JjSsDd]r)\.$")
+_COMMON = pattern_of("common_words")
 _MAX_CORRECTION = 64
 _MAX_CELLS = 200_000
 
@@ -230,7 +234,7 @@ def _from_text(fact: _Facts, *, more: bool) -> Iterator[_Step]:
 
 
 def _facts(blocks: Sequence[Block], spacing: int) -> list[_Facts]:
-    seen = Counter(block.text for block in blocks if len(block.text) <= LONGEST_NAME)
+    seen = Counter(block.text for block in blocks if len(block.text) <= _LONGEST_NAME)
     # "8 Comments" also stands below titles: it announces comments only where a paragraph came before.
     body = next((i for i, block in enumerate(blocks) if i and len(block.text) >= _PARAGRAPH), len(blocks))
     return [
@@ -249,7 +253,7 @@ def _single_spaced(gap: int, spacing: int) -> int:
 
 
 def _facts_of(block: Block, repeated: bool, before: str) -> _Facts:
-    as_author, as_text = name_costs(block.text)
+    as_author, as_text = _name_costs(block.text)
     if math.isfinite(as_author):
         if block.stamped:
             as_author, as_text = 0.0, as_text + 2.0
@@ -268,3 +272,26 @@ def _facts_of(block: Block, repeated: bool, before: str) -> _Facts:
         block.counted,
         block.text.casefold() == IMAGE,
     )
+
+
+def _name_costs(text: str) -> tuple[float, float]:
+    """The costs of reading a block as an author line (infinite: it cannot be one) and as comment text."""
+    parts = text.split()
+    if (
+        len(text) > _LONGEST_NAME
+        or len(parts) > 6
+        or text.casefold() == IMAGE
+        or not any(map(str.isalpha, text))
+    ):
+        return math.inf, 0.0
+    if _NOT_IN_NAMES.search(text) or (text.endswith(".") and not _FINAL_DOT.search(text)):
+        return math.inf, 0.0
+    common = sum(_COMMON.fullmatch(word.replace("’", "'")) is not None for word in parts)
+    lower = sum(word[0].islower() for word in parts)
+    if common:
+        return 0.3 + 1.5 * common + 0.6 * lower, 0.3 if common > 1 or lower else 0.8
+    if len(parts) == 1:
+        return (1.0, 0.7) if lower else (0.5, 1.2)
+    if lower == len(parts):
+        return 0.7 + 0.15 * lower, 2.0
+    return 0.3 + 0.6 * lower + 0.4 * max(0, len(parts) - 4), 2.0 if lower < 2 else 0.5

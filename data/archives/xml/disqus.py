@@ -24,11 +24,11 @@ _TABLES = """
     PRAGMA journal_mode = OFF;
     CREATE TABLE threads (id TEXT UNIQUE, line INTEGER, title TEXT, url TEXT, text TEXT);
     CREATE TABLE posts (
-        thread TEXT, undated INTEGER, written REAL, line INTEGER, id TEXT, markup TEXT, author TEXT, time TEXT,
-        parent TEXT, verdict TEXT
+        thread TEXT, written REAL, line INTEGER, id TEXT, markup TEXT, author TEXT, time TEXT, parent TEXT,
+        verdict TEXT
     );
 """
-_INDEX = "CREATE INDEX posts_in_order ON posts (thread, undated, written)"
+_INDEX = "CREATE INDEX posts_in_order ON posts (thread, written)"
 _KNOWN = """
     SELECT id, line, title, url, text, NULL FROM threads
     WHERE EXISTS (SELECT 1 FROM posts WHERE thread = threads.id) ORDER BY rowid
@@ -39,7 +39,7 @@ _UNKNOWN = """
 """
 _POSTS = """
     SELECT line, id, markup, author, time, parent, verdict FROM posts
-    WHERE thread = ? ORDER BY undated, written, rowid
+    WHERE thread = ? ORDER BY written IS NULL, written, rowid
 """
 
 
@@ -78,9 +78,7 @@ def _gather(path: Path, index: sqlite3.Connection) -> ReadError | None:
                     "INSERT OR IGNORE INTO threads VALUES (?, ?, ?, ?, ?)", _thread_row(line, record)
                 )
             else:
-                index.execute(
-                    "INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _post_row(line, record)
-                )
+                index.execute("INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _post_row(line, record))
     except ReadError as error:
         damage = error
     index.execute(_INDEX)
@@ -96,7 +94,6 @@ def _post_row(line: int, record: Element) -> tuple[object, ...]:
     time = utc_time(record.findtext("createdAt"))
     return (
         _reference(record, "thread"),
-        time is None,
         time and time.timestamp(),
         line,
         record.get("dsq:id", ""),

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from belowline.data.comment import ReadError
@@ -50,145 +51,116 @@ def read_records(
         ReadError: For what is not well-formed, for a DTD, and for what passes the limits of this module, with
             line and column. Records before it have been yielded by then.
     """
-    builder: _Builder | None = None
+    reader = _Reader(path, records, prefixes)
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            if builder is None:
-                chunk, lines = _without_leading_space(chunk)
-                builder = _Builder(_Parser(path, lines), records, prefixes)
-            yield from builder.feed(chunk)
-    if builder is None:
-        raise ReadError("empty; nothing to read", path)
-    yield from builder.feed(b"", final=True)
+        for chunk in chain(iter(lambda: file.read(_CHUNK), b""), [b""]):
+            failure = reader.feed(chunk, final=not chunk)
+            done, reader.done = reader.done, []
+            yield from done
+            if failure:
+                raise failure
 
 
 def find_root(path: Path, head: bytes) -> Root | None:
     """The root of the document that starts with ``head``, None if it is not in there; raises ReadError."""
-    head, lines = _without_leading_space(head)
-    parser = _Parser(path, lines)
-    namespaces: set[str] = set()
-    roots: list[Root] = []
-
-    def keep(name: str, _: object) -> None:
-        roots.append(Root(name.rpartition(" ")[2], frozenset(namespaces)))
-        parser.expat.StartElementHandler = None
-        parser.expat.StartNamespaceDeclHandler = None
-
-    parser.expat.StartNamespaceDeclHandler = lambda _, uri: namespaces.add(uri or "")
-    parser.expat.StartElementHandler = keep
-    try:
-        parser.feed(head)
-    except ReadError:
-        if not roots:
-            raise
-    return roots[0] if roots else None
+    reader = _Reader(path)
+    failure = reader.feed(head)
+    if failure and not reader.root:
+        raise failure
+    return reader.root
 
 
-def _without_leading_space(head: bytes) -> tuple[bytes, int]:
-    """The start of a file without the blank lines that plugins print before the declaration, and their number."""
-    stripped = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return stripped, head[: len(head) - len(stripped)].count(b"\n")
+class _Reader:
+    """Builds the elements of records with expat and forgets everything else; refuses what passes the limits."""
 
+    def __init__(
+        self, path: Path, records: Collection[str] = (), prefixes: Mapping[str, str] | None = None
+    ) -> None:
+        self.root: Root | None = None
+        self.done: list[tuple[int, Element]] = []
+        self._path, self._records, self._prefixes = path, records, prefixes or {}
+        self._namespaces: set[str] = set()
+        self._builder: TreeBuilder | None = None
+        self._fed = self._skipped = self._depth = self._outside = self._size = self._line = 0
+        self._expat = expat.ParserCreate(namespace_separator=" ")
+        self._expat.buffer_text = True
+        self._expat.StartDoctypeDeclHandler = self._refuse_doctype
+        self._expat.StartNamespaceDeclHandler = self._declare
+        self._expat.StartElementHandler = self._start
+        self._expat.CharacterDataHandler = self._characters
+        self._expat.EndElementHandler = self._end
 
-class _Parser:
-    """expat with this module's refusals; ``skipped`` lines of the file went before what it is fed."""
-
-    def __init__(self, path: Path, skipped: int) -> None:
-        self.path, self.skipped, self.fed = path, skipped, 0
-        self.expat = expat.ParserCreate(namespace_separator=" ")
-        self.expat.StartDoctypeDeclHandler = self._refuse_doctype
-
-    @property
-    def line(self) -> int:
-        return self.expat.CurrentLineNumber + self.skipped
-
-    def refuse(self, why: str) -> NoReturn:
-        raise ReadError(why, self.path, self.line, part=f"column {self.expat.CurrentColumnNumber + 1}")
-
-    def feed(self, chunk: bytes, final: bool = False) -> None:
-        self.fed += len(chunk)
+    def feed(self, chunk: bytes, final: bool = False) -> ReadError | None:
+        """Read on; returns the error that ends the reading."""
+        if not self._fed:
+            # Plugins print blank lines before the declaration.
+            stripped = chunk.removeprefix(b"\xef\xbb\xbf").lstrip()
+            self._skipped = chunk[: len(chunk) - len(stripped)].count(b"\n")
+            chunk = stripped
+        self._fed += len(chunk)
         try:
-            self.expat.Parse(chunk, final)
+            self._expat.Parse(chunk, final)
+            self._check_memory(final)
+        except ReadError as error:
+            return error
         except expat.ExpatError as error:
-            self._refuse_malformed(expat.ErrorString(error.code))
+            what = expat.ErrorString(error.code)
+            if what in _CUT_OFF:
+                return self._error("the XML ends early; export or download it again")
+            return self._error(f"broken XML ({what}); export it again, or repair this place")
         except (LookupError, ValueError):
-            self.refuse("XML in an unknown encoding; convert it to UTF-8")
-        if self.fed - self.expat.CurrentByteIndex > MAX_TOKEN and not final:
-            self.refuse(f"a tag or XML comment of more than {MAX_TOKEN} bytes; remove it")
-        if len(self.expat.intern) > MAX_NAMES:
-            self.refuse(f"more than {MAX_NAMES} different names of elements; no export has as many")
+            return self._error("XML in an unknown encoding; convert it to UTF-8")
+        return None
 
-    def _refuse_malformed(self, what: str) -> NoReturn:
-        if what in _CUT_OFF:
-            self.refuse("the XML ends early; export or download it again")
-        self.refuse(f"broken XML ({what}); export it again, or repair this place")
+    def _check_memory(self, final: bool) -> None:
+        if self._fed - self._expat.CurrentByteIndex > MAX_TOKEN and not final:
+            raise self._error(f"a tag or XML comment of more than {MAX_TOKEN} bytes; remove it")
+        if len(self._expat.intern) > MAX_NAMES:
+            raise self._error(f"more than {MAX_NAMES} different names of elements; no export has as many")
+
+    def _error(self, why: str) -> ReadError:
+        line, column = self._expat.CurrentLineNumber + self._skipped, self._expat.CurrentColumnNumber + 1
+        return ReadError(why, self._path, line, part=f"column {column}")
 
     def _refuse_doctype(self, *_: object) -> NoReturn:
         # A few bytes of entities can expand to gigabytes, or include local files.
-        self.refuse("XML with a DTD, which no export has; remove <!DOCTYPE> if you trust the file")
+        raise self._error("XML with a DTD, which no export has; remove <!DOCTYPE> if you trust the file")
 
-
-class _Builder:
-    """Builds the elements of records and forgets everything else."""
-
-    def __init__(self, parser: _Parser, records: Collection[str], prefixes: Mapping[str, str]) -> None:
-        self._parser, self._records, self._prefixes = parser, records, prefixes
-        self._open: list[Element] = []
-        self._text: list[str] = []
-        self._done: list[tuple[int, Element]] = []
-        self._depth = self._size = self._line = 0
-        parser.expat.buffer_text = True
-        parser.expat.StartElementHandler = self._start
-        parser.expat.EndElementHandler = self._end
-        parser.expat.CharacterDataHandler = self._characters
-
-    def feed(self, chunk: bytes, final: bool = False) -> Iterator[tuple[int, Element]]:
-        failure: ReadError | None = None
-        try:
-            self._parser.feed(chunk, final)
-        except ReadError as error:
-            failure = error
-        done, self._done = self._done, []
-        yield from done
-        if failure:
-            raise failure
+    def _declare(self, _: str | None, uri: str | None) -> None:
+        if self.root is None:
+            self._namespaces.add(uri or "")
 
     def _start(self, expanded: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            self._parser.refuse(f"elements nested more than {MAX_DEPTH} levels deep; no export is as deep")
+            raise self._error(f"elements nested more than {MAX_DEPTH} levels deep; no export is as deep")
+        if self.root is None:
+            self.root = Root(expanded.rpartition(" ")[2], frozenset(self._namespaces))
         name = self._named(expanded)
-        if not self._open:
-            if name not in self._records:
-                return
-            self._size, self._line = 0, self._parser.line
-        element = Element(name, {self._named(key): value for key, value in attributes.items()})
-        self._grow(_ELEMENT_COST + sum(map(len, attributes.values())))
-        if self._open:
-            self._open[-1].append(element)
-        self._open.append(element)
-        self._text = []
+        if self._builder is None and name in self._records:
+            self._builder, self._outside, self._size = TreeBuilder(), self._depth - 1, 0
+            self._line = self._expat.CurrentLineNumber + self._skipped
+        if self._builder is not None:
+            self._grow(_ELEMENT_COST + sum(map(len, attributes.values())))
+            self._builder.start(name, {self._named(key): value for key, value in attributes.items()})
 
     def _characters(self, text: str) -> None:
-        if self._open:
+        if self._builder is not None:
             self._grow(len(text))
-            self._text.append(text)
+            self._builder.data(text)
 
-    def _end(self, _: str) -> None:
+    def _end(self, expanded: str) -> None:
         self._depth -= 1
-        if not self._open:
-            return
-        element = self._open.pop()
-        if not len(element):
-            element.text = "".join(self._text)
-        self._text = []
-        if not self._open:
-            self._done.append((self._line, element))
+        if self._builder is not None:
+            self._builder.end(self._named(expanded))
+            if self._depth == self._outside:
+                self.done.append((self._line, self._builder.close()))
+                self._builder = None
 
     def _grow(self, size: int) -> None:
         self._size += size
         if self._size > MAX_RECORD:
-            self._parser.refuse(f"a record of more than {MAX_RECORD} characters; export it in parts")
+            raise self._error(f"a record of more than {MAX_RECORD} characters; export it in parts")
 
     def _named(self, expanded: str) -> str:
         uri, _, name = expanded.rpartition(" ")

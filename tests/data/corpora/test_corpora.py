@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from belowline.data.corpora.on_topic_grades import (
     GRADES,
     on_topic,
     on_topic_grades,
-    on_topic_pairs,
     on_topic_test_grades,
 )
 from belowline.data.example import HARMLESS, Example, Span, known
@@ -648,12 +646,10 @@ def test_the_judgements_of_two_passes() -> None:
     assert all(raters[*key, "1"] != raters[*key, "2"] for key in keys["2"])
 
 
-def test_grades_and_pairs_come_from_them() -> None:
+def test_grades_come_from_them() -> None:
     grades = on_topic_grades()
     assert len(grades) == 1_700
     assert Counter(corpus for corpus, _ in grades) == {"civil-sample": 700, "toxic-spans": 650, "cat": 350}
-    assert len(on_topic_pairs()) == 200
-    assert set(chain.from_iterable(on_topic_pairs())) <= set(range(GRADES + 1))
 
 
 def test_every_judged_row_is_in_its_corpus(corpora: Path) -> None:

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import io
 import json
 import sys
@@ -18,6 +19,7 @@ from belowline.serve.batch.read import Row
 from belowline.serve.batch.score import score_rows
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
+from tests.support.containers import zipped
 from tests.support.serve_fakes import fake_scorer
 
 ROWS = [{"id": "a", "text": 'my spam, "quoted"\nsecond line'}, {"id": "b", "text": "fine שלום 😀"}]
@@ -182,6 +184,9 @@ def test_tables_are_read_as_in_an_audit(tmp_path: Path, scorer: Any) -> None:
     for name, content in (
         ("a.csv", b"\xef\xbb\xbfID;Text\n7;one\n\n8;two\n"),
         ("a.jsonl", b'\n{"ID": 7, "Text": "one"}\n'),
+        ("a", b'{"ID": 7, "Text": "one"}\n'),
+        ("a.tsv.gz", gzip.compress(b"ID\tText\n7\tone\n")),
+        ("a.zip", zipped(("x.ndjson", b'{"ID": 7, "Text": "one"}\n'))),
     ):
         source, out = tmp_path / name, tmp_path / "out.jsonl"
         source.write_bytes(content)
@@ -205,14 +210,15 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("in.csv", b"body,author\nx,y\n", "in.csv, line 1: no column 'text'"),
-        ("in.csv", b"", "no column 'text'"),
+        ("in.csv", b"", "in.csv: empty"),
         ("in.csv", b"text\n", "no comments"),
         ("in.csv", b"id,text\n1,ok\n2\n", "in.csv, line 3: no field 'text'"),
         ("in.csv", b"id,text\n1,a,b\n", "in.csv, line 2: 3 fields"),
         ("in.csv", b'text\n"open\n', "in.csv, line 2: not valid CSV"),
         ("in.csv", b"text\nok\n\xff\n", "in.csv, line 3: byte 9 is not valid UTF-8"),
         ("in.csv", b"id,text\n1,ok\n2,  \n", "in.csv, line 3: blank"),
-        ("in.jsonl", b"", "no comments"),
+        ("in.jsonl", b"", "in.jsonl: empty"),
+        ("in.jsonl", b"\n" * 70_000, "no comments"),
         ("in.jsonl", b'{"text": "ok"}\n{"text": "x"\n', "in.jsonl, line 2: not valid JSON"),
         ("in.jsonl", b"[1]\n", "in.jsonl, line 1: a JSON list"),
         ("in.jsonl", b'{"body": "x"}\n', "in.jsonl, line 1: no field 'text'; the columns are 'body'"),
@@ -222,8 +228,15 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
         ("in.jsonl", b'{"text": "' + b"x" * 20_481 + b'"}\n', "20481 characters"),
         ("in.jsonl", b'{"text": "\xff"}\n', "in.jsonl, line 1: byte 11 is not valid UTF-8"),
         ("in.parquet", b"not parquet at all", "in.parquet: damaged, or not Parquet"),
-        ("in.xlsx", b"", "format .xlsx is unknown; use one of .jsonl, .ndjson, .csv, .parquet"),
-        ("in", b"", "format without suffix is unknown"),
+        ("in.xlsx", zipped(("xl/workbook.xml.rels", b"")), "in.xlsx: the zip file holds no archives"),
+        ("in", b"a line of text\n", "in: unknown format"),
+        (
+            "in.html",
+            b"<!DOCTYPE html><p>x",
+            "in.html: not rows of JSONL, CSV or Parquet but the format 'html'",
+        ),
+        ("in.csv.gz", gzip.compress(b"text\n\xff\n"), "in.csv.gz, line 2: byte 6 is not valid UTF-8"),
+        ("in.zip", zipped(("a.csv", b"body\nx\n")), "in.zip/a.csv, line 1: no column 'text'"),
     ],
 )
 def test_a_bad_file_is_one_line_and_nothing_is_written(
