@@ -7,10 +7,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from belowline.serve.scoring.wording import (
-    action_words,
+    ACTIONS,
+    DONE,
     age,
     code_words,
-    done_words,
     label_name,
     likelihood,
     with_code,
@@ -44,4 +44,4 @@ templates.filters.update(
     reason=code_words,
     count="{:,}".format,
 )
-templates.globals.update(action_words=action_words, done_words=done_words)
+templates.globals.update(action_words=ACTIONS.__getitem__, done_words=DONE.__getitem__)

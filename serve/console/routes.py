@@ -4,7 +4,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from belowline.serve.console import administration, browse, queue, reports, session
-from belowline.serve.http.auth import caller
 from belowline.serve.http.errors import PROBLEMS, Problem
 
 
@@ -27,10 +26,7 @@ def as_page(request: Request, problem: Problem) -> Response | None:
     """A problem as a page of the console; None for other addresses and for scripts."""
     if session.wants_json(request) or not request.url.path.startswith(session.HOME):
         return None
-    try:
-        actor = caller(request)
-    except Problem:
-        actor = None
+    actor = getattr(request.state, "person", None)
     values = {"heading": PROBLEMS[problem.kind][1], "detail": problem.detail}
     page = session.render("console_problem.html", request, actor, problem.status_code, **values)
     page.headers.update(problem.headers or {})

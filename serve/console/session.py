@@ -12,8 +12,8 @@ from belowline.serve.console.forms import Form
 from belowline.serve.http.auth import (
     SESSION_COOKIE,
     asks_for_key,
+    authenticate,
     by_key,
-    caller,
     refuse_foreign_pages,
 )
 from belowline.serve.http.errors import Problem
@@ -59,16 +59,17 @@ class ConsoleRequest:
         return redirect(_inside(form.first("next", HOME)))
 
 
-def person(request: Request) -> Actor:
+async def person(request: Request) -> Actor:
     """The signed-in moderator; raises SignInFirst without a session or key, Problem for a machine's key."""
     try:
-        actor = caller(request)
+        actor = await authenticate(request)
     except Problem as problem:
         if problem.kind == "invalid-key":
             raise SignInFirst(request.url.path) from None
         raise
     if actor.role not in _PERSONS:
         raise Problem("forbidden", "this key belongs to a machine; sign in with a moderator's key")
+    request.state.person = actor
     return actor
 
 
