@@ -32,9 +32,10 @@ def site_name(name: str) -> str:
 def host_of(address: str) -> str:
     """Returns the host in an address with or without a scheme, in lower-case ASCII; empty without a valid one."""
     try:
-        return httpx.URL(address if "://" in address else f"//{address}").raw_host.decode("ascii")
+        host = httpx.URL(address if "://" in address else f"//{address}").raw_host.decode("ascii")
     except (httpx.InvalidURL, UnicodeError):
         return ""
+    return "" if "%" in host else host
 
 
 class Message(BaseModel):

@@ -34,7 +34,7 @@ def site_named(call: Call, actor: Actor) -> str:
     """The site of ``blog``, or the key's only site; raises Problem without one, or if the key is for others."""
     blog = call.get("blog")
     site = site_of(blog) if blog else only_site(actor)
-    if site is None:
+    if not site:
         raise invalid_field("blog", "is not the address of a site" if blog else "is missing; add it")
     actor.require_site(site)
     return site
