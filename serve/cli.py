@@ -139,8 +139,7 @@ def serve(
 def score(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Comments to score.")] = None,
     source: Annotated[
-        Path | None,
-        typer.Option("--in", help="JSONL, CSV or Parquet file with one comment per row."),
+        Path | None, typer.Option("--in", help="JSONL, CSV or Parquet file with one comment per row.")
     ] = None,
     target: Annotated[
         Path | None,
@@ -211,8 +210,7 @@ def audit(
         bool, typer.Option("--force", help="Replace an existing audit of other inputs or another model.")
     ] = False,
     redact: Annotated[
-        bool,
-        typer.Option("--redact", help="Write keyed hashes instead of author names and comment texts."),
+        bool, typer.Option("--redact", help="Write keyed hashes instead of author names and comment texts.")
     ] = False,
     sample: Annotated[
         int | None,
@@ -233,8 +231,7 @@ def audit(
         ),
     ] = None,
     address: Annotated[
-        str | None,
-        typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, or a local cluster."),
+        str | None, typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, or a local cluster.")
     ] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
@@ -272,12 +269,10 @@ def export(
     ],
     site: Annotated[str | None, typer.Option(help="Only decisions of this site.")] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only decisions on this day (UTC) or later."),
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only decisions on this day (UTC) or later.")
     ] = None,
     until: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only decisions before this day (UTC)."),
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only decisions before this day (UTC).")
     ] = None,
     review: Annotated[
         list[Path] | None, typer.Option(help="The decisions.jsonl of an audit to merge; repeatable.")
@@ -302,8 +297,7 @@ def wordpress(
         typer.Option(min=1, metavar="SECONDS", help="Repeat at this interval; default: run once."),
     ] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Ignore held comments from before this day."),
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ignore held comments from before this day.")
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Send the password over plain HTTP.")] = False,
 ) -> None:
@@ -323,8 +317,7 @@ def promote_model(
         Path, typer.Argument(metavar="CANDIDATE", help="Model directory, or `small`, to promote.")
     ],
     compare: Annotated[
-        Path | None,
-        typer.Option(help="The compare.json of belowline-train compare with passed gates."),
+        Path | None, typer.Option(help="The compare.json of belowline-train compare with passed gates.")
     ] = None,
     force_reason: Annotated[
         str | None, typer.Option(help="Reason to promote without passed gates; the history keeps it.")

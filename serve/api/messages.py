@@ -406,18 +406,19 @@ class HookIn(Message):
 
 
 SiteQuery = Annotated[str | None, Query(description="Only this site.")]
-_Action = Annotated[
-    str | None, Query(pattern="^(publish|hold|reject)$", description="`publish`, `hold` or `reject`.")
-]
-_Thread = Annotated[Number | None, Query(description="Id of an article here.")]
-_Author = Annotated[Number | None, Query(description="Id of an author here.")]
-_Campaign = Annotated[Number | None, Query(description="Id of a group of near-duplicates.")]
-_Limit = Annotated[int, Query(ge=1, le=200, description="Most comments on one page.")]
-_Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")]
-_Days = Annotated[float | None, Query(ge=0, le=3650, description="Age of the item in days.")]
 
 
 class _PageQuery(BaseModel):
+    site: SiteQuery = None
+    action: str | None = Field(
+        None, pattern="^(publish|hold|reject)$", description="`publish`, `hold` or `reject`."
+    )
+    thread: Number | None = Field(None, description="Id of an article here.")
+    author: Number | None = Field(None, description="Id of an author here.")
+    campaign: Number | None = Field(None, description="Id of a group of near-duplicates.")
+    limit: int = Field(50, ge=1, le=200, description="Most comments on one page.")
+    after: str | None = Field(None, max_length=200, description="`next` of the previous page.")
+
     def conditions(self) -> dict[str, Any]:
         """Return the conditions other than the site."""
         return self.model_dump(exclude={"site", "id", "sort", "limit", "after"})
@@ -426,34 +427,20 @@ class _PageQuery(BaseModel):
 class SearchQuery(_PageQuery):
     """Conditions of a search."""
 
-    site: SiteQuery = None
     id: str | None = Field(None, description="The caller's id; needs `site`.")
     words: str | None = Field(None, max_length=200, description="A part of the text, in any case.")
-    action: _Action = None
-    thread: _Thread = None
-    author: _Author = None
-    campaign: _Campaign = None
-    limit: _Limit = 50
-    after: _Cursor = None
 
 
 class QueueQuery(_PageQuery):
     """Conditions for the queue."""
 
-    site: SiteQuery = None
     label: str | None = Field(None, description="Only comments held for this label.")
     code: str | None = Field(None, description="Only items with this reason code.")
-    action: _Action = None
     kind: str | None = Field(
         None, pattern="^(held|sample|appeal|second)$", description="`held`, `sample`, `appeal` or `second`."
     )
-    thread: _Thread = None
-    author: _Author = None
-    campaign: _Campaign = None
     language: str | None = Field(None, description="Such as `en`.")
-    older_than: _Days = None
-    newer_than: _Days = None
+    older_than: float | None = Field(None, ge=0, le=3650, description="Age of the item in days.")
+    newer_than: float | None = Field(None, ge=0, le=3650, description="Age of the item in days.")
     unclaimed: bool = Field(False, description="Only items that nobody holds.")
     sort: Order = Field("priority", description="Sort order.")
-    limit: _Limit = 50
-    after: _Cursor = None

@@ -9,13 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from belowline.model import BelowlineError
 from belowline.serve.console.forms import Form
-from belowline.serve.http.auth import (
-    SESSION_COOKIE,
-    asks_for_key,
-    authenticate,
-    by_key,
-    refuse_foreign_pages,
-)
+from belowline.serve.http.auth import SESSION_COOKIE, asks_for_key, authenticate, by_key, refuse_foreign_pages
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.store import accounts

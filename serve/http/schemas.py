@@ -72,9 +72,7 @@ class ScoreRequest(Message):
         description="If set, every comment needs an `id`, and comments that are not published enter the queue.",
     )
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"comments": [{"id": "c1", "text": "Thanks, I learned something."}]}],
-        }
+        json_schema_extra={"examples": [{"comments": [{"id": "c1", "text": "Thanks, I learned something."}]}]}
     )
 
 

@@ -75,11 +75,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     app.include_router(score.router)  # first, because routes are tried in order
     add_console(app)
     app.add_middleware(
-        RequestMiddleware,
-        service=service,
-        scores=_scores,
-        keeps_when_full=_keeps_when_full,
-        render=_rendered,
+        RequestMiddleware, service=service, scores=_scores, keeps_when_full=_keeps_when_full, render=_rendered
     )
     app.add_middleware(PredictAtRoot)  # outermost, because RequestMiddleware goes by the path
     for router in (comments.router, queue.router, admin.router, health, pages):

@@ -43,10 +43,7 @@ def run_wordpress(
 ) -> None:
     """One round, or with ``every`` one in so many seconds until Ctrl-C; raises WordPressError."""
     address = address_of(site, insecure=insecure)
-    with (
-        WordPress(address, user, _password(address.host, user)) as remote,
-        _bridge(remote, apply) as bridge,
-    ):
+    with WordPress(address, user, _password(address.host, user)) as remote, _bridge(remote, apply) as bridge:
         rounds = _Rounds(bridge, remote, apply, since)
         if every is None:
             if failed := rounds.run():
