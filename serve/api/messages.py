@@ -18,9 +18,10 @@ from pydantic import (
 
 from belowline.model.policy import Action
 from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, Site
+from belowline.serve.queue.comments import CommentOut, DecisionOut, Record
 from belowline.serve.queue.queue_items import Kind, Order
 from belowline.serve.scoring.reason_codes import CODES
-from belowline.serve.scoring.results import EvidenceSpan, Result
+from belowline.serve.scoring.results import Result
 
 
 def _known_code(code: str) -> str:
@@ -130,107 +131,7 @@ class KeptComments(BaseModel):
     model: str = Field(description="Version of the model.")
 
 
-class _Out(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class ThreadOut(_Out):
-    """An article."""
-
-    id: int
-    site: str
-    caller_id: str
-    title: str | None
-    url: str | None
-
-
-class AuthorOut(_Out):
-    """An author with counts of published, held and rejected comments."""
-
-    id: int
-    caller_id: str | None = Field(description="Null once erased.")
-    name: str | None
-    role: str | None
-    first_seen: datetime | None
-    published: int
-    held: int
-    rejected: int
-
-
-class ItemOut(_Out):
-    """An open queue item."""
-
-    id: int
-    kind: str = Field(description="`held`, `sample` (drawn at random), `appeal` or `second` (second review).")
-    label: str | None
-    code: str
-    priority: float = Field(description="0 to 1; 1 for an appeal.")
-    uncertainty: float = Field(description="1 if a probability equals its threshold, less further away.")
-    created: datetime
-    claimed_by: str | None
-    claimed_until: datetime | None
-
-
-class DecisionOut(_Out):
-    """A decision of the policy or of a person."""
-
-    id: int
-    comment_id: int
-    revision: int
-    actor: str
-    via: str = Field(
-        description="`policy`, `console`, `api`, `site`, `bulk`, `undo`, `appeal`, `sample` or `second`."
-    )
-    action: Action
-    before: Action | None
-    labels: list[str]
-    code: str
-    code_choice: Literal["person", "default", "unclear"] | None = Field(
-        description="`person`: a person chose the code; `default`: the preselected code was left; "
-        "`unclear`: a rejection as spam by an earlier version, which preselected `spam`; null: there was no choice."
-    )
-    rule: str
-    spans: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
-        description="Start and end of the evidence for the rule."
-    )
-    note: str | None
-    policy: str
-    model: str
-    model_digest: str | None = Field(description="SHA-256 of the model's files; null for older decisions.")
-    scores: dict[str, float]
-    blind: bool = Field(description="Whether the scores were hidden from the moderator.")
-    undoes: int | None
-    at: datetime
-
-
-class CommentOut(_Out):
-    """A comment with its scores, its last decision and its queue item."""
-
-    id: int
-    site: str
-    caller_id: str
-    text: str | None = Field(description="Null once erased.")
-    language: str
-    revision: int
-    action: Action = Field(description="The current action.")
-    campaign: int | None = Field(description="Id of the group of near-duplicates.")
-    copies: int = Field(description="Number of comments in that group, this one included.")
-    written: datetime | None
-    received: datetime | None
-    erased: datetime | None
-    thread: ThreadOut | None
-    author: AuthorOut | None
-    parent: str | None
-    parent_text: str | None
-    probabilities: dict[str, float]
-    relevance: float | None
-    evidence: list[EvidenceSpan]
-    model: str | None
-    decision: DecisionOut | None = Field(description="The last decision.")
-    item: ItemOut | None = Field(description="The open queue item, if there is one.")
-
-
-class RevisionOut(_Out):
+class RevisionOut(Record):
     """A revision of a comment's text."""
 
     number: int
@@ -238,7 +139,7 @@ class RevisionOut(_Out):
     at: datetime
 
 
-class AppealOut(_Out):
+class AppealOut(Record):
     """An appeal of the author."""
 
     id: int

@@ -12,7 +12,7 @@ from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card, choices
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep, redirect
 from belowline.serve.queue import comments, queue_items, reviews
-from belowline.serve.queue.comments import Comment
+from belowline.serve.queue.comments import CommentOut
 from belowline.serve.queue.erasure import erase_author, erase_comment
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES
 from belowline.serve.store.refusal import unknown
@@ -146,7 +146,7 @@ def _list(
     kind: str,
     title: str,
     facts: Sequence[tuple[str, str]],
-    page: Sequence[Comment],
+    page: Sequence[CommentOut],
     following: str | None,
     *,
     bulk: tuple[str, int, int] | None = None,

@@ -182,26 +182,22 @@ class WordPress:
         return address.copy_merge_params(dict(wanted))
 
     def _find_root(self) -> httpx.URL:
-        """The API's root: the address that the site announces, or one of the two usual ones."""
-        front = self._send("HEAD", self.site, auth=None)
-        announced = _url(front.links.get("https://api.w.org/", {}).get("url", ""))
-        roots = [self.site.join("wp-json/"), self.site.copy_merge_params({"rest_route": "/"})]
-        refused: Refused | None = None
-        if announced is not None and _origin(announced) == _origin(self.site):
-            roots.insert(0, announced)
-        for root in roots:
+        """The API's root: the usual address, or a parameter, which works whatever the site's permalinks are."""
+        refused = ""
+        for root in (self.site.join("wp-json/"), self.site.copy_merge_params({"rest_route": "/"})):
             try:
                 answer = self._call("GET", root.copy_merge_params({"_fields": "namespaces,home"}))
                 api = self._read(answer, _Root)
-                if "wp/v2" in api.namespaces:
-                    home = _url(api.home)
-                    self._home = home.host if home is not None and home.host else self.site.host
-                    return root
             except Refused as error:
-                refused = error
+                refused = f" ({error})"
+                continue
+            if "wp/v2" in api.namespaces:
+                home = _url(api.home)
+                self._home = home.host if home is not None and home.host else self.site.host
+                return root
         raise WordPressError(
-            f"{self.site} has no WordPress REST API with comments, or it is switched off"
-            f"{f' ({refused})' if refused else ''}; check the address, and plugins that switch it off"
+            f"{self.site} has no WordPress REST API with comments, or it is switched off{refused}; "
+            "check the address, and plugins that switch it off"
         )
 
     def _call(self, method: str, url: httpx.URL, **more: Any) -> httpx.Response:
@@ -243,7 +239,12 @@ class WordPress:
     def _whole(self, method: str, url: httpx.URL, **more: Any) -> httpx.Response:
         """The answer with its whole body; raises Refused if it is too large, too slow or not gzip."""
         with self._client.stream(method, url, **more) as answer:
-            self._refuse_redirect(answer)
+            to = answer.next_request.url if answer.next_request else None
+            if to is not None and _origin(to) != _origin(self.site):
+                where = to.copy_with(path="/", query=None)
+                raise WordPressError(
+                    f"{self.site} redirects to {where}; if that is your site, give it as --site"
+                )
             if answer.headers.get("Content-Encoding", "gzip").lower() not in ("gzip", "identity"):
                 raise Refused(f"{self.site} compresses its answers in a way that was not asked for")
             began, body = monotonic(), bytearray()
@@ -255,13 +256,6 @@ class WordPress:
             return httpx.Response(
                 answer.status_code, headers=headers, content=bytes(body), request=answer.request
             )
-
-    def _refuse_redirect(self, answer: httpx.Response) -> None:
-        to = answer.next_request.url if answer.next_request else None
-        if to is not None and _origin(to) != _origin(self.site):
-            scheme, host, port = _origin(to)
-            where = f"{scheme}://{host}{f':{port}' if to.port else ''}"
-            raise WordPressError(f"{self.site} redirects to {where}; if that is your site, give it as --site")
 
     def _read(self, answer: httpx.Response, shape: type[Shape]) -> Shape:
         try:

@@ -175,14 +175,14 @@ def test_a_comment_is_kept_with_its_article_its_parent_and_its_author(
     assert kept.text == "hate & 1 < 2"
     assert kept.parent == str(parent)
     assert kept.parent_text == "Boats & trams, a threat"
-    assert kept.thread["title"] == "Tom & the harbour"
-    assert kept.thread["lead"] == "It reopens — today."
-    assert kept.thread["url"].startswith(paper.url)
+    assert kept.thread.title == "Tom & the harbour"
+    assert kept.thread.lead == "It reopens — today."
+    assert kept.thread.url.startswith(paper.url)
     assert kept.relevance == 0.75
     assert kept.author.name == "Ann"
     assert "reader.example" not in repr(desk.see(everything))
     [other] = desk.see(comments.load, [find(desk, on_page).id])
-    assert other.thread["title"] == "About us"
+    assert other.thread.title == "About us"
     assert "https://casino.example" in str(other.text)
     assert kept.site == other.site == paper.url.removeprefix("http://").replace(":", "-")
     assert kept.author.id == other.author.id
