@@ -6,7 +6,7 @@ text is scored in windows. Of a pair of texts the second is the comment that the
 
 import math
 from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -49,8 +49,6 @@ class PredictRequest(Body):
         or_else("must be a string, a list of strings, or a list of such lists"),
     ]
     raw_scores: bool = Field(False, strict=True)
-    truncate: bool = Field(False, strict=True)
-    truncation_direction: Literal["Left", "Right"] = "Right"
 
 
 class _Unfit(Problem):
@@ -86,26 +84,18 @@ def info(service: ServiceDep, actor: Caller) -> dict[str, Any]:
     """The labels by number, and limits; a length is in characters."""
     actor.require("score")
     config, settings = service.pipeline.scorer.config, service.settings
+    labels = {str(number): label for number, label in enumerate(config.labels)}
     return {
         "model_id": f"belowline {config.version}",
-        "model_sha": None,
         "model_dtype": "int8",
         "model_type": {
-            "classifier": {
-                "id2label": {str(number): label for number, label in enumerate(config.labels)},
-                "label2id": {label: number for number, label in enumerate(config.labels)},
-            }
+            "classifier": {"id2label": labels, "label2id": {labels[key]: int(key) for key in labels}}
         },
         "max_concurrent_requests": settings.queue_comments,
         "max_input_length": settings.max_comment_chars,
-        "max_batch_tokens": config.window.tokens,
-        "max_batch_requests": 1,
         "max_client_batch_size": MAX_COMMENTS,
         "auto_truncate": False,
-        "tokenization_workers": 1,
         "version": version("belowline"),
-        "sha": None,
-        "docker_label": None,
     }
 
 
