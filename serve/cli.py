@@ -284,8 +284,6 @@ def wordpress(
     every: Annotated[
         float | None, Option(min=1, metavar="SECONDS", help="Repeat at this interval; default: run once.")
     ] = None,
-    since: Annotated[Day, Option(formats=DAY, help="Ignore held comments from before this day.")] = None,
-    insecure: Annotated[bool, Option("--insecure", help="Send the password over plain HTTP.")] = False,
 ) -> None:
     """Score held comments in WordPress and approve them, hold them or mark them as spam by the policy.
 
@@ -294,7 +292,7 @@ def wordpress(
     """
     from belowline.serve.wordpress.command import run_wordpress
 
-    run_wordpress(site, user, apply=apply, every=every, since=_day(since), insecure=insecure)
+    run_wordpress(site, user, apply=apply, every=every)
 
 
 @models.command(name="promote")

@@ -17,7 +17,7 @@ from belowline.serve.api.messages import (
     NewComments,
     SearchQuery,
 )
-from belowline.serve.api.score import check_ids, check_length, check_moment, check_text
+from belowline.serve.api.score import check_ids, check_length, check_text
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import documented, invalid_field
 from belowline.serve.http.service import ServiceDep
@@ -182,8 +182,6 @@ def _check(request: NewComments, longest: int) -> None:
     for index, comment in enumerate(request.comments):
         check_text(comment.text, f"comments[{index}].text", longest)
         check_length(comment.parent_text or "", f"comments[{index}].parent_text", longest)
-        if comment.written is not None:
-            check_moment(comment.written, f"comments[{index}].written")
 
 
 def _incoming(comment: NewComment, scores: Scores | None) -> IncomingComment:

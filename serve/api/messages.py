@@ -1,12 +1,13 @@
 """Requests and answers of the API; unknown fields of a request are errors."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Query
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -37,7 +38,14 @@ def _only_text(value: object) -> object:
     return value
 
 
-UtcDateTime = Annotated[datetime, BeforeValidator(_only_text)]
+def _in_calendar(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside of the calendar") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_calendar)]
 Note = Annotated[str, StringConstraints(max_length=4000)]
 # The ids of all tables are below 2**31, and SQLite fails on numbers beyond 64 bits.
 Number = Annotated[int, Field(ge=1, lt=2**31)]
@@ -90,7 +98,7 @@ class NewComment(Message):
     parent_text: str | None = Field(
         None, description="Text of the parent comment, if it was not sent before."
     )
-    written: UtcDateTime | None = Field(None, description="Time of writing, ISO 8601 with a zone.")
+    written: Moment | None = Field(None, description="Time of writing, ISO 8601 with a zone.")
 
 
 class NewComments(Message):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from belowline.model import Policy
@@ -19,13 +20,13 @@ from belowline.serve.api.messages import (
     CommentPage,
     DecisionIn,
     DecisionOut,
+    Moment,
     Number,
     QueueQuery,
     ReleaseIn,
     SiteQuery,
     Table,
 )
-from belowline.serve.api.score import check_moment
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import Problem, documented, invalid_field
 from belowline.serve.http.events import changes
@@ -258,13 +259,10 @@ def _since(since: str | None) -> tuple[int, datetime | None]:
     if since.isdecimal() and len(since) < 16:
         return int(since), None
     try:
-        moment = datetime.fromisoformat(since)
-    except ValueError:
-        raise invalid_field(
-            "since", "is neither a decision's id nor a time like 2026-11-25T12:00:00Z"
-        ) from None
-    check_moment(moment, "since")
-    return 0, moment
+        return 0, TypeAdapter(Moment).validate_python(since)
+    except ValidationError:
+        wanted = "is neither a decision's id nor a time with a zone like 2026-11-25T12:00:00Z"
+        raise invalid_field("since", wanted) from None
 
 
 def _lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:

@@ -50,16 +50,11 @@ async def authenticate(request: Request, key: str = "", *, any_key: bool = False
     return await run_in_threadpool(_by_store, request, key, any_key)
 
 
-async def client(request: Request) -> Actor:
-    """A dependency: the caller of another service's protocol, by a key in the headers; any key while none is needed."""
-    return await authenticate(request, any_key=True)
-
-
-def allowed(permission: str) -> Callable[[Request], Awaitable[Actor]]:
-    """Returns a dependency: the caller, if their role has the permission."""
+def allowed(permission: str, *, any_key: bool = False) -> Callable[[Request], Awaitable[Actor]]:
+    """Returns a dependency: the caller as ``authenticate`` does, if their role has the permission."""
 
     async def check(request: Request) -> Actor:
-        actor = await authenticate(request)
+        actor = await authenticate(request, any_key=any_key)
         actor.require(permission)
         return actor
 

@@ -15,13 +15,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from belowline.model import ScoreInput, Scores
-from belowline.serve.http import auth as keys
+from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.health import readiness
 from belowline.serve.http.schemas import MAX_COMMENTS
 from belowline.serve.http.service import ServiceDep
 from belowline.serve.protocols.protocol import Body, Protocol, or_else, read_json, scores_of
-from belowline.serve.store.accounts import Actor
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SMALLEST = 1e-7
@@ -35,7 +34,7 @@ _TYPES = {
     429: "Overloaded",
     503: "Unhealthy",
 }
-Caller = Annotated[Actor, Depends(keys.client)]
+_MAY_SCORE = Depends(allowed("score", any_key=True))
 # Without fail_fast the errors of a large body would fill gigabytes.
 _Texts = Annotated[list[str], Field(fail_fast=True)]
 router = APIRouter(include_in_schema=False)
@@ -65,13 +64,12 @@ def problem(request: Request, problem: Problem) -> Response:
     return JSONResponse({"error": problem.detail, "error_type": kind}, status, problem.headers)
 
 
-@router.post("/predict")
-async def predict(request: Request, service: ServiceDep, actor: Caller) -> JSONResponse:
+@router.post("/predict", dependencies=[_MAY_SCORE])
+async def predict(request: Request, service: ServiceDep) -> JSONResponse:
     """All labels, the likeliest first. `["a", "b"]` is one pair, `[["a"], ["b"]]` are two texts.
 
     `POST /` does the same for every body that is not a form.
     """
-    actor.require("score")
     asked = await read_json(request, PredictRequest)
     inputs = _inputs(asked.inputs, service.settings.max_comment_chars)
     answers = [_predictions(scores, raw=asked.raw_scores) for scores in await scores_of(service, inputs)]
@@ -79,10 +77,9 @@ async def predict(request: Request, service: ServiceDep, actor: Caller) -> JSONR
     return JSONResponse(answers if is_batch else answers[0])
 
 
-@router.get("/info")
-def info(service: ServiceDep, actor: Caller) -> dict[str, Any]:
+@router.get("/info", dependencies=[_MAY_SCORE])
+def info(service: ServiceDep) -> dict[str, Any]:
     """The labels by number, and limits; a length is in characters."""
-    actor.require("score")
     config, settings = service.pipeline.scorer.config, service.settings
     labels = {str(number): label for number, label in enumerate(config.labels)}
     return {

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any, Literal, Self, TypeVar
@@ -106,11 +105,9 @@ class WordPress:
         port = f":{self.site.port}" if self.site.port else ""
         return site_name(f"{self.site.raw_host.decode('ascii')}{port}{self.site.path}")
 
-    def held(self, since: date | None = None) -> list[int]:
-        """Ids of the comments on hold, oldest first; with ``since`` only those written then or later."""
+    def held(self) -> list[int]:
+        """Ids of the comments on hold, oldest first."""
         wanted: dict[str, Any] = {"status": "hold", "orderby": "id", "order": "asc", "_fields": "id"}
-        if since is not None:
-            wanted["after"] = f"{since.isoformat()}T00:00:00"
         ids: dict[int, None] = {}
         page, pages = 1, 1
         while page <= pages:
@@ -265,14 +262,14 @@ class WordPress:
             raise Refused(f"{self.site} answers with {kind} instead of the REST API's JSON") from None
 
 
-def address_of(site: str, *, insecure: bool) -> httpx.URL:
+def address_of(site: str) -> httpx.URL:
     """The address of a site, with a final slash; raises WordPressError for an address that must not get a password."""
     url = _url(site)
     if url is None or url.scheme not in ("http", "https") or not url.host:
         raise WordPressError("--site takes an address such as https://paper.example")
     if url.userinfo or url.query or url.fragment:
         raise WordPressError("--site takes an address without user, password or query; see --user")
-    if url.scheme == "http" and not insecure and not _on_loopback(url.host):
+    if url.scheme == "http" and not _on_loopback(url.host):
         raise WordPressError(f"--site {url} is not https; others could read the password on its way")
     return url.copy_with(path=url.path.rstrip("/") + "/")
 

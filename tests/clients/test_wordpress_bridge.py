@@ -131,7 +131,7 @@ def policy_file(tmp_path: Path) -> Path:
 
 @contextmanager
 def remote_of(paper: RealWordPress) -> Iterator[WordPress]:
-    address = address_of(paper.url, insecure=False)
+    address = address_of(paper.url)
     with WordPress(address, MODERATOR, paper.passwords[MODERATOR]) as remote:
         yield remote
 
@@ -492,7 +492,7 @@ def test_the_address_below_wp_json_does_too(paper: RealWordPress) -> None:
 
     transport = httpx.MockTransport(pretty)
     with WordPress(
-        address_of(paper.url, insecure=False),
+        address_of(paper.url),
         MODERATOR,
         paper.passwords[MODERATOR],
         transport=transport,

@@ -55,9 +55,7 @@ class FakeWordPress:
 
     def remote(self, site: str = SITE) -> WordPress:
         transport = httpx.MockTransport(self)
-        return WordPress(
-            address_of(site, insecure=False), USER, PASSWORD, transport=transport, wait=self.waits.append
-        )
+        return WordPress(address_of(site), USER, PASSWORD, transport=transport, wait=self.waits.append)
 
 
 def rounds(paper: FakeWordPress, desk: Desk, *, apply: bool = True) -> dict[int, str]:

@@ -1,17 +1,11 @@
 """Akismet 1.1: its clients work unchanged except for the address and the key.
 
-``true`` is the answer to every comment that is not published, spam or not, because ``false`` publishes. The site puts
-such a comment into its spam folder, and submit-ham brings it back; a held comment also waits in our queue.
-``X-akismet-pro-tip: discard`` comes only with rejected comments. A comment that is checked again gets the moderator's
-decision.
-
-``invalid`` is the answer only to a bad key and to a malformed call: most clients take it for "not spam". A comment
-that is not scored, or not in time, gets ``true`` and waits in the queue if the store can be reached.
+serve/PROTOCOLS.md describes the answers. ``invalid`` is the answer only to a bad key and to a malformed call, because
+most clients take it for "not spam".
 
 Akismet's comments have no ids and its authors no accounts. A comment's id here is a keyed hash of its page, author
-and text. Each answer to a check has it as ``X-akismet-guid``, so it also names published comments, which are not
-stored. The same comment always has the same guid. A call that fails before the hash is made gets a random guid.
-``recognition`` describes how a report finds its comment.
+and text, and each answer to a check has it as ``X-akismet-guid``. A call that fails before the hash is made gets a
+random guid. ``recognition`` describes how a report finds its comment.
 """
 
 import asyncio
@@ -84,7 +78,7 @@ async def comment_check(request: Request, service: ServiceDep) -> PlainTextRespo
     checking = asyncio.ensure_future(_check(request, service))
     checking.add_done_callback(
         lambda task: task.cancelled() or task.exception()
-    )  # no warning if nobody awaits
+    )  # no warning if it fails later
     try:
         async with asyncio.timeout(ANSWER_S):
             action = await asyncio.shield(checking)  # a write under way is finished after the time limit

@@ -61,7 +61,7 @@ def bridge(answer: Answer) -> WordPress:
         return answer(request) if "comments" in request.url.path else httpx.Response(200, json=ROOT)
 
     transport = httpx.MockTransport(respond)
-    site = address_of(SITE, insecure=False)
+    site = address_of(SITE)
     return WordPress(site, "mona", "secret", transport=transport, wait=lambda _: None)
 
 
