@@ -1,10 +1,10 @@
 """The API: the queue, claims, decisions, and the decision log."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
@@ -178,7 +178,8 @@ def log(
     number, moment = _since(since)
     wanted = decision_log.LogFilter(sites=sites_of(actor, site), by_people=people, since=moment)
     rows = decision_log.stream(service.database, wanted, number)
-    return StreamingResponse(_lines(rows), media_type="application/jsonl")
+    lines = (json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in rows)
+    return StreamingResponse(lines, media_type="application/jsonl")
 
 
 @router.get("/decisions/{decision:int}", summary="A decision")
@@ -263,8 +264,3 @@ def _since(since: str | None) -> tuple[int, datetime | None]:
     except ValidationError:
         wanted = "is neither a decision's id nor a time with a zone like 2026-11-25T12:00:00Z"
         raise invalid_field("since", wanted) from None
-
-
-def _lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield json.dumps(row, default=str, ensure_ascii=False) + "\n"

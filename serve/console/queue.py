@@ -10,7 +10,9 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection, select
 
 from belowline.model.policy import Action
+from belowline.serve.api import queue as api
 from belowline.serve.api.comments import sites_of
+from belowline.serve.api.messages import ReleaseIn
 from belowline.serve.api.queue import check_labels
 from belowline.serve.console.forms import Form
 from belowline.serve.console.rendering import WHOLE, excerpt
@@ -113,10 +115,7 @@ def decide(console: Console, form: FormDep) -> Response:
 @router.post("/console/undo")
 def undo(console: Console, form: FormDep) -> Response:
     """Undoes a decision; the comment is the next card again."""
-    decision = form.number("decision")
-    with console.service.database.write() as tx:
-        policy = console.service.pair_in(tx).policy
-        row = moderator_decisions.undo(tx, console.actor, decision, policy)
+    row = api.undo(console.service, console.actor, form.number("decision"))
     return console.done(form, {"decision": row.id, "comment": row.comment_id, "action": row.action})
 
 
@@ -144,9 +143,7 @@ def bulk(console: Console, form: FormDep) -> Response:
 @router.post("/console/release")
 def release(console: Console, form: FormDep) -> Response:
     """Releases all items that the moderator has claimed."""
-    with console.service.database.write() as tx:
-        released = queue_items.release(tx, console.actor.name)
-    return console.done(form, {"released": released})
+    return console.done(form, api.release(console.service, console.actor, ReleaseIn()))
 
 
 def card(comment: CommentOut, plea: str | None = None) -> dict[str, Any]:

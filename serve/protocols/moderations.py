@@ -132,7 +132,10 @@ def _texts(sent: str | list[str] | list[_Part], service: Service) -> list[str]:
 
 
 def _result(result: Result, service: Service) -> dict[str, Any]:
-    scores = {name: _score(result.scores, groups) for name, groups in _JUDGED.items()}
+    scores = {
+        name: min(max(result.scores.get(label, 0.0) for label in labels) for labels in groups)
+        for name, groups in _JUDGED.items()
+    }
     reached = {name: _reached(result.scores, groups, service) for name, groups in _JUDGED.items()}
     not_published = result.action != "publish" and result.reason.code not in _NOT_FOR_CONTENT
     return {
@@ -142,10 +145,6 @@ def _result(result: Result, service: Service) -> dict[str, Any]:
         "category_applied_input_types": {name: ["text"] for name in _JUDGED}
         | {name: [] for name in _UNJUDGED},
     }
-
-
-def _score(scores: Mapping[str, float], groups: Sequence[Sequence[str]]) -> float:
-    return min(max(scores.get(label, 0.0) for label in labels) for labels in groups)
 
 
 def _reached(scores: Mapping[str, float], groups: Sequence[Sequence[str]], service: Service) -> bool:

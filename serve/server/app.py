@@ -43,7 +43,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     service = _service(settings, scorer)
 
     database, score_queue = service.database, service.score_queue
-    follower = Follower(service.active, settings, database, service.metrics.model_failed)
+    follower = Follower(service.active, settings, database, service.metrics.model_failures.inc)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -109,7 +109,7 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
     )
     metrics = Metrics(lambda: score_queue.queued)
     if active.behind:
-        metrics.model_failed()
+        metrics.model_failures.inc()
     score_queue = ScoreQueue(
         queue_comments=settings.queue_comments,
         threads=settings.cores + 1,

@@ -41,14 +41,6 @@ class Refused(WordPressError):
     """WordPress refuses one request; others may succeed."""
 
 
-class WouldAlter(Refused):
-    """A status change would alter the comment's text; nothing was sent."""
-
-
-class Altered(WordPressError):
-    """A status change altered a comment's text, for example because of a plugin of the site."""
-
-
 class _Id(BaseModel):
     id: int = Field(ge=1)
 
@@ -137,18 +129,19 @@ class WordPress:
         stored = self._read(self._list(ids, status="any", _fields="id,content"), list[_Text])
         return {comment.id for comment in stored if not survives(comment.content.raw, self._home)}
 
-    def change(self, comment: int, seen: str, status: Status) -> bool:
-        """Sets a comment's status if it is still ``seen``; False if it is not.
+    def change(self, comment: int, seen: str, status: Status) -> Literal["later", "leave"] | None:
+        """Sets a comment's status, and returns the reason if it does not.
 
-        Raises Refused if it cannot be changed, WouldAlter if its text would change, and Altered if its text did change.
+        ``later``: the status is not ``seen`` any more; ``leave``: the text would change. Raises Refused if WordPress
+        refuses the change, and WordPressError if the text did change, for example because of a plugin of the site.
         """
         path = f"wp/v2/comments/{comment}"
         fields = "id,status,content,author_ip,author_user_agent"
         present = self._read(self._get(path, context="edit", _fields=fields), _Editable)
         if present.status != seen:
-            return False
+            return "later"
         if not survives(present.content.raw, self._home):
-            raise WouldAlter(f"{self.site} would alter its text")
+            return "leave"
         # WordPress takes a change for the author's own and would store our address and program as theirs.
         author = {"author_ip": present.author_ip, "author_user_agent": present.author_user_agent}
         values = {"status": status, **{name: value for name, value in author.items() if value}}
@@ -156,11 +149,11 @@ class WordPress:
         answer = self._call("POST", self._address(path, {}), json=values, headers=headers)
         if self._read(answer, _Text).content.raw != present.content.raw:
             # The old text cannot be put back over REST: it would pass the same filters again.
-            raise Altered(
+            raise WordPressError(
                 f"{self.site} altered the text of comment {comment} when its status changed; a plugin of the site "
                 "may filter comments. The bridge stopped: use belowline's plugin, or decide comments in wp-admin"
             )
-        return True
+        return None
 
     def _list(self, ids: Sequence[int], **wanted: str) -> httpx.Response:
         include = ",".join(map(str, ids))

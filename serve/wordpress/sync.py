@@ -33,7 +33,7 @@ from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import Database, now, one_at_a_time
 from belowline.serve.store.pseudonyms import alias
 from belowline.serve.wordpress import links as bridges
-from belowline.serve.wordpress.client import PAGE, Refused, Status, WordPress, WouldAlter
+from belowline.serve.wordpress.client import PAGE, Refused, Status, WordPress
 from belowline.serve.wordpress.remote_comment import RemoteComment
 
 logger = logging.getLogger(__name__)
@@ -157,14 +157,12 @@ class Bridge:
     def _change(self, step: Step) -> Outcome:
         """Changes the status in WordPress and stores it."""
         try:
-            changed = self._remote.change(step.remote, step.seen, _STATUSES[step.action])
-        except WouldAlter:
-            return "leave"
+            unchanged = self._remote.change(step.remote, step.seen, _STATUSES[step.action])
         except Refused as error:
             logger.warning("comment %d: %s", step.remote, error)
             return "fail"
-        if not changed:
-            return "later"
+        if unchanged:
+            return unchanged
         with self._database.write() as tx:
             bridges.remember(tx, step.comment, step.action)
         return step.outcome

@@ -498,5 +498,5 @@ def test_the_address_below_wp_json_does_too(paper: RealWordPress) -> None:
         transport=transport,
     ) as remote:
         assert remote.held() == [held]
-        assert remote.change(held, "hold", "spam")
+        assert remote.change(held, "hold", "spam") is None
     assert paper.status(held) == "spam"

@@ -24,7 +24,7 @@ from belowline.model import Context, ScoreInput, Scores
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.long_texts import score_within
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.protocols.akismet import account, usage
+from belowline.serve.protocols.akismet import account
 from belowline.serve.protocols.akismet.account import read_as, site_named
 from belowline.serve.protocols.akismet.messages import Call, site_of
 from belowline.serve.protocols.protocol import Protocol, only_site
@@ -225,12 +225,12 @@ def _thread(call: Call) -> Thread | None:
     return Thread(permalink[:500], url=permalink) if permalink else None
 
 
-async def _count(service: Service, actor: Actor, site: str, what: usage.Counted) -> None:
+async def _count(service: Service, actor: Actor, site: str, what: account.Counted) -> None:
     """Counts a call. A failure to count changes no answer."""
 
     def count() -> None:
         with service.database.write() as tx:
-            usage.count(tx, actor.name, site, what)
+            account.count(tx, actor.name, site, what)
 
     try:
         await run_in_threadpool(count)

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from belowline.serve.http.service import Service
+from belowline.serve.protocols.akismet import account as usage
 from belowline.serve.protocols.akismet import routes as akismet
-from belowline.serve.protocols.akismet import usage
 from belowline.serve.protocols.akismet.messages import site_of
 from belowline.serve.queue import recognition
 from belowline.serve.scoring.score_queue import QueueFull, ScoreQueue, ScoreQueueClosed
