@@ -141,7 +141,7 @@ class Search:
     campaign: int | None = None
 
 
-_UNSCORED = {"probabilities": {}, "relevance": None, "evidence": [], "model": None}
+_UNSCORED: Mapping[str, Any] = {"probabilities": {}, "relevance": None, "evidence": [], "model": None}
 
 
 def locked(tx: Connection, comment_id: int) -> Row[Any] | None:
