@@ -19,7 +19,6 @@ from belowline.serve.api.messages import (
     ClaimIn,
     CommentPage,
     DecisionIn,
-    DecisionOut,
     Moment,
     Number,
     QueueQuery,
@@ -33,6 +32,7 @@ from belowline.serve.http.events import changes
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import decision_log, moderator_decisions, queue_items
+from belowline.serve.queue.comments import DecisionOut
 from belowline.serve.queue.idempotency import run_once
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.queue_items import Filter
