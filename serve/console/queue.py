@@ -143,7 +143,7 @@ def bulk(console: Console, form: FormDep) -> Response:
 @router.post("/console/release")
 def release(console: Console, form: FormDep) -> Response:
     """Releases all items that the moderator has claimed."""
-    return console.done(form, api.release(console.service, console.actor, ReleaseIn()))
+    return console.done(form, api.release(console.service, console.actor, ReleaseIn(items=None)))
 
 
 def card(comment: CommentOut, plea: str | None = None) -> dict[str, Any]:
