@@ -12,7 +12,6 @@ Its errors are children of ``belowline.model.BelowlineError``, each in the room 
     ├── PromotionRefused      active.promotion       a model is not promoted; the active one stays
     ├── ServerError           server.run             the service cannot listen
     ├── WorkerError           server.workers         worker processes cannot start
-    ├── SignInFirst           console.session        a page of the console needs a session
     ├── Undeliverable         webhooks.sender        a webhook delivery failed
     ├── WordPressError        wordpress.client       WordPress cannot be used
     ├── WriteError            batch.write            a file of results cannot be written

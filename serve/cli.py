@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, BadParameter, Option
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ class _AuditUnlessNamed(TyperGroup):
 
 audits = typer.Typer(cls=_AuditUnlessNamed)
 app.add_typer(audits, name="audit", help="Audit an archive: score every comment and write a report.")
-UsageError = typer.BadParameter.__mro__[1]
+UsageError = BadParameter.__mro__[1]
 USAGE, FAILED = 2, 1
+Day = datetime | None
+DAY = ["%Y-%m-%d"]
 
 ModelOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--model",
         help="Model directory, or `small` for the faster model in the package; "
         "default: BELOWLINE_MODEL_DIR or the released model.",
@@ -49,11 +52,9 @@ ModelOption = Annotated[
 ]
 PolicyOption = Annotated[
     Path | None,
-    typer.Option("--policy", help="TOML policy; default: BELOWLINE_POLICY or the model's own thresholds."),
+    Option("--policy", help="TOML policy; default: BELOWLINE_POLICY or the model's own thresholds."),
 ]
-ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="CPU threads; default: one per core.")
-]
+ThreadsOption = Annotated[int | None, Option("--threads", min=1, help="CPU threads; default: one per core.")]
 
 
 def main() -> None:
@@ -94,7 +95,7 @@ def _fail(message: str, status: int) -> int:
 @app.callback(invoke_without_command=True)
 def belowline(
     context: typer.Context,
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    show_version: Annotated[bool, Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Self-hosted moderation for reader comments: score, decide, queue, audit."""
     if show_version:
@@ -106,19 +107,17 @@ def belowline(
 @app.command()
 def serve(
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on; default: BELOWLINE_HOST or 127.0.0.1.")
+        str | None, Option(help="Address to listen on; default: BELOWLINE_HOST or 127.0.0.1.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one; default: 8000.")
+        int | None, Option(min=0, max=65535, help="Port to listen on, 0 for a free one; default: 8000.")
     ] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Processes that share the port and the cores; default: BELOWLINE_WORKERS or 1."
-        ),
+        Option(min=1, help="Processes that share the port and the cores; default: BELOWLINE_WORKERS or 1."),
     ] = None,
 ) -> None:
     """Run the service: API, queue and console.
@@ -137,39 +136,36 @@ def serve(
 
 @app.command()
 def score(
-    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="Comments to score.")] = None,
+    texts: Annotated[list[str] | None, Argument(metavar="TEXT...", help="Comments to score.")] = None,
     source: Annotated[
-        Path | None,
-        typer.Option("--in", help="JSONL, CSV or Parquet file with one comment per row."),
+        Path | None, Option("--in", help="JSONL, CSV or Parquet file with one comment per row.")
     ] = None,
     target: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--out", help="JSONL, CSV or Parquet file for the results; default: JSONL on standard output."
         ),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="Column of --in with the comment.")] = "text",
+    text_column: Annotated[str, Option(help="Column of --in with the comment.")] = "text",
     id_column: Annotated[
-        str, typer.Option(help="Column of --in with the id; rows without it are numbered.")
+        str, Option(help="Column of --in with the id; rows without it are numbered.")
     ] = "id",
     article_column: Annotated[
-        str | None, typer.Option(help="Column of --in with the title of the article.")
+        str | None, Option(help="Column of --in with the title of the article.")
     ] = None,
     parent_column: Annotated[
-        str | None, typer.Option(help="Column of --in with the text of the parent comment.")
+        str | None, Option(help="Column of --in with the text of the parent comment.")
     ] = None,
-    article: Annotated[str | None, typer.Option(help="Title of the article of all comments.")] = None,
+    article: Annotated[str | None, Option(help="Title of the article of all comments.")] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Score comments from TEXT, standard input (one per line) or a file."""
     if source and texts:
-        raise typer.BadParameter("Give either TEXT or --in, not both.")
+        raise BadParameter("Give either TEXT or --in, not both.")
     if source and article:
-        raise typer.BadParameter(
-            "--article works with TEXT or standard input; with --in use --article-column."
-        )
+        raise BadParameter("--article works with TEXT or standard input; with --in use --article-column.")
     from belowline.serve.batch.read import Columns, read_lines, read_rows, read_texts
     from belowline.serve.batch.score import score_rows
     from belowline.serve.settings import load_settings
@@ -181,7 +177,7 @@ def score(
     elif texts:
         rows = read_texts(texts, article, longest)
     elif sys.stdin.isatty():
-        raise typer.BadParameter("Give TEXT, or --in FILE, or comments on standard input.")
+        raise BadParameter("Give TEXT, or --in FILE, or comments on standard input.")
     else:
         rows = read_lines(sys.stdin.buffer, article, longest)
     score_rows(rows, target, _pipeline(model, policy, threads))
@@ -191,50 +187,46 @@ def score(
 def audit(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="Files or folders of saved comments; - is standard input."),
+        Argument(metavar="PATH...", help="Files or folders of saved comments; - is standard input."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the report and the tables; see serve/AUDIT.md.")],
+    out: Annotated[Path, Option(help="Folder for the report and the tables; see serve/AUDIT.md.")],
     format: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Format: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: detected per file."
         ),
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="FIELD=NAME",
             help="Column of JSONL, CSV and Parquet files for a field, such as text=body; repeatable.",
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace an existing audit of other inputs or another model.")
+        bool, Option("--force", help="Replace an existing audit of other inputs or another model.")
     ] = False,
     redact: Annotated[
-        bool,
-        typer.Option("--redact", help="Write keyed hashes instead of author names and comment texts."),
+        bool, Option("--redact", help="Write keyed hashes instead of author names and comment texts.")
     ] = False,
     sample: Annotated[
         int | None,
-        typer.Option(min=2, metavar="N", help="Draw N comments for review and write them to sample.csv."),
+        Option(min=2, metavar="N", help="Draw N comments for review and write them to sample.csv."),
     ] = None,
     queue: Annotated[
         str | None,
-        typer.Option(
-            metavar="SITE", help="Add comments that the policy does not publish to the queue of SITE."
-        ),
+        Option(metavar="SITE", help="Add comments that the policy does not publish to the queue of SITE."),
     ] = None,
-    engine: Annotated[str, typer.Option(help="Where to score: local or ray.")] = "local",
+    engine: Annotated[str, Option(help="Where to score: local or ray.")] = "local",
     processes: Annotated[
         int | None,
-        typer.Option(
+        Option(
             min=1,
             help="Processes that share the threads, or workers on Ray; default: one per 8 threads, or all that fit.",
         ),
     ] = None,
     address: Annotated[
-        str | None,
-        typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, or a local cluster."),
+        str | None, Option(help="Address of the Ray cluster; default: RAY_ADDRESS, or a local cluster.")
     ] = None,
     model: ModelOption = None,
     policy: PolicyOption = None,
@@ -255,9 +247,9 @@ def audit(
 
 @audits.command(name="import-review")
 def import_review(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The completed sample.csv of an audit.")],
-    out: Annotated[Path, typer.Option(help="Folder of the audit of that sample.")],
-    reviewer: Annotated[str | None, typer.Option(help="Name of the reviewer for decisions.jsonl.")] = None,
+    file: Annotated[Path, Argument(metavar="FILE", help="The completed sample.csv of an audit.")],
+    out: Annotated[Path, Option(help="Folder of the audit of that sample.")],
+    reviewer: Annotated[str | None, Option(help="Name of the reviewer for decisions.jsonl.")] = None,
 ) -> None:
     """Import a reviewed sample: write decisions.jsonl for training, and estimate.json with rates and intervals."""
     from belowline.serve.audit.command import import_review_command
@@ -267,22 +259,14 @@ def import_review(
 
 @decisions.command()
 def export(
-    target: Annotated[
-        Path, typer.Argument(metavar="FILE", help="JSONL file to write; see serve/DECISIONS.md.")
-    ],
-    site: Annotated[str | None, typer.Option(help="Only decisions of this site.")] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only decisions on this day (UTC) or later."),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only decisions before this day (UTC)."),
-    ] = None,
+    target: Annotated[Path, Argument(metavar="FILE", help="JSONL file to write; see serve/DECISIONS.md.")],
+    site: Annotated[str | None, Option(help="Only decisions of this site.")] = None,
+    since: Annotated[Day, Option(formats=DAY, help="Only decisions on this day (UTC) or later.")] = None,
+    until: Annotated[Day, Option(formats=DAY, help="Only decisions before this day (UTC).")] = None,
     review: Annotated[
-        list[Path] | None, typer.Option(help="The decisions.jsonl of an audit to merge; repeatable.")
+        list[Path] | None, Option(help="The decisions.jsonl of an audit to merge; repeatable.")
     ] = None,
-    bulk: Annotated[bool, typer.Option("--bulk", help="Include bulk decisions.")] = False,
+    bulk: Annotated[bool, Option("--bulk", help="Include bulk decisions.")] = False,
 ) -> None:
     """Write people's decisions as training examples; decisions of the policy are never included."""
     from belowline.serve.training_data.export import run_export
@@ -292,20 +276,14 @@ def export(
 
 @bridge.command()
 def wordpress(
-    site: Annotated[str, typer.Option(help="Address of the WordPress site, such as https://paper.example.")],
-    user: Annotated[str, typer.Option(help="An editor or administrator of that site.")],
+    site: Annotated[str, Option(help="Address of the WordPress site, such as https://paper.example.")],
+    user: Annotated[str, Option(help="An editor or administrator of that site.")],
     apply: Annotated[
-        bool, typer.Option("--apply", help="Apply changes; without it nothing is changed or stored.")
+        bool, Option("--apply", help="Apply changes; without it nothing is changed or stored.")
     ] = False,
     every: Annotated[
-        float | None,
-        typer.Option(min=1, metavar="SECONDS", help="Repeat at this interval; default: run once."),
+        float | None, Option(min=1, metavar="SECONDS", help="Repeat at this interval; default: run once.")
     ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Ignore held comments from before this day."),
-    ] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Send the password over plain HTTP.")] = False,
 ) -> None:
     """Score held comments in WordPress and approve them, hold them or mark them as spam by the policy.
 
@@ -314,20 +292,19 @@ def wordpress(
     """
     from belowline.serve.wordpress.command import run_wordpress
 
-    run_wordpress(site, user, apply=apply, every=every, since=_day(since), insecure=insecure)
+    run_wordpress(site, user, apply=apply, every=every)
 
 
 @models.command(name="promote")
 def promote_model(
     candidate: Annotated[
-        Path, typer.Argument(metavar="CANDIDATE", help="Model directory, or `small`, to promote.")
+        Path, Argument(metavar="CANDIDATE", help="Model directory, or `small`, to promote.")
     ],
     compare: Annotated[
-        Path | None,
-        typer.Option(help="The compare.json of belowline-train compare with passed gates."),
+        Path | None, Option(help="The compare.json of belowline-train compare with passed gates.")
     ] = None,
     force_reason: Annotated[
-        str | None, typer.Option(help="Reason to promote without passed gates; the history keeps it.")
+        str | None, Option(help="Reason to promote without passed gates; the history keeps it.")
     ] = None,
 ) -> None:
     """Make a candidate the active model if it passed its gates; running services take it over without losing a request.
@@ -341,7 +318,7 @@ def promote_model(
 
 @models.command(name="rollback")
 def roll_back_model(
-    reason: Annotated[str | None, typer.Option(help="Reason; the history keeps it.")] = None,
+    reason: Annotated[str | None, Option(help="Reason; the history keeps it.")] = None,
 ) -> None:
     """Make the previous model active again, even if the newest one does not load."""
     from belowline.serve.active.command import rollback_command
@@ -360,10 +337,10 @@ def list_models() -> None:
 @models.command(name="compare")
 def compare_model(
     candidate: Annotated[
-        Path, typer.Argument(metavar="CANDIDATE", help="Model directory, or `small`, to compare.")
+        Path, Argument(metavar="CANDIDATE", help="Model directory, or `small`, to compare.")
     ],
     last: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Compare on the newest N comments of the store.")
+        int, Option(min=1, metavar="N", help="Compare on the newest N comments of the store.")
     ] = 2000,
 ) -> None:
     """Compare a candidate's decisions with the active model's on stored comments; nothing is changed."""

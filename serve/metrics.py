@@ -29,7 +29,7 @@ class Metrics:
         self._serving: tuple[str, str] | None = None
         self._requests = counter("belowline_requests", "Requests answered.", ["method", "route", "status"])
         self._latency = histogram("belowline_request_seconds", "Time to answer.", ["route"], buckets=_SECONDS)
-        self._decisions = counter(
+        self.decisions = counter(
             "belowline_comments", "Comments decided, by action and reason.", ["action", "code"]
         )
         self._calls = histogram(
@@ -44,7 +44,7 @@ class Metrics:
             ["version", "digest"],
             multiprocess_mode="livesum",
         )
-        self._model_failures = counter(
+        self.model_failures = counter(
             "belowline_model_takeover_failures", "Failures to take over the active model."
         )
         self._behind = gauge(
@@ -73,10 +73,6 @@ class Metrics:
         self._worker.inc()
         self._depth.set(self._queued())
 
-    def decision(self, action: str, code: str) -> None:
-        """Counts a policy decision."""
-        self._decisions.labels(action, code).inc()
-
     def scored(self, seconds: float) -> None:
         """Counts one call to the model, which is one comment."""
         self._calls.observe(1)
@@ -92,10 +88,6 @@ class Metrics:
         self._model.labels(*serving).set(1)
         self._policy.set(policy)
         self._behind.set(behind)
-
-    def model_failed(self) -> None:
-        """Counts a failure to take over the active model."""
-        self._model_failures.inc()
 
     def render(self) -> bytes:
         """Returns the metrics of all workers in Prometheus' text format."""

@@ -165,22 +165,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"{PREFIX}{name}: {problem.message}; see serve/SETTINGS.md") from None
 
 
-def settings_table() -> str:
-    """Returns the Markdown table in SETTINGS.md; ``python -m belowline.serve.settings`` prints it."""
-    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        shown = ",".join(default) if isinstance(default, tuple) else str(default)
-        code = "unset" if default is None or default == () else f"`{shown}`"
-        rows.append(f"| `{PREFIX}{name.upper()}` | {code} | {field.description} |")
-    return "\n".join(rows) + "\n"
-
-
 def _hashed(key: str) -> str:
     if len(key) < MIN_KEY_CHARS:
         raise ValueError(f"a key needs at least {MIN_KEY_CHARS} characters")
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
-
-
-if __name__ == "__main__":
-    print(settings_table(), end="")

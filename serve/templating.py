@@ -6,15 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from belowline.serve.scoring.wording import (
-    action_words,
-    age,
-    code_words,
-    done_words,
-    label_name,
-    likelihood,
-    with_code,
-)
+from belowline.serve.scoring.wording import ACTIONS, DONE, age, code_words, label_name, likelihood, with_code
 from belowline.serve.store.database import now
 
 _HERE = Path(__file__).parent
@@ -31,9 +23,7 @@ def inline_css(*names: str) -> Markup:
 
 
 templates = Environment(
-    loader=FileSystemLoader(_HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
+    loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined
 )
 templates.filters.update(
     label=label_name,
@@ -44,4 +34,4 @@ templates.filters.update(
     reason=code_words,
     count="{:,}".format,
 )
-templates.globals.update(action_words=action_words, done_words=done_words)
+templates.globals.update(action_words=ACTIONS.__getitem__, done_words=DONE.__getitem__)

@@ -12,7 +12,7 @@ from belowline.serve.active.files import digest_of, load_whole
 from belowline.serve.active.promotion import active_model
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
-from belowline.serve.queue.comments import Comment, load, newest
+from belowline.serve.queue.comments import CommentOut, load, newest
 from belowline.serve.queue.dry_run import context_of
 from belowline.serve.scoring.fault_isolation import article_context, score_each
 from belowline.serve.scoring.pipeline import ModerationPipeline
@@ -95,7 +95,7 @@ def _loaded(settings: Settings, database: Database, directory: Path, digest: str
 
 
 def _compare(
-    chunk: Sequence[Comment], models: Sequence[ModerationPipeline], comparison: ModelComparison
+    chunk: Sequence[CommentOut], models: Sequence[ModerationPipeline], comparison: ModelComparison
 ) -> None:
     readable = [(comment, comment.text) for comment in chunk if comment.text is not None]
     inputs = [ScoreInput(text, _article(comment), comment.parent_text) for comment, text in readable]
@@ -106,8 +106,8 @@ def _compare(
         comparison.add(comment.id, actions, active, other)
 
 
-def _article(comment: Comment) -> str | None:
-    return article_context(comment.thread["title"], comment.thread["lead"]) if comment.thread else None
+def _article(comment: CommentOut) -> str | None:
+    return article_context(comment.thread.title, comment.thread.lead) if comment.thread else None
 
 
 def _action(scores: Scores | None, policy: Policy, context: Context) -> str:

@@ -52,7 +52,7 @@ def policy_history(service: ServiceDep, actor: Admin) -> list[Table]:
 @router.post("/policy/dry-run", summary="Compare a policy with the active one on recent comments")
 def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
     """Applies both policies to the stored scores of the newest comments; changes nothing."""
-    proposed = proposed_pipeline(service, request.text)
+    proposed = _proposed(service, request.text)
     with service.database.read() as tx:
         present = service.pair_in(tx)
         run = dry_run(tx, present.policy, proposed.policy, actor.sites, request.limit)
@@ -64,7 +64,7 @@ def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
             {"before": before, "after": after, "comments": number}
             for (before, after), number in run.changes.most_common()
         ],
-        "summary": summary_of(run),
+        "summary": _summary_of(run),
         "examples": [
             dict(zip(("comment", "before", "after", "rule"), example, strict=True))
             for example in run.examples
@@ -75,7 +75,7 @@ def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
 @router.put("/policy", summary="Activate a policy")
 def replace_policy(service: ServiceDep, actor: Admin, request: PolicyIn) -> Table:
     """This worker applies it at once, all others within a second. Earlier decisions do not change."""
-    proposed_pipeline(service, request.text)
+    _proposed(service, request.text)
     with service.database.write() as tx:
         number = replace(tx, actor.name, request.text, request.note, request.after)
     service.active.follow()  # after the commit
@@ -92,7 +92,14 @@ def list_keys(service: ServiceDep, actor: Admin) -> list[Table]:
 @router.post("/keys", status_code=201, summary="Create a key")
 def make_key(service: ServiceDep, actor: Admin, request: KeyIn) -> Table:
     """The answer has the key, which is shown only once. After the first key every call needs a key."""
-    return {"name": request.name, "key": new_key(service, actor, request)}
+    if not asks_for_key(service) and request.role != "admin":
+        # Every call needs a key from then on, so nobody could create another one.
+        raise Problem("conflict", "the first key must be an admin key")
+    if request.name in _RESERVED:
+        raise Problem("conflict", f"the name {request.name!r} is reserved; choose another name")
+    with service.database.write() as tx:
+        key = accounts.create_key(tx, actor.name, request.name, request.role, request.sites, request.protocol)
+    return {"name": request.name, "key": key}
 
 
 @router.delete("/keys/{key}", status_code=204, summary="Revoke a key")
@@ -167,7 +174,7 @@ def _rows(rows: Iterable[Row[Any]]) -> list[Table]:
     return [dict(row._mapping) for row in rows]
 
 
-def proposed_pipeline(service: Service, text: str) -> ModerationPipeline:
+def _proposed(service: Service, text: str) -> ModerationPipeline:
     """Return the active model under a policy text; raises Problem that names the wrong field."""
     try:
         return service.pipeline.with_policy(text, "the policy")
@@ -175,20 +182,7 @@ def proposed_pipeline(service: Service, text: str) -> ModerationPipeline:
         raise Problem("bad-policy", str(error)) from None
 
 
-def new_key(service: Service, actor: Actor, request: KeyIn) -> str:
-    """Create a key; raises Problem for a reserved name, and if the first key is not an admin key."""
-    if not asks_for_key(service) and request.role != "admin":
-        # Every call needs a key from then on, so nobody could create another one.
-        raise Problem("conflict", "the first key must be an admin key")
-    if request.name in _RESERVED:
-        raise Problem("conflict", f"the name {request.name!r} is reserved; choose another name")
-    with service.database.write() as tx:
-        return accounts.create_key(
-            tx, actor.name, request.name, request.role, request.sites, request.protocol
-        )
-
-
-def summary_of(run: DryRun) -> str:
+def _summary_of(run: DryRun) -> str:
     """Return a dry run as a sentence: "This change would have held 41 more of the last 1,000 comments."."""
     verbs = {"hold": "held", "reject": "rejected", "publish": "published"}
     gaps = {verb: run.after[action] - run.before[action] for action, verb in verbs.items()}

@@ -9,7 +9,6 @@ from belowline.model import ScoreInput, Scores
 from belowline.serve.api.messages import (
     AppealIn,
     AppealOut,
-    CommentOut,
     CommentPage,
     FullComment,
     KeptComment,
@@ -18,7 +17,7 @@ from belowline.serve.api.messages import (
     NewComments,
     SearchQuery,
 )
-from belowline.serve.api.score import check_ids, check_length, check_moment, check_text
+from belowline.serve.api.score import check_ids, check_length, check_text
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import documented, invalid_field
 from belowline.serve.http.service import ServiceDep
@@ -79,7 +78,7 @@ def search(service: ServiceDep, actor: Reader, query: Annotated[SearchQuery, Que
             return comment_page(tx, [] if number is None else [number])
         wanted = comments.Search(sites, **query.conditions())
         found, following = comments.search(tx, wanted, query.limit, query.after)
-    return CommentPage(items=[CommentOut.model_validate(comment) for comment in found], next=following)
+    return CommentPage(items=found, next=following)
 
 
 @router.get("/comments/{reference:path}", summary="A comment with its history")
@@ -88,8 +87,7 @@ def read(service: ServiceDep, actor: Reader, reference: Reference) -> FullCommen
     with service.database.read() as tx:
         number = comment_id(tx, actor, reference)
         [comment] = comments.load(tx, [number])
-        fields = CommentOut.model_validate(comment).model_dump()
-        return FullComment.model_validate(fields | comments.history(tx, number))
+        return FullComment.model_validate(dict(comment) | comments.history(tx, number))
 
 
 @router.post("/comments/{reference:path}/appeals", status_code=201, summary="Appeal against a decision")
@@ -158,8 +156,7 @@ def erase_all(
 
 def comment_page(tx: Connection, ids: list[int], following: str | None = None) -> CommentPage:
     """Return the comments with these ids as a page; ``following`` is the next cursor."""
-    found = comments.load(tx, ids)
-    return CommentPage(items=[CommentOut.model_validate(comment) for comment in found], next=following)
+    return CommentPage(items=comments.load(tx, ids), next=following)
 
 
 def comment_id(tx: Connection, actor: Actor, reference: str) -> int:
@@ -185,8 +182,6 @@ def _check(request: NewComments, longest: int) -> None:
     for index, comment in enumerate(request.comments):
         check_text(comment.text, f"comments[{index}].text", longest)
         check_length(comment.parent_text or "", f"comments[{index}].parent_text", longest)
-        if comment.written is not None:
-            check_moment(comment.written, f"comments[{index}].written")
 
 
 def _incoming(comment: NewComment, scores: Scores | None) -> IncomingComment:

@@ -1,12 +1,13 @@
 """Requests and answers of the API; unknown fields of a request are errors."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Query
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,9 +19,10 @@ from pydantic import (
 
 from belowline.model.policy import Action
 from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, Site
+from belowline.serve.queue.comments import CommentOut, DecisionOut, Record
 from belowline.serve.queue.queue_items import Kind, Order
 from belowline.serve.scoring.reason_codes import CODES
-from belowline.serve.scoring.results import EvidenceSpan, Result
+from belowline.serve.scoring.results import Result
 
 
 def _known_code(code: str) -> str:
@@ -36,7 +38,14 @@ def _only_text(value: object) -> object:
     return value
 
 
-UtcDateTime = Annotated[datetime, BeforeValidator(_only_text)]
+def _in_calendar(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside of the calendar") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_calendar)]
 Note = Annotated[str, StringConstraints(max_length=4000)]
 # The ids of all tables are below 2**31, and SQLite fails on numbers beyond 64 bits.
 Number = Annotated[int, Field(ge=1, lt=2**31)]
@@ -89,7 +98,7 @@ class NewComment(Message):
     parent_text: str | None = Field(
         None, description="Text of the parent comment, if it was not sent before."
     )
-    written: UtcDateTime | None = Field(None, description="Time of writing, ISO 8601 with a zone.")
+    written: Moment | None = Field(None, description="Time of writing, ISO 8601 with a zone.")
 
 
 class NewComments(Message):
@@ -130,107 +139,7 @@ class KeptComments(BaseModel):
     model: str = Field(description="Version of the model.")
 
 
-class _Out(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class ThreadOut(_Out):
-    """An article."""
-
-    id: int
-    site: str
-    caller_id: str
-    title: str | None
-    url: str | None
-
-
-class AuthorOut(_Out):
-    """An author with counts of published, held and rejected comments."""
-
-    id: int
-    caller_id: str | None = Field(description="Null once erased.")
-    name: str | None
-    role: str | None
-    first_seen: datetime | None
-    published: int
-    held: int
-    rejected: int
-
-
-class ItemOut(_Out):
-    """An open queue item."""
-
-    id: int
-    kind: str = Field(description="`held`, `sample` (drawn at random), `appeal` or `second` (second review).")
-    label: str | None
-    code: str
-    priority: float = Field(description="0 to 1; 1 for an appeal.")
-    uncertainty: float = Field(description="1 if a probability equals its threshold, less further away.")
-    created: datetime
-    claimed_by: str | None
-    claimed_until: datetime | None
-
-
-class DecisionOut(_Out):
-    """A decision of the policy or of a person."""
-
-    id: int
-    comment_id: int
-    revision: int
-    actor: str
-    via: str = Field(
-        description="`policy`, `console`, `api`, `site`, `bulk`, `undo`, `appeal`, `sample` or `second`."
-    )
-    action: Action
-    before: Action | None
-    labels: list[str]
-    code: str
-    code_choice: Literal["person", "default", "unclear"] | None = Field(
-        description="`person`: a person chose the code; `default`: the preselected code was left; "
-        "`unclear`: a rejection as spam by an earlier version, which preselected `spam`; null: there was no choice."
-    )
-    rule: str
-    spans: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
-        description="Start and end of the evidence for the rule."
-    )
-    note: str | None
-    policy: str
-    model: str
-    model_digest: str | None = Field(description="SHA-256 of the model's files; null for older decisions.")
-    scores: dict[str, float]
-    blind: bool = Field(description="Whether the scores were hidden from the moderator.")
-    undoes: int | None
-    at: datetime
-
-
-class CommentOut(_Out):
-    """A comment with its scores, its last decision and its queue item."""
-
-    id: int
-    site: str
-    caller_id: str
-    text: str | None = Field(description="Null once erased.")
-    language: str
-    revision: int
-    action: Action = Field(description="The current action.")
-    campaign: int | None = Field(description="Id of the group of near-duplicates.")
-    copies: int = Field(description="Number of comments in that group, this one included.")
-    written: datetime | None
-    received: datetime | None
-    erased: datetime | None
-    thread: ThreadOut | None
-    author: AuthorOut | None
-    parent: str | None
-    parent_text: str | None
-    probabilities: dict[str, float]
-    relevance: float | None
-    evidence: list[EvidenceSpan]
-    model: str | None
-    decision: DecisionOut | None = Field(description="The last decision.")
-    item: ItemOut | None = Field(description="The open queue item, if there is one.")
-
-
-class RevisionOut(_Out):
+class RevisionOut(Record):
     """A revision of a comment's text."""
 
     number: int
@@ -238,7 +147,7 @@ class RevisionOut(_Out):
     at: datetime
 
 
-class AppealOut(_Out):
+class AppealOut(Record):
     """An appeal of the author."""
 
     id: int
@@ -406,18 +315,19 @@ class HookIn(Message):
 
 
 SiteQuery = Annotated[str | None, Query(description="Only this site.")]
-_Action = Annotated[
-    str | None, Query(pattern="^(publish|hold|reject)$", description="`publish`, `hold` or `reject`.")
-]
-_Thread = Annotated[Number | None, Query(description="Id of an article here.")]
-_Author = Annotated[Number | None, Query(description="Id of an author here.")]
-_Campaign = Annotated[Number | None, Query(description="Id of a group of near-duplicates.")]
-_Limit = Annotated[int, Query(ge=1, le=200, description="Most comments on one page.")]
-_Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")]
-_Days = Annotated[float | None, Query(ge=0, le=3650, description="Age of the item in days.")]
 
 
 class _PageQuery(BaseModel):
+    site: SiteQuery = None
+    action: str | None = Field(
+        None, pattern="^(publish|hold|reject)$", description="`publish`, `hold` or `reject`."
+    )
+    thread: Number | None = Field(None, description="Id of an article here.")
+    author: Number | None = Field(None, description="Id of an author here.")
+    campaign: Number | None = Field(None, description="Id of a group of near-duplicates.")
+    limit: int = Field(50, ge=1, le=200, description="Most comments on one page.")
+    after: str | None = Field(None, max_length=200, description="`next` of the previous page.")
+
     def conditions(self) -> dict[str, Any]:
         """Return the conditions other than the site."""
         return self.model_dump(exclude={"site", "id", "sort", "limit", "after"})
@@ -426,34 +336,20 @@ class _PageQuery(BaseModel):
 class SearchQuery(_PageQuery):
     """Conditions of a search."""
 
-    site: SiteQuery = None
     id: str | None = Field(None, description="The caller's id; needs `site`.")
     words: str | None = Field(None, max_length=200, description="A part of the text, in any case.")
-    action: _Action = None
-    thread: _Thread = None
-    author: _Author = None
-    campaign: _Campaign = None
-    limit: _Limit = 50
-    after: _Cursor = None
 
 
 class QueueQuery(_PageQuery):
     """Conditions for the queue."""
 
-    site: SiteQuery = None
     label: str | None = Field(None, description="Only comments held for this label.")
     code: str | None = Field(None, description="Only items with this reason code.")
-    action: _Action = None
     kind: str | None = Field(
         None, pattern="^(held|sample|appeal|second)$", description="`held`, `sample`, `appeal` or `second`."
     )
-    thread: _Thread = None
-    author: _Author = None
-    campaign: _Campaign = None
     language: str | None = Field(None, description="Such as `en`.")
-    older_than: _Days = None
-    newer_than: _Days = None
+    older_than: float | None = Field(None, ge=0, le=3650, description="Age of the item in days.")
+    newer_than: float | None = Field(None, ge=0, le=3650, description="Age of the item in days.")
     unclaimed: bool = Field(False, description="Only items that nobody holds.")
     sort: Order = Field("priority", description="Sort order.")
-    limit: _Limit = 50
-    after: _Cursor = None

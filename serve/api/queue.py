@@ -1,13 +1,14 @@
 """The API: the queue, claims, decisions, and the decision log."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from belowline.model import Policy
@@ -18,20 +19,20 @@ from belowline.serve.api.messages import (
     ClaimIn,
     CommentPage,
     DecisionIn,
-    DecisionOut,
+    Moment,
     Number,
     QueueQuery,
     ReleaseIn,
     SiteQuery,
     Table,
 )
-from belowline.serve.api.score import check_moment
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import Problem, documented, invalid_field
 from belowline.serve.http.events import changes
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import decision_log, moderator_decisions, queue_items
+from belowline.serve.queue.comments import DecisionOut
 from belowline.serve.queue.idempotency import run_once
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.queue_items import Filter
@@ -177,7 +178,8 @@ def log(
     number, moment = _since(since)
     wanted = decision_log.LogFilter(sites=sites_of(actor, site), by_people=people, since=moment)
     rows = decision_log.stream(service.database, wanted, number)
-    return StreamingResponse(_lines(rows), media_type="application/jsonl")
+    lines = (json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in rows)
+    return StreamingResponse(lines, media_type="application/jsonl")
 
 
 @router.get("/decisions/{decision:int}", summary="A decision")
@@ -258,15 +260,7 @@ def _since(since: str | None) -> tuple[int, datetime | None]:
     if since.isdecimal() and len(since) < 16:
         return int(since), None
     try:
-        moment = datetime.fromisoformat(since)
-    except ValueError:
-        raise invalid_field(
-            "since", "is neither a decision's id nor a time like 2026-11-25T12:00:00Z"
-        ) from None
-    check_moment(moment, "since")
-    return 0, moment
-
-
-def _lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield json.dumps(row, default=str, ensure_ascii=False) + "\n"
+        return 0, TypeAdapter(Moment).validate_python(since)
+    except ValidationError:
+        wanted = "is neither a decision's id nor a time with a zone like 2026-11-25T12:00:00Z"
+        raise invalid_field("since", wanted) from None

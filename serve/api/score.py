@@ -1,6 +1,5 @@
 """The API: score comments."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -66,16 +65,6 @@ def check_length(text: str, field: str, longest: int) -> None:
     """Raise Problem for a text longer than ``longest`` characters."""
     if len(text) > longest:
         raise invalid_field(field, f"has {len(text)} characters; at most {longest} are accepted")
-
-
-def check_moment(moment: datetime, field: str) -> None:
-    """Raise Problem for a time without a zone, or outside of the calendar in UTC."""
-    if moment.tzinfo is None:
-        raise invalid_field(field, "has no zone; write it like 2026-11-25T12:00:00Z")
-    try:
-        moment.astimezone(UTC)
-    except OverflowError:
-        raise invalid_field(field, "is outside of the calendar") from None
 
 
 def check_ids(ids: list[str | None]) -> None:

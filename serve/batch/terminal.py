@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from belowline.serve.scoring.results import Result
-from belowline.serve.scoring.wording import action_words, label_name, likelihood
+from belowline.serve.scoring.wording import ACTIONS, label_name, likelihood
 
 _BAR = 30
 _COLOURS = {"publish": "green", "hold": "yellow", "reject": "red"}
@@ -48,7 +48,7 @@ def counting(
 def print_result(result: Result) -> None:
     """Print a result as a table, without the comment itself."""
     console = Console(highlight=False)
-    name, _ = action_words(result.action)
+    name, _ = ACTIONS[result.action]
     console.print(
         Text.assemble(f"{result.id}  ", (name, f"bold {_COLOURS[result.action]}"), f"  {_why(result)}")
     )

@@ -8,14 +8,13 @@ from pydantic import ValidationError
 
 from belowline.serve.active import model_history as models
 from belowline.serve.active import policy_history as policies
-from belowline.serve.api.admin import new_key, proposed_pipeline, summary_of
-from belowline.serve.api.messages import HookIn, KeyIn
+from belowline.serve.api import admin
+from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, PolicyIn
 from belowline.serve.console.forms import Form
 from belowline.serve.console.queue import card
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep, redirect
 from belowline.serve.http.errors import Problem, invalid_fields
 from belowline.serve.queue import comments, reviews
-from belowline.serve.queue.dry_run import dry_run
 from belowline.serve.store import accounts
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.webhooks import endpoints
@@ -36,25 +35,27 @@ def policy(console: Console) -> HTMLResponse:
 def change_policy(console: Console, form: FormDep) -> Response:
     """Tries a policy on recent comments, or activates it; a policy with an error stays in the editor."""
     console.actor.require("read the log")
-    service, text = console.service, form.first("text")
+    service, actor, text = console.service, console.actor, form.first("text")
     try:
-        pipeline = proposed_pipeline(service, text)
         if form.first("do") == "replace":
-            console.actor.require("administer")
+            actor.require("administer")
             note = form.first("note").strip() or None
-            with service.database.write() as tx:
-                policies.replace(tx, console.actor.name, text, note, form.number("after"))
-            service.active.follow()  # other workers follow within a second
+            admin.replace_policy(service, actor, PolicyIn(text=text, note=note, after=form.number("after")))
             return redirect("/console/policy?replaced=1")
-        with service.database.read() as tx:
-            active = service.pair_in(tx).policy
-            run = dry_run(tx, active, pipeline.policy, console.actor.sites, _DRY_RUN)
-            examples = comments.load(tx, [comment for comment, *_ in run.examples])
-    except (Problem, Refusal) as problem:
-        return _policy_page(console, text, status=422, problem=problem.detail)
-    changes = {comment: (before, after, rule) for comment, before, after, rule in run.examples}
-    tried = {"summary": summary_of(run), "examples": [(card(one), changes[one.id]) for one in examples]}
-    return _policy_page(console, text, tried=tried)
+        run = admin.try_policy(service, actor, DryRunIn(text=text, limit=_DRY_RUN))
+    except (Problem, Refusal, ValidationError) as error:
+        return _policy_page(console, text, status=422, problem=_detail(error))
+    changes = {change["comment"]: change for change in run["examples"]}
+    with service.database.read() as tx:
+        examples = [(card(comment), changes[comment.id]) for comment in comments.load(tx, list(changes))]
+    return _policy_page(console, text, tried={"summary": run["summary"], "examples": examples})
+
+
+def _detail(error: Problem | Refusal | ValidationError) -> str:
+    if not isinstance(error, ValidationError):
+        return error.detail
+    errors = error.errors(include_input=False)
+    return invalid_fields([{**one, "loc": ("form", *one["loc"])} for one in errors]).detail
 
 
 def _policy_page(
@@ -109,30 +110,27 @@ def change_keys(console: Console, form: FormDep) -> HTMLResponse:
     console.actor.require("administer")
     try:
         return _keys_page(console, made=_change(console, form))
-    except (Problem, Refusal) as problem:
-        return _keys_page(console, status=422, problem=problem.detail)
-    except ValidationError as error:
-        errors = [{**one, "loc": ("form", *one["loc"])} for one in error.errors(include_input=False)]
-        return _keys_page(console, status=422, problem=invalid_fields(errors).detail)
+    except (Problem, Refusal, ValidationError) as error:
+        return _keys_page(console, status=422, problem=_detail(error))
 
 
 def _change(console: ConsoleRequest, form: Form) -> tuple[str, str] | None:
     """Makes the change that a form asks for; returns the name of a new secret and the secret."""
-    actor, action = console.actor.name, form.first("do")
-    if action == "make key":
-        key = _key_in(form)
-        return f"Key of {key.name}", new_key(console.service, console.actor, key)
-    with console.service.database.write() as tx:
-        if action == "revoke key":
-            accounts.revoke_key(tx, actor, form.number("key"))
-        elif action == "add webhook":
+    service, actor = console.service, console.actor
+    match form.first("do"):
+        case "make key":
+            key = _key_in(form)
+            return f"Key of {key.name}", admin.make_key(service, actor, key)["key"]
+        case "revoke key":
+            admin.revoke_key(service, actor, form.number("key"))
+        case "add webhook":
             hook = HookIn.model_validate({"url": form.first("url").strip(), "events": form.all("events")})
-            return f"Secret of {hook.url}", endpoints.add_webhook(tx, actor, hook.url, hook.events)[1]
-        elif action == "rotate secret":
-            return "New secret", endpoints.rotate_secret(tx, actor, form.number("hook"))
-        elif action == "remove webhook":
-            endpoints.disable_webhook(tx, actor, form.number("hook"))
-        else:
+            return f"Secret of {hook.url}", admin.add_hook(service, actor, hook)["secret"]
+        case "rotate secret":
+            return "New secret", admin.rotate(service, actor, form.number("hook"))["secret"]
+        case "remove webhook":
+            admin.remove_hook(service, actor, form.number("hook"))
+        case _:
             raise Problem("invalid-request", "the form is not complete; open the page again")
     return None
 

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import select
 
-from belowline.serve.api.comments import comment_id, sites_of
+from belowline.serve.api import comments as api
+from belowline.serve.api.comments import sites_of
 from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card, choices
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep, redirect
-from belowline.serve.queue import comments, queue_items, reviews
-from belowline.serve.queue.comments import Comment
-from belowline.serve.queue.erasure import erase_author, erase_comment
+from belowline.serve.queue import comments, queue_items
+from belowline.serve.queue.comments import CommentOut
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES
 from belowline.serve.store.refusal import unknown
 from belowline.serve.store.tables import golden, threads
@@ -27,35 +27,28 @@ _PAGE = 50
 @router.get("/console/comments/{number}")
 def comment(console: Console, number: Id) -> HTMLResponse:
     """A comment with its revisions, decisions and appeals."""
+    shown = api.read(console.service, console.actor, str(number))
     with console.service.database.read() as tx:
-        known_id = comment_id(tx, console.actor, str(number))
-        [shown] = comments.load(tx, [known_id])
-        history = comments.history(tx, known_id)
-        is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == known_id)).scalar()
-    values: dict[str, Any] = {"one": card(shown), "history": history, "golden": is_golden}
+        is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == shown.id)).scalar()
+    values: dict[str, Any] = {"one": card(shown), "history": shown, "golden": is_golden}
     return console.page("console_comment.html", **values, **choices(console))
 
 
 @router.get("/console/comments/{number}/text")
 def whole_text(console: Console, number: Id) -> PlainTextResponse:
     """The text of a comment that is too long for a page."""
-    with console.service.database.read() as tx:
-        [shown] = comments.load(tx, [comment_id(tx, console.actor, str(number))])
-    if shown.text is None:
+    text = api.read(console.service, console.actor, str(number)).text
+    if text is None:
         raise unknown("comment")
-    return PlainTextResponse(shown.text)
+    return PlainTextResponse(text)
 
 
 @router.post("/console/comments/{number}/golden")
 def toggle_golden(console: Console, number: Id, form: FormDep) -> Response:
     """Makes a comment a golden item of the quality check, or removes it from there."""
     console.actor.require("administer")
-    with console.service.database.write() as tx:
-        known_id = comment_id(tx, console.actor, str(number))
-        if "drop" in form:
-            reviews.drop_golden(tx, known_id)
-        else:
-            reviews.make_golden(tx, console.actor.name, known_id)
+    change = api.drop_golden if "drop" in form else api.make_golden
+    change(console.service, console.actor, str(number))
     return redirect(f"/console/comments/{number}")
 
 
@@ -63,9 +56,7 @@ def toggle_golden(console: Console, number: Id, form: FormDep) -> Response:
 def erase(console: Console, number: Id) -> Response:
     """Erases a comment."""
     console.actor.require("erase")
-    with console.service.database.write() as tx:
-        erase_comment(tx, console.actor, comment_id(tx, console.actor, str(number)))
-    console.service.database.forget()
+    api.erase(console.service, console.actor, str(number))
     return redirect(f"/console/comments/{number}")
 
 
@@ -106,9 +97,7 @@ def author(console: Console, number: Id, after: After = None) -> HTMLResponse:
 def erase_everything(console: Console, number: Id) -> Response:
     """Erases an author and their comments."""
     console.actor.require("erase")
-    with console.service.database.write() as tx:
-        erase_author(tx, console.actor, number)
-    console.service.database.forget()
+    api.erase_all(console.service, console.actor, str(number))
     return redirect(f"/console/authors/{number}")
 
 
@@ -146,7 +135,7 @@ def _list(
     kind: str,
     title: str,
     facts: Sequence[tuple[str, str]],
-    page: Sequence[Comment],
+    page: Sequence[CommentOut],
     following: str | None,
     *,
     bulk: tuple[str, int, int] | None = None,

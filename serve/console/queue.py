@@ -10,18 +10,19 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection, select
 
 from belowline.model.policy import Action
+from belowline.serve.api import queue as api
 from belowline.serve.api.comments import sites_of
+from belowline.serve.api.messages import ReleaseIn
 from belowline.serve.api.queue import check_labels
 from belowline.serve.console.forms import Form
 from belowline.serve.console.rendering import WHOLE, excerpt
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep
 from belowline.serve.http.errors import Problem, invalid_field
 from belowline.serve.queue import comments, moderator_decisions, queue_items
-from belowline.serve.queue.comments import Comment
+from belowline.serve.queue.comments import CommentOut
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.queue_items import ORDERS, Filter, Order
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES, NO_REASON
-from belowline.serve.scoring.results import EvidenceSpan
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.tables import appeals
 
@@ -114,10 +115,7 @@ def decide(console: Console, form: FormDep) -> Response:
 @router.post("/console/undo")
 def undo(console: Console, form: FormDep) -> Response:
     """Undoes a decision; the comment is the next card again."""
-    decision = form.number("decision")
-    with console.service.database.write() as tx:
-        policy = console.service.pair_in(tx).policy
-        row = moderator_decisions.undo(tx, console.actor, decision, policy)
+    row = api.undo(console.service, console.actor, form.number("decision"))
     return console.done(form, {"decision": row.id, "comment": row.comment_id, "action": row.action})
 
 
@@ -145,17 +143,15 @@ def bulk(console: Console, form: FormDep) -> Response:
 @router.post("/console/release")
 def release(console: Console, form: FormDep) -> Response:
     """Releases all items that the moderator has claimed."""
-    with console.service.database.write() as tx:
-        released = queue_items.release(tx, console.actor.name)
-    return console.done(form, {"released": released})
+    return console.done(form, api.release(console.service, console.actor, ReleaseIn(items=None)))
 
 
-def card(comment: Comment, plea: str | None = None) -> dict[str, Any]:
+def card(comment: CommentOut, plea: str | None = None) -> dict[str, Any]:
     """A comment with the values of its card; ``plea`` is the text of its author's open appeal."""
-    text, spans = comment.text or "", [EvidenceSpan.model_validate(span) for span in comment.evidence]
+    text = comment.text or ""
     return {
         "comment": comment,
-        "segments": excerpt(text, spans),
+        "segments": excerpt(text, comment.evidence),
         "cut": len(text) > WHOLE,
         "plea": plea,
         "default_code": _default_code(comment),
@@ -169,13 +165,12 @@ def choices(console: ConsoleRequest) -> dict[str, Any]:
     return {"labels": labels, "codes": MODERATOR_CODES, "may_bulk": may_bulk}
 
 
-def _default_code(comment: Comment) -> str:
+def _default_code(comment: CommentOut) -> str:
     """The reason that a card preselects: the one that holds the comment, if moderators can choose it."""
-    decision, item = comment.decision or {}, comment.item or {}
-    if decision.get("code_choice") == "unclear":
+    if comment.decision and comment.decision.code_choice == "unclear":
         return NO_REASON
     # A decision that leaves the comment to others, and an undo, have no reason of their own.
-    codes = (row.get("code") for row in (decision, item))
+    codes = (row.code for row in (comment.decision, comment.item) if row)
     return next((code for code in codes if code in MODERATOR_CODES and code != NO_REASON), NO_REASON)
 
 

@@ -1,7 +1,6 @@
 """The console's log of decisions, with CSV, and its dashboard."""
 
 import csv
-import io
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -65,26 +64,23 @@ def dashboard(
         "Decided by moderators": figures.decided,
         "Overturned": figures.overturned,
     }
-    values: dict[str, Any] = {
-        "figures": figures,
-        "charts": charts,
-        "checks": checks,
-        "days": days,
-        "site": site,
-    }
-    return console.page("console_dashboard.html", **values)
+    return console.page(
+        "console_dashboard.html", figures=figures, charts=charts, checks=checks, days=days, site=site
+    )
+
+
+class _Lines:
+    """A file for ``csv.writer``, whose ``writerow`` then returns the line."""
+
+    def write(self, line: str) -> str:
+        return line
 
 
 def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(_COLUMNS)
+    writer = csv.writer(_Lines())
+    yield writer.writerow(_COLUMNS)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in _COLUMNS])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
+        yield writer.writerow([_cell(row[name]) for name in _COLUMNS])
 
 
 def _cell(value: Any) -> str:

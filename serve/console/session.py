@@ -2,20 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from belowline.model import BelowlineError
 from belowline.serve.console.forms import Form
-from belowline.serve.http.auth import (
-    SESSION_COOKIE,
-    asks_for_key,
-    by_key,
-    caller,
-    refuse_foreign_pages,
-)
+from belowline.serve.http.auth import SESSION_COOKIE, asks_for_key, authenticate, by_key, refuse_foreign_pages
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.store import accounts
@@ -30,14 +22,6 @@ _BLUR_COOKIE = "belowline_blur"
 _PERSONS = ("triage", "moderator", "admin")
 _SESSION_S = 12 * 3600
 _YEAR_S = 365 * 24 * 3600
-
-
-class SignInFirst(BelowlineError):
-    """A page of the console needs a session; ``path`` is its address."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +43,18 @@ class ConsoleRequest:
         return redirect(_inside(form.first("next", HOME)))
 
 
-def person(request: Request) -> Actor:
-    """The signed-in moderator; raises SignInFirst without a session or key, Problem for a machine's key."""
+async def person(request: Request) -> Actor:
+    """The signed-in moderator; raises Problem without a session or key, and for a machine's key."""
     try:
-        actor = caller(request)
+        actor = await authenticate(request)
     except Problem as problem:
         if problem.kind == "invalid-key":
-            raise SignInFirst(request.url.path) from None
+            detail = "your session has ended; open the console and sign in"
+            raise Problem("invalid-key", detail) from None
         raise
     if actor.role not in _PERSONS:
         raise Problem("forbidden", "this key belongs to a machine; sign in with a moderator's key")
+    request.state.person = actor
     return actor
 
 
@@ -159,11 +145,6 @@ def _set_cookie(response: Response, request: Request, name: str, value: str, max
     """Sets a cookie that scripts cannot read and that is not sent from other sites' pages; over HTTPS, only there."""
     secure = request.url.scheme == "https"
     response.set_cookie(name, value, httponly=True, secure=secure, samesite="strict", max_age=max_age)
-
-
-def to_sign_in(wanted: SignInFirst) -> RedirectResponse:
-    """The redirect to the sign-in form, which leads back to the wanted page."""
-    return redirect(f"/console/sign-in?next={quote(wanted.path)}")
 
 
 def _inside(path: str) -> str:

@@ -12,7 +12,7 @@ from belowline.serve.api.score import check_text
 from belowline.serve.console.api_reference import operations
 from belowline.serve.console.forms import Form
 from belowline.serve.console.rendering import segments
-from belowline.serve.http.auth import asks_for_key, key_is_known
+from belowline.serve.http.auth import asks_for_key, by_key
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.scoring.fault_isolation import article_context
@@ -65,7 +65,7 @@ async def docs(request: Request) -> HTMLResponse:
 
 
 def _check(request: Request, text: str, key: str, service: Service) -> None:
-    if not key_is_known(request, key):
+    if asks_for_key(service) and by_key(request, key) is None:
         raise Problem("invalid-key", "This service asks for an API key. Enter a valid one below the comment.")
     if not text.strip():
         raise Problem("invalid-request", "There is no comment yet. Paste or type one first.")

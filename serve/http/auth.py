@@ -3,12 +3,12 @@
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from belowline.serve.http.errors import Problem
+from belowline.serve.http.schemas import host_of
 from belowline.serve.http.service import Service, service_of
 from belowline.serve.store import accounts
 from belowline.serve.store.accounts import Actor
@@ -50,36 +50,20 @@ async def authenticate(request: Request, key: str = "", *, any_key: bool = False
     return await run_in_threadpool(_by_store, request, key, any_key)
 
 
-async def client(request: Request) -> Actor:
-    """A dependency: the caller of another service's protocol, by a key in the headers; any key while none is needed."""
-    return await authenticate(request, any_key=True)
-
-
-def allowed(permission: str) -> Callable[[Request], Awaitable[Actor]]:
-    """Returns a dependency: the caller, if their role has the permission."""
+def allowed(permission: str, *, any_key: bool = False) -> Callable[[Request], Awaitable[Actor]]:
+    """Returns a dependency: the caller as ``authenticate`` does, if their role has the permission."""
 
     async def check(request: Request) -> Actor:
-        actor = await authenticate(request)
+        actor = await authenticate(request, any_key=any_key)
         actor.require(permission)
         return actor
 
     return check
 
 
-def caller(request: Request) -> Actor:
-    """Returns the caller as ``authenticate`` does; for code that runs in a thread."""
-    key = _presented_key(request)
-    return _by_environment_key(request, key) or _by_store(request, key)
-
-
 def by_key(request: Request, key: str) -> Actor | None:
     """Returns the owner of a key, None for an unknown one; raises Problem as ``authenticate`` does."""
     return _by_environment_key(request, key) or (_by_made_key(request, key) if key else None)
-
-
-def key_is_known(request: Request, key: str) -> bool:
-    """True if the key is known, or the service asks for none; raises Problem as ``authenticate`` does."""
-    return not asks_for_key(service_of(request)) or by_key(request, key) is not None
 
 
 def _by_environment_key(request: Request, key: str) -> Actor | None:
@@ -175,11 +159,10 @@ async def require_known_host(request: Request) -> None:
     """
     service = service_of(request)
     settings = service.settings
-    try:
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        host = ""
-    if host in {*settings.allowed_hosts, settings.host} or settings.api_keys:
+    if settings.api_keys or host_of(request.headers.get("host", "")) in {
+        *settings.allowed_hosts,
+        settings.host,
+    }:
         return
     # Last, because only this reads the database.
     if not await run_in_threadpool(asks_for_key, service):
@@ -194,13 +177,6 @@ def refuse_foreign_pages(request: Request) -> None:
     if request.method in _SAFE:
         return
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    same_host = origin is None or _host_of(origin) == request.headers.get("host")
+    same_host = origin is None or origin.partition("://")[2] == request.headers.get("host")
     if not (site in ("same-origin", "none") if site else same_host):
         raise Problem("forbidden", "the request comes from another site's page")
-
-
-def _host_of(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return ""

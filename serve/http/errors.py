@@ -124,21 +124,12 @@ Render = Callable[[Request, Problem], Response | None]
 def add_error_handlers(app: FastAPI, render: Render = lambda request, problem: None) -> None:
     """Answers every error of ``app`` as a problem; ``render`` may return another response than its JSON."""
 
-    def answer(request: Request, problem: Problem) -> Response:
+    async def on_error(request: Request, error: Exception) -> Response:
+        problem = _problem_of(request, error)
         return render(request, problem) or problem.response()
 
-    async def on_error(request: Request, error: Exception) -> Response:
-        return answer(request, _problem_of(request, error))
-
-    async def on_store_error(request: Request, error: Exception) -> Response:
-        logger.error("%s", error)
-        return answer(
-            request, Problem("store-unavailable", "nothing was stored; send the request again later")
-        )
-
-    for kind in (Refusal, HTTPException, RequestValidationError):
+    for kind in (Refusal, StoreError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, on_error)
-    app.add_exception_handler(StoreError, on_store_error)
 
 
 def _methods(request: Request) -> list[str]:
@@ -155,10 +146,13 @@ def _problem_of(request: Request, error: Exception) -> Problem:
             return error
         case Refusal():
             return Problem(error.kind, error.detail)
+        case StoreError():
+            logger.error("%s", error)
+            return Problem("store-unavailable", "nothing was stored; send the request again later")
         case RequestValidationError():
             return _problem_of_invalid(request, error)
         case HTTPException(status_code=HTTPStatus.BAD_REQUEST):
-            return Problem("malformed-body", _unreadable(error.__cause__))
+            return Problem("malformed-body", "the body cannot be read; send a JSON object in UTF-8")
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
             methods = ", ".join(_methods(request)) or dict(error.headers or {}).get("Allow", "")
             return Problem("method-not-allowed", _see_docs(error), headers={"Allow": methods})
@@ -170,14 +164,6 @@ def _problem_of(request: Request, error: Exception) -> Problem:
 
 def _see_docs(error: HTTPException) -> str:
     return f"{error.detail}; /docs lists all calls"
-
-
-def _unreadable(cause: BaseException | None) -> str:
-    if isinstance(cause, UnicodeDecodeError):
-        return f"the body is not valid UTF-8: byte {cause.start + 1} cannot be decoded; send JSON in UTF-8"
-    if isinstance(cause, RecursionError):
-        return "the body has too many nested levels; send the fields that /docs lists"
-    return "the body is not valid JSON; send a JSON object in UTF-8"
 
 
 def _problem_of_invalid(request: Request, error: RequestValidationError) -> Problem:

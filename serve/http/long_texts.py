@@ -1,7 +1,7 @@
 """Scores a text of any length within a time limit: in pieces, between which other comments get their turns."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from belowline.model import Evidence, ScoreInput, Scores
 from belowline.serve.http.errors import Problem
@@ -46,14 +46,13 @@ async def _scores(service: Service, comment: ScoreInput) -> Scores | None:
             if scores is None:
                 return None
             pieces.append((at, scores))
-    return joined(pieces, service.pipeline.scorer.config.window.aggregate)
+    return _joined(pieces)
 
 
-def joined(pieces: Sequence[tuple[int, Scores]], aggregate: Mapping[str, str]) -> Scores:
+def _joined(pieces: Sequence[tuple[int, Scores]]) -> Scores:
     """Joins the scores of a text's pieces, each with the offset where the piece starts.
 
-    A label gets its highest probability, or the mean if ``aggregate`` says so, as within a piece. Relevance is the
-    highest one, and the language that of most pieces.
+    Labels and relevance get their highest probability, and the language is that of most pieces.
     """
     every = [scores for _, scores in pieces]
     languages = [scores.language for scores in every]
@@ -65,14 +64,9 @@ def joined(pieces: Sequence[tuple[int, Scores]], aggregate: Mapping[str, str]) -
         for span in scores.evidence
     )
     return Scores(
-        {label: _over(label, every, aggregate) for label in every[0].probabilities},
+        {label: max(scores.probabilities[label] for scores in every) for label in every[0].probabilities},
         tuple(sorted(evidence, key=lambda span: -span.strength)[:_MOST_EVIDENCE]),
         max(dict.fromkeys(languages), key=languages.count),
         every[0].model,
         max(relevances, default=None),
     )
-
-
-def _over(label: str, every: Sequence[Scores], aggregate: Mapping[str, str]) -> float:
-    values = [scores.probabilities[label] for scores in every]
-    return sum(values) / len(values) if aggregate.get(label) == "mean" else max(values)

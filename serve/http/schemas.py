@@ -3,6 +3,7 @@
 import re
 from typing import Annotated
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from belowline.serve.scoring.results import Result
@@ -26,6 +27,15 @@ CommentId = Annotated[
 def site_name(name: str) -> str:
     """Returns ``name``, such as a host with its port, as a valid site name; empty if nothing is left."""
     return _NOT_IN_SITE.sub("-", name).strip("._-")[:100]
+
+
+def host_of(address: str) -> str:
+    """Returns the host in an address with or without a scheme, in lower-case ASCII; empty without a valid one."""
+    try:
+        host = httpx.URL(address if "://" in address else f"//{address}").raw_host.decode("ascii")
+    except (httpx.InvalidURL, UnicodeError):
+        return ""
+    return "" if "%" in host else host
 
 
 class Message(BaseModel):
@@ -62,9 +72,7 @@ class ScoreRequest(Message):
         description="If set, every comment needs an `id`, and comments that are not published enter the queue.",
     )
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"comments": [{"id": "c1", "text": "Thanks, I learned something."}]}],
-        }
+        json_schema_extra={"examples": [{"comments": [{"id": "c1", "text": "Thanks, I learned something."}]}]}
     )
 
 

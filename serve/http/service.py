@@ -139,7 +139,7 @@ class Service:
 
     def _count(self, results: Sequence[Result]) -> None:
         for result in results:
-            self.metrics.decision(result.action, result.reason.code)
+            self.metrics.decisions.labels(result.action, result.reason.code).inc()
 
 
 def service_of(request: Request) -> Service:

@@ -27,15 +27,7 @@ from belowline.serve.scoring.results import Result
 from belowline.serve.webhooks.sender import sign
 
 _SPAM_CODES = ("spam", "campaign", "links")
-_FAILURES = (
-    "body-too-large",
-    "slow-body",
-    "queue-full",
-    "internal-error",
-    "scoring-failed",
-    "store-unavailable",
-    "shutting-down",
-)
+_FAILURES = ("body-too-large", "slow-body", "queue-full")
 router = APIRouter(include_in_schema=False)
 
 
@@ -58,7 +50,7 @@ class CoralRequest(Body):
 
 def problem(request: Request, problem: Problem) -> Response:
     """An answer that withholds the comment if belowline failed; else an error, at which Coral publishes."""
-    if problem.kind in _FAILURES:
+    if problem.kind in _FAILURES or problem.status_code >= 500:
         return JSONResponse(_withheld(problem.kind))
     return JSONResponse({"error": problem.detail}, problem.status_code, problem.headers)
 
@@ -85,7 +77,7 @@ async def _check_signature(request: Request, service: Service) -> None:
     """Raises Problem unless the body is signed, or without secrets unless the caller may score."""
     secrets = service.settings.coral_secrets
     if not secrets:
-        (await keys.client(request)).require("score")
+        (await keys.authenticate(request, any_key=True)).require("score")
         return
     body = await request.body()
     sent = [part.strip() for part in request.headers.get("x-coral-signature", "").split(",")]

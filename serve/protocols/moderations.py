@@ -1,10 +1,6 @@
 """OpenAI's ``/v1/moderations``: its clients work unchanged except for the address and the key.
 
-belowline scores four of the thirteen categories. The others are zero and false, and the header
-``X-Belowline-Unjudged`` names them. ``flagged`` is also true if the policy does not publish the text for content that
-OpenAI has no category for, such as spam; the header ``X-Belowline-Reasons`` gives the reason code of each result. A
-text that the policy holds for another reason, such as its language, is not flagged, because chat software refuses
-every flagged text.
+serve/PROTOCOLS.md describes the differences.
 """
 
 import secrets
@@ -16,13 +12,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from belowline.model import ScoreInput
-from belowline.serve.http import auth as keys
+from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.schemas import MAX_COMMENTS
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.protocols.protocol import Body, Protocol, not_scored, or_else, read_json
 from belowline.serve.scoring.results import Result
-from belowline.serve.store.accounts import Actor
 
 _LATEST = "omni-moderation-latest"
 _HATE = ("hate", "antisemitism")
@@ -93,12 +88,9 @@ def problem(request: Request, problem: Problem) -> Response:
     return JSONResponse({"error": error}, status, problem.headers)
 
 
-@router.post("/v1/moderations")
-async def moderate(
-    request: Request, service: ServiceDep, actor: Annotated[Actor, Depends(keys.client)]
-) -> JSONResponse:
+@router.post("/v1/moderations", dependencies=[Depends(allowed("score", any_key=True))])
+async def moderate(request: Request, service: ServiceDep) -> JSONResponse:
     """One result for each text, in order; nothing is stored. A list of parts is one text."""
-    actor.require("score")
     asked = await read_json(request, ModerationRequest)
     texts = _texts(asked.input, service)
     results = await service.moderate([None] * len(texts), [ScoreInput(text) for text in texts])
@@ -140,7 +132,10 @@ def _texts(sent: str | list[str] | list[_Part], service: Service) -> list[str]:
 
 
 def _result(result: Result, service: Service) -> dict[str, Any]:
-    scores = {name: _score(result.scores, groups) for name, groups in _JUDGED.items()}
+    scores = {
+        name: min(max(result.scores.get(label, 0.0) for label in labels) for labels in groups)
+        for name, groups in _JUDGED.items()
+    }
     reached = {name: _reached(result.scores, groups, service) for name, groups in _JUDGED.items()}
     not_published = result.action != "publish" and result.reason.code not in _NOT_FOR_CONTENT
     return {
@@ -150,10 +145,6 @@ def _result(result: Result, service: Service) -> dict[str, Any]:
         "category_applied_input_types": {name: ["text"] for name in _JUDGED}
         | {name: [] for name in _UNJUDGED},
     }
-
-
-def _score(scores: Mapping[str, float], groups: Sequence[Sequence[str]]) -> float:
-    return min(max(scores.get(label, 0.0) for label in labels) for labels in groups)
 
 
 def _reached(scores: Mapping[str, float], groups: Sequence[Sequence[str]], service: Service) -> bool:

@@ -6,7 +6,7 @@ text is scored in windows. Of a pair of texts the second is the comment that the
 
 import math
 from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -15,13 +15,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from belowline.model import ScoreInput, Scores
-from belowline.serve.http import auth as keys
+from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.health import readiness
 from belowline.serve.http.schemas import MAX_COMMENTS
 from belowline.serve.http.service import ServiceDep
 from belowline.serve.protocols.protocol import Body, Protocol, or_else, read_json, scores_of
-from belowline.serve.store.accounts import Actor
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SMALLEST = 1e-7
@@ -35,7 +34,7 @@ _TYPES = {
     429: "Overloaded",
     503: "Unhealthy",
 }
-Caller = Annotated[Actor, Depends(keys.client)]
+_MAY_SCORE = Depends(allowed("score", any_key=True))
 # Without fail_fast the errors of a large body would fill gigabytes.
 _Texts = Annotated[list[str], Field(fail_fast=True)]
 router = APIRouter(include_in_schema=False)
@@ -49,8 +48,6 @@ class PredictRequest(Body):
         or_else("must be a string, a list of strings, or a list of such lists"),
     ]
     raw_scores: bool = Field(False, strict=True)
-    truncate: bool = Field(False, strict=True)
-    truncation_direction: Literal["Left", "Right"] = "Right"
 
 
 class _Unfit(Problem):
@@ -67,13 +64,12 @@ def problem(request: Request, problem: Problem) -> Response:
     return JSONResponse({"error": problem.detail, "error_type": kind}, status, problem.headers)
 
 
-@router.post("/predict")
-async def predict(request: Request, service: ServiceDep, actor: Caller) -> JSONResponse:
+@router.post("/predict", dependencies=[_MAY_SCORE])
+async def predict(request: Request, service: ServiceDep) -> JSONResponse:
     """All labels, the likeliest first. `["a", "b"]` is one pair, `[["a"], ["b"]]` are two texts.
 
     `POST /` does the same for every body that is not a form.
     """
-    actor.require("score")
     asked = await read_json(request, PredictRequest)
     inputs = _inputs(asked.inputs, service.settings.max_comment_chars)
     answers = [_predictions(scores, raw=asked.raw_scores) for scores in await scores_of(service, inputs)]
@@ -81,31 +77,22 @@ async def predict(request: Request, service: ServiceDep, actor: Caller) -> JSONR
     return JSONResponse(answers if is_batch else answers[0])
 
 
-@router.get("/info")
-def info(service: ServiceDep, actor: Caller) -> dict[str, Any]:
+@router.get("/info", dependencies=[_MAY_SCORE])
+def info(service: ServiceDep) -> dict[str, Any]:
     """The labels by number, and limits; a length is in characters."""
-    actor.require("score")
     config, settings = service.pipeline.scorer.config, service.settings
+    labels = {str(number): label for number, label in enumerate(config.labels)}
     return {
         "model_id": f"belowline {config.version}",
-        "model_sha": None,
         "model_dtype": "int8",
         "model_type": {
-            "classifier": {
-                "id2label": {str(number): label for number, label in enumerate(config.labels)},
-                "label2id": {label: number for number, label in enumerate(config.labels)},
-            }
+            "classifier": {"id2label": labels, "label2id": {labels[key]: int(key) for key in labels}}
         },
         "max_concurrent_requests": settings.queue_comments,
         "max_input_length": settings.max_comment_chars,
-        "max_batch_tokens": config.window.tokens,
-        "max_batch_requests": 1,
         "max_client_batch_size": MAX_COMMENTS,
         "auto_truncate": False,
-        "tokenization_workers": 1,
         "version": version("belowline"),
-        "sha": None,
-        "docker_label": None,
     }
 
 

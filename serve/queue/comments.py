@@ -1,12 +1,15 @@
 """Reading comments: one with its history, several for a page, and search."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 
+from belowline.model.policy import Action
+from belowline.serve.scoring.results import EvidenceSpan
 from belowline.serve.store import cursor
 from belowline.serve.store.database import within
 from belowline.serve.store.tables import (
@@ -22,50 +25,108 @@ from belowline.serve.store.tables import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorRecord:
-    """An author with counts of their published, held and rejected comments."""
+class Record(BaseModel):
+    """A row of the database as the API shows it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ThreadOut(Record):
+    """An article."""
 
     id: int
-    caller_id: str | None
+    site: str
+    caller_id: str
+    title: str | None
+    url: str | None
+    lead: str | None = Field(None, exclude=True)
+
+
+class AuthorOut(Record):
+    """An author with counts of published, held and rejected comments."""
+
+    id: int
+    site: str = Field(exclude=True)
+    caller_id: str | None = Field(description="Null once erased.")
     name: str | None
     role: str | None
-    site: str
     first_seen: datetime | None
     published: int
     held: int
     rejected: int
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """A comment as a moderator sees it.
+class ItemOut(Record):
+    """An open queue item."""
 
-    ``text`` is None once erased; ``item`` is the open queue item, if there is one.
-    """
+    id: int
+    kind: str = Field(description="`held`, `sample` (drawn at random), `appeal` or `second` (second review).")
+    label: str | None
+    code: str
+    priority: float = Field(description="0 to 1; 1 for an appeal.")
+    uncertainty: float = Field(description="1 if a probability equals its threshold, less further away.")
+    created: datetime
+    claimed_by: str | None
+    claimed_until: datetime | None
+
+
+class DecisionOut(Record):
+    """A decision of the policy or of a person."""
+
+    id: int
+    comment_id: int
+    revision: int
+    actor: str
+    via: str = Field(
+        description="`policy`, `console`, `api`, `site`, `bulk`, `undo`, `appeal`, `sample` or `second`."
+    )
+    action: Action
+    before: Action | None
+    labels: list[str]
+    code: str
+    code_choice: Literal["person", "default", "unclear"] | None = Field(
+        description="`person`: a person chose the code; `default`: the preselected code was left; "
+        "`unclear`: a rejection as spam by an earlier version, which preselected `spam`; null: there was no choice."
+    )
+    rule: str
+    spans: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
+        description="Start and end of the evidence for the rule."
+    )
+    note: str | None
+    policy: str
+    model: str
+    model_digest: str | None = Field(description="SHA-256 of the model's files; null for older decisions.")
+    scores: dict[str, float]
+    blind: bool = Field(description="Whether the scores were hidden from the moderator.")
+    undoes: int | None
+    at: datetime
+
+
+class CommentOut(Record):
+    """A comment with its scores, its last decision and its queue item."""
 
     id: int
     site: str
     caller_id: str
-    text: str | None
+    text: str | None = Field(description="Null once erased.")
     language: str
     revision: int
-    action: str
-    campaign: int | None
-    copies: int
+    action: Action = Field(description="The current action.")
+    campaign: int | None = Field(description="Id of the group of near-duplicates.")
+    copies: int = Field(description="Number of comments in that group, this one included.")
     written: datetime | None
     received: datetime | None
     erased: datetime | None
-    thread: Mapping[str, Any] | None
-    author: AuthorRecord | None
+    thread: ThreadOut | None
+    author: AuthorOut | None
     parent: str | None
     parent_text: str | None
-    decision: Mapping[str, Any] | None
-    item: Mapping[str, Any] | None
-    probabilities: Mapping[str, float]
-    relevance: float | None = None
-    evidence: Sequence[Mapping[str, Any]] = ()
-    model: str | None = None
+    probabilities: dict[str, float]
+    relevance: float | None
+    evidence: list[EvidenceSpan]
+    model: str | None
+    decision: DecisionOut | None = Field(description="The last decision.")
+    item: ItemOut | None = Field(description="The open queue item, if there is one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +141,7 @@ class Search:
     campaign: int | None = None
 
 
-_OWN = [field.name for field in fields(Comment) if field.name in comments.c]
-_SCORED = ("probabilities", "relevance", "evidence", "model")
+_UNSCORED: Mapping[str, Any] = {"probabilities": {}, "relevance": None, "evidence": [], "model": None}
 
 
 def locked(tx: Connection, comment_id: int) -> Row[Any] | None:
@@ -124,7 +184,7 @@ def find(tx: Connection, reference: str, sites: Sequence[str] = (), table: Table
     return tx.execute(query.where(table.c.site == site, table.c.caller_id == caller_id)).scalar()
 
 
-def load(tx: Connection, ids: Sequence[int]) -> list[Comment]:
+def load(tx: Connection, ids: Sequence[int]) -> list[CommentOut]:
     """Return the comments with these ids, in their order; unknown ids are left out."""
     rows = _by(tx, select(comments).where(comments.c.id.in_(ids)), "id")
     found = [rows[number] for number in ids if number in rows]
@@ -133,16 +193,17 @@ def load(tx: Connection, ids: Sequence[int]) -> list[Comment]:
     articles = _by(tx, select(threads).where(threads.c.id.in_({row["thread_id"] for row in found})), "id")
     known = records(tx, {row["author_id"] for row in found if row["author_id"] is not None})
     sizes = _campaign_sizes(tx, {row["campaign"] for row in found if row["campaign"] is not None})
-    nothing: Mapping[str, Any] = {"probabilities": {}}
     return [
-        Comment(
-            **{name: row[name] for name in _OWN},
-            copies=sizes.get(row["campaign"], 1),
-            thread=articles.get(row["thread_id"]),
-            author=known.get(row["author_id"]),
-            decision=decided.get(row["id"]),
-            item=queued.get(row["id"]),
-            **{name: value for name, value in scored.get(row["id"], nothing).items() if name in _SCORED},
+        CommentOut.model_validate(
+            {
+                **scored.get(row["id"], _UNSCORED),
+                **row,
+                "copies": sizes.get(row["campaign"], 1),
+                "thread": articles.get(row["thread_id"]),
+                "author": known.get(row["author_id"]),
+                "decision": decided.get(row["id"]),
+                "item": queued.get(row["id"]),
+            }
         )
         for row in found
     ]
@@ -161,7 +222,7 @@ def history(tx: Connection, comment_id: int) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def records(tx: Connection, ids: set[int]) -> dict[int, AuthorRecord]:
+def records(tx: Connection, ids: set[int]) -> dict[int, AuthorOut]:
     """Return the authors with these ids."""
     counted = (
         select(comments.c.author_id, comments.c.action, func.count())
@@ -170,7 +231,7 @@ def records(tx: Connection, ids: set[int]) -> dict[int, AuthorRecord]:
     )
     numbers = {(author, action): number for author, action, number in tx.execute(counted)}
     return {
-        row["id"]: AuthorRecord(
+        row["id"]: AuthorOut(
             **row,
             published=numbers.get((row["id"], "publish"), 0),
             held=numbers.get((row["id"], "hold"), 0),
@@ -182,7 +243,7 @@ def records(tx: Connection, ids: set[int]) -> dict[int, AuthorRecord]:
 
 def search(
     tx: Connection, wanted: Search, limit: int, after: str | None = None
-) -> tuple[list[Comment], str | None]:
+) -> tuple[list[CommentOut], str | None]:
     """Return a page of comments, newest first, and the next cursor; raises Refusal for a strange cursor."""
     exact = {
         comments.c.action: wanted.action,

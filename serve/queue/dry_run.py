@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from belowline.model import Context, Policy, Scores, decide
-from belowline.serve.queue.comments import Comment, load, newest
+from belowline.serve.queue.comments import CommentOut, load, newest
 
 _AT_ONCE = 500
 _EXAMPLES = 10
@@ -36,7 +36,7 @@ def dry_run(tx: Connection, present: Policy, proposed: Policy, sites: Sequence[s
     return run
 
 
-def _compare(comment: Comment, text: str, present: Policy, proposed: Policy, run: DryRun) -> None:
+def _compare(comment: CommentOut, text: str, present: Policy, proposed: Policy, run: DryRun) -> None:
     scores = Scores(dict(comment.probabilities), (), comment.language, comment.model or "", comment.relevance)
     context = context_of(comment, text)
     before, after = decide(scores, present, context), decide(scores, proposed, context)
@@ -49,7 +49,7 @@ def _compare(comment: Comment, text: str, present: Policy, proposed: Policy, run
             run.examples.append((comment.id, before.action, after.action, after.rule))
 
 
-def context_of(comment: Comment, text: str) -> Context:
+def context_of(comment: CommentOut, text: str) -> Context:
     """Return the policy's input for a stored comment; the author's published comments do not include it."""
     context = Context(text=text, site=comment.site, copies=comment.copies)
     if (author := comment.author) is None:

@@ -9,11 +9,13 @@ from belowline.serve.scoring.reason_codes import CODES
 _CODE = re.compile(r"`([^`]+)`")
 _LIKELIHOODS = ((0.05, "very unlikely"), (0.35, "unlikely"), (0.65, "possible"), (0.95, "likely"))
 _UNITS = ((86_400, "day"), (3600, "h"), (60, "min"))
-_ACTIONS = {
+ACTIONS = {
     "publish": ("Publish", "The policy has no objection to this comment."),
     "hold": ("Hold", "A moderator should see this comment before it appears."),
     "reject": ("Reject", "The policy rejects this comment."),
 }
+"""Name and meaning of each action."""
+DONE = {"publish": "published", "hold": "held", "reject": "rejected"}
 
 
 def label_name(label: str) -> str:
@@ -26,19 +28,9 @@ def likelihood(probability: float) -> str:
     return next((words for bound, words in _LIKELIHOODS if probability < bound), "very likely")
 
 
-def action_words(action: str) -> tuple[str, str]:
-    """Returns an action's name and its meaning."""
-    return _ACTIONS[action]
-
-
 def with_code(text: str) -> Markup:
     """Returns a text as escaped HTML, with code for text between backticks."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704
-
-
-def done_words(action: str) -> str:
-    """Returns "published", "held" or "rejected"."""
-    return {"publish": "published", "hold": "held", "reject": "rejected"}[action]
 
 
 def code_words(code: str) -> str:

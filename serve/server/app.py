@@ -15,7 +15,7 @@ from belowline.serve.active.active import Active
 from belowline.serve.active.follower import Follower, Poller
 from belowline.serve.active.loading import active_at_start
 from belowline.serve.api import admin, comments, queue, score
-from belowline.serve.console.routes import add_console, as_page
+from belowline.serve.console.routes import ROUTERS, as_page
 from belowline.serve.console.try_page import pages
 from belowline.serve.http.auth import require_known_host
 from belowline.serve.http.errors import Problem, add_error_handlers
@@ -43,7 +43,7 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     service = _service(settings, scorer)
 
     database, score_queue = service.database, service.score_queue
-    follower = Follower(service.active, settings, database, service.metrics.model_failed)
+    follower = Follower(service.active, settings, database, service.metrics.model_failures.inc)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -73,16 +73,11 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
     _note_change(app, service)
     add_error_handlers(app, _rendered)
     app.include_router(score.router)  # first, because routes are tried in order
-    add_console(app)
     app.add_middleware(
-        RequestMiddleware,
-        service=service,
-        scores=_scores,
-        keeps_when_full=_keeps_when_full,
-        render=_rendered,
+        RequestMiddleware, service=service, scores=_scores, keeps_when_full=_keeps_when_full, render=_rendered
     )
     app.add_middleware(PredictAtRoot)  # outermost, because RequestMiddleware goes by the path
-    for router in (comments.router, queue.router, admin.router, health, pages):
+    for router in (*ROUTERS, comments.router, queue.router, admin.router, health, pages):
         app.include_router(router)
     for protocol in PROTOCOLS:
         app.include_router(protocol.router)
@@ -114,7 +109,7 @@ def _service(settings: Settings, scorer: Scorer | None) -> Service:
     )
     metrics = Metrics(lambda: score_queue.queued)
     if active.behind:
-        metrics.model_failed()
+        metrics.model_failures.inc()
     score_queue = ScoreQueue(
         queue_comments=settings.queue_comments,
         threads=settings.cores + 1,

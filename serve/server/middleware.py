@@ -81,8 +81,9 @@ class RequestMiddleware:
                 )
                 await self._refuse(problem, scope, receive, send_and_note)
         finally:
+            route = getattr(scope.get("route"), "path", None) or "other"
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.request(method, _route(scope), status, perf_counter() - started)
+            self._metrics.request(method, route, status, perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -114,7 +115,3 @@ class RequestMiddleware:
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self._render(Request(scope), problem) or problem.response()
         await answer(scope, receive, send)
-
-
-def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", None) or "other"

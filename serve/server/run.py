@@ -40,7 +40,7 @@ def run_server(settings: Settings) -> None:
     settings.check_exposure()
     hint = "press Ctrl+C to stop"
     if settings.workers == 1:
-        with _listening(settings.host, settings.port) as listener:
+        with _bound(settings.host, settings.port, listen=True) as listener:
             serve(settings, listener, lambda: _say(f"{_url(listener)} ({hint})"))
         return
     _log(settings)
@@ -123,51 +123,36 @@ def _say(where: str) -> None:
     print(f"belowline listens on {where}", flush=True)
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    listener = _bound(host, port)
-    try:
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise _cannot_listen(host, port, error) from None
-    return listener
-
-
 def _reserved(host: str, port: int) -> socket.socket:
     """Returns a socket that reserves the port for workers without listening; raises ServerError if it is taken."""
-    if not hasattr(socket, "SO_REUSEPORT"):
-        raise ServerError("several workers cannot share a port on this system; use --workers 1")
     with _bound(host, port) as alone:
         free = alone.getsockname()[1]
     return _bound(host, free, shared=True)
 
 
-def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Returns a socket at the port; ``shared`` allows other sockets of ours at it."""
+def _bound(host: str, port: int, *, shared: bool = False, listen: bool = False) -> socket.socket:
+    """Returns a socket at the port; ``shared`` allows other sockets of ours at it. Raises ServerError."""
+    made = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
         )[0]
         # With its protocol, because asyncio then switches Nagle's algorithm off, which costs 40 ms per request.
         made = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _cannot_listen(host, port, error) from None
-    try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.bind(address)
+        if listen:
+            made.listen(_BACKLOG)
     except OSError as error:
-        made.close()
-        raise _cannot_listen(host, port, error) from None
+        if made:
+            made.close()
+        why = (error.strerror or str(error)).lower()
+        raise ServerError(
+            f"cannot listen on {host} port {port}: {why}; free it, or choose another with --host and --port"
+        ) from None
     return made
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> ServerError:
-    why = (error.strerror or str(error)).lower()
-    return ServerError(
-        f"cannot listen on {host} port {port}: {why}; free it, or choose another with --host and --port"
-    )
 
 
 def _url(listener: socket.socket) -> str:

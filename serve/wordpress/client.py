@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any, Literal, Self, TypeVar
@@ -40,14 +39,6 @@ class Unreachable(WordPressError):
 
 class Refused(WordPressError):
     """WordPress refuses one request; others may succeed."""
-
-
-class WouldAlter(Refused):
-    """A status change would alter the comment's text; nothing was sent."""
-
-
-class Altered(WordPressError):
-    """A status change altered a comment's text, for example because of a plugin of the site."""
 
 
 class _Id(BaseModel):
@@ -106,11 +97,9 @@ class WordPress:
         port = f":{self.site.port}" if self.site.port else ""
         return site_name(f"{self.site.raw_host.decode('ascii')}{port}{self.site.path}")
 
-    def held(self, since: date | None = None) -> list[int]:
-        """Ids of the comments on hold, oldest first; with ``since`` only those written then or later."""
+    def held(self) -> list[int]:
+        """Ids of the comments on hold, oldest first."""
         wanted: dict[str, Any] = {"status": "hold", "orderby": "id", "order": "asc", "_fields": "id"}
-        if since is not None:
-            wanted["after"] = f"{since.isoformat()}T00:00:00"
         ids: dict[int, None] = {}
         page, pages = 1, 1
         while page <= pages:
@@ -140,18 +129,19 @@ class WordPress:
         stored = self._read(self._list(ids, status="any", _fields="id,content"), list[_Text])
         return {comment.id for comment in stored if not survives(comment.content.raw, self._home)}
 
-    def change(self, comment: int, seen: str, status: Status) -> bool:
-        """Sets a comment's status if it is still ``seen``; False if it is not.
+    def change(self, comment: int, seen: str, status: Status) -> Literal["later", "leave"] | None:
+        """Sets a comment's status, and returns the reason if it does not.
 
-        Raises Refused if it cannot be changed, WouldAlter if its text would change, and Altered if its text did change.
+        ``later``: the status is not ``seen`` any more; ``leave``: the text would change. Raises Refused if WordPress
+        refuses the change, and WordPressError if the text did change, for example because of a plugin of the site.
         """
         path = f"wp/v2/comments/{comment}"
         fields = "id,status,content,author_ip,author_user_agent"
         present = self._read(self._get(path, context="edit", _fields=fields), _Editable)
         if present.status != seen:
-            return False
+            return "later"
         if not survives(present.content.raw, self._home):
-            raise WouldAlter(f"{self.site} would alter its text")
+            return "leave"
         # WordPress takes a change for the author's own and would store our address and program as theirs.
         author = {"author_ip": present.author_ip, "author_user_agent": present.author_user_agent}
         values = {"status": status, **{name: value for name, value in author.items() if value}}
@@ -159,11 +149,11 @@ class WordPress:
         answer = self._call("POST", self._address(path, {}), json=values, headers=headers)
         if self._read(answer, _Text).content.raw != present.content.raw:
             # The old text cannot be put back over REST: it would pass the same filters again.
-            raise Altered(
+            raise WordPressError(
                 f"{self.site} altered the text of comment {comment} when its status changed; a plugin of the site "
                 "may filter comments. The bridge stopped: use belowline's plugin, or decide comments in wp-admin"
             )
-        return True
+        return None
 
     def _list(self, ids: Sequence[int], **wanted: str) -> httpx.Response:
         include = ",".join(map(str, ids))
@@ -182,26 +172,22 @@ class WordPress:
         return address.copy_merge_params(dict(wanted))
 
     def _find_root(self) -> httpx.URL:
-        """The API's root: the address that the site announces, or one of the two usual ones."""
-        front = self._send("HEAD", self.site, auth=None)
-        announced = _url(front.links.get("https://api.w.org/", {}).get("url", ""))
-        roots = [self.site.join("wp-json/"), self.site.copy_merge_params({"rest_route": "/"})]
-        refused: Refused | None = None
-        if announced is not None and _origin(announced) == _origin(self.site):
-            roots.insert(0, announced)
-        for root in roots:
+        """The API's root: the usual address, or a parameter, which works whatever the site's permalinks are."""
+        refused = ""
+        for root in (self.site.join("wp-json/"), self.site.copy_merge_params({"rest_route": "/"})):
             try:
                 answer = self._call("GET", root.copy_merge_params({"_fields": "namespaces,home"}))
                 api = self._read(answer, _Root)
-                if "wp/v2" in api.namespaces:
-                    home = _url(api.home)
-                    self._home = home.host if home is not None and home.host else self.site.host
-                    return root
             except Refused as error:
-                refused = error
+                refused = f" ({error})"
+                continue
+            if "wp/v2" in api.namespaces:
+                home = _url(api.home)
+                self._home = home.host if home is not None and home.host else self.site.host
+                return root
         raise WordPressError(
-            f"{self.site} has no WordPress REST API with comments, or it is switched off"
-            f"{f' ({refused})' if refused else ''}; check the address, and plugins that switch it off"
+            f"{self.site} has no WordPress REST API with comments, or it is switched off{refused}; "
+            "check the address, and plugins that switch it off"
         )
 
     def _call(self, method: str, url: httpx.URL, **more: Any) -> httpx.Response:
@@ -243,7 +229,12 @@ class WordPress:
     def _whole(self, method: str, url: httpx.URL, **more: Any) -> httpx.Response:
         """The answer with its whole body; raises Refused if it is too large, too slow or not gzip."""
         with self._client.stream(method, url, **more) as answer:
-            self._refuse_redirect(answer)
+            to = answer.next_request.url if answer.next_request else None
+            if to is not None and _origin(to) != _origin(self.site):
+                where = to.copy_with(path="/", query=None)
+                raise WordPressError(
+                    f"{self.site} redirects to {where}; if that is your site, give it as --site"
+                )
             if answer.headers.get("Content-Encoding", "gzip").lower() not in ("gzip", "identity"):
                 raise Refused(f"{self.site} compresses its answers in a way that was not asked for")
             began, body = monotonic(), bytearray()
@@ -256,13 +247,6 @@ class WordPress:
                 answer.status_code, headers=headers, content=bytes(body), request=answer.request
             )
 
-    def _refuse_redirect(self, answer: httpx.Response) -> None:
-        to = answer.next_request.url if answer.next_request else None
-        if to is not None and _origin(to) != _origin(self.site):
-            scheme, host, port = _origin(to)
-            where = f"{scheme}://{host}{f':{port}' if to.port else ''}"
-            raise WordPressError(f"{self.site} redirects to {where}; if that is your site, give it as --site")
-
     def _read(self, answer: httpx.Response, shape: type[Shape]) -> Shape:
         try:
             return TypeAdapter(shape).validate_python(answer.json())
@@ -271,14 +255,14 @@ class WordPress:
             raise Refused(f"{self.site} answers with {kind} instead of the REST API's JSON") from None
 
 
-def address_of(site: str, *, insecure: bool) -> httpx.URL:
+def address_of(site: str) -> httpx.URL:
     """The address of a site, with a final slash; raises WordPressError for an address that must not get a password."""
     url = _url(site)
     if url is None or url.scheme not in ("http", "https") or not url.host:
         raise WordPressError("--site takes an address such as https://paper.example")
     if url.userinfo or url.query or url.fragment:
         raise WordPressError("--site takes an address without user, password or query; see --user")
-    if url.scheme == "http" and not insecure and not _on_loopback(url.host):
+    if url.scheme == "http" and not _on_loopback(url.host):
         raise WordPressError(f"--site {url} is not https; others could read the password on its way")
     return url.copy_with(path=url.path.rstrip("/") + "/")
 

@@ -4,10 +4,9 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import date
 
 import typer
 from rich.console import Console
@@ -38,42 +37,28 @@ _LEFT = (
 )
 
 
-def run_wordpress(
-    site: str, user: str, *, apply: bool, every: float | None, since: date | None, insecure: bool
-) -> None:
+def run_wordpress(site: str, user: str, *, apply: bool, every: float | None) -> None:
     """One round, or with ``every`` one in so many seconds until Ctrl-C; raises WordPressError."""
-    address = address_of(site, insecure=insecure)
+    address = address_of(site)
+    settings = load_settings()  # with the model, the policy and the database that the service has
     with (
         WordPress(address, user, _password(address.host, user)) as remote,
-        _bridge(remote, apply) as bridge,
+        closing(Database.open(settings.database_url)) as database,
     ):
-        rounds = _Rounds(bridge, remote, apply, since)
+        active = active_at_start(settings, database)
+        bridge = Bridge(remote, active, database, apply=apply)
+        rounds = Rounds(bridge, Follower(active, settings, database), remote, apply)
         if every is None:
             if failed := rounds.run():
                 raise WordPressError(f"comments not changed in WordPress: {failed}; the next run tries again")
             return
-        try:
+        with suppress(KeyboardInterrupt):
             while True:
                 try:
                     rounds.run()
                 except Unreachable as error:
                     print(f"belowline: {error}", file=sys.stderr)
                 time.sleep(every)
-        except KeyboardInterrupt:
-            return
-
-
-@contextmanager
-def _bridge(remote: WordPress, apply: bool) -> Iterator[Bridge]:
-    """A bridge with the model, the policy and the database that the service has."""
-    settings = load_settings()
-    database = Database.open(settings.database_url)
-    try:
-        active = active_at_start(settings, database)
-        follower = Follower(active, settings, database)
-        yield Bridge(remote, active, database, apply=apply, before_round=follower.catch_up)
-    finally:
-        database.close()
 
 
 def _password(host: str, user: str) -> str:
@@ -86,21 +71,22 @@ def _password(host: str, user: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rounds:
+class Rounds:
     """Rounds of one bridge; a comment that is left to wp-admin is printed once and counted in each round."""
 
     bridge: Bridge
+    follower: Follower
     remote: WordPress
     apply: bool
-    since: date | None
     listed: set[tuple[int, str]] = field(default_factory=set)
 
     def run(self) -> int:
         """One round, printed even if it is interrupted; returns the number of comments that failed to change."""
         steps: list[Step] = []
+        self.follower.catch_up()
         try:
             with counting() as count:
-                for step in self.bridge.round(self.since):
+                for step in self.bridge.round():
                     steps.append(step)
                     count(1)
         finally:

@@ -9,19 +9,14 @@ status in WordPress, and the action here (of the policy or of a moderator).
 - Both changed, to different actions: WordPress counts, because readers see it. The newest decision wins from round to
   round; within one round WordPress does not tell the time of a change.
 
-A comment whose text WordPress would alter with its status is never changed there. The decision here stays, and every
-round reports the comment until a moderator decides it in wp-admin.
-
-A decision is stored here first and sent to WordPress afterwards, so the next round completes an interrupted one. A
-round compares comments on hold, those that differ, and those that changed within the last 30 days. Comments deleted
-in WordPress are left alone.
+A decision is stored here first and sent to WordPress afterwards, so the next round completes an interrupted one.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row
@@ -38,7 +33,7 @@ from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import Database, now, one_at_a_time
 from belowline.serve.store.pseudonyms import alias
 from belowline.serve.wordpress import links as bridges
-from belowline.serve.wordpress.client import PAGE, Refused, Status, WordPress, WouldAlter
+from belowline.serve.wordpress.client import PAGE, Refused, Status, WordPress
 from belowline.serve.wordpress.remote_comment import RemoteComment
 
 logger = logging.getLogger(__name__)
@@ -77,31 +72,21 @@ class Step:
 class Bridge:
     """Rounds between one WordPress and the store; without ``apply`` nothing changes on either side."""
 
-    def __init__(
-        self,
-        remote: WordPress,
-        active: Active,
-        database: Database,
-        *,
-        apply: bool = False,
-        before_round: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, remote: WordPress, active: Active, database: Database, *, apply: bool = False) -> None:
         self._remote = remote
         self._active = active
         self._database = database
         self._apply = apply
-        self._before_round = before_round
         self._site = remote.name
         self._who = Actor(f"wordpress:{remote.user}"[:120])
 
-    def round(self, since: date | None = None) -> Iterator[Step]:
-        """Compares linked comments, then ingests those on hold in WordPress, with ``since`` only newer ones."""
-        self._before_round()
+    def round(self) -> Iterator[Step]:
+        """Compares linked comments, then ingests those on hold in WordPress."""
         with self._database.read() as tx:
             due = bridges.due(tx, self._site, now() - WATCHED)
         for links in in_chunks(due, PAGE):
             yield from self._compare(links)
-        for ids in in_chunks(self._remote.held(since), PAGE):
+        for ids in in_chunks(self._remote.held(), PAGE):
             yield from self._ingest_new(ids)
 
     def _compare(self, links: Sequence[Row[Any]]) -> Iterator[Step]:
@@ -172,14 +157,12 @@ class Bridge:
     def _change(self, step: Step) -> Outcome:
         """Changes the status in WordPress and stores it."""
         try:
-            changed = self._remote.change(step.remote, step.seen, _STATUSES[step.action])
-        except WouldAlter:
-            return "leave"
+            unchanged = self._remote.change(step.remote, step.seen, _STATUSES[step.action])
         except Refused as error:
             logger.warning("comment %d: %s", step.remote, error)
             return "fail"
-        if not changed:
-            return "later"
+        if unchanged:
+            return unchanged
         with self._database.write() as tx:
             bridges.remember(tx, step.comment, step.action)
         return step.outcome

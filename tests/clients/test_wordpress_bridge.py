@@ -131,7 +131,7 @@ def policy_file(tmp_path: Path) -> Path:
 
 @contextmanager
 def remote_of(paper: RealWordPress) -> Iterator[WordPress]:
-    address = address_of(paper.url, insecure=False)
+    address = address_of(paper.url)
     with WordPress(address, MODERATOR, paper.passwords[MODERATOR]) as remote:
         yield remote
 
@@ -175,14 +175,14 @@ def test_a_comment_is_kept_with_its_article_its_parent_and_its_author(
     assert kept.text == "hate & 1 < 2"
     assert kept.parent == str(parent)
     assert kept.parent_text == "Boats & trams, a threat"
-    assert kept.thread["title"] == "Tom & the harbour"
-    assert kept.thread["lead"] == "It reopens — today."
-    assert kept.thread["url"].startswith(paper.url)
+    assert kept.thread.title == "Tom & the harbour"
+    assert kept.thread.lead == "It reopens — today."
+    assert kept.thread.url.startswith(paper.url)
     assert kept.relevance == 0.75
     assert kept.author.name == "Ann"
     assert "reader.example" not in repr(desk.see(everything))
     [other] = desk.see(comments.load, [find(desk, on_page).id])
-    assert other.thread["title"] == "About us"
+    assert other.thread.title == "About us"
     assert "https://casino.example" in str(other.text)
     assert kept.site == other.site == paper.url.removeprefix("http://").replace(":", "-")
     assert kept.author.id == other.author.id
@@ -492,11 +492,11 @@ def test_the_address_below_wp_json_does_too(paper: RealWordPress) -> None:
 
     transport = httpx.MockTransport(pretty)
     with WordPress(
-        address_of(paper.url, insecure=False),
+        address_of(paper.url),
         MODERATOR,
         paper.passwords[MODERATOR],
         transport=transport,
     ) as remote:
         assert remote.held() == [held]
-        assert remote.change(held, "hold", "spam")
+        assert remote.change(held, "hold", "spam") is None
     assert paper.status(held) == "spam"

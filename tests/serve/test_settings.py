@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from belowline.model import DEFAULT_MODEL_DIR
-from belowline.serve.settings import PREFIX, Settings, SettingsError, load_settings, settings_table
+from belowline.serve.settings import PREFIX, Settings, SettingsError, load_settings
+from tests.support.settings_table import settings_table
 
 DOCUMENT = Path(__file__).parents[2] / "serve" / "SETTINGS.md"
 KEY = "a-key-of-enough-characters"
@@ -13,7 +14,7 @@ KEY = "a-key-of-enough-characters"
 def test_every_setting_is_documented() -> None:
     assert DOCUMENT.read_text("utf-8").endswith(settings_table()), (
         "serve/SETTINGS.md is behind serve/settings.py: put the output of "
-        "`python -m belowline.serve.settings` in place of its table"
+        "`python -m tests.support.settings_table` in place of its table"
     )
 
 

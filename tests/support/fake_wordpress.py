@@ -39,8 +39,6 @@ class FakeWordPress:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         path, asked = request.url.path.removeprefix("/wp-json/"), request.url.params
-        if request.method == "HEAD":
-            return httpx.Response(200, headers={"Link": f'<{SITE}/wp-json/>; rel="https://api.w.org/"'})
         if not path:
             return httpx.Response(200, json=ROOT)
         if path != "wp/v2/comments":
@@ -57,9 +55,7 @@ class FakeWordPress:
 
     def remote(self, site: str = SITE) -> WordPress:
         transport = httpx.MockTransport(self)
-        return WordPress(
-            address_of(site, insecure=False), USER, PASSWORD, transport=transport, wait=self.waits.append
-        )
+        return WordPress(address_of(site), USER, PASSWORD, transport=transport, wait=self.waits.append)
 
 
 def rounds(paper: FakeWordPress, desk: Desk, *, apply: bool = True) -> dict[int, str]:

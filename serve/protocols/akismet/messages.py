@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 
 from belowline.serve.http.errors import Problem, invalid_field
+from belowline.serve.http.schemas import host_of, site_name
 from belowline.serve.json_body import repaired
 
 _MOST_FIELDS = 1000
@@ -116,17 +117,9 @@ async def read_call(request: Request) -> Call:
     return Call(dict(fields), context)
 
 
-def site_of(address: str) -> str | None:
-    """The name of the site at an address: its host in lower-case ASCII, None without a host."""
-    try:
-        host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
-    except ValueError:
-        return None
-    try:
-        host = host[:253].encode("idna").decode()
-    except UnicodeError:
-        host = host[:253]
-    return re.sub(r"[^a-z0-9._-]+", "-", host.lower()).lstrip("-._")[:100] or None
+def site_of(address: str) -> str:
+    """The name of the site at an address; empty without a valid host."""
+    return site_name(host_of(address))
 
 
 def _form(body: bytes, declared: bytes | None) -> Iterator[tuple[str, str]]:

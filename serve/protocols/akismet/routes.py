@@ -1,17 +1,11 @@
 """Akismet 1.1: its clients work unchanged except for the address and the key.
 
-``true`` is the answer to every comment that is not published, spam or not, because ``false`` publishes. The site puts
-such a comment into its spam folder, and submit-ham brings it back; a held comment also waits in our queue.
-``X-akismet-pro-tip: discard`` comes only with rejected comments. A comment that is checked again gets the moderator's
-decision.
-
-``invalid`` is the answer only to a bad key and to a malformed call: most clients take it for "not spam". A comment
-that is not scored, or not in time, gets ``true`` and waits in the queue if the store can be reached.
+serve/PROTOCOLS.md describes the answers. ``invalid`` is the answer only to a bad key and to a malformed call, because
+most clients take it for "not spam".
 
 Akismet's comments have no ids and its authors no accounts. A comment's id here is a keyed hash of its page, author
-and text. Each answer to a check has it as ``X-akismet-guid``, so it also names published comments, which are not
-stored. The same comment always has the same guid. A call that fails before the hash is made gets a random guid.
-``recognition`` describes how a report finds its comment.
+and text, and each answer to a check has it as ``X-akismet-guid``. A call that fails before the hash is made gets a
+random guid. ``recognition`` describes how a report finds its comment.
 """
 
 import asyncio
@@ -30,7 +24,7 @@ from belowline.model import Context, ScoreInput, Scores
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.long_texts import score_within
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.protocols.akismet import account, usage
+from belowline.serve.protocols.akismet import account
 from belowline.serve.protocols.akismet.account import read_as, site_named
 from belowline.serve.protocols.akismet.messages import Call, site_of
 from belowline.serve.protocols.protocol import Protocol, only_site
@@ -84,7 +78,7 @@ async def comment_check(request: Request, service: ServiceDep) -> PlainTextRespo
     checking = asyncio.ensure_future(_check(request, service))
     checking.add_done_callback(
         lambda task: task.cancelled() or task.exception()
-    )  # no warning if nobody awaits
+    )  # no warning if it fails later
     try:
         async with asyncio.timeout(ANSWER_S):
             action = await asyncio.shield(checking)  # a write under way is finished after the time limit
@@ -231,12 +225,12 @@ def _thread(call: Call) -> Thread | None:
     return Thread(permalink[:500], url=permalink) if permalink else None
 
 
-async def _count(service: Service, actor: Actor, site: str, what: usage.Counted) -> None:
+async def _count(service: Service, actor: Actor, site: str, what: account.Counted) -> None:
     """Counts a call. A failure to count changes no answer."""
 
     def count() -> None:
         with service.database.write() as tx:
-            usage.count(tx, actor.name, site, what)
+            account.count(tx, actor.name, site, what)
 
     try:
         await run_in_threadpool(count)

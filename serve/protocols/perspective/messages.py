@@ -1,26 +1,24 @@
-"""Requests of the Perspective API. Unknown fields are refused; null means the same as a missing field."""
+"""Requests of the Perspective API; null means absent."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-TextType = Literal["TEXT_TYPE_UNSPECIFIED", "PLAIN_TEXT", "HTML"]
-ScoreType = Literal["SCORE_TYPE_UNSPECIFIED", "PROBABILITY", "STD_DEV_SCORE", "PERCENTILE", "RAW"]
+from belowline.serve.protocols.protocol import Body
+
 Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
 
 
-class _Message(BaseModel):
+class _Message(Body):
     """Names are read in both spellings of protocol buffers' JSON: ``clientToken`` and ``client_token``."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
-        extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        hide_input_in_errors=True,
     )
 
 
@@ -28,7 +26,7 @@ class TextEntry(_Message):
     """A comment, or a text of its context."""
 
     text: str | None = None
-    type: TextType | None = None
+    type: str | None = None
 
 
 class ArticleAndParentComment(_Message):
@@ -46,9 +44,8 @@ class Context(_Message):
 
 
 class AttributeParameters(_Message):
-    """The wanted type of an attribute's score, and the score below which the attribute is left out."""
+    """The score below which an attribute is left out."""
 
-    score_type: ScoreType | None = None
     score_threshold: float | None = None
 
 
@@ -56,14 +53,11 @@ class Score(_Message):
     """The probability of an attribute."""
 
     value: float = Field(ge=0, le=1)
-    type: ScoreType | None = None
 
 
 class SpanScore(_Message):
-    """The score of a part of the text, counted in UTF-16 code units; ``end`` is exclusive."""
+    """The score of a part of the text."""
 
-    begin: int = Field(ge=0)
-    end: int = Field(ge=0)
     score: Score
 
 
@@ -81,17 +75,14 @@ class _Request(_Message):
     context: Context | None = None
     languages: list[Language] | None = None
     client_token: str | None = None
-    session_id: str | None = None
     community_id: str | None = None
 
 
 class AnalyzeRequest(_Request):
-    """A comment to score. Nothing is stored and unsupported attributes are left out, whatever the last fields say."""
+    """A comment to score."""
 
     requested_attributes: dict[str, AttributeParameters | None] | None = None
     span_annotations: bool | None = None
-    drop_unsupported_attributes: bool | None = None
-    do_not_store: bool | None = None
 
 
 class SuggestRequest(_Request):

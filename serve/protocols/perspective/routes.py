@@ -4,22 +4,19 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from belowline.model import Policy, ScoreInput, Scores
 from belowline.serve.http import auth as keys
 from belowline.serve.http.errors import Problem, field_name
 from belowline.serve.http.long_texts import score_within
-from belowline.serve.http.schemas import ID_PATTERN
+from belowline.serve.http.schemas import ID_PATTERN, host_of, site_name
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.json_body import repaired
 from belowline.serve.protocols.perspective import attributes
-from belowline.serve.protocols.perspective.errors import problem, refused, unreadable
+from belowline.serve.protocols.perspective.errors import Refused, problem, too_long
 from belowline.serve.protocols.perspective.messages import (
     AnalyzeRequest,
     AttributeParameters,
@@ -35,7 +32,7 @@ from belowline.serve.protocols.perspective.texts import (
     texts_of,
     utf16,
 )
-from belowline.serve.protocols.protocol import Protocol, only_site, scores_of
+from belowline.serve.protocols.protocol import Protocol, only_site, read_json, scores_of
 from belowline.serve.queue import feedback
 from belowline.serve.queue.feedback import Feedback
 from belowline.serve.scoring.fault_isolation import article_context
@@ -46,11 +43,9 @@ _MOST_NAMED = 32
 _LONG_S = 5.0
 """Seconds in which a text that is longer than Google accepts must be scored."""
 _NOT_IN_HEADER = re.compile(r"[^\w.@-]", re.ASCII)
-_SITE_PARTS = re.compile(r"[A-Za-z0-9._-]+")
 _DISCOVERY = json.loads(Path(__file__).with_name("discovery.json").read_text("utf-8"))
 """The API's description, from which Google's client libraries build their calls, without the addresses."""
 router = APIRouter(include_in_schema=False)
-Read = TypeVar("Read", AnalyzeRequest, SuggestRequest)
 
 
 async def _caller(request: Request) -> Actor:
@@ -69,7 +64,7 @@ async def analyze(request: Request, response: Response, service: ServiceDep, act
     The answer leaves out attributes that no label supports; `X-Belowline-Unserved-Attributes` names them.
     """
     actor.require("score")
-    asked = await _read(request, AnalyzeRequest)
+    asked = await read_json(request, AnalyzeRequest, empty=b"{}")
     text = comment_text(asked.comment)
     article, parent = article_and_parent(asked.context, service)
     policy = service.pipeline.policy
@@ -102,7 +97,7 @@ async def suggest(request: Request, response: Response, service: ServiceDep, act
     The header `X-Belowline-Unserved-Attributes` names the attributes that no label supports; they are not stored.
     """
     actor.require("report")
-    asked = await _read(request, SuggestRequest)
+    asked = await read_json(request, SuggestRequest, empty=b"{}")
     text = comment_text(asked.comment)
     context = article_context(None, "\n\n".join(filter(None, texts_of(asked.context))))
     values = _suggested(asked.attribute_scores or {}, response)
@@ -111,14 +106,19 @@ async def suggest(request: Request, response: Response, service: ServiceDep, act
     languages = asked.languages or []
     example = Feedback(
         "perspective",
-        _storable(text),
+        text,
         attributes.by_label(values),
         values,
         _caller_id(asked.client_token),
-        _storable(context) if context else None,
+        context,
         _primary(languages[0]) if languages else None,
     )
-    await run_in_threadpool(_store, service, actor, site, example)
+
+    def store() -> None:
+        with service.database.write() as tx:
+            feedback.add(tx, actor.name, site, example)
+
+    await run_in_threadpool(store)
     return _with_token({"detectedLanguages": [], "requestedLanguages": languages}, asked.client_token)
 
 
@@ -144,19 +144,8 @@ def site_of(community: str | None, actor: Actor) -> str:
     if not community:
         return only_site(actor) or "perspective"
     address = community.removeprefix("Coral:")
-    try:
-        name = urlsplit(address).hostname or address
-    except ValueError:
-        name = address
-    return "-".join(_SITE_PARTS.findall(name)).lstrip("._-")[:100] or "perspective"
-
-
-async def _read(request: Request, message: type[Read]) -> Read:
-    """The body; an empty one is a message without fields, as it is for Google: clients test a key with it."""
-    try:
-        return message.model_validate_json(repaired(await request.body()) or b"{}")
-    except ValidationError as error:
-        raise unreadable(error) from None
+    host = host_of(address) if "://" in address else ""
+    return site_name(host or address) or "perspective"
 
 
 def _with_token(answer: dict[str, Any], token: str | None) -> dict[str, Any]:
@@ -167,13 +156,9 @@ def _wanted(
     requested: Mapping[str, AttributeParameters | None], supported: Sequence[str], response: Response
 ) -> dict[str, AttributeParameters]:
     if not requested:
-        raise refused("NO_REQUESTED_ATTRIBUTES", "Missing requested_attributes")
-    wanted = {
-        name: requested[name] or AttributeParameters() for name in _served(requested, supported, response)
-    }
-    for name, parameters in wanted.items():
-        _check_score_type(name, parameters.score_type)
-    return wanted
+        raise Refused("NO_REQUESTED_ATTRIBUTES", "Missing requested_attributes")
+    served = _served(requested, supported, response)
+    return {name: requested[name] or AttributeParameters() for name in served}
 
 
 def _served(names: Collection[str], supported: Sequence[str], response: Response) -> list[str]:
@@ -184,17 +169,11 @@ def _served(names: Collection[str], supported: Sequence[str], response: Response
     served = [name for name in names if attributes.base_name(name) in supported]
     unserved = [name for name in names if attributes.base_name(name) not in supported]
     if not served:
-        raise refused("INVALID_REQUEST", f"Unknown requested attribute: {field_name((unserved[0],))}")
+        raise Refused("INVALID_REQUEST", f"Unknown requested attribute: {field_name((unserved[0],))}")
     if unserved:
         named = (_NOT_IN_HEADER.sub("?", field_name((name,))) for name in unserved[:_MOST_NAMED])
         response.headers["X-Belowline-Unserved-Attributes"] = ",".join(named)
     return served
-
-
-def _check_score_type(name: str, score_type: str | None) -> None:
-    if score_type not in (None, "SCORE_TYPE_UNSPECIFIED", "PROBABILITY"):
-        message = f"Requested score type {score_type} is not supported by attribute {name}"
-        raise refused("INVALID_REQUEST", message)
 
 
 def _primary(language: str) -> str:
@@ -209,14 +188,14 @@ def _check_languages(wanted: Collection[str], languages: Sequence[str], field: s
         kind = "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"
         message = f"Attribute {attribute} does not support request languages: {', '.join(unsupported)}"
         error = {field: unsupported, "attribute": attribute}
-        raise refused(kind, message, languageNotSupportedByAttributeError=error)
+        raise Refused(kind, message, languageNotSupportedByAttributeError=error)
 
 
 async def _score_long(comment: ScoreInput, service: Service) -> Scores:
     """The scores of a text that Google refuses: Coral publishes at an error, so a padded comment would pass."""
     scores = await score_within(service, comment, _LONG_S)
     if isinstance(scores, str):
-        raise refused("COMMENT_TOO_LONG", "Comment text too long.")
+        raise too_long()
     return scores
 
 
@@ -241,15 +220,13 @@ def _attribute_scores(
 def _suggested(scores: Mapping[str, AttributeScores], response: Response) -> dict[str, float]:
     """Attribute to the caller's value: for the whole text, or else the highest one for a part."""
     if not scores:
-        raise refused("INVALID_REQUEST", "Missing attribute_scores")
+        raise Refused("INVALID_REQUEST", "Missing attribute_scores")
     values: dict[str, float] = {}
     for name in _served(scores, [*attributes.ATTRIBUTES], response):
         summary, spans = scores[name].summary_score, scores[name].span_scores or []
         sent = [summary] if summary else [span.score for span in spans]
-        for score in sent:
-            _check_score_type(name, score.type)
         if not sent:
-            raise refused("INVALID_REQUEST", f"Missing summary_score of attribute {field_name((name,))}")
+            raise Refused("INVALID_REQUEST", f"Missing summary_score of attribute {field_name((name,))}")
         values[attributes.base_name(name)] = max(score.value for score in sent)
     return values
 
@@ -258,12 +235,3 @@ def _caller_id(token: str | None) -> str | None:
     """The comment's id in a token, None if it cannot be one."""
     comment_id = (token or "").removeprefix("comment:")
     return comment_id if len(comment_id) <= _LONGEST_ID and re.match(ID_PATTERN, comment_id) else None
-
-
-def _storable(text: str) -> str:
-    return text.replace("\x00", "\ufffd")  # PostgreSQL has no NUL
-
-
-def _store(service: Service, actor: Actor, site: str, example: Feedback) -> None:
-    with service.database.write() as tx:
-        feedback.add(tx, actor.name, site, example)

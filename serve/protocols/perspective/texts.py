@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from belowline.serve.http.service import Service
-from belowline.serve.protocols.perspective.errors import refused
+from belowline.serve.protocols.perspective.errors import Refused, too_long
 from belowline.serve.protocols.perspective.messages import Context, TextEntry
 from belowline.serve.scoring.fault_isolation import article_context, is_json_object
 
@@ -41,7 +41,7 @@ def comment_text(comment: TextEntry | None) -> str:
     """The comment's text, of any length; raises Problem if it is blank or not plain text."""
     [text] = _plain([comment or TextEntry()])
     if not text.strip():
-        raise refused("COMMENT_EMPTY", "Comment must be non-empty.")
+        raise Refused("COMMENT_EMPTY", "Comment must be non-empty.")
     return text
 
 
@@ -56,9 +56,6 @@ def texts_of(context: Context | None) -> list[str]:
         return []
     entries, both = context.entries or [], context.article_and_parent_comment
     if both is not None:
-        if entries:
-            message = "Context can have either entries or article_and_parent_comment, but both fields were populated."
-            raise refused("INVALID_REQUEST", message)
         entries = [both.article or TextEntry(), both.parent_comment or TextEntry()]
     return ["" if is_json_object(text) else text for text in _plain(entries)]
 
@@ -70,11 +67,11 @@ def article_and_parent(context: Context | None, service: Service) -> tuple[str |
         return article_context(None, next(filter(None, texts), None)), None
     article, parent = texts
     if is_long(parent, service):
-        raise refused("COMMENT_TOO_LONG", "Comment text too long.")
+        raise too_long()
     return article_context(None, article), parent or None
 
 
 def _plain(entries: Sequence[TextEntry]) -> list[str]:
     if any(entry.type == "HTML" for entry in entries):
-        raise refused("INVALID_REQUEST", "Currently, only 'PLAIN_TEXT' comments are supported")
-    return [entry.text or "" for entry in entries]
+        raise Refused("INVALID_REQUEST", "Currently, only 'PLAIN_TEXT' comments are supported")
+    return [(entry.text or "").replace("\x00", "\ufffd") for entry in entries]  # PostgreSQL has no NUL

@@ -43,7 +43,7 @@ def serves(app: FastAPI) -> str:
 
 def follower_of(app: FastAPI) -> Follower:
     service = app.state.service
-    return Follower(service.active, service.settings, service.database, service.metrics.model_failed)
+    return Follower(service.active, service.settings, service.database, service.metrics.model_failures.inc)
 
 
 def look(app: FastAPI, following: Follower | None = None) -> bool:

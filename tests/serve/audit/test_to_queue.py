@@ -75,7 +75,7 @@ def queue_held(out: Path, settings: Settings, site: str) -> Queued:
     return audit_queue.queue_held(out, pipeline, settings, site)
 
 
-def waiting(desk: Desk) -> dict[str | None, comments.Comment]:
+def waiting(desk: Desk) -> dict[str | None, comments.CommentOut]:
     """What the queue shows a moderator, by its text."""
     page, _ = desk.see(queue_items.page, queue_items.Filter(sites=(SITE,)), "oldest", 100)
     return {one.text: one for one in desk.see(comments.load, [item.comment_id for item in page])}
@@ -89,14 +89,14 @@ def test_what_the_audit_would_hold_waits_with_its_context_and_reason(
     assert set(found) == {"spam here", "explode", "a threat"}
     spam = found["spam here"]
     assert spam.thread is not None
-    assert (spam.thread["title"], spam.thread["url"]) == ("Harbour", URL)
+    assert (spam.thread.title, spam.thread.url) == ("Harbour", URL)
     assert spam.author is not None
     assert (spam.author.name, spam.author.caller_id) == ("Ben", "archive:Ben")
     assert (spam.parent_text, spam.written) == ("fine", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     assert (spam.probabilities["spam"], spam.relevance, spam.model) == (0.9, 0.75, "9.9.9")
-    assert [(one["label"], one["start"], one["end"]) for one in spam.evidence] == [("spam", 0, 4)]
+    assert [(one.label, one.start, one.end) for one in spam.evidence] == [("spam", 0, 4)]
     assert spam.decision is not None
-    assert (spam.decision["code"], spam.decision["rule"]) == ("spam", "spam >= 0.5")
+    assert (spam.decision.code, spam.decision.rule) == ("spam", "spam >= 0.5")
     assert found["explode"].decision is not None
     assert found["explode"].decision["code"] == "scoring_failed"
     assert found["explode"].author is None

