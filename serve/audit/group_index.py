@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from belowline.model import text_hash
 from belowline.model.signatures import CANDIDATES, most_similar, signature_of
 
 _NAMES_OF_CAMPAIGN = 20
@@ -17,7 +18,7 @@ CREATE TABLE threads (number INTEGER PRIMARY KEY, source TEXT, title TEXT, url T
     UNIQUE (source, title));
 CREATE TABLE comments (
     number INTEGER PRIMARY KEY, campaign INTEGER, thread INTEGER, author TEXT, time TEXT,
-    action TEXT, labels INTEGER, text TEXT
+    action TEXT, labels INTEGER, hash BLOB, text TEXT
 );
 CREATE TABLE firsts (number INTEGER PRIMARY KEY, signature BLOB NOT NULL);
 CREATE TABLE bands (band TEXT, number INTEGER, PRIMARY KEY (band, number)) WITHOUT ROWID;
@@ -72,7 +73,7 @@ class GroupIndex:
         )
         bits = sum(self._bits[label] for label in reached)
         first = row["text"] if campaign == number else None
-        about = (row["author"], row["time"], row["action"], bits, first)
+        about = (row["author"], row["time"], row["action"], bits, text_hash(text), first)
         self._pending.append((number, campaign, thread and thread["number"], *about))
         if len(self._pending) == _ROWS_AT_ONCE:
             self._write()
@@ -81,6 +82,12 @@ class GroupIndex:
         """End the additions; the queries below need it."""
         self._write()
         self._database.executescript(_SEAL.format(counts=self._counts))
+
+    def copies(self) -> dict[str, int]:
+        """The number of comments with a repeated text, and of distinct repeated texts."""
+        repeated = "SELECT COUNT(*) AS times FROM comments GROUP BY hash HAVING times > 1"
+        query = f"SELECT COALESCE(SUM(times), 0) AS comments, COUNT(*) AS texts FROM ({repeated})"  # noqa: S608
+        return dict(self._database.execute(query).fetchone())
 
     def campaigns_of_rows(self) -> Iterator[int | None]:
         """The campaign of each comment, in order; None for a comment without near-duplicates."""
@@ -156,7 +163,7 @@ class GroupIndex:
         return number
 
     def _write(self) -> None:
-        self._database.executemany("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._pending)
+        self._database.executemany("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._pending)
         self._pending.clear()
 
     def _row(self, query: str, *values: object) -> sqlite3.Row | None:
