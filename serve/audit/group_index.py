@@ -11,7 +11,6 @@ from belowline.model.signatures import CANDIDATES, most_similar, signature_of
 
 _NAMES_OF_CAMPAIGN = 20
 """Most authors and threads of a campaign that are named; all are counted."""
-_ROWS_AT_ONCE = 1000
 _signature_of = lru_cache(maxsize=1 << 14)(signature_of)  # archives repeat texts, and normalising takes long
 _SCHEMA = """
 CREATE TABLE threads (number INTEGER PRIMARY KEY, source TEXT, title TEXT, url TEXT, notes TEXT,
@@ -50,7 +49,6 @@ class GroupIndex:
         self._bits = {label: 1 << at for at, label in enumerate(labels)}
         sums = (f"SUM(labels & {bit} != 0) AS label{bit}" for bit in self._bits.values())
         self._counts = ", ".join([_COUNTS, *sums])
-        self._pending: list[tuple[Any, ...]] = []
 
     def add_thread(self, source: str, title: str, url: str | None, notes: Sequence[str]) -> None:
         """Add a thread, or its address and notes to the thread with the same source and title."""
@@ -74,13 +72,11 @@ class GroupIndex:
         bits = sum(self._bits[label] for label in reached)
         first = row["text"] if campaign == number else None
         about = (row["author"], row["time"], row["action"], bits, text_hash(text), first)
-        self._pending.append((number, campaign, thread and thread["number"], *about))
-        if len(self._pending) == _ROWS_AT_ONCE:
-            self._write()
+        values = (number, campaign, thread and thread["number"], *about)
+        self._database.execute("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def seal(self) -> None:
         """End the additions; the queries below need it."""
-        self._write()
         self._database.executescript(_SEAL.format(counts=self._counts))
 
     def copies(self) -> dict[str, int]:
@@ -161,10 +157,6 @@ class GroupIndex:
             "INSERT OR IGNORE INTO bands VALUES (?, ?)", ((band, number) for band in bands)
         )
         return number
-
-    def _write(self) -> None:
-        self._database.executemany("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._pending)
-        self._pending.clear()
 
     def _row(self, query: str, *values: object) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._database.execute(query, values).fetchone()
