@@ -21,14 +21,9 @@ CREATE TABLE comments (
 );
 CREATE TABLE firsts (number INTEGER PRIMARY KEY, signature BLOB NOT NULL);
 CREATE TABLE bands (band TEXT, number INTEGER, PRIMARY KEY (band, number)) WITHOUT ROWID;
-"""
-_SEAL = """
-CREATE TABLE sizes AS SELECT campaign, COUNT(*) AS size FROM comments WHERE campaign IS NOT NULL
-GROUP BY campaign HAVING COUNT(*) > 1;
-CREATE UNIQUE INDEX by_campaign ON sizes (campaign);
-CREATE INDEX by_member ON comments (campaign);
-CREATE TABLE counts AS SELECT thread AS number, {counts} FROM comments GROUP BY thread;
-CREATE UNIQUE INDEX by_thread ON counts (number);
+CREATE INDEX by_campaign ON comments (campaign);
+CREATE VIEW sizes AS SELECT campaign FROM comments WHERE campaign IS NOT NULL GROUP BY campaign HAVING COUNT(*) > 1;
+CREATE VIEW counts AS SELECT thread AS number, {counts} FROM comments GROUP BY thread;
 """
 _ACTIONS = ("publish", "hold", "reject")
 _COUNTS = ", ".join(
@@ -37,7 +32,7 @@ _COUNTS = ", ".join(
 
 
 class GroupIndex:
-    """Threads, then comments in their order from number 1, then ``seal``, then queries.
+    """Threads, then comments in their order from number 1, then queries.
 
     The number of a campaign is that of its first comment. ``labels`` are the labels to count.
     """
@@ -45,10 +40,10 @@ class GroupIndex:
     def __init__(self, database: sqlite3.Connection, labels: Sequence[str]) -> None:
         self._database = database
         self._database.row_factory = sqlite3.Row
-        self._database.executescript(_SCHEMA)
         self._bits = {label: 1 << at for at, label in enumerate(labels)}
         sums = (f"SUM(labels & {bit} != 0) AS label{bit}" for bit in self._bits.values())
         self._counts = ", ".join([_COUNTS, *sums])
+        self._database.executescript(_SCHEMA.format(counts=self._counts))
 
     def add_thread(self, source: str, title: str, url: str | None, notes: Sequence[str]) -> None:
         """Add a thread, or its address and notes to the thread with the same source and title."""
@@ -74,10 +69,6 @@ class GroupIndex:
         about = (row["author"], row["time"], row["action"], bits, text_hash(text), first)
         values = (number, campaign, thread and thread["number"], *about)
         self._database.execute("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-
-    def seal(self) -> None:
-        """End the additions; the queries below need it."""
-        self._database.executescript(_SEAL.format(counts=self._counts))
 
     def copies(self) -> dict[str, int]:
         """The number of comments with a repeated text, and of distinct repeated texts."""

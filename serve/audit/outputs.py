@@ -49,7 +49,6 @@ def write_outputs(
     for count, row in enumerate(_rows(out), 1):
         visible = shown(row)
         index.add(count, visible, row["text"], tally.add(visible))
-    index.seal()
     _write_comments(out, index, pipeline, shown)
     _write_threads(out, index, pipeline)
     summary = {
