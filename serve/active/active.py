@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
 
 from sqlalchemy import Connection, select
 
@@ -58,44 +57,36 @@ class Active:
     """Holds the active pair. Threads share it: a reader never gets the model of one pair and the policy of another.
 
     Attributes:
+        pair: The active pair.
         behind: Why the model is not the newest in the store; None while it is.
         changed: Called after each change of the pair or of ``behind``.
     """
 
-    def __init__(self, pair: ActivePair, policy_file: Path | None, database: Database) -> None:
-        self.behind: str | None = None
-        self.changed: Callable[[], None] = lambda: None
-        self._pair = pair
-        self._policy_file = policy_file
-        self._database = database
-        self._lock = threading.Lock()
-        self._unfit: tuple[int, int] | None = None
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         scorer: Scorer,
         digest: str | None,
         policy_file: Path | None,
         database: Database,
         number: int = 0,
-    ) -> Self:
-        """Starts with a model; raises as ``pair_of`` does."""
-        return cls(pair_of(scorer, digest, policy_file, database, number), policy_file, database)
-
-    @property
-    def pair(self) -> ActivePair:
-        """The active pair."""
-        return self._pair
+    ) -> None:
+        """Starts with a model under the newest policy; raises as ``pair_of`` does."""
+        self.pair = pair_of(scorer, digest, policy_file, database, number)
+        self.behind: str | None = None
+        self.changed: Callable[[], None] = lambda: None
+        self._policy_file = policy_file
+        self._database = database
+        self._lock = threading.Lock()
+        self._unfit: tuple[int, int] | None = None
 
     @property
     def pipeline(self) -> ModerationPipeline:
         """The active model under the active policy."""
-        return self._pair.pipeline
+        return self.pair.pipeline
 
     def newest(self, begun: ActivePair) -> ActivePair:
         """Returns the active pair if it has the model of ``begun``, else ``begun``."""
-        pair = self._pair
+        pair = self.pair
         return pair if pair.pipeline.scorer is begun.pipeline.scorer else begun
 
     def within(self, tx: Connection, begun: ActivePair | None = None) -> ActivePair:
@@ -103,14 +94,14 @@ class Active:
 
         A policy that does not fit the model is meant for another one, and changes nothing.
         """
-        pair = self._under(tx, self.newest(begun) if begun else self._pair, policies.newest(tx))
+        pair = self._under(tx, self.newest(begun) if begun else self.pair, policies.newest(tx))
         self._put(pair)
         return pair
 
     def follow(self) -> int:
         """Takes over the newest policy and returns the number of the newest model; one query reads both numbers."""
         while True:
-            before = self._pair
+            before = self.pair
             with self._database.read() as tx:
                 model, policy = tx.execute(_NEWEST).one()
                 pair = self._under(tx, before, policy)
@@ -121,11 +112,11 @@ class Active:
         """Makes a model active under the newest policy; raises as ``pair_of`` does, and then changes nothing."""
         taken = False
         while not taken:
-            before = self._pair
+            before = self.pair
             pair = pair_of(scorer, digest, self._policy_file, self._database, number)
             with self._lock:
-                if taken := self._pair is before:  # else the policy has changed since it was read
-                    self._pair, self.behind = pair, None
+                if taken := self.pair is before:  # else the policy has changed since it was read
+                    self.pair, self.behind = pair, None
                     self.changed()
 
     def stay(self, why: str) -> None:
@@ -160,10 +151,10 @@ class Active:
         ``instead_of``, may go back to one: then the store is an older copy.
         """
         with self._lock:
-            now = self._pair
+            now = self.pair
             same = pair.pipeline.scorer is now.pipeline.scorer
             newer = pair.policy_number > now.policy_number or now is instead_of
             if same and newer and pair is not now:
-                self._pair = pair
+                self.pair = pair
                 self.changed()
             return same

@@ -1,7 +1,5 @@
 """The commands ``belowline models promote|rollback|list|compare``."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +21,21 @@ _SHOWN = 20
 def promote_command(candidate: Path, compare: Path | None, reason: str | None) -> None:
     """Promotes a model; raises as ``promote`` does, and then nothing has changed."""
     settings = load_settings()
-    with _database(settings.database_url) as database:
+    with Database.open(settings.database_url) as database:
         _print_change(promote(settings, database, model_directory(candidate), compare, reason))
 
 
 def rollback_command(reason: str | None) -> None:
     """Rolls back; raises as ``roll_back`` does, and then nothing has changed."""
     settings = load_settings()
-    with _database(settings.database_url) as database:
+    with Database.open(settings.database_url) as database:
         _print_change(roll_back(settings, database, reason))
 
 
 def list_command() -> None:
     """Prints the active model with its directory, and every change of it."""
     settings = load_settings()
-    with _database(settings.database_url) as database:
+    with Database.open(settings.database_url) as database:
         present = active_model(database, settings)
         with database.read() as tx:
             rows = models.history(tx)
@@ -60,7 +58,7 @@ def list_command() -> None:
 def compare_command(candidate: Path, last: int) -> None:
     """Prints how a candidate's decisions on stored comments differ from the active model's."""
     settings = load_settings()
-    with _database(settings.database_url) as database:
+    with Database.open(settings.database_url) as database:
         comparison = compare_models(settings, database, model_directory(candidate), last)
     console = Console(highlight=False)
     if not comparison.actions:
@@ -90,12 +88,3 @@ def _print_change(row: Row[Any]) -> None:
         f"{row.version} ({row.digest[:12]}) is active as number {row.id}; "
         "running services take it over within seconds; see promotion in /readyz"
     )
-
-
-@contextmanager
-def _database(url: str) -> Iterator[Database]:
-    database = Database.open(url)
-    try:
-        yield database
-    finally:
-        database.close()

@@ -32,7 +32,7 @@ def active_at_start(settings: Settings, database: Database) -> Active:
     why: str | None = None
     for row in _newest_first(database):
         try:
-            active = Active.of(load_model(row, settings), row.digest, settings.policy, database, row.id)
+            active = Active(load_model(row, settings), row.digest, settings.policy, database, row.id)
         except UNUSABLE as error:
             logger.error(
                 "the active model, number %d, cannot be used, trying the one before: %s", row.id, error
@@ -44,7 +44,7 @@ def active_at_start(settings: Settings, database: Database) -> Active:
             return active
     directory = settings.model_directory
     scorer = Scorer.load(directory, threads=settings.threads)
-    active = Active.of(scorer, digest_of(directory), settings.policy, database)
+    active = Active(scorer, digest_of(directory), settings.policy, database)
     active.behind = why
     return active
 

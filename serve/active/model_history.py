@@ -64,8 +64,8 @@ def promote(
     """
     _only_after(tx, after)
     if after == 0 and instead_of is not None:
-        after = _add(tx, actor, "begin", instead_of, None, {}, None).id
-    row = _add(tx, actor, "promote", model, after, gates, reason)
+        after = _add(tx, actor, "begin", instead_of).id
+    row = _add(tx, actor, "promote", model, previous=after, gates=gates, reason=reason)
     log(tx, actor, "promote model", f"{model.version} ({model.digest[:12]})", reason=reason)
     return row
 
@@ -75,7 +75,7 @@ def roll_back(tx: Connection, actor: str, *, after: int, reason: str | None) -> 
     _only_after(tx, after)
     target = before(tx)
     model = Model(target.version, target.digest, target.folder)
-    row = _add(tx, actor, "rollback", model, target.previous, {}, reason)
+    row = _add(tx, actor, "rollback", model, previous=target.previous, reason=reason)
     log(tx, actor, "roll back model", f"{model.version} ({model.digest[:12]})", reason=reason)
     return row
 
@@ -106,15 +106,6 @@ def _only_after(tx: Connection, after: int) -> None:
         )
 
 
-def _add(
-    tx: Connection,
-    actor: str,
-    kind: Kind,
-    model: Model,
-    previous: int | None,
-    gates: dict[str, Any],
-    reason: str | None,
-) -> Row[Any]:
-    values = asdict(model) | {"kind": kind, "previous": previous, "gates": gates, "reason": reason}
-    values |= {"actor": actor, "at": now()}
+def _add(tx: Connection, actor: str, kind: Kind, model: Model, **more: Any) -> Row[Any]:
+    values = {"kind": kind, "gates": {}, "actor": actor, "at": now()} | asdict(model) | more
     return tx.execute(insert(models).values(**values).returning(*models.c)).one()

@@ -11,7 +11,6 @@ from typing import Any
 from belowline.data import Reject, Thread, read_threads
 from belowline.model import ScoreInput
 from belowline.serve.audit.group_index import GroupIndex
-from belowline.serve.audit.repeated_texts import RepeatedTexts
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.terminal import counting
 from belowline.serve.scoring.fault_isolation import article_context
@@ -79,10 +78,10 @@ class Inventory:
     first_rejects: list[dict[str, Any]] = field(default_factory=list)
 
 
-def take_inventory(archive: Archive, rejects: Path, texts: RepeatedTexts, index: GroupIndex) -> Inventory:
+def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Inventory:
     """Read the whole archive once: unreadable records are reported before hours of scoring.
 
-    Writes the file ``rejects``, counts texts and adds threads to ``index``. Raises ReadError.
+    Writes the file ``rejects`` and adds threads to ``index``. Raises ReadError.
     """
     inventory, digest = Inventory(), hashlib.sha256()
     with counting(what="reading") as advance, replacing(rejects) as rejected:
@@ -98,7 +97,6 @@ def take_inventory(archive: Archive, rejects: Path, texts: RepeatedTexts, index:
             for one in comments_of(thread):
                 *place, scored = astuple(one)
                 digest.update(json.dumps([*place, *scored]).encode())
-                texts.add(one.comment.text)
             index.add_thread(thread.source, thread.title or thread.source, thread.url, thread.notes)
             inventory.comments += len(thread.comments)
             advance(len(thread.comments))

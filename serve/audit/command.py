@@ -75,8 +75,8 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
     if options.sample is not None:
         print(f"sample: {write_sample(out, options.sample)}")
     if options.queue is not None:
-        queued = queue_held(out, pipeline, settings, options.queue)
-        print(f"queue: {queued.added} added, {queued.known} known before")
+        added, known = queue_held(out, pipeline, settings, options.queue)
+        print(f"queue: {added} added, {known} known before")
     if not inventory.rejects:
         return 0
     print(f"belowline: {inventory.rejects} records could not be read; see {out / REJECTS}", file=sys.stderr)

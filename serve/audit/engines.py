@@ -3,11 +3,9 @@
 An engine takes jobs as it has room for them and returns each when it is done, in any order.
 """
 
-import json
 import logging
 import multiprocessing
 import os
-import pickle
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -27,12 +25,8 @@ from belowline.serve.scoring.pipeline import ModerationPipeline
 
 CORES_PER_PROCESS = 8
 """Python code takes about a twentieth of a comment's time, and runs on one core of a process at a time."""
-_JOBS_IN_WAVE = 64
-"""Jobs of each Ray worker between two starts of the workers."""
-
-Done = tuple[str, int, ScoredPart]
-"""Name of the part, number of its comments, its content."""
-Engine = Callable[[Iterable[Job]], Iterator[Done]]
+_TRIES_OF_RAY = 3
+Engine = Callable[[Iterable[Job]], Iterator[ScoredPart]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +47,13 @@ class PipelineSpec:
         return pipeline
 
 
-def run_here(pipeline: ModerationPipeline, jobs: Iterable[Job]) -> Iterator[Done]:
+def run_here(pipeline: ModerationPipeline, jobs: Iterable[Job]) -> Iterator[ScoredPart]:
     """Score one job after the other in this process."""
     for job in jobs:
-        yield job.part, len(job.comments), score_part(pipeline, job)
+        yield score_part(pipeline, job)
 
 
-def run_in_processes(spec: PipelineSpec, processes: int, jobs: Iterable[Job]) -> Iterator[Done]:
+def run_in_processes(spec: PipelineSpec, processes: int, jobs: Iterable[Job]) -> Iterator[ScoredPart]:
     """Score in several processes of this machine; raises AuditError if one of them is killed."""
     spawn = multiprocessing.get_context("spawn")  # threads of onnxruntime do not survive a fork
     pool = ProcessPoolExecutor(processes, spawn, _start_process, (spec,))
@@ -86,41 +80,35 @@ def run_in_processes(spec: PipelineSpec, processes: int, jobs: Iterable[Job]) ->
 
 def run_on_ray(
     spec: PipelineSpec, workers: int | None, address: str | None, jobs: Iterable[Job]
-) -> Iterator[Done]:
+) -> Iterator[ScoredPart]:
     """Score on a Ray cluster, through Ray Data; the model directory has the same path on all of its machines.
 
     Raises AuditError if Ray is not installed or the cluster does not answer.
     """
     ray = _ray(address)
     size = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // spec.threads)
-    waiting = iter(jobs)
-    # Waves bound the part of the archive in the cluster's memory.
-    while wave := [{"job": pickle.dumps(job)} for job in islice(waiting, _JOBS_IN_WAVE * size)]:
-        done = ray.data.from_items(wave, override_num_blocks=len(wave)).map(
-            _RayWorker,
-            fn_constructor_args=(spec,),
-            compute=ray.data.ActorPoolStrategy(size=min(size, len(wave))),
-            num_cpus=spec.threads,
-        )
-        for row in done.iter_rows():
-            yield row["part"], row["comments"], ScoredPart(row["rows"], json.loads(row["readings"]))
+    worker = ray.remote(num_cpus=spec.threads, max_restarts=_TRIES_OF_RAY, max_task_retries=_TRIES_OF_RAY)(
+        _RayWorker
+    )
+    pool = ray.util.ActorPool([worker.remote(spec) for _ in range(size)])
+    for job in jobs:
+        # A further job would only wait in the cluster's memory.
+        if not pool.has_free():
+            yield pool.get_next_unordered()
+        pool.submit(lambda actor, job: actor.score.remote(job), job)
+    while pool.has_next():
+        yield pool.get_next_unordered()
 
 
 class _RayWorker:
-    """Worker process of a Ray cluster, for one wave."""
+    """Worker process of a Ray cluster."""
 
     def __init__(self, spec: PipelineSpec) -> None:
         self._pipeline = spec.pipeline()
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        job: Job = pickle.loads(row["job"])  # noqa: S301 - from our own driver
-        scored = score_part(self._pipeline, job)
-        return {
-            "part": job.part,
-            "comments": len(job.comments),
-            "rows": scored.rows,
-            "readings": json.dumps(scored.readings),
-        }
+    def score(self, job: Job) -> ScoredPart:
+        """The scored rows of ``job``."""
+        return score_part(self._pipeline, job)
 
 
 def _ray(address: str | None) -> Any:
@@ -155,6 +143,6 @@ def _start_process(spec: PipelineSpec) -> None:
     _pipeline = spec.pipeline()
 
 
-def _run_in_process(job: Job) -> Done:
+def _run_in_process(job: Job) -> ScoredPart:
     assert _pipeline is not None  # noqa: S101 - _start_process ran before
-    return job.part, len(job.comments), score_part(_pipeline, job)
+    return score_part(_pipeline, job)

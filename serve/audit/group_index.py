@@ -6,29 +6,24 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from belowline.model import text_hash
 from belowline.model.signatures import CANDIDATES, most_similar, signature_of
 
 _NAMES_OF_CAMPAIGN = 20
 """Most authors and threads of a campaign that are named; all are counted."""
-_ROWS_AT_ONCE = 1000
 _signature_of = lru_cache(maxsize=1 << 14)(signature_of)  # archives repeat texts, and normalising takes long
 _SCHEMA = """
 CREATE TABLE threads (number INTEGER PRIMARY KEY, source TEXT, title TEXT, url TEXT, notes TEXT,
     UNIQUE (source, title));
 CREATE TABLE comments (
     number INTEGER PRIMARY KEY, campaign INTEGER, thread INTEGER, author TEXT, time TEXT,
-    action TEXT, labels INTEGER, text TEXT
+    action TEXT, labels INTEGER, hash BLOB, text TEXT
 );
 CREATE TABLE firsts (number INTEGER PRIMARY KEY, signature BLOB NOT NULL);
 CREATE TABLE bands (band TEXT, number INTEGER, PRIMARY KEY (band, number)) WITHOUT ROWID;
-"""
-_SEAL = """
-CREATE TABLE sizes AS SELECT campaign, COUNT(*) AS size FROM comments WHERE campaign IS NOT NULL
-GROUP BY campaign HAVING COUNT(*) > 1;
-CREATE UNIQUE INDEX by_campaign ON sizes (campaign);
-CREATE INDEX by_member ON comments (campaign);
-CREATE TABLE counts AS SELECT thread AS number, {counts} FROM comments GROUP BY thread;
-CREATE UNIQUE INDEX by_thread ON counts (number);
+CREATE INDEX by_campaign ON comments (campaign);
+CREATE VIEW sizes AS SELECT campaign FROM comments WHERE campaign IS NOT NULL GROUP BY campaign HAVING COUNT(*) > 1;
+CREATE VIEW counts AS SELECT thread AS number, {counts} FROM comments GROUP BY thread;
 """
 _ACTIONS = ("publish", "hold", "reject")
 _COUNTS = ", ".join(
@@ -37,7 +32,7 @@ _COUNTS = ", ".join(
 
 
 class GroupIndex:
-    """Threads, then comments in their order from number 1, then ``seal``, then queries.
+    """Threads, then comments in their order from number 1, then queries.
 
     The number of a campaign is that of its first comment. ``labels`` are the labels to count.
     """
@@ -45,11 +40,10 @@ class GroupIndex:
     def __init__(self, database: sqlite3.Connection, labels: Sequence[str]) -> None:
         self._database = database
         self._database.row_factory = sqlite3.Row
-        self._database.executescript(_SCHEMA)
         self._bits = {label: 1 << at for at, label in enumerate(labels)}
         sums = (f"SUM(labels & {bit} != 0) AS label{bit}" for bit in self._bits.values())
         self._counts = ", ".join([_COUNTS, *sums])
-        self._pending: list[tuple[Any, ...]] = []
+        self._database.executescript(_SCHEMA.format(counts=self._counts))
 
     def add_thread(self, source: str, title: str, url: str | None, notes: Sequence[str]) -> None:
         """Add a thread, or its address and notes to the thread with the same source and title."""
@@ -72,15 +66,15 @@ class GroupIndex:
         )
         bits = sum(self._bits[label] for label in reached)
         first = row["text"] if campaign == number else None
-        about = (row["author"], row["time"], row["action"], bits, first)
-        self._pending.append((number, campaign, thread and thread["number"], *about))
-        if len(self._pending) == _ROWS_AT_ONCE:
-            self._write()
+        about = (row["author"], row["time"], row["action"], bits, text_hash(text), first)
+        values = (number, campaign, thread and thread["number"], *about)
+        self._database.execute("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
-    def seal(self) -> None:
-        """End the additions; the queries below need it."""
-        self._write()
-        self._database.executescript(_SEAL.format(counts=self._counts))
+    def copies(self) -> dict[str, int]:
+        """The number of comments with a repeated text, and of distinct repeated texts."""
+        repeated = "SELECT COUNT(*) AS times FROM comments GROUP BY hash HAVING times > 1"
+        query = f"SELECT COALESCE(SUM(times), 0) AS comments, COUNT(*) AS texts FROM ({repeated})"  # noqa: S608
+        return dict(self._database.execute(query).fetchone())
 
     def campaigns_of_rows(self) -> Iterator[int | None]:
         """The campaign of each comment, in order; None for a comment without near-duplicates."""
@@ -154,10 +148,6 @@ class GroupIndex:
             "INSERT OR IGNORE INTO bands VALUES (?, ?)", ((band, number) for band in bands)
         )
         return number
-
-    def _write(self) -> None:
-        self._database.executemany("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._pending)
-        self._pending.clear()
 
     def _row(self, query: str, *values: object) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._database.execute(query, values).fetchone()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from belowline.serve.audit.archive import Inventory
 from belowline.serve.audit.group_index import GroupIndex
 from belowline.serve.audit.report.page import render_report
 from belowline.serve.audit.summary_counts import ACTIONS, Tally
@@ -25,6 +26,7 @@ Row = dict[str, Any]
 def write_outputs(
     out: Path,
     head: Mapping[str, Any],
+    inventory: Inventory,
     pipeline: ModerationPipeline,
     index: GroupIndex,
     shown: Callable[[Row], Row],
@@ -35,6 +37,7 @@ def write_outputs(
     Args:
         out: Folder of the audit, with all parts.
         head: First fields of the summary.
+        inventory: Has the rejects.
         pipeline: Model and policy.
         index: Knows the threads; the comments are added here.
         shown: Returns the row to write for a row of the parts; it redacts.
@@ -46,13 +49,14 @@ def write_outputs(
     for count, row in enumerate(_rows(out), 1):
         visible = shown(row)
         index.add(count, visible, row["text"], tally.add(visible))
-    index.seal()
     _write_comments(out, index, pipeline, shown)
     _write_threads(out, index, pipeline)
     summary = {
         "comments": count,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **head,
+        "copies": index.copies(),
+        "rejects": {"rejects": inventory.rejects, "first": inventory.first_rejects},
         **tally.summary(),
         "threads": {"threads": index.thread_count(), "worst": index.worst_threads(_WORST_THREADS)},
         "campaigns": _write_campaigns(out, index),

@@ -16,7 +16,6 @@ from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.group_index import GroupIndex
 from belowline.serve.audit.outputs import COMMENTS, PARTS, REJECTS, SUMMARY, write_outputs
 from belowline.serve.audit.redact import Redactor
-from belowline.serve.audit.repeated_texts import RepeatedTexts
 from belowline.serve.audit.score_part import Job
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import in_chunks
@@ -60,8 +59,8 @@ def run_audit(
         database.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE"
         )
-        texts, index = RepeatedTexts(database), GroupIndex(database, pipeline.scorer.labels)
-        inventory = take_inventory(archive, folder / REJECTS, texts, index)
+        index = GroupIndex(database, pipeline.scorer.labels)
+        inventory = take_inventory(archive, folder / REJECTS, index)
         _check_comments(archive, inventory)
         made_with = {"inputs": inventory.fingerprint, **pipeline.identity}
         if redactor:
@@ -70,15 +69,13 @@ def run_audit(
             print(f"{out} already holds this audit; --force repeats it", file=sys.stderr)
             return inventory
         parts = _prepare_parts(out, made_with, force)
-        _score(archive, inventory.comments, texts, parts, engine or partial(run_here, pipeline))
+        _score(archive, inventory.comments, parts, engine or partial(run_here, pipeline))
         (folder / REJECTS).replace(out / REJECTS)
         head = {
             "made_with": made_with,
             "seconds": round(perf_counter() - started, 1),
-            "copies": texts.counts(),
-            "rejects": {"rejects": inventory.rejects, "first": inventory.first_rejects},
         }
-        write_outputs(out, head, pipeline, index, redactor.row if redactor else dict, card)
+        write_outputs(out, head, inventory, pipeline, index, redactor.row if redactor else dict, card)
         shutil.rmtree(parts)
     return inventory
 
@@ -144,19 +141,18 @@ def _made_with(file: Path) -> dict[str, str] | None:
     return made_with if isinstance(made_with, dict) else None
 
 
-def _score(archive: Archive, total: int, texts: RepeatedTexts, parts: Path, engine: Engine) -> None:
+def _score(archive: Archive, total: int, parts: Path, engine: Engine) -> None:
     """Write one part file for each ``PART_COMMENTS`` comments; existing parts are kept."""
     finished = sum(1 for _ in parts.glob("*.jsonl")) * PART_COMMENTS
     with counting(total, "scoring", min(finished, total)) as advance:
-        for part, comments, scored in engine(_jobs(archive, texts, parts)):
-            texts.keep(scored.readings)
-            with replacing(parts / part) as file:
+        for scored in engine(_jobs(archive, parts)):
+            with replacing(parts / scored.part) as file:
                 file.write(scored.rows)
-            advance(comments)
+            advance(scored.comments)
 
 
-def _jobs(archive: Archive, texts: RepeatedTexts, parts: Path) -> Iterator[Job]:
+def _jobs(archive: Archive, parts: Path) -> Iterator[Job]:
     for number, chunk in enumerate(in_chunks(archive.comments(), PART_COMMENTS)):
         part = f"{number:06}.jsonl"
         if not (parts / part).exists():
-            yield Job(part, chunk, texts.readings({one.comment.text for one in chunk}))
+            yield Job(part, chunk)

@@ -89,14 +89,6 @@ def _no_actions() -> Counter[str]:
     return Counter(dict.fromkeys(ACTIONS, 0))
 
 
-@dataclass(slots=True)
-class Month:
-    """Counts of a month: actions, and comments that reach each label."""
-
-    actions: Counter[str] = field(default_factory=_no_actions)
-    labels: Counter[str] = field(default_factory=Counter)
-
-
 class Tally:
     """Counts of a whole audit.
 
@@ -110,7 +102,7 @@ class Tally:
         self.reasons: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
         self.verdicts: dict[str, Counter[str]] = {}
-        self.months: dict[str, Month] = {}
+        self.months: dict[str, Counter[str]] = {}  # actions, and labels that comments reach
         self.published, self.removed = TopItems(TOP), TopItems(TOP)
         self.relevance = [0] * BINS
         self.labels = {label: LabelTally(threshold) for label, threshold in thresholds.items()}
@@ -127,9 +119,8 @@ class Tally:
         if row["relevance"] is not None:
             self.relevance[_bin(row["relevance"])] += 1
         if row["time"]:
-            month = self.months.setdefault(row["time"][:7], Month())
-            month.actions[row["action"]] += 1
-            month.labels.update(reached)
+            month = self.months.setdefault(row["time"][:7], Counter())
+            month.update([row["action"], *reached])
         if row["verdict"] is not None:
             self._compare(row)
         return reached
@@ -162,9 +153,9 @@ class Tally:
             "months": [
                 {
                     "month": name,
-                    "comments": sum(month.actions.values()),
-                    "actions": dict(month.actions),
-                    "labels": dict.fromkeys(self.labels, 0) | dict(month.labels),
+                    "comments": sum(month[action] for action in ACTIONS),
+                    "actions": {action: month[action] for action in ACTIONS},
+                    "labels": {label: month[label] for label in self.labels},
                 }
                 for name, month in sorted(self.months.items())
             ],

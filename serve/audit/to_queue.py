@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -31,17 +30,10 @@ Urls = Mapping[tuple[str, str], str]
 """Source and title of a thread to its address."""
 
 
-@dataclass(slots=True)
-class Queued:
-    """The number of comments that were added, and of those that the store knew already."""
-
-    added: int = 0
-    known: int = 0
-
-
-def queue_held(out: Path, pipeline: ModerationPipeline, settings: Settings, site: str) -> Queued:
+def queue_held(out: Path, pipeline: ModerationPipeline, settings: Settings, site: str) -> tuple[int, int]:
     """Send every comment that the audit in ``out`` does not publish to the queue, as held comments of ``site``.
 
+    Returns the number of comments that were added, and of those that the store knew already.
     They get the audit's scores and reasons. A comment that the store knows stays as it is, also if it was decided or
     erased, so the call can be repeated. It knows a comment by ``comment_id``, or by the archive's id with its text.
 
@@ -58,21 +50,19 @@ def queue_held(out: Path, pipeline: ModerationPipeline, settings: Settings, site
     audit = FinishedAudit.open(out)
     if len(site) > _SITE_CHARS or not re.fullmatch(SITE_PATTERN, site):
         raise AuditError(f"invalid site {site[:_SITE_CHARS]!r}; name it like example.org")
-    actions, queued, urls = audit.summary["actions"], Queued(), _urls(out / THREADS_TABLE)
-    database = Database.open(settings.database_url)
-    try:
-        held = audit.chosen(lambda _, row: row["action"] != "publish")
-        with counting(actions["hold"] + actions["reject"], "queueing") as advance:
-            for some in in_chunks(held, _AT_ONCE):
-                with database.write() as tx:
-                    one_at_a_time(tx, f"comments of {site}")
-                    added = sum(_send(tx, pipeline, site, row, parent, urls) for _, row, parent in some)
-                queued.added += added
-                queued.known += len(some) - added
-                advance(len(some))
-    finally:
-        database.close()
-    return queued
+    urls, total, added = (
+        _urls(out / THREADS_TABLE),
+        audit.summary["comments"] - audit.summary["actions"]["publish"],
+        0,
+    )
+    held = audit.chosen(lambda _, row: row["action"] != "publish")
+    with Database.open(settings.database_url) as database, counting(total, "queueing") as advance:
+        for some in in_chunks(held, _AT_ONCE):
+            with database.write() as tx:
+                one_at_a_time(tx, f"comments of {site}")
+                added += sum(_send(tx, pipeline, site, row, parent, urls) for _, row, parent in some)
+            advance(len(some))
+    return added, total - added
 
 
 def comment_id(row: Mapping[str, object]) -> str:

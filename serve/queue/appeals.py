@@ -29,16 +29,7 @@ def appeal(tx: Connection, who: Actor, comment_id: int, text: str | None) -> Row
     values = {"comment_id": comment_id, "decision_id": decision.id, "text": text, "state": LIVE}
     row = tx.execute(insert(appeals).values(**values, created=moment).returning(appeals)).one()
     queue_items.close(tx, comment_id, moment)  # the answer to the appeal decides an older item too
-    queue_items.add(
-        tx,
-        comment,
-        "appeal",
-        moment,
-        label=next(iter(decision.labels), None),
-        code=decision.code,
-        action=decision.action,
-        priority=queue_items.APPEAL_PRIORITY,
-        uncertainty=1.0,
-        not_for=None if decision.actor == SYSTEM else decision.actor,
-    )
+    first = None if decision.actor == SYSTEM else decision.actor
+    priority = queue_items.APPEAL_PRIORITY
+    queue_items.add_for(tx, comment, "appeal", decision, moment, priority=priority, not_for=first)
     return row

@@ -154,9 +154,12 @@ def last_decision(tx: Connection, comment_id: int, *conditions: ColumnElement[bo
     return _newest(tx, decisions, comment_id, *conditions)
 
 
-def last_scores(tx: Connection, comment_id: int) -> Row[Any] | None:
-    """Return the newest scores of a comment."""
-    return _newest(tx, scores, comment_id)
+def last_scores(tx: Connection, comment_id: int) -> Row[Any]:
+    """Return the newest scores of a comment; every stored comment has some."""
+    row = _newest(tx, scores, comment_id)
+    if row is None:
+        raise RuntimeError("a stored comment has no scores")
+    return row
 
 
 def _newest(

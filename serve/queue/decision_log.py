@@ -1,15 +1,18 @@
-"""The decision log: pages, a stream, and single decisions."""
+"""The decision log: every decision is a new row; pages, a stream, and single decisions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, select
 
+from belowline.model import Policy
+from belowline.serve.queue.comments import last_scores
 from belowline.serve.store import cursor
 from belowline.serve.store.database import Database, within
 from belowline.serve.store.tables import comments, decisions
+from belowline.serve.webhooks import outbox
 
 _AT_ONCE = 500
 
@@ -27,6 +30,25 @@ class LogFilter:
     by_people: bool = False
     unclear: bool = False
     since: datetime | None = None
+
+
+def add(
+    tx: Connection,
+    comment: Row[Any],
+    policy: Policy,
+    item: int | None,
+    moment: datetime,
+    values: Mapping[str, Any],
+) -> Row[Any]:
+    """Insert a decision on a comment, with its newest scores, and notify webhooks; returns the row."""
+    scores = last_scores(tx, comment.id)
+    known = {"policy": policy.version, "item_id": item, "at": moment, "revision": comment.revision}
+    known |= {"model": scores.model, "model_digest": scores.model_digest, "scores": scores.probabilities}
+    row = tx.execute(
+        insert(decisions).values(comment_id=comment.id, **known, **values).returning(decisions)
+    ).one()
+    outbox.notify(tx, comment, row)
+    return row
 
 
 def page(

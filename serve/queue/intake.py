@@ -9,14 +9,13 @@ from sqlalchemy import Connection, Row, Select, Table, func, insert, select, upd
 
 from belowline.model import Context, PolicyDecision, Scores, normalise, sampled
 from belowline.model.signatures import Signature, signature_of_plain
-from belowline.serve.queue import near_duplicates, queue_items
+from belowline.serve.queue import decision_log, near_duplicates, queue_items
 from belowline.serve.queue.comments import last_decision, last_scores
 from belowline.serve.queue.moderator_decisions import answer_appeals
 from belowline.serve.scoring.pipeline import ModerationPipeline, overruled
 from belowline.serve.scoring.results import Result
 from belowline.serve.store.database import now, one_at_a_time
 from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, revisions, scores, threads
-from belowline.serve.webhooks import outbox
 
 # Characters of a text that are compared with others: a signature of megabytes would block other writers for seconds.
 _COMPARED = 20_480
@@ -223,8 +222,6 @@ def _decide(
         queue_items.close(tx, comment.id, moment)
     drivers = (decision.label, decision.code)
     values = {
-        "comment_id": comment.id,
-        "revision": comment.revision,
         "actor": SYSTEM,
         "via": "policy",
         "action": decision.action,
@@ -233,25 +230,18 @@ def _decide(
         "code": decision.code,
         "rule": decision.rule,
         "spans": [[span.start, span.end] for span in result.evidence if span.label in drivers],
-        "policy": pipeline.policy.version,
-        "model": result.model,
-        "model_digest": pipeline.digest,
-        "scores": result.scores,
         "blind": False,
-        "item_id": item,
-        "at": moment,
     }
-    row = tx.execute(insert(decisions).values(**values).returning(decisions)).one()
+    row = decision_log.add(tx, comment, pipeline.policy, item, moment, values)
     if decision.action != "hold":  # an edited comment may have an open appeal
         answer_appeals(tx, row)
-    outbox.notify(tx, comment, row)
 
 
 def _earlier_result(tx: Connection, comment: Row[Any]) -> Result:
     """Return the result that a known comment got from the policy."""
     decision, score = last_decision(tx, comment.id, decisions.c.actor == SYSTEM), last_scores(tx, comment.id)
-    if decision is None or score is None:
-        raise RuntimeError("a stored comment has no decision or no scores")
+    if decision is None:
+        raise RuntimeError("a stored comment has no decision")
     label = next(iter(decision.labels), None)
     return Result.model_validate(
         {

@@ -5,17 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from belowline.model import Policy
 from belowline.model.policy import Action
-from belowline.serve.queue import queue_items, reviews
-from belowline.serve.queue.comments import last_decision, last_scores, locked
+from belowline.serve.queue import decision_log, queue_items, reviews
+from belowline.serve.queue.comments import last_decision, locked
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import now, within
 from belowline.serve.store.refusal import Refusal, unknown
 from belowline.serve.store.tables import LIVE, SYSTEM, appeals, comments, decisions, items
-from belowline.serve.webhooks import outbox
 
 CodeChoice = Literal["person", "default"]
 MOST_AT_ONCE = 10_000
@@ -77,17 +76,7 @@ def record_decision(
     if item is not None:
         _settle(tx, item, comment, row, before, policy)
     elif decision.action == "hold":  # a held comment is always in the queue
-        queue_items.add(
-            tx,
-            comment,
-            "held",
-            moment,
-            label=next(iter(decision.labels), None),
-            code=decision.code,
-            action="hold",
-            priority=queue_items.UNKNOWN_PRIORITY,
-            uncertainty=1.0,
-        )
+        queue_items.add_for(tx, comment, "held", row, moment)
     return row
 
 
@@ -195,11 +184,8 @@ def _add(
     moment: datetime,
 ) -> Row[Any]:
     """Insert the decision, apply its action to the comment, and notify webhooks."""
-    scores = last_scores(tx, comment.id)
     kind = item.kind if item is not None else None
     values = {
-        "comment_id": comment.id,
-        "revision": comment.revision,
         "actor": who.name,
         "via": kind if kind in ("appeal", "second", "sample") else decision.via,
         "action": decision.action,
@@ -210,19 +196,11 @@ def _add(
         "rule": _rule(decision),
         "spans": [],
         "note": decision.note,
-        "policy": policy.version,
-        "model": scores.model if scores is not None else "",
-        "model_digest": scores.model_digest if scores is not None else None,
-        "scores": scores.probabilities if scores is not None else {},
         "blind": decision.blind,
         "undoes": decision.undoes,
-        "item_id": item.id if item is not None else None,
-        "at": moment,
     }
-    row = tx.execute(insert(decisions).values(**values).returning(decisions)).one()
     tx.execute(update(comments).where(comments.c.id == comment.id).values(action=decision.action))
-    outbox.notify(tx, comment, row)
-    return row
+    return decision_log.add(tx, comment, policy, item.id if item is not None else None, moment, values)
 
 
 def _rule(decision: ModeratorDecision) -> str:
@@ -250,18 +228,8 @@ def _settle(
     if item.kind == "second" and before is not None:
         reviews.record(tx, "second", decision.comment_id, decision.actor, decision.action, before.action)
     if item.kind in ("held", "sample") and reviews.wants_second(decision, policy.for_site(comment.site)):
-        queue_items.add(
-            tx,
-            comment,
-            "second",
-            decision.at,
-            label=item.label,
-            code=item.code,
-            action=decision.action,
-            priority=item.priority,
-            uncertainty=item.uncertainty,
-            not_for=decision.actor,
-        )
+        same = {name: item._mapping[name] for name in ("label", "code", "priority", "uncertainty")}
+        queue_items.add_for(tx, comment, "second", decision, decision.at, **same, not_for=decision.actor)
 
 
 def _reopen(tx: Connection, who: Actor, undone: Row[Any], moment: datetime) -> None:

@@ -27,13 +27,8 @@ _COLUMNS: Mapping[Order, tuple[ColumnElement[Any], ...]] = {
     "newest": (items.c.id,),
     "oldest": (items.c.id,),
 }
-_COPIED = (
-    "site",
-    "thread_id",
-    "author_id",
-    "campaign",
-    "language",
-)  # columns that an item has of its comment
+_COPIED = ("site", "thread_id", "author_id", "campaign", "language")
+"""Columns that an item has of its comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +52,10 @@ class Filter:
 
     def clauses(self) -> list[ColumnElement[bool]]:
         """Return the filter as SQL conditions."""
-        exact = {
-            items.c.label: self.label,
-            items.c.code: self.code,
-            items.c.action: self.action,
-            items.c.kind: self.kind,
+        same = ("label", "code", "action", "kind", "campaign", "language")
+        exact = {items.c[name]: getattr(self, name) for name in same} | {
             items.c.thread_id: self.thread,
             items.c.author_id: self.author,
-            items.c.campaign: self.campaign,
-            items.c.language: self.language,
             # Only an equality lets the index of the site give the order too.
             items.c.site: self.sites[0] if len(self.sites) == 1 else None,
         }
@@ -93,6 +83,16 @@ def add(tx: Connection, comment: Row[Any], kind: Kind, moment: datetime, **value
     """Insert an item for a comment without an open one, and return the item's id."""
     row = {"kind": kind, "state": LIVE, "created": moment, **_copied(comment), **values}
     return int(tx.execute(insert(items).values(**row).returning(items.c.id)).scalar_one())
+
+
+def add_for(
+    tx: Connection, comment: Row[Any], kind: Kind, decision: Row[Any], moment: datetime, **values: Any
+) -> int:
+    """Insert an item as ``add`` does, with the reason and the action of a decision where ``values`` lacks them."""
+    about = {"label": next(iter(decision.labels), None), "code": decision.code, "action": decision.action}
+    return add(
+        tx, comment, kind, moment, **about | {"priority": UNKNOWN_PRIORITY, "uncertainty": 1.0} | values
+    )
 
 
 def enqueue(

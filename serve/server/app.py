@@ -105,7 +105,7 @@ def _keeps_when_full(request: Request) -> bool:
 def _service(settings: Settings, scorer: Scorer | None) -> Service:
     database = Database.open(settings.database_url)
     active = (
-        Active.of(scorer, None, settings.policy, database) if scorer else active_at_start(settings, database)
+        Active(scorer, None, settings.policy, database) if scorer else active_at_start(settings, database)
     )
     metrics = Metrics(lambda: score_queue.queued)
     if active.behind:

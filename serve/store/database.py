@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
 from sqlalchemy import (
     ColumnElement,
@@ -32,11 +33,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from belowline.model.errors import BelowlineError
+from belowline.serve.store.new_database import make_tables
 from belowline.serve.store.tables import SYSTEM, comments, idempotency
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 logger = logging.getLogger(__name__)
 _WRITING = "writing"
+_BASELINE = "0003"  # the schema of 0.4.0
 _UPGRADE_LOCK = 0x62656C6F  # any number, the same in every process
 _TRIAL = 64 * 1024  # characters of a trial write: more than most comments need
 _ADVICE = {
@@ -144,6 +147,12 @@ class Database:
         self._failed = False
         return True
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -247,4 +256,9 @@ def _migrate(engine: Engine) -> None:
         if engine.dialect.name == "postgresql":  # several workers may start at once
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is None or current < _BASELINE:
+            make_tables(connection)
+            command.stamp(config, "head", purge=True)
+        else:
+            command.upgrade(config, "head")

@@ -58,42 +58,47 @@ SYSTEM = "system"
 """Actor of the policy's decisions."""
 
 
-def _id() -> Column[int]:
-    return Column("id", Integer, primary_key=True, autoincrement=True)
+def _table(name: str, *parts: Any) -> Table:
+    return Table(name, metadata, *parts)
+
+
+def _numbered(name: str, *parts: Any) -> Table:
+    """Return a table with ids, which are never reused, because cursors and logs hold them."""
+    number = Column("id", Integer, primary_key=True, autoincrement=True)
+    return Table(name, metadata, number, *parts, sqlite_autoincrement=True)
 
 
 def _comment() -> Column[int]:
     return Column("comment_id", Integer, ForeignKey("comments.id"), nullable=False)
 
 
-threads = Table(
+def _named(size: int, *, erasable: bool = False) -> tuple[Any, ...]:
+    """Return the columns of a row that its site names; ``caller_id`` is null once the row is erased."""
+    caller_id = Column("caller_id", String(size), nullable=erasable)
+    return Column("site", String(100), nullable=False), caller_id, UniqueConstraint("site", "caller_id")
+
+
+def _by() -> tuple[Any, ...]:
+    return Column("actor", String(120), nullable=False), Column("at", UtcDateTime(), nullable=False)
+
+
+threads = _numbered(
     "threads",
-    metadata,
-    _id(),
-    Column("site", String(100), nullable=False),
-    Column("caller_id", String(500), nullable=False),
+    *_named(500),
     Column("title", Text),
     Column("url", Text),
     Column("lead", Text),
-    UniqueConstraint("site", "caller_id"),
 )
-authors = Table(
+authors = _numbered(
     "authors",
-    metadata,
-    _id(),
-    Column("site", String(100), nullable=False),
-    Column("caller_id", String(200)),  # null once erased
+    *_named(200, erasable=True),
     Column("name", String(200)),
     Column("role", String(50)),
     Column("first_seen", UtcDateTime(), nullable=False),
-    UniqueConstraint("site", "caller_id"),
 )
-comments = Table(
+comments = _numbered(
     "comments",
-    metadata,
-    _id(),
-    Column("site", String(100), nullable=False),
-    Column("caller_id", String(200), nullable=False),
+    *_named(200),
     Column("thread_id", Integer, ForeignKey("threads.id")),
     Column("author_id", Integer, ForeignKey("authors.id")),
     Column("parent", String(200)),  # the caller's id of the parent comment
@@ -110,35 +115,28 @@ comments = Table(
     Column("written", UtcDateTime()),
     Column("received", UtcDateTime(), nullable=False),
     Column("erased", UtcDateTime()),
-    UniqueConstraint("site", "caller_id"),
     Index("ix_comments_author", "author_id", "action"),
     Index("ix_comments_thread", "thread_id", "id"),
     Index("ix_comments_campaign", "campaign"),
     Index("ix_comments_action", "action", "id"),
     Index("ix_comments_text_hash", "text_hash", "site"),
-    sqlite_autoincrement=True,  # ids are never reused, because cursors and logs hold them
 )
-bands = Table(
+bands = _table(
     "bands",
-    metadata,
     Column("band", String(24), primary_key=True),
     Column("comment_id", Integer, ForeignKey("comments.id"), primary_key=True),
     Index("ix_bands_comment", "comment_id"),
 )
-revisions = Table(
+revisions = _numbered(
     "revisions",
-    metadata,
-    _id(),
     _comment(),
     Column("number", Integer, nullable=False),
     Column("text", Text),
     Column("at", UtcDateTime(), nullable=False),
     UniqueConstraint("comment_id", "number"),
 )
-scores = Table(
+scores = _numbered(
     "scores",
-    metadata,
-    _id(),
     _comment(),
     Column("revision", Integer, nullable=False),
     Column("model", String(100), nullable=False),
@@ -149,10 +147,8 @@ scores = Table(
     Column("at", UtcDateTime(), nullable=False),
     Index("ix_scores_comment", "comment_id", "id"),
 )
-items = Table(
+items = _numbered(
     "items",
-    metadata,
-    _id(),
     _comment(),
     Column("kind", String(20), nullable=False),  # held, sample, appeal or second
     Column("state", String(10), nullable=False),  # open or closed
@@ -187,12 +183,9 @@ items = Table(
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),
     ),
-    sqlite_autoincrement=True,
 )
-decisions = Table(
+decisions = _numbered(
     "decisions",
-    metadata,
-    _id(),
     _comment(),
     Column("revision", Integer, nullable=False),
     Column("actor", String(120), nullable=False),
@@ -217,12 +210,9 @@ decisions = Table(
     Index("ix_decisions_comment", "comment_id", "id"),
     Index("ix_decisions_actor", "actor", "id"),
     Index("ix_decisions_at", "at"),
-    sqlite_autoincrement=True,
 )
-appeals = Table(
+appeals = _numbered(
     "appeals",
-    metadata,
-    _id(),
     _comment(),
     Column("decision_id", Integer, ForeignKey("decisions.id"), nullable=False),
     Column("text", Text),
@@ -231,10 +221,8 @@ appeals = Table(
     Column("answered_by", Integer, ForeignKey("decisions.id")),
     Index("ix_appeals_comment", "comment_id"),
 )
-feedback = Table(
+feedback = _numbered(
     "feedback",
-    metadata,
-    _id(),
     Column("site", String(100), nullable=False),
     Column("protocol", String(20), nullable=False),
     Column("caller_id", String(200)),  # the caller's id of the comment, if given
@@ -244,28 +232,23 @@ feedback = Table(
     Column("language", String(10)),
     Column("scores", JSON, nullable=False),  # label to 0..1
     Column("given", JSON, nullable=False),  # the same as the caller sent it
-    Column("actor", String(120), nullable=False),
-    Column("at", UtcDateTime(), nullable=False),
+    *_by(),
     Column("erased", UtcDateTime()),
     Index("ix_feedback_caller_id", "site", "caller_id"),
     Index("ix_feedback_comment", "comment_id"),
-    sqlite_autoincrement=True,
 )
-pepper = Table(
+pepper = _table(
     "pepper",
-    metadata,
     Column("secret", String(64), primary_key=True),  # one row: the key of all pseudonyms
 )
-bridges = Table(
+bridges = _table(
     "bridges",
-    metadata,
     Column("comment_id", Integer, ForeignKey("comments.id"), primary_key=True),
     Column("action", String(20), nullable=False),  # the other system's last action
     Column("at", UtcDateTime(), nullable=False),
 )
-usage = Table(
+usage = _table(
     "usage",
-    metadata,
     Column("month", String(7), primary_key=True),  # such as 2026-11, in UTC
     Column("actor", String(120), primary_key=True),
     Column("site", String(100), primary_key=True),
@@ -274,19 +257,15 @@ usage = Table(
     Column("missed_spam", Integer, nullable=False),
     Column("false_positives", Integer, nullable=False),
 )
-golden = Table(
+golden = _table(
     "golden",
-    metadata,
     Column("comment_id", Integer, ForeignKey("comments.id"), primary_key=True),
     Column("action", String(20), nullable=False),
     Column("labels", JSON, nullable=False),
-    Column("actor", String(120), nullable=False),
-    Column("at", UtcDateTime(), nullable=False),
+    *_by(),
 )
-reviews = Table(
+reviews = _numbered(
     "reviews",
-    metadata,
-    _id(),
     _comment(),
     Column("kind", String(20), nullable=False),  # golden or second
     Column("actor", String(120), nullable=False),
@@ -295,10 +274,8 @@ reviews = Table(
     Column("at", UtcDateTime(), nullable=False),
     UniqueConstraint("comment_id", "kind", "actor"),
 )
-api_keys = Table(
+api_keys = _numbered(
     "api_keys",
-    metadata,
-    _id(),
     Column("name", String(100), nullable=False, unique=True),
     Column("digest", String(64), nullable=False, unique=True),
     Column("role", String(20), nullable=False),
@@ -307,27 +284,20 @@ api_keys = Table(
     Column("created", UtcDateTime(), nullable=False),
     Column("revoked", UtcDateTime()),
 )
-sessions = Table(
+sessions = _table(
     "sessions",
-    metadata,
     Column("digest", String(64), primary_key=True),
     Column("key_digest", String(64), nullable=False),
     Column("expires", UtcDateTime(), nullable=False),
 )
-policies = Table(
+policies = _numbered(
     "policies",
-    metadata,
-    _id(),
     Column("text", Text, nullable=False),
     Column("note", Text),
-    Column("actor", String(120), nullable=False),
-    Column("at", UtcDateTime(), nullable=False),
-    sqlite_autoincrement=True,
+    *_by(),
 )
-models = Table(
+models = _numbered(
     "models",
-    metadata,
-    _id(),
     Column("kind", String(20), nullable=False),  # begin, promote or rollback
     Column("version", String(100), nullable=False),
     Column("digest", String(64), nullable=False),
@@ -335,24 +305,18 @@ models = Table(
     Column("previous", Integer, ForeignKey("models.id")),  # the version that a rollback returns to
     Column("gates", JSON, nullable=False),  # result of the comparison; empty without one
     Column("reason", Text),  # reason of a forced promotion or a rollback
-    Column("actor", String(120), nullable=False),
-    Column("at", UtcDateTime(), nullable=False),
-    sqlite_autoincrement=True,
+    *_by(),
 )
-webhooks = Table(
+webhooks = _numbered(
     "webhooks",
-    metadata,
-    _id(),
     Column("url", Text, nullable=False),
     Column("events", JSON, nullable=False),
     Column("secrets", JSON, nullable=False),  # newest first; all of them sign
     Column("created", UtcDateTime(), nullable=False),
     Column("disabled", UtcDateTime()),
 )
-deliveries = Table(
+deliveries = _numbered(
     "deliveries",
-    metadata,
-    _id(),
     Column("webhook_id", Integer, ForeignKey("webhooks.id"), nullable=False),
     Column("event", String(50), nullable=False),
     Column("payload", JSON, nullable=False),  # ids and decisions, no comment text
@@ -363,25 +327,20 @@ deliveries = Table(
     Column("error", Text),
     Column("created", UtcDateTime(), nullable=False),
     Index("ix_deliveries_due", "state", "next_try"),
-    sqlite_autoincrement=True,
 )
-idempotency = Table(
+idempotency = _table(
     "idempotency",
-    metadata,
     Column("actor", String(120), primary_key=True),
     Column("key", String(200), primary_key=True),
     Column("request", String(64), nullable=False),
     Column("answer", JSON, nullable=False),
     Column("at", UtcDateTime(), nullable=False),
 )
-audit_log = Table(
+audit_log = _numbered(
     "audit_log",
-    metadata,
-    _id(),
     Column("at", UtcDateTime(), nullable=False),
     Column("actor", String(120), nullable=False),
     Column("what", String(50), nullable=False),
     Column("target", String(300), nullable=False),
     Column("details", JSON, nullable=False),
-    sqlite_autoincrement=True,
 )

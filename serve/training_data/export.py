@@ -85,11 +85,8 @@ def run_export(
         raise ExportError(f"there is no database {url.database}; set BELOWLINE_DATABASE_URL to the service's")
     first, last = (datetime.combine(day, time.min, UTC) if day else None for day in (since, until))
     options: dict[str, Any] = {"reviews": reviews, "bulk": bulk, "policy": settings.policy}
-    database = Database.open(settings.database_url)
-    try:
+    with Database.open(settings.database_url) as database:
         counts = export_decisions(database, target, site=site, since=first, until=last, **options)
-    finally:
-        database.close()
     print_counts(counts, target)
 
 

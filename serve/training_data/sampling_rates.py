@@ -1,6 +1,5 @@
 """The shares of published comments that the policies drew for moderators, at any time."""
 
-import functools
 from bisect import bisect_right
 from datetime import datetime
 from pathlib import Path
@@ -22,26 +21,24 @@ class SamplingRates:
         """Raises OSError if ``file`` (None: the default policy) cannot be read."""
         with database.read() as tx:
             policies = [*reversed(policy_history.history(tx))]
+        default = DEFAULT_POLICY.read_text("utf-8")
+        texts = [(file or DEFAULT_POLICY).read_text("utf-8"), *(row.text for row in policies)]
         self._begins = [row.at for row in policies]
-        self._texts = [(file or DEFAULT_POLICY).read_text("utf-8"), *(row.text for row in policies)]
-        self._parsed = functools.lru_cache(maxsize=100)(self._parse)
-        self._rate = functools.lru_cache(maxsize=10_000)(self._read)
+        self._files = [_parsed(text, default) for text in texts]
 
     def rate(self, site: str, at: datetime) -> float | None:
         """Return the share of a site's published comments that was drawn then.
 
         None if the policy can no longer be read.
         """
-        return self._rate(bisect_right(self._begins, at), site)
-
-    def _read(self, number: int, site: str) -> float | None:
-        file = self._parsed(number)
+        file = self._files[bisect_right(self._begins, at)]
         if file is None:
             return None
         return for_site(file, site).sample if site in file.sites else file.sample
 
-    def _parse(self, number: int) -> File | None:
-        try:
-            return read_policy(self._texts[number], f"policy {number}", DEFAULT_POLICY.read_text("utf-8"))
-        except PolicyError:
-            return None
+
+def _parsed(text: str, default: str) -> File | None:
+    try:
+        return read_policy(text, "an earlier policy", default)
+    except PolicyError:
+        return None

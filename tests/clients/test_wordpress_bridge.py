@@ -139,7 +139,7 @@ def remote_of(paper: RealWordPress) -> Iterator[WordPress]:
 def rounds(paper: RealWordPress, desk: Desk, policy_file: Path, *, apply: bool = True) -> dict[int, Step]:
     """What one round does, by WordPress's id."""
     with remote_of(paper) as remote:
-        active = Active.of(fake_scorer(), None, policy_file, desk.database)
+        active = Active(fake_scorer(), None, policy_file, desk.database)
         return {step.remote: step for step in Bridge(remote, active, desk.database, apply=apply).round()}
 
 

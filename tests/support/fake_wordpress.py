@@ -61,7 +61,7 @@ class FakeWordPress:
 def rounds(paper: FakeWordPress, desk: Desk, *, apply: bool = True) -> dict[int, str]:
     """The outcomes of one round, by WordPress's id."""
     with paper.remote() as remote:
-        active = Active.of(fake_scorer(), None, None, desk.database)
+        active = Active(fake_scorer(), None, None, desk.database)
         return {
             step.remote: step.outcome for step in Bridge(remote, active, desk.database, apply=apply).round()
         }

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
-import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from belowline.model import Evidence, Reading, ScoreInput, Scorer, Scores
+from belowline.model import Evidence, ScoreInput, Scorer, Scores
 from belowline.model.directory import Calibration, ModelConfig, Thresholds, Window
 from belowline.serve.http.errors import PROBLEM_JSON, PROBLEMS
 from belowline.serve.server.app import create_app
@@ -46,22 +45,13 @@ class FakeScorer:
 
     def __init__(self, before: Callable[[], None] = lambda: None) -> None:
         self.calls: list[list[ScoreInput]] = []
-        self.read_texts: list[str] = []
         self._before = before
 
     @property
     def thresholds(self) -> dict[str, Thresholds]:
         return self.config.thresholds
 
-    def read(self, texts: Sequence[str]) -> list[Reading]:
-        self.read_texts += texts
-        scores = self.score([ScoreInput(text) for text in texts])
-        nothing = np.zeros((1, 4), dtype=np.float32)
-        return [Reading(one.probabilities, one.evidence, one.language, nothing, nothing[0]) for one in scores]
-
-    def score(
-        self, comments: Sequence[ScoreInput], known: Mapping[str, Reading] | None = None
-    ) -> list[Scores]:
+    def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
         self.calls.append(list(comments))
         self._before()
         if any("explode" in comment.text for comment in comments):

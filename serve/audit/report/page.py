@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from belowline.serve.audit.report import charts
-from belowline.serve.audit.report.method import card_html, label_rules, method_words, policy_words
+from belowline.serve.audit.report.method import card_html, label_rules
 from belowline.serve.audit.summary_counts import WORTH_A_LOOK, Tally
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.templating import inline_css, templates
@@ -42,7 +42,7 @@ def render_report(
         labels=config.labels,
         harmful=config.harmful,
         rules=label_rules(pipeline.policy, config),
-        policy=policy_words(pipeline.policy),
-        method=method_words(config, context=bool(summary["relevance"]["comments"])),
+        policy=pipeline.policy,
+        config=config,
         card=card_html(card) if card else None,
     )

@@ -148,7 +148,7 @@ def _number(where: str, cells: Mapping[str, str], sample: Sample) -> int:
             "name the audit of this file, or draw its sample again with the same size and seed"
         )
     match = _WHOLE.fullmatch(cells["number"])
-    if match is None or int(match[1]) not in sample.rows:
+    if match is None or int(match[1]) not in sample.by_number:
         raise AuditError(f"{where}, field number: no comment of this sample; restore the original number")
     return int(match[1])
 
@@ -183,9 +183,9 @@ def review_of(sample: Sample, answers: Mapping[int, ReviewAnswer]) -> Review:
         if flags and len(flags) < len(answers) and all(flags.values()):
             labels[label] = None
             notes.append(f"{label}: never 0, and empty means not judged; write 0 for comments without it")
-    actions = ("hold or reject", "reject") if sample.comments.get("reject") else ("hold or reject",)
+    actions = ("hold or reject", "reject") if "reject" in sample.cells else ("hold or reject",)
     return Review(
-        comments=sum(sample.comments.values()),
+        comments=sum(cell.comments for cell in sample.cells.values()),
         sampled=len(sample.rows),
         judged=len(answers),
         unfinished=len(sample.rows) - len(answers),
@@ -205,19 +205,19 @@ def _measured(cells: Mapping[str, Judged], action: str) -> Measured:
 
 def _judged(sample: Sample, positive: Mapping[int, bool]) -> dict[str, Judged]:
     """Counts of every cell with comments; ``positive`` has the judged comments."""
-    judged = Counter(sample.rows[number].cell for number in positive)
-    found = Counter(sample.rows[number].cell for number, one in positive.items() if one)
-    return {cell: Judged(size, judged[cell], found[cell]) for cell, size in sample.comments.items() if size}
+    judged = Counter(sample.by_number[number].cell for number in positive)
+    found = Counter(sample.by_number[number].cell for number, one in positive.items() if one)
+    return {cell: Judged(one.comments, judged[cell], found[cell]) for cell, one in sample.cells.items()}
 
 
 def _write_decisions(
     audit: FinishedAudit, sample: Sample, answers: Mapping[int, ReviewAnswer], about: Mapping[str, Any]
 ) -> None:
     """One row for each judged comment; the weights add up to the cells with judged comments."""
-    judged = Counter(sample.rows[number].cell for number in answers)
+    judged = Counter(sample.by_number[number].cell for number in answers)
     with replacing(audit.folder / DECISIONS) as file:
         for number, row, parent in audit.chosen(lambda number, _: number in answers):
-            drawn = sample.rows[number]
+            drawn = sample.by_number[number]
             decision = {
                 "number": number,
                 **{name: row[name] for name in ("id", "source", "thread")},
@@ -226,7 +226,7 @@ def _write_decisions(
                 "text": row["text"],
                 **asdict(answers[number]),
                 "stratum": drawn.stratum,
-                "weight": sample.comments[drawn.cell] / judged[drawn.cell],
+                "weight": sample.cells[drawn.cell].comments / judged[drawn.cell],
                 "model": row["model"],
                 **about,
             }

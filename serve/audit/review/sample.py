@@ -12,9 +12,11 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+from pydantic import BaseModel
 
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.finished import FinishedAudit, Row
@@ -45,16 +47,27 @@ _AFTER = ("note", "stratum", "weight")
 _ON_TOPIC = "on_topic"
 
 
-@dataclass(frozen=True, slots=True)
-class SampledComment:
-    """The cell of a comment, and the half of the sample that it was drawn for."""
+class SampledComment(BaseModel):
+    """The number of a comment in comments.jsonl, its cell, and the half of the sample that it was drawn for."""
 
+    number: int
     cell: Cell
     stratum: Literal["random", "picked"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class SampledCell(BaseModel):
+    """Number of comments of the archive in a cell, of those drawn in each half, and their weight.
+
+    The weight is 1 over the inclusion probability.
+    """
+
+    comments: int
+    random: int
+    picked: int
+    weight: float
+
+
+class Sample(BaseModel):
     """A sample as sample.json has it.
 
     Attributes:
@@ -63,23 +76,22 @@ class Sample:
         seed: Seed of the draws.
         size: Requested size.
         labels: The label columns.
-        comments: Number of comments of the archive in each cell.
-        rows: By number of the comment in comments.jsonl, in the order of sample.csv.
+        cells: The cells that have comments.
+        rows: In the order of sample.csv.
     """
 
     name: str
-    made_with: Mapping[str, str]
+    made_with: dict[str, str]
     seed: int
     size: int
     labels: tuple[str, ...]
-    comments: Mapping[Cell, int]
-    rows: Mapping[int, SampledComment]
+    cells: dict[Cell, SampledCell]
+    rows: list[SampledComment]
 
-    @property
-    def weights(self) -> Mapping[Cell, float]:
-        """The weight of a comment of each cell: 1 over its inclusion probability."""
-        drawn = Counter(one.cell for one in self.rows.values())
-        return {cell: self.comments[cell] / count for cell, count in drawn.items()}
+    @cached_property
+    def by_number(self) -> Mapping[int, SampledComment]:
+        """The rows by the number of the comment."""
+        return {one.number: one for one in self.rows}
 
 
 def write_sample(out: Path, size: int, *, seed: int = 0) -> Path:
@@ -97,7 +109,7 @@ def write_sample(out: Path, size: int, *, seed: int = 0) -> Path:
         raise AuditError(f"{file}: already filled in; import it or move it away first")
     sample = draw_sample(audit, size, seed, labels)
     with replacing(out / SAMPLE_NOTE) as note:
-        note.write(json.dumps(_as_json(sample), indent=1).encode() + b"\n")
+        note.write(json.dumps(sample.model_dump(), indent=1).encode() + b"\n")
     write_sheet(file, [*_BEFORE, *labels, *_AFTER], _sheet_rows(audit, sample))
     return file
 
@@ -106,17 +118,14 @@ def read_sample(audit: FinishedAudit) -> Sample:
     """The sample of ``audit``; raises AuditError without one, and if the audit was repeated with other inputs since."""
     file = audit.folder / SAMPLE_NOTE
     try:
-        note = json.loads(file.read_text("utf-8"))
-        rows = {one["number"]: SampledComment(one["cell"], one["stratum"]) for one in note["rows"]}
-        comments = {cell: one["comments"] for cell, one in note["cells"].items()}
-        head = (note["name"], note["made_with"], note["seed"], note["size"], tuple(note["labels"]))
+        sample = Sample.model_validate_json(file.read_bytes())
     except FileNotFoundError:
         raise AuditError(f"{audit.folder}: the audit has no sample; draw one with --sample") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         raise AuditError(f"{file}: damaged; draw the sample again with the same size and seed") from None
-    if note["made_with"] != audit.made_with:
+    if sample.made_with != audit.made_with:
         raise AuditError(f"{file}: belongs to another audit in this folder; draw a new sample")
-    return Sample(*head, comments, rows)
+    return sample
 
 
 def draw_sample(audit: FinishedAudit, size: int, seed: int, labels: Sequence[str]) -> Sample:
@@ -131,17 +140,35 @@ def draw_sample(audit: FinishedAudit, size: int, seed: int, labels: Sequence[str
         comments[cell] += 1
         anywhere.add(rng.random(), (number, cell))
         within[cell].add(rng.random(), (number, cell))
-    rows = {number: SampledComment(cell, "random") for number, cell in anywhere.in_order()}
-    first = Counter(one.cell for one in rows.values())
-    for cell, wanted in _to_pick(comments, first, min(size, comments.total()) - len(rows)).items():
-        free = [number for number, _ in within[cell].in_order() if number not in rows]
-        rows |= {number: SampledComment(cell, "picked") for number in free[:wanted]}
-    order = sorted(rows)
-    rng.shuffle(order)
+    first = dict(anywhere.in_order())
+    picked: dict[int, Cell] = {}
+    drawn = Counter(first.values())
+    for cell, wanted in _to_pick(comments, drawn, min(size, comments.total()) - len(first)).items():
+        free = [number for number, _ in within[cell].in_order() if number not in first]
+        picked |= dict.fromkeys(free[:wanted], cell)
     made_with = audit.made_with
     name = hashlib.sha256(json.dumps([made_with, seed, size], sort_keys=True).encode()).hexdigest()[:8]
-    shuffled = {number: rows[number] for number in order}
-    return Sample(f"s{name}", made_with, seed, size, tuple(labels), comments, shuffled)
+    rows = [SampledComment(number=number, cell=cell, stratum="random") for number, cell in first.items()]
+    rows += [SampledComment(number=number, cell=cell, stratum="picked") for number, cell in picked.items()]
+    rows.sort(key=lambda row: row.number)
+    rng.shuffle(rows)
+    return Sample(
+        name=f"s{name}",
+        made_with=made_with,
+        seed=seed,
+        size=size,
+        labels=tuple(labels),
+        cells={
+            cell: _sampled(comments[cell], drawn[cell], Counter(picked.values())[cell])
+            for cell in CELLS
+            if comments[cell]
+        },
+        rows=rows,
+    )
+
+
+def _sampled(comments: int, drawn: int, picked: int) -> SampledCell:
+    return SampledCell(comments=comments, random=drawn, picked=picked, weight=comments / (drawn + picked))
 
 
 def cell_of(row: Row, thresholds: Mapping[str, float]) -> Cell:
@@ -189,38 +216,12 @@ def _to_pick(comments: Mapping[Cell, int], drawn: Mapping[Cell, int], total: int
 
 def _sheet_rows(audit: FinishedAudit, sample: Sample) -> Iterator[dict[str, Any]]:
     """The rows of sample.csv in the sample's order."""
-    chosen = {number: (row, parent) for number, row, parent in audit.chosen(lambda n, _: n in sample.rows)}
-    weights = sample.weights
-    for number, drawn in sample.rows.items():
-        row, parent = chosen[number]
-        own = {"number": number, "sample": sample.name, "parent_text": parent and parent["text"]}
-        yield row | own | {"stratum": drawn.stratum, "weight": f"{weights[drawn.cell]:.6g}"}
-
-
-def _as_json(sample: Sample) -> dict[str, Any]:
-    halves = Counter((one.cell, one.stratum) for one in sample.rows.values())
-    weights = sample.weights
-    return {
-        "name": sample.name,
-        "made_with": dict(sample.made_with),
-        "seed": sample.seed,
-        "size": sample.size,
-        "labels": list(sample.labels),
-        "cells": {
-            cell: {
-                "comments": sample.comments[cell],
-                "random": halves[cell, "random"],
-                "picked": halves[cell, "picked"],
-                "weight": weights[cell],
-            }
-            for cell in CELLS
-            if sample.comments[cell]
-        },
-        "rows": [
-            {"number": number, "cell": one.cell, "stratum": one.stratum}
-            for number, one in sample.rows.items()
-        ],
-    }
+    wanted = sample.by_number
+    chosen = {number: (row, parent) for number, row, parent in audit.chosen(lambda n, _: n in wanted)}
+    for drawn in sample.rows:
+        row, parent = chosen[drawn.number]
+        own = {"number": drawn.number, "sample": sample.name, "parent_text": parent and parent["text"]}
+        yield row | own | {"stratum": drawn.stratum, "weight": f"{sample.cells[drawn.cell].weight:.6g}"}
 
 
 def _is_filled_in(file: Path, labels: Sequence[str]) -> bool:

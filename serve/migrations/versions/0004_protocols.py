@@ -48,11 +48,3 @@ def upgrade() -> None:
     )
     pepper = op.create_table("pepper", sa.Column("secret", sa.String(64), primary_key=True))
     op.execute(sa.insert(pepper).values(secret=secrets.token_hex(32)))
-
-
-def downgrade() -> None:
-    """Drop the tables."""
-    op.drop_table("pepper")
-    op.drop_table("usage")
-    op.drop_table("bridges")
-    op.drop_table("feedback")

@@ -34,11 +34,3 @@ def _fill(tx: sa.Connection) -> None:
             values = known or {"caller_id": f"{_OURS}erased-{row.id}"}
             tx.execute(sa.update(comments).where(comments.c.id == row.id).values(**values))
         last = rows[-1].id
-
-
-def downgrade() -> None:
-    """Drop the columns, and delete keys for one protocol, which would otherwise be accepted everywhere."""
-    op.execute("DELETE FROM api_keys WHERE protocol IS NOT NULL")
-    op.drop_index("ix_comments_text_hash", "comments")
-    op.drop_column("comments", "text_hash")
-    op.drop_column("api_keys", "protocol")

@@ -34,11 +34,6 @@ def upgrade() -> None:
     _forget_in_queue()
 
 
-def downgrade() -> None:
-    """Drop the column."""
-    op.drop_column("decisions", "code_choice")
-
-
 def _mark(condition: sa.ColumnElement[bool]) -> int:
     """Mark the console's unmarked decisions for spam that meet ``condition``; returns their number."""
     table = _decisions.c

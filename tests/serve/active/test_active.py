@@ -46,7 +46,7 @@ def put(database: Database, policy: str = "") -> int:
 
 
 def active_on(database: Database) -> Active:
-    return Active.of(fake_scorer(), None, None, database)
+    return Active(fake_scorer(), None, None, database)
 
 
 def told(active: Active) -> tuple[int, str]:
@@ -158,7 +158,7 @@ def test_a_pair_is_never_of_two_models(world: World) -> None:
     config["thresholds"]["spam"]["hold"] = 0.61
     (world.new / "config.json").write_text(json.dumps(config), "utf-8")
     scorers = [Scorer.load(directory, threads=1) for directory in (world.old, world.new)]
-    active = Active.of(scorers[0], "old", None, world.database)
+    active = Active(scorers[0], "old", None, world.database)
     over = threading.Event()
     read: list[tuple[int, float, float | None]] = []
 

@@ -163,10 +163,10 @@ def test_an_interrupted_audit_goes_on_where_it_was(
     out = tmp_path / "out"
     real = pipeline.scorer.score
 
-    def stop_at_the_second_part(comments: Any, known: Any) -> Any:
+    def stop_at_the_second_part(comments: Any) -> Any:
         if any("explode" in comment.text for comment in comments):
             raise KeyboardInterrupt
-        return real(comments, known)
+        return real(comments)
 
     monkeypatch.setattr(pipeline.scorer, "score", stop_at_the_second_part)
     with pytest.raises(KeyboardInterrupt):

@@ -36,15 +36,14 @@ def spec(pipeline: ModerationPipeline, tiny_model_dir: Path) -> PipelineSpec:
     return PipelineSpec(tiny_model_dir, pipeline.policy, 1, pipeline.identity)
 
 
-def done(engine: Engine, count: int = 9) -> dict[str, tuple[int, ScoredPart]]:
-    return {part: (comments, scored) for part, comments, scored in engine(jobs(count))}
+def done(engine: Engine, count: int = 9) -> dict[str, ScoredPart]:
+    return {scored.part: scored for scored in engine(jobs(count))}
 
 
 def test_processes_give_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSpec) -> None:
     here = done(partial(run_here, pipeline))
     assert len(here) == 9
-    assert all(comments == 7 and scored.rows.count(b"\n") == 7 for comments, scored in here.values())
-    assert all(list(scored.readings) == ["1 and 1 words"] for _, scored in here.values())
+    assert all(scored.comments == scored.rows.count(b"\n") == 7 for scored in here.values())
     assert done(partial(run_in_processes, spec, 2)) == here
 
 

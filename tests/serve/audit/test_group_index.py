@@ -44,7 +44,6 @@ def test_near_duplicates_are_found_whatever_stands_between() -> None:
         index.add(number, row(f"t{number % 7}", text=text), text)
     alone = "alone in the world with these own words"
     index.add(301, row(text=alone), alone)
-    index.seal()
     assert list(index.campaigns_of_rows()) == [*members, None]
     campaigns = list(index.campaigns())
     sizes = [(one["campaign"], one["comments"]) for one in campaigns]
@@ -67,7 +66,6 @@ def test_threads_of_one_source_and_title_are_one() -> None:
     ]
     for number, (title, source, action, reached) in enumerate(comments, 1):
         index.add(number, row(title, source=source, action=action), "x", reached)
-    index.seal()
     assert list(index.threads()) == [
         {
             "source": "a",
@@ -111,7 +109,6 @@ def test_the_worst_threads_have_the_most_to_review() -> None:
     comments = [(title, action) for title, some in actions.items() for action in some]
     for number, (title, action) in enumerate(comments, 1):
         index.add(number, row(title, action=action), "x")
-    index.seal()
     assert [one["thread"] for one in index.worst_threads(4)] == ["worse", "bad", "also bad", "empty"]
 
 
@@ -129,7 +126,6 @@ def test_authors_have_counts_of_their_labels() -> None:
         1,
     ):
         index.add(number, row(author=author, action=action), "x", reached)
-    index.seal()
     assert index.authors(5) == [
         {
             "author": "Ann",
@@ -154,7 +150,6 @@ def test_memory_grows_neither_with_threads_nor_with_comments(tmp_path: Path) -> 
         for number in range(threads):
             index.add_thread("s", f"title {number} " * 10, None, ())
             index.add(number + 1, row(f"title {number} " * 10, author=f"a{number}"), "too short")
-        index.seal()
         assert sum(1 for _ in index.threads()) == threads
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

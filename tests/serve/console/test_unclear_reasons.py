@@ -5,17 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
 
 from belowline.data.decisions import read_decided
 from belowline.serve.queue import decision_log
 from belowline.serve.queue.appeals import appeal
 from belowline.serve.queue.decision_log import LogFilter
 from belowline.serve.queue.reviews import make_golden
-from belowline.serve.store.database import MIGRATIONS, Database
+from belowline.serve.store.database import Database
 from belowline.serve.training_data.export import export_decisions, run_export
+from tests.support.older_store import back_to
 from tests.support.serve_fakes import client_of
 from tests.support.store_fakes import ANN, BEN, SECOND, Desk
 
@@ -56,27 +54,13 @@ def of_version_0_7(desk: Desk) -> None:
     desk.rule(desk.row("comments", caller_id="second").id, "reject", BEN, code="spam", via="console")
 
 
-def migrate(url: str, *, back: bool = False) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        if back:
-            command.downgrade(config, "0005")
-        else:
-            command.upgrade(config, "head")
-    engine.dispose()
-
-
 @pytest.fixture
 def older(database_url: str) -> Iterator[Desk]:
     """A store that 0.7.0 wrote, brought to the present schema."""
     before = Database.open(database_url)
     of_version_0_7(Desk(before))
     before.close()
-    migrate(database_url, back=True)
-    migrate(database_url)
+    back_to(database_url, "0005")
     database = Database.open(database_url)
     yield Desk(database)
     database.close()
@@ -149,8 +133,7 @@ def test_an_unclear_reason_that_confirms_a_clear_one_gives_way_to_it(
     desk.rule(desk.take("a threat", "a").comment, "reject", code="threat", via="console")
     desk.rule(1, "reject", BEN, code="spam", via="console", blind=True)
     before.close()
-    migrate(database_url, back=True)
-    migrate(database_url)
+    back_to(database_url, "0005")
     database = Database.open(database_url)
     export_decisions(database, tmp_path / "a.jsonl")
     database.close()
@@ -165,7 +148,7 @@ def test_admins_are_told_and_decide_again(
     before = Database.open(url)
     of_version_0_7(Desk(before))
     before.close()
-    migrate(url, back=True)
+    back_to(url, "0005")
     monkeypatch.setenv("BELOWLINE_DATABASE_URL", url)
     with client_of(tmp_path) as client:
         assert client.get("/v1/stats").json()["unclear_reasons"] == len(UNCLEAR)

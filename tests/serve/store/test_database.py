@@ -6,47 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine, insert, inspect, text
 
 from belowline.serve.queue import comments
 from belowline.serve.queue.recognition import bare, hash_of
-from belowline.serve.store.database import MIGRATIONS, Database, StoreError, digest
+from belowline.serve.store.database import Database, StoreError, digest
 from belowline.serve.store.tables import metadata
+from tests.support.older_store import back_to, held, make_0_3, upgrade
 from tests.support.store_fakes import BEN, Desk
 
 FILE = "queue 100%.sqlite3"
 
 
-def upgrade(url: str, revision: str, rows: list[dict[str, Any]]) -> None:
-    """Brings a database to an older release's schema, with ``rows`` that it held."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-        tables = MetaData()
-        tables.reflect(connection, only=["held_comments"])
-        connection.execute(insert(tables.tables["held_comments"]), rows)
-    engine.dispose()
-
-
-def held(name: str, **changes: Any) -> dict[str, Any]:
-    reason = {"code": "spam", "rule": "spam >= 0.5", "label": "spam"}
-    evidence = [{"label": "spam", "start": 1, "end": 2, "strength": 0.5}]
-    evidence += [{"label": "hate", "start": 4, "end": 5, "strength": 0.5}]
-    scores = {"spam": 0.625, "hate": 0.25}
-    row = {"site": "s", "comment_id": name, "text": "שלום 😀 it's", "scores": scores, "action": "hold"}
-    row |= {"reason": reason, "evidence": evidence, "language": "he", "model": "0.1", "policy": "p1"}
-    return {**row, "created": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), **changes}
-
-
-def test_the_migrations_make_what_the_code_expects(empty_url: str) -> None:
+@pytest.mark.parametrize("older", [None, "0003", "0005"])
+def test_the_migrations_make_what_the_code_expects(empty_url: str, older: str | None) -> None:
     Database.open(empty_url).close()
+    if older:
+        back_to(empty_url, older)
+        Database.open(empty_url).close()
     engine = create_engine(empty_url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -64,7 +43,7 @@ def test_what_an_older_release_held_waits_after_the_upgrade(empty_url: str) -> N
         held("b", scores={}, reason=unscored, evidence=[], relevance=None, action="hold"),
         held("a", site="other", relevance=None),
     ]
-    upgrade(empty_url, "0002", rows)
+    make_0_3(empty_url, rows)
     database = Database.open(empty_url)
     desk = Desk(database)
     ids = [row.id for row in desk.rows("comments")]
@@ -88,7 +67,7 @@ def test_what_an_older_release_held_waits_after_the_upgrade(empty_url: str) -> N
 
 def test_held_text_does_not_stay_in_the_file_of_the_older_table(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / FILE}"
-    upgrade(url, "0002", [held("a", text="erase-this-text", relevance=None)])
+    make_0_3(url, [held("a", text="erase-this-text", relevance=None)])
     database = Database.open(url)
     with database.write() as tx:
         for table in ("revisions", "comments"):
@@ -196,23 +175,20 @@ def test_a_digest_is_of_any_text() -> None:
 
 def test_what_akismets_clients_sent_before_is_recognised_after_the_upgrade(empty_url: str) -> None:
     """Version 0.7.0 kept neither a hash of a text nor the protocol of a key."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    Database.open(empty_url).close()
+    back_to(empty_url, "0005")
     engine = create_engine(empty_url)
     known = {"site": "s", "language": "en", "revision": 1, "action": "hold", "received": datetime.now(UTC)}
     texts = {"akismet-" + "a" * 32: "a <b>text</b>", "akismet-" + "b" * 32: None, "c1": "a text"}
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0005")
         old = MetaData()
         old.reflect(connection, only=["comments"])
         for name, said in texts.items():
             connection.execute(insert(old.tables["comments"]).values(caller_id=name, text=said, **known))
-        command.upgrade(config, "0006")
+        upgrade(connection, "0006")
         rows = {row.caller_id: row for row in connection.execute(metadata.tables["comments"].select())}
         assert rows["akismet-" + "a" * 32].text_hash == hash_of(connection, bare("a text"))
         assert rows["c1"].text_hash is None
         assert set(rows) == {"akismet-" + "a" * 32, "akismet-erased-2", "c1"}
-        command.downgrade(config, "0005")
     engine.dispose()
     Database.open(empty_url).close()

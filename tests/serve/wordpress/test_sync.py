@@ -547,7 +547,7 @@ def test_each_round_begins_with_the_active_model(paper: FakeWordPress, tmp_path:
         Desk(Database.open(sqlite_url(tmp_path / "bridge.sqlite3"))),
         [fake_scorer(), fake_scorer()],
     )
-    active, following = Active.of(scorers[0], None, None, desk.database), iter([0, 1])
+    active, following = Active(scorers[0], None, None, desk.database), iter([0, 1])
 
     def follow() -> None:
         number = next(following)

@@ -1,9 +1,14 @@
+import html
+from typing import Any
+
 from belowline.model import Policy
 from belowline.model.directory import Thresholds
-from belowline.serve.audit.report.method import card_html, label_rules, method_words, policy_words
+from belowline.serve.audit.report.method import card_html, label_rules
+from belowline.serve.templating import templates
 from tests.support.serve_fakes import FakeScorer
 
 CONFIG = FakeScorer.config
+SENTENCES: Any = templates.get_template("report_method.html").module
 
 
 def policy(text: str = "") -> Policy:
@@ -11,7 +16,7 @@ def policy(text: str = "") -> Policy:
 
 
 def words(text: str = "") -> str:
-    return " ".join(policy_words(policy(text)))
+    return html.unescape(str(SENTENCES.policy_method(policy(text))))
 
 
 def test_the_default_policy_in_words() -> None:
@@ -54,12 +59,13 @@ def test_a_label_that_the_policy_took_out_keeps_the_models_threshold() -> None:
 
 def test_the_method_tells_windows_languages_and_context() -> None:
     window = CONFIG.window.model_copy(update={"aggregate": {"spam": "max", "on_topic": "mean"}})
-    said = list(method_words(CONFIG.model_copy(update={"window": window}), context=True))
-    assert "windows of 128 tokens that overlap by 16" in said[0]
-    assert [said[1].rpartition(": ")[2], said[2].rpartition(": ")[2]] == ["spam.", "on topic."]
-    assert any("trained on comments in: en." in one for one in said)
-    assert any("relevance" in one for one in said)
-    assert not any("relevance" in one for one in method_words(CONFIG, context=False))
+    said = SENTENCES.scores_method(CONFIG.model_copy(update={"window": window}), True)
+    assert "windows of 128 tokens that overlap by 16" in said
+    assert "highest window: spam.</li>" in said
+    assert "mean of the windows: on topic.</li>" in said
+    assert "trained on comments in: en." in said
+    assert "relevance" in said
+    assert "relevance" not in SENTENCES.scores_method(CONFIG, False)
 
 
 def test_a_card_is_html_that_loads_nothing_and_leads_nowhere() -> None:
@@ -67,10 +73,10 @@ def test_a_card_is_html_that_loads_nothing_and_leads_nowhere() -> None:
         "# Model <script>x</script>\n\nA [link](http://a.example) and ![a curve](curve.svg).\n\n| a | b |\n| - | - |\n| 1 | `2` |\n\n"
         "<img src=x onerror=y>\n"
     )
-    html = card_html(card)
-    assert "<h4>Model &lt;script&gt;x&lt;/script&gt;</h4>" in html
-    assert "A link and (a curve)." in html
-    assert "<td><code>2</code></td>" in html
-    assert "&lt;img" in html
+    page = card_html(card)
+    assert "<h4>Model &lt;script&gt;x&lt;/script&gt;</h4>" in page
+    assert "A link and (a curve)." in page
+    assert "<td><code>2</code></td>" in page
+    assert "&lt;img" in page
     for absent in ("<script", "href", "src=", "<img"):
-        assert absent not in html.replace("&lt;img src=x", "")
+        assert absent not in page.replace("&lt;img src=x", "")

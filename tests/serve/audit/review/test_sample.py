@@ -46,7 +46,7 @@ def test_weights_are_one_over_the_probability_and_add_up_to_the_archive(out: Pat
     sample = read_sample(FinishedAudit.open(out))
     for cell, one in note_of(out)["cells"].items():
         assert one["weight"] == one["comments"] / (one["random"] + one["picked"])
-        assert sample.weights[cell] == one["weight"]
+        assert sample.cells[cell].weight == one["weight"]
 
 
 def test_every_comment_is_drawn_as_often_as_its_cell_says(out: Path) -> None:
@@ -57,8 +57,8 @@ def test_every_comment_is_drawn_as_often_as_its_cell_says(out: Path) -> None:
     totals = []
     for seed in range(60):
         sample = draw_sample(audit, 100, seed, ("spam",))
-        drawn.update(list(sample.rows))
-        numbers = [(number, sample.weights[one.cell]) for number, one in sample.rows.items()]
+        drawn.update(list(sample.by_number))
+        numbers = [(one.number, sample.cells[one.cell].weight) for one in sample.rows]
         totals.append(sum(weight for number, weight in numbers if number % 7 == 0))
     cells = {number: cell_of(row, audit.thresholds) for number, row in rows.items()}
     for cell in ("publish far", "publish near"):
