@@ -57,7 +57,10 @@ def room_of(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Names of the modules that a file imports, anywhere in it; a name imported from a package counts as its module too."""
+    """Return the names of the modules that a file imports, anywhere in it.
+
+    A name imported from a package counts as its module too.
+    """
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):

@@ -74,7 +74,7 @@ def speaking(tiny_scorer: Scorer) -> Scorer:
     """The random model with evidence from two channels."""
     evidence = {label: EvidenceChannel(channel=label, floor=0.2) for label in ("toxicity", "hate")}
     evidence["antisemitism"] = EvidenceChannel(channel="hate", floor=0.1)
-    evidence["spam"] = EvidenceChannel(channel="spam", floor=0.0)  # nobody was asked to mark spam
+    evidence["spam"] = EvidenceChannel(channel="spam", floor=0.0)  # no worker was asked to mark spam
     config = tiny_scorer.config.model_copy(update={"evidence": evidence})
     return Scorer(config, tiny_scorer._session, tiny_scorer.tokenizer, 1)
 
