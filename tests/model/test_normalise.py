@@ -1,4 +1,4 @@
-"""Disguised text is read as it was meant, plain text is left alone, and every span leads back to where it came from."""
+"""Obfuscated text is restored, plain text is unchanged, and every span maps back to its source."""
 
 import re
 import time
@@ -20,14 +20,14 @@ PIECES = (
     "й", "а", "е", "р", "Ａ", "ﬁ", "𝐀", "①", "ﷺ", "ŉ", "ſ", "İ", "ı", "½", "…", "’", "“", "«", "—", "\ud83d", "\ude02",
     "\u202e", "\u202d", "\u202c", "\u2066", "\u2069", "א", "🅰", "🅻", "⒜", "⍺", "×", "(",
 )  # fmt: skip
-"""What the steps look for, so that random texts set them off and set them against each other."""
+"""Characters that the steps act on, so that random texts trigger the steps and their interactions."""
 
 pieced = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 texts = st.one_of(pieced, st.text(st.characters(), max_size=40))
 
 
 def plain(text: str) -> str:
-    """The normalised text, its spaces evened out."""
+    """Return the normalised text with single spaces."""
     return " ".join(normalise(text).text.split())
 
 
@@ -87,7 +87,7 @@ def test_plain_prose_is_returned_as_it_is(text: str, data: st.DataObject) -> Non
 @given(words, pieced, words)
 @settings(deadline=None)
 def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, after: str) -> None:
-    text = f"START {before} ; {middle} ;\n{after} FINISH"  # an override that stays open turns the rest of its line
+    text = f"START {before} ; {middle} ;\n{after} FINISH"  # an open override reverses the rest of its line
     normalised = normalise(text)
     for word in ("START", "FINISH"):
         start = normalised.text.index(word)
@@ -167,8 +167,10 @@ def test_disguises(disguised: str, meant: str) -> None:
 
 
 def mapped() -> dict[str, set[str]]:
-    """Each character beyond ASCII that Unicode maps to a Latin letter, by compatibility, by its name or as a
-    confusable, to the letters."""
+    """Each non-ASCII character that Unicode maps to Latin letters, with those letters.
+
+    The mapping is by compatibility, by name, or as a confusable.
+    """
     found: dict[str, set[str]] = {}
     for code in chain(range(0x80, 0xD800), range(0xE000, 0x110000)):
         character = chr(code)
@@ -193,7 +195,7 @@ LATIN = re.compile("[a-zA-Z]").fullmatch
 def test_every_character_that_unicode_maps_to_a_latin_letter_is_read_as_it() -> None:
     seen, wrong = 0, {}
     for character, letters in mapped().items():
-        # Letters above others are an ornament of accents, and tags are invisible.
+        # Letters above others are decorative accents, and tags are invisible.
         if unicodedata.category(character) in ("Mn", "Cf"):
             continue
         seen += 1

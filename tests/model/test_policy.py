@@ -1,4 +1,4 @@
-"""Decisions: ordered rules, never looser for a worse score, and a policy file that is refused in one clear line."""
+"""Policy decisions: ordered rules, never looser for a worse score, and one clear line for an invalid policy file."""
 
 from dataclasses import replace
 from pathlib import Path

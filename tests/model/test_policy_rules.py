@@ -1,5 +1,7 @@
-"""Rules beside the labels: listed words through disguises, links, campaigns, new authors, trust, sites, the
-random sample."""
+"""Policy rules beside labels.
+
+They cover listed words through obfuscation, links, campaigns, new authors, trust, sites, and the random sample.
+"""
 
 from dataclasses import replace
 
@@ -214,7 +216,7 @@ def test_others_are_not_trusted() -> None:
 
 
 def test_the_order_of_rules_names_the_reason() -> None:
-    """Each thing taken away in turn, the next one is named."""
+    """Each condition is removed in turn; the next one is named."""
     text, found = "loan https://casino.example", scores("ar", spam=0.7)
     everything = policy(WORDS + LINKS + "[campaign]\ncopies = 2\n[new_authors]\ncomments = 1\n")
     context = Context(text, author="a", published=0, copies=2)

@@ -1,4 +1,4 @@
-"""The corpora: what each may be used for, how its columns become labels, and how many rows it has."""
+"""The corpora: permitted uses, mapping of columns to labels, and numbers of rows."""
 
 import csv
 import json
@@ -53,13 +53,13 @@ ROWS = {
     "c3": 11_899,
     "appropriateness": 2_191,
 }
-"""Examples of each corpus as fetched at its pinned commits and prepared."""
+"""Number of examples of each corpus, fetched at its pinned commits and prepared."""
 
 EMPTY = {"cad": 2, "janitr": 4}
-"""Examples without any text, harmless ones all."""
+"""Number of examples without any text; all are harmless."""
 
 BEYOND = {"toxic-spans": 72}
-"""Spans that end beyond their text. No token lies there, so nothing is learnt from what is beyond."""
+"""Number of spans that end beyond their text. No token is there, so they do not affect training."""
 
 
 class Folder:
@@ -471,7 +471,7 @@ def test_blog_spam_leaves_one_blog_out_with_its_near_copies(folder: Folder) -> N
     assert [example.split for example in found] == [None, "test", None, "test"]
     assert labels(found) == [{"spam": 1.0}, {"spam": 1.0}, {"spam": 0.0}, {"spam": 1.0}]
     assert [example.weight for example in found] == pytest.approx([2 / 3, 2 / 3, 4 / 3, 4 / 3])
-    assert not any("example" in example.text for example in found)  # the author line is no part of the text
+    assert not any("example" in example.text for example in found)  # the author line is not part of the text
     [ham] = folder.read("blog-ham")
     assert (ham.source, dict(ham.labels), ham.split) == ("blog-ham", {"spam": 0.0}, "test")
 
@@ -623,8 +623,8 @@ def test_the_rows_of_a_corpus(name: str, corpora: Path) -> None:
     if CORPORA[name].use == "eval":
         assert {example.split for example in examples} == {"test"}
     spread = Counter(value for example in examples for value in set(example.labels.values()))
-    assert (spread[0.0] > 0) == (name != "conflict-talk")  # which knows only who takes which side
-    one_sided = {"fnc1", "blog-ham", "conflict-talk"}  # know only what is off the topic, or no spam
+    assert (spread[0.0] > 0) == (name != "conflict-talk")  # it only labels sides
+    one_sided = {"fnc1", "blog-ham", "conflict-talk"}  # label only what is off topic, or no spam
     assert any(value > 0.5 for value in spread) == (name not in one_sided)
 
 
