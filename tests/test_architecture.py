@@ -1,4 +1,4 @@
-"""The import table of the design, held."""
+"""The import table of the design, enforced."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ ALLOWED = {
     "training": {"training", "data", "model"},
     "serve": {"serve", "data", "model"},
 }
-# From the top down: a room imports only rooms that stand after it.
+# From the top down: a room imports only rooms after it.
 SERVE_ROOMS = (
     *(
         "cli",

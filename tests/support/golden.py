@@ -15,7 +15,7 @@ from belowline.serve.audit.archive import Archive
 
 FILE = Path(__file__).with_name("golden.json")
 TOLERANCE = 0.03
-"""Tolerance: int8 kernels differ between processors; on one machine scores are equal to the last bit."""
+"""Tolerance between processors, whose int8 kernels differ; on one machine scores are equal to the last bit."""
 
 
 def comments() -> list[ScoreInput]:

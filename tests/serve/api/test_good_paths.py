@@ -1,4 +1,4 @@
-"""Every operation once as it is meant, in the order in which a site meets them."""
+"""Every operation once with valid input, in the order of typical use."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def call(client: TestClient, operation: str, status: int = 200, body: Any = None, **fields: Any) -> Any:
-    """The answer's JSON; what the path does not name of ``fields`` goes into the query."""
+    """Return the answer's JSON; ``fields`` that the path does not name go into the query."""
     method, path = operation.split(" ")
     query = {name: value for name, value in fields.items() if "{" + name + "}" not in path}
     answer = client.request(method, path.format(**fields), json=body, params=query)

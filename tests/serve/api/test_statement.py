@@ -1,4 +1,4 @@
-"""Reason codes in words, in Coral's and in the EU's terms; and the log as a table that a spreadsheet may open."""
+"""Reason codes in words, in Coral's and in the EU's terms; and the log as a table that is safe in a spreadsheet."""
 
 import csv
 import io

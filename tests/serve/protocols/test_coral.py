@@ -1,4 +1,4 @@
-"""Coral's external moderation phase, byte for byte as Coral sends it."""
+"""Coral's external moderation phase, with Coral's exact bytes."""
 
 import hashlib
 import hmac
@@ -208,7 +208,7 @@ def test_a_lone_surrogate_is_read_as_the_replacement_character(tmp_path: Path) -
 
 
 def check_accepted(answer: httpx.Response) -> None:
-    """Checks that Coral accepts an answer as it came, byte for byte: what it refuses it takes for no answer, and publishes."""
+    """Check that Coral accepts an answer, byte for byte; it ignores invalid answers and publishes."""
     if answer.status_code == 204:
         assert not answer.content
         return

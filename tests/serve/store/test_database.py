@@ -1,4 +1,4 @@
-"""Opening, migrating, and what is said where a database cannot be used."""
+"""Opening and migrating a database, and messages for an unusable one."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ FILE = "queue 100%.sqlite3"
 
 
 def upgrade(url: str, revision: str, rows: list[dict[str, Any]]) -> None:
-    """Brings a database to an older release's schema, with ``rows`` that it held."""
+    """Upgrade a database to an older release's schema, and insert ``rows`` of that release."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     engine = create_engine(url)
@@ -195,7 +195,7 @@ def test_a_digest_is_of_any_text() -> None:
 
 
 def test_what_akismets_clients_sent_before_is_recognised_after_the_upgrade(empty_url: str) -> None:
-    """Version 0.7.0 kept neither a hash of a text nor the protocol of a key."""
+    """Version 0.7.0 stored neither a hash of a text nor the protocol of a key."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     engine = create_engine(empty_url)

@@ -1,4 +1,4 @@
-"""Contrast pairs: labels follow the frame, frames of test are never shown in training, material is used as it is."""
+"""Contrast pairs: labels follow the frame, frames of test are never used in training, material is used unchanged."""
 
 import random
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Validation while a training goes on, and what is written of it."""
+"""Validation during a training, and its log."""
 
 import json
 from pathlib import Path

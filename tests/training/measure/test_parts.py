@@ -1,4 +1,4 @@
-"""Which rows belong to which slice."""
+"""Assignment of rows to slices."""
 
 from io import StringIO
 
@@ -101,7 +101,7 @@ def test_every_form_of_augmentation_is_known() -> None:
     assert all(mask.shape == (0,) for mask in named_groups([]).values())
 
 
-# --- parts and what is measured on them ---
+# --- parts and their measurements ---
 
 LABELS = ("spam", "hate")
 
