@@ -31,8 +31,7 @@ def plain(text: str) -> str:
     return " ".join(normalise(text).text.split())
 
 
-# --- properties ---------------------------------------------------------------------------------------------------
-# ---------------------
+# --- properties ---
 
 
 @given(texts)
@@ -95,8 +94,7 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         assert text[first:last] == word
 
 
-# --- what is undone -----------------------------------------------------------------------------------------------
-# ---------------------
+# --- obfuscation that is undone ---
 
 
 @pytest.mark.parametrize(
@@ -245,8 +243,7 @@ def test_long_hosts_are_cut() -> None:
     assert plain("http://" + "abc." * 100) == "link " + ("abc." * 100)[:60]
 
 
-# --- the way back -------------------------------------------------------------------------------------------------
-# ---------------------
+# --- spans in the original text ---
 
 
 @pytest.mark.parametrize(
@@ -272,8 +269,7 @@ def test_spans_lead_back(original: str, word: str, source: str) -> None:
     assert original[first:last] == source
 
 
-# --- hostile text -------------------------------------------------------------------------------------------------
-# ---------------------
+# --- hostile text ---
 
 
 @pytest.mark.parametrize(

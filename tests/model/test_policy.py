@@ -22,8 +22,7 @@ def scores(language: str = "en", **probabilities: float) -> Scores:
     )
 
 
-# --- decisions ----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- decisions ---
 
 
 @pytest.mark.parametrize("policy", [DEFAULT, REJECTING], ids=["default", "rejecting"])
@@ -96,8 +95,7 @@ def test_a_label_is_named_before_the_language() -> None:
     assert decide(scores("ar", hate=0.7), DEFAULT).code == "hate_speech"
 
 
-# --- properties ---------------------------------------------------------------------------------------------------
-# ---------------------
+# --- properties ---
 
 probability = st.floats(0, 1)
 thresholds = st.builds(Thresholds, hold=st.none() | probability, reject=st.none() | probability)
@@ -145,8 +143,7 @@ def test_the_reason_is_true(found: Scores, policy: Policy) -> None:
         assert decision.action != "reject"
 
 
-# --- the policy file ----------------------------------------------------------------------------------------------
-# ---------------------
+# --- the policy file ---
 
 
 @pytest.fixture

@@ -42,8 +42,7 @@ def stretches(decision: PolicyDecision, text: str) -> list[str]:
     return [text[start:end] for start, end in decision.spans]
 
 
-# --- words --------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- words ---
 
 
 @pytest.mark.parametrize(
@@ -115,8 +114,7 @@ def test_spans_are_the_word_as_it_was_written(word: str, disguise: object, befor
     assert stretches(decision, text) == [disguised]
 
 
-# --- links --------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- links ---
 
 
 @pytest.mark.parametrize(
@@ -163,8 +161,7 @@ def test_links_are_free_by_default() -> None:
     assert decide(scores(), policy("[links]\nmax = 0"), Context("https://a.example")).action == "hold"
 
 
-# --- copies, new authors, trust
-# --------------------------------------------------------------------------------------------------------
+# --- near-duplicates, new authors, trust ---
 
 
 def test_a_campaign_holds_from_its_number_of_copies_on() -> None:
@@ -265,8 +262,7 @@ def test_a_rule_more_never_makes_a_decision_looser(
     assert all(0 <= first < last <= len(context.text) for first, last in with_rule.spans)
 
 
-# --- sites and the sample
-# --------------------------------------------------------------------------------------------------------------
+# --- sites and the sample ---
 
 BY_SITE = """
 sample = 0.5
@@ -321,8 +317,7 @@ def test_a_site_can_leave_the_sample_out() -> None:
     assert not any(sampled(policy(BY_SITE), "sports.example", str(number)) for number in range(100))
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- refusals ---
 
 
 @pytest.mark.parametrize(
@@ -421,8 +416,7 @@ def test_an_authors_blocked_website_holds_and_marks_nothing_in_the_text() -> Non
     )
 
 
-# --- one normalisation for all rules
-# ---------------------------------------------------------------------------------------------------
+# --- one normalisation for all rules ---
 
 
 def test_rules_use_the_normalised_text_that_the_caller_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,7 @@ from belowline.model import (
 )
 from belowline.model.directory import EvidenceChannel
 
-# --- disguises ----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- obfuscation ---
 
 WORDS = (
     "idiot",
@@ -111,8 +110,7 @@ def test_every_stretch_leads_back_between_its_neighbours(before: Any, after: Any
     assert spans == sorted(spans)
 
 
-# --- scores -------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- scores ---
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +168,7 @@ def test_order_and_company_change_no_score_of_the_released_model(released: Score
             ]
 
 
-# --- the policy ---------------------------------------------------------------------------------------------------
-# ---------------------
+# --- the policy ---
 
 SEVERITY = {"publish": 0, "hold": 1, "reject": 2}
 MODEL = {label: Thresholds(hold=0.6, reject=0.9) for label in HARMFUL}

@@ -64,8 +64,7 @@ def sound(scores: Scores, text: str) -> bool:
     )
 
 
-# --- order, repeats, company
-# -----------------------------------------------------------------------------------------------------------
+# --- order, repeats, batches ---
 
 
 def test_order_is_kept(tiny_scorer: Scorer) -> None:
@@ -157,8 +156,7 @@ def test_model_and_language_are_told(tiny_scorer: Scorer) -> None:
     assert english.model == tiny_scorer.version
 
 
-# --- any text -----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- any text ---
 
 
 @pytest.mark.parametrize(
@@ -179,8 +177,7 @@ def test_any_text_is_scored(tiny_scorer: Scorer, text: str) -> None:
     assert sound(score(tiny_scorer, [text])[0], text)
 
 
-# --- evidence -----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- evidence ---
 
 
 def strongest(scorer: Scorer, label: str) -> str:
@@ -289,8 +286,7 @@ def test_token_strengths_of_a_long_text_are_those_of_all_its_windows(tiny_scorer
     assert {start for start, _ in tiny_scorer.token_strengths(text)["threat"]} == set(range(0, len(text), 4))
 
 
-# --- embeddings and relevance
-# ----------------------------------------------------------------------------------------------------------
+# --- embeddings and relevance ---
 
 
 def test_embeddings_are_of_unit_length_and_in_order(tiny_scorer: Scorer) -> None:
@@ -440,8 +436,7 @@ def test_no_text_stays_in_memory(tiny_scorer: Scorer) -> None:
     assert b"forget" not in pickle.dumps(kept)
 
 
-# --- long texts ---------------------------------------------------------------------------------------------------
-# ---------------------
+# --- long texts ---
 
 
 @pytest.mark.parametrize("label", HARMFUL)
@@ -495,8 +490,7 @@ def test_evidence_in_a_late_window_has_offsets_in_the_whole_text(tiny_scorer: Sc
     assert [(e.start, e.end) for e in scores.evidence if e.label == label] == [(0, len(text))]
 
 
-# --- windows ------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- windows ---
 
 
 def windows(words: int, tokens: int, overlap: int) -> Windows:

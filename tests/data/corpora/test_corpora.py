@@ -98,8 +98,7 @@ def labels(examples: Iterable[Example]) -> list[dict[str, float]]:
     return [dict(example.labels) for example in examples]
 
 
-# --- the entries --------------------------------------------------------------------------------------------------
-# ---------------------
+# --- the entries ---
 
 
 def test_each_adapter_has_an_entry_and_each_entry_of_labelled_rows_an_adapter() -> None:
@@ -143,8 +142,7 @@ def test_what_is_not_licensed_or_not_reliable_is_not_for_training() -> None:
         assert barred == (corpus.use == "eval"), corpus.name
 
 
-# --- attacks ------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- attacks ---
 
 
 def test_toxic_spans(folder: Folder) -> None:
@@ -263,8 +261,7 @@ def test_cad_tells_persons_identities_and_affiliations_apart(folder: Folder) -> 
     assert (counter.labels, counter.split, person.split) == (harmless, "test", None)
 
 
-# --- hate ---------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- hate ---
 
 
 def test_isca_reads_both_files(folder: Folder) -> None:
@@ -375,8 +372,7 @@ def test_hatexplain_with_targets_and_rationales(folder: Folder) -> None:
     assert {example.split for example in (hateful, normal, offensive, of_jews)} == {"test", "train"}
 
 
-# --- replies and threads
-# ---------------------------------------------------------------------------------------------------------------
+# --- replies and threads ---
 
 
 def test_threatgram_says_nothing_but_whether_violence_is_wished(folder: Folder) -> None:
@@ -443,8 +439,7 @@ def test_what_is_only_measured_is_all_test(folder: Folder) -> None:
     assert {example.split for example in (*tweets, talk)} == {"test"}
 
 
-# --- spam and relevance
-# ----------------------------------------------------------------------------------------------------------------
+# --- spam and relevance ---
 
 
 def test_blog_spam_leaves_one_blog_out_with_its_near_copies(folder: Folder) -> None:
@@ -557,8 +552,7 @@ def test_c3_votes_become_shares(folder: Folder) -> None:
     assert (turnips.split_key, turnips.split) == ("a1", "test")
 
 
-# --- what is refused ----------------------------------------------------------------------------------------------
-# ---------------------
+# --- refusals ---
 
 
 def refusal(name: str, root: Path) -> str:
@@ -605,8 +599,7 @@ def test_a_label_outside_its_range_is_refused() -> None:
         known(hate=1.5)
 
 
-# --- the real files -----------------------------------------------------------------------------------------------
-# ---------------------
+# --- the real files ---
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -628,8 +621,7 @@ def test_the_rows_of_a_corpus(name: str, corpora: Path) -> None:
     assert any(value > 0.5 for value in spread) == (name not in one_sided)
 
 
-# --- the project's own judgements
-# ------------------------------------------------------------------------------------------------------
+# --- the project's own labels ---
 
 
 def test_the_judgements_of_two_passes() -> None:
