@@ -27,7 +27,7 @@ from tests.bench.rounds import Setup, Step, seconds
 from tests.bench.texts import CORPORA
 
 PARTS = ("limit", "peers", "service", "cost", "growth", "queue", "protocols", "audit")
-"""Modules of this package with a function ``run(setup, step)``, in the order in which they run."""
+"""Modules of this package with a function ``run(setup, step)``, in order of execution."""
 _EMPTY: dict[str, Any] = {"groups": [], "bars": [], "curves": [], "tables": []}
 
 

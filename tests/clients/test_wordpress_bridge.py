@@ -144,7 +144,7 @@ def rounds(paper: RealWordPress, desk: Desk, policy_file: Path, *, apply: bool =
 
 
 def find(desk: Desk, remote: int) -> Any:
-    """The comment in the store."""
+    """Return the comment in the store."""
     return desk.row("comments", caller_id=str(remote))
 
 
@@ -207,7 +207,7 @@ def test_a_text_that_is_called_safe_is_the_same_after_a_change_of_status(
 
 
 def stands(paper: RealWordPress) -> dict[int, tuple[str, str]]:
-    """Status and text of every comment."""
+    """Return status and text of every comment."""
     return {one["id"]: (one["status"], one["content"]["raw"]) for one in paper.everything()}
 
 

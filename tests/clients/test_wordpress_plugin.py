@@ -132,7 +132,7 @@ class Site:
         return int(answer.headers["Location"].rpartition("#comment-")[2])
 
     def kept(self, comment: int) -> dict[str, Any]:
-        """The comment in belowline."""
+        """Return the comment in belowline."""
         return self.service.comment(f"{self.name}:{self.meta(comment, '_belowline_id')}")
 
     def meta(self, comment: int, key: str) -> Any:
@@ -602,7 +602,7 @@ def test_settings_are_saved_by_administrators_alone_and_secrets_are_not_shown(si
         saved = session.post("/wp-admin/options.php", data={**fields, "belowline[site]": "no name!"})
         assert "notice-success" in saved.text
         wrong = session.post("/wp-admin/options.php", data={**fields, "belowline[site]": "other.example"})
-        assert "notice-error" in wrong.text  # the key is for another site
+        assert "notice-error" in wrong.text  # the key is valid for another site only
         session.post("/wp-admin/options.php", data={**fields, "belowline[site]": ""})
     assert site.status(site.visit("All fine")) == "1"
 

@@ -120,7 +120,7 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         ("\u202etoidi\nan idiot", "idiot an idiot"),
         ("\u202eloof \u202dan idiot\u202c dna", "and an idiot fool"),
         ("\u202e\u202etoidi", "idiot"),
-        ("\u202e\u05d0\u05d1\u202c", "\u05d0\u05d1"),  # read from the right anyway
+        ("\u202e\u05d0\u05d1\u202c", "\u05d0\u05d1"),  # already reads from the right
         ("\u202a\u2066plain\u2069\u202c", "plain"),
         ("🅻🅾🆂🅴🆁 🅛🅞🅢🅔🅡", "loser loser"),
         ("l🅾ser, 🅱ecause", "loser, because"),
@@ -139,7 +139,7 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         ("www.shop.example/offer", "link shop.example"),
         ("http://WWW.WWW.shop.example", "link shop.example"),
         ("@bob_x you said", "@user you said"),
-        ("soooooo goooood", "soo good"),  # too short to be sure of, and sure
+        ("soooooo goooood", "soo good"),  # too short to restore, and long enough
         ("what!!!!!!!!", "what!!!"),
         ("nice\u2665l\u2665\u2665z\u2665\u2665e\u2665\u2665x\u2665e\u2665", "nice heart suit"),
         ("half \ud83d pair", "half pair"),
@@ -297,7 +297,7 @@ def test_spans_lead_back(original: str, word: str, source: str) -> None:
 def test_no_text_takes_quadratic_time(text: str) -> None:
     begin = time.process_time()
     normalise(text)
-    assert time.process_time() - begin < 3  # a tenth of a second; the quadratic ones took half a minute
+    assert time.process_time() - begin < 3  # a tenth of a second; quadratic versions took half a minute
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def disguise_drop(scorer: Scorer, readings: Readings, console: Console) -> Measu
 
 
 def _drawn(rows: Bools, sources: npt.NDArray[np.str_], seed: int) -> npt.NDArray[np.intp]:
-    """At most 500 of the ``rows`` [n], each corpus with the same chance."""
+    """Return at most 500 of the ``rows`` [n], each corpus with the same chance."""
     indices = np.flatnonzero(rows)
     size = min(_ROWS_PER_LABEL, len(indices))
     chance = equal_weights(sources[indices])

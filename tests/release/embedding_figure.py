@@ -38,7 +38,7 @@ def _spearman(first: Floats, second: Floats) -> float:
 
 
 def base_embeddings(base: str, texts: Sequence[str], console: Console) -> Floats:
-    """Embeddings [n, hidden] of the base model, mean-pooled, unit length."""
+    """Return the embeddings [n, hidden] of the base model, mean-pooled, unit length."""
     encoder, tokenizer = load_base(base)
     encoder.train(False)
     longest = min(_LONGEST, encoder.config.max_position_embeddings)

@@ -101,7 +101,7 @@ def _auc(truth: Bools, given: Floats, fp32: Floats) -> Measurement:
 
 
 def auc(truth: Bools, probability: Floats) -> float:
-    """Area under the ROC curve; NaN where a class is missing."""
+    """Return the area under the ROC curve; NaN where a class is missing."""
     return float(roc_auc_score(truth, probability)) if truth.any() and not truth.all() else NAN
 
 
@@ -149,7 +149,7 @@ def calibration_figure(readings: Readings) -> Measurement:
 
 
 def _mixture(readings: Readings, label: str) -> tuple[Floats, Floats, Floats] | None:
-    """Targets, probabilities and weights, each [n]; None without rows."""
+    """Return targets, probabilities and weights, each [n]; None without rows."""
     sources = readings.test.sources.astype(str)
     fitted = ~np.char.startswith(sources, "generated-") & ~np.isin(sources, MEASURED_ONLY)
     rows = two_sided(readings.target(label), sources) & fitted

@@ -88,7 +88,7 @@ def without(data: DatasetDict, video: str) -> DatasetDict:
 
 
 def _predicted(model_folder: Path, test: Dataset, recipe: Recipe) -> tuple[Floats, Floats]:
-    """Targets [n] and uncalibrated probabilities [n] of spam."""
+    """Return targets [n] and uncalibrated probabilities [n] of spam."""
     model, tokenizer = load_model(model_folder)
     encoder, column = Encoder(tokenizer, recipe), recipe.labels.index("spam")
     logits = []
@@ -120,7 +120,7 @@ def read_predictions(folder: Path) -> Predictions:
 
 
 def video_figures(found: Predictions) -> tuple[Measurement, Measurement]:
-    """Accuracy (at 0.5) and AUC, each the mean over the videos."""
+    """Return accuracy (at 0.5) and AUC, each the mean over the videos."""
     if not found:
         return (missing("not measured; `--videos` trains four small models for it"),) * 2
     truth, probability = (np.concatenate(column) for column in zip(*found.values(), strict=True))

@@ -130,12 +130,12 @@ def _pictured(text: str, rng: random.Random) -> str:
 
 
 def _tagged(text: str, rng: random.Random) -> str:
-    """Every word a hashtag, without spaces."""
+    """Make every word a hashtag and remove the spaces."""
     return "".join(f"#{word}" for word in text.split())
 
 
 def _keycaps(text: str, rng: random.Random) -> str:
-    """Digits as keycaps."""
+    """Replace digits with keycaps."""
     return re.sub(r"\d", lambda digit: f"{digit.group()}\ufe0f\u20e3", text)
 
 

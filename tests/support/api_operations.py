@@ -1,4 +1,4 @@
-"""Every operation of the app's own API, with who may call it and a good body."""
+"""Every operation of the app's own API, with the roles that may call it and a valid body."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -19,7 +19,7 @@ TOLERANCE = 0.03
 
 
 def comments() -> list[ScoreInput]:
-    """The comments of the invented sample under their articles, in reading order."""
+    """Return the comments of the invented sample under their articles, in reading order."""
     return [one.comment for one in Archive([SAMPLE_DIR]).comments()]
 
 

@@ -35,7 +35,7 @@ def write_corpora(root: Path, seed: int = 3) -> Path:
     number = 0
     for video in ("Youtube01-Psy", "Youtube02-KatyPerry", "Youtube03-LMFAO", "Youtube04-Eminem"):
         rows = []
-        for spam in (0, 1) * 40:  # enough of either kind for a threshold, see calibrate._FEWEST_HELD
+        for spam in (0, 1) * 40:  # enough of both kinds for a threshold, see calibrate._FEWEST_HELD
             number += 1
             rows.append((f"id{number}", "", _sentence(SPAM if spam else FINE, rng, number), spam))
         _write(root / "youtube-spam" / f"{video}.csv", ("COMMENT_ID", "DATE", "CONTENT", "CLASS"), rows)

@@ -26,7 +26,9 @@ class World:
         first = rng.beta(0.3, 2.0, n)
         self.rng, self.n = rng, n
         self.scores: dict[str, Floats] = {}
-        for label in labels:  # from the second label on half of the comments are as bad as by the first one
+        for label in (
+            labels
+        ):  # for every label after the first, half of the comments have the scores of the first label
             own = rng.beta(0.3, 2.0, n)
             self.scores[label] = np.where(rng.random(n) < 0.5, first, own) if self.scores else first
         self.harmful = {label: rng.random(n) < scores**1.3 for label, scores in self.scores.items()}

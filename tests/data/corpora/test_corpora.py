@@ -77,7 +77,7 @@ class Folder:
             writer.writerows(rows)
 
     def tabs(self, file: str, header: str, *rows: Sequence[str]) -> None:
-        """A file without quoting, where a quotation mark is a character like any other."""
+        """A file without quoting, where a quotation mark is an ordinary character."""
         path = self.root / file
         path.parent.mkdir(exist_ok=True)
         path.write_text("".join("\t".join(row) + "\n" for row in (header.split(), *rows)), "utf-8")

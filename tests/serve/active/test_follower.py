@@ -121,7 +121,7 @@ def test_one_damaged_after_its_promotion_leaves_the_old_in_force_and_says_so(
         assert caplog.text.count("cannot be used") == 1
         shutil.rmtree(kept_of(world))
         whole.rename(kept_of(world))
-        app.state.service = create_app(world.settings).state.service  # as another start would find it
+        app.state.service = create_app(world.settings).state.service  # reads the state as a new start does
         assert client.get("/readyz").json()["promotion"] == "ok"
 
 

@@ -170,9 +170,7 @@ def test_many_are_decided_at_once_and_counted(client: TestClient) -> None:
     assert (len(done["decisions"]), done["skipped"]) == (2, [])
     by_author = {"action": "publish", "author": 1, "queued_only": False}
     done = call(client, "POST /v1/decisions/bulk", 201, by_author)
-    assert (
-        len(done["decisions"]) == 4
-    )  # those of the four that are not published yet, and one that is held for an appeal
+    assert len(done["decisions"]) == 4  # the unpublished ones of the four, and one that is held for an appeal
     figures = call(client, "GET /v1/stats", days=7, site=SITE)
     assert figures["by_moderator"] == {"local": figures["by_moderator"]["local"]}
     assert len(figures["received"]) == 7

@@ -146,7 +146,7 @@ def told_to(client: TestClient, text: str) -> tuple[dict[str, str], str]:
     assert client.post(f"{at}/decisions", json=decided, headers=who).status_code == 201
     post(client, f"{at}/appeals", {"text": text})
     hook = {"url": f"http://127.0.0.1/{number}?{named(text).replace(' ', '')}", "events": ["comment.held"]}
-    client.post("/v1/webhooks", json=hook, headers=HEADERS)  # refused where it is no address
+    client.post("/v1/webhooks", json=hook, headers=HEADERS)  # refused if it is no address
     pages = {
         "comment": f"/console/comments/{kept['comment']}",
         "thread": f"/console/threads/{row['thread']['id']}",

@@ -253,7 +253,7 @@ def test_line_ends_in_an_address_begin_no_header(client: TestClient, path: str) 
 def test_static_files_are_those_of_their_folder(client: TestClient, path: str) -> None:
     answer = client.get(f"/static/{path}")
     script = client.get("/static/console.js")
-    if answer.status_code != 404:  # another way to write the same file or folder
+    if answer.status_code != 404:  # another spelling of the same file or folder
         assert answer.content in (script.content, b"")
         assert answer.headers.get("Location", "http://127.0.0.1/").startswith("http://127.0.0.1/")
     assert script.status_code == 200

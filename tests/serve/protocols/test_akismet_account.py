@@ -335,7 +335,7 @@ def test_a_short_text_of_unknown_readers_is_judged_each_time(client: TestClient,
         assert check(text, PAGE, "192.0.2.7") == "false"
     assert check("spam", PAGE, "192.0.2.8") == "true"
     assert check("spam", f"{PAGE}2", "192.0.2.7") == "true"
-    assert check(long, f"{PAGE}2", "192.0.2.8") == "true"  # one approval does not publish every later copy
+    assert check(long, f"{PAGE}2", "192.0.2.8") == "true"  # one approval does not publish all later copies
     good = "a long remark about the harbour that nobody writes twice"
     assert check(good, PAGE, "192.0.2.7") == "false"
     said(post(client, "submit-spam", key, {**report, "comment_content": good}), THANKS)

@@ -199,7 +199,7 @@ def test_neither_a_lost_database_nor_a_large_body_lets_a_comment_pass(
 
 def test_a_lone_surrogate_is_read_as_the_replacement_character(tmp_path: Path) -> None:
     with client_of(tmp_path, coral_secrets=NEW, coral_answer_ms=9000) as client:
-        for half in (b"\\ud800", b"\\udfff"):  # as JavaScript writes one
+        for half in (b"\\ud800", b"\\udfff"):  # in JavaScript's notation
             body = call("hate | \u00e9").replace(b"|", half)
             answer = client.post("/coral/moderate", content=body, headers=signed(body, NEW))
             assert answer.json() == WITHHELD, "the signature is that of the body as it was sent"

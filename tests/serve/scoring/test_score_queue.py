@@ -342,6 +342,6 @@ def test_a_quiet_hour_is_no_sign_of_a_slow_service() -> None:
     here = [score_queue.reserve_slot() for _ in range(200)]
     for one in here:
         one.__enter__()
-    assert not score_queue.full  # it would be if the pauses counted: 200 times 15 ms and more
+    assert not score_queue.full  # it would be full if the pauses counted: 200 times 15 ms and more
     for one in here:
         one.__exit__(None, None, None)

@@ -118,7 +118,7 @@ def test_chance_makes_few_verdicts_over_many_slices() -> None:
     ]
     outside = sum(one.low > 0 or one.high < 0 for one in found)
     certain = sum(one.verdict != "no difference" for one in found)
-    assert outside > 10  # a twentieth of some hundred intervals, by chance alone
+    assert outside > 10  # five percent of some hundred intervals, by chance alone
     assert certain < outside / 3
 
 

@@ -32,7 +32,7 @@ def flips(
     [
         ({"spam": 1.0}, "right"),
         ({"spam": 0.0}, "wrong"),
-        ({"spam": 0.0, "hate": 1.0}, "right"),  # held for the wrong reason, but held
+        ({"spam": 0.0, "hate": 1.0}, "right"),  # held for the wrong reason, but still held
         ({"hate": 0.0}, "unknown"),  # it has no label for spam
         ({}, "unknown"),
         ({"profanity": 1.0, "spam": 0.0}, "wrong"),  # the policy does not hold for profanity

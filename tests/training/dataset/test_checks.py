@@ -69,7 +69,7 @@ def test_near_copies_in_two_splits() -> None:
     given = (
         example(OFFER, "1", spam=1.0),
         example(NEARLY, "2", "test", spam=1.0),
-        example(OFFER, "3", "test", spam=1.0),  # equal: the mix itself takes it out of train
+        example(OFFER, "3", "test", spam=1.0),  # equal: mixing already removes it from train
         example(OTHER, "4", "validation", spam=0.0),
     )
     (leak,) = found(*given)["leakage"]

@@ -10,7 +10,7 @@ import pytest
 from belowline.data.example import HARMLESS, Example, Span, known
 from belowline.training.dataset.contrast import _PAIRS, _TEMPLATES, SOURCE, Material, contrast, material
 
-HATEFUL = "Martians ruin every picnic"  # stands in for what corpora hold
+HATEFUL = "Martians ruin every picnic"  # replaces material of corpora
 FINE = "The picnic was moved to Sunday"
 
 

@@ -98,7 +98,7 @@ def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
     state = load_checkpoint(tmp_path / "broken")
     assert state is not None
     assert (tmp_path / "broken" / "plans.pt").is_file()
-    monkeypatch.setattr(Encoder, "lengths", None)  # nothing is measured again
+    monkeypatch.setattr(Encoder, "lengths", None)  # nothing is measured twice
     learning = sum(len(group["params"]) for group in state["optimizer"]["param_groups"])
     assert learning < len(state["model"])
     fit(recipe, workshop / "corpora", tmp_path / "broken", QUIET)

@@ -74,7 +74,9 @@ def test_a_model_goes_on_as_the_released_one(base: Path, released: tuple[Comment
     ids = torch.tensor([[2, 10, 11, 12, 3]])
     with torch.inference_mode():
         there, here = (one(ids, torch.ones_like(ids)).logits for one in (model, other))
-    assert torch.allclose(there, here, atol=0.2)  # of logits up to 7, in weights far larger than trained ones
+    assert torch.allclose(
+        there, here, atol=0.2
+    )  # for logits up to 7, with weights far larger than trained ones
 
 
 def test_drawing_back_ends_between_the_start_and_what_training_made(base: Path) -> None:

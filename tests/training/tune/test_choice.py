@@ -65,7 +65,7 @@ def test_weights_count_and_make_the_number_smaller() -> None:
 
 
 def test_comments_that_are_alike_say_less() -> None:
-    hits = np.arange(200) % 10 < 5  # in 10 clusters all or none
+    hits = np.arange(200) % 10 < 5  # in 10 clusters, each with all or none
     everything = np.ones(200, dtype=bool)
     apart, together = equal(200).share(hits, everything), equal(200, 10).share(hits, everything)
     assert together.effective < 12 < apart.effective
