@@ -1,4 +1,4 @@
-"""What tests share."""
+"""Shared fixtures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.sqlite_store import sqlite_url
 from tests.support.store_fakes import Desk, PostgresServer, postgres_server
 from tests.support.tiny_model import build_tiny_model
 
-# How long an example takes says how busy the machine is, nothing of the code.
+# No deadline: the time of an example depends on the load of the machine, not on the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -35,18 +35,18 @@ def tiny_scorer(tiny_model_dir: Path) -> Scorer:
 
 @pytest.fixture(scope="session")
 def archives() -> Path:
-    """The real saved pages, where they are at hand."""
+    """The real saved pages, where they are available."""
     return shared("archives")
 
 
 @pytest.fixture(scope="session")
 def corpora() -> Path:
-    """The labelled corpora, where they are at hand."""
+    """The labelled corpora, where they are available."""
     return shared("corpora")
 
 
 def shared(name: str) -> Path:
-    """A folder beside the checkout that a stranger's clone does not have; skips the test without it."""
+    """Return a folder beside the checkout that a public clone does not have; skip the test without it."""
     folder = SHARED / name
     if not folder.is_dir():
         pytest.skip(f"needs ../shared/{name}, which is not part of the project")
@@ -62,7 +62,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with the present schema, to be copied."""
+    """An SQLite file with the current schema, to be copied."""
     file = tmp_path_factory.mktemp("empty") / "empty.sqlite3"
     sqlite_url(file)
     return file
@@ -80,7 +80,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database with the present schema and no rows, on each kind of database in turn."""
+    """The address of a database with the current schema and no rows, on each kind of database in turn."""
     if request.param == "sqlite":
         yield sqlite_url(tmp_path / "queue 100%.sqlite3")
         return
@@ -98,15 +98,18 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def desk(database: Database) -> Desk:
-    """A newsroom's desk on an empty database."""
+    """A newsroom's store on an empty database."""
     return Desk(database)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Adds markers by folder and database, and the report of what a run leaves out."""
+    """Add markers by folder and database, and the report of left-out tests."""
     config.pluginmanager.register(Selection(ROOT / "tests"))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Names no bytes: those of an archive hold the time at which it was made, and all workers must collect the same tests."""
+    """Return an id without bytes.
+
+    Bytes of an archive contain the time of its creation, and all workers must collect the same tests.
+    """
     return "bytes" if isinstance(val, bytes) else None

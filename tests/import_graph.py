@@ -1,6 +1,6 @@
 """The import graph by rooms: ``python -m tests.import_graph`` prints rooms, arrows, upward imports and cycles.
 
-A room is a folder directly below one of the four product folders; a file that lies there is a room of its own.
+A room is a folder directly below one of the four product folders, or a file in one of them.
 """
 
 import ast
@@ -27,12 +27,12 @@ class Graph:
     arrows: Mapping[tuple[str, str], tuple[str, ...]]
 
     def upward(self, order: Sequence[str]) -> list[tuple[str, str]]:
-        """Arrows that lead from a room to one above it in ``order``, which lists rooms from the top down."""
+        """Return the arrows from a room to one above it in ``order``, which lists rooms from the top down."""
         height = {room: -number for number, room in enumerate(order)}
         return [(a, b) for a, b in self.arrows if a in height and b in height and height[b] > height[a]]
 
     def cycle(self) -> list[str]:
-        """Rooms of one import cycle, first and last the same; empty where there is none."""
+        """Return the rooms of one import cycle, first and last the same; empty if there is none."""
         sorter = TopologicalSorter[str]()
         for importing, imported in self.arrows:
             sorter.add(importing, imported)
@@ -44,20 +44,23 @@ class Graph:
 
 
 def modules(folder: str) -> Iterator[Path]:
-    """Python files of a product folder, migrations left out: Alembic loads them by path."""
+    """Return the Python files of a product folder, except migrations, which Alembic loads by path."""
     for path in sorted((ROOT / folder).rglob("*.py")):
         if "migrations" not in path.parts:
             yield path
 
 
 def room_of(path: Path) -> str:
-    """The room of a Python file."""
+    """Return the room of a Python file."""
     inside = path.relative_to(ROOT).parts[1:]
     return inside[0] if len(inside) > 1 else path.stem
 
 
 def imported(path: Path) -> set[str]:
-    """Names of the modules that a file imports, anywhere in it; a name imported from a package counts as its module too."""
+    """Return the names of the modules that a file imports, anywhere in it.
+
+    A name imported from a package counts as its module too.
+    """
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -68,7 +71,7 @@ def imported(path: Path) -> set[str]:
 
 
 def graph(folder: str) -> Graph:
-    """The import graph of one product folder."""
+    """Return the import graph of one product folder."""
     paths = list(modules(folder))
     rooms = {room_of(path) for path in paths} - {"__init__"}
     found: dict[tuple[str, str], list[str]] = {}

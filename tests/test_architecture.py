@@ -1,4 +1,4 @@
-"""The import table of the design, held."""
+"""The import table of the design, enforced."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ ALLOWED = {
     "training": {"training", "data", "model"},
     "serve": {"serve", "data", "model"},
 }
-# From the top down: a room imports only rooms that stand after it.
+# From the top down: a room imports only rooms after it.
 SERVE_ROOMS = (
     *(
         "cli",
@@ -43,7 +43,7 @@ def modules_of(folder: str) -> list[Path]:
 
 @cache
 def imported(path: Path) -> set[str]:
-    """Modules that a file imports anywhere in it."""
+    """Return the modules that a file imports anywhere in it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -60,7 +60,7 @@ def test_modules_import_only_what_their_folder_may(folder: str) -> None:
         names = imported(path)
         ours = {name.split(".")[1] for name in names if name.startswith("belowline.")}
         if folder == "data" and ERRORS & names:
-            ours -= {"model"}  # the base class of all errors is all that data needs of model
+            ours -= {"model"}  # data only needs the base class of all errors from model
             assert not {name for name in names if name.startswith("belowline.model")} - ERRORS, path
         assert ours <= ALLOWED[folder], path
 

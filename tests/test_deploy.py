@@ -1,4 +1,4 @@
-"""What is deployed: files of valid form that name what the code has, and a service that needs no more than they give it."""
+"""Deployment files: valid form, names that exist in the code, and sufficient rights for the service."""
 
 import functools
 import json
@@ -162,7 +162,7 @@ def test_the_compose_file_names_what_the_code_has() -> None:
 
 
 def filled_in(value: str, known: dict[str, str]) -> str:
-    """As docker compose puts variables in."""
+    """Substitute variables as docker compose does."""
 
     def put(found: re.Match[str]) -> str:
         name, rest = found[1], found[2] or ""
@@ -182,7 +182,7 @@ def test_what_is_to_be_filled_in_is_in_the_example_and_filled_in_nowhere() -> No
 
 
 def instructions(word: str) -> list[str]:
-    """What follows an instruction of the Containerfile, wherever it stands."""
+    """Return the arguments of every use of an instruction in the Containerfile."""
     joined = re.sub(r"\\\n\s*", "", CONTAINERFILE)
     return re.findall(rf"^{word}\s+(.+)$", joined, re.MULTILINE)
 
@@ -233,12 +233,15 @@ shift
 exec setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --inh-caps -all,+dac_read_search \
   --ambient-caps -all,+dac_read_search --bounding-set -all,+dac_read_search "$@"
 """
-"""Nothing but data/ and tmp/ can be written to. Reading is all that the user may do beyond its own rights: Python may lie in a home."""
+"""Script that makes everything read-only except data/ and tmp/.
+
+The user's only additional right is reading, because Python may be in a home directory.
+"""
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder that the user of the image can reach, with data/ of its own."""
+    """A folder that the user of the image can reach, with its own data/."""
     if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("setpriv"):
         pytest.skip("needs root, unshare and setpriv (util-linux) to make the file system read-only")
     if subprocess.run(

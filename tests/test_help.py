@@ -1,4 +1,4 @@
-"""Every help page: it shows, it is quick, it explains each option, and a document names its command."""
+"""Every help page is shown, is quick, explains each option, and has its command in a document."""
 
 import resource
 import subprocess

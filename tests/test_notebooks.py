@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom on what the repository holds."""
+"""Every notebook runs from top to bottom with the content of the repository."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""Models, policies and archives are data: nothing in our packages runs what a file says; names and log lines stay what they are."""
+"""Models, policies and archives are data: no package runs code from a file; names and log lines stay unchanged."""
 
 import ast
 import io
@@ -50,11 +50,11 @@ MEANT = {
         "torch.load",
     ): "a published checkpoint of another project, named by hand for a comparison",
 }
-"""What is meant to be there, and why it reads no model, policy or archive."""
+"""Intended uses, and the reason that they read no model, policy or archive."""
 
 
 def risky(tree: ast.AST) -> set[str]:
-    """What in a module could run what a file says."""
+    """Return the calls and imports of a module that could run code from a file."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""The audit of dependencies never passes in silence for want of a service, and fails for what is known."""
+"""The audit of dependencies reports an unreachable service, and fails for known vulnerabilities."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""SECURITY.md claims nothing that is not there: every file, test and route that it names exists."""
+"""SECURITY.md claims only existing things: every file, test and route that it names exists."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Wording that users see changes on purpose only: it equals the snapshots in ``tests/snapshots``."""
+"""User-visible wording changes only on purpose: it equals the snapshots in ``tests/snapshots``."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Prose in code and documents: how docstrings begin, how long lines are, and the tree of exceptions."""
+"""Prose in code, tests and documents: openings of docstrings, length of lines; and the tree of exceptions."""
 
 import ast
 import builtins
@@ -15,6 +15,7 @@ FOLDERS = ("data", "model", "training", "serve")
 MODULES = {
     str(path.relative_to(ROOT)): path for name in FOLDERS for path in sorted((ROOT / name).rglob("*.py"))
 }
+TESTS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tests").rglob("*.py"))}
 DOCUMENTS = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.glob("*.md"))} | {
     str(path.relative_to(ROOT)): path
     for name in (*FOLDERS, "notebooks", "tests")
@@ -22,17 +23,18 @@ DOCUMENTS = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.glob("*.m
 }
 CODE_WIDTH, DOCUMENT_WIDTH = 120, 160
 QUESTION = re.compile(r"(What|Who|Whether|Which|How|That)\b")
+PRAGMA = re.compile(r"#\s*(type:|noqa|fmt:)")
 
 PENDING_FILE = ROOT / "tests" / "style_pending.txt"
 PENDING = frozenset(PENDING_FILE.read_text("utf-8").split())
-"""Modules, documents and exceptions that do not keep the rules yet. The list may only become shorter."""
+"""Modules, documents and exceptions that do not follow the rules yet. The list may only become shorter."""
 
 
 parsed = cache(ast.parse)
 
 
 def docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
-    """Docstrings of modules, classes and functions, and the strings that describe an assignment above them."""
+    """Yield docstrings of modules, classes and functions, and strings that describe an assignment above them."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if not isinstance(body, list):
@@ -54,14 +56,14 @@ def _string(node: ast.stmt) -> Iterator[ast.Constant]:
 
 
 def questions(text: str) -> Iterator[str]:
-    """Docstrings that begin like an indirect question."""
+    """Yield the docstrings that begin like an indirect question."""
     for docstring in docstrings(parsed(text)):
         if QUESTION.match(str(docstring.value).lstrip()):
             yield f"line {docstring.lineno}: {str(docstring.value).split(chr(10))[0][:60]!r}"
 
 
 def long_lines(text: str) -> Iterator[str]:
-    """Lines of docstrings and comments that are too long."""
+    """Yield the lines of docstrings and comments that are too long; pragmas are no prose."""
     if all(len(line) <= CODE_WIDTH for line in text.split("\n")):
         return
     prose = {
@@ -70,19 +72,23 @@ def long_lines(text: str) -> Iterator[str]:
         for number in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1)
     }
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    prose |= {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
+    prose |= {
+        token.start[0]
+        for token in tokens
+        if token.type == tokenize.COMMENT and not PRAGMA.match(token.string)
+    }
     for number, line in enumerate(text.split("\n"), start=1):
         if number in prose and len(line) > CODE_WIDTH:
             yield f"line {number}: {len(line)} characters"
 
 
 def faults(name: str) -> list[str]:
-    text = MODULES[name].read_text("utf-8")
+    text = (MODULES | TESTS)[name].read_text("utf-8")
     return [*questions(text), *long_lines(text)]
 
 
 def wide_lines(name: str) -> list[str]:
-    """Lines of a document that are too wide, without counting addresses; tables and code may be wider."""
+    """Return the lines of a document that are too wide; addresses do not count, tables and code may be wider."""
     found, fenced = [], False
     for number, line in enumerate(DOCUMENTS[name].read_text("utf-8").splitlines(), start=1):
         if line.lstrip().startswith("```"):
@@ -94,7 +100,7 @@ def wide_lines(name: str) -> list[str]:
 
 
 def outside_the_tree() -> set[str]:
-    """Names of exceptions that are not below BelowlineError."""
+    """Return the names of exceptions that are not below BelowlineError."""
     bases: dict[str, set[str]] = {}
     for path in MODULES.values():
         for node in ast.walk(parsed(path.read_text("utf-8"))):
@@ -117,8 +123,8 @@ def _is_exception(name: str, bases: dict[str, set[str]]) -> bool:
 
 @cache
 def all_faults() -> Mapping[str, list[str]]:
-    """The faults of each module, document and exception that has some."""
-    found = {name: faults(name) for name in MODULES} | {name: wide_lines(name) for name in DOCUMENTS}
+    """Return the faults of each module, test file, document and exception that has any."""
+    found = {name: faults(name) for name in MODULES | TESTS} | {name: wide_lines(name) for name in DOCUMENTS}
     found |= {name: ["is not below BelowlineError"] for name in outside_the_tree()}
     return {name: each for name, each in found.items() if each}
 

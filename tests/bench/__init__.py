@@ -1,1 +1,1 @@
-"""Benchmarks of speed, load and growth, with peers beside: ``make bench``."""
+"""Benchmarks of speed, load and growth, with peers for comparison: ``make bench``."""

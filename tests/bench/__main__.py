@@ -1,7 +1,7 @@
-"""All benchmarks, or some: ``python -m tests.bench [--parts limit,peers] [--out bench-out]``.
+"""All benchmarks, or a selection: ``python -m tests.bench [--parts limit,peers] [--out bench-out]``.
 
-Each part's result is kept as it comes; a run that is started again with the same ``--out`` goes on with the parts that are missing. Then
-``bench.json`` and ``bench.html`` are written, the page from the JSON alone.
+Each part's result is saved as soon as it is measured. A run that is restarted with the same ``--out`` measures only the
+missing parts. ``bench.json`` and ``bench.html`` are written last; the page is rendered from the JSON alone.
 """
 
 import argparse
@@ -27,16 +27,16 @@ from tests.bench.rounds import Setup, Step, seconds
 from tests.bench.texts import CORPORA
 
 PARTS = ("limit", "peers", "service", "cost", "growth", "queue", "protocols", "audit")
-"""Modules of this package with a function ``run(setup, step)``, in the order in which they run."""
+"""Modules of this package with a function ``run(setup, step)``, in order of execution."""
 _EMPTY: dict[str, Any] = {"groups": [], "bars": [], "curves": [], "tables": []}
 
 
 class BenchError(Exception):
-    """Results cannot be made or put together; the message is one line."""
+    """Results cannot be measured or combined; the message is one line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what is missing and renders; 1 if a part failed, 2 if nothing could be done."""
+    """Measure missing parts and render the page; return 1 if a part failed, 2 if nothing could be done."""
     asked, console = _parser().parse_args(arguments), Console(stderr=True)
     try:
         failed = [] if asked.render else measure(asked, console)
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(asked: argparse.Namespace, console: Console) -> list[str]:
-    """Runs the parts that are asked for and not there yet, and puts all that are there together; the names of those that failed."""
+    """Run the requested parts that have no result yet and combine all results; return the names of failed parts."""
     setup = Setup(asked.quick, asked.corpora, asked.model)
     kept, failed = asked.out / "parts", []
     kept.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,10 @@ def _measured(part: str, setup: Setup, step: Step) -> dict[str, Any]:
 
 
 def _begun(file: Path, now: dict[str, Any], *, begins: bool) -> dict[str, Any]:
-    """Facts and starts of a run, with this start added; raises BenchError where ``file`` is of a run under other circumstances."""
+    """Return the facts and starts of a run, with this start added.
+
+    Raises BenchError where ``file`` belongs to a run under other circumstances.
+    """
     told = json.loads(file.read_text("utf-8")) if file.exists() else {"facts": now, "starts": []}
     unlike = [name for name in now if now[name] != told["facts"].get(name)]
     if unlike:

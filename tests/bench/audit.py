@@ -1,8 +1,8 @@
-"""An audit beside its peers, end to end from file to file on the same comments in the same run.
+"""An audit and its peers, timed from file to file on the same comments in the same run.
 
-Peers read the same JSONL and write a line of scores for each comment: the Hugging Face pipeline on the same network in fp32, and
-Detoxify's ``original`` architecture (bert-base) through its own ``predict`` (see tests/bench/networks.py: random heads or weights, timed
-and not judged). Each runs in a process of its own, so that loading counts.
+Peers read the same JSONL and write one line of scores for each comment: the Hugging Face pipeline on the same network
+in fp32, and Detoxify's ``original`` architecture (bert-base) through its own ``predict``. Heads or weights are random
+(see tests/bench/networks.py), so only time is measured. Each peer runs in its own process, so loading is included.
 """
 
 import json
@@ -22,7 +22,7 @@ PEERS = {"Hugging Face pipeline, fp32": "pipeline", "Detoxify original (bert-bas
 
 
 def run(setup: Setup, step: Step) -> dict[str, Any]:
-    """Comments a second from file to file, and how many times faster ours is."""
+    """Comments per second from file to file, and the ratio of our rate to each peer's."""
     texts, source = setup.texts(setup.pick(64, 4))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,7 +48,7 @@ def run(setup: Setup, step: Step) -> dict[str, Any]:
 
 
 def audit_seconds(comments: Path, folder: Path, model: Path) -> float:
-    """How long ``belowline audit`` takes, start of the program and report included."""
+    """Return the seconds that ``belowline audit`` takes, start of the program and report included."""
     command = [sys.executable, "-c", "from belowline.serve.cli import main; main()", "audit", str(comments)]
     environment = {**os.environ, "BELOWLINE_MODEL_DIR": str(model.resolve())}
     return _run_seconds([*command, "--out", str(folder / "out"), "--force"], environment)
@@ -76,7 +76,7 @@ def _run_seconds(command: list[str], environment: dict[str, str]) -> float:
 
 
 def score_file(kind: str, source: Path, target: Path, model: Path) -> None:
-    """What a peer makes of a file."""
+    """Write a peer's scores of the texts in ``source``."""
     from tests.bench.networks import detoxify_run, pipeline_run, use_all_cores
 
     use_all_cores()

@@ -1,4 +1,4 @@
-"""Pictures as numbers for SVG: ranges on one scale, a bar in pieces, curves with both axes logarithmic."""
+"""Coordinates for SVG charts: ranges on one scale, a bar of pieces, curves on logarithmic axes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ _STEPS = (1, 2, 5)
 
 
 class Range(NamedTuple):
-    """Where a figure's lowest, median and highest stand in a strip that is 100 wide."""
+    """Positions of a figure's lowest, median and highest value in a strip of width 100."""
 
     low: float
     middle: float
@@ -21,8 +21,11 @@ class Range(NamedTuple):
 
 
 def strips(rows: Mapping[str, Figure]) -> dict[str, Range]:
-    """All figures of a table on one scale, logarithmic where they differ by more than ten times; none where units differ or one row is
-    alone."""
+    """Return the strips of a table's figures on one scale.
+
+    The scale is logarithmic where figures differ by more than a factor of ten. Empty where units differ or the table
+    has one row.
+    """
     if len(rows) < 2 or len({one["unit"] for one in rows.values()}) > 1:
         return {}
     lowest, highest = min(one["low"] for one in rows.values()), max(one["high"] for one in rows.values())
@@ -41,7 +44,7 @@ _KEYS = ("low", "median", "high")
 
 
 class Piece(NamedTuple):
-    """A part of a bar that is 100 wide."""
+    """One piece of a bar of width 100."""
 
     name: str
     start: float
@@ -50,7 +53,7 @@ class Piece(NamedTuple):
 
 
 def pieces(bar: Mapping[str, Figure]) -> list[Piece]:
-    """Side by side, by their medians."""
+    """Pieces of a bar, sized by their medians."""
     total, start, found = sum(one["median"] for one in bar.values()) or 1.0, 0.0, []
     for name, one in bar.items():
         width = _STRIP * one["median"] / total
@@ -67,7 +70,7 @@ class Tick(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """Points (x, lowest, median, highest from the top), the path through the medians and that of the fit, and both axes."""
+    """Points (x, lowest, median, highest from the top), the paths of medians and fit, and both axes."""
 
     points: list[tuple[float, float, float, float]]
     path: str
@@ -93,7 +96,7 @@ def plot(curve: Mapping[str, Any]) -> Plot:
 
 
 def _fit(curve: Mapping[str, Any], x: "_Axis", y: "_Axis") -> str:
-    """The straight line of the exponent through the middle of the points that it was fitted to."""
+    """Line of the fitted exponent through the middle of the points that were fitted."""
     first, last = curve["fitted"]
     used = [point for point in curve["points"] if first <= point["at"] <= last]
     middle_x = math.fsum(math.log(point["at"]) for point in used) / len(used)
@@ -105,7 +108,7 @@ def _fit(curve: Mapping[str, Any], x: "_Axis", y: "_Axis") -> str:
 
 
 class _Axis:
-    """From values to places, logarithmic; at least a factor of two is shown."""
+    """Logarithmic axis from values to positions; it covers at least a factor of two."""
 
     def __init__(self, low: float, high: float, begin: float, end: float) -> None:
         widen = max(1.0, math.sqrt(2 * low / high))
@@ -117,7 +120,7 @@ class _Axis:
         return round(self._begin + share * (self._end - self._begin), 1)
 
     def round_values(self) -> Sequence[float]:
-        """Two to six of 1, 2, 5, 10 … that lie on the axis; its ends where there are none."""
+        """Return two to six of 1, 2, 5, 10 … that lie on the axis, or its ends where there are none."""
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         for steps in (_STEPS[:1], _STEPS, tuple(range(1, 10))):
             found = [step * 10.0**decade for decade in decades for step in steps]

@@ -1,4 +1,7 @@
-"""Callers of a service, for a process of their own: cheap ones, since they share the cores with what they measure."""
+"""Clients of a service, in their own process.
+
+They use little processor time, because they share the cores with the service that they measure.
+"""
 
 import asyncio
 import itertools
@@ -19,7 +22,7 @@ from tests.bench.texts import endless
 from tests.support.wire import Sent, Wire
 
 KEY = "a-key-for-the-benchmarks"
-"""Of the environment, as a service has that others than its own machine reach."""
+"""Key from the environment, as for a service that other machines reach."""
 HEADERS = {"X-API-Key": KEY}
 _NUMBERS = itertools.count(1_000_000_000)
 """Ids of comments; tests.bench.load numbers its own from 0 in the same process."""
@@ -27,8 +30,10 @@ _NUMBERS = itertools.count(1_000_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came of requests that waited for one another: seconds to each answer, how many of each status, seconds in all, and the processor
-    seconds that the callers took."""
+    """Results of sequential requests.
+
+    Seconds to each answer, number of answers by status, wall seconds, and processor seconds of the clients.
+    """
 
     seconds: list[float]
     statuses: dict[int, int]
@@ -37,20 +42,20 @@ class Answered:
 
 
 def requests(kind: str, texts: Sequence[str], size: int = 1) -> list[Sent]:
-    """A request for every ``size`` texts; more than one only of kind ``score``."""
+    """Return one request for every ``size`` texts; only kind ``score`` takes more than one text."""
     if size == 1:
         return [KINDS[kind](next(_NUMBERS), text) for text in texts]
     return [score_list(texts[at : at + size]) for at in range(0, len(texts), size)]
 
 
 def score_list(texts: Sequence[str]) -> Sent:
-    """One request for scores of several comments."""
+    """Return one request for the scores of several comments."""
     body = {"comments": [{"text": text} for text in texts]}
     return Sent("POST", "/v1/score", json.dumps(body).encode())
 
 
 def closed(url: str, kind: str, texts: Sequence[str], clients: int, size: int = 1) -> Answered:
-    """Every caller sends its next request when it has its answer; a status other than 200 ends the run."""
+    """Send requests from several clients, each waiting for its answer; a status other than 200 ends the run."""
     return asyncio.run(_closed(url, requests(kind, texts, size), clients))
 
 
@@ -76,7 +81,7 @@ async def _closed(url: str, made: Sequence[Sent], clients: int) -> Answered:
 
 
 def opened(url: str, stage: Stage, texts: Sequence[str], seed: int) -> dict[str, Any]:
-    """What a stage of arrivals at random moments gives: shares by status, milliseconds, accepted a second."""
+    """Run one stage of Poisson arrivals; return shares by status, milliseconds, and accepted requests per second."""
     result = run(url, [stage], endless(texts), HEADERS, seed)[0]
     return {
         "shares": result.shares(),
@@ -91,7 +96,10 @@ def _percentiles(seconds: Sequence[float]) -> dict[int, float]:
 
 @contextmanager
 def trivial(answer: bytes) -> Iterator[str]:
-    """The address of a server, in a process of its own, that gives everybody the same body: against it a client shows what it costs."""
+    """Yield the address of a server, in its own process, that always answers with the same body.
+
+    Requests to it show the cost of the client.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     server = context.Process(target=_trivial, args=(answer, theirs), daemon=True)

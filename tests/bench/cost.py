@@ -1,4 +1,4 @@
-"""What a million comments take: by the Scorer and by an audit on this machine, and by number of cores."""
+"""Cost of a million comments, by the Scorer and by an audit on this machine, and by number of cores."""
 
 import json
 import math
@@ -19,7 +19,7 @@ _EXTRAPOLATED = (4, 8, 16, 32, 64)
 
 
 def run(setup: Setup, step: Step) -> dict[str, Any]:
-    """Rates measured here, and what follows from them."""
+    """Rates measured on this machine, and hours computed from them."""
     texts, source = setup.texts(setup.pick(512, 8))
     counts = [count for count in (1, 2) if count <= cores()]
     runs = {
@@ -55,12 +55,15 @@ def _cores(count: int) -> str:
 
 
 def hours(rate: float) -> float:
-    """For a million comments at so many a second."""
+    """Return the hours for a million comments at ``rate`` comments per second."""
     return MILLION / rate / 3600
 
 
 def scorer_seconds(model: str, texts: Sequence[str], count: int, times: int) -> float:
-    """Of scoring ``texts`` once, the mean of several times, in a process that may use so many cores (its own: call it in a child)."""
+    """Return the mean seconds of scoring ``texts`` once, on ``count`` cores.
+
+    Sets the affinity of the process, so call it in a child process.
+    """
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
     scorer = loaded(Path(model), count)
 
@@ -72,7 +75,10 @@ def scorer_seconds(model: str, texts: Sequence[str], count: int, times: int) -> 
 
 
 def core_table(measured: Mapping[int, Sequence[float]]) -> dict[str, Any]:
-    """Rate and hours by number of cores; for more than were measured each doubling is taken to gain what the measured one did."""
+    """Rate and hours by number of cores.
+
+    Beyond the measured numbers, each doubling is assumed to gain as much as the measured one.
+    """
     rows = [[count, number(median(v)), number(hours(median(v))), "measured"] for count, v in measured.items()]
     if set(measured) >= {1, 2}:
         gain = median(two / one for one, two in zip(measured[1], measured[2], strict=True))

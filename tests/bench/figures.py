@@ -1,4 +1,4 @@
-"""Figures as they are written down: of rounds the median, the lowest, the highest and how many; ratios round by round; growth."""
+"""Figures as they are saved: median, lowest, highest and count of rounds; ratios by round; growth."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ TIMES = "×"
 
 
 def figure(values: Sequence[float], unit: str) -> Figure:
-    """Of one value or more."""
+    """Return the figure of one or more values."""
     return {
         "median": statistics.median(values),
         "low": min(values),
@@ -24,30 +24,33 @@ def figure(values: Sequence[float], unit: str) -> Figure:
 
 
 def ratio(own: Sequence[float], other: Sequence[float], unit: str = TIMES) -> Figure:
-    """``own`` by ``other``, round by round: what drifts in a round drifts for both. In percent if ``unit`` is %."""
+    """Return ``own`` divided by ``other``, round by round, so that drift within a round cancels.
+
+    In percent if ``unit`` is %.
+    """
     factor = 100 if unit == "%" else 1
     return figure([factor * one / two for one, two in zip(own, other, strict=True)], unit)
 
 
 def ratios(rates: Mapping[str, Sequence[float]], own: str, unit: str = TIMES) -> dict[str, Figure]:
-    """Of ``own`` to each of the others."""
+    """Return the ratios of ``own`` to each of the others."""
     return {name: ratio(rates[own], values, unit) for name, values in rates.items() if name != own}
 
 
 def group(title: str, rows: Mapping[str, Figure]) -> dict[str, Any]:
-    """Figures that stand in one table."""
+    """Figures of one table."""
     return {"title": title, "rows": dict(rows)}
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """b of ``values`` = a·``sizes``^b, by least squares over the logarithms."""
+    """Return b of ``values`` = a·``sizes``^b, by least squares over the logarithms."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
 def curve(
     title: str, across: str, unit: str, points: Mapping[int, Sequence[float]], fitted_from: float = 0
 ) -> dict[str, Any]:
-    """What was measured at each size, and how the medians grow from the size ``fitted_from`` on."""
+    """Return the figures at each size, and the exponent of the medians from size ``fitted_from`` on."""
     told = {size: figure(values, unit) for size, values in sorted(points.items())}
     fitted = [size for size in told if size >= fitted_from]
     return {
@@ -61,12 +64,12 @@ def curve(
 
 
 def slope(exponent: float) -> str:
-    """Two places, and no minus before a zero."""
+    """Round to two places, without a minus sign before zero."""
     return f"{round(exponent, 2) + 0.0:.2f}"
 
 
 def number(value: float) -> str:
-    """Three digits that count: "1,240", "31.4", "0.0271"."""
+    """Format with three significant digits: "1,240", "31.4", "0.0271"."""
     if value == 0:
         return "0"
     places = max(0, 2 - int(np.floor(np.log10(abs(value)))))

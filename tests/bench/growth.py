@@ -1,4 +1,4 @@
-"""How time and memory grow: with the number of comments, with their length, with the number of concurrent clients."""
+"""Growth of time and memory with the number of comments, their length, and the number of clients."""
 
 import io
 import statistics
@@ -19,13 +19,13 @@ COUNTS = (100, 300, 1_000, 3_000, 10_000)
 LENGTHS = (20, 80, 320, 1_280, 5_120, 20_480)
 CLIENTS = (1, 4, 16, 64, 256)
 _STEADY_COUNT, _STEADY_LENGTH, _STEADY_CLIENTS = 1_000, 1_280, 16
-"""From here on the exponent is fitted: below it what every run or request costs anyway counts for much."""
+"""Smallest size for fitting the exponent; below it the fixed cost of a run or request dominates."""
 Measured = dict[int, list[tuple[float, float]]]
-"""By size, seconds (or milliseconds) and MiB of each round."""
+"""Seconds (or milliseconds) and MiB of each round, by size."""
 
 
 def run(setup: Setup, step: Step) -> dict[str, Any]:
-    """Each size in a process of its own, the most memory of which is its own too."""
+    """Measure each size in its own process, so that peak memory belongs to that size."""
     model, rounds = str(setup.model.resolve()), setup.pick(3, 1)
     counts, lengths = setup.pick(COUNTS, (5, 10)), setup.pick(LENGTHS, (20, 600))
     texts = setup.texts(setup.pick(200, 20))[0]
@@ -43,7 +43,7 @@ def run(setup: Setup, step: Step) -> dict[str, Any]:
     calls = of(
         "comments in a call", counts, lambda size: _print_progress(in_child(call_seconds, model, size))
     )
-    # An audit starts no process of its own: its peak is that of the child.
+    # An audit starts no subprocess: its peak is that of the child.
     audits = of(
         "comments in an audit",
         counts,
@@ -92,13 +92,13 @@ def _curves(title: str, across: str, unit: str, found: Measured, steady: float) 
 
 
 def call_seconds(model: str, count: int) -> float:
-    """Of one call with so many short comments."""
+    """Return the seconds of one call with ``count`` short comments."""
     scorer, comments = loaded(Path(model)), [ScoreInput(short(number)) for number in range(count)]
     return seconds(lambda: scorer.score(comments))
 
 
 def audit_seconds(model: str, count: int) -> float:
-    """Of an audit of so many short comments, in this process."""
+    """Return the seconds of an audit of ``count`` short comments, in this process."""
     from belowline.serve.audit.archive import Archive
     from belowline.serve.audit.run import run_audit
     from belowline.serve.scoring.pipeline import ModerationPipeline
@@ -112,14 +112,14 @@ def audit_seconds(model: str, count: int) -> float:
 
 
 def length_ms(model: str, characters: int, texts: Sequence[str]) -> float:
-    """Median of single comments of so many characters."""
+    """Median time of single comments of the given length in characters."""
     scorer = loaded(Path(model))
     made = [ScoreInput(of_length(characters, endless(texts), number)) for number in range(7)]
     return 1000 * statistics.median(seconds(lambda one=one: scorer.score([one])) for one in made)
 
 
 def client_ms(setup: Setup, clients: int, texts: Sequence[str]) -> tuple[float, float]:
-    """Median latency of so many clients, and the peak of the service."""
+    """Median latency of the given number of clients, and peak memory of the service."""
     count = max(setup.pick(200, 6), 3 * clients)
     sent = [f"{text} {clients}" for text, _ in zip(endless(texts), range(count), strict=False)]
     with (

@@ -1,4 +1,4 @@
-"""How near the Scorer comes to the machine's int8 rate on the model's own matrix products, and where its time goes."""
+"""Share of the machine's int8 rate that the Scorer reaches on the model's matrix products, and time by step."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LIMIT, RUN, WHOLE = "limit: the products alone", "session.run alone", "Scorer.sc
 
 
 def run(setup: Setup, step: Step) -> dict[str, Any]:
-    """Both, on the same texts in the same run."""
+    """The limit and the Scorer, on the same texts in the same run."""
     step("reading the graph")
     threads, rounds = cores(), setup.pick(5, 1)
     texts, source = setup.texts(setup.pick(512, 6))
@@ -48,7 +48,10 @@ def run(setup: Setup, step: Step) -> dict[str, Any]:
 
 
 def _groups(found: dict[str, list[float]], each: int, comments: float) -> list[dict[str, Any]]:
-    """From tokens a second, with ``each`` operations a token, to the share of the limit; ``comments`` is how many make a token."""
+    """Return the tables from tokens per second to the share of the limit.
+
+    ``each`` is operations per token, ``comments`` is comments per token.
+    """
     achieved = {name: [each * one for one in found[name]] for name in (RUN, WHOLE)}
     speeds = {LIMIT: found[LIMIT], **achieved}
     rates = {
@@ -97,7 +100,7 @@ def _afresh(scorer: Scorer, texts: Sequence[str]) -> None:
 
 
 def _pieces(scorer: Scorer, texts: Sequence[str], rounds: int) -> dict[str, Figure]:
-    """Milliseconds of one comment by what is done, in the order in which it is done."""
+    """Milliseconds per comment of each step, in processing order."""
     spent = [_piece_seconds(scorer, texts) for _ in range(rounds)]
     return {name: figure([1000 * one[name] / len(texts) for one in spent], "ms") for name in spent[0]}
 

@@ -1,8 +1,8 @@
-"""Load on a running service at rates that do not wait for its answers: ``python -m tests.bench.load``.
+"""Open-loop load on a running service: ``python -m tests.bench.load``.
 
-Requests leave at random moments (Poisson) at a stated rate, and the time of each counts from the moment at which it was due: a service
-that stalls is charged with all that would have been sent meanwhile. What a 2xx answer acknowledged is noted by its id, and compared with
-the store where there is one at hand.
+Requests leave at random moments (Poisson) at a stated rate, whether earlier ones were answered or not. The time of a
+request counts from the moment at which it was due, so a stall is charged to all requests that were due in it. Ids of
+comments acknowledged with 2xx are recorded and compared with the store where it is available.
 
 python -m tests.bench.load --rate 50 --rate 200 --seconds 10 --kind comments --out load.json
 python -m tests.bench.load --soak 5 --rate 60
@@ -32,16 +32,20 @@ from tests.support.wire import Sent, Wire
 SITE = "load"
 _RUN = secrets.token_hex(4)
 _NUMBERS = itertools.count()
-"""Ids of comments are of this process, and none is used twice in it."""
+"""Ids of comments; unique to this process and never reused in it."""
 MOST = 8192
-"""Connections: far more than the comments that a service lets wait, or requests would wait here, before it could refuse them."""
+"""Maximum number of connections.
+
+It is far above the service's limit of waiting comments. Otherwise requests would queue in the client before the service
+could refuse them.
+"""
 NOBODY = 0
-"""The status of a request that nobody answered: refused, cut off, or given up."""
+"""Status of a request without an answer: refused, cut off, or timed out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Requests of a kind at ``rate`` a second for so many seconds; a caller gives up after ``patience`` seconds."""
+    """Requests of one kind at ``rate`` per second for ``seconds``; each times out after ``patience`` seconds."""
 
     rate: float
     seconds: float
@@ -51,7 +55,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``seconds`` run from when the request was due; ``after`` from the beginning of the stage to that moment."""
+    """One answer; ``seconds`` from when the request was due, ``after`` from the stage's start to that moment."""
 
     after: float
     seconds: float
@@ -62,37 +66,37 @@ class Answer:
 
 @dataclass(slots=True)
 class Result:
-    """All answers of a stage, which took ``wall`` seconds until the last one."""
+    """All answers of a stage; ``wall`` is the seconds until the last one."""
 
     stage: Stage
     answers: list[Answer] = field(default_factory=list)
     wall: float = 0.0
 
     def shares(self) -> dict[int, float]:
-        """The share of each status, ``NOBODY`` among them."""
+        """Return the share of each status, ``NOBODY`` included."""
         counted = Counter(one.status for one in self.answers)
         return {status: count / len(self.answers) for status, count in sorted(counted.items())}
 
     def seconds(self, *statuses: int) -> list[float]:
-        """Times of the answers with one of ``statuses``, of all where none is named."""
+        """Return the seconds of answers with one of ``statuses``, or of all answers if none is given."""
         return [one.seconds for one in self.answers if not statuses or one.status in statuses]
 
     def percentiles(self, *statuses: int) -> dict[str, float]:
-        """Milliseconds, empty where there was no such answer."""
+        """Percentiles in milliseconds; empty without such answers."""
         times = self.seconds(*statuses)
         points = np.percentile(times, (50, 90, 99, 100)) * 1000 if times else ()
         return dict(zip(("p50", "p90", "p99", "max"), (round(float(one), 1) for one in points), strict=False))
 
     def throughput(self) -> float:
-        """Answers with 2xx a second, until the last answer."""
+        """Return the 2xx answers per second, until the last answer."""
         return sum(200 <= one.status < 300 for one in self.answers) / self.wall
 
     def accepted(self) -> list[str]:
-        """Ids of comments that were acknowledged."""
+        """Return the ids of acknowledged comments."""
         return [one.accepted for one in self.answers if one.accepted is not None]
 
     def summary(self) -> dict[str, Any]:
-        """What is written down: figures alone."""
+        """Return the figures that are saved."""
         statuses = sorted({one.status for one in self.answers})
         waits = [one.retry_after for one in self.answers if one.retry_after is not None]
         return {
@@ -124,7 +128,7 @@ def _score(number: int, text: str) -> Sent:
 
 
 def _mixed(number: int, text: str) -> Sent:
-    """Of twenty requests ten keep a comment, six score one, and the others read or are wrong."""
+    """Mixed traffic: of twenty requests ten submit a comment, six score one, the others read or are invalid."""
     turn = number % 20
     others = {
         16: Sent("GET", "/v1/queue?limit=20"),
@@ -139,7 +143,7 @@ KINDS: Mapping[str, Make] = {"comments": _comments, "score": _score, "mixed": _m
 
 
 def invented(seed: int = 0) -> Iterator[str]:
-    """Texts that never repeat, not with another seed either, of 5 to 60 plain words."""
+    """Yield unique texts of 5 to 60 plain words; another seed gives other texts."""
     rng = random.Random(seed)
     words = (
         "the",
@@ -159,7 +163,7 @@ def invented(seed: int = 0) -> Iterator[str]:
 
 
 async def offer(wire: Wire, result: Result, texts: Iterator[str], seed: int = 5) -> Result:
-    """Fills ``result``: sends its stage's requests, each when it is due whether those before it were answered or not, and waits for all."""
+    """Send the stage's requests, each when it is due, wait for all answers, and fill ``result``."""
     stage, rng = result.stage, random.Random(seed)
     make = KINDS[stage.kind]
     began = due = time.perf_counter()
@@ -184,7 +188,7 @@ async def offer(wire: Wire, result: Result, texts: Iterator[str], seed: int = 5)
 
 
 async def _ask(wire: Wire, sent: Sent, until: float) -> tuple[int, int | None]:
-    """Status and Retry-After of the answer, ``NOBODY`` if there was none before the clock showed ``until``."""
+    """Return status and Retry-After of the answer, ``NOBODY`` if none came before the clock reached ``until``."""
     try:
         async with asyncio.timeout(until - time.perf_counter()):
             status, headers, _ = await wire.ask(sent)
@@ -201,9 +205,9 @@ def run(
     headers: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> list[Result]:
-    """One result for each stage, one after another; without ``texts`` these are invented, and none was sent before.
+    """Run the stages one after another and return one result for each; without ``texts`` unique ones are invented.
 
-    Another ``seed`` makes other random moments.
+    Another ``seed`` gives other random moments.
     """
 
     async def whole() -> list[Result]:
@@ -217,14 +221,14 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the service held after so many answers."""
+    """Resource usage of the service after ``answered`` answers."""
 
     answered: int
     usage: Usage
 
 
 def soak(service: Served, rate: float, minutes: float, texts: Iterator[str]) -> tuple[Result, list[Sample]]:
-    """Mixed traffic, and a sample of the service's process each second."""
+    """Run mixed traffic and sample the service's process each second."""
 
     async def whole() -> tuple[Result, list[Sample]]:
         wire, stage = Wire(service.url), Stage(rate, minutes * 60, "mixed")
@@ -246,7 +250,10 @@ async def _watch(service: Served, result: Result, samples: list[Sample]) -> None
 
 
 def growth(samples: Sequence[Sample], warm_up: float = 0.25) -> dict[str, float]:
-    """How much is held more after each 10,000 answers, by a straight line through all samples but the first share of them."""
+    """Return the growth of each resource per 10,000 answers, by a straight line through the samples.
+
+    The first ``warm_up`` share of the samples is left out.
+    """
     kept = samples[int(len(samples) * warm_up) :]
     answered = [one.answered / 10_000 for one in kept]
     held = {
@@ -258,14 +265,14 @@ def growth(samples: Sequence[Sample], warm_up: float = 0.25) -> dict[str, float]
 
 
 def unlike(results: Sequence[Result], stored: Mapping[str, int]) -> dict[str, int]:
-    """How many acknowledged comments the store lacks, and how many it holds more than once."""
+    """Return the number of acknowledged comments, of those missing in the store, and of those stored repeatedly."""
     accepted = [name for result in results for name in result.accepted()]
     lost = sum(name not in stored for name in accepted)
     return {"accepted": len(accepted), "lost": lost, "doubled": sum(count > 1 for count in stored.values())}
 
 
 def main() -> None:
-    """Runs the stages that were asked for; figures go to standard output and to ``--out``."""
+    """Run the requested stages; figures go to standard output and to ``--out``."""
     asked = _arguments()
     texts = _texts(asked.texts)
     with ExitStack() as stack:

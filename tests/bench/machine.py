@@ -1,4 +1,4 @@
-"""On what was measured: machine, versions, model, commit, and whether something else was running."""
+"""Circumstances of a benchmark: machine, versions, model, commit, and other load on the machine."""
 
 import os
 import platform
@@ -16,11 +16,11 @@ from tests.bench.rounds import Setup, cores
 PACKAGES = ("onnxruntime", "torch", "transformers", "tokenizers", "detoxify", "numpy")
 _TOLD = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16", "avx512_bf16")
 BUSY_LOAD, BUSY_SHARE = 0.5, 0.05
-"""Above this load average at the start, or this share of processor time that others used in a part, the page warns."""
+"""Thresholds of the page's warnings: load average at the start, and processor share of other processes in a part."""
 
 
 def facts(setup: Setup) -> dict[str, Any]:
-    """What has to be the same for results to belong together."""
+    """Return the facts that must be equal for results to be combined."""
     return {
         "quick": setup.quick,
         "machine": _machine(),
@@ -31,7 +31,7 @@ def facts(setup: Setup) -> dict[str, Any]:
 
 
 def start() -> dict[str, Any]:
-    """When a run began (or went on), and the load average of the minute before."""
+    """Return the time of a start (or restart) and the load average of the preceding minute."""
     return {"at": datetime.now(UTC).isoformat(timespec="seconds"), "load": os.getloadavg()[0]}
 
 
@@ -56,7 +56,7 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    """The checkout's commit, with a mark where files that are kept differ from it; "unknown" outside a checkout."""
+    """The checkout's commit, marked if tracked files differ from it; "unknown" outside a checkout."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -66,28 +66,31 @@ def _commit() -> str:
 
 
 class Others:
-    """Share of the machine's processor time that was not used by this process and its ended children since this was made."""
+    """Share of the machine's processor time that other processes used since this object was made.
+
+    Time of this process and of its ended children is excluded.
+    """
 
     def __init__(self) -> None:
         self._whole, self._busy = _processor_seconds()
         self._own = sum(os.times()[:4])
 
     def share(self) -> float:
-        """0..1; time that a hypervisor took away counts as used by others."""
+        """Return the share, 0..1; time taken by a hypervisor counts as used by others."""
         whole, busy = _processor_seconds()
         others = busy - self._busy - (sum(os.times()[:4]) - self._own)
         return max(0.0, others / (whole - self._whole)) if whole > self._whole else 0.0
 
 
 def _processor_seconds() -> tuple[float, float]:
-    """All cores' time and their busy time since the machine was started."""
+    """Total and busy time of all cores since boot."""
     told = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     ticks = os.sysconf("SC_CLK_TCK")
-    return sum(told) / ticks, (sum(told) - told[3] - told[4]) / ticks  # without idle and waiting for disks
+    return sum(told) / ticks, (sum(told) - told[3] - told[4]) / ticks  # without idle and iowait
 
 
 def warnings(bench: dict[str, Any]) -> list[str]:
-    """What a reader should know before believing a figure."""
+    """Return the warnings about circumstances that make figures unreliable."""
     found = [
         f"Something else was running when the run of {one['at']} began: load average {one['load']:.1f}."
         for one in bench["starts"]

@@ -1,6 +1,8 @@
-"""Measures an audit of a million comments: rate, memory, sizes; compares the bytes after kills, in processes and on Ray.
+"""Measurements of an audit of a million comments: rate, memory, sizes, and equal bytes after kills.
 
-``python -m tests.bench.measure_audit --comments 1000000 --corpora DIR --folder WORK``; comments are those of ``c3`` with variations
+``python -m tests.bench.measure_audit --comments 1000000 --corpora DIR --folder WORK``
+
+Both engines (processes and Ray) are compared. Comments are those of ``c3`` with variations
 (tests/support/archive_of_c3.py). Results are printed and written to ``WORK/measured.json``.
 """
 
@@ -48,7 +50,7 @@ def _run(
     before: float,
     until: int | None,
 ) -> int:
-    """Run an audit, and kill it at ``until`` parts; return the exit status."""
+    """Run an audit and kill it at ``until`` parts; return the exit status."""
     belowline = str(Path(sys.executable).with_name("belowline"))
     command = [belowline, "audit", str(archive), "--out", str(out), *options]
     began = time.perf_counter()
@@ -62,7 +64,7 @@ def _run(
 
 
 def _memory_of(group: int) -> float:
-    """Proportional memory (PSS) of a process group in MB: shared pages count once."""
+    """Return the proportional memory (PSS) of a process group in MB: shared pages count once."""
     total = 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and _group_of(folder) == group:
@@ -87,7 +89,7 @@ def _digest(file: Path) -> str:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

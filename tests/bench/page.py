@@ -1,4 +1,4 @@
-"""The page of a benchmark: rendered from bench.json alone, with pictures and without a script."""
+"""The page of a benchmark, rendered from bench.json alone, with charts and without a script."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,5 +21,5 @@ _TEMPLATES.globals.update(strips=charts.strips, pieces=charts.pieces, plot=chart
 
 
 def render(bench: Mapping[str, Any]) -> str:
-    """HTML of a whole bench.json."""
+    """Return the HTML of a whole bench.json."""
     return _TEMPLATES.get_template("page.html").render(bench=bench, warnings=warnings(dict(bench)))

@@ -1,4 +1,4 @@
-"""Comments a second of the Scorer beside its peers: the same texts, the same run, all cores."""
+"""Comments per second of the Scorer and its peers: same texts, same run, all cores."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _LIST = 32
 
 
 def run(setup: Setup, step: Step) -> dict[str, Any]:
-    """Rates, and how many times faster ours is than each."""
+    """Rates, and the ratio of our rate to each peer's."""
     step("loading the peers")
     use_all_cores()
     texts, source = setup.texts(setup.pick(64, 4))
@@ -58,10 +58,10 @@ def _of(run: Callable[[Sequence[str]], object], texts: Sequence[str]) -> Callabl
 def _rates(
     runs: dict[str, Callable[[], object]], count: int, setup: Setup, step: Step
 ) -> dict[str, list[float]]:
-    """Of rounds by turns; who is fast does the texts again until two seconds are over."""
+    """Rates of interleaved rounds; a fast peer repeats the texts for at least two seconds."""
     for name, one in runs.items():
         step(f"warming up {name}")
-        if "Detoxify" not in name:  # the search has called it before
+        if "Detoxify" not in name:  # already called by the search
             one()
     least = setup.pick(2.0, 0.0)
     measured = {name: lambda one=one: rate(one, count, least) for name, one in runs.items()}
@@ -71,9 +71,9 @@ def _rates(
 def best_size(
     detoxify: Callable[[Sequence[str], int], object], texts: Sequence[str], setup: Setup, step: Step
 ) -> dict[int, float]:
-    """Comments a second by size of lists: on 16 texts, or as many as one list needs."""
+    """Comments per second by list size, on 16 texts or one whole list if that is larger."""
     found = {}
-    detoxify(texts[:2], 2)  # the first call of all does more than one later
+    detoxify(texts[:2], 2)  # the very first call includes one-time work
     for size in setup.pick(SIZES, (1, 2)):
         step(f"lists of {size}")
         some = texts[:: max(1, len(texts) // max(16, size))]

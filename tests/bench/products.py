@@ -1,4 +1,4 @@
-"""The matrix products of a model, and how fast this machine can do such products at best."""
+"""Matrix products of a model, and the best rate of this machine for such products."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 Shape = tuple[int, int]
-"""Rows and columns of a weight: what is contracted, and what comes out."""
+"""Rows and columns of a weight: the contracted dimension and the output dimension."""
 ROWS = 512
 _TOKENS = 24
 _INTEGER = ("MatMulInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat")
@@ -19,19 +19,22 @@ _PLAIN = ("MatMul", "Gemm")
 
 
 class Products(NamedTuple):
-    """How often each weight's shape occurs for one token, in int8 and in fp32."""
+    """Number of uses of each weight shape per token, in int8 and in fp32."""
 
     int8: Counter[Shape]
     fp32: Counter[Shape]
 
 
 def operations(shapes: Counter[Shape]) -> int:
-    """For one token: a multiplication and an addition for each number of a weight."""
+    """Return the operations per token: one multiplication and one addition for each number of a weight."""
     return sum(2 * rows * columns * times for (rows, columns), times in shapes.items())
 
 
 def products_of(file: Path) -> Products:
-    """Of ``model.onnx``. What runs once a text (its heads) is left out: the graph is run on some tokens, and rows are counted."""
+    """Return the products per token of ``model.onnx``.
+
+    The graph is run on some tokens and rows are counted, which leaves out products that run once per text (the heads).
+    """
     import onnxruntime
 
     model = onnx.load(str(file))
@@ -61,7 +64,10 @@ def products_of(file: Path) -> Products:
 
 
 def product_session(shape: Shape) -> Any:
-    """One product with an int8 weight, scales per channel, and inputs quantised as they come: what the Scorer's graph does, alone."""
+    """One product with an int8 weight, scales per channel, and dynamically quantised inputs.
+
+    It is the same operation as in the Scorer's graph, in isolation.
+    """
     import onnxruntime
 
     rng = np.random.default_rng(0)
@@ -85,7 +91,7 @@ def product_session(shape: Shape) -> Any:
 
 
 class Limit:
-    """The int8 rate on a model's own shapes, in ``threads`` threads at once that share nothing."""
+    """The int8 rate on a model's own shapes, in ``threads`` independent concurrent threads."""
 
     def __init__(self, shapes: Counter[Shape], threads: int, least_operations: float = 6e10) -> None:
         self._shapes, self._least = shapes, least_operations
@@ -93,7 +99,7 @@ class Limit:
         self._sessions = {shape: [product_session(shape) for _ in range(threads)] for shape in shapes}
 
     def rate(self) -> float:
-        """Operations a second over all shapes, each counted as often as it occurs for one token; ``by_shape`` gets that of each."""
+        """Return operations per second over all shapes, weighted by uses per token; ``by_shape`` gets each rate."""
         took = 0.0
         for shape, times in self._shapes.items():
             found = self.rate_of(shape)
@@ -102,7 +108,7 @@ class Limit:
         return operations(self._shapes) / took
 
     def rate_of(self, shape: Shape) -> float:
-        """Operations a second of one shape, from when all threads begin until the last one ends."""
+        """Operations per second of one shape, from the start of all threads until the last one ends."""
         sessions = self._sessions[shape]
         each = 2 * ROWS * shape[0] * shape[1]
         calls = max(2, round(self._least / each))

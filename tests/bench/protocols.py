@@ -1,9 +1,10 @@
-"""How long each protocol's answer takes, with one client, with 32, and at half and full load.
+"""Latency of each protocol with one client, with 32 clients, and at half and full load.
 
-A real ``belowline serve`` with the released model, on this machine, which the clients share with it; none of the texts is sent twice, for
-repeats come from a cache. Closed loop: each client sends its next request when it has its answer. Open loop: requests leave at random
-moments (Poisson) at a stated share of the rate that 32 clients of our own API reached, and their time counts from the moment at which they
-were due. For Coral the share of answers that withhold the comment is told too: what is not judged in time is withheld.
+A real ``belowline serve`` with the released model shares this machine with the clients. No text is sent twice, because
+repeats are answered from a cache. Closed loop: each client sends its next request when it has its answer. Open loop:
+requests leave at random moments (Poisson) at a stated share of the rate that 32 clients of our own API reached, and
+their time counts from the moment at which they were due. For Coral the share of answers that withhold the comment is
+reported too: Coral withholds comments that are not scored in time.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from tests.support.served_process import served
 KEY = "a-key-for-the-benchmark"
 SECRET = "a-secret-for-the-benchmark"
 LIMIT_S = 0.2
-"""After which Coral goes on without an answer."""
+"""Timeout after which Coral continues without an answer."""
 CLIENTS = 32
 OWN = "own /v1/score"
 Call = Callable[[str], dict[str, Any]]
@@ -39,7 +40,7 @@ Call = Callable[[str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Requests of one client and of many, and how many seconds requests arrive at each load."""
+    """Number of requests of one client and of many, and seconds of arrivals at each load."""
 
     lone: int
     many: int
@@ -47,7 +48,7 @@ class Size:
 
 
 def run(setup: Setup, step: Step) -> dict[str, Any]:
-    """Rounds over all protocols; full load is the median of what our own API reached."""
+    """Rounds over all protocols; full load is the median rate of our own API."""
     found, source = setup.texts(setup.pick(11_000, 300))
     texts, size = endless(found), setup.pick(Size(60, 240, 2.0), Size(2, 6, 0.2))
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in CALLS}
@@ -122,18 +123,18 @@ CALLS: Mapping[str, Call] = {
 
 @dataclass(slots=True)
 class Times:
-    """Seconds to each answer, and how many of them withheld the comment."""
+    """Seconds to each answer, and number of answers that withheld the comment."""
 
     seconds: list[float] = field(default_factory=list)
     withheld: int = 0
 
     def percentiles(self, who: str) -> dict[str, float]:
-        """Milliseconds."""
+        """Return percentiles in milliseconds."""
         shares = (50, 95, 99)
         return {f"{who}, p{share}": float(np.percentile(self.seconds, share)) * 1000 for share in shares}
 
     def share(self, number: int) -> float:
-        """Percent."""
+        """Return ``number`` as a percentage of the answers."""
         return 100 * number / len(self.seconds)
 
     def within_limit(self) -> float:
@@ -141,7 +142,7 @@ class Times:
 
 
 async def one(client: httpx.AsyncClient, call: Call, text: str, due: float, times: Times) -> None:
-    """Sends a text and notes how long after ``due`` its answer came; an answer that is none ends the run."""
+    """Send a text and record the seconds since ``due``; an invalid answer ends the run."""
     answer = await client.post(**call(text))
     times.seconds.append(time.perf_counter() - due)
     times.withheld += "SYSTEM_WITHHELD" in answer.text
@@ -152,7 +153,7 @@ async def one(client: httpx.AsyncClient, call: Call, text: str, due: float, time
 async def closed(
     client: httpx.AsyncClient, call: Call, texts: list[str], clients: int
 ) -> tuple[Times, float]:
-    """Times of all texts with so many clients, and answers a second."""
+    """Return the times of all texts with a number of clients, and answers per second."""
     times = Times()
     waiting = iter(texts)
 
@@ -168,7 +169,7 @@ async def closed(
 async def opened(
     client: httpx.AsyncClient, call: Call, texts: Iterator[str], rate: float, length: float
 ) -> Times:
-    """Times while requests arrive at ``rate`` a second, whether those before were answered or not."""
+    """Return the times of requests that arrive at ``rate`` per second, whether earlier ones were answered or not."""
     times = Times()
     rng = random.Random(5)
     began = due = time.perf_counter()
@@ -184,7 +185,7 @@ async def opened(
 async def measure(
     address: str, name: str, texts: Iterator[str], size: Size, capacity: float | None
 ) -> dict[str, float]:
-    """Everything of one protocol in one round; without ``capacity`` its own rate is what full load is."""
+    """Measure one protocol in one round; without ``capacity``, full load is its own rate."""
     call = CALLS[name]
     headers = {"Authorization": f"Bearer {KEY}"}
     limits = httpx.Limits(max_connections=512, max_keepalive_connections=512)

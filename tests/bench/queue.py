@@ -1,7 +1,7 @@
-"""How long a queue's first page and the next claim take from 1,000 to 100,000 waiting comments.
+"""Latency of a queue's first page and of the next claim, with 1,000 to 100,000 queue items.
 
-The database is SQLite in a temporary folder, and PostgreSQL too where BELOWLINE_TEST_POSTGRES names a server on which databases may be
-made. A round is a call over HTTP.
+The database is SQLite in a temporary folder, and also PostgreSQL where BELOWLINE_TEST_POSTGRES names a server that
+allows new databases. A round is one call over HTTP.
 """
 
 import os
@@ -28,7 +28,7 @@ POSTGRES = "BELOWLINE_TEST_POSTGRES"
 
 
 def run(setup: Setup, step: Step) -> dict[str, Any]:
-    """A curve for each call and database."""
+    """Return a curve for each call and database."""
     sizes, calls = setup.pick(SIZES, (20, 60)), setup.pick(CALLS, 2)
     curves = []
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +48,7 @@ _ABOUT = "Calls over HTTP, without a network between, while so many comments wai
 
 
 def fill(service: Any, first: int, last: int) -> None:
-    """Comments ``first`` to ``last`` as if they had come in one after the other, without scoring them."""
+    """Insert comments ``first`` to ``last`` as if ingested one after another, without scoring them."""
     with service.database.write() as tx:
         if first == 0:
             given = [{"site": "s", "caller_id": f"t{n}", "title": f"Article {n}"} for n in range(200)]
@@ -129,7 +129,7 @@ ROWS: dict[Any, Callable[[int], dict[str, Any]]] = {
 
 
 def databases(folder: Path) -> dict[str, Any]:
-    """Name to what, entered, is the URL of an empty database."""
+    """Context managers by name; each yields the URL of an empty database."""
     found: dict[str, Any] = {"SQLite": nullcontext(f"sqlite:///{folder / 'bench.sqlite3'}")}
     return found | ({"PostgreSQL": _postgres(os.environ[POSTGRES])} if POSTGRES in os.environ else {})
 
@@ -150,7 +150,7 @@ def _postgres(server: str) -> Iterator[str]:
 def measure(
     url: str, folder: Path, sizes: Sequence[int], calls: int, step: Step
 ) -> dict[str, dict[int, list[float]]]:
-    """Call to size to the milliseconds of each round."""
+    """Milliseconds of each round, by call and size."""
     found: dict[str, dict[int, list[float]]] = defaultdict(dict)
     filled = 0
     with client_of(folder, database_url=url) as client:
@@ -169,7 +169,7 @@ def measure(
 
 
 def _analyse(database: Any) -> None:
-    """What PostgreSQL does by itself some minutes after so many rows have come."""
+    """Run ANALYZE on PostgreSQL, which autovacuum would do some minutes after so many inserts."""
     if database._engine.dialect.name == "postgresql":
         with database.write() as tx:
             tx.execute(text("ANALYZE"))

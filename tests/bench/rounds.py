@@ -1,4 +1,4 @@
-"""How things are measured here: by turns, or in a process of its own."""
+"""Methods of measuring: interleaved rounds, or a separate process."""
 
 import multiprocessing
 import os
@@ -14,41 +14,44 @@ from belowline.model.directory import DEFAULT_MODEL_DIR
 from tests.bench.texts import CORPORA, texts_for
 
 Step = Callable[[str], None]
-"""Is told what is being done now."""
+"""Callback that reports the current step."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a part is told: whether everything should be small, where the comments are, and which model is meant."""
+    """Parameters of a part: quick or full run, folder of comments, and model."""
 
     quick: bool = False
     corpora: Path = CORPORA
     model: Path = DEFAULT_MODEL_DIR
 
     def pick(self, whole: T, quick: T) -> T:
-        """The second if everything should be small."""
+        """Return ``quick`` in a quick run, else ``whole``."""
         return quick if self.quick else whole
 
     def texts(self, count: int) -> tuple[list[str], str]:
-        """So many comments, and where they are from."""
+        """Return ``count`` comments and the name of their source."""
         return texts_for(count, self.corpora)
 
 
 def loaded(model: Path, threads: int | None = None) -> Scorer:
-    """A model that has scored before: the first text of all loads what later ones find."""
+    """Return a model that has scored one text, because the first text loads what later ones reuse."""
     scorer = Scorer.load(model, threads=threads or cores())
     scorer.score([ScoreInput("The first text takes longer than the next.")])
     return scorer
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def alternate(runs: Mapping[str, Callable[[], float]], rounds: int, step: Step) -> dict[str, list[float]]:
-    """What each gives in each round; every other round goes backwards, so that no one always follows the same other."""
+    """Return the value of each run in each round.
+
+    Every other round is in reverse order, so that no run always follows the same other one.
+    """
     found: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(rounds):
         for name in list(runs)[:: -1 if turn % 2 else 1]:
@@ -58,14 +61,14 @@ def alternate(runs: Mapping[str, Callable[[], float]], rounds: int, step: Step) 
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """How long ``run`` takes."""
+    """Return the seconds that ``run`` takes."""
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
 
 
 def rate(run: Callable[[], object], count: int, least: float = 0.0) -> float:
-    """Things a second where ``run`` does ``count`` of them; it is run again until ``least`` seconds are over."""
+    """Return items per second, where ``run`` does ``count`` of them; repeat it for at least ``least`` seconds."""
     took, times = seconds(run), 1
     while took < least:
         took, times = took + seconds(run), times + 1
@@ -74,25 +77,28 @@ def rate(run: Callable[[], object], count: int, least: float = 0.0) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """What a function returned in a process of its own, and the most memory that it had, in MiB."""
+    """Result of a function in its own process, and that process's peak memory in MiB."""
 
     result: Any
     peak_mib: float
 
 
 def in_child(function: Callable[..., Any], *arguments: Any) -> Alone:
-    """``function``, which can be pickled, in a new process."""
+    """Call ``function``, which can be pickled, in a new process."""
     with client_process() as pool:
         result = pool.submit(function, *arguments).result()
         return Alone(result, pool.submit(peak_mib).result())
 
 
 def client_process() -> ProcessPoolExecutor:
-    """One new process that does what is submitted."""
+    """Yield a pool of one new process."""
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
 
 
 def peak_mib(process: int | str = "self") -> float:
-    """The most memory that a process has had at once. Not ``ru_maxrss``, which a process inherits from the one that started it."""
+    """Return the peak memory of this process.
+
+    Not ``ru_maxrss``, which a process inherits from its parent.
+    """
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""The service over HTTP beside the bare Scorer: capacity, latency, overload, workers."""
+"""The service over HTTP and the bare Scorer: capacity, latency, overload, workers."""
 
 import asyncio
 import statistics
@@ -36,7 +36,7 @@ USUAL, OVERLOADS = 0.7, (1.5, 3.0)
 
 @dataclass(slots=True)
 class Bench:
-    """What is measured with: a service, callers in a process of their own, and a Scorer beside it."""
+    """Objects of a measurement: a service, clients in their own process, and a Scorer."""
 
     service: Served
     callers: ProcessPoolExecutor
@@ -46,16 +46,16 @@ class Bench:
     step: Step
 
     def take(self, count: int) -> list[str]:
-        """Texts that were not taken before."""
+        """Return ``count`` texts that were not used before."""
         return list(islice(self.texts, count))
 
     def closed(self, kind: str, texts: Sequence[str], clients: int = CLIENTS, size: int = 1) -> Answered:
-        """In the callers' process."""
+        """Run sequential requests in the clients' process."""
         return self.callers.submit(closed, self.service.url, kind, texts, clients, size).result()
 
 
 def run(setup: Setup, step: Step) -> dict[str, Any]:
-    """All of it, on one service and for workers on a second one."""
+    """Measure one service, and a second one for workers."""
     step("starting the service")
     found, source = setup.texts(setup.pick(11_000, 300))
     with ExitStack() as stack:
@@ -78,9 +78,9 @@ def run(setup: Setup, step: Step) -> dict[str, Any]:
 
 
 def _capacity(bench: Bench) -> tuple[float, list[dict[str, Any]]]:
-    """Comments a second of one-comment requests, and what is told of the capacity of each way."""
+    """Comments per second of one-comment requests, and the report of each way's capacity."""
     count, rounds, processor = bench.setup.pick(960, 16), bench.setup.pick(3, 1), []
-    # Everybody gets the same texts but for a mark: the service would answer a text that it has scored from its cache.
+    # Each way gets the same texts with a different mark, because repeated texts are answered from the cache.
     base = [bench.take(count) for _ in range(rounds)]
     turns = {mark: iter(base) for mark in "abcd"}
 
@@ -116,7 +116,7 @@ def _capacity(bench: Bench) -> tuple[float, list[dict[str, Any]]]:
 
 
 def _client_cost(bench: Bench) -> dict[str, Any]:
-    """Processor time of a request on the client's side, against a server that does nothing."""
+    """Client-side processor time of a request, against a server that does no work."""
     bench.step("what the client alone costs")
 
     async def answer() -> bytes:
@@ -138,7 +138,7 @@ def _client_cost(bench: Bench) -> dict[str, Any]:
 
 
 def _lone(bench: Bench) -> list[dict[str, Any]]:
-    """One comment after another on an idle service, beside the bare forward passes of the same texts."""
+    """Latency of single comments on an idle service, and of bare forward passes of the same texts."""
     http, bare, scored = [], [], []
     for turn in range(bench.setup.pick(5, 1)):
         bench.step(f"one comment on an idle service, round {turn + 1}")
@@ -175,7 +175,7 @@ def _stages(bench: Bench, share: float, capacity: float, rounds: int) -> list[di
 
 
 def _arrivals(bench: Bench, per_second: float, length: float, turn: int) -> dict[str, Any]:
-    """So many seconds of arrivals, in each ``turn`` at other moments."""
+    """One stage of arrivals; each ``turn`` has other random moments."""
     texts = bench.take(int(per_second * length * 1.3) + 10)
     return bench.callers.submit(opened, bench.service.url, Stage(per_second, length), texts, turn).result()
 
@@ -190,7 +190,7 @@ def _usual(bench: Bench, capacity: float) -> dict[str, Any]:
 
 
 def _beside_lists(bench: Bench, capacity: float) -> dict[str, Any]:
-    """Single comments while one other caller sends as long lists as a request may hold, one after another."""
+    """Latency of single comments while another client sends lists of the maximum size without pause."""
     share, rounds = 0.2, bench.setup.pick(2, 1)
     alone = _stages(bench, share, capacity, rounds)
     beside, listed = [], []
@@ -198,7 +198,7 @@ def _beside_lists(bench: Bench, capacity: float) -> dict[str, Any]:
         for turn in range(rounds):
             bench.step(f"single comments beside long lists, round {turn + 1} of {rounds}")
             length = bench.setup.pick(15.0, 0.5)
-            # Enough for the whole stage, were the single comments nothing.
+            # Enough lists for the whole stage, even if single comments took no time.
             texts = bench.take(LONG * (int(length * capacity) // LONG + 1))
             lists = importer.submit(closed, bench.service.url, "score", texts, 1, LONG)
             beside.append(_arrivals(bench, share * capacity, length, turn))
@@ -216,7 +216,7 @@ def _beside_lists(bench: Bench, capacity: float) -> dict[str, Any]:
 
 
 def _overloads(bench: Bench, capacity: float) -> list[dict[str, Any]]:
-    """What happens over capacity; ``capacity`` is what the clients in a closed loop reached."""
+    """Results above capacity; ``capacity`` is the closed-loop rate."""
     return [
         group(
             f"At {share:g} times the capacity",
@@ -243,7 +243,7 @@ def _overload_rows(stages: Sequence[dict[str, Any]], capacity: float) -> dict[st
 
 
 def _workers(bench: Bench, folder: str) -> dict[str, Any]:
-    """One worker beside two, each service idle while the other is measured."""
+    """One worker and two workers; each service is idle while the other is measured."""
     count = bench.setup.pick(960, 16)
     bench.step("starting a service of two workers")
     model = str(bench.setup.model.resolve())
@@ -255,7 +255,7 @@ def _workers(bench: Bench, folder: str) -> dict[str, Any]:
             return count / answered.wall
 
         runs = {name: lambda url=url: measured(url) for name, url in urls.items()}
-        measured(two.url)  # both workers have loaded what they load with the first request
+        measured(two.url)  # both workers have loaded what the first request loads
         rates = alternate(runs, bench.setup.pick(3, 1), bench.step)
     rows = {name: figure(values, "/s") for name, values in rates.items()}
     rows["2 workers by 1 worker"] = ratio(rates["2 workers"], rates["1 worker"])

@@ -1,4 +1,7 @@
-"""The benchmarks as code: figures by hand, what a run leaves and goes on with, and what the page says. Never a time."""
+"""Benchmarks as code: figures against hand calculations, files and resumption of a run, and texts of the page.
+
+No test asserts a time.
+"""
 
 import json
 import re
@@ -39,7 +42,10 @@ def test_a_figure_is_of_its_rounds() -> None:
 
 
 def test_ratios_are_of_the_same_round() -> None:
-    """A machine that is half as fast in the second round leaves the ratio as it was; medians of the sides would not say how sure it is."""
+    """A machine at half speed in the second round does not change the ratio.
+
+    Medians of the two sides would not show that certainty.
+    """
     rates = {"ours": [100.0, 50.0], "theirs": [10.0, 5.0], "others": [20.0, 5.0]}
     found = ratios(rates, "ours")
     assert set(found) == {"theirs", "others"}
@@ -55,7 +61,7 @@ def test_the_exponent_of_a_known_power(power: float) -> None:
 
 
 def test_a_curve_is_fitted_where_it_says() -> None:
-    """Flat below 100, and quadratic from there."""
+    """Flat below 100, quadratic above."""
     points = {1: [5.0], 10: [5.0], 100: [5.0, 4.0, 6.0], 1000: [500.0]}
     found = curve("a", "comments", "s", points, fitted_from=100)
     assert found["exponent"] == pytest.approx(2)
@@ -118,7 +124,7 @@ def test_texts_are_never_the_same_twice() -> None:
 
 
 def product_model(file: Path) -> None:
-    """A token meets a weight of 8 × 4 in int8 twice and one of 4 × 2 in fp32; a text meets one of 4 × 3."""
+    """A token meets an int8 weight of 8 × 4 twice and an fp32 weight of 4 × 2; a text meets one of 4 × 3."""
     rng = np.random.default_rng(0)
     weights = {"w8": (8, 4), "w8b": (8, 4), "w4": (4, 2), "head": (4, 3)}
     constants = [
@@ -157,7 +163,7 @@ def test_products_of_tokens_are_counted_and_those_of_texts_are_not(tmp_path: Pat
 
 
 def test_the_released_model_has_the_products_of_its_layers() -> None:
-    """Six layers of width 384 with four times as wide a middle, in int8 or in fp32, and the evidence of each token."""
+    """Six layers of width 384, middle layers four times as wide, in int8 or in fp32, and evidence per token."""
     found = products_of(DEFAULT_MODEL_DIR / "model.onnx")
     layers = 6 * (4 * 384 * 384 + 2 * 384 * 1536)
     assert operations(found.int8) + operations(found.fp32) == 2 * (layers + 7 * 384)
@@ -216,7 +222,7 @@ def test_the_fit_of_an_exact_power_goes_through_its_points() -> None:
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a quick run leaves that needs neither torch nor a service."""
+    """Output folder of a quick run of the parts that need neither torch nor a service."""
     folder = tmp_path_factory.mktemp("bench")
     assert main(["--quick", "--parts", "limit,queue", "--out", str(folder), "--corpora", "nowhere"]) == 0
     return folder
@@ -303,7 +309,7 @@ def test_a_stopped_run_goes_on_with_what_is_missing(
     assert measured == ["queue"]
     bench = json.loads((tmp_path / "bench.json").read_text("utf-8"))
     assert list(bench["parts"]) == ["limit", "queue"]
-    assert len(bench["starts"]) == 2  # the third measured nothing
+    assert len(bench["starts"]) == 2  # the third measures nothing
 
 
 @pytest.mark.slow
@@ -341,7 +347,7 @@ def test_who_else_was_at_work_is_told(bench: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_the_work_of_children_is_not_that_of_others() -> None:
-    """Three children work for a second of processor time each; of them nothing may count as used by others."""
+    """Three children use one second of processor time each; none of it counts as used by others."""
     before, others = machine._processor_seconds(), machine.Others()
     for _ in range(3):
         in_child(worked, 1.0)
@@ -363,7 +369,7 @@ def test_parts_are_known_by_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_the_service_beside_the_scorer(tmp_path: Path) -> None:
-    """Real services, workers and all protocols too; the parts say all that they promise."""
+    """Real services, workers and all protocols; each part contains all promised figures."""
     arguments = ["--quick", "--parts", "service,protocols", "--out", str(tmp_path), "--corpora", "nowhere"]
     assert main(arguments) == 0
     parts = json.loads((tmp_path / "bench.json").read_text("utf-8"))["parts"]

@@ -1,4 +1,4 @@
-"""The load generator against servers whose behaviour is known: what it reports is what happened."""
+"""The load generator against servers with known behaviour: its report matches what happened."""
 
 import asyncio
 import itertools
@@ -31,7 +31,10 @@ Serve = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def against(serve: Serve, stage: Stage) -> Result:
-    """What a stage gives with a server that leaves each answer to ``serve``, which is told how many requests came before."""
+    """Return the result of a stage against a server that answers through ``serve``.
+
+    ``serve`` gets the number of earlier requests.
+    """
     count = itertools.count()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,7 +64,7 @@ def reply(status: int, headers: str = "", body: bytes = b"{}") -> bytes:
 
 
 def test_requests_do_not_wait_for_answers() -> None:
-    """A server that answers nothing until all have come would never answer a client that waits."""
+    """The server answers only after 30 requests, so a client that waits for answers would never get one."""
     waiting: list[asyncio.StreamWriter] = []
 
     async def hold(number: int, writer: asyncio.StreamWriter) -> None:
@@ -76,7 +79,7 @@ def test_requests_do_not_wait_for_answers() -> None:
 
 
 def test_a_stall_is_charged_to_all_that_was_due_in_it() -> None:
-    """The whole process sleeps, client too: what was due meanwhile is late by the rest of the stall."""
+    """The whole process sleeps, client included: requests due in the stall are late by the rest of it."""
 
     async def stall(number: int, writer: asyncio.StreamWriter) -> None:
         if number == 10:
@@ -149,7 +152,7 @@ def test_what_the_store_lacks_or_has_twice_is_counted() -> None:
 
 
 def test_growth_is_the_slope_after_the_warm_up() -> None:
-    """Ten mebibytes for each 10,000 answers, and before that a start-up that does not count."""
+    """Ten mebibytes per 10,000 answers, after a start-up that does not count."""
     samples = [Sample(n * 100, Usage(0, 900, 50, 0.0)) for n in range(25)]
     samples += [Sample(n * 100, Usage(int(2**20 * n / 10), 7, 5, 0.0)) for n in range(25, 100)]
     assert growth(samples) == pytest.approx({"rss_mib": 10, "files": 0, "threads": 0}, abs=1e-3)

@@ -1,4 +1,4 @@
-"""Comments to measure with: ``c3`` where it is at hand, otherwise the invented sample."""
+"""Comments for measurements: ``c3`` where it is available, otherwise the invented sample."""
 
 import itertools
 import random
@@ -12,9 +12,10 @@ CORPORA = Path("../shared/corpora")
 
 
 def texts_for(count: int, corpora: Path = CORPORA) -> tuple[list[str], str]:
-    """``count`` comments at random (the same each time), and where they are from; those of the sample are repeated with a number added.
+    """Return ``count`` random comments (always the same) and their source.
 
-    In the order of ``c3`` the long ones come together, and what is measured on one stretch would not hold for the next.
+    Comments of the sample are repeated with a number added. The order is random because ``c3`` has its long comments
+    together, so one stretch would not represent the next.
     """
     if (corpora / "c3").is_dir():
         whole = list(dict.fromkeys(example.text for example in read_corpus("c3", corpora)))
@@ -25,18 +26,18 @@ def texts_for(count: int, corpora: Path = CORPORA) -> tuple[list[str], str]:
 
 
 def endless(texts: Sequence[str]) -> Iterator[str]:
-    """``texts``, and then again with a number, so that none is sent twice: repeats come from a cache."""
+    """Yield ``texts``, then repeat them with a number, because repeated texts are answered from a cache."""
     for turn in itertools.count():
         yield from (f"{text} {turn}" if turn else text for text in texts)
 
 
 def short(number: int) -> str:
-    """A text of about forty characters that no other number has."""
+    """Return a text of about forty characters that is unique to ``number``."""
     return f"The bridge needs more light, says no. {number}"
 
 
 def of_length(characters: int, texts: Iterable[str], number: int) -> str:
-    """Exactly so many characters of running text, another for each ``number``."""
+    """Return running text of an exact length in characters, unique to ``number``."""
     joined = f"{number} "
     for text in texts:
         if len(joined) >= characters:

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: what was acknowledged is there once, and nothing is there by halves."""
+"""kill -9 at any moment: each acknowledged comment is stored once, and nothing is stored partially."""
 
 import random
 import subprocess

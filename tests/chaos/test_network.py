@@ -1,5 +1,7 @@
-"""What callers and networks do to a real server: slow, cut off, huge, many, wrong. Nobody else is delayed, nothing acknowledged is lost,
-and afterwards all is as before without anybody's help."""
+"""Faults of clients and networks against a real server: slow, interrupted, oversized, many or invalid requests.
+
+Other clients are not delayed. Nothing acknowledged is lost. The server recovers without intervention.
+"""
 
 import asyncio
 import contextlib
@@ -25,7 +27,7 @@ SECRET = "do-not-write-me-down"
 PATIENCE_S = 3.0
 MOST_BYTES = 1_000_000
 LONG_S = 200.0
-"""How long anything may take before it counts as stuck; other users of the machine may leave little of it."""
+"""Timeout in seconds after which an operation counts as stuck; it is long because the machine may be busy."""
 SETTINGS = {"request_timeout_s": PATIENCE_S, "max_body_bytes": MOST_BYTES, "queue_comments": 256}
 JSON = "Host: localhost\r\nContent-Type: application/json\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -41,7 +43,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> I
 
 @pytest.fixture(autouse=True)
 def goes_on(service: Served) -> Iterator[None]:
-    """Before and after each test the service is ready, and no connection of the test is left."""
+    """Check before and after each test that the service is ready and that no connection of the test is left."""
     until(lambda: ready(service), LONG_S)
     before = service.usage().files
     yield
@@ -51,7 +53,7 @@ def goes_on(service: Served) -> Iterator[None]:
 
 def check_log(service: Served) -> None:
     wrong = re.compile(f"{SECRET}|Traceback|ERROR")
-    # Lines, and the first few: pytest takes minutes to compare a word with a long log.
+    # Compares the first few lines only: pytest takes minutes to compare a string with a long log.
     assert [line for line in service.log.read_text().splitlines() if wrong.search(line)][:5] == []
 
 
@@ -63,7 +65,7 @@ def ready(service: Served) -> bool:
 
 
 def answered(result: Result) -> bool:
-    """Nobody is left without an answer, and the service works; a machine that has no time for it may make it refuse some."""
+    """Return True if every request is answered and some succeed; a busy machine may refuse some."""
     return 200 in result.shares() and set(result.shares()) <= {200, 429}
 
 
@@ -73,7 +75,7 @@ async def connect(service: Served) -> Streams:
 
 
 async def all_of(reader: asyncio.StreamReader) -> bytes:
-    """What comes until the server ends the connection, in whatever way."""
+    """Return the bytes up to the end of the connection, however the server ends it."""
     got = bytearray()
     async with asyncio.timeout(LONG_S):
         with contextlib.suppress(ConnectionError):
@@ -83,7 +85,7 @@ async def all_of(reader: asyncio.StreamReader) -> bytes:
 
 
 async def said(service: Served, *parts: bytes, pause_s: float = 0.0) -> bytes:
-    """All that the server answers to ``parts`` until it ends the connection, which it is left to do."""
+    """Return the server's whole answer to ``parts``; the server ends the connection."""
     reader, writer = await connect(service)
     answer = asyncio.create_task(all_of(reader))
     with contextlib.suppress(ConnectionError):
@@ -113,7 +115,7 @@ def comment(name: str, text: str = SECRET) -> bytes:
 
 
 def status(answer: bytes) -> int:
-    """0 where there was none."""
+    """Return the status; 0 without an answer."""
     found = re.match(rb"HTTP/1.1 (\d+)", answer)
     return int(found[1]) if found else 0
 
@@ -157,7 +159,7 @@ def test_slow_callers_are_cut_off_and_delay_nobody(service: Served) -> None:
 
 
 def test_a_connection_is_kept_for_the_next_comment(service: Served) -> None:
-    """Longer than a request may take, and than uvicorn would keep it unless told."""
+    """The pause is longer than the request timeout and than uvicorn's default keep-alive."""
 
     async def whole() -> list[int]:
         reader, writer = await connect(service)
@@ -175,7 +177,7 @@ def test_a_connection_is_kept_for_the_next_comment(service: Served) -> None:
 
 
 def test_who_takes_no_answer_is_cut_off(service: Served) -> None:
-    """Requests are sent without end and no answer is read: the server stops reading, and then ends it."""
+    """Requests are sent without pause and no answer is read: the server stops reading, then closes the connection."""
 
     async def whole() -> bool:
         address = urlsplit(service.url)
@@ -226,7 +228,7 @@ def test_a_body_over_the_limit_is_refused_at_once_and_not_held(service: Served) 
         floods += [
             said(service, held + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 24) for _ in range(3)
         ]
-        # Refused before any of it is there, and the connection serves on once it is.
+        # Refused before the body arrives; the connection is usable again once the body is complete.
         reader, writer = await connect(service)
         writer.write(held + b"Content-Length: 2000000\r\n\r\n")
         first = await reader.readuntil(b"\r\n\r\n")
@@ -353,7 +355,10 @@ def test_thousands_of_idle_connections(service: Served) -> None:
 
 
 def test_more_connections_than_files(tmp_path: Path, tiny_model_dir: Path) -> None:
-    """Who is connected is served on, store and all; the surplus is turned away, and when it is gone anybody is served again."""
+    """Connected clients are still served, the store included; surplus connections are refused.
+
+    New clients are served again when the surplus is gone.
+    """
     arguments = ("--model", str(tiny_model_dir), "--threads", "1")
     settings = SETTINGS | {"request_timeout_s": 60}
     with (
@@ -363,7 +368,7 @@ def test_more_connections_than_files(tmp_path: Path, tiny_model_dir: Path) -> No
         assert known.get("/readyz").json()["ready"]
 
         async def whole() -> None:
-            # All of them come at one moment, as where the service was busy with something else.
+            # All of them arrive at once, as after a pause in which the service was busy.
             narrow.process.send_signal(signal.SIGSTOP)
             flood = [await connect(narrow) for _ in range(400)]
             narrow.process.send_signal(signal.SIGCONT)
@@ -403,7 +408,7 @@ def test_callers_who_leave_while_their_comment_waits(service: Served) -> None:
     until(lambda: waiting(service) == 0, LONG_S)
     assert unlike(results, service.kept())["lost"] == 0
     assert max(service.kept().values()) == 1
-    # Whoever sends it again finds it there, or has it kept now: once either way.
+    # A repeated request finds the comment or stores it now: once in both cases.
     with httpx.Client(
         base_url=service.url, headers={"Content-Type": "application/json"}, timeout=LONG_S
     ) as client:
@@ -422,7 +427,7 @@ def waiting(service: Served) -> float:
 
 
 def test_over_capacity_the_surplus_is_refused_and_the_rest_goes_on(service: Served) -> None:
-    """Throughput is counted in the server's processor time, which does not depend on who else uses the machine."""
+    """Throughput is measured in the server's processor time, which does not depend on other load on the machine."""
 
     def measured(stage: Stage) -> tuple[Result, float]:
         began = service.usage().processor_s

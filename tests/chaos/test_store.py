@@ -1,5 +1,7 @@
-"""Disks, databases, clocks and model files that fail under a running service: nothing accepted is lost or kept twice, health tells the
-truth, and it goes on by itself."""
+"""Failures of disks, databases, clocks and model files under a running service.
+
+No accepted comment is lost or stored twice. The health endpoint reports the failure. The service recovers by itself.
+"""
 
 import os
 import resource
@@ -37,7 +39,7 @@ UNKEPT = (503, "urn:belowline:problem:store-unavailable")
 def service(
     folder: Path, model: Path, database_url: str | None = None, **settings: object
 ) -> Iterator[tuple[Served, httpx.Client]]:
-    """A service under the policy that holds what ``HELD`` says, and a client of it."""
+    """A service under a policy that holds texts with ``HELD``, and a client of it."""
     known = {"policy": with_policy(folder), **settings}
     if database_url is not None:
         known["database_url"] = database_url
@@ -48,12 +50,12 @@ def service(
         yield running, client
 
 
-# --- disks -----------------------------------------------------------------------------------------------------------------------------
+# --- disks ---
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A file system of 8 MiB at ``folder``."""
+    """Mount a file system of 8 MiB at ``folder``."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(folder)]
     if os.geteuid() or subprocess.run(command, capture_output=True).returncode:
@@ -65,7 +67,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 def fill(folder: Path) -> Change:
-    """Writes until nothing fits any more; returns what makes room again."""
+    """Fill the disk; return a function that frees the space."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
@@ -74,14 +76,14 @@ def fill(folder: Path) -> Change:
 
 
 def limit(running: Served, folder: Path) -> Change:
-    """Lets no file of the process grow beyond what the longest has; returns what lifts that again."""
+    """Limit the process's files to the size of the longest one; return a function that lifts the limit."""
     longest = max(path.stat().st_size for path in folder.iterdir())
     before = resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (longest, resource.RLIM_INFINITY))
     return lambda: resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, before) and None
 
 
 def immutable(folder: Path) -> Change:
-    """Has the files in ``folder`` refuse every change, also by those that have them open; returns what ends that."""
+    """Make the files in ``folder`` immutable, open ones included; return a function that undoes it."""
     paths = [*map(str, folder.iterdir()), str(folder)]
 
     def change(flag: str) -> bool:
@@ -94,7 +96,7 @@ def immutable(folder: Path) -> Change:
 
 
 def check_disk(folder: Path, disk: Path, model: Path, spoil: Callable[[Served], Change], reason: str) -> None:
-    """That a service on ``disk`` refuses what it cannot keep, says so, and goes on once the disk can be written."""
+    """Check that a service on ``disk`` refuses what it cannot store, reports it, and recovers with the disk."""
     with service(folder, model, f"sqlite:///{disk}/s.sqlite3") as (running, client):
         accepted = {f"before-{number}" for number in range(20)}
         assert keep(client, *accepted).status_code == 200
@@ -120,7 +122,7 @@ def check_disk(folder: Path, disk: Path, model: Path, spoil: Callable[[Served], 
 
 
 def refused(client: httpx.Client, accepted: set[str]) -> httpx.Response | None:
-    """The answer to a comment that is not kept; one that is, because it still finds room, is noted."""
+    """Return the answer to a comment that is refused; record one that still finds room and is accepted."""
     name = f"more-{len(accepted)}"
     answer = keep(client, name)
     if answer.status_code != 200:
@@ -141,7 +143,7 @@ def test_a_full_disk(tiny_model_dir: Path, tmp_path: Path) -> None:
 
 
 def test_files_that_may_not_grow(tiny_model_dir: Path, tmp_path: Path) -> None:
-    """As under a quota."""
+    """Same effect as a disk quota."""
     disk = tmp_path / "disk"
     disk.mkdir()
     check_disk(
@@ -176,7 +178,7 @@ def test_no_start_on_a_read_only_disk(tiny_model_dir: Path, tmp_path: Path) -> N
 
 
 def refusal(folder: Path, model: Path, database_url: str | None = None) -> str:
-    """The one line with which a service refuses to start."""
+    """Return the one line with which a service refuses to start."""
     with pytest.raises(RuntimeError), service(folder, model, database_url):
         pass
     *earlier, line = (folder / "served.log").read_text().splitlines()
@@ -184,18 +186,18 @@ def refusal(folder: Path, model: Path, database_url: str | None = None) -> str:
     return line
 
 
-# --- databases -------------------------------------------------------------------------------------------------------------------------
+# --- databases ---
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresProcess]:
-    """One that keeps what it acknowledged through a crash of its processes; the machine does not crash."""
+    """A server that keeps acknowledged data through a crash of its processes; the machine does not crash."""
     with postgres_process({"fsync": "off"}) as process:
         yield process
 
 
 def freeze(server: PostgresProcess) -> Change:
-    """Stops all of the server's processes where they are; returns what lets them go on."""
+    """Suspend all of the server's processes; return a function that resumes them."""
     pids = [server.pid, *children(server.pid)]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -242,12 +244,12 @@ def test_a_database_that_goes_and_comes_back(
 
 
 def after_a_while(callers: Insisting) -> None:
-    """Once ten further decisions were acknowledged."""
+    """Wait until ten more decisions are acknowledged."""
     before = len(callers.decided)
     until(lambda: len(callers.decided) > before + 10)
 
 
-# --- clocks ----------------------------------------------------------------------------------------------------------------------------
+# --- clocks ---
 
 
 def test_a_clock_that_is_set(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +274,7 @@ def test_a_clock_that_is_set(tiny_model_dir: Path, tmp_path: Path, monkeypatch: 
         def set_to(seconds: float) -> None:
             part = clock.with_suffix(".part")
             part.write_text(str(seconds))
-            part.replace(clock)  # in one piece, for the service reads it at every look at its clock
+            part.replace(clock)  # in one write, because the service reads the file at every look at its clock
             keeps()
             assert ready(client)["ready"]
             figures = client.get("/v1/stats").json()
@@ -284,7 +286,7 @@ def test_a_clock_that_is_set(tiny_model_dir: Path, tmp_path: Path, monkeypatch: 
         set_to(DAY)
         assert (got("ben"), got("ann")) == (["c0"], ["c1"])  # a lease is over
         set_to(0)
-        assert (got("cleo"), got("ann")) == (["c0"], ["c1"])  # what was leased tomorrow is free today
+        assert (got("cleo"), got("ann")) == (["c0"], ["c1"])  # a lease from tomorrow is free today
         set_to(-DAY)
         assert (got("dan"), got("ann")) == (["c0"], ["c1"])
         client.headers["X-API-Key"] = KEYS["dan"]
@@ -293,7 +295,7 @@ def test_a_clock_that_is_set(tiny_model_dir: Path, tmp_path: Path, monkeypatch: 
         log = client.get("/v1/decisions").text.splitlines()
         assert len(log) == len(accepted) + 1
         newest = client.get("/v1/queue?sort=newest").json()["items"]
-        assert [one["caller_id"] for one in newest] == accepted[:0:-1]  # by the order of their coming
+        assert [one["caller_id"] for one in newest] == accepted[:0:-1]  # in order of arrival
         assert client.get("/v1/stats").json()["time_to_decision"] == 0
         assert "ERROR" not in running.log.read_text()
     check_kept(running.database_url, set(accepted), decided={"c0"})
@@ -316,7 +318,7 @@ def test_a_lease_from_a_clock_ahead_keeps_nobody_from_deciding(desk: Desk) -> No
     refused_as("conflict", desk.rule, second, "reject", BEN)  # clocks of two machines may differ by minutes
 
 
-# --- model files and the process -------------------------------------------------------------------------------------------------------
+# --- model files and the process ---
 
 
 def test_model_files_that_are_spoiled_under_way(tmp_path: Path) -> None:
@@ -362,11 +364,11 @@ def test_a_worker_killed_in_the_middle_of_a_batch(tiny_model_dir: Path, tmp_path
 
 
 LONG = "the link you 7 " * 300
-"""Long enough for others to wait meanwhile."""
+"""Long enough for other requests to wait meanwhile."""
 
 
 def send(url: str, caller: int, accepted: set[str]) -> None:
-    """Has comments kept, one after another, until the service dies."""
+    """Submit comments one after another until the service dies."""
     with httpx.Client(base_url=url, timeout=60) as client, suppress(httpx.TransportError):
         while keep(client, f"{caller}-{len(accepted)}", text=LONG).status_code == 200:
             accepted.add(f"{caller}-{len(accepted)}")

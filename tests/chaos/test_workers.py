@@ -1,4 +1,7 @@
-"""Several processes behind one port on one store: both answer, what one's death breaks is mended, and all end together."""
+"""Several worker processes on one port and one store.
+
+All workers answer. The service recovers from the death of one. All end together.
+"""
 
 import os
 import re
@@ -34,7 +37,7 @@ def requests_of_all(url: str) -> float:
 
 
 def alive(process: int) -> bool:
-    """Whether a process runs; one that ended but was not asked after is over."""
+    """Return True if a process runs; a zombie counts as ended."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -71,7 +74,7 @@ def test_a_killed_worker_is_replaced_and_nothing_accepted_is_lost(
 def test_workers_end_with_a_parent_that_is_killed(
     tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # who is killed leaves its folder of metrics
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed worker leaves its folder of metrics
     with served(tmp_path, "--model", str(tiny_model_dir), "--workers", "2") as service:
         both = busy(service.url)
         service.process.kill()
@@ -105,7 +108,7 @@ def test_a_worker_that_cannot_begin_is_tried_again_while_the_other_serves(tmp_pa
 
 
 def failed(folder: Path, *arguments: str) -> str:
-    """The only line that a start with two workers leaves, which fails."""
+    """Return the only line of a failing start with two workers."""
     code = "from belowline.serve.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "serve", "--workers", "2", *arguments],

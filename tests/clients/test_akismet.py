@@ -1,4 +1,4 @@
-"""Akismet clients as they are published, against a real server."""
+"""Published Akismet clients against a real server."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.support.client_environments import node_with, python_with, run_client
 from tests.support.serve_fakes import KEY, served
 
 HAM, SPAM, MISSED = "what a fine day", "my spam", "sold as fine"
-"""A comment, one that is held, and one that is passed though its site finds it is spam."""
+"""A comment, one that is held, and one that is published although its site finds it is spam."""
 PYTHON = """
 import asyncio, json, sys
 import akismet, httpx
@@ -143,7 +143,7 @@ def python(source: str, folder: Path) -> list[str | Path]:
 
 
 def node(source: str, package: str, folder: Path, *options: str) -> list[str | Path]:
-    """The script stands among the packages, where ``import`` looks for them."""
+    """The script is in the folder of packages, where ``import`` finds them."""
     home = node_with(package)
     script = home / f"client{'.mjs' if source.lstrip().startswith('import') else '.cjs'}"
     script.write_text(source, "utf-8")
@@ -171,7 +171,7 @@ CLIENTS: dict[str, tuple[str, Callable[[Path], list[str | Path]], dict[str, Any]
     ),
 }
 DISCARD = {"akismet for Python": 2, "akismet for Python, asynchronous": 2, "@cedx/akismet": 2}
-"""Clients that read the header; the others know true and false alone."""
+"""Clients that read the header; the others only know true and false."""
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -185,14 +185,14 @@ def test_a_client_works_unchanged(name: str, tmp_path: Path) -> None:
     assert said == {**answers, "again": [0, DISCARD.get(name, 1)], **more}
     assert found == [
         (site, SPAM, "policy", "hold"),
-        (site, MISSED, "policy", "publish"),  # kept once it was reported
+        (site, MISSED, "policy", "publish"),  # stored once it was reported
         (site, MISSED, "akismet", "reject"),
         (site, SPAM, "akismet", "publish"),
     ]
 
 
 def decided(client: httpx.Client) -> list[tuple[str, str, str, str]]:
-    """Site, text, via and action of every decision, oldest first."""
+    """Return site, text, via and action of every decision, oldest first."""
     admin = {"X-API-Key": KEY}
     rows = [json.loads(line) for line in client.get("/v1/decisions", headers=admin).text.splitlines()]
     comments = {row["id"]: row for row in client.get("/v1/comments", headers=admin).json()["items"]}

@@ -1,4 +1,4 @@
-"""Clients of the Perspective API as they are published, and Coral's own calls, against a real server."""
+"""Published clients of the Perspective API, and Coral's own calls, against a real server."""
 
 import json
 from collections.abc import Iterator
@@ -94,13 +94,13 @@ axios.interceptors.request.use((request) =>
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[httpx.Client]:
-    """A real server that asks for a key."""
+    """A real server that requires a key."""
     with served(tmp_path, api_keys=KEY) as client:
         yield client
 
 
 def run_python(service: httpx.Client, package: str, code: str) -> dict[str, Any]:
-    """What ``code`` prints with a published package, given the server's address and a key."""
+    """Return the JSON that ``code`` prints with a published package; ``code`` gets the server's address and a key."""
     return _printed([python_with(package), "-c", code], service)
 
 
@@ -165,7 +165,7 @@ def test_perspective_api_client_of_npm(service: httpx.Client) -> None:
 
 
 def coral(service: httpx.Client, method: str, sent: dict[str, Any]) -> httpx.Response:
-    """A call as Coral makes it: the key in the address, compact JSON, not kept waiting."""
+    """Send a call in Coral's format: key in the address, compact JSON."""
     content = json.dumps(sent, separators=(",", ":"), ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "Accept": "*/*", "User-Agent": "Coral/9.11.8"}
     return service.post(

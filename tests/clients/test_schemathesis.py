@@ -1,4 +1,7 @@
-"""Requests made up from our own OpenAPI document, by schemathesis in its own environment: nothing answers what is not documented."""
+"""Requests that schemathesis generates from our own OpenAPI document, in its own environment.
+
+Every answer is documented.
+"""
 
 import subprocess
 from pathlib import Path

@@ -97,7 +97,7 @@ HREF = ["a", "9", *"~.:/?#@!$*+,=%-_'()[];", "&amp;", "&#038;", "&", "target=", 
 
 
 def any_text(of: random.Random) -> str:
-    """A text of pieces that WordPress's filters look at."""
+    """A text of pieces that WordPress's filters act on."""
     host = of.choice(["a.example", "127.0.0.1", "A.example", "localhost", "a..b", "-"])
     rest = of.choice(["", "/", "?", "#", ":80/"]) + "".join(of.choices(HREF, k=of.randrange(5)))
     words = of.choice(["it", "", "\\", "target=x"])
@@ -115,7 +115,7 @@ def server() -> Iterator[RealWordPress]:
 
 @pytest.fixture
 def paper(server: RealWordPress) -> RealWordPress:
-    """The WordPress without the comments of other tests."""
+    """The WordPress without comments of other tests."""
     while left := server.everything():
         for comment in left:
             server.delete(comment["id"])
@@ -137,14 +137,14 @@ def remote_of(paper: RealWordPress) -> Iterator[WordPress]:
 
 
 def rounds(paper: RealWordPress, desk: Desk, policy_file: Path, *, apply: bool = True) -> dict[int, Step]:
-    """What one round does, by WordPress's id."""
+    """Return the steps of one round, by WordPress's id."""
     with remote_of(paper) as remote:
         active = Active(fake_scorer(), None, policy_file, desk.database)
         return {step.remote: step for step in Bridge(remote, active, desk.database, apply=apply).round()}
 
 
 def find(desk: Desk, remote: int) -> Any:
-    """The comment in the store."""
+    """Return the comment in the store."""
     return desk.row("comments", caller_id=str(remote))
 
 
@@ -207,7 +207,7 @@ def test_a_text_that_is_called_safe_is_the_same_after_a_change_of_status(
 
 
 def stands(paper: RealWordPress) -> dict[int, tuple[str, str]]:
-    """Status and text of every comment."""
+    """Return status and text of every comment."""
     return {one["id"]: (one["status"], one["content"]["raw"]) for one in paper.everything()}
 
 
@@ -380,7 +380,9 @@ def test_wordpress_counts_where_both_decided_since_and_agreement_is_no_news(
         paper.moderate(one, status)
     assert {one: step.outcome for one, step in rounds(paper, desk, policy_file).items()} == {apart: "learn"}
     assert (paper.status(apart), find(desk, apart).action) == ("spam", "reject")
-    desk.rule(find(desk, apart).id, "publish")  # the newest wins: somebody looked at it again here
+    desk.rule(
+        find(desk, apart).id, "publish"
+    )  # the newest decision wins: this comment was reviewed again here
     assert rounds(paper, desk, policy_file)[apart].outcome == "approve"
     assert paper.status(apart) == "approved"
 
@@ -430,7 +432,7 @@ def test_more_than_a_page_and_only_what_is_new_enough(
 def bridge(
     paper: RealWordPress, tmp_path: Path, policy_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[str]:
-    """The command's arguments, with everything else in the environment."""
+    """Arguments of the command; all other settings are in the environment."""
     monkeypatch.setattr("belowline.model.Scorer.load", lambda *_, **__: fake_scorer())
     monkeypatch.setenv("BELOWLINE_DATABASE_URL", f"sqlite:///{tmp_path / 'bridge.sqlite3'}")
     monkeypatch.setenv("BELOWLINE_POLICY", str(policy_file))
@@ -480,7 +482,7 @@ def test_wrong_accounts_get_one_line(
 
 
 def test_the_address_below_wp_json_does_too(paper: RealWordPress) -> None:
-    """Pretty permalinks, as most sites have them: the same API under another address."""
+    """Pretty permalinks, as on most sites: the same API under another address."""
     held = paper.write("spam")
 
     def pretty(request: httpx.Request) -> httpx.Response:

@@ -58,7 +58,7 @@ MARKUP = "<p>First line<br>second &amp; last</p><ul><li>one</li><li>two</li></ul
 
 
 class Service:
-    """A belowline service that can be stopped and started again on its port, with its database."""
+    """A belowline service that can be stopped and restarted on its port, with its database."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -110,14 +110,14 @@ class Service:
 
 
 class Site:
-    """The paper's WordPress with the plugin."""
+    """The newsroom's WordPress with the plugin."""
 
     def __init__(self, paper: RealWordPress, service: Service, secret: str, admin: httpx.Client) -> None:
         self.paper, self.service, self.secret, self.admin = paper, service, secret, admin
         self.name = paper.url.removeprefix("http://").replace(":", "-")
 
     def visit(self, text: str, author: str = "Ann", website: str = "", **more: Any) -> int:
-        """Posts a comment through the form of the page, as a visitor; returns its id."""
+        """Post a comment through the page's form, as a visitor; return its id."""
         form = {
             "comment": text,
             "author": author,
@@ -132,7 +132,7 @@ class Site:
         return int(answer.headers["Location"].rpartition("#comment-")[2])
 
     def kept(self, comment: int) -> dict[str, Any]:
-        """The comment in belowline."""
+        """Return the comment in belowline."""
         return self.service.comment(f"{self.name}:{self.meta(comment, '_belowline_id')}")
 
     def meta(self, comment: int, key: str) -> Any:
@@ -155,7 +155,7 @@ class Site:
         return run_php(self.paper, code % list(comments)).split()
 
     def click(self, comment: int, action: str, listed: str = "all") -> None:
-        """Follows a link of a comment in wp-admin's list, as a moderator."""
+        """Follow a link of a comment in wp-admin's list, as a moderator."""
         page = self.admin.get(f"/wp-admin/edit-comments.php?comment_status={listed}")
         for link in Html(page.text).css(f"#comment-{comment} .row-actions a"):
             address = link.attributes.get("href") or ""
@@ -169,7 +169,7 @@ class Site:
         return int(run_php(self.paper, f'echo $wpdb->get_var("{query}");'))
 
     def cron(self) -> None:
-        """Lets WP-Cron do what is due in the next minute."""
+        """Run the WP-Cron jobs that are due in the next minute."""
         run_php(
             self.paper,
             "wp_clear_scheduled_hook('belowline_work'); wp_schedule_event(time() - 1, 'belowline', 'belowline_work');"
@@ -178,7 +178,7 @@ class Site:
         assert httpx.get(f"{self.paper.url}/wp-cron.php", timeout=60).is_success
 
     def tell(self, secret: str = "", **changes: Any) -> httpx.Response:
-        """Sends an event as belowline does."""
+        """Send an event as belowline does."""
         event = {"site": self.name, "caller_id": "x", "decision": 1, "action": "publish", "by": "moderator"}
         body = json.dumps({"event": "comment.decided", **event, **changes}).encode()
         return self.post(body, sign(body, ["another", secret or self.secret]))
@@ -219,7 +219,7 @@ def site_and_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
 
 @pytest.fixture
 def site(site_and_service: Site) -> Iterator[Site]:
-    """The site without the comments of other tests, its service running."""
+    """The site without comments of other tests, with its service running."""
     site_and_service.service.start()
     run_php(
         site_and_service.paper,
@@ -267,7 +267,7 @@ def test_the_authors_website_counts_and_is_not_stored(site: Site) -> None:
 
 
 def test_belowline_makes_nothing_milder_than_wordpress(site: Site) -> None:
-    """Moderation keys hold, disallowed words are trash; what is trash already is not sent."""
+    """Moderation keys hold; disallowed words are trash; a comment that is trash already is not sent."""
     held, trash = site.visit("my postcard"), site.visit("this is forbidden", author="Ben")
     assert (site.status(held), site.kept(held)["action"]) == ("0", "publish")
     assert (site.status(trash), site.meta(trash, "_belowline_id")) == ("trash", "")
@@ -277,7 +277,9 @@ def test_belowline_makes_nothing_milder_than_wordpress(site: Site) -> None:
 def test_comments_over_rest_are_scored_and_moderators_are_not(site: Site) -> None:
     spam = site.paper.write('a "quoted" \\ spam', status="approved")
     assert site.kept(spam)["text"] == 'a "quoted" \\ spam'
-    assert site.kept(spam)["action"] == "publish"  # the moderator who posted it for somebody approved it
+    assert (
+        site.kept(spam)["action"] == "publish"
+    )  # the moderator who posted it for another author approved it
     own = site.paper._call("POST", "comments", post=site.paper.posts[0], content="spam by me")["id"]
     assert (site.status(own), site.meta(own, "_belowline_id")) == ("1", "")
 
@@ -364,7 +366,7 @@ def test_what_moderators_do_in_wp_admin_becomes_a_decision(
     assert (last["actor"], last["via"]) == (f"plugin:{MODERATOR}", "site")
     assert kept["item"] is None
     status = site.status(held)
-    time.sleep(2.5)  # the webhook tells of this decision too, and changes nothing
+    time.sleep(2.5)  # the webhook reports this decision too, and changes nothing
     assert (site.status(held), len(site.kept(held)["decisions"])) == (status, 2)
 
 
@@ -454,7 +456,7 @@ def test_what_wordpress_chose_itself_counts_after_an_outage_too(site: Site) -> N
     + [(404, '{"type": ["urn:belowline:problem:not-found"]}'), (200, '{"results": [{"stands": "publish"}]}')],
 )
 def test_answers_that_are_none_hold(site: Site, status: int, body: str) -> None:
-    """A busy belowline, or something else behind its address."""
+    """A busy belowline, or another program at its address."""
     answer = f"['headers' => [], 'body' => '{body}', 'response' => ['code' => {status}, 'message' => '']]"
     stub = site.paper.folder / "www/wp-content/mu-plugins/stub.php"
     stub.write_text(f"<?php add_filter('pre_http_request', function () {{ return {answer}; }});")
@@ -493,7 +495,7 @@ def test_a_comment_that_fails_does_not_block_the_others(site: Site) -> None:
 
 
 def test_an_edit_by_its_author_is_scored_before_it_is_stored(site: Site) -> None:
-    """As wpDiscuz lets authors edit: WordPress's function, without a moderator's rights."""
+    """The way wpDiscuz lets authors edit: WordPress's function, without a moderator's rights."""
     fine, other = site.visit("All fine"), site.visit("Fine too", author="Ben")
     edit = "wp_update_comment(['comment_ID' => {}, 'comment_content' => '{}']);"
     run_php(site.paper, edit.format(fine, "now spam"))
@@ -600,7 +602,7 @@ def test_settings_are_saved_by_administrators_alone_and_secrets_are_not_shown(si
         saved = session.post("/wp-admin/options.php", data={**fields, "belowline[site]": "no name!"})
         assert "notice-success" in saved.text
         wrong = session.post("/wp-admin/options.php", data={**fields, "belowline[site]": "other.example"})
-        assert "notice-error" in wrong.text  # the key is for another site
+        assert "notice-error" in wrong.text  # the key is valid for another site only
         session.post("/wp-admin/options.php", data={**fields, "belowline[site]": ""})
     assert site.status(site.visit("All fine")) == "1"
 

@@ -1,5 +1,7 @@
-"""Files of decisions: what a decision says of labels, and that what is read is what was written, or one line of
-why not."""
+"""Files of decisions: labels of a decision, and equality of rows written and read.
+
+An invalid file gives a one-line reason.
+"""
 
 import json
 import re

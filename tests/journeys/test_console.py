@@ -1,4 +1,4 @@
-"""A moderator's morning in a real browser. With BELOWLINE_SCREENSHOTS=folder every stage leaves a picture there."""
+"""A moderator's session in a real browser. With BELOWLINE_SCREENSHOTS=folder every stage saves a screenshot there."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A real server, a real (tiny) model, and the same scores through every door."""
+"""A real server with a real (tiny) model: the same scores through every interface."""
 
 import json
 import os
@@ -119,7 +119,7 @@ def test_one_at_a_time_is_the_same_as_together(service: httpx.Client) -> None:
 
 
 def test_nothing_is_reported_to_anybody(tiny_model_dir: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    """onnxruntime keeps an identifier and a queue of reports in the cache folder unless it is told not to."""
+    """onnxruntime writes an identifier and a queue of reports into the cache folder unless telemetry is off."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -142,7 +142,7 @@ def test_a_held_comment_goes_through_the_queue(service: httpx.Client) -> None:
 
 
 def as_result(comment: dict[str, Any]) -> dict[str, Any]:
-    """The result that a kept comment was given."""
+    """Return the stored result of a comment."""
     decision = comment["decision"]
     reason = {
         "code": decision["code"],
@@ -169,7 +169,7 @@ def test_what_was_scored_is_counted(service: httpx.Client) -> None:
 
 
 def test_keys_in_addresses_are_not_logged(service: httpx.Client) -> None:
-    """What the log says is read when the server ends."""
+    """The ``service`` fixture reads the log when the server ends."""
     verified = service.post("/1.1/verify-key", params={"api_key": KEY_IN_ADDRESS})
     body = {"comment": {"text": "fine"}, "requestedAttributes": {"TOXICITY": {}}}
     analysed = service.post("/v1alpha1/comments:analyze", params={"key": KEY_IN_ADDRESS}, json=body)

@@ -1,4 +1,4 @@
-"""The digest of a model directory: what changes it, what does not, and that any part of the program may use it."""
+"""The digest of a model directory: which changes affect it, and its availability to every part of the program."""
 
 import ast
 import shutil
@@ -15,7 +15,7 @@ from belowline.model.digest import model_digest
 def directory(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
     (folder / "further").mkdir(parents=True)
-    (folder / "a.txt").write_bytes(b"one" * 700_000)  # more than is read at a time
+    (folder / "a.txt").write_bytes(b"one" * 700_000)  # more than one read
     (folder / "b.txt").write_bytes(b"two")
     (folder / "further" / "c.txt").write_bytes(b"")
     return folder

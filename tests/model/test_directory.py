@@ -1,4 +1,4 @@
-"""A model directory that cannot be used is refused in one line that names the file and what to do."""
+"""An unusable model directory is refused with one line that names the file and the remedy."""
 
 import json
 import re

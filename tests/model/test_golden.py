@@ -1,4 +1,4 @@
-"""The models in the package give their reference scores through every door, and do the job they were released for."""
+"""Models in the package give their reference scores through every interface, and meet their purpose."""
 
 import json
 from dataclasses import replace
@@ -40,8 +40,10 @@ def expected(name: str) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def relevant(name: str, expected: list[dict[str, float]]) -> list[dict[str, float]]:
-    """Probabilities of the sample's comments under their articles, relevance among them: it is a factor of
-    ``on_topic``."""
+    """Probabilities of the sample's comments under their articles.
+
+    Relevance is included because it is a factor of ``on_topic``.
+    """
     return [
         {**one, "on_topic": one["on_topic"] * relevance, "relevance": relevance}
         for one, relevance in zip(expected, reference(name)["relevance"], strict=True)

@@ -1,4 +1,4 @@
-"""Which language a comment is said to be in."""
+"""Detected language of a comment."""
 
 from pathlib import Path
 
@@ -134,7 +134,7 @@ def test_a_lone_surrogate_is_passed_over() -> None:
 
 
 def test_short_english_comments_are_not_taken_for_foreign(corpora: Path) -> None:
-    """One of these 1,569 comments is in German; no other may be marked."""
+    """One of these 1,569 comments is in German; no other may be detected as foreign."""
     texts = {
         example.text.strip()
         for name in ("cat", "toxic-spans")

@@ -1,4 +1,4 @@
-"""What was used last is kept, within bounds."""
+"""A bounded cache that drops the least recently used entry."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

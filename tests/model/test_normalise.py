@@ -1,4 +1,4 @@
-"""Disguised text is read as it was meant, plain text is left alone, and every span leads back to where it came from."""
+"""Obfuscated text is restored, plain text is unchanged, and every span maps back to its source."""
 
 import re
 import time
@@ -20,19 +20,18 @@ PIECES = (
     "й", "а", "е", "р", "Ａ", "ﬁ", "𝐀", "①", "ﷺ", "ŉ", "ſ", "İ", "ı", "½", "…", "’", "“", "«", "—", "\ud83d", "\ude02",
     "\u202e", "\u202d", "\u202c", "\u2066", "\u2069", "א", "🅰", "🅻", "⒜", "⍺", "×", "(",
 )  # fmt: skip
-"""What the steps look for, so that random texts set them off and set them against each other."""
+"""Characters that the steps act on, so that random texts trigger the steps and their interactions."""
 
 pieced = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 texts = st.one_of(pieced, st.text(st.characters(), max_size=40))
 
 
 def plain(text: str) -> str:
-    """The normalised text, its spaces evened out."""
+    """Return the normalised text with single spaces."""
     return " ".join(normalise(text).text.split())
 
 
-# --- properties ---------------------------------------------------------------------------------------------------
-# ---------------------
+# --- properties ---
 
 
 @given(texts)
@@ -87,7 +86,7 @@ def test_plain_prose_is_returned_as_it_is(text: str, data: st.DataObject) -> Non
 @given(words, pieced, words)
 @settings(deadline=None)
 def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, after: str) -> None:
-    text = f"START {before} ; {middle} ;\n{after} FINISH"  # an override that stays open turns the rest of its line
+    text = f"START {before} ; {middle} ;\n{after} FINISH"  # an open override reverses the rest of its line
     normalised = normalise(text)
     for word in ("START", "FINISH"):
         start = normalised.text.index(word)
@@ -95,8 +94,7 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         assert text[first:last] == word
 
 
-# --- what is undone -----------------------------------------------------------------------------------------------
-# ---------------------
+# --- obfuscation that is undone ---
 
 
 @pytest.mark.parametrize(
@@ -122,7 +120,7 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         ("\u202etoidi\nan idiot", "idiot an idiot"),
         ("\u202eloof \u202dan idiot\u202c dna", "and an idiot fool"),
         ("\u202e\u202etoidi", "idiot"),
-        ("\u202e\u05d0\u05d1\u202c", "\u05d0\u05d1"),  # read from the right anyway
+        ("\u202e\u05d0\u05d1\u202c", "\u05d0\u05d1"),  # already reads from the right
         ("\u202a\u2066plain\u2069\u202c", "plain"),
         ("🅻🅾🆂🅴🆁 🅛🅞🅢🅔🅡", "loser loser"),
         ("l🅾ser, 🅱ecause", "loser, because"),
@@ -141,7 +139,7 @@ def test_what_no_step_touched_leads_back_to_itself(before: str, middle: str, aft
         ("www.shop.example/offer", "link shop.example"),
         ("http://WWW.WWW.shop.example", "link shop.example"),
         ("@bob_x you said", "@user you said"),
-        ("soooooo goooood", "soo good"),  # too short to be sure of, and sure
+        ("soooooo goooood", "soo good"),  # too short to restore, and long enough
         ("what!!!!!!!!", "what!!!"),
         ("nice\u2665l\u2665\u2665z\u2665\u2665e\u2665\u2665x\u2665e\u2665", "nice heart suit"),
         ("half \ud83d pair", "half pair"),
@@ -167,8 +165,10 @@ def test_disguises(disguised: str, meant: str) -> None:
 
 
 def mapped() -> dict[str, set[str]]:
-    """Each character beyond ASCII that Unicode maps to a Latin letter, by compatibility, by its name or as a
-    confusable, to the letters."""
+    """Each non-ASCII character that Unicode maps to Latin letters, with those letters.
+
+    The mapping is by compatibility, by name, or as a confusable.
+    """
     found: dict[str, set[str]] = {}
     for code in chain(range(0x80, 0xD800), range(0xE000, 0x110000)):
         character = chr(code)
@@ -193,7 +193,7 @@ LATIN = re.compile("[a-zA-Z]").fullmatch
 def test_every_character_that_unicode_maps_to_a_latin_letter_is_read_as_it() -> None:
     seen, wrong = 0, {}
     for character, letters in mapped().items():
-        # Letters above others are an ornament of accents, and tags are invisible.
+        # Letters above others are decorative accents, and tags are invisible.
         if unicodedata.category(character) in ("Mn", "Cf"):
             continue
         seen += 1
@@ -243,8 +243,7 @@ def test_long_hosts_are_cut() -> None:
     assert plain("http://" + "abc." * 100) == "link " + ("abc." * 100)[:60]
 
 
-# --- the way back -------------------------------------------------------------------------------------------------
-# ---------------------
+# --- spans in the original text ---
 
 
 @pytest.mark.parametrize(
@@ -270,8 +269,7 @@ def test_spans_lead_back(original: str, word: str, source: str) -> None:
     assert original[first:last] == source
 
 
-# --- hostile text -------------------------------------------------------------------------------------------------
-# ---------------------
+# --- hostile text ---
 
 
 @pytest.mark.parametrize(
@@ -299,7 +297,7 @@ def test_spans_lead_back(original: str, word: str, source: str) -> None:
 def test_no_text_takes_quadratic_time(text: str) -> None:
     begin = time.process_time()
     normalise(text)
-    assert time.process_time() - begin < 3  # a tenth of a second; the quadratic ones took half a minute
+    assert time.process_time() - begin < 3  # a tenth of a second; quadratic versions took half a minute
 
 
 @pytest.mark.parametrize(

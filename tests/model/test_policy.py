@@ -1,4 +1,4 @@
-"""Decisions: ordered rules, never looser for a worse score, and a policy file that is refused in one clear line."""
+"""Policy decisions: ordered rules, never looser for a worse score, and one clear line for an invalid policy file."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,7 @@ def scores(language: str = "en", **probabilities: float) -> Scores:
     )
 
 
-# --- decisions ----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- decisions ---
 
 
 @pytest.mark.parametrize("policy", [DEFAULT, REJECTING], ids=["default", "rejecting"])
@@ -105,8 +104,7 @@ def test_a_label_is_named_before_the_language() -> None:
     assert decide(scores("ar", hate=0.7), DEFAULT).code == "hate_speech"
 
 
-# --- properties ---------------------------------------------------------------------------------------------------
-# ---------------------
+# --- properties ---
 
 probability = st.floats(0, 1)
 thresholds = st.builds(Thresholds, hold=st.none() | probability, reject=st.none() | probability)
@@ -154,8 +152,7 @@ def test_the_reason_is_true(found: Scores, policy: Policy) -> None:
         assert decision.action != "reject"
 
 
-# --- the policy file ----------------------------------------------------------------------------------------------
-# ---------------------
+# --- the policy file ---
 
 
 @pytest.fixture

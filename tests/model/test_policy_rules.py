@@ -1,5 +1,7 @@
-"""Rules beside the labels: listed words through disguises, links, campaigns, new authors, trust, sites, the
-random sample."""
+"""Policy rules beside labels.
+
+They cover listed words through obfuscation, links, campaigns, new authors, trust, sites, and the random sample.
+"""
 
 from dataclasses import replace
 
@@ -40,8 +42,7 @@ def stretches(decision: PolicyDecision, text: str) -> list[str]:
     return [text[start:end] for start, end in decision.spans]
 
 
-# --- words --------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- words ---
 
 
 @pytest.mark.parametrize(
@@ -113,8 +114,7 @@ def test_spans_are_the_word_as_it_was_written(word: str, disguise: object, befor
     assert stretches(decision, text) == [disguised]
 
 
-# --- links --------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- links ---
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,7 @@ def test_links_are_free_by_default() -> None:
     assert decide(scores(), policy("[links]\nmax = 0"), Context("https://a.example")).action == "hold"
 
 
-# --- copies, new authors, trust
-# --------------------------------------------------------------------------------------------------------
+# --- near-duplicates, new authors, trust ---
 
 
 def test_a_campaign_holds_from_its_number_of_copies_on() -> None:
@@ -214,7 +213,7 @@ def test_others_are_not_trusted() -> None:
 
 
 def test_the_order_of_rules_names_the_reason() -> None:
-    """Each thing taken away in turn, the next one is named."""
+    """Each condition is removed in turn; the next one is named."""
     text, found = "loan https://casino.example", scores("ar", spam=0.7)
     everything = policy(WORDS + LINKS + "[campaign]\ncopies = 2\n[new_authors]\ncomments = 1\n")
     context = Context(text, author="a", published=0, copies=2)
@@ -263,8 +262,7 @@ def test_a_rule_more_never_makes_a_decision_looser(
     assert all(0 <= first < last <= len(context.text) for first, last in with_rule.spans)
 
 
-# --- sites and the sample
-# --------------------------------------------------------------------------------------------------------------
+# --- sites and the sample ---
 
 BY_SITE = """
 sample = 0.5
@@ -319,8 +317,7 @@ def test_a_site_can_leave_the_sample_out() -> None:
     assert not any(sampled(policy(BY_SITE), "sports.example", str(number)) for number in range(100))
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- refusals ---
 
 
 @pytest.mark.parametrize(
@@ -419,8 +416,7 @@ def test_an_authors_blocked_website_holds_and_marks_nothing_in_the_text() -> Non
     )
 
 
-# --- one normalisation for all rules
-# ---------------------------------------------------------------------------------------------------
+# --- one normalisation for all rules ---
 
 
 def test_rules_use_the_normalised_text_that_the_caller_has(monkeypatch: pytest.MonkeyPatch) -> None:

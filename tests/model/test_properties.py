@@ -1,4 +1,4 @@
-"""What holds for all texts, scores and policies, where the tests of each module look at one step or rule at a time."""
+"""Properties of all texts, scores and policies; tests of each module cover single steps and rules."""
 
 import json
 import random
@@ -23,8 +23,7 @@ from belowline.model import (
 )
 from belowline.model.directory import EvidenceChannel
 
-# --- disguises ----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- obfuscation ---
 
 WORDS = (
     "idiot",
@@ -70,7 +69,7 @@ DISGUISES = {
     "emoji": lambda word: f"{word}😂😂😂😂",
     "hearts": "♥".join,
 }
-"""What the steps of ``normalise`` and ``respell`` undo, by name."""
+"""Obfuscations that ``normalise`` and ``respell`` undo, by name."""
 
 disguised = st.tuples(
     st.sampled_from(WORDS), st.lists(st.sampled_from(tuple(DISGUISES)), min_size=1, max_size=3)
@@ -80,7 +79,7 @@ between = st.lists(st.tuples(disguised, glue), min_size=1, max_size=6)
 
 
 def written(pieces: Sequence[tuple[tuple[str, list[str]], str]]) -> str:
-    """Words, each disguised in several ways on top of each other, and what stands between them."""
+    """Return words, each obfuscated in several ways on top of each other, with separators between them."""
     text = ""
     for (word, ways), after in pieces:
         for way in ways:
@@ -99,8 +98,7 @@ def test_disguises_on_disguises_are_undone_at_once(pieces: Any) -> None:
 @given(between, between)
 @settings(max_examples=200)
 def test_every_stretch_leads_back_between_its_neighbours(before: Any, after: Any) -> None:
-    """What a reader is shown of a disguise is that disguise: nothing of what stands on the other side of a plain
-    word."""
+    """The original span of an obfuscated word never reaches beyond a plain word beside it."""
     left, right = written(before), written(after)
     text = f"{left} ; MIDDLE ; {right}"
     plain = normalise(text)
@@ -112,13 +110,12 @@ def test_every_stretch_leads_back_between_its_neighbours(before: Any, after: Any
     assert spans == sorted(spans)
 
 
-# --- scores -------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- scores ---
 
 
 @pytest.fixture(scope="module")
 def telling(tiny_scorer: Scorer) -> Scorer:
-    """The tiny model, of which every word is evidence for every label."""
+    """The tiny model, in which every word is evidence for every label."""
     channels = {label: EvidenceChannel(channel=label, floor=0.0) for label in HARMFUL}
     holding = {label: Thresholds(hold=0.0 if label in HARMFUL else None) for label in tiny_scorer.labels}
     config = tiny_scorer.config.model_copy(update={"thresholds": holding, "evidence": channels})
@@ -171,8 +168,7 @@ def test_order_and_company_change_no_score_of_the_released_model(released: Score
             ]
 
 
-# --- the policy ---------------------------------------------------------------------------------------------------
-# ---------------------
+# --- the policy ---
 
 SEVERITY = {"publish": 0, "hold": 1, "reject": 2}
 MODEL = {label: Thresholds(hold=0.6, reject=0.9) for label in HARMFUL}
@@ -181,7 +177,7 @@ probability = st.floats(0, 1, allow_subnormal=False)
 
 @st.composite
 def rules(draw: st.DrawFn) -> dict[str, Any]:
-    """What a policy file can say for every site, or for one."""
+    """Draw the settings of a policy file for every site, or for one."""
     found: dict[str, Any] = draw(
         st.fixed_dictionaries(
             {},
@@ -208,7 +204,7 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def parsed(general: dict[str, Any], own: dict[str, Any]) -> Policy:
-    """The policy that a file with these rules is; JSON's values are TOML's but for objects."""
+    """Return the policy of a file with these rules; JSON values are TOML values, except objects."""
 
     def toml(value: Any) -> str:
         if isinstance(value, dict):
@@ -249,8 +245,7 @@ def test_worse_scores_never_make_any_policys_decision_looser(
     raised: dict[str, float],
     topic: float,
 ) -> None:
-    """Whatever the file says: no rule looks whether a probability is low. How much a comment is on topic decides
-    nothing."""
+    """For any policy file: no rule tests whether a probability is low, and ``on_topic`` decides nothing."""
     policy = parsed(general, own)
     worse = {label: max(value, before.probabilities[label]) for label, value in raised.items()}
     after = replace(before, probabilities={**before.probabilities, **worse, "on_topic": topic})

@@ -1,4 +1,4 @@
-"""The scorer: any text, in order, whole, and never swayed by what else is scored."""
+"""The scorer: any text, in order, complete, and independent of other texts in the batch."""
 
 import pickle
 import random
@@ -20,7 +20,7 @@ from tests.support.tiny_model import HARMFUL, LABELS, tiny_tokenizer
 from tests.support.waiting import until
 
 WORDS = ("the", "you", "link", *"0123456789")
-"""One token each, and no step of normalisation touches a row of them."""
+"""Words of one token each; no step of normalisation changes a row of them."""
 
 TEXTS = (
     "The bridge is late again.",
@@ -48,13 +48,13 @@ comments = st.lists(
 
 
 def score(scorer: Scorer, texts: Sequence[str]) -> list[Scores]:
-    """Scores without help of the cache."""
+    """Return scores computed without the cache."""
     scorer.forget()
     return scorer.score([ScoreInput(text) for text in texts])
 
 
 def sound(scores: Scores, text: str) -> bool:
-    """Whether each label has a probability, and evidence lies in the text and speaks for a label that holds."""
+    """Return True if each label has a probability, and evidence is inside the text and for labels that hold."""
     probabilities = scores.probabilities
     return (
         tuple(probabilities) == LABELS
@@ -64,15 +64,14 @@ def sound(scores: Scores, text: str) -> bool:
     )
 
 
-# --- order, repeats, company
-# -----------------------------------------------------------------------------------------------------------
+# --- order, repeats, batches ---
 
 
 def test_order_is_kept(tiny_scorer: Scorer) -> None:
     alone = [score(tiny_scorer, [text])[0] for text in TEXTS]
     assert len({tuple(scores.probabilities.values()) for scores in alone}) == len(
         TEXTS
-    )  # all can be told apart
+    )  # all are distinguishable
     assert score(tiny_scorer, TEXTS) == alone
     assert score(tiny_scorer, TEXTS[::-1]) == alone[::-1]
 
@@ -124,7 +123,7 @@ def test_the_cache_spares_the_model_and_stays_small(tiny_scorer: Scorer) -> None
     scorer, session = counting(tiny_scorer, cache_size=2)
     for text, expected in (("a", 1), ("b", 2), ("a", 2), ("c", 3), ("a", 3), ("b", 4)):
         scorer.score([ScoreInput(text)])
-        assert session.runs == expected, text  # the text used longest ago is forgotten first
+        assert session.runs == expected, text  # the least recently used text is dropped first
     scorer.forget()
     scorer.score([ScoreInput("b")])
     assert session.runs == 5
@@ -157,8 +156,7 @@ def test_model_and_language_are_told(tiny_scorer: Scorer) -> None:
     assert english.model == tiny_scorer.version
 
 
-# --- any text -----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- any text ---
 
 
 @pytest.mark.parametrize(
@@ -179,8 +177,7 @@ def test_any_text_is_scored(tiny_scorer: Scorer, text: str) -> None:
     assert sound(score(tiny_scorer, [text])[0], text)
 
 
-# --- evidence -----------------------------------------------------------------------------------------------------
-# ---------------------
+# --- evidence ---
 
 
 def strongest(scorer: Scorer, label: str) -> str:
@@ -193,7 +190,7 @@ def weakest(scorer: Scorer, label: str) -> str:
 
 @pytest.mark.parametrize("label", HARMFUL)
 def test_evidence_is_given_from_the_hold_threshold_on(tiny_scorer: Scorer, label: str) -> None:
-    """The probability decides whether a label has evidence at all, however strong its tokens."""
+    """The probability decides whether a label has evidence at all, however strong its tokens are."""
     letters = " ".join([strongest(tiny_scorer, label)] * 5)
     [scores] = score(tiny_scorer, [letters])
     at = scores.probabilities[label]
@@ -202,7 +199,7 @@ def test_evidence_is_given_from_the_hold_threshold_on(tiny_scorer: Scorer, label
 
 
 def evidence_labels(scorer: Scorer, text: str, label: str, hold: float) -> set[str]:
-    """Labels with evidence where only ``label`` has a threshold and every token counts."""
+    """Return the labels with evidence where only ``label`` has a threshold and every token counts."""
     silent = {name: bounds.model_copy(update={"hold": None}) for name, bounds in scorer.thresholds.items()}
     silent[label] = silent[label].model_copy(update={"hold": min(hold, 1.0)})
     config = scorer.config.model_copy(update={"thresholds": silent, "evidence": EVERY_TOKEN})
@@ -255,7 +252,7 @@ def test_a_word_is_as_strong_as_its_strongest_token(
 
 
 def test_a_label_reads_the_channel_that_the_model_names_and_no_other(tiny_scorer: Scorer) -> None:
-    """Antisemitism reads the words that speak for hate, from the floor stated for it; labels not named have none."""
+    """Antisemitism uses the evidence channel of hate, from the floor stated for it; labels not named have none."""
     text = " ".join(WORDS)
     strengths = tiny_scorer.token_strengths(text)["hate"]
     floor = sorted(strengths.values())[len(strengths) // 2]
@@ -279,7 +276,7 @@ def test_token_strengths_have_the_offsets_of_the_text_as_given(tiny_scorer: Scor
     assert tuple(strengths) == HARMFUL
     assert all(0 <= value <= 1 for channel in strengths.values() for value in channel.values())
     places = set(strengths["spam"])
-    assert {(7, 8), (9, 12)} <= places  # several tokens of an emoji are one place
+    assert {(7, 8), (9, 12)} <= places  # several tokens of an emoji are one span
     assert min(places)[0] == 0
     assert strengths["spam"] != strengths["hate"]
 
@@ -289,8 +286,7 @@ def test_token_strengths_of_a_long_text_are_those_of_all_its_windows(tiny_scorer
     assert {start for start, _ in tiny_scorer.token_strengths(text)["threat"]} == set(range(0, len(text), 4))
 
 
-# --- embeddings and relevance
-# ----------------------------------------------------------------------------------------------------------
+# --- embeddings and relevance ---
 
 
 def test_embeddings_are_of_unit_length_and_in_order(tiny_scorer: Scorer) -> None:
@@ -349,7 +345,7 @@ def test_the_best_passage_of_a_long_article_counts(tiny_scorer: Scorer) -> None:
 
 
 class Gated(Counting):
-    """A session that reads once ``free`` is set, and whose first run then ends in ``first``."""
+    """A session that reads once ``free`` is set, and whose first run ends with ``first``."""
 
     def __init__(self, scorer: Scorer, first: BaseException | None = None) -> None:
         super().__init__(scorer)
@@ -365,7 +361,7 @@ class Gated(Counting):
 
 
 def both_ask(scorer: Scorer, session: Gated, texts: Sequence[str]) -> list[Future[list[Scores]]]:
-    """Two calls with the same texts; the second comes while the network reads for the first."""
+    """Two calls with the same texts; the second starts while the network reads for the first."""
     recall, recalled = scorer._readings.recall, []
     scorer._readings.recall = lambda keys: recalled.append(keys) or recall(keys)
     with ThreadPoolExecutor(2) as callers:
@@ -440,8 +436,7 @@ def test_no_text_stays_in_memory(tiny_scorer: Scorer) -> None:
     assert b"forget" not in pickle.dumps(kept)
 
 
-# --- long texts ---------------------------------------------------------------------------------------------------
-# ---------------------
+# --- long texts ---
 
 
 @pytest.mark.parametrize("label", HARMFUL)
@@ -495,8 +490,7 @@ def test_evidence_in_a_late_window_has_offsets_in_the_whole_text(tiny_scorer: Sc
     assert [(e.start, e.end) for e in scores.evidence if e.label == label] == [(0, len(text))]
 
 
-# --- windows ------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- windows ---
 
 
 def windows(words: int, tokens: int, overlap: int) -> Windows:
@@ -519,7 +513,7 @@ def test_windows_cover_every_token_and_overlap_as_asked(words: int, tokens: int,
     assert all((ids[0], ids[-1]) == (2, 3) and not {2, 3} & set(ids[1:-1]) for ids in found.ids)
     for before, after in pairwise(found.offsets):
         assert before[len(before) - 1 - overlap : -1] == after[1 : 1 + overlap]
-        assert after[-2] > before[-2]  # each window reads on
+        assert after[-2] > before[-2]  # each window advances
 
 
 def test_a_text_that_fits_is_one_window() -> None:

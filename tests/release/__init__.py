@@ -1,1 +1,1 @@
-"""Measurements that only the releases of belowline need: targets, ceilings, unseen obfuscation, leave-one-out."""
+"""Measurements for releases of belowline only: targets, ceilings, unseen obfuscation, leave-one-out."""

@@ -1,4 +1,4 @@
-"""``python -m tests.release --run RUN --model DIR``: every target of a release, measured through the exported model."""
+"""``python -m tests.release --run RUN --model DIR``: every target of a release, measured on the exported model."""
 
 from pathlib import Path
 from typing import Annotated

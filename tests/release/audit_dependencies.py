@@ -1,7 +1,7 @@
-"""Asks a public service which packages of constraints.txt have known vulnerabilities: ``python -m tests.release.audit_dependencies``.
+"""Known vulnerabilities of the packages of constraints.txt: ``python -m tests.release.audit_dependencies``.
 
-Exit status: 0 where none is known, 1 where one is, and 0 with a loud ``NOT AUDITED`` where no service could be asked, for want of a network
-is no fault of a change; with BELOWLINE_AUDIT=required, as for a release, that is 2.
+Exit status: 0 if none is known, 1 if one is known. If no service can be reached, it prints ``NOT AUDITED`` and exits
+with 0, because a missing network is no fault of a change. With BELOWLINE_AUDIT=required, as for a release, that is 2.
 """
 
 import json
@@ -25,7 +25,7 @@ REQUIRED = "BELOWLINE_AUDIT"
 
 @dataclass(frozen=True)
 class Audited:
-    """Packages that were looked up, those that no service knows, and a line for each vulnerability."""
+    """Packages that were looked up, packages unknown to the service, and one line for each vulnerability."""
 
     known: Sequence[str]
     unknown: Sequence[str]
@@ -33,7 +33,7 @@ class Audited:
 
 
 def read_answer(answer: str) -> Audited:
-    """What pip-audit wrote as JSON; nothing audited where it wrote none."""
+    """Parse pip-audit's JSON; return an empty result if it is none."""
     try:
         packages = json.loads(answer)["dependencies"]
     except (ValueError, KeyError):
@@ -52,7 +52,7 @@ def read_answer(answer: str) -> Audited:
 
 
 def verdict(audited: Audited, *, required: bool) -> tuple[int, str]:
-    """Exit status, and what is told."""
+    """Return the exit status and the message."""
     lines = [f"VULNERABLE {finding}" for finding in audited.findings]
     total = len(audited.known) + len(audited.unknown)
     if not audited.known:
@@ -71,13 +71,13 @@ def verdict(audited: Audited, *, required: bool) -> tuple[int, str]:
 
 
 def pinned(constraints: str) -> str:
-    """The pins of a constraints file, without the suffixes of local builds, which no service knows."""
+    """Return the pins of a constraints file without local version suffixes, which no service knows."""
     lines = (line.partition("#")[0].strip() for line in constraints.splitlines())
     return "\n".join(line.partition("+")[0] for line in lines if line) + "\n"
 
 
 def ask(service: str) -> Audited:
-    """What ``service`` says of constraints.txt; nothing audited where it cannot be asked."""
+    """Return the result of ``service`` for constraints.txt; empty if it cannot be reached."""
     try:
         python = python_with(TOOL)
     except pytest.skip.Exception as error:
@@ -93,7 +93,7 @@ def ask(service: str) -> Audited:
 
 
 def main() -> int:
-    """Asks one service after the other until one answers."""
+    """Ask the services in order until one answers."""
     audited = Audited([], [], [])
     for service in SERVICES:
         audited = ask(service)

@@ -1,4 +1,4 @@
-"""Measured values of a release, with the same value of the fp32 twin, and a bootstrap of any statistic."""
+"""Measured values of a release, each with the value of the fp32 twin, and a bootstrap of any statistic."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

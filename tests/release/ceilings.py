@@ -1,6 +1,6 @@
-"""What the votes of ``toxic-spans`` allow at best: three workers a comment disagree so much that no model can reach every figure.
+"""Best possible results on the votes of ``toxic-spans``, where three workers per comment often disagree.
 
-``python -m tests.release.ceilings --corpora DIR`` prints them; two of them stand beside the figures of a release.
+``python -m tests.release.ceilings --corpora DIR`` prints them. Two of them are notes to the figures of a release.
 """
 
 from collections import Counter
@@ -26,14 +26,15 @@ _WORKERS = 3
 _INSULT = "Insult"
 _DRAWS = 400_000
 _FEWEST = 100
-"""Comments with as many workers; fewer say too little of how their votes differ."""
+"""Minimum number of comments with three workers; fewer do not show how votes differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoteCeiling:
-    """AUC of whoever knew each comment's own chance of a vote, against what three workers happened to vote.
+    """AUC of a predictor that knows each comment's true chance of a vote, against the votes of three workers.
 
-    ``majority`` is against two votes or three; ``undisputed`` leaves the comments with one vote out. NaN for fewer than 100 comments.
+    ``majority`` is against two or three votes; ``undisputed`` excludes comments with one vote. NaN for fewer than 100
+    comments.
     """
 
     majority: float
@@ -41,8 +42,11 @@ class VoteCeiling:
 
 
 def vote_ceiling(votes: Mapping[int, int]) -> VoteCeiling:
-    """From the number of comments that got 0, 1, 2, 3 votes: a beta-binomial is fitted, which describes how the chance of a vote differs
-    from comment to comment, and comments are drawn from it."""
+    """Return the ceiling from the number of comments with 0, 1, 2 and 3 votes.
+
+    A beta-binomial is fitted to the counts, because the chance of a vote differs between comments. Comments are drawn
+    from it.
+    """
     counts = np.array([votes.get(number, 0) for number in range(_WORKERS + 1)])
     if counts.sum() < _FEWEST:
         return VoteCeiling(NAN, NAN)
@@ -63,9 +67,10 @@ def vote_ceiling(votes: Mapping[int, int]) -> VoteCeiling:
 
 @dataclass(frozen=True, slots=True)
 class WorkerF1:
-    """Mean character F1 of single workers: against half of the others of the same comment, and against half of all, himself among them.
+    """Mean character F1 of single workers.
 
-    NaN where no comment has two workers.
+    ``others`` is against half of the other workers of the comment, ``all`` against half of all workers. NaN where no
+    comment has two workers.
     """
 
     others: float
@@ -73,7 +78,7 @@ class WorkerF1:
 
 
 def worker_f1(posts: Sequence[tuple[Marks, int]]) -> WorkerF1:
-    """From the marks of the workers and the length of each post."""
+    """Return the F1 from the marks of the workers and the length of each post."""
     others: list[float] = []
     everybody: list[float] = []
     for marks, length in posts:
@@ -89,7 +94,7 @@ def worker_f1(posts: Sequence[tuple[Marks, int]]) -> WorkerF1:
 
 
 def ceilings(folder: Path) -> tuple[VoteCeiling, WorkerF1]:
-    """Those of the files of ``toxic-spans`` in ``folder``: of personal attacks, and of evidence."""
+    """Return the ceilings of ``toxic-spans`` in ``folder``: of personal attacks, and of evidence."""
     votes = Counter(
         sum(any(span["type"] == _INSULT for span in spans) for _, spans in workers)
         for workers in toxic_spans_workers(folder).values()
@@ -101,7 +106,7 @@ def ceilings(folder: Path) -> tuple[VoteCeiling, WorkerF1]:
 
 
 def main(corpora: Annotated[Path, typer.Option(help="Folder with the corpora.")] = Path("corpora")) -> None:
-    """What the votes of toxic-spans allow at best."""
+    """Print the best possible results on the votes of toxic-spans."""
     vote, worker = ceilings(corpora / "toxic-spans")
     console = Console()
     console.print(f"personal attack, AUC against the majority of three: at best {vote.majority:.3f}")

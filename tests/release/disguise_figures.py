@@ -1,4 +1,4 @@
-"""Whether disguises help spam and abuse past the model: disguised copies of test rows, and spam in disguises never seen in training."""
+"""Effect of obfuscation on the model: obfuscated copies of test rows, and spam in unseen kinds of obfuscation."""
 
 import random
 from collections import defaultdict
@@ -23,9 +23,10 @@ _FALSE_POSITIVES = 0.01
 
 
 def disguise_drop(scorer: Scorer, readings: Readings, console: Console) -> Measurement:
-    """The largest drop in AUC of a label between test rows and disguised copies of the same rows, harmful and harmless alike.
+    """Return the largest drop in AUC of a label between test rows and obfuscated copies of the same rows.
 
-    For each label 500 rows of the run's corpora that know both its sides are drawn, every corpus with the same chance.
+    Harmful and harmless rows are obfuscated alike. For each label 500 rows are drawn from the run's corpora that know
+    both its sides, every corpus with the same chance.
     """
     test = readings.test
     own = ~np.isin(test.sources, MEASURED_ONLY)
@@ -52,7 +53,7 @@ def disguise_drop(scorer: Scorer, readings: Readings, console: Console) -> Measu
 
 
 def _drawn(rows: Bools, sources: npt.NDArray[np.str_], seed: int) -> npt.NDArray[np.intp]:
-    """At most 500 of the ``rows`` [n], each corpus with the same chance."""
+    """Return at most 500 of the ``rows`` [n], each corpus with the same chance."""
     indices = np.flatnonzero(rows)
     size = min(_ROWS_PER_LABEL, len(indices))
     chance = equal_weights(sources[indices])
@@ -61,9 +62,10 @@ def _drawn(rows: Bools, sources: npt.NDArray[np.str_], seed: int) -> npt.NDArray
 
 
 def unseen_recall(scorer: Scorer, harmless: Floats, console: Console) -> Measurement:
-    """Share of 500 generated spam texts in unseen disguises above the spam probability that 1 % of comments exceed.
+    """Return the recall on 500 generated spam texts in unseen obfuscation.
 
-    ``harmless`` [n] are the spam probabilities of real comments, few of which can be spam.
+    The threshold is the spam probability that 1 % of comments exceed. ``harmless`` [n] are the spam probabilities of
+    real comments, few of which can be spam.
     """
     threshold = float(np.quantile(harmless, 1 - _FALSE_POSITIVES, method="higher"))
     spam = unseen_spam(_UNSEEN)

@@ -1,4 +1,4 @@
-"""How near the model's embeddings are to those of the base that it was trained from."""
+"""Similarity of the model's embeddings to those of its base model."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,10 @@ _LONGEST = 512
 
 
 def embedding_figure(scorer: Scorer, base: str, texts: Sequence[str], console: Console) -> Measurement:
-    """Spearman correlation of the cosines of 5,000 random pairs of ``texts``, at least three, in both models.
+    """Return the Spearman correlation of the cosines of 5,000 random pairs of ``texts`` in both models.
 
-    The base reads the texts as they are, up to 512 tokens at once; the model reads them normalised and in windows.
+    At least three texts are needed. The base reads texts unchanged, up to 512 tokens at once. The model reads them
+    normalised and in windows.
     """
     rng = np.random.default_rng(0)
     first = rng.integers(0, len(texts), _PAIRS)
@@ -37,7 +38,7 @@ def _spearman(first: Floats, second: Floats) -> float:
 
 
 def base_embeddings(base: str, texts: Sequence[str], console: Console) -> Floats:
-    """Embeddings [n, hidden] of the base model, mean-pooled, unit length."""
+    """Return the embeddings [n, hidden] of the base model, mean-pooled, unit length."""
     encoder, tokenizer = load_base(base)
     encoder.train(False)
     longest = min(_LONGEST, encoder.config.max_position_embeddings)

@@ -26,14 +26,14 @@ _CORPUS = "toxic-spans"
 
 
 Marks = Sequence[Sequence[tuple[int, int]]]
-"""For each worker of a post the (start, end) that he marked, of whatever type."""
+"""(start, end) of each worker's marks in a post, of any type."""
 
 
 def worker_marks(folder: Path) -> dict[str, Marks]:
-    """Comment id to the marks of each of its workers, from the files of ``toxic-spans``.
+    """Return the marks of each worker by comment id, from the files of ``toxic-spans``.
 
-    The examples of the corpus only have the share of workers for each exact span of a type, and one worker often marks a word and,
-    as another type, the phrase around it: sums of shares would count him twice.
+    The examples of the corpus only have the share of workers for each exact span of a type. One worker often marks a
+    word and, as another type, the phrase around it, so sums of shares would count that worker twice.
     """
     return {
         comment: [[(int(span["start"]), int(span["end"])) for span in spans] for _, spans in votes]
@@ -42,7 +42,7 @@ def worker_marks(folder: Path) -> dict[str, Marks]:
 
 
 def marked_by_half(marks: Marks, length: int) -> Bools:
-    """Which of ``length`` characters at least half of the workers marked, each counted once."""
+    """Return a mask [length] of the characters that at least half of the workers marked."""
     workers = np.zeros(length)
     for spans in marks:
         own = np.zeros(length, dtype=bool)
@@ -55,10 +55,11 @@ def marked_by_half(marks: Marks, length: int) -> Bools:
 def evidence_figure(
     scorer: Scorer, data: DatasetDict, corpora: Path, limit: int | None, console: Console
 ) -> Measurement:
-    """Mean character F1 on the test posts of ``toxic-spans`` against what at least half of the workers marked.
+    """Return the mean character F1 on the test posts of ``toxic-spans``.
 
-    Evidence is what the token heads say at the model's floors, whether or not a label is held. Two ways of reading them, all channels
-    but that of spam together and ``toxicity`` alone, are compared on validation; the better one is measured.
+    The reference is the characters that at least half of the workers marked. Evidence is the output of the token heads
+    at the model's floors, whether or not a label is held. Two combinations of heads are compared on validation: all
+    channels but that of spam, and ``toxicity`` alone. The better one is measured.
     """
     readings = _readings(scorer)
     folder = corpora / _CORPUS
@@ -80,7 +81,10 @@ def evidence_figure(
 
 
 def _readings(scorer: Scorer) -> dict[str, dict[str, float]]:
-    """Name of a way to read the heads to the floors of its channels; of a channel that two labels read, the lower."""
+    """Combinations of heads by name, with the floors of their channels.
+
+    A channel that two labels share has the lower of their floors.
+    """
     floors: dict[str, float] = {}
     for evidence in scorer.config.evidence.values():
         if evidence.channel != NOT_ASKED:

@@ -1,4 +1,4 @@
-"""The figures that a released model has to reach, each measured through the Scorer on what was never tuned on."""
+"""Targets of a released model, each measured through the Scorer on data that was never used for tuning."""
 
 import json
 from dataclasses import dataclass, replace
@@ -33,13 +33,16 @@ from tests.release.leave_one_out import leave_one_out, read_predictions, video_f
 
 _COMMENTS = "c3"
 _COMMENTS_TAKEN = 3000
-_FEWEST_COMMENTS = 3  # two are one pair, and one pair has no correlation
+_FEWEST_COMMENTS = 3  # two texts make one pair, and one pair has no correlation
 _MEGABYTE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure to reach: ``figure`` at least, or at most; ``of`` is the split that it is measured on, or the name of the measurement."""
+    """A target: ``figure`` at least, or at most.
+
+    ``of`` is the split that it is measured on, or the name of the measurement.
+    """
 
     measure: str
     figure: float
@@ -48,11 +51,11 @@ class Target:
 
     @property
     def text(self) -> str:
-        """As tables show it."""
+        """Return the target as tables show it."""
         return f"{'≤' if self.at_most else '≥'} {self.figure:g}"
 
     def reached(self, value: float) -> bool | None:
-        """Whether ``value`` reaches it; None for NaN."""
+        """Return True if ``value`` reaches the target; None for NaN."""
         if np.isnan(value):
             return None
         return value <= self.figure if self.at_most else value >= self.figure
@@ -85,7 +88,7 @@ TARGETS = (
     Target("int8 against fp32: AUC lost on any row above", 0.005, "int8 loss", at_most=True),
     Target("size of model.onnx in MB", 30, "size", at_most=True),
 )
-"""What issue 3 asks for."""
+"""Targets of issue 3."""
 _SPLITS = [target.of for target in TARGETS if isinstance(target.of, OnSplit)]
 _RANKED = [split for split in _SPLITS if split.statistic == "AUC"]
 
@@ -93,10 +96,11 @@ _RANKED = [split for split in _SPLITS if split.statistic == "AUC"]
 def figures(
     run: Path, model: Path, corpora: Path, console: Console, *, videos: bool = False, limit: int | None = None
 ) -> list[dict[str, object]]:
-    """Measure every target of ``model`` and the run's fp32 twin, print them, write ``run / "figures.json"`` and return its rows.
+    """Measure every target of ``model`` and the run's fp32 twin and return the rows.
 
-    ``videos`` trains the four small models of ``leave_one_out`` first, else its last result is taken. ``limit`` rows of each corpus at
-    most are for a quick look, and noted. Raises RunError, ModelError, CorpusError.
+    The rows are printed and written to ``run / "figures.json"``. ``videos`` trains the four small models of
+    ``leave_one_out`` first; otherwise its last result is used. ``limit`` is the maximum number of rows of each corpus,
+    for a quick look; the rows have a note of it. Raises RunError, ModelError, CorpusError.
     """
     data, base = RunDirectory(run).data(), _base(run)
     scorer = Scorer.load(model)
@@ -139,7 +143,7 @@ def _base(run: Path) -> str:
 def _of_comments(
     scorer: Scorer, readings: Readings, base: str, console: Console
 ) -> tuple[Measurement, Measurement]:
-    """Recall of unseen disguises and nearness of embeddings: what needs real comments of a newspaper, whatever their labels."""
+    """Recall of unseen obfuscation and similarity of embeddings, on real newspaper comments of any label."""
     rows = np.flatnonzero(readings.test.sources == _COMMENTS)
     if len(rows) < _FEWEST_COMMENTS:
         return (missing(f"{_COMMENTS} is not among the corpora; run `belowline-train fetch`"),) * 2
@@ -149,7 +153,7 @@ def _of_comments(
 
 
 def _note_ceilings(found: dict[OnSplit | str, Measurement], readings: Readings, corpora: Path) -> None:
-    """Say beside the two figures that are measured against a few workers' votes how far these allow to go."""
+    """Add a note of the ceiling to the two figures that are measured against a few workers' votes."""
     if not (corpora / _ATTACK.corpus).is_dir():
         return
     vote, worker = ceilings(corpora / _ATTACK.corpus)
@@ -174,7 +178,7 @@ def _add(found: dict[OnSplit | str, Measurement], of: OnSplit | str, note: str) 
 
 
 def _noted(figure: Measurement, target: Target, limit: int | None) -> Measurement:
-    """``figure`` with a note where rows were drawn, not all taken."""
+    """``figure`` with a note if rows were sampled."""
     notes = [figure.note] if figure.note else []
     if isinstance(target.of, OnSplit) and target.of.corpus == _COMMENTS:
         notes.append(f"at most {_COMMENTS_TAKEN} comments, drawn with seed 0")
@@ -216,5 +220,5 @@ def _shown(value: object) -> str:
 
 
 def write(rows: list[dict[str, object]], path: Path) -> None:
-    """The rows as JSON; what stood in ``path`` stays until they are written whole."""
+    """Write the rows as JSON; the file is replaced atomically."""
     write_text(path, json.dumps({"rows": rows}, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""Figures of single labels on test splits: AUC, F1, accuracy, calibration, and what int8 loses of fp32."""
+"""Figures of single labels on test splits: AUC, F1, accuracy, calibration, and the loss of int8 against fp32."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ _FEW, _HALF = 0.2, 0.5
 
 @dataclass(frozen=True, slots=True)
 class OnSplit:
-    """A statistic (AUC, F1 or accuracy) of a label on the test rows of a corpus, or on those whose slice begins with ``slice``.
+    """A statistic (AUC, F1 or accuracy) of a label on the test rows of a corpus.
 
-    ``undisputed`` leaves out the rows that more than a fifth of the annotators, but fewer than half, gave the label.
+    With ``slice``, only rows whose slice begins with it. ``undisputed`` excludes rows where more than a fifth but fewer
+    than half of the annotators gave the label.
     """
 
     label: str
@@ -34,10 +35,10 @@ class OnSplit:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Test rows and what the models say of them.
+    """Test rows and the models' probabilities.
 
-    ``int8`` and ``fp32`` map a label to probabilities [n]; those of fp32 are NaN in rows that it did not read, all of them where the
-    run has no fp32 twin. ``holds`` are the hold thresholds of the int8 model.
+    ``int8`` and ``fp32`` map a label to probabilities [n]. Those of fp32 are NaN in rows that it did not read, and in
+    all rows if the run has no fp32 twin. ``holds`` are the hold thresholds of the int8 model.
     """
 
     test: TestRows
@@ -46,11 +47,11 @@ class Readings:
     holds: Mapping[str, float | None]
 
     def target(self, label: str) -> Floats:
-        """What is known of ``label`` [n], NaN where nothing is."""
+        """Return the targets of ``label`` [n], NaN where unknown."""
         return self.test.target(label)
 
     def rows(self, split: OnSplit) -> Bools:
-        """Which rows [n] are of the split and know its label."""
+        """Return a mask [n] of the rows of the split with a known label."""
         inside = np.char.startswith(self.test.slices.astype(str), split.slice)
         target = self.target(split.label)
         disputed = (target > _FEW) & (target < _HALF)
@@ -62,7 +63,7 @@ class Readings:
 def read(
     scorer: Scorer, twin: Scorer | None, test: TestRows, twin_reads: Collection[str], console: Console
 ) -> Readings:
-    """Every test row through ``scorer``, those of the corpora ``twin_reads`` through ``twin`` too."""
+    """Score every test row with ``scorer``, and those of the corpora ``twin_reads`` with ``twin`` too."""
     int8 = predictions(scorer, test.texts, console, "int8")
     fp32 = {label: np.full(len(test.texts), NAN) for label in scorer.labels}
     rows = np.flatnonzero(np.isin(test.sources, list(twin_reads)))
@@ -73,7 +74,7 @@ def read(
 
 
 def split_figure(readings: Readings, split: OnSplit) -> Measurement:
-    """The figure of a split; F1 and accuracy at the hold threshold."""
+    """Return the figure of a split; F1 and accuracy at the hold threshold."""
     rows = readings.rows(split)
     truth = readings.target(split.label)[rows] >= 0.5
     if not truth.any() or truth.all():
@@ -100,12 +101,12 @@ def _auc(truth: Bools, given: Floats, fp32: Floats) -> Measurement:
 
 
 def auc(truth: Bools, probability: Floats) -> float:
-    """Area under the ROC curve; NaN where a class is missing."""
+    """Return the area under the ROC curve; NaN where a class is missing."""
     return float(roc_auc_score(truth, probability)) if truth.any() and not truth.all() else NAN
 
 
 def int8_loss(readings: Readings, splits: Collection[OnSplit]) -> Measurement:
-    """The largest AUC that int8 loses of fp32 on any of ``splits``."""
+    """Return the largest AUC loss of int8 against fp32 on any of ``splits``."""
     columns: dict[OnSplit, tuple[Bools, Floats, Floats]] = {}
     for split in splits:
         rows = readings.rows(split)
@@ -121,19 +122,19 @@ def int8_loss(readings: Readings, splits: Collection[OnSplit]) -> Measurement:
 
 
 def auc_lost(truth: Bools, before: Floats, after: Floats) -> float:
-    """AUC of the probabilities ``before`` less that of the probabilities ``after``; all [n]."""
+    """Return the AUC of the probabilities ``before`` minus that of ``after``; all [n]."""
     return auc(truth, before) - auc(truth, after)
 
 
-# --- calibration -----------------------------------------------------------------------------------------------------------------------
+# --- calibration ---
 
 
 def calibration_figure(readings: Readings) -> Measurement:
-    """The largest expected calibration error of a label, on the mixture that calibration was fitted on.
+    """Return the largest expected calibration error of a label, on the mixture that calibration was fitted on.
 
-    That is: test rows of the corpora that know both sides of the label, every corpus counting alike; generated examples, and corpora
-    that are only measured on, were not part of it. A finite sample of a perfectly calibrated model has an error too; the note gives it,
-    simulated, in brackets.
+    The mixture is the test rows of the corpora that know both sides of the label, with equal weight for every corpus.
+    Generated examples and corpora for measuring only are excluded. A finite sample of a perfectly calibrated model has
+    an error too; the note gives its simulated value in brackets.
     """
     columns = {label: found for label in readings.test.labels if (found := _mixture(readings, label))}
     if not columns:
@@ -148,7 +149,7 @@ def calibration_figure(readings: Readings) -> Measurement:
 
 
 def _mixture(readings: Readings, label: str) -> tuple[Floats, Floats, Floats] | None:
-    """Targets, probabilities and weights, each [n]; None without rows."""
+    """Return targets, probabilities and weights, each [n]; None without rows."""
     sources = readings.test.sources.astype(str)
     fitted = ~np.char.startswith(sources, "generated-") & ~np.isin(sources, MEASURED_ONLY)
     rows = two_sided(readings.target(label), sources) & fitted
@@ -159,13 +160,13 @@ def _mixture(readings: Readings, label: str) -> tuple[Floats, Floats, Floats] | 
 
 
 def weighted_calibration_error(target: Floats, probability: Floats, weights: Floats) -> float:
-    """The expected calibration error of examples [n] that count by their ``weights`` [n]."""
+    """Return the expected calibration error of examples [n] with ``weights`` [n]."""
     gaps = np.bincount(bins(probability), weights * (probability - target), BINS)
     return float(np.abs(gaps).sum() / weights.sum())
 
 
 def _by_chance(target: Floats, probability: Floats, weights: Floats) -> float:
-    """The error of as many examples whose truth is drawn by the probabilities themselves, a mean over 100 draws."""
+    """Return the mean error over 100 draws in which the probabilities are the truth."""
     rng = np.random.default_rng(0)
     draws = (rng.random(len(target)) < probability for _ in range(_SIMULATIONS))
     errors = [weighted_calibration_error(drawn.astype(np.float64), probability, weights) for drawn in draws]

@@ -1,6 +1,6 @@
-"""Spam under a video that the model has never seen: each video of ``youtube-spam`` left out in turn, a small model trained on the rest.
+"""Spam under unseen videos: each video of ``youtube-spam`` is left out in turn and a small model trained on the rest.
 
-Near-copies abound within a video, so no model that saw some of its comments can be measured on others.
+Near-duplicates are frequent within a video, so a model that saw some of its comments cannot be measured on others.
 """
 
 import json
@@ -30,7 +30,7 @@ _BATCH = 64
 
 Statistic = Callable[[Bools, Floats], float]
 Predictions = dict[str, tuple[Floats, Floats]]
-"""Video to what is true of its comments [n] and their probabilities of spam [n]."""
+"""Targets [n] and spam probabilities [n] of a video's comments, by video."""
 
 
 def videos_recipe() -> Recipe:
@@ -39,10 +39,10 @@ def videos_recipe() -> Recipe:
 
 
 def leave_one_out(recipe: Recipe, corpora: Path, folder: Path, console: Console) -> Predictions:
-    """Train once without each video, below ``folder``, and predict the video left out; written to ``folder``, too.
+    """Train once without each video, predict the video left out, and write the predictions to ``folder``.
 
-    Videos that are trained already are not trained again. Raises CorpusError for missing corpora, RunError when ``folder`` belongs to
-    another recipe.
+    Models are written below ``folder``. Videos with a trained model are skipped. Raises CorpusError for missing
+    corpora, RunError when ``folder`` belongs to another recipe.
     """
     whole = folder / "data"
     if not whole.is_dir():
@@ -74,7 +74,7 @@ def _videos(data: DatasetDict) -> list[str]:
 
 
 def without(data: DatasetDict, video: str) -> DatasetDict:
-    """``data`` with the comments under ``video`` as its test split, and those under every other video in its train split."""
+    """Return ``data`` with the comments under ``video`` as test split, and those under other videos as train split."""
     every = concatenate_datasets(list(data.values()))
     splits = [name for name, split in data.items() for _ in range(len(split))]
     rows = list(zip(splits, every["source"], every["slice"], strict=True))
@@ -88,7 +88,7 @@ def without(data: DatasetDict, video: str) -> DatasetDict:
 
 
 def _predicted(model_folder: Path, test: Dataset, recipe: Recipe) -> tuple[Floats, Floats]:
-    """Targets [n] and uncalibrated probabilities [n] of spam."""
+    """Return targets [n] and uncalibrated probabilities [n] of spam."""
     model, tokenizer = load_model(model_folder)
     encoder, column = Encoder(tokenizer, recipe), recipe.labels.index("spam")
     logits = []
@@ -109,7 +109,7 @@ def _write(found: Predictions, path: Path) -> None:
 
 
 def read_predictions(folder: Path) -> Predictions:
-    """What ``leave_one_out`` found last in ``folder``; empty if it never ran."""
+    """Return the last result of ``leave_one_out`` in ``folder``; empty if it never ran."""
     path = folder / _FILE
     if not path.is_file():
         return {}
@@ -120,7 +120,7 @@ def read_predictions(folder: Path) -> Predictions:
 
 
 def video_figures(found: Predictions) -> tuple[Measurement, Measurement]:
-    """Accuracy (at 0.5) and AUC, each the mean over the videos."""
+    """Return accuracy (at 0.5) and AUC, each the mean over the videos."""
     if not found:
         return (missing("not measured; `--videos` trains four small models for it"),) * 2
     truth, probability = (np.concatenate(column) for column in zip(*found.values(), strict=True))

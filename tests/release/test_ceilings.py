@@ -1,4 +1,4 @@
-"""How far the votes of few workers allow any model to go."""
+"""Best possible results on the votes of few workers."""
 
 from collections import Counter
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_too_few_votes_tell_nothing() -> None:
 def test_workers_against_each_other() -> None:
     same = worker_f1([([SEVEN, SEVEN, SEVEN], 10), ([(), ()], 4)])
     assert (same.others, same.all) == (1.0, 1.0)
-    # Of three, one marked nothing: the two others agree with each other half of the time, and with the majority always.
+    # One of three marked nothing: the other two agree with each other half of the time, with the majority always.
     split = worker_f1([([SEVEN, SEVEN, ()], 10)])
     assert split.all == pytest.approx(2 / 3)
     assert split.others == pytest.approx(2 / 3)

@@ -1,4 +1,4 @@
-"""Disguised copies, and disguises never seen."""
+"""Obfuscated copies, and unseen kinds of obfuscation."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,10 @@ FINE, BAD = "a quiet sentence about the weather number {}", "a rotten sentence a
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, probability: float, word: str) -> list[str]:
-    """Predictions that know nothing but a word: ``probability`` of every label with it, 0.3 without. Returns the texts asked."""
+    """Predictions that depend on one word: ``probability`` of every label with it, 0.3 without.
+
+    Returns the texts that were scored.
+    """
     asked: list[str] = []
 
     def predictions(
@@ -36,7 +39,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, probability: float, word: str) ->
 
 @pytest.fixture
 def readings() -> Readings:
-    """900 rows of two corpora that know spam on both sides; the clean texts are told apart perfectly."""
+    """900 rows of two corpora that know spam on both sides; clean texts are separated perfectly."""
     truth = np.array([[number % 2, np.nan] for number in range(900)], dtype=float)
     texts = [(BAD if number % 2 else FINE).format(number) for number in range(900)]
     sources = np.array(["a"] * 800 + ["b"] * 100)
@@ -58,7 +61,7 @@ def test_a_model_fooled_by_disguise_drops(
     assert figure.n == len(asked) == 500
     assert 0.05 < figure.low < figure.value < figure.high < 0.5
     assert figure.note == f"spam; drop of the clean AUC: spam {figure.value:.3f} of 1.000"
-    assert sum("rotten" in text for text in asked) > 100  # some words of a text are disguised, not all
+    assert sum("rotten" in text for text in asked) > 100  # some words of a text are obfuscated, not all
     assert not set(asked) <= set(readings.test.texts)
 
 
@@ -98,7 +101,7 @@ def test_recall_is_above_what_one_comment_in_a_hundred_exceeds(
     assert "above 0.792, taken as given; undisguised 0.000" in figure.note
     assert "hashtags 1.00" in figure.note
     assert "bracketed 0.00" in figure.note
-    assert figure.note.count(" 0.00") == len(DISGUISES) - 1 + 1  # and of the undisguised
+    assert figure.note.count(" 0.00") == len(DISGUISES) - 1 + 1  # and of the clean copy
 
 
 def test_a_probability_at_the_threshold_is_not_above_it(

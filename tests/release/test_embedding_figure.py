@@ -1,4 +1,4 @@
-"""Nearness of embeddings to those of the base."""
+"""Similarity of embeddings to those of the base."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_base_embeddings_are_of_unit_length_and_in_order(base: str) -> None:
     found = base_embeddings(base, TEXTS, QUIET)
     assert found.shape == (60, 32)
     assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(60), abs=1e-5)
-    alone = base_embeddings(base, [TEXTS[33]], QUIET)[0]  # company pads a text, and must not change it
+    alone = base_embeddings(base, [TEXTS[33]], QUIET)[0]  # padding by a longer text must not change it
     assert found[33] == pytest.approx(alone, abs=1e-5)
 
 

@@ -74,7 +74,7 @@ def speaking(tiny_scorer: Scorer) -> Scorer:
     """The random model with evidence from two channels."""
     evidence = {label: EvidenceChannel(channel=label, floor=0.2) for label in ("toxicity", "hate")}
     evidence["antisemitism"] = EvidenceChannel(channel="hate", floor=0.1)
-    evidence["spam"] = EvidenceChannel(channel="spam", floor=0.0)  # nobody was asked to mark spam
+    evidence["spam"] = EvidenceChannel(channel="spam", floor=0.0)  # no worker was asked to mark spam
     config = tiny_scorer.config.model_copy(update={"evidence": evidence})
     return Scorer(config, tiny_scorer._session, tiny_scorer.tokenizer, 1)
 
@@ -93,7 +93,7 @@ def test_evidence_is_measured_as_it_is_read_best_on_validation(speaking: Scorer,
     )
     data = DatasetDict({"validation": split("d"), "test": split("a", "b", "c")})
     figure = evidence_figure(speaking, data, tmp_path, None, QUIET)
-    assert figure.value == pytest.approx(2 / 3)  # two as marked, and one in which nothing is
+    assert figure.value == pytest.approx(2 / 3)  # two comments as marked, and one without marks
     assert figure.n == 3
     assert figure.note.startswith("read: toxicity alone (validation: all channels 0.")
     assert "floors: toxicity 0.2; marking nothing gives 0.333" in figure.note

@@ -1,4 +1,4 @@
-"""Every target measured by one command, on a random model."""
+"""Every target is measured by one command, on a random model."""
 
 import csv
 import json
@@ -66,7 +66,7 @@ def write_toxic_spans(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with data and fp32 twin, a model of other weights, and corpora."""
+    """A run with data and fp32 twin, a model with other weights, and corpora."""
     root = tmp_path_factory.mktemp("figures")
     build_tiny_model(root / "model")
     build_tiny_model(root / "run" / "fp32", seed=8)
@@ -147,7 +147,7 @@ def test_without_twin_and_corpora_the_rest_is_measured(place: Path, tmp_path: Pa
 
 
 class Stopped(Exception):
-    """Ends a measurement once the videos were trained."""
+    """End a measurement once the videos are trained."""
 
 
 def test_videos_are_trained_when_asked(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

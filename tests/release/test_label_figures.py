@@ -28,7 +28,10 @@ ROWS = 400
 
 @pytest.fixture
 def readings() -> Readings:
-    """Two corpora: ``a`` knows spam and hate, ``b`` spam only, of one side; probabilities are right but for some noise."""
+    """Two corpora: ``a`` knows spam and hate, ``b`` only spam, of one side.
+
+    Probabilities are right but for some noise.
+    """
     rng = np.random.default_rng(4)
     truth = rng.integers(0, 2, (ROWS, 2)).astype(float)
     sources = np.array(["a"] * 300 + ["b"] * 100)
@@ -131,7 +134,7 @@ def test_a_weight_is_a_repetition() -> None:
 
 
 def calibrated(sources: list[str], wrong: float) -> Readings:
-    """Spam is as probable as said, but by ``wrong`` more in corpus ``a``."""
+    """Spam is as probable as predicted in corpus ``b``, and more probable by ``wrong`` in corpus ``a``."""
     rng = np.random.default_rng(6)
     names = np.array(sources)
     probability = rng.random(len(names)) * 0.8

@@ -1,4 +1,4 @@
-"""Each video left out in turn, on miniature corpora and a random encoder."""
+"""Training with each video left out in turn, on miniature corpora and a random encoder."""
 
 import json
 import math
@@ -69,7 +69,7 @@ def test_the_recipe_of_the_project_knows_spam_only() -> None:
     assert set(recipe.generated) == {"link-spam", "own-links"}
 
 
-# --- the whole road ---
+# --- the whole pipeline ---
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Spam in disguises that training never sees."""
+"""Spam in kinds of obfuscation that training never sees."""
 
 import random
 import re

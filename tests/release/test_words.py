@@ -1,4 +1,4 @@
-"""The list of known words: what a spelling must become to be undone."""
+"""The list of known words: spellings are only undone to words of the list."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_the_vocabulary_and_what_people_wrote_are_known_and_nothing_generated(tm
     data = Dataset.from_list([{"text": text, "source": source} for text, source in texts])
     found = known_words(tokenizer, data)
     assert found == sorted(found)
-    assert {"people", "wrote", "link"} <= set(found)  # link stands in the vocabulary
+    assert {"people", "wrote", "link"} <= set(found)  # link is in the vocabulary
     assert not {"praise", "generated"} & set(found)
     assert not [word for word in found if not word.isalpha() or not word.islower()]
     DatasetDict({"train": data}).save_to_disk(str(tmp_path / "run" / "data"))

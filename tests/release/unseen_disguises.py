@@ -1,8 +1,8 @@
-"""Spam in disguises that training never sees, for measuring only.
+"""Spam in kinds of obfuscation that training never sees, for measuring only.
 
-Nothing here may ever be used in training, or what it measures is lost: whether the model reads spam through a disguise that it was not
-taught. Neither ``augment`` nor ``generate`` makes these kinds, and the offers have a wording of their own (``templates/unseen_spam.toml``).
-``normalise`` undoes some kinds (compatibility letters) and knows nothing of others.
+These kinds must never be used in training. They measure whether the model recognises spam in obfuscation that it was
+not trained on. Neither ``augment`` nor ``generate`` makes these kinds, and the offers have their own wording
+(``templates/unseen_spam.toml``). ``normalise`` undoes some kinds (compatibility letters) and ignores others.
 """
 
 import random
@@ -29,7 +29,7 @@ _PICTURES = "💰🔥💎🎁⚡🚀"
 
 
 class Unseen(NamedTuple):
-    """A spam text before and after its disguise, and the kind of that."""
+    """A spam text before and after obfuscation, and the kind of obfuscation."""
 
     kind: str
     plain: str
@@ -37,7 +37,7 @@ class Unseen(NamedTuple):
 
 
 def unseen_spam(count: int, seed: int = 0) -> list[Unseen]:
-    """``count`` spam texts, each disguised in one way, the ways in turn; the same for the same seed."""
+    """Return ``count`` spam texts, obfuscated in each way in turn; the same for the same seed."""
     rng = random.Random(seed)  # reproducible, not secret
     kinds = list(DISGUISES)
     found = []
@@ -60,7 +60,7 @@ def _offer(rng: random.Random) -> str:
 
 
 def _words(change: Disguise) -> Disguise:
-    """``change`` made to half, most or all words of four letters or more, to each in the same manner."""
+    """Apply ``change`` to half, most or all words of four letters or more, to each in the same manner."""
 
     def disguise(text: str, rng: random.Random) -> str:
         share, manner = rng.choice((0.5, 0.8, 1.0)), rng.getrandbits(32)
@@ -115,7 +115,7 @@ def bracketed(word: str, rng: random.Random) -> str:
 
 
 def slashed(word: str, rng: random.Random) -> str:
-    """``loan`` → ``l/o/a/n``, by marks that no disguise of training uses."""
+    """``loan`` → ``l/o/a/n``, with marks that no obfuscation of training uses."""
     return rng.choice("/~+,:=^").join(word)
 
 
@@ -125,22 +125,22 @@ def vowelless(word: str, rng: random.Random) -> str:
 
 
 def _pictured(text: str, rng: random.Random) -> str:
-    """A picture instead of every space."""
+    """An emoji instead of every space."""
     return text.replace(" ", rng.choice(_PICTURES))
 
 
 def _tagged(text: str, rng: random.Random) -> str:
-    """Every word a hashtag, without spaces."""
+    """Make every word a hashtag and remove the spaces."""
     return "".join(f"#{word}" for word in text.split())
 
 
 def _keycaps(text: str, rng: random.Random) -> str:
-    """Digits as keycaps."""
+    """Replace digits with keycaps."""
     return re.sub(r"\d", lambda digit: f"{digit.group()}\ufe0f\u20e3", text)
 
 
 def _spelled_address(text: str, rng: random.Random) -> str:
-    """The address as no filter of links knows it: spelled out, spaced, or written backwards."""
+    """The address in a form that filters of links do not recognise: spelled out, spaced, or reversed."""
     dot = rng.choice((" dot ", "(dot)", "[.]", " . ", " d0t "))
     ways: tuple[Callable[[str], str], ...] = (
         lambda place: place.replace(".", dot),
@@ -167,4 +167,4 @@ DISGUISES: Mapping[str, Disguise] = MappingProxyType(
         "address and digits": lambda text, rng: _keycaps(_spelled_address(text, rng), rng),
     }
 )
-"""Kind to how it disguises a whole text."""
+"""Obfuscation of a whole text, by kind."""

@@ -1,7 +1,7 @@
-"""Makes the list of known words that ``belowline.model.respell`` undoes disguises by.
+"""The list of known words with which ``belowline.model.respell`` undoes obfuscation.
 
-``python -m tests.release.words --run RUN`` writes ``words.txt``: the whole words of the encoder's vocabulary, and those that stand
-in many training texts of a run, for the vocabulary lacks insults and goods that are disguised most.
+``python -m tests.release.words --run RUN`` writes ``words.txt``: the whole words of the encoder's vocabulary, and
+frequent words of a run's training texts, because the vocabulary lacks the insults and goods that are obfuscated most.
 """
 
 import re
@@ -18,13 +18,16 @@ from belowline.training.fit.network import load_base
 from belowline.training.fit.run_directory import RunDirectory
 
 FEWEST_TEXTS = 20
-"""Training texts that a word which the vocabulary lacks must stand in; fewer also let misspellings in."""
+"""Minimum number of training texts with a word that the vocabulary lacks; a lower limit would let misspellings in."""
 _WORD = re.compile(r"(?<![\w'’.@/-])[a-z]{4,20}(?![\w@/-])")
 _GENERATED = "generated-"
 
 
 def known_words(tokenizer: PreTrainedTokenizerBase, data: Dataset) -> list[str]:
-    """The words of ``tokenizer`` and of the texts of ``data`` in small letters, sorted; what was generated or disguised is not counted."""
+    """Return the lower-case words of ``tokenizer`` and of the texts of ``data``, sorted.
+
+    Generated and obfuscated texts are not counted.
+    """
     own = {word for word in tokenizer.get_vocab() if re.fullmatch("[a-z]{2,}", word)}
     people = (
         text
@@ -35,7 +38,7 @@ def known_words(tokenizer: PreTrainedTokenizerBase, data: Dataset) -> list[str]:
 
 
 def frequent(texts: Iterable[str]) -> set[str]:
-    """Words of four letters or more in at least 20 of ``texts``."""
+    """Return words of four letters or more in at least 20 of ``texts``."""
     counts = Counter(word for text in texts for word in set(_WORD.findall(text.lower())))
     return {word for word, count in counts.items() if count >= FEWEST_TEXTS}
 

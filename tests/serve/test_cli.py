@@ -18,7 +18,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def failure(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """Status and the one line that a command fails with."""
+    """Return the exit status and the one line with which a command fails."""
     status = cli.run(list(arguments))
     shown = capsys.readouterr()
     assert shown.out == ""

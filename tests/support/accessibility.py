@@ -4,7 +4,7 @@ from typing import Any
 
 
 def serious(page: Any) -> list[str]:
-    """Returns the serious and critical violations that axe-core finds."""
+    """Return the serious and critical violations that axe-core finds."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page).response["violations"]

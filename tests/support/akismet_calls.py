@@ -17,7 +17,7 @@ GUID = re.compile("[0-9a-f]{32}")
 
 
 def said(answer: httpx.Response, text: str, **headers: str) -> None:
-    """Checks an answer: the text, and exactly these of Akismet's headers."""
+    """Check an answer: the text, and exactly these of Akismet's headers."""
     assert (answer.status_code, answer.text) == (200, text)
     assert answer.headers["Content-Type"].startswith("text/plain")
     found = {name: answer.headers[name] for name in MARKS if name in answer.headers}
@@ -25,14 +25,14 @@ def said(answer: httpx.Response, text: str, **headers: str) -> None:
 
 
 def guid(answer: httpx.Response) -> str:
-    """Returns the guid in the answer."""
+    """Return the guid in the answer."""
     named: str = answer.headers["X-akismet-guid"]
     assert GUID.fullmatch(named)
     return named
 
 
 def refused(answer: httpx.Response, *words: str) -> None:
-    """Checks that a call is refused with a reason that does not quote the comment; a check's answer has a guid too."""
+    """Check that a call is refused with a reason that does not quote the comment; a check's answer has a guid too."""
     assert (answer.status_code, answer.text) == (200, "invalid")
     assert answer.request.url.path != "/1.1/comment-check" or guid(answer)
     assert all(word in answer.headers["X-akismet-debug-help"] for word in words)
@@ -45,13 +45,13 @@ def kept(client: TestClient) -> list[dict[str, Any]]:
 
 
 def made(client: TestClient, name: str, *sites: str, role: str = "service", **more: Any) -> str:
-    """Makes a key and returns it."""
+    """Create a key and return it."""
     body = {"name": name, "role": role, "sites": list(sites), **more}
     return str(client.post("/v1/keys", json=body, headers=ADMIN).json()["key"])
 
 
 def decisions(client: TestClient) -> list[tuple[str, str, str]]:
-    """Returns via, action and code of every decision, oldest first."""
+    """Return via, action and code of every decision, oldest first."""
     lines = client.get("/v1/decisions", headers=ADMIN).text.splitlines()
     rows = [json.loads(line) for line in lines]
     return [(row["via"], row["action"], row["code"]) for row in rows]

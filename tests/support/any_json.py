@@ -1,4 +1,4 @@
-"""Any JSON value, for hypothesis."""
+"""Hypothesis strategy for any JSON value."""
 
 from hypothesis import strategies as st
 

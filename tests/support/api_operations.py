@@ -1,4 +1,4 @@
-"""Every operation of the app's own API, with who may call it and a good body."""
+"""Every operation of the app's own API, with the roles that may call it and a valid body."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ DECISION = {"action": "publish"}
 
 
 class Row(NamedTuple):
-    """Whose role may, what they get for ids that nothing has, and what a key of another site gets for ids of this one."""
+    """Roles that may call, the status for unknown ids, and the status for ids of this site with another site's key."""
 
     may: str | None
     good: int

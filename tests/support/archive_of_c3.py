@@ -1,4 +1,4 @@
-"""Writes an archive of any size from the comments of ``c3`` with the variations of copies; every run writes the same."""
+"""An archive of any size, made from the comments of ``c3`` with variations of copies; every run writes the same."""
 
 import json
 import random
@@ -12,13 +12,14 @@ from belowline.data.corpora import read_corpus
 _BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
 _NAMES = ("Ana", "Ben", "Chloe", "Dan", "Eve", "Farid", "Gus", "Hana")
 TAILS = 0.005
-"""Share of comments with an ending that no other comment has."""
+"""Share of comments with a unique ending."""
 
 
 def write_archive(file: Path, comments: int, corpora: Path, tails: float = TAILS) -> None:
     """Write ``comments`` rows of JSONL: rounds over c3, article by article.
 
-    Half of the comments are repeated, most others get another sum and link, and a share of ``tails`` an ending of their own.
+    Half of the comments are repeated, most others get another sum and link, and a share of ``tails`` gets a unique
+    ending.
     """
     examples = sorted(read_corpus("c3", corpora), key=lambda one: (one.split_key, one.row))
     texts = [(one.split_key, one.text) for one in examples if one.text.strip()]

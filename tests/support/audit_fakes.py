@@ -11,7 +11,7 @@ THRESHOLDS = {"spam": 0.5, "hate": 0.6, "on_topic": None}
 
 
 def audit_row(number: int, spam: float = 0.01, **more: Any) -> dict[str, Any]:
-    """A row of comments.jsonl, ten to a thread, held from ``spam`` 0.5 on."""
+    """Return a row of comments.jsonl, ten to a thread, held if ``spam`` is at least 0.5."""
     held = spam >= THRESHOLDS["spam"]  # type: ignore[operator]
     reason = {"code": "spam", "rule": "spam >= 0.5", "label": "spam"} if held else None
     return {
@@ -37,7 +37,7 @@ def audit_row(number: int, spam: float = 0.01, **more: Any) -> dict[str, Any]:
 
 
 def mixed_rows(number: int) -> Iterator[dict[str, Any]]:
-    """Rows of every cell: most are surely published, every tenth is held, every fiftieth rejected."""
+    """Yield rows of every cell: most are clearly published, every tenth is held, every fiftieth rejected."""
     for at in range(number):
         if at % 50 == 49:
             yield audit_row(at, 0.99, action="reject")
@@ -50,7 +50,7 @@ def mixed_rows(number: int) -> Iterator[dict[str, Any]]:
 
 
 def write_audit(out: Path, rows: Sequence[dict[str, Any]], **made_with: str) -> Path:
-    """The files of an audit that samples and reviews read."""
+    """Write the files of an audit that samples and reviews read."""
     out.mkdir(exist_ok=True)
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (out / "comments.jsonl").write_text("".join(lines), "utf-8")
@@ -61,6 +61,6 @@ def write_audit(out: Path, rows: Sequence[dict[str, Any]], **made_with: str) -> 
 
 
 def sheet_of(file: Path) -> list[dict[str, str]]:
-    """The rows of sample.csv."""
+    """Return the rows of sample.csv."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
         return list(csv.DictReader(lines))

@@ -1,4 +1,4 @@
-"""The expected calibration error, written out as a reference for the measured one."""
+"""Reference implementation of the expected calibration error."""
 
 import numpy as np
 
@@ -7,5 +7,5 @@ from belowline.training.measure.metrics import BINS, bins
 
 
 def calibration_error(target: Floats, probability: Floats) -> float:
-    """The expected calibration error over 15 bins of equal width, weighted by their sizes."""
+    """Return the expected calibration error over 15 bins of equal width, weighted by their sizes."""
     return float(np.abs(np.bincount(bins(probability), probability - target, BINS)).sum() / len(target))

@@ -1,4 +1,4 @@
-"""Callers that insist: each comment, and each decision, is sent until it is acknowledged."""
+"""Persistent clients: each comment and each decision is sent until it is acknowledged."""
 
 import itertools
 from collections import Counter
@@ -19,13 +19,13 @@ POLICY = 'version = "chaos"\nunknown_language = "publish"\n[words]\nhold = ["cry
 
 
 def keep(client: httpx.Client, *names: str, text: str = HELD) -> httpx.Response:
-    """Has comments kept, with these ids."""
+    """Submit comments with these ids."""
     body = {"site": "s", "comments": [{"id": name, "text": f"{text} {name}"} for name in names]}
     return client.post("/v1/comments", json=body)
 
 
 def ready(client: httpx.Client) -> dict[str, Any]:
-    """What ``/readyz`` says, and that its status says the same."""
+    """Return the body of ``/readyz``; check that its status agrees."""
     answer = client.get("/readyz")
     found: dict[str, Any] = answer.json()
     assert answer.status_code == (200 if found["ready"] else 503)
@@ -33,7 +33,7 @@ def ready(client: httpx.Client) -> dict[str, Any]:
 
 
 def with_policy(folder: Path) -> str:
-    """The file of a policy under which ``HELD`` is held, whatever its scores."""
+    """Return the file of a policy under which ``HELD`` is held, whatever its scores."""
     file = folder / "policy.toml"
     file.write_text(POLICY)
     return str(file)
@@ -42,7 +42,10 @@ def with_policy(folder: Path) -> str:
 def check_kept(
     database_url: str, accepted: set[str], unsure: int = 0, decided: set[str] | None = None
 ) -> None:
-    """That all that was accepted is there once and whole, and at most ``unsure`` more; that what was decided was decided once."""
+    """Check that every accepted comment is stored once and whole, with at most ``unsure`` more.
+
+    Check too that every decision of ``decided`` was recorded once.
+    """
     database = Database.open(database_url)
     desk = Desk(database)
     rows = {row.id: row for row in desk.rows("comments")}
@@ -54,7 +57,10 @@ def check_kept(
     revisions = Counter(row.comment_id for row in desk.rows("revisions"))
     unlike, remembered = list(replay(database)), desk.rows("idempotency", actor=SYSTEM)
     database.close()
-    assert (unlike, remembered) == ([], [])  # what was written to find out whether anything is kept has gone
+    assert (unlike, remembered) == (
+        [],
+        [],
+    )  # the rows that probe whether the store can write are deleted again
     assert set(names.values()) <= {1}
     assert accepted <= set(names)
     assert len(set(names) - accepted) <= unsure
@@ -65,7 +71,7 @@ def check_kept(
 
 
 class Insisting(InThreads):
-    """Threads that have comments kept and decided, one after another, for as long as the block lasts."""
+    """Threads that submit comments and decide them, one after another, until the block ends."""
 
     def __init__(self, address: str, threads: int = 3) -> None:
         self.accepted: set[str] = set()
@@ -76,7 +82,7 @@ class Insisting(InThreads):
 
     @property
     def unsure(self) -> int:
-        """How many comments may be kept without having been acknowledged."""
+        """Return the largest number of comments that may be stored without having been acknowledged."""
         return len(self.threads)
 
     def go_on(self, thread: int) -> None:

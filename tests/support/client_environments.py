@@ -1,4 +1,4 @@
-"""Other people's clients, unmodified, each in an environment of its own: what they bring must not meet what we use."""
+"""Published clients, unmodified, each in its own environment, so that their packages do not conflict with ours."""
 
 import os
 import shutil
@@ -12,26 +12,26 @@ import pytest
 from tests.conftest import ROOT
 
 FOLDER = ROOT / ".clients"
-"""Kept between runs: an environment is made once for each list of packages."""
+"""Kept between runs: an environment is created once for each list of packages."""
 OUT_OF_REACH: set[str] = set()
-"""Kinds of packages that could not be had once in this run: asking again would take minutes for nothing."""
+"""Lists of packages that could not be installed in this run; another attempt would waste minutes."""
 
 
 def python_with(*packages: str) -> Path:
-    """The interpreter of an environment with ``packages``, each pinned; skips the test where they cannot be had."""
+    """Return the interpreter of an environment with pinned ``packages``; skip the test if they are unavailable."""
     made = _made("python", packages, _make_python)
     return made / "bin" / "python"
 
 
 def node_with(*packages: str) -> Path:
-    """A folder for ``node`` to run in, with ``packages``, each pinned; skips the test where they cannot be had."""
+    """Return a folder for ``node`` with pinned ``packages``; skip the test if they are unavailable."""
     if shutil.which("npm") is None:
         pytest.skip("needs node and npm")
     return _made("node", packages, _make_node)
 
 
 def run_client(command: list[str | Path], folder: Path | None = None, **environment: str) -> str:
-    """What ``command`` prints; fails with all that it said if it fails."""
+    """Return the output of ``command``; if it fails, fail with all of its output."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,

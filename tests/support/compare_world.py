@@ -1,4 +1,4 @@
-"""A small run to compare on: real corpora in miniature, mixed and split as a training does, without any training."""
+"""A small run for comparisons: miniature real corpora, mixed and split as for training, without any training."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.tiny_training import write_corpora, write_recipe
 
 
 def write_run(folder: Path) -> Path:
-    """A run directory below ``folder`` with its dataset; its recipe lies beside it."""
+    """Write a run directory with its dataset below ``folder``; its recipe is beside it."""
     recipe = load_recipe(write_recipe(folder / "miniature.toml", folder / "base"))
     run = folder / "run"
     RunDirectory(run).claim(recipe)
@@ -19,7 +19,7 @@ def write_run(folder: Path) -> Path:
 
 
 def spoil(directory: Path, shift: float) -> Path:
-    """The model in ``directory`` with every calibration shifted by ``shift``."""
+    """Shift every calibration of the model in ``directory`` by ``shift``; return the directory."""
     file = directory / "config.json"
     config = json.loads(file.read_text("utf-8"))
     for calibration in config["calibration"].values():

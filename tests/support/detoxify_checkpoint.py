@@ -10,7 +10,7 @@ CLASSES = ["toxicity", "severe_toxicity", "obscene", "threat", "insult", "identi
 
 
 def write_checkpoint(folder: Path, classes: list[str], outputs: int, **changes: Any) -> Path:
-    """A checkpoint as Detoxify's releases are: weights, the classes, and the encoder's name on the Hub."""
+    """Write a checkpoint in the form of Detoxify's releases: weights, classes, and the encoder's name on the Hub."""
     torch.manual_seed(1)
     model = BertForSequenceClassification(BertConfig.from_pretrained(folder, num_labels=outputs))
     torch.nn.init.normal_(model.classifier.weight, std=2.0)

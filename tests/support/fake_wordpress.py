@@ -1,4 +1,4 @@
-"""A WordPress of a few lines, for tests of the sync."""
+"""A minimal WordPress for tests of the sync."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ ROOT = {"namespaces": ["oembed/1.0", "wp/v2"]}
 
 
 class FakeWordPress:
-    """Just enough of the REST API, below ``/wp-json/``; ``broken`` answers in its place where it gives something."""
+    """A subset of the REST API below ``/wp-json/``; ``broken`` replaces an answer if it returns one."""
 
     def __init__(self) -> None:
         self.comments: dict[int, dict[str, Any]] = {}
@@ -59,7 +59,7 @@ class FakeWordPress:
 
 
 def rounds(paper: FakeWordPress, desk: Desk, *, apply: bool = True) -> dict[int, str]:
-    """The outcomes of one round, by WordPress's id."""
+    """Return the outcomes of one round, by WordPress's id."""
     with paper.remote() as remote:
         active = Active(fake_scorer(), None, None, desk.database)
         return {

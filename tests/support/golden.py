@@ -1,6 +1,6 @@
-"""Reference scores of the models in the package: the sample's comments and what each model gives them.
+"""Reference scores of the models in the package for the comments of the sample.
 
-``python -m tests.support.golden --write`` after a new release; the tests hold Scorer, HTTP and audit to the file.
+Run ``python -m tests.support.golden --write`` after a new release. Tests compare Scorer, HTTP and audit with the file.
 """
 
 import json
@@ -15,17 +15,19 @@ from belowline.serve.audit.archive import Archive
 
 FILE = Path(__file__).with_name("golden.json")
 TOLERANCE = 0.03
-"""int8 kernels differ between processors; on one machine scores are equal to the last bit."""
+"""Tolerance between processors, whose int8 kernels differ; on one machine scores are equal to the last bit."""
 
 
 def comments() -> list[ScoreInput]:
-    """The comments of the invented sample under their articles, in reading order."""
+    """Return the comments of the invented sample under their articles, in reading order."""
     return [one.comment for one in Archive([SAMPLE_DIR]).comments()]
 
 
 def reference(name: str) -> dict[str, Any]:
-    """``{"model": version, "probabilities": [...], "relevance": [...]}`` as written of the model of that name; probabilities are those of
-    the texts alone."""
+    """Return ``{"model": version, "probabilities": [...], "relevance": [...]}`` of the model of that name.
+
+    Probabilities are those of the texts alone.
+    """
     content: dict[str, dict[str, Any]] = json.loads(FILE.read_text("utf-8"))
     return content[name]
 

@@ -1,4 +1,4 @@
-"""What tests of promoted models share: tiny models with versions of their own, and what a comparison would say of them."""
+"""Fixtures for promoted models: tiny models with their own versions, and reports of comparisons."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from tests.support.tiny_model import build_tiny_model
 
 @dataclass
 class World:
-    """A store in ``folder`` for a service that begins with the model ``old``, and a candidate ``new``."""
+    """A store in ``folder`` for a service that starts with the model ``old``, and a candidate ``new``."""
 
     folder: Path
     old: Path
@@ -41,7 +41,7 @@ class World:
         return cls(folder, old, new, settings, Database.open(url))
 
     def compared(self, baseline: Path, candidate: Path, **changes: Any) -> Path:
-        """A ``compare.json`` that says that the candidate passed."""
+        """Write a ``compare.json`` in which the candidate passes."""
         gate = {
             "name": "slice_loss",
             "passed": True,
@@ -56,7 +56,7 @@ class World:
         return file
 
     def promote(self, candidate: Path | None = None, reason: str | None = None) -> Row[Any]:
-        """Promotes a candidate, by default the new model, that passed against the model in force."""
+        """Promote a candidate, by default the new model, that passed against the active model."""
         wanted = candidate or self.new
         row = self.in_force
         baseline = self.old if row is None else self.folder / "belowline-models" / row.folder
@@ -72,13 +72,13 @@ class World:
 
     @property
     def history(self) -> list[tuple[str, str, int | None]]:
-        """Kind, version and what a rollback returns to, oldest first."""
+        """Return kind, version and the number to which a rollback returns, oldest first."""
         with self.database.read() as tx:
             return [(row.kind, row.version, row.previous) for row in reversed(models.history(tx))]
 
 
 def damage(directory: Path) -> None:
-    """One byte of the model's weights changes."""
+    """Change one byte of the model's weights."""
     file = directory / "model.onnx"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -86,7 +86,7 @@ def damage(directory: Path) -> None:
 
 
 def without(directory: Path, label: str, target: Path) -> Path:
-    """The same model, of which ``label`` holds nothing and has no threshold."""
+    """Return a copy of the model in which ``label`` has no threshold and holds nothing."""
     copied = shutil.copytree(directory, target)
     config = json.loads((copied / "config.json").read_text("utf-8"))
     del config["thresholds"][label]

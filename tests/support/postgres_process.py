@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own: made in a folder, started, stopped in any way, and gone afterwards."""
+"""A private PostgreSQL: created in a folder, started, stopped in any way, and removed afterwards."""
 
 import os
 import pwd
@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""For a server that may lose everything."""
+"""Settings of a server that may lose all data."""
 
 
 class PostgresProcess:
-    """A server on a socket in ``folder``; ``address`` is that of the database that is always there."""
+    """A server on a socket in ``folder``; ``address`` is that of its default database."""
 
     def __init__(self, programs: Path, folder: Path, settings: Mapping[str, str]) -> None:
         self._programs, self._folder = programs, folder
@@ -46,7 +46,7 @@ class PostgresProcess:
         self._call("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", self._options, "start")
 
     def stop(self, how: str = "immediate") -> None:
-        """``fast`` ends what is under way in order, ``immediate`` is a crash."""
+        """Stop the server: ``fast`` ends open work in order, ``immediate`` is a crash."""
         self._call("pg_ctl", "-w", "-m", how, "stop")
 
     def _call(self, program: str, *arguments: str) -> None:
@@ -63,7 +63,7 @@ class PostgresProcess:
 
 @contextmanager
 def postgres_process(settings: Mapping[str, str]) -> Iterator[PostgresProcess]:
-    """A server that runs; it may be stopped meanwhile. Skips where PostgreSQL is not installed."""
+    """Yield a running server, which a test may stop; skip if PostgreSQL is not installed."""
     programs = _programs()
     if programs is None:
         pytest.skip(

@@ -1,4 +1,4 @@
-"""A process that promotes a model and is killed meanwhile."""
+"""A process that promotes a model and is killed during the promotion."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from belowline.serve.store.database import Database
 
 
 def victim(folder: Path, candidate: Path, compare: Path) -> None:
-    """A process to be killed while it promotes."""
+    """Promote a model; the parent kills this process meanwhile."""
     url = f"sqlite:///{folder / 'belowline.sqlite3'}"
     settings = Settings(
         database_url=url, models_dir=folder / "belowline-models", model_dir=folder / "old", threads=1
     )
     database = Database.open(url)
-    active_at_start(settings, database)  # what is slow to import is there
+    active_at_start(settings, database)  # the slow imports are done
     print("ready", flush=True)
     promote(settings, database, candidate, compare, None)

@@ -1,4 +1,4 @@
-"""Every operation of other services' protocols, with who may call it and a good request."""
+"""Every operation of other services' protocols, with the roles that may call it and a valid request."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,10 @@ SUGGESTED = {"INSULT": {"summaryScore": {"value": 1}}}
 
 
 class Row(NamedTuple):
-    """Whose role may; a good request; the answer to who may, to who has no good key, who may not, and whose key is another site's."""
+    """Roles that may call, a valid request, and the statuses by caller.
+
+    The statuses are for a permitted role, no valid key, a role without permission, and a key of another site.
+    """
 
     may: str | None
     request: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Reading an archive that a test writes."""
+"""Helper for reading an archive that a test writes."""
 
 from pathlib import Path
 

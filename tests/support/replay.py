@@ -1,4 +1,4 @@
-"""The queue, rebuilt: what decisions, appeals and erasures say should wait and stand, beside what the tables say."""
+"""The queue, rebuilt from decisions, appeals and erasures, and compared with the tables."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
@@ -14,9 +14,9 @@ _NOWHERE: frozenset[str | None] = frozenset({None})
 
 
 def replay(database: Database) -> Iterator[str]:
-    """One line for each comment of which the tables say otherwise than its log; none for a store that is whole.
+    """Yield one line for each comment whose tables contradict its log; none for a consistent store.
 
-    Reads in pages, each in one state of the database, so that it can run beside a service that works.
+    Reads in pages, each in one transaction, so that it can run beside an active service.
     """
     after = 0
     while True:
@@ -33,10 +33,10 @@ def replay(database: Database) -> Iterator[str]:
 
 
 def waits_as(made: Sequence[Row[Any]], appealed: Set[int]) -> frozenset[str | None]:
-    """The kinds of item as which a comment may wait, None for not at all, by its decisions in the order of their ids and the decisions
-    that were appealed.
+    """Return the possible kinds of a comment's queue item, None for no item.
 
-    More than one only where the policy's share for a second review, which the log does not repeat, decides.
+    ``made`` are its decisions in the order of their ids, ``appealed`` the appealed decisions. There is more than one
+    kind only where the policy's share for a second review decides, which the log does not record.
     """
     of = {row.id: row for row in made}
     waits = _NOWHERE
@@ -49,7 +49,7 @@ def waits_as(made: Sequence[Row[Any]], appealed: Set[int]) -> frozenset[str | No
             waits = _answered(row)
         elif row.action == "hold":
             waits = frozenset({"held"})
-        if row.id in appealed:  # only the last decision can be: the appeal came before the next one
+        if row.id in appealed:  # only the last decision can be appealed: the appeal came before the next one
             waits = frozenset({"appeal"})
     return waits
 
@@ -77,14 +77,14 @@ def _differences(tx: Connection, rows: Sequence[Row[Any]]) -> Iterator[str]:
 
 
 def _placed(row: Row[Any]) -> str | None:
-    """What the policy's decision made of the comment's place."""
+    """Return the kind of queue item that a policy decision opens."""
     if row.item_id is None:
         return None
     return "held" if row.action == "hold" else "sample"
 
 
 def _answered(row: Row[Any]) -> frozenset[str | None]:
-    """What is left of the item that a person's decision answered."""
+    """Return the possible kinds of item after a moderator decision on an item."""
     kind = _kind(row)
     if row.action == "hold":
         return frozenset({kind})
@@ -92,7 +92,10 @@ def _answered(row: Row[Any]) -> frozenset[str | None]:
 
 
 def _reopened(undone: Row[Any], waits: frozenset[str | None]) -> frozenset[str | None]:
-    """What waits once a decision was taken back: the item that it answered, or nothing that was opened since."""
+    """Return the possible kinds of item after a decision is undone.
+
+    It is the kind of the item that the decision closed, or none if the item was opened later.
+    """
     if undone.item_id is not None:
         return frozenset({_kind(undone)})
     if undone.before == "publish" or (undone.before == "reject" and "appeal" not in waits):
@@ -101,7 +104,7 @@ def _reopened(undone: Row[Any], waits: frozenset[str | None]) -> frozenset[str |
 
 
 def _kind(row: Row[Any]) -> str:
-    """Of the item that a person's decision answered."""
+    """Return the kind of the item that a moderator decision closed."""
     return str(row.via) if row.via in ("appeal", "second", "sample") else "held"
 
 

@@ -14,7 +14,7 @@ def test_rows(
     slices: Sequence[str] | np.ndarray,
     labels: tuple[str, ...],
 ) -> TestRows:
-    """Rows of weight 1, each a cluster of its own."""
+    """Rows of weight 1, each in its own cluster."""
     size = len(texts)
     numbers = np.arange(size)
     return TestRows(

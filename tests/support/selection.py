@@ -1,4 +1,4 @@
-"""Markers of tests that need much time or another program, and the count of those that a run leaves out.
+"""Markers of tests that need much time or another program, and the count of left-out tests.
 
 Every marker is registered in ``pyproject.toml``. ``make test`` runs the tests without any of them.
 """
@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 
 MARKERS = ("clients", "chaos", "slow", "browser", "postgres")
-"""From those whose files take longest."""
+"""Markers, ordered by the duration of their test files, longest first."""
 FOLDERS = {"clients": "clients", "chaos": "chaos"}
 """The marker of every test in a folder of ``tests/``."""
 FIXTURES = ("browser", "postgres")
-"""Fixtures whose tests have the marker of the same name."""
+"""Fixtures whose tests get the marker of the same name."""
 TRAINING = "trained_run"
-"""The fixture that trains a miniature; its tests are slow."""
+"""The fixture that trains a miniature model; its tests are slow."""
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 class Selection:
-    """A plugin: marks tests by folder, fixture and database, and reports at the end which marked tests a run left out."""
+    """A plugin that marks tests by folder, fixture and database, and reports the marked tests that a run left out."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     @pytest.hookimpl(tryfirst=True)  # before pytest reads -m
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Adds the markers that follow from a test's folder, fixtures and database, and puts the longest files first."""
+        """Add the markers of a test's folder, fixtures and database, and move the longest files to the front."""
         for item in items:
             folder = item.path.relative_to(self._root).parts[0]
             if folder in FOLDERS:
@@ -47,19 +47,19 @@ class Selection:
         items.sort(key=lambda item: ranks[item.path])
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Counts deselected tests by their markers; a test with two markers counts for the first."""
+        """Count deselected tests by their markers; a test with two markers counts for the first."""
         for item in items:
             if rank_of(item) < len(MARKERS):
                 left_out(item.config)[MARKERS[rank_of(item)]] += 1
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hands a worker's counts to the process that reports."""
+        """Send a worker's counts to the reporting process."""
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["left_out"] = dict(left_out(session.config))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:
-        """Takes the counts of a worker; every worker collects and leaves out the same tests."""
+        """Take over the counts of a worker; every worker collects and leaves out the same tests."""
         counts = getattr(node, "workeroutput", {}).get("left_out", {})
         left_out(node.config).update(Counter(counts) - left_out(node.config))  # type: ignore[attr-defined]
 
@@ -67,7 +67,7 @@ class Selection:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
     ) -> Generator[None]:
-        """Names the tests that were left out and the command that runs them."""
+        """Print the number of left-out tests and the command that runs them."""
         yield
         counts = left_out(config)
         if counts and config.option.markexpr:
@@ -77,17 +77,17 @@ class Selection:
 
 
 def left_out(config: pytest.Config) -> Counter[str]:
-    """The run's counts of deselected tests by marker."""
+    """Return the run's counts of deselected tests by marker."""
     return config.stash.setdefault(_LEFT_OUT, Counter())
 
 
 def rank_of(item: pytest.Item) -> int:
-    """The place of a test's first marker in MARKERS; their number where it has none."""
+    """Return the index of a test's first marker in MARKERS, or their number if it has none."""
     return next((rank for rank, name in enumerate(MARKERS) if item.get_closest_marker(name)), len(MARKERS))
 
 
 def on_postgres(item: pytest.Item) -> bool:
-    """True for a test with a fixture whose parameter, a kind of database, is PostgreSQL."""
+    """Return True for a test with a fixture whose parameter, a kind of database, is PostgreSQL."""
     call = getattr(item, "callspec", None)
     return call is not None and any(
         value == "postgresql" for value in call.params.values() if isinstance(value, str)

@@ -1,4 +1,4 @@
-"""A model whose answers a test can foresee: a label's name in a comment is what the comment is."""
+"""A model with predictable answers: a comment has the labels that its text names."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ KEY = "a-key-of-enough-characters"
 
 
 class FakeScorer:
-    """0.9 for the labels that a comment names, 0.01 for the others, 0.75 relevant; fails on one that says "explode"."""
+    """Return 0.9 for labels that a comment names, 0.01 for others, relevance 0.75; fail on the text "explode"."""
 
     version = "9.9.9"
     labels = LABELS
@@ -78,21 +78,21 @@ def fake_scorer(before: Callable[[], None] = lambda: None) -> Any:
 
 
 def _app_of(folder: Path, scorer: Any, settings: Mapping[str, Any]) -> FastAPI:
-    """An app whose database lies in ``folder`` unless the settings name another."""
+    """Return an app whose database is in ``folder`` unless the settings name another."""
     if "database_url" not in settings:
         settings = {"database_url": sqlite_url(folder / "queue.sqlite3"), **settings}
     return create_app(Settings(**settings), scorer or fake_scorer())
 
 
 def client_of(folder: Path, scorer: Any = None, host: str = "127.0.0.1", **settings: Any) -> TestClient:
-    """A client of a new app whose database lies in ``folder``; use it in a ``with`` block."""
+    """Return a client of a new app whose database is in ``folder``; use it in a ``with`` block."""
     app = _app_of(folder, scorer, settings)
     return TestClient(app, base_url=f"http://{host}", raise_server_exceptions=False)
 
 
 @contextmanager
 def client_on(request: pytest.FixtureRequest, folder: Path, **settings: Any) -> Iterator[TestClient]:
-    """A client whose app keeps comments in the kind of database that the fixture's parameter names."""
+    """Yield a client whose app stores comments in the kind of database that the fixture's parameter names."""
     with ExitStack() as stack:
         if request.param == "postgresql":
             settings["database_url"] = stack.enter_context(request.getfixturevalue("postgres").fresh())
@@ -101,7 +101,7 @@ def client_on(request: pytest.FixtureRequest, folder: Path, **settings: Any) -> 
 
 @contextmanager
 def served(folder: Path, scorer: Any = None, **settings: Any) -> Iterator[httpx.Client]:
-    """A client of a real server on a free port, for answers that do not end; they are read with ``stream``."""
+    """Yield a client of a real server on a free port, for endless answers; they are read with ``stream``."""
     app = _app_of(folder, scorer, settings)
     config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -117,7 +117,7 @@ def served(folder: Path, scorer: Any = None, **settings: Any) -> Iterator[httpx.
 
 
 def check_problem(answer: httpx.Response, status: int, kind: str | None = None) -> dict[str, Any]:
-    """An answer as problem details after RFC 9457 with a type of the table; returns it."""
+    """Check that an answer is problem details of RFC 9457 with a type of the table; return it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == PROBLEM_JSON
     problem: dict[str, Any] = answer.json()

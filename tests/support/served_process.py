@@ -1,4 +1,4 @@
-"""A process that serves: started on a store of its own, looked at from outside, and ended."""
+"""A serving process: started on its own store, observed from outside, and stopped."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process holds at one moment, ``rss`` in bytes, and the processor time that it has used, in seconds."""
+    """Resources of a process at one moment: ``rss`` in bytes, and processor time used so far in seconds."""
 
     rss: int
     files: int
@@ -42,7 +42,7 @@ class Served:
     database_url: str
 
     def usage(self) -> Usage:
-        """What the process holds now."""
+        """Return the current usage of the process."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = dict(re.findall(r"^(VmRSS|Threads):\s+(\d+)", status, re.MULTILINE))
         files = len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
@@ -51,12 +51,12 @@ class Served:
         return Usage(int(found["VmRSS"]) * 1024, files, int(found["Threads"]), processor_s)
 
     def kept(self) -> Counter[str]:
-        """How often the store holds each of the callers' ids."""
+        """Return the number of stored comments by the callers' ids."""
         return kept(self.database_url)
 
 
 def kept(database_url: str) -> Counter[str]:
-    """How often a store holds each of the callers' ids."""
+    """Return the number of stored comments by the callers' ids."""
     database = Database.open(database_url)
     try:
         with database.read() as tx:
@@ -72,9 +72,10 @@ def served(
     settings: Mapping[str, object] | None = None,
     files: int | None = None,
 ) -> Iterator[Served]:
-    """``belowline serve`` with ``arguments`` and ``settings`` (without their prefix), on a new SQLite in ``folder`` unless told another.
+    """Run ``belowline serve`` with ``arguments`` and ``settings`` (without their prefix).
 
-    With ``files`` the process may open no more than so many. Ends with the process as the signal to terminate leaves it.
+    The database is a new SQLite file in ``folder`` unless the settings name another. ``files`` limits the number of
+    open files. The process gets SIGTERM at the end.
     """
     chosen = {"port": 0, "database_url": sqlite_url(folder / "served.sqlite3"), **(settings or {})}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BELOWLINE_")}

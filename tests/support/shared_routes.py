@@ -1,18 +1,21 @@
-"""Routes that all apps of a test process share: FastAPI builds them anew for each app at its first request."""
+"""Shared routes of all apps of a test process; FastAPI builds them again for each app at its first request."""
 
 from typing import Any
 
 from fastapi import routing
 
 _BUILT: dict[tuple[Any, ...], tuple[Any, Any]] = {}
-"""The built route of each route of a module and each way to include it, with the route itself, whose id must stay its own."""
+"""Built routes by route and way of inclusion.
+
+The route itself is stored too, so that its id stays unique.
+"""
 
 
 def share_routes() -> None:
-    """Makes FastAPI build each route once per process.
+    """Make FastAPI build each route once per process.
 
-    Building takes most of the time of a test with an app of its own. A built route holds nothing of its app but
-    ``dependency_overrides``, which no test uses. The class is private: with another FastAPI nothing is shared.
+    Building takes most of the time of a test with its own app. A built route depends on its app only through
+    ``dependency_overrides``, which no test uses. The class is private: with another FastAPI version nothing is shared.
     """
     context = getattr(routing, "_EffectiveRouteContext", None)
     if context is None or hasattr(context.from_api_route, "shared"):

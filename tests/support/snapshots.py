@@ -1,6 +1,6 @@
-"""Snapshots of wording that users see: help pages, titles of the API, titles of problems.
+"""Snapshots of user-visible wording: help pages, titles of the API, titles of problems.
 
-``python -m tests.support.snapshots --write`` rewrites the files in ``tests/snapshots`` after a wanted change of words.
+``python -m tests.support.snapshots --write`` rewrites the files in ``tests/snapshots`` after an intended change.
 """
 
 import sys
@@ -22,7 +22,7 @@ METHODS = ("get", "put", "post", "delete", "patch")
 
 
 def commands_of(program: str) -> Iterator[tuple[str, Any]]:
-    """The path of each command and group of a program, and the command."""
+    """Yield the path of each command and group of a program, and the command."""
     yield from _below(program, typer.main.get_command(import_module(PROGRAMS[program]).app))
 
 
@@ -33,7 +33,7 @@ def _below(path: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 
 def help_pages() -> str:
-    """Each command with its help, and each of its options and arguments with its help and default."""
+    """Return each command with its help, and each option and argument with its help and default."""
     lines: list[str] = []
     for program in PROGRAMS:
         for path, command in commands_of(program):
@@ -45,7 +45,7 @@ def help_pages() -> str:
 
 
 def api_titles() -> str:
-    """The API's title, its tags, and each operation with its id and summary."""
+    """Return the API's title, its tags, and each operation with its id and summary."""
     with TemporaryDirectory() as folder, client_of(Path(folder)) as client:
         document = client.get("/openapi.json").json()
     lines = [f"{document['info']['title']}: {document['info'].get('summary', '')}"]
@@ -58,7 +58,7 @@ def api_titles() -> str:
 
 
 def problem_titles() -> str:
-    """Each kind of problem with its status and title."""
+    """Return each kind of problem with its status and title."""
     return "".join(f"{status} {kind}: {title}\n" for kind, (status, title) in PROBLEMS.items())
 
 
@@ -70,12 +70,12 @@ SURFACES: Mapping[str, Callable[[], str]] = {
 
 
 def snapshot(surface: str) -> str:
-    """The text that the file of a surface holds."""
+    """Return the text of a surface's file."""
     return (FOLDER / f"{surface}.txt").read_text("utf-8")
 
 
 def write() -> None:
-    """Replaces the file of every surface."""
+    """Replace the file of every surface."""
     FOLDER.mkdir(exist_ok=True)
     for surface, text in SURFACES.items():
         (FOLDER / f"{surface}.txt").write_text(text(), "utf-8")

@@ -9,7 +9,7 @@ from belowline.serve.store.database import Database
 
 @cache
 def _empty_store() -> bytes:
-    """An SQLite file with the present schema and no rows."""
+    """An SQLite file with the current schema and no rows."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "empty.sqlite3"
         Database.open(f"sqlite:///{file}").close()
@@ -17,9 +17,9 @@ def _empty_store() -> bytes:
 
 
 def sqlite_url(file: Path) -> str:
-    """The address of an SQLite file; one that is not there is made, with the present schema and no rows.
+    """Return the address of an SQLite file; a missing file is created with the current schema and no rows.
 
-    It is a copy. Migrations from nothing take most of a second, and tests of the store prove them.
+    The new file is a copy. Migrating from nothing takes most of a second, and tests of the store cover it.
     """
     if not file.exists():
         file.write_bytes(_empty_store())

@@ -1,4 +1,4 @@
-"""What tests of the store share: a PostgreSQL of their own, and a desk at which comments come in and are decided."""
+"""Fixtures for tests of the store: a private PostgreSQL, and a desk that ingests and decides comments."""
 
 import os
 import secrets
@@ -33,7 +33,7 @@ REJECTING = "automatic_rejection = true\n[thresholds.threat]\nhold = 0.5\nreject
 
 
 class Desk:
-    """A store with a judge: what is "spam" or names another label is held, the rest is published."""
+    """A store with a scorer: comments that name "spam" or another label are held, others are published."""
 
     def __init__(self, database: Database, policy: str = "") -> None:
         self.database = database
@@ -74,7 +74,7 @@ class Desk:
         return kept
 
     def hold(self, number: int = 1, **more: Any) -> list[int]:
-        """Ids of comments that wait."""
+        """Ingest comments that are held; return their ids."""
         return [self.take("spam", **more).comment for _ in range(number)]
 
     def rule(self, comment: int, action: Any = "reject", who: Actor = ANN, **more: Any) -> Row[Any]:
@@ -99,13 +99,13 @@ class Desk:
     def claim(
         self, who: str = "ann", limit: int = 1, order: queue_items.Order = "priority", **chosen: Any
     ) -> list[int]:
-        """Ids of the comments whose items ``who`` got."""
+        """Claim items for ``who``; return the ids of their comments."""
         with self.database.write() as tx:
             got = queue_items.claim(tx, who, queue_items.Filter(**chosen), order, limit)
             return [row.comment_id for row in got]
 
     def do(self, change: Any, *more: Any, **named: Any) -> Any:
-        """What ``change`` returns, called in a transaction that is kept."""
+        """Call ``change`` in a committed transaction; return its result."""
         with self.database.write() as tx:
             return change(tx, *more, **named)
 
@@ -124,7 +124,7 @@ class Desk:
         return found
 
     def waiting(self, comment: int) -> Row[Any] | None:
-        """The open item of a comment."""
+        """Return the open item of a comment."""
         found = self.rows("items", comment_id=comment, state="open")
         assert len(found) < 2
         return found[0] if found else None
@@ -134,7 +134,7 @@ class Desk:
 
 
 def everything(tx: Connection) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table."""
+    """Return every row of every table."""
     return {
         name: [dict(row._mapping) for row in tx.execute(select(table))]
         for name, table in metadata.tables.items()
@@ -142,7 +142,7 @@ def everything(tx: Connection) -> dict[str, list[dict[str, Any]]]:
 
 
 class PostgresServer:
-    """Where databases for one test each are made; ``admin`` is the address of one that is always there."""
+    """A server on which each test gets its own database; ``admin`` is the address of its default database."""
 
     def __init__(self, admin: str) -> None:
         self._admin = make_url(admin)
@@ -151,7 +151,7 @@ class PostgresServer:
 
     @contextmanager
     def fresh(self, *, bare: bool = False) -> Iterator[str]:
-        """The address of a new database, with the present schema unless it is to be ``bare``."""
+        """Return the address of a new database, with the current schema unless ``bare``."""
         if not bare and self._template is None:
             self._template = self._create()
             Database.open(self._url(self._template)).close()
@@ -174,7 +174,7 @@ class PostgresServer:
         like = template or "template0"
         with self._engine.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {like} ENCODING 'UTF8'"))
-            # Far from UTC, so that a time that depends on the server's zone is found out.
+            # Far from UTC, so that a time that depends on the server's zone is detected.
             connection.execute(text(f"ALTER DATABASE {name} SET timezone = 'Pacific/Auckland'"))
         return name
 
@@ -185,7 +185,7 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """The server in BELOWLINE_TEST_POSTGRES, or one that is started here and gone afterwards; skips without either."""
+    """Yield the server in BELOWLINE_TEST_POSTGRES, or a temporary one; skip without either."""
     given = os.environ.get("BELOWLINE_TEST_POSTGRES")
     if given:
         server = PostgresServer(given)
@@ -199,7 +199,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 def refused(kind: str, call: Any, *more: Any, **named: Any) -> str:
-    """That ``call`` is refused for a reason of ``kind``; the detail that the caller is told."""
+    """Check that ``call`` is refused with ``kind``; return the detail of the refusal."""
     with pytest.raises(Refusal) as caught:
         call(*more, **named)
     assert caught.value.kind == kind
@@ -207,7 +207,7 @@ def refused(kind: str, call: Any, *more: Any, **named: Any) -> str:
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Runs the calls at the same time and returns their results; a Refusal is a result too."""
+    """Run the calls at the same time and return their results; a Refusal is a result too."""
     together = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:

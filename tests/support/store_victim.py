@@ -1,4 +1,4 @@
-"""A process to be killed: takes comments in and decides them, and says of each what was kept, until it dies.
+"""A process to be killed: it ingests comments, decides them, and prints the committed ids until it dies.
 
 python -m tests.support.store_victim DATABASE_URL ROUND
 """

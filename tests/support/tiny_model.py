@@ -1,4 +1,7 @@
-"""A model directory of random weights, made in a second without torch: the same files and outputs as a released one."""
+"""A model directory of random weights, created in a second without torch.
+
+It has the same files and outputs as a released one.
+"""
 
 import json
 import string

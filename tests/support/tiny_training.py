@@ -1,4 +1,4 @@
-"""Miniatures for training tests: corpora of invented mild sentences in their real formats, and a random two-layer encoder."""
+"""Miniatures for training tests: corpora of invented mild sentences in real formats, and a random two-layer encoder."""
 
 import csv
 import json
@@ -28,14 +28,14 @@ RUDE = (
 
 
 def write_corpora(root: Path, seed: int = 3) -> Path:
-    """youtube-spam, civil-sample and sms-spam with some dozens of rows each."""
+    """youtube-spam, civil-sample and sms-spam with a few dozen rows each."""
     rng = random.Random(seed)
     for folder in ("youtube-spam", "civil-sample", "sms-spam"):
         (root / folder).mkdir(parents=True)
     number = 0
     for video in ("Youtube01-Psy", "Youtube02-KatyPerry", "Youtube03-LMFAO", "Youtube04-Eminem"):
         rows = []
-        for spam in (0, 1) * 40:  # enough of either kind for a threshold, see calibrate._FEWEST_HELD
+        for spam in (0, 1) * 40:  # enough of both kinds for a threshold, see calibrate._FEWEST_HELD
             number += 1
             rows.append((f"id{number}", "", _sentence(SPAM if spam else FINE, rng, number), spam))
         _write(root / "youtube-spam" / f"{video}.csv", ("COMMENT_ID", "DATE", "CONTENT", "CLASS"), rows)
@@ -68,7 +68,7 @@ def write_corpora(root: Path, seed: int = 3) -> Path:
 
 
 def sentences(kinds: tuple[tuple[str, ...], ...], count: int) -> list[str]:
-    """Texts of the kinds in turn."""
+    """Return texts of the kinds in turn."""
     rng = random.Random(5)
     return [_sentence(kinds[number % len(kinds)], rng, number) for number in range(count)]
 
@@ -85,7 +85,10 @@ def _write(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) 
 
 
 def write_decisions(path: Path, count: int = 60, verdicts: tuple[bool, ...] = (True, False)) -> Path:
-    """A site's decisions on ``count`` comments, every third drawn at random; ``verdicts``, in turn, say which are spam."""
+    """Write a site's decisions on ``count`` comments, every third drawn at random.
+
+    ``verdicts``, in turn, state which comments are spam.
+    """
     from belowline.data.decisions import Counts, Decided, Header
 
     rng, decided = random.Random(4), []
@@ -120,7 +123,7 @@ def write_decisions(path: Path, count: int = 60, verdicts: tuple[bool, ...] = (T
 
 
 def write_base(folder: Path) -> Path:
-    """A random BERT with 32 hidden units and its tokenizer, as ``from_pretrained`` reads them."""
+    """Write a random BERT with 32 hidden units and its tokenizer, in the format of ``from_pretrained``."""
     import torch
     from transformers import BertConfig, BertModel
 
@@ -143,7 +146,10 @@ def write_base(folder: Path) -> Path:
 
 
 def write_mpnet(folder: Path) -> Path:
-    """A random MPNet with 32 hidden units and three layers: positions after the padding's number, a bias of position that layers share."""
+    """Write a random MPNet with 32 hidden units and three layers.
+
+    Positions start after the padding index; the layers share one position bias.
+    """
     import torch
     from transformers import MPNetConfig, MPNetModel
 
@@ -167,7 +173,7 @@ def write_mpnet(folder: Path) -> Path:
 
 
 def write_recipe(path: Path, base: Path, **changes: object) -> Path:
-    """A recipe that trains within seconds."""
+    """Write a recipe that trains within seconds."""
     top = {
         "name": "miniature",
         "version": "0.0.2",

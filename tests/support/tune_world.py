@@ -1,4 +1,4 @@
-"""A world in which every threshold's true precision is known: comments with scores, harm, and what a policy lets people see."""
+"""Simulated comments with known true precision at every threshold: scores, harm, and visible decisions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,21 +26,23 @@ class World:
         first = rng.beta(0.3, 2.0, n)
         self.rng, self.n = rng, n
         self.scores: dict[str, Floats] = {}
-        for label in labels:  # from the second label on half of the comments are as bad as by the first one
+        for label in (
+            labels
+        ):  # for every label after the first, half of the comments have the scores of the first label
             own = rng.beta(0.3, 2.0, n)
             self.scores[label] = np.where(rng.random(n) < 0.5, first, own) if self.scores else first
         self.harmful = {label: rng.random(n) < scores**1.3 for label, scores in self.scores.items()}
 
     def held(self, thresholds: Mapping[str, float]) -> npt.NDArray[np.bool_]:
-        """What any label holds."""
+        """Return a mask of the comments that any label holds."""
         return np.any([self.scores[label] >= value for label, value in thresholds.items()], axis=0)
 
     def precision(self, label: str, threshold: float) -> float:
-        """The true one."""
+        """Return the true precision."""
         return float(self.harmful[label][self.scores[label] >= threshold].mean())
 
     def seen(self, present: Mapping[str, float], share: float) -> list[Decided]:
-        """What people decided: all that ``present`` holds, and a random ``share`` of the rest."""
+        """Return the moderators' decisions: on all that ``present`` holds, and on a random ``share`` of the rest."""
         held = self.held(present)
         drawn = ~held & (self.rng.random(self.n) < share)
         return [
@@ -58,7 +60,7 @@ class World:
 def decided(
     number: int, labels: Mapping[str, float], scores: Mapping[str, float], **fields: object
 ) -> Decided:
-    """A line of a file of decisions, with scores of the tiny model's version."""
+    """Return a line of a file of decisions, with scores of the tiny model's version."""
     known = {
         "row": f"paper.example:{number}",
         "site": "paper.example",
@@ -82,7 +84,7 @@ def decided(
 
 
 def write_decisions(path: Path, rows: Sequence[Decided]) -> Path:
-    """The file of ``rows``."""
+    """Write the file of ``rows``."""
     counts = Counts()
     for row in rows:
         counts.add(row)
@@ -101,7 +103,7 @@ def write_decisions(path: Path, rows: Sequence[Decided]) -> Path:
 
 
 def laid_out(rows: Sequence[Decided]) -> Decisions:
-    """``rows`` as ``gather_decisions`` lays them out, with the scores that they have."""
+    """Return ``rows`` in the layout of ``gather_decisions``, with their own scores."""
     keys = [row.split_key for row in rows]
     return Decisions(
         rows,
@@ -115,11 +117,11 @@ def laid_out(rows: Sequence[Decided]) -> Decisions:
 
 
 def policy_of(present: Mapping[str, float], **fields: object) -> Policy:
-    """A policy of these hold thresholds and nothing else."""
+    """Return a policy of these hold thresholds and nothing else."""
     thresholds = {label: Thresholds(hold=value) for label, value in present.items()}
     return Policy("world", False, thresholds, "publish", **fields)  # type: ignore[arg-type]
 
 
 def worlds(draws: int, n: int, labels: Sequence[str] = ("spam",)) -> Iterator[World]:
-    """One after the other, each of its own seed."""
+    """Yield ``draws`` simulations, each with its own seed."""
     yield from (World(seed, n, labels) for seed in range(draws))

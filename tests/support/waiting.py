@@ -1,4 +1,4 @@
-"""Waiting for what other threads and processes do, and threads that go on for as long as a block lasts."""
+"""Waiting for other threads and processes, and threads that run until a block ends."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """Waits for ``condition`` to return something true and returns it; fails after ``seconds``."""
+    """Wait for ``condition`` to return a true value and return it; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "it never came"
@@ -17,7 +17,7 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
 
 
 class InThreads(ABC):
-    """Runs ``go_on`` in several threads, each with its number, until the block ends, which sets ``over``."""
+    """Run ``go_on`` in several threads, each with its number, until the end of the block sets ``over``."""
 
     def __init__(self, threads: int) -> None:
         self.over = threading.Event()
@@ -27,7 +27,7 @@ class InThreads(ABC):
 
     @abstractmethod
     def go_on(self, thread: int) -> None:
-        """The work of thread number ``thread``; returns soon after ``over`` is set."""
+        """Run the work of thread number ``thread``; return soon after ``over`` is set."""
 
     def __enter__(self) -> Self:
         for thread in self.threads:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 in few lines, for a client that shares the cores with the service that it measures."""
+"""Minimal HTTP/1.1 client, which leaves the cores to the service that it measures."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request before it is on the wire; ``id`` is that of the comment that a 2xx would acknowledge."""
+    """A request before it is sent; ``id`` is that of the comment that a 2xx acknowledges."""
 
     method: str
     path: str
@@ -17,7 +17,7 @@ class Sent:
 
 
 class Wire:
-    """Connections to one service, used again after each answer; as many as are needed at once, up to ``most``."""
+    """Reusable connections to one service; as many as are needed at once, up to ``most``."""
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, most: int = 1024) -> None:
         address = urlsplit(url)
@@ -27,7 +27,7 @@ class Wire:
         self._room = asyncio.Semaphore(most)
 
     async def ask(self, sent: Sent) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers by their lower-case names, and body; raises OSError or EOFError where there is no answer."""
+        """Return status, headers by lower-case name, and body; raise OSError or EOFError without an answer."""
         async with self._room:
             while self._free:
                 reader, writer = self._free.pop()
@@ -60,7 +60,7 @@ class Wire:
         return int(first.split()[1]), headers, body
 
     def close(self) -> None:
-        """Closes what is not in use."""
+        """Close the idle connections."""
         for _, writer in self._free:
             writer.close()
         self._free.clear()

@@ -1,4 +1,4 @@
-"""A real WordPress for the tests: Debian's packages, its files and its database in a folder that goes afterwards."""
+"""A real WordPress for the tests: Debian's packages, with files and database in a temporary folder."""
 
 import json
 import secrets
@@ -88,17 +88,17 @@ class RealWordPress:
     folder: Path
 
     def write(self, text: str, *, author: str = "Ann", post: int = 0, **more: Any) -> int:
-        """A new comment on hold; its id."""
+        """Create a comment on hold; return its id."""
         known = {"author_name": author, "author_email": f"{author}@reader.example", "status": "hold", **more}
         return int(self._call("POST", "comments", post=self.posts[post], content=text, **known)["id"])
 
     def store(
         self, texts: Sequence[str], status: str = "", *, balance: bool = False
     ) -> tuple[list[int], list[str]]:
-        """New comments on hold with these texts in the database, not filtered: their ids and their texts.
+        """Store comments on hold with these texts, unfiltered; return their ids and their texts.
 
-        With ``status`` that is set over the REST API first, and the comments are deleted afterwards. ``balance`` turns the option
-        "use_balanceTags" on for that.
+        With ``status``, that status is set over the REST API first, and the comments are deleted afterwards.
+        ``balance`` turns on the option "use_balanceTags" meanwhile.
         """
         (self.folder / "texts.json").write_text(json.dumps(list(texts)))
         (self.folder / "store.php").write_text(_STORE)
@@ -106,7 +106,7 @@ class RealWordPress:
         return told["ids"], told["texts"]
 
     def text(self, comment: int) -> str:
-        """A comment's text as it is stored."""
+        """Return a comment's stored text."""
         return str(self._call("GET", f"comments/{comment}&context=edit")["content"]["raw"])
 
     def status(self, comment: int) -> str:
@@ -116,7 +116,7 @@ class RealWordPress:
         self._call("POST", f"comments/{comment}", status=status)
 
     def decide(self, comment: int, status: str) -> None:
-        """Sets a status as wp-admin does, which leaves the text alone."""
+        """Set a status as wp-admin does, which does not change the text."""
         load = f"require '{self.folder}/www/wp-load.php';"
         _php(self.folder, "-r", f"{load} wp_set_comment_status({comment}, '{status}') || exit(1);")
 
@@ -124,7 +124,7 @@ class RealWordPress:
         self._call("DELETE", f"comments/{comment}&force=true")
 
     def everything(self) -> Any:
-        """Every comment as it stands."""
+        """Return every comment in its current state."""
         return self._call("GET", "comments&status=any&context=edit&per_page=100")
 
     def _call(self, method: str, path: str, **values: Any) -> Any:
@@ -135,7 +135,7 @@ class RealWordPress:
 
 @contextmanager
 def wordpress_server() -> Iterator[RealWordPress]:
-    """A fresh WordPress on a free port; skips where its programs are missing."""
+    """Yield a fresh WordPress on a free port; skip if its programs are missing."""
     if not SOURCE.is_dir() or not shutil.which("php") or not shutil.which("mariadbd"):
         pytest.skip("needs WordPress (Debian: apt install wordpress mariadb-server php-cli php-mysql)")
     with tempfile.TemporaryDirectory(prefix="belowline-wp-") as name, ExitStack() as stack:
@@ -162,13 +162,13 @@ def wordpress_server() -> Iterator[RealWordPress]:
 
 
 def run_php(paper: RealWordPress, code: str) -> str:
-    """Runs ``code`` inside WordPress, as its administrators' command line does; returns what it prints."""
+    """Run ``code`` inside WordPress, as its administrators' command line does; return the output."""
     (paper.folder / "run.php").write_text(f"<?php require '{paper.folder}/www/wp-load.php'; {code}")
     return _php(paper.folder, "run.php")
 
 
 def install_plugin(paper: RealWordPress, archive: Path) -> None:
-    """Unpacks a plugin's zip where WordPress unpacks it, and activates it."""
+    """Unpack a plugin's zip as WordPress does, and activate it."""
     plugins = paper.folder / "www" / "wp-content" / "plugins"
     with ZipFile(archive) as opened:
         opened.extractall(plugins)
@@ -183,7 +183,7 @@ def install_plugin(paper: RealWordPress, archive: Path) -> None:
 
 @contextmanager
 def wp_admin(paper: RealWordPress, user: str = MODERATOR) -> Iterator[httpx.Client]:
-    """A session of ``user`` in wp-admin."""
+    """Yield a session of ``user`` in wp-admin."""
     password = secrets.token_hex(8)
     run_php(paper, f"wp_set_password('{password}', get_user_by('login', '{user}')->ID);")
     with httpx.Client(base_url=paper.url, timeout=60, follow_redirects=True) as session:
@@ -195,7 +195,7 @@ def wp_admin(paper: RealWordPress, user: str = MODERATOR) -> Iterator[httpx.Clie
 
 @contextmanager
 def _database(folder: Path) -> Iterator[None]:
-    """MariaDB that nobody but this user can reach, by a socket; it needs no system tables without accounts."""
+    """Run MariaDB on a socket that only this user can reach; it needs no system tables without accounts."""
     options = ["--skip-grant-tables", "--skip-networking", "--innodb-flush-log-at-trx-commit=0"]
     (folder / "data").mkdir()
     options += [f"--datadir={folder / 'data'}", f"--socket={folder / 'database.sock'}"]
@@ -209,7 +209,7 @@ def _copy(folder: Path) -> None:
     www = folder / "www"
     shutil.copytree(SOURCE, www, symlinks=True)
     config = _CONFIG.replace("SOCKET", str(folder / "database.sock")).replace("SALT", secrets.token_hex(32))
-    (www / "wp-config.php").unlink()  # Debian's looks below /etc
+    (www / "wp-config.php").unlink()  # Debian's file looks below /etc
     (www / "wp-config.php").write_text(config)
     plugins = www / "wp-content" / "mu-plugins"
     plugins.mkdir()
@@ -217,7 +217,7 @@ def _copy(folder: Path) -> None:
 
 
 def _compiled_once(folder: Path) -> list[str]:
-    """Options of PHP that keep what it compiled; otherwise it compiles WordPress for each request."""
+    """Return PHP options that cache compiled code; otherwise PHP compiles WordPress for each request."""
     cache = folder / "opcache"
     cache.mkdir(exist_ok=True)
     options = ("enable_cli=1", f"file_cache={cache}", "revalidate_freq=0")

@@ -1,4 +1,4 @@
-"""What tests of training share: miniature corpora, a base, and one trained network."""
+"""Shared fixtures of training tests: miniature corpora, a base, and one trained network."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.support.tiny_training import write_base, write_corpora, write_decisio
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with corpora, a base, a recipe and decisions; each test names the runs that it adds."""
+    """A folder with corpora, a base, a recipe and decisions; each test names its own runs."""
     root = tmp_path_factory.mktemp("workshop")
     write_corpora(root / "corpora")
     write_recipe(root / "recipe.toml", write_base(root / "base"))
@@ -23,7 +23,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def plain(workshop: Path) -> Recipe:
-    """The recipe in a fixed number format: the faster one depends on the load, and tests compare runs."""
+    """The recipe in a fixed number format: the automatic choice depends on the load, and tests compare runs."""
     fixed = {"checks": {"wrong_labels": False}, "fit": {"precision": "fp32"}}
     return changed(load_recipe(workshop / "recipe.toml"), **fixed)
 

@@ -15,7 +15,7 @@ from tests.support.tiny_training import write_corpora, write_decisions, write_re
 def failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
 ) -> list[str]:
-    """What a command that fails says at the end on standard error, after its progress."""
+    """Return the last lines on standard error of a failing command, after its progress."""
     monkeypatch.setattr(sys, "argv", ["belowline-train", *map(str, arguments)])
     with pytest.raises(SystemExit) as caught:
         cli.main()

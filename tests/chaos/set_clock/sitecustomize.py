@@ -1,4 +1,7 @@
-"""Read by a Python that starts with this folder in PYTHONPATH: its clock differs from the machine's by the seconds in $CLOCK_FILE."""
+"""Clock shift of a Python that starts with this folder in PYTHONPATH.
+
+Its clock differs from the machine's by the seconds in $CLOCK_FILE.
+"""
 
 import os
 import time
@@ -15,5 +18,5 @@ def _set() -> float:
 
 
 time.time = _set
-# Before any other module takes it from there: all that the service knows of the time of day.
+# Replaces the time source before any other module imports it, so the service sees only the shifted time.
 database.now = lambda: datetime.fromtimestamp(_set(), UTC)

@@ -28,7 +28,7 @@ WXR = (
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
-    """Where containers are unpacked; nothing may be left there."""
+    """Folder in which containers are unpacked; nothing may be left in it."""
     folder = tmp_path_factory.mktemp("scratch")
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder

@@ -1,4 +1,4 @@
-"""Saved HTML pages: invented ones with the markup of the systems that they come from."""
+"""Saved HTML pages: invented ones with the markup of real comment systems."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Lines that are too long, are not UTF-8, or end a row of CSV where they should not."""
+"""Lines that are too long, are not UTF-8, or end a row of CSV in the wrong place."""
 
 import io
 import subprocess
@@ -113,7 +113,7 @@ def test_lines_are_read_again_only_a_few_times(monkeypatch):
     taken = 0
 
     count = 3_000
-    # Each line opens a quote, whether one is open or not: read again from every line, this would be quadratic.
+    # Each line opens a quote: reading again from every line would be quadratic.
     found = CsvRows(lines_of(io.BytesIO(b'a","b\n' * count)), ",", 2)
     texts = found._texts
 
@@ -144,7 +144,7 @@ def test_memory_stays_bounded_whatever_the_length_of_a_line(tmp_path):
     path = tmp_path / "a.jsonl"
     with path.open("wb") as file:
         file.write(b'{"text": "One."}\n')
-        file.seek(400_000_000, 1)  # a hole of zeros, which takes no room on the disk
+        file.seek(400_000_000, 1)  # a sparse region of zeros, which takes no disk space
         file.write(b'\n{"text": "Two."}\n')
     command = [sys.executable, "-c", SCRIPT, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Telling formats apart, and folders."""
+"""Detection of formats, and folders."""
 
 import gzip
 import os

@@ -1,4 +1,4 @@
-"""Reading on past what cannot be read: each record or file is reported once, where it stands, and no other is lost."""
+"""Recovery from unreadable input: each bad record or file is reported once with its position, and no other is lost."""
 
 import csv
 import gzip
@@ -233,7 +233,7 @@ def test_what_unpacks_to_too_much_ends_its_container_only(tmp_path, monkeypatch)
 
 
 def records_of_a_warc(zipped: bool, path: Path) -> tuple[bytes, int, int]:
-    """A WARC file, and where its two pages begin."""
+    """A WARC file, and the offsets of its two pages."""
     whole = small(zipped).bytes()
     one, two = (int(thread.source.rpartition(":")[2]) for thread in read(path, whole)[0])
     return whole, one, two
@@ -399,7 +399,7 @@ DAMAGE = st.lists(
 
 
 def spoil(line: bytes, damage: list[tuple[int, int, bytes]]) -> bytes:
-    """The line with pieces cut out and put in, still one line."""
+    """The line with pieces removed and inserted, still one line."""
     for start, length, piece in damage:
         line = line[:start] + piece + line[start + length :]
     return line.replace(b"\n", b"") + b"\n"

@@ -1,8 +1,8 @@
-"""The three real pages, read by a person first: for every comment its author and the hash of its text.
+"""The three real pages, compared with a manual reading: author and hash of the text of every comment.
 
-The hand count follows the pages' blank lines. In page 001 five of its 47 pieces (marked CONTINUES) read like
-further paragraphs of the piece before. A line between them was lost just as where an author line was lost, so
-the page itself cannot tell, and the reader parts them; by sense the page has 42 comments.
+The manual count follows the pages' blank lines. In page 001 five of its 47 pieces (marked CONTINUES) read like further
+paragraphs of the piece before. A line between them was lost exactly as where an author line was lost. The page does not
+show the difference, so the reader splits them. By meaning the page has 42 comments.
 """
 
 import hashlib

@@ -406,7 +406,7 @@ SPLICED = st.binary(max_size=12) | st.sampled_from(
 
 
 def read_or_refused(path: Path) -> list[Thread]:
-    """The threads up to a refusal."""
+    """Return the threads up to a refusal."""
     found: list[Thread] = []
     try:
         found.extend(read_threads(path))

@@ -1,5 +1,7 @@
-"""The project's own labels of comments: every row can be read, and with the corpora at hand every span lies in
-its text."""
+"""The project's own labels of comments: every row is readable, and every span is inside its text.
+
+Spans are checked where the corpora are available.
+"""
 
 import csv
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The corpora: what each may be used for, how its columns become labels, and how many rows it has."""
+"""The corpora: permitted uses, mapping of columns to labels, and numbers of rows."""
 
 import csv
 import json
@@ -51,13 +51,13 @@ ROWS = {
     "c3": 11_899,
     "appropriateness": 2_191,
 }
-"""Examples of each corpus as fetched at its pinned commits and prepared."""
+"""Number of examples of each corpus, fetched at its pinned commits and prepared."""
 
 EMPTY = {"cad": 2, "janitr": 4}
-"""Examples without any text, harmless ones all."""
+"""Number of examples without any text; all are harmless."""
 
 BEYOND = {"toxic-spans": 72}
-"""Spans that end beyond their text. No token lies there, so nothing is learnt from what is beyond."""
+"""Number of spans that end beyond their text. No token is there, so they do not affect training."""
 
 
 class Folder:
@@ -75,7 +75,7 @@ class Folder:
             writer.writerows(rows)
 
     def tabs(self, file: str, header: str, *rows: Sequence[str]) -> None:
-        """A file without quoting, where a quotation mark is a character like any other."""
+        """A file without quoting, where a quotation mark is an ordinary character."""
         path = self.root / file
         path.parent.mkdir(exist_ok=True)
         path.write_text("".join("\t".join(row) + "\n" for row in (header.split(), *rows)), "utf-8")
@@ -96,8 +96,7 @@ def labels(examples: Iterable[Example]) -> list[dict[str, float]]:
     return [dict(example.labels) for example in examples]
 
 
-# --- the entries --------------------------------------------------------------------------------------------------
-# ---------------------
+# --- the entries ---
 
 
 def test_each_adapter_has_an_entry_and_each_entry_of_labelled_rows_an_adapter() -> None:
@@ -141,8 +140,7 @@ def test_what_is_not_licensed_or_not_reliable_is_not_for_training() -> None:
         assert barred == (corpus.use == "eval"), corpus.name
 
 
-# --- attacks ------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- attacks ---
 
 
 def test_toxic_spans(folder: Folder) -> None:
@@ -261,8 +259,7 @@ def test_cad_tells_persons_identities_and_affiliations_apart(folder: Folder) -> 
     assert (counter.labels, counter.split, person.split) == (harmless, "test", None)
 
 
-# --- hate ---------------------------------------------------------------------------------------------------------
-# ---------------------
+# --- hate ---
 
 
 def test_isca_reads_both_files(folder: Folder) -> None:
@@ -373,8 +370,7 @@ def test_hatexplain_with_targets_and_rationales(folder: Folder) -> None:
     assert {example.split for example in (hateful, normal, offensive, of_jews)} == {"test", "train"}
 
 
-# --- replies and threads
-# ---------------------------------------------------------------------------------------------------------------
+# --- replies and threads ---
 
 
 def test_threatgram_says_nothing_but_whether_violence_is_wished(folder: Folder) -> None:
@@ -441,8 +437,7 @@ def test_what_is_only_measured_is_all_test(folder: Folder) -> None:
     assert {example.split for example in (*tweets, talk)} == {"test"}
 
 
-# --- spam and relevance
-# ----------------------------------------------------------------------------------------------------------------
+# --- spam and relevance ---
 
 
 def test_blog_spam_leaves_one_blog_out_with_its_near_copies(folder: Folder) -> None:
@@ -469,7 +464,7 @@ def test_blog_spam_leaves_one_blog_out_with_its_near_copies(folder: Folder) -> N
     assert [example.split for example in found] == [None, "test", None, "test"]
     assert labels(found) == [{"spam": 1.0}, {"spam": 1.0}, {"spam": 0.0}, {"spam": 1.0}]
     assert [example.weight for example in found] == pytest.approx([2 / 3, 2 / 3, 4 / 3, 4 / 3])
-    assert not any("example" in example.text for example in found)  # the author line is no part of the text
+    assert not any("example" in example.text for example in found)  # the author line is not part of the text
     [ham] = folder.read("blog-ham")
     assert (ham.source, dict(ham.labels), ham.split) == ("blog-ham", {"spam": 0.0}, "test")
 
@@ -555,8 +550,7 @@ def test_c3_votes_become_shares(folder: Folder) -> None:
     assert (turnips.split_key, turnips.split) == ("a1", "test")
 
 
-# --- what is refused ----------------------------------------------------------------------------------------------
-# ---------------------
+# --- refusals ---
 
 
 def refusal(name: str, root: Path) -> str:
@@ -603,8 +597,7 @@ def test_a_label_outside_its_range_is_refused() -> None:
         known(hate=1.5)
 
 
-# --- the real files -----------------------------------------------------------------------------------------------
-# ---------------------
+# --- the real files ---
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -621,13 +614,12 @@ def test_the_rows_of_a_corpus(name: str, corpora: Path) -> None:
     if CORPORA[name].use == "eval":
         assert {example.split for example in examples} == {"test"}
     spread = Counter(value for example in examples for value in set(example.labels.values()))
-    assert (spread[0.0] > 0) == (name != "conflict-talk")  # which knows only who takes which side
-    one_sided = {"fnc1", "blog-ham", "conflict-talk"}  # know only what is off the topic, or no spam
+    assert (spread[0.0] > 0) == (name != "conflict-talk")  # it only labels sides
+    one_sided = {"fnc1", "blog-ham", "conflict-talk"}  # label only what is off topic, or no spam
     assert any(value > 0.5 for value in spread) == (name not in one_sided)
 
 
-# --- the project's own judgements
-# ------------------------------------------------------------------------------------------------------
+# --- the project's own labels ---
 
 
 def test_the_judgements_of_two_passes() -> None:

@@ -37,7 +37,7 @@ def outcomes(results: list[Fetched]) -> list[str]:
 
 
 def problems(*arguments, **options) -> list[str]:
-    """A line for each file that failed."""
+    """Return a line for each file that failed."""
     with pytest.raises(FetchError) as caught:
         fetch(*arguments, **options)
     return str(caught.value).split("\n")[1:]

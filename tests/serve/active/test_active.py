@@ -1,4 +1,4 @@
-"""The active model and the active policy of one process: changes, their order, and what is kept when something fails."""
+"""The active model and the active policy of one process: changes, their order, and state after failures."""
 
 import json
 import threading
@@ -39,7 +39,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def put(database: Database, policy: str = "") -> int:
-    """Replaces the policy; its number, which its version names too."""
+    """Replace the policy; return its number, which is also in its version."""
     with database.write() as tx:
         after = policies.newest(tx)
         return policies.replace(tx, "adam", f'version = "v{after + 1}"\n{policy}', None, after)
@@ -87,7 +87,7 @@ def test_a_transaction_that_began_before_a_change_does_not_take_it_back(database
 def test_a_poll_that_was_slow_does_not_take_a_change_back(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request's change comes while a poll has already read the policy before."""
+    """A request changes the policy after a poll has read the previous one."""
     active = active_on(database)
     put(database)
     under = active._under
@@ -153,7 +153,7 @@ def test_a_new_model_takes_the_newest_policy_even_if_it_changes_meanwhile(
 
 
 def test_a_pair_is_never_of_two_models(world: World) -> None:
-    """Both change while others read: the thresholds of a policy are always those of the model beside it."""
+    """Both change while other threads read: a policy always has the thresholds of the model beside it."""
     config = json.loads((world.new / "config.json").read_text("utf-8"))
     config["thresholds"]["spam"]["hold"] = 0.61
     (world.new / "config.json").write_text(json.dumps(config), "utf-8")
@@ -188,7 +188,7 @@ def test_a_pair_is_never_of_two_models(world: World) -> None:
 
 @contextmanager
 def loading_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, list[int]]]:
-    """Loads of models wait for an event; the numbers of those that began."""
+    """Loads of models wait for an event; the numbers of started loads are recorded."""
     release, begun, real = threading.Event(), [], loading.load_model
 
     def held(row: Any, settings: Any) -> Any:
@@ -290,7 +290,7 @@ def test_the_worker_that_takes_a_change_answers_by_it_at_once(
 
 
 def test_what_waits_for_the_model_is_decided_by_the_policy_of_then(tmp_path: Path) -> None:
-    """Also what a protocol reads from the policy afterwards: Coral's flag of a label that does not hold."""
+    """A protocol's later look at the policy is covered too: Coral's flag of a label below its threshold."""
     with client_of(tmp_path, fake_scorer(lambda: change())) as client:
         active = cast(Any, client.app).state.service.active
 
@@ -308,7 +308,7 @@ def test_what_waits_for_the_model_is_decided_by_the_policy_of_then(tmp_path: Pat
 def test_what_is_kept_is_decided_by_the_policy_of_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another worker's change of this moment, which no poll has told of yet."""
+    """Another worker has just changed the policy, and no poll has seen it yet."""
     monkeypatch.setattr(follower, "EVERY_S", 600)
     with client_of(tmp_path) as client:
         put(cast(Any, client.app).state.service.database, '[words]\nhold = ["walrus"]\n')

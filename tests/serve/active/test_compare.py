@@ -1,4 +1,4 @@
-"""Compares a candidate with the active model on comments of the store."""
+"""Comparisons of a candidate with the active model on comments of the store."""
 
 import shutil
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.support.model_world import World
 
 TEXTS = ["the link", "a", "b zz", "1 2 3", "link you", "zebra link", "ok", "!! the", "jazz", "fog link"]
 POLICY = 'version = "one label"\nlabels = ["spam"]\n'
-"""Otherwise the random models hold everything."""
+"""Without it the random models hold every comment."""
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_model_agrees_with_itself(world: World) -> None:
 
 
 def test_comments_that_a_candidate_cannot_score_are_counted(world: World) -> None:
-    """The network of the candidate fails at the last words of its vocabulary: "link" is one."""
+    """The candidate's network fails at the last words of its vocabulary: "link" is one."""
     copied = shutil.copytree(world.new, world.folder / "fails")
     network = onnx.load(str(copied / "model.onnx"))
     for weights in network.graph.initializer:

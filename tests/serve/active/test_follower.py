@@ -1,4 +1,4 @@
-"""How a service follows the store's model: what it begins with, what keeps a model out, and what a change lets go of."""
+"""A service follows the store's model: its first model, reasons to skip a model, and release of replaced models."""
 
 import gc
 import json
@@ -47,14 +47,14 @@ def follower_of(app: FastAPI) -> Follower:
 
 
 def look(app: FastAPI, following: Follower | None = None) -> bool:
-    """Whether another model has become the active one."""
+    """Catch up with the store; return True if another model is now active."""
     before = app.state.service.active.pair.model_number
     (following or follower_of(app)).catch_up()
     return bool(app.state.service.active.pair.model_number != before)
 
 
 def put(world: World, policy: str) -> int:
-    """Puts a policy in force behind the service's back, as another worker does."""
+    """Activate a policy directly in the store, as another worker does."""
     with world.database.write() as tx:
         return policies.replace(tx, "adam", policy, None, policies.newest(tx))
 
@@ -121,7 +121,7 @@ def test_one_damaged_after_its_promotion_leaves_the_old_in_force_and_says_so(
         assert caplog.text.count("cannot be used") == 1
         shutil.rmtree(kept_of(world))
         whole.rename(kept_of(world))
-        app.state.service = create_app(world.settings).state.service  # as another start would find it
+        app.state.service = create_app(world.settings).state.service  # reads the state as a new start does
         assert client.get("/readyz").json()["promotion"] == "ok"
 
 
@@ -140,7 +140,7 @@ def test_one_that_was_not_usable_is_tried_again(world: World) -> None:
     assert not look(app, following)
     assert active.behind is not None
     away.rename(kept_of(world))
-    assert not look(app, following)  # not at once, for it costs a load
+    assert not look(app, following)  # not at once, because it costs a load
     following._again = 0.0
     assert look(app, following)
     assert (serves(app), active.behind) == ("2.0-new", None)
@@ -160,7 +160,7 @@ def test_a_start_goes_back_as_far_as_it_must(world: World, caplog: pytest.LogCap
 
 
 def test_a_policy_for_another_model_leaves_this_one_as_it_is(world: World, caplog: Any) -> None:
-    """A worker that cannot take a model over goes on when the policy is changed to that model's labels."""
+    """A worker that cannot load the active model still works when the policy changes to that model's labels."""
     blind = without(world.old, "profanity", world.folder / "blind")
     app = create_app(Settings(**{**dict(world.settings), "model_dir": blind}))
     put(world, "[thresholds.profanity]\nhold = 0.5\n")

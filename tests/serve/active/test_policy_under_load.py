@@ -1,4 +1,7 @@
-"""Two workers on one store while the policy changes: a second after each change, every path of both answers by the new policy."""
+"""Two workers on one store while the policy changes.
+
+One second after each change, every path of both workers answers by the new policy.
+"""
 
 import http.client
 import json
@@ -21,9 +24,9 @@ pytestmark = pytest.mark.slow
 
 CHANGES = 20
 LIMIT_S = 1.0
-"""How long after a change an answer may still follow the policy before."""
+"""Seconds after a change in which an answer may still follow the previous policy."""
 WORDS = [word * 3 for word in "abcdefghijklmnopqrstu"]
-"""Policy number N holds the word N, and by odd N another label counts than by even N."""
+"""Listed words: policy number N holds word N; odd and even N have different labels."""
 EVERY_WORD = " ".join(WORDS)
 ODD_WORDS = " ".join(WORDS[1::2])
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -39,7 +42,7 @@ def policy(number: int) -> str:
 
 
 def by_rule(body: str) -> int:
-    """The policy that an answer names by the word that it holds."""
+    """Return the number of the policy that held the text, from the listed word in the answer."""
     found = re.search(r"listed word \W*(?:#39;)?([a-z]+)", body)
     assert found, body[:2000]
     return WORDS.index(found[1])
@@ -47,7 +50,10 @@ def by_rule(body: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A path with a request, and what an answer tells of the policy: its number, or 0 and 1 for an even and an odd one."""
+    """A request, and a function that reads the policy's number from the answer.
+
+    If not ``exact``, the function returns 0 for an even number and 1 for an odd one.
+    """
 
     path: str
     body: str
@@ -93,7 +99,7 @@ PATHS = {
                 "blog": "https://a.example",
                 "user_ip": "192.0.2.1",
                 "comment_content": ODD_WORDS,
-                "is_test": "1",  # only scores: what is kept asks the store for its policy anyway
+                "is_test": "1",  # only scores: storing a comment reads the policy from the store anyway
             }
         ),
         FORM,
@@ -123,7 +129,10 @@ class Answer:
 
 
 class Callers(InThreads):
-    """Threads that ask every path without pause, each time on a connection of its own, which the system gives to either worker."""
+    """Threads that call every path without pause.
+
+    Each request has a new connection, which the system gives to either worker.
+    """
 
     def __init__(self, url: str, threads: int) -> None:
         self.answers: list[Answer] = []
@@ -164,7 +173,7 @@ def ask(host: str, method: str, path: str, body: str | None = None) -> tuple[int
 
 
 def change(service: Served, number: int) -> float:
-    """Puts policy ``number`` in force; when that was answered."""
+    """Activate policy ``number``; return the time of the answer."""
     body = json.dumps({"text": policy(number), "after": number - 1})
     status, text = ask(service.url.removeprefix("http://"), "PUT", "/v1/policy", body)
     assert (status, json.loads(text)["number"]) == (200, number), text
@@ -173,7 +182,7 @@ def change(service: Served, number: int) -> float:
 
 @dataclass(slots=True)
 class Found:
-    """What was answered while one policy after the other was the newest."""
+    """Counts of answers while each policy in turn was the newest."""
 
     answers: int = 0
     late: int = 0
@@ -182,7 +191,7 @@ class Found:
 
 
 def pipeline(answers: list[Answer], spans: list[tuple[int, float, float]]) -> Found:
-    """Counts answers to requests that began ``LIMIT_S`` or later after a change; old ones among them, by path."""
+    """Count answers to requests that began ``LIMIT_S`` or later after a change, and old ones among them by path."""
     found = Found()
     for number, start, end in spans:
         for answer in answers:

@@ -1,4 +1,7 @@
-"""Two real servers on one store while models are promoted and rolled back: nothing fails, and every answer is of one model."""
+"""Two real servers on one store while models are promoted and rolled back.
+
+No request fails, and every answer comes from one model.
+"""
 
 import itertools
 from collections import Counter
@@ -30,7 +33,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @contextmanager
 def server(world: World, name: str) -> Iterator[str]:
-    """The address of a process that serves the world's store."""
+    """Yield the address of a process that serves the world's store."""
     folder = world.folder / name
     folder.mkdir()
     settings = {"database_url": world.settings.database_url, "models_dir": world.settings.models_dir}
@@ -39,7 +42,7 @@ def server(world: World, name: str) -> Iterator[str]:
 
 
 class Callers(InThreads):
-    """Threads that ask without pause, and all that they were answered."""
+    """Threads that send requests without pause and record all answers."""
 
     def __init__(self, addresses: list[str], each: int) -> None:
         self.answers: list[tuple[str, dict[str, Any]]] = []
@@ -118,7 +121,7 @@ def check_answers(world: World, callers: Callers) -> None:
 
 
 def check_store(world: World) -> None:
-    """What is kept says which files decided, and the scores are theirs."""
+    """Check that stored scores and decisions have the version and digest of the model that produced them."""
     files = {"1.0-old": model_digest(world.old), "2.0-new": model_digest(world.new)}
     with world.database.read() as tx:
         for table in ("scores", "decisions"):

@@ -1,4 +1,4 @@
-"""Promote and roll back: what is refused, what is recorded, and what a kill leaves."""
+"""Promotion and rollback: refusals, records, and state after a kill."""
 
 import json
 import random
@@ -147,7 +147,7 @@ def test_nothing_stands_in_for_a_model_that_cannot_serve(local: World) -> None:
 
 
 def without_numbers(directory: Path, target: Path) -> Path:
-    """The same model, whose weights are NaN, as after a training that ran away."""
+    """The same model with NaN weights, as after a diverged training."""
     copied = shutil.copytree(directory, target)
     network = onnx.load(str(copied / "model.onnx"))
     for weights in network.graph.initializer:
@@ -182,7 +182,7 @@ def test_a_damaged_model_is_left_by_rolling_back_but_not_returned_to(local: Worl
     damage(local.folder / "belowline-models" / row.folder)
     assert local.roll_back().version == "1.0-old"
     third = build_tiny_model(local.folder / "third", version="3.0", seed=9)
-    again = local.promote(local.new)  # copied anew over the damaged one
+    again = local.promote(local.new)  # copied again over the damaged one
     load_whole(local.folder / "belowline-models" / again.folder, again.digest)
     local.promote(third)
     damage(local.folder / "belowline-models" / again.folder)

@@ -1,4 +1,4 @@
-"""Who gets what: every operation of the app's own OpenAPI document, for every role, and for another site's key."""
+"""Access to every operation of the app's own OpenAPI document, for every role, and with another site's key."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
         keys: dict[str, str | None] = {"none": None, "unknown": "bl_nobody-ever-made-this-key"}
         for role in ROLES:
             for name, sites in ((role, []), (f"foreign {role}", [OTHER])):
-                if role == "admin" and sites:  # an admin is for all sites
+                if role == "admin" and sites:  # an admin has access to all sites
                     continue
                 made = client.post(
                     "/v1/keys", json={"name": name, "role": role, "sites": sites}, headers=with_key
@@ -52,7 +52,7 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
 def ask(
     callers: Callers, operation: str, who: str, ids: Mapping[str, str], body: Any = None
 ) -> httpx.Response:
-    """The answer; of one that goes on for ever only its beginning."""
+    """Return the answer; of an endless one only the beginning."""
     method, path = operation.split(" ")
     key = callers.keys[who]
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
@@ -80,7 +80,7 @@ def test_the_table_has_every_operation(callers: Callers) -> None:
 
 def test_every_permission_is_asked_for_somewhere() -> None:
     asked = {row.may for table in (TABLE, OTHERS) for row in table.values()}
-    assert asked - {None} == set(PERMISSIONS) - {"answer appeals"}  # this one is asked for within others
+    assert asked - {None} == set(PERMISSIONS) - {"answer appeals"}  # this operation is called within others
 
 
 @pytest.mark.parametrize("who", ["none", "unknown", *ROLES])
@@ -155,7 +155,7 @@ def test_triage_answers_no_appeal_and_undoes_nobody_elses_decision(callers: Call
 
 
 def test_a_service_reports_what_was_decided_on_its_site_and_triage_does_not(callers: Callers) -> None:
-    """A moderator here holds the comment, and the site has decided all the same."""
+    """A moderator here holds the comment, and the site's own decision is recorded all the same."""
     body = {"site": SITE, "comments": [{"id": "site", "text": "spam from the site"}]}
     number = ask(callers, "POST /v1/comments", "service", {}, body).json()["results"][0]["comment"]
     ask(callers, "POST /v1/queue/claim", "moderator", {}, {"limit": 100})

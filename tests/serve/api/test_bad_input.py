@@ -1,4 +1,4 @@
-"""Every bad request gets a 4xx that says what, where and what to do, and never quotes the comment."""
+"""Every bad request gets a 4xx with the fault, its place and the remedy, and never a quotation of the comment."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ def comment(**fields: Any) -> dict[str, Any]:
 
 
 def raw(text: str) -> bytes:
-    """A body whose only comment is spelled as JSON in ``text``."""
+    """Return a body whose only comment has the JSON string ``text``."""
     return f'{{"comments": [{{"text": {text}}}]}}'.encode()
 
 

@@ -1,4 +1,4 @@
-"""What wrong ids, cursors, bodies and keys of idempotency get: problem details that name the field and never echo a comment."""
+"""Invalid ids, cursors, bodies and idempotency keys: problem details name the field and never quote the comment."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -164,7 +164,7 @@ def test_what_no_single_field_says_is_explained(
 )
 @pytest.mark.parametrize("number", ["x", "0", "-1", "1.5", "9" * 30, "%00"])
 def test_an_id_that_is_no_number_is_refused(client: TestClient, operation: str, number: str) -> None:
-    # Beside /v1/decisions/bulk the address itself says that a number follows.
+    # Beside /v1/decisions/bulk the path itself says that a number follows.
     elsewhere = operation == "GET /v1/decisions/{decision}" and not number.isdecimal()
     wanted = (404, "not-found") if elsewhere else (422, "invalid-request")
     check_problem(send(client, operation, dict.fromkeys(UNKNOWN, number)), *wanted)

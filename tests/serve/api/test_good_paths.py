@@ -1,4 +1,4 @@
-"""Every operation once as it is meant, in the order in which a site meets them."""
+"""Every operation once with valid input, in the order of typical use."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def call(client: TestClient, operation: str, status: int = 200, body: Any = None, **fields: Any) -> Any:
-    """The answer's JSON; what the path does not name of ``fields`` goes into the query."""
+    """Return the answer's JSON; ``fields`` that the path does not name go into the query."""
     method, path = operation.split(" ")
     query = {name: value for name, value in fields.items() if "{" + name + "}" not in path}
     answer = client.request(method, path.format(**fields), json=body, params=query)
@@ -170,9 +170,7 @@ def test_many_are_decided_at_once_and_counted(client: TestClient) -> None:
     assert (len(done["decisions"]), done["skipped"]) == (2, [])
     by_author = {"action": "publish", "author": 1, "queued_only": False}
     done = call(client, "POST /v1/decisions/bulk", 201, by_author)
-    assert (
-        len(done["decisions"]) == 4
-    )  # those of the four that are not published yet, and one that is held for an appeal
+    assert len(done["decisions"]) == 4  # the unpublished ones of the four, and one that is held for an appeal
     figures = call(client, "GET /v1/stats", days=7, site=SITE)
     assert figures["by_moderator"] == {"local": figures["by_moderator"]["local"]}
     assert len(figures["received"]) == 7

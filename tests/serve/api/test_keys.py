@@ -1,4 +1,4 @@
-"""Keys, sessions, and pages of other sites that would use what a browser knows by itself."""
+"""Keys, sessions, and foreign pages that try to use credentials which the browser sends by itself."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -38,7 +38,7 @@ def sign_in(client: TestClient, key: str) -> None:
 
 
 def release(client: TestClient, **headers: str) -> Any:
-    """A change that anybody who works the queue may make."""
+    """A change that every role with access to the queue may make."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return client.post("/v1/queue/release", json={}, headers=named)
 

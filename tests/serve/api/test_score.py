@@ -92,7 +92,10 @@ def test_odd_texts_are_scored(client: TestClient, text: str) -> None:
 def test_an_answer_that_reads_no_store_takes_no_thread(
     path: str, body: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread costs more than the rest of a request beside the model; FastAPI takes one for each dependency that is no coroutine."""
+    """No thread of the pool is used, because a thread costs more than the rest of a request beside the model.
+
+    FastAPI uses one for each dependency that is not a coroutine.
+    """
     taken: list[Any] = []
     with client_of(tmp_path, api_keys=KEY) as client:
         run_sync = anyio.to_thread.run_sync
@@ -101,7 +104,7 @@ def test_an_answer_that_reads_no_store_takes_no_thread(
             taken.append(task)
             return await run_sync(task, *rest, **named)
 
-        # What runs beside requests now and then would be noted as well.
+        # Periodic background tasks would be recorded as well.
         monkeypatch.setattr("belowline.serve.webhooks.sender.run_in_threadpool", run_sync)
         monkeypatch.setattr(anyio.to_thread, "run_sync", noted)
         answer = client.post(path, json=body, headers={"X-API-Key": KEY})
@@ -209,7 +212,7 @@ def test_readiness_follows_the_model(tmp_path: Path) -> None:
 
 
 def test_a_stopped_batcher_is_not_ready(tmp_path: Path) -> None:
-    client = client_of(tmp_path)  # outside a with block its lifespan has not begun
+    client = client_of(tmp_path)  # outside a with block its lifespan has not started
     assert client.get("/readyz").json()["batcher"] == "stopped"
     answer = score(client, "fine")
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:belowline:problem:shutting-down")
@@ -220,10 +223,10 @@ def test_a_full_queue_is_429_with_retry_after(tmp_path: Path) -> None:
     scorer = fake_scorer(lambda: free.wait(10) and None)
     with client_of(tmp_path, scorer, queue_comments=256, threads=1) as client, ThreadPoolExecutor(4) as pool:
         service, accepted = client.app.state.service, []
-        for number in range(2):  # one call more than the model has threads
+        for number in range(2):  # one call more than the number of model threads
             accepted.append(pool.submit(score, client, "a"))
             until(lambda number=number: len(scorer.calls) > number)
-        # Two comments of the next request are handed over ahead, and so make room for two more.
+        # Two comments of the next request are handed over ahead, which frees two places.
         for size, queued in ((256, 254), (2, 256)):
             accepted.append(pool.submit(score, client, *["b"] * size))
             until(lambda queued=queued: service.score_queue.queued == queued)

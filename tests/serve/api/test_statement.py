@@ -1,4 +1,4 @@
-"""Reason codes in words, in Coral's and in the EU's terms; and the log as a table that a spreadsheet may open."""
+"""Reason codes in words, in Coral's and in the EU's terms; and the log as a table that is safe in a spreadsheet."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ CATEGORIES = {
     *("NOT_SPECIFIED_NOTICE", "OTHER_VIOLATION_TC", "PROTECTION_OF_MINORS", "RISK_FOR_PUBLIC_SECURITY"),
     *("SCAMS_AND_FRAUD", "SELF_HARM", "UNSAFE_AND_PROHIBITED_PRODUCTS", "VIOLENCE"),
 }
-"""Of the EU's transparency database since 2025, without their prefix."""
+"""Codes of the EU's transparency database since 2025, without their prefix."""
 MOMENT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 

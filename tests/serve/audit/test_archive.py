@@ -1,4 +1,4 @@
-"""What an audit reads: past what cannot be read, from standard input, and by other columns."""
+"""Input of an audit: unreadable records, standard input, and mapped columns."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(
     bad.write_bytes(b'{"text": "one"}\n{"text": "\xff"}\nnonsense\n{"text": "two"}\n')
     (archive / "b.xml").write_text("<a>")
     written(archive / "c.jsonl", {"text": "three"})
-    for _ in range(2):  # the second time nothing is left to do, and the status is the same
+    for _ in range(2):  # the second run has nothing to do and returns the same status
         assert cli.run(["audit", str(archive), "--out", str(out)]) == 3
         assert str(out / "rejects.jsonl") in capsys.readouterr().err
     assert [row["text"] for row in lines_of(out / "comments.jsonl")] == ["one", "two", "three"]

@@ -1,4 +1,4 @@
-"""Each engine gives the same bytes, whatever the order; one that fails says so, and none outlives its parent."""
+"""Each engine gives the same bytes in any order; a failed engine reports it, and none outlives its parent."""
 
 import os
 import pickle

@@ -51,7 +51,7 @@ def test_comments_that_are_damaged_or_too_few_are_noticed(tmp_path: Path) -> Non
 
 def test_chosen_comments_come_with_what_they_answer_in_their_own_thread(tmp_path: Path) -> None:
     rows = [audit_row(at) for at in range(20)]
-    rows[2]["parent"] = "5"  # the newest may come first
+    rows[2]["parent"] = "5"  # the newest may be first
     rows[13]["parent"] = "5"
     rows[14]["parent"] = "99"
     audit = FinishedAudit.open(write_audit(tmp_path / "out", rows))

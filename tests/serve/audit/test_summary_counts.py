@@ -100,5 +100,5 @@ def test_memory_does_not_grow_with_the_comments() -> None:
         tracemalloc.stop()
         return kept
 
-    held(1000)  # what is imported and compiled the first time counts no more
+    held(1000)  # imports and compilation of the first run do not count
     assert held(8000) < held(1000) + 200_000

@@ -56,7 +56,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def audited(tmp_path: Path, rows: list[dict[str, Any]], policy: str = "", **more: Any) -> Path:
-    """An audit of rows, which stand under the article Harbour unless they say otherwise."""
+    """Write an audit of rows; rows without a thread are under the article Harbour."""
     archive = tmp_path / "archive"
     archive.mkdir(exist_ok=True)
     whole = ({"thread": "one", "title": "Harbour", **row} for row in rows)
@@ -70,13 +70,13 @@ def audited(tmp_path: Path, rows: list[dict[str, Any]], policy: str = "", **more
 
 
 def queue_held(out: Path, settings: Settings, site: str) -> tuple[int, int]:
-    """The audit's comments in the queue, with the policy that ``audited`` wrote."""
+    """Queue the audit's comments, with the policy that ``audited`` wrote."""
     pipeline = ModerationPipeline.of(fake_scorer(), out.parent / "policy.toml")
     return audit_queue.queue_held(out, pipeline, settings, site)
 
 
 def waiting(desk: Desk) -> dict[str | None, comments.CommentOut]:
-    """What the queue shows a moderator, by its text."""
+    """Return the comments of the queue's first page, by text."""
     page, _ = desk.see(queue_items.page, queue_items.Filter(sites=(SITE,)), "oldest", 100)
     return {one.text: one for one in desk.see(comments.load, [item.comment_id for item in page])}
 

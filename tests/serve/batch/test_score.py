@@ -55,7 +55,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Id, action, code, spam score and evidence of each result, whatever the format."""
+    """Return id, action, code, spam score and evidence of each result, for any format."""
     if path.suffix == ".csv":
         with path.open(newline="", encoding="utf-8") as file:
             return [
@@ -76,7 +76,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    """The one line that the command fails with, nothing being written."""
+    """Return the one line with which the command fails; check that nothing is written."""
     assert cli.run(["score", *map(str, arguments)]) == 1
     shown = capsys.readouterr()
     assert shown.err.startswith("belowline: ")

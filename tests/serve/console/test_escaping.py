@@ -1,4 +1,4 @@
-"""Whatever a comment, a name, a title, a note or a key's name says, no page of ours gets an element, an attribute or a link from it."""
+"""No comment, name, title, note or key name adds an element, an attribute or a link to a page of the console."""
 
 import json
 import re
@@ -90,7 +90,10 @@ numbers = count(1)
 
 
 def skeleton(page: str) -> Skeleton:
-    """Every element with the names of its attributes, in order, but the marks of evidence; no link leads away, no script is written."""
+    """Return every element with the names of its attributes, in order, without the marks of evidence.
+
+    Checks that no link leads to another site and that there is no inline script.
+    """
     found: Skeleton = []
     for node in LexborHTMLParser(page).css("*"):
         assert node.tag is not None
@@ -108,13 +111,13 @@ def skeleton(page: str) -> Skeleton:
 
 
 def unlike(number: int) -> str:
-    """Words that make a comment no near-copy of one with another number."""
+    """Return words that make a comment no near-duplicate of one with another number."""
     own = "".join(chr(ord("a") + int(digit)) for digit in str(number))
     return " ".join(own + word for word in WORDS.split())
 
 
 def named(text: str, longest: int = 90) -> str:
-    """``text`` as a name or an id may be: without control characters, and never empty."""
+    """Return ``text`` in the form of a name or an id: without control characters, never empty."""
     return "n" + "".join(char for char in text if ord(char) >= 32 and ord(char) != 127)[:longest]
 
 
@@ -125,7 +128,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 def told_to(client: TestClient, text: str) -> tuple[dict[str, str], str]:
-    """Says ``text`` wherever one can say something; the addresses of what came of it, by kind, and a name for all of it."""
+    """Submit ``text`` in every field that takes text.
+
+    Return the paths of the resulting pages, by kind, and the name used for all of them.
+    """
     number = next(numbers)
     site, name = f"site{number}", f"{number} {named(text)}"
     author = {"id": name, "name": f"{text}"[:200] or "x", "role": text[:50]}
@@ -140,7 +146,7 @@ def told_to(client: TestClient, text: str) -> tuple[dict[str, str], str]:
     assert client.post(f"{at}/decisions", json=decided, headers=who).status_code == 201
     post(client, f"{at}/appeals", {"text": text})
     hook = {"url": f"http://127.0.0.1/{number}?{named(text).replace(' ', '')}", "events": ["comment.held"]}
-    client.post("/v1/webhooks", json=hook, headers=HEADERS)  # refused where it is no address
+    client.post("/v1/webhooks", json=hook, headers=HEADERS)  # refused if it is no address
     pages = {
         "comment": f"/console/comments/{kept['comment']}",
         "thread": f"/console/threads/{row['thread']['id']}",
@@ -167,7 +173,7 @@ def shown(client: TestClient, path: str, **asked: Any) -> str:
 
 @pytest.fixture(scope="module")
 def harmless(client: TestClient) -> dict[str, Skeleton]:
-    """What the pages are made of where all words are plain."""
+    """Elements of the pages for plain words."""
     pages, _ = told_to(client, HARMLESS)
     return {kind: skeleton(shown(client, f"GET {path}")) for kind, path in pages.items()}
 
@@ -227,7 +233,7 @@ OF_THE_LISTS = {
     ),
     *("thead", "time", "tr", "ul", "b", "br", "section", "summary", "h2", "h1"),
 }
-"""Elements of the lists, which grow from one example to the next."""
+"""Elements of lists, which grow from one example to the next."""
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +242,7 @@ def echoing(client: TestClient) -> dict[str, Skeleton]:
 
 
 def echoes(text: str) -> dict[str, dict[str, Any]]:
-    """Calls whose answer repeats what was sent."""
+    """Calls whose answer repeats the input."""
     return {
         "GET /console/sign-in": {"params": {"next": text}},
         "GET /console/search": {"params": {"words": named(text), "site": "nowhere", "action": text}},
@@ -267,7 +273,7 @@ MAY_COME: set[tuple[str, tuple[str, ...]]] = {
     *((tag, ()) for tag in ("p", "dl", "div", "dt", "dd", "code", "li")),
     *((tag, ("class",)) for tag in ("p", "dl")),
 }
-"""A decision with its reason, and the note below marked words."""
+"""Elements of a decision with its reason, and of the note below marked words."""
 
 
 def rows(texts: list[str]) -> list[dict[str, Any]]:

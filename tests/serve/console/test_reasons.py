@@ -1,4 +1,4 @@
-"""Which reason a rejection has where nobody chose one, by key, by mouse and without a script. Screenshots as in test_console_journey."""
+"""The default reason of a rejection by key, by mouse and without a script. Screenshots as in test_console_journey."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ HELD = {
     "banned_word": {"text": "the casino is open"},
     "scoring_failed": {"text": "explode"},
     "new_author": {"text": "good morning", "author": {"id": "new"}},
-    "none": {"text": OFFER.format("aunt", 90)},  # published, and drawn for the random sample
+    "none": {"text": OFFER.format("aunt", 90)},  # published, and sampled at random
     "campaign": {"text": OFFER.format("uncle", 91)},
     "personal_attack": {"text": "a personal_attack"},
     "spam": {"text": "spam and nothing else"},
@@ -45,7 +45,7 @@ ATTACKS = [{"id": f"a{at}", "text": f"personal_attack {at}", "author": {"id": "j
 
 
 class German(FakeScorer):
-    """A model that does not know the language of what says "deutsch"."""
+    """A model that detects German in texts with the word "deutsch"."""
 
     def _one(self, comment: ScoreInput) -> Scores:
         scores = super()._one(comment)
@@ -254,7 +254,7 @@ def test_many_are_rejected_only_with_a_reason(
 def test_a_form_for_many_without_a_reason_changes_nothing(
     service: httpx.Client, sent: dict[str, str]
 ) -> None:
-    """The last is a page of an earlier version, whose list began with spam."""
+    """The last form is from a page of an earlier version, whose list began with spam."""
     take(service, ATTACKS)
     author = service.get("/v1/comments/s:a0").json()["author"]["id"]
     form = {

@@ -1,4 +1,4 @@
-"""The console's own doors: who gets in where, no foreign page changes anything, cookies, headers and addresses lead nowhere else."""
+"""Security of the console: access by role, protection from foreign pages, cookies, headers, and safe redirects."""
 
 import importlib
 import pkgutil
@@ -53,13 +53,13 @@ ROUTES: Mapping[str, str | None] = {
     "GET /console/quality": PERSON,
     "POST /console/quality": PERSON,
 }
-"""Every route of the console, with what it asks for: a person of any role, one who may do something, or nothing."""
+"""Every route of the console with its requirement: a person of any role, a permission, or nothing."""
 POSTS = [route for route in ROUTES if route.startswith("POST")]
 UNKNOWN = "999999"
 
 
 def found_routes() -> set[str]:
-    """The console's routes of every router in its package."""
+    """Return the console's routes of every router in its package."""
     found = set()
     for module in pkgutil.iter_modules(console.__path__, f"{console.__name__}."):
         router = getattr(importlib.import_module(module.name), "router", None)
@@ -84,7 +84,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def sessions(client: TestClient) -> dict[str, str]:
-    """A session's cookie for each role; a machine gets none."""
+    """Session cookie for each role; the service role gets none."""
     cookies = {}
     for role in ROLES:
         made = client.post("/v1/keys", json={"name": role, "role": role}, headers={"X-API-Key": KEY}).json()
@@ -116,7 +116,7 @@ def test_a_person_gets_what_their_role_may(
     client: TestClient, sessions: dict[str, str], route: str, who: str
 ) -> None:
     wanted = ROUTES[route]
-    if who == "service":  # a machine has no session, and its key opens no page
+    if who == "service":  # a service key has no session, and it opens no page
         answer = ask(client, route, None, **{"X-API-Key": sessions["key of service"]})
     else:
         session = {"nobody": None, "forged": "A" * 43}.get(who, sessions.get(who))
@@ -253,7 +253,7 @@ def test_line_ends_in_an_address_begin_no_header(client: TestClient, path: str) 
 def test_static_files_are_those_of_their_folder(client: TestClient, path: str) -> None:
     answer = client.get(f"/static/{path}")
     script = client.get("/static/console.js")
-    if answer.status_code != 404:  # another way to write the same file or folder
+    if answer.status_code != 404:  # another spelling of the same file or folder
         assert answer.content in (script.content, b"")
         assert answer.headers.get("Location", "http://127.0.0.1/").startswith("http://127.0.0.1/")
     assert script.status_code == 200

@@ -1,4 +1,7 @@
-"""Rejections as spam by versions before 0.8, of which nobody knows that spam was chosen: marked, counted, not exported, decided again."""
+"""Rejections as spam by versions before 0.8, which did not record whether spam was chosen.
+
+They are marked and counted, not exported, and can be decided again.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +26,7 @@ CLEAR = {"spam", "chosen", "api", "named", "wordpress", "many spam", "other"}
 
 
 def of_version_0_7(desk: Desk) -> None:
-    """Comments by a name that says how they were decided, as 0.7.0 recorded it: without ``code_choice``."""
+    """Comments by a name that states how they were decided, as 0.7.0 recorded it: without ``code_choice``."""
 
     def reject(name: str, said: str, who: Any = ANN, **more: Any) -> int:
         decided = {"via": "console", "code": "spam"} | more
@@ -56,7 +59,7 @@ def of_version_0_7(desk: Desk) -> None:
 
 @pytest.fixture
 def older(database_url: str) -> Iterator[Desk]:
-    """A store that 0.7.0 wrote, brought to the present schema."""
+    """A store written by 0.7.0, upgraded to the current schema."""
     before = Database.open(database_url)
     of_version_0_7(Desk(before))
     before.close()

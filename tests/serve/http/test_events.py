@@ -32,7 +32,7 @@ def keep(client: httpx.Client, site: str, name: str, text: str = "spam") -> Any:
 
 
 def told(lines: Iterator[str]) -> dict[str, int]:
-    """The next event."""
+    """Return the next event."""
     assert next(lines) == "event: queue"
     name, _, data = next(lines).partition(": ")
     assert (name, next(lines)) == ("data", "")

@@ -1,4 +1,4 @@
-"""Lone surrogates and NUL in JSON bodies: every route that takes JSON reads them, and answers as to U+FFFD."""
+"""Lone surrogates and NUL in JSON bodies: every route that takes JSON accepts them and answers as to U+FFFD."""
 
 import json
 import re
@@ -67,7 +67,7 @@ MORE = {
 
 
 def variants(body: Any, suffix: str) -> Iterator[Any]:
-    """``body`` with ``suffix`` at the end of one of its strings or keys, for each of them."""
+    """Yield ``body`` with ``suffix`` at the end of each of its strings and keys in turn."""
     if isinstance(body, str):
         yield body + suffix
     elif isinstance(body, list):
@@ -86,7 +86,7 @@ def ask(client: TestClient, operation: str, body: Any) -> httpx.Response:
 
 
 def told(answer: httpx.Response) -> Any:
-    """Status and what an answer says, without ids, keys and times, which are never the same twice."""
+    """Return status and text of an answer, without ids, keys and times, which always differ."""
     return answer.status_code, re.sub(r"bl_[\w-]+|modr-\w+|\d+", "", answer.text)
 
 
@@ -104,7 +104,7 @@ def test_the_table_has_every_route_that_takes_json(tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, TestClient]]:
-    """Two services that are asked the same, but for the one character."""
+    """Two services that get the same requests except for the one character."""
     folders = (tmp_path_factory.mktemp("lone"), tmp_path_factory.mktemp("replaced"))
     with (
         client_of(folders[0], coral_answer_ms=9000) as one,
@@ -169,7 +169,7 @@ def test_halves_and_nothing_else_are_replaced(sent: bytes, read: bytes) -> None:
 @given(st.text(st.characters() | st.sampled_from('\ud83d\ude00\\u"')))
 def test_any_text_keeps_its_length_and_the_rest_of_its_characters(text: str) -> None:
     sent = json.dumps({text: [text]})
-    whole = json.loads(sent)  # joins halves that make a pair
+    whole = json.loads(sent)  # joins halves that form a pair
     [(name, [value])] = json.loads(repaired(sent.encode())).items()
     [expected] = [re.sub("[\ud800-\udfff]", "\ufffd", key) for key in whole]
     assert name == value == expected

@@ -1,4 +1,4 @@
-"""Guessing at keys is slowed by address, in every protocol's own words, and keeps no holder of a right key out."""
+"""Guessing at keys is slowed by address, with each protocol's own error, and never blocks a valid key."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,7 +115,7 @@ def test_memory_is_bounded_and_the_longest_silent_goes_first(
 
 @contextmanager
 def serving(folder: Path, **settings: Any) -> Iterator[TestClient]:
-    """A client at 192.0.2.1 of a service whose clock stands still, or slow machines would forget."""
+    """Yield a client at 192.0.2.1 of a service with a stopped clock, because failures expire on slow machines."""
     app = create_app(Settings(database_url=sqlite_url(folder / "queue.sqlite3"), **settings), fake_scorer())
     app.state.service = replace(app.state.service, failed_keys=FailedKeyLimiter(lambda: 1000.0))
     with TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.1", 5)) as client:
@@ -124,7 +124,7 @@ def serving(folder: Path, **settings: Any) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Of a service with a key of its environment, at an address that has guessed as often as it may."""
+    """A client of a service with an environment key, at an address that has used up its free failures."""
     with serving(tmp_path_factory.mktemp("throttle"), api_keys=KEY) as client:
         for number in range(FREE):
             check_problem(ask(client, f"wrong {number}"), 401, "invalid-key")
@@ -136,7 +136,7 @@ def ask(client: TestClient, key: str) -> httpx.Response:
 
 
 def at(client: TestClient, address: str) -> TestClient:
-    """Another client of the same service, for what needs no model."""
+    """Return another client of the same service, for requests that need no model."""
     return TestClient(client.app, base_url="http://127.0.0.1", client=(address, 5))
 
 
@@ -173,7 +173,7 @@ def test_each_protocol_says_it_in_its_own_shape(client: TestClient) -> None:
     assert told("/predict")["error_type"] == "Overloaded"
     assert list(told("/coral/moderate")) == ["error"]
     akismet = client.post("/1.1/comment-check", data={**AKISMET, "api_key": "wrong"})
-    # The key is not known to be bad, and most clients publish at any other answer.
+    # The key has not failed before, and most clients publish at any other answer.
     assert (akismet.status_code, akismet.text) == (200, "true")
     assert int(akismet.headers["Retry-After"]) > 0
     assert client.post("/1.1/verify-key", data={"key": "wrong"}).status_code == 429
@@ -240,6 +240,6 @@ def test_a_new_model_forgets_no_guesses(client: TestClient) -> None:
 
 
 def test_the_address_is_that_of_the_connection(client: TestClient) -> None:
-    """What a caller writes into headers does not count; a proxy that is trusted is uvicorn's matter (FORWARDED_ALLOW_IPS)."""
+    """Headers of a caller do not count; trusted proxies are configured in uvicorn (FORWARDED_ALLOW_IPS)."""
     forged = {**WRONG, "X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
     assert client.get("/v1/queue", headers=forged).status_code == 429

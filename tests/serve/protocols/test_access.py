@@ -1,4 +1,7 @@
-"""Who gets what in other services' protocols: every operation, for no key, an unknown one, every role, and another site's key."""
+"""Access to every operation of other services' protocols.
+
+Callers have no key, an unknown one, one of each role, or another site's key.
+"""
 
 import hashlib
 import hmac
@@ -47,7 +50,7 @@ def kept(callers: Callers) -> str:
 
 
 def operations(router: APIRouter) -> Iterator[tuple[str, str]]:
-    """Method and path of every route, those of included routers too."""
+    """Return method and path of every route, including those of nested routers."""
     for route in router.routes:
         if included := getattr(route, "original_router", None):
             yield from operations(included)
@@ -70,7 +73,7 @@ def test_a_role_gets_what_it_may(callers: Callers, operation: str, who: str) -> 
     refused = row.nobody if who in ("none", "unknown") else row.forbidden
     may = row.may is None or who in PERMISSIONS[row.may]
     assert answer.status_code == (row.good if may else refused), answer.text
-    if "/1." in operation and operation != "POST /1.1/verify-key":  # always 200: the words tell
+    if "/1." in operation and operation != "POST /1.1/verify-key":  # always 200: the text tells
         assert (answer.text == "invalid") != may
     assert "urn:belowline" not in answer.text, "errors have the protocol's own shape"
 

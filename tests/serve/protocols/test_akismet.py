@@ -1,4 +1,4 @@
-"""Akismet's protocol: what each call answers, keeps and counts, and that nothing but true and false is ever taken for an answer."""
+"""Akismet's protocol: the answer of each call, what it stores and counts, and exact answers true and false."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def call(client: TestClient, name: str = "comment-check", content: str = "", **f
 
 
 def counted(client: TestClient) -> dict[str, int]:
-    """The counts of ``FIELDS``' site that are not zero."""
+    """Return the nonzero counts of ``FIELDS``' site."""
     stats = call(client, "get-stats").json()
     return {name: stats[name] for name in usage.COUNTED if stats[name]}
 
@@ -96,7 +96,7 @@ def test_a_key_is_for_its_sites_and_for_what_its_role_may(client: TestClient) ->
     refused(call(client, "comment-check", "fine", api_key=service, blog=other), "paper.example")
     refused(call(client, "submit-spam", "fine", api_key=triage), "triage", "report")
     said(call(client, "comment-check", "spam", api_key=triage), "true")
-    assert kept(client) == []  # who may not take in just gets an answer
+    assert kept(client) == []  # a caller without the permission to ingest only gets an answer
     said(call(client, "comment-check", "spam", api_key=service), "true")
     assert len(kept(client)) == 1
 
@@ -236,7 +236,7 @@ def test_what_is_optional_may_be_blank_or_missing(client: TestClient, field: str
 
 
 def test_a_call_with_a_key_and_a_text_alone(client: TestClient) -> None:
-    """A key for one site says which site it is."""
+    """A key for one site determines the site."""
     key = made(client, "one", "paper.example")
     bare = {"api_key": key, "comment_content": "spam"}
     said(client.post("/1.1/comment-check", data=bare), "true")
@@ -292,7 +292,7 @@ def test_a_model_that_has_no_room_or_time_holds_the_comment(
     said(call(client, "submit-ham", "fine"), THANKS)
     said(call(client, "submit-spam", "fine and new"), THANKS)
     assert decisions(client)[-2:] == [("policy", "hold", "scoring_failed"), ("akismet", "reject", "spam")]
-    said(call(client, content="fine"), "false")  # what a person decided stands
+    said(call(client, content="fine"), "false")  # a moderator decision remains
 
 
 def test_a_full_service_keeps_checks_and_reports(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -434,11 +434,11 @@ def test_a_report_is_never_lost_for_its_length(client: TestClient) -> None:
 def test_reports_become_decisions_once(client: TestClient) -> None:
     call(client, content="spam")
     said(call(client, "submit-ham", "spam"), THANKS)
-    said(call(client, "submit-ham", " spam\n"), THANKS)  # the same comment, differently laid out
+    said(call(client, "submit-ham", " spam\n"), THANKS)  # the same comment in another layout
     said(call(client, "submit-ham", " spam\n"), THANKS)
     by_reader = [row for row in decisions(client) if row[0] == "akismet"]
     assert by_reader == [("akismet", "publish", "none")]
-    said(call(client, content=" spam\n"), "false")  # what a person decided stands
+    said(call(client, content=" spam\n"), "false")  # a moderator decision remains
     said(call(client, "submit-spam", "fine"), THANKS)
     said(call(client, "submit-spam", "fine"), THANKS)
     said(call(client, content="fine", recheck_reason="edit"), "true", pro_tip="discard")

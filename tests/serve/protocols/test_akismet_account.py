@@ -1,4 +1,4 @@
-"""The calls of Akismet's plugin for WordPress and of other hosts, replayed in the shape in which their sources send them."""
+"""Calls of Akismet's plugin for WordPress and of other hosts, replayed in the format of their sources."""
 
 import re
 from collections.abc import Iterator
@@ -59,12 +59,12 @@ def key(client: TestClient) -> str:
 
 
 def post(client: TestClient, path: str, key: str, fields: dict[str, str]) -> httpx.Response:
-    """As the plugin's ``http_post`` sends it: the key at the end of a form."""
+    """Send in the format of the plugin's ``http_post``: the key at the end of a form."""
     return client.post(f"/1.1/{path}", data={**fields, "api_key": key}, headers=FORM)
 
 
 def test_activation(client: TestClient, key: str) -> None:
-    """In the order of the settings page: can it connect, is the key valid, is the account active; then the numbers."""
+    """Order of the settings page: connection, key, account state; then the statistics."""
     assert re.fullmatch("[0-9a-f]{12}", key)
     connected = client.get("/1.1/test", headers={"Host": "rest.akismet.com"})
     assert (connected.status_code, connected.text) == (200, "connected")
@@ -148,7 +148,7 @@ def test_no_key_for_akismet_is_kept_readable(client: TestClient, key: str) -> No
 
 
 def test_the_plugin_recognises_what_it_has_checked(client: TestClient, key: str) -> None:
-    """From 5.3.7 on ``comments_match`` compares guids and nothing else."""
+    """From 5.3.7 on ``comments_match`` compares only guids."""
     first = post(client, "comment-check", key, CHECK)
     said(first, "true")
     assert guid(first) == guid(post(client, "comment-check", key, CHECK))
@@ -176,7 +176,10 @@ def test_a_filled_honeypot_is_true(client: TestClient, key: str) -> None:
 
 
 def test_not_spam_spam_and_recheck(client: TestClient, key: str) -> None:
-    """``submit_nonspam_comment`` sends the comment as it was submitted; ``check_db_comment`` what WordPress stored of it."""
+    """``submit_nonspam_comment`` sends the comment as it was submitted.
+
+    ``check_db_comment`` sends the form that WordPress stored.
+    """
     post(client, "comment-check", key, CHECK)
     more = {"comment_ID": "7", "comment_approved": "1", "reporter": "mona", "user_role": ""}
     report = {**SUBMITTED, **more, "comment_check_response": "true"}
@@ -204,7 +207,7 @@ def test_a_guid_finds_a_comment_whatever_else_has_changed(client: TestClient, ke
     published = guid(post(client, "comment-check", key, fine))
     said(post(client, "submit-spam", key, {**fine, **changed, field: published.upper()}), THANKS)
     answer = post(client, "comment-check", key, fine)
-    said(answer, "true", pro_tip="discard")  # although it was not kept when it was checked
+    said(answer, "true", pro_tip="discard")  # although it was not stored when it was checked
     assert guid(answer) == published
 
 
@@ -233,14 +236,17 @@ CORAL = {
 
 @pytest.mark.parametrize("sites", [(SITE,), (SITE, "other.example"), ()])
 def test_corals_reports_reach_the_comment_that_is_held(client: TestClient, sites: tuple[str, ...]) -> None:
-    """``services/spam`` sends JSON without key and blog, and the moderator's address; its story is on another host than its blog."""
+    """``services/spam`` sends JSON without key and blog, and with the moderator's address.
+
+    The story is on another host than the blog.
+    """
     key = made(client, "coral", *sites).lower() if not sites else made(client, "coral", *sites)
     headers = {"X-API-Key": KEY if not sites else key}
     checked = {**CORAL, "blog": f"https://{SITE}"}
     said(client.post("/1.1/comment-check", data=checked, headers=headers), "true")
     report = {**CORAL, "user_ip": "198.51.100.1", "is_test": False}
     answer = client.post("/1.1/submit-ham", json=report, headers=headers)
-    if len(sites) == 2:  # the story's site is not the key's
+    if len(sites) == 2:  # the story's site does not belong to the key
         refused(answer, SITE)
         return
     said(answer, THANKS)
@@ -257,7 +263,7 @@ def test_coral_without_addresses(client: TestClient, key: str) -> None:
 
 
 def test_phpbbs_reports_reach_the_comment_that_is_held(client: TestClient, key: str) -> None:
-    """It checks a new post without permalink and reports it with one, and with its stored markup."""
+    """phpBB checks a new post without permalink, and reports it with a permalink and with its stored markup."""
     post_ = {"blog": f"https://{SITE}", "user_ip": "192.0.2.7", "comment_type": "forum-post"}
     author = {"comment_author": "ann", "comment_author_email": "ann@reader.example"}
     text = "spam with [b]marks[/b] & a link https://pills.example\nin two lines"
@@ -329,7 +335,7 @@ def test_a_short_text_of_unknown_readers_is_judged_each_time(client: TestClient,
         assert check(text, PAGE, "192.0.2.7") == "false"
     assert check("spam", PAGE, "192.0.2.8") == "true"
     assert check("spam", f"{PAGE}2", "192.0.2.7") == "true"
-    assert check(long, f"{PAGE}2", "192.0.2.8") == "true"  # one approval does not publish every later copy
+    assert check(long, f"{PAGE}2", "192.0.2.8") == "true"  # one approval does not publish all later copies
     good = "a long remark about the harbour that nobody writes twice"
     assert check(good, PAGE, "192.0.2.7") == "false"
     said(post(client, "submit-spam", key, {**report, "comment_content": good}), THANKS)

@@ -1,4 +1,4 @@
-"""Coral's external moderation phase, byte for byte as Coral sends it."""
+"""Coral's external moderation phase, with Coral's exact bytes."""
 
 import hashlib
 import hmac
@@ -199,7 +199,7 @@ def test_neither_a_lost_database_nor_a_large_body_lets_a_comment_pass(
 
 def test_a_lone_surrogate_is_read_as_the_replacement_character(tmp_path: Path) -> None:
     with client_of(tmp_path, coral_secrets=NEW, coral_answer_ms=9000) as client:
-        for half in (b"\\ud800", b"\\udfff"):  # as JavaScript writes one
+        for half in (b"\\ud800", b"\\udfff"):  # in JavaScript's notation
             body = call("hate | \u00e9").replace(b"|", half)
             answer = client.post("/coral/moderate", content=body, headers=signed(body, NEW))
             assert answer.json() == WITHHELD, "the signature is that of the body as it was sent"
@@ -208,7 +208,7 @@ def test_a_lone_surrogate_is_read_as_the_replacement_character(tmp_path: Path) -
 
 
 def check_accepted(answer: httpx.Response) -> None:
-    """Checks that Coral accepts an answer as it came, byte for byte: what it refuses it takes for no answer, and publishes."""
+    """Check that Coral accepts an answer, byte for byte; it ignores invalid answers and publishes."""
     if answer.status_code == 204:
         assert not answer.content
         return

@@ -73,7 +73,7 @@ print("all well")
 
 
 class Foreign(FakeScorer):
-    """Says that a comment with "Guten" in it is in German."""
+    """A model that detects German in comments with "Guten"."""
 
     def score(
         self, comments: Sequence[ScoreInput], known: Mapping[str, Reading] | None = None

@@ -1,4 +1,4 @@
-"""The Perspective API on the wire: its requests, its answers, its errors, and what becomes of feedback."""
+"""The Perspective API on the wire: requests, answers, errors, and effects of feedback."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ TOXICITY: dict[str, Any] = {"TOXICITY": {}}
 
 
 class Polyglot(FakeScorer):
-    """Says that a comment with "und", "de" or "ar" for its first word is in that language."""
+    """A model that detects the language of comments that begin with "und", "de" or "ar"."""
 
     def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
         found = super().score(comments)
@@ -57,7 +57,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 @pytest.fixture
 def locked(tmp_path: Path) -> Iterator[TestClient]:
-    """A service that asks for keys."""
+    """A service that requires keys."""
     with client_of(tmp_path, api_keys=KEY) as client:
         yield client
 
@@ -79,7 +79,7 @@ def asked(client: TestClient, path: str = ANALYZE, /, **fields: Any) -> dict[str
 
 
 def check_error(answer: httpx.Response, code: int, status: str = "INVALID_ARGUMENT") -> dict[str, Any]:
-    """An answer as an error of Google's; returns it."""
+    """Check that an answer is an error in Google's format; return it."""
     assert answer.status_code == code, answer.text
     assert answer.headers["Content-Type"] == "application/json"
     assert set(answer.json()) == {"error"}
@@ -93,7 +93,7 @@ def check_error(answer: httpx.Response, code: int, status: str = "INVALID_ARGUME
 
 
 def refused(client: TestClient, sent: Any, path: str = ANALYZE) -> tuple[str, dict[str, Any]]:
-    """Message and first detail of the error that answers ``sent``."""
+    """Return message and first detail of the error for ``sent``."""
     error = check_error(client.post(path, json=sent), 400)
     return error["message"], error["details"][0]
 
@@ -203,7 +203,7 @@ OSMOD = (
     ),
     *("OBSCENE", "SPAM", "UNSUBSTANTIAL"),
 )
-"""What Jigsaw's Moderator asks for unless it is told otherwise."""
+"""Default attributes of Jigsaw's Moderator."""
 UNSERVED = "X-Belowline-Unserved-Attributes"
 
 
@@ -507,7 +507,7 @@ def test_a_lone_surrogate_is_one_unit_of_utf_16(client: TestClient) -> None:
 
 @pytest.mark.parametrize("text", ["é" * 10_241 + " toxicity", "toxicity " + "harbour " * 5_000])
 def test_a_text_longer_than_google_accepts_is_scored(client: TestClient, text: str) -> None:
-    """Coral publishes at an error: padding must not be a way round."""
+    """Coral publishes after an error, so padding a text must not cause one."""
     asked = body(text, spanAnnotations=True)
     [span] = (score := client.post(ANALYZE, json=asked).json()["attributeScores"]["TOXICITY"])["spanScores"]
     assert (score["summaryScore"]["value"], span["begin"], span["end"]) == (0.9, 0, len(text))

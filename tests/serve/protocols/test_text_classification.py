@@ -1,4 +1,4 @@
-"""Text classification as text-embeddings-inference serves it: shapes, limits, errors, and Discourse's call."""
+"""Text classification in the format of text-embeddings-inference: shapes, limits, errors, and Discourse's call."""
 
 import math
 from collections.abc import Iterator
@@ -112,7 +112,7 @@ def test_discourses_call_works(tmp_path: Path) -> None:
     with served(tmp_path, api_keys=KEY) as server:
         headers = {"Content-Type": "application/json", "X-API-KEY": KEY, "Authorization": f"Bearer {KEY}"}
         body = '{"inputs":"a hate post","truncate":true}'
-        for path in ("/", "", "/predict"):  # it posts to the endpoint of its setting as it is
+        for path in ("/", "", "/predict"):  # Discourse posts to the address of its setting unchanged
             answer = server.post(path, content=body, headers={**headers, "Referer": "https://forum.example"})
             assert {one["label"]: one["score"] for one in answer.json()}["hate"] == 0.9
 

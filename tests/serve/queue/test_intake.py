@@ -1,4 +1,4 @@
-"""Comments come in: once, again, edited, unscored, sampled, in campaigns."""
+"""Ingestion of comments: once, again, edited, unscored, sampled, in campaigns."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

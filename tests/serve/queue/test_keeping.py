@@ -1,4 +1,4 @@
-"""Beside the queue: erasure, keys, sessions, policies, dry runs, repeated requests, webhooks, statistics."""
+"""The store beside the queue: erasure, keys, sessions, policies, dry runs, idempotency keys, webhooks, statistics."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ def set_all(desk: Desk, table: str, values: dict[str, Any], **where: Any) -> Non
 
 
 def fill(desk: Desk) -> list[int]:
-    """An author's comments with all that can hold their words."""
+    """An author's comments, with every row that can contain their words."""
     desk.do(endpoints.add_webhook, "admin", "https://x.example", ["comment.held", "comment.decided"])
     author = Author("person-17", f"{SECRET} name", "reader")
     told = Feedback(
@@ -46,7 +46,7 @@ def fill(desk: Desk) -> list[int]:
         "a",
         f"{SECRET} context",
     )
-    desk.do(feedback.add, "coral", "s", told)  # before the comment is kept
+    desk.do(feedback.add, "coral", "s", told)  # before the comment is stored
     one = desk.take(f"{SECRET} first spam", "a", author=author).comment
     desk.take(LONG, "a", author=author)
     other = desk.take(

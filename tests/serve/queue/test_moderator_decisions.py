@@ -1,4 +1,4 @@
-"""Decisions: added and never changed, refused where something newer was not seen, undone, made for many, looked at again."""
+"""Moderator decisions: append-only, refused on stale state, undone, made in bulk, reviewed a second time."""
 
 from typing import Any
 

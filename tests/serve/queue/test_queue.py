@@ -1,4 +1,4 @@
-"""The queue: who gets which item, in which order, for how long."""
+"""The queue: distribution of items, order, and leases."""
 
 from datetime import timedelta
 from typing import Any

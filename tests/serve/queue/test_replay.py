@@ -1,4 +1,4 @@
-"""From its log alone a store's queue can be rebuilt, whatever was done in whatever order, and what was tampered with is found."""
+"""A store's queue can be rebuilt from its log after any sequence of operations, and tampering is detected."""
 
 import itertools
 import shutil
@@ -39,7 +39,7 @@ steps = st.lists(
 
 
 def do(desk: Desk, step: Step) -> None:
-    """One step of a newsroom's day; what the store refuses to do is not done."""
+    """Apply one random step; steps that the store refuses change nothing."""
     what, comment, choice, person = step
     who = PEOPLE[person]
     last = desk.rows("decisions", comment_id=comment)
@@ -103,7 +103,7 @@ def test_on_either_database(desk: Desk) -> None:
 
 @pytest.fixture
 def whole(desk: Desk) -> Desk:
-    """A store with comments that wait (1), were rejected (2), are appealed (3), stand published (4) and are erased (5)."""
+    """A store with comments that are held (1), rejected (2), appealed (3), published (4) and erased (5)."""
     desk.hold(3)
     desk.rule(2)
     desk.rule(3)

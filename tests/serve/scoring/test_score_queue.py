@@ -181,7 +181,7 @@ def test_what_is_handed_over_ahead_waits_for_a_thread_not_for_the_loop() -> None
         await until(lambda: score_queue.queued == 4)
         await until(lambda: len(scorer.calls) == 2)
         free.set()
-        waiting.until(lambda: len(scorer.calls) == 5)  # the loop stands still
+        waiting.until(lambda: len(scorer.calls) == 5)  # the event loop is blocked
         await asyncio.gather(*asked)
 
     run(scenario, threads=2, ahead=3)
@@ -285,7 +285,7 @@ def test_requests_on_their_way_fill_the_queue() -> None:
 
 
 def test_nobody_is_let_in_to_wait_too_long() -> None:
-    """Ten are here and one leaves every 20 ms or slower; four would be let in whatever the pace."""
+    """Ten are in the queue and one leaves every 20 ms or slower; four are always admitted."""
     score_queue = ScoreQueue(queue_comments=1000, longest_s=0.02)
     here = [ExitStack() for _ in range(74)]
     for one in here:
@@ -313,7 +313,7 @@ def test_slow_long_requests_keep_no_single_comment_out_but_one_another() -> None
             return await score_queue.submit(long, scorer)
 
     async def scenario(score_queue: ScoreQueue) -> None:
-        for _ in range(20):  # each takes 50 ms or more, a comment of them 0.5 ms
+        for _ in range(20):  # each takes 50 ms or more, a comment of it 0.5 ms
             await ask(score_queue)
         score_queue._longest_s = 0.06
         with ExitStack() as here:
@@ -342,6 +342,6 @@ def test_a_quiet_hour_is_no_sign_of_a_slow_service() -> None:
     here = [score_queue.reserve_slot() for _ in range(200)]
     for one in here:
         one.__enter__()
-    assert not score_queue.full  # it would be if the pauses counted: 200 times 15 ms and more
+    assert not score_queue.full  # it would be full if the pauses counted: 200 times 15 ms and more
     for one in here:
         one.__exit__(None, None, None)

@@ -1,4 +1,4 @@
-"""Many at once: nothing twice, nothing lost."""
+"""Concurrent operations: nothing is done twice, nothing is lost."""
 
 from collections import Counter
 

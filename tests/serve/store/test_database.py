@@ -1,4 +1,4 @@
-"""Opening, migrating, and what is said where a database cannot be used."""
+"""Opening and migrating a database, and messages for an unusable one."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -174,7 +174,7 @@ def test_a_digest_is_of_any_text() -> None:
 
 
 def test_what_akismets_clients_sent_before_is_recognised_after_the_upgrade(empty_url: str) -> None:
-    """Version 0.7.0 kept neither a hash of a text nor the protocol of a key."""
+    """Version 0.7.0 stored neither a hash of a text nor the protocol of a key."""
     Database.open(empty_url).close()
     back_to(empty_url, "0005")
     engine = create_engine(empty_url)

@@ -1,4 +1,4 @@
-"""The export of decisions: which of a comment's decisions counts, what it says, how it is weighed, and what is left out."""
+"""The export of decisions: selection among a comment's decisions, labels, weights, and exclusions."""
 
 import json
 import shutil
@@ -43,12 +43,12 @@ def sqlite(tmp_path: Path, empty_sqlite: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def local(sqlite: Database) -> Desk:
-    """A desk on SQLite alone, for rules that look at rows which are there."""
+    """A desk on SQLite alone, for rules about rows that exist already."""
     return Desk(sqlite)
 
 
 class Exported:
-    """A file of decisions by row, with what its header counts."""
+    """A file of decisions by row, with the counts of its header."""
 
     def __init__(self, desk: Desk, folder: Path, **asked: Any) -> None:
         self.file = folder / "decisions.jsonl"
@@ -62,7 +62,7 @@ class Exported:
 
 
 def set_policy(desk: Desk, text: str) -> None:
-    """Has another policy in force from now on."""
+    """Activate another policy."""
     desk.pipeline = desk.pipeline.with_policy(text, "test")
     desk.do(lambda tx: policies.replace(tx, "admin", text, None, policies.newest(tx)))
 
@@ -115,7 +115,7 @@ def test_only_the_last_of_several_decisions_counts(desk: Desk, tmp_path: Path) -
     desk.rule(back, "reject", code="spam")
     desk.rule(back, "hold", BEN)
     desk.hold()  # decided by the policy alone
-    desk.rule(desk.take(" \n ", "blank").comment, "publish")  # a picture, say
+    desk.rule(desk.take(" \n ", "blank").comment, "publish")  # a picture, for example
     found = Exported(desk, tmp_path)
     assert [*found.rows] == ["s:c1", "s:c3"]
     assert found.said("s:c1") == ("moderator", "publish", CLEAN)
@@ -183,7 +183,7 @@ def test_what_was_decided_alike_is_left_out_unless_asked_for(local: Desk, tmp_pa
     ids = [local.take(OFFER.format(name, "100"), thread=name).comment for name in ("Ann", "Ben")]
     drawn = local.take("a word", "drawn").comment
     local.rule_all("publish", chosen=[*ids, drawn])
-    assert local.rows("decisions")[-1].via == "sample"  # by which it was reached
+    assert local.rows("decisions")[-1].via == "sample"  # it was reached through its sample item
     assert Exported(local, tmp_path).counts.left_out == {"bulk": 3}
     found = Exported(local, tmp_path, bulk=True)
     assert [one.origin for one in found.rows.values()] == ["bulk"] * 3
@@ -238,7 +238,7 @@ def test_what_was_erased_is_gone_from_the_next_export(desk: Desk, tmp_path: Path
     desk.do(erase_comment, ANN, desk.row("comments", caller_id="a").id)
     desk.do(erase_author, ANN, desk.row("authors", caller_id="v").id)
     desk.do(feedback.erase, "s", "e")
-    # Somebody tells of an erased comment again; and one comes back, which nobody has decided.
+    # An erased comment is reported again; another is submitted again and has no decision.
     desk.do(feedback.add, "x", "s", Feedback("perspective", "spam of b", {"spam": 1.0}, {}, "b"))
     desk.take("another spam", "a", author="u")
     found = Exported(desk, tmp_path)
@@ -283,7 +283,7 @@ def test_sites_that_decide_themselves_arrive_by_their_protocols(tmp_path: Path) 
     assert found.said("paper.example:3") == ("wordpress", "reject", {})
     rude = {"toxicity": 0.9, "hate": 0.0, "antisemitism": 0.0}
     assert found.said("s.example:7") == ("feedback", None, rude)
-    assert found.rows["s.example:7"].article == "Bridge closed"  # as it was told last
+    assert found.rows["s.example:7"].article == "Bridge closed"  # as last reported
     assert found.said("s.example:feedback-3") == ("feedback", None, rude)
     assert found.counts.left_out == {"told of no label": 1}
     assert found.counts.origin == {"akismet": 2, "wordpress": 3, "feedback": 2}

@@ -1,4 +1,4 @@
-"""What we call ourselves: webhooks reach the open internet alone, and no WordPress can fill our memory or keep us for ever."""
+"""Outgoing requests: webhooks reach only public addresses, and no WordPress can exhaust memory or block the service."""
 
 import gzip
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def test_no_way_to_write_a_private_address_of_version_4_in_version_6_is_public(a
 
 
 def bridge(answer: Answer) -> WordPress:
-    """A bridge to a site that answers as told once it was found."""
+    """Return a bridge to a site that gives ``answer`` once it was discovered."""
 
     def respond(request: httpx.Request) -> httpx.Response:
         return answer(request) if "comments" in request.url.path else httpx.Response(200, json=ROOT)

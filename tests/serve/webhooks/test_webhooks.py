@@ -1,4 +1,4 @@
-"""Webhooks against a real receiver: signed, retried, told once, and never to a private address by accident."""
+"""Webhooks against a real receiver: signed, retried, delivered once, and never to a private address by accident."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,7 @@ SECRET_TEXT = "spam do-not-quote-me"
 
 
 class Receiver:
-    """Keeps what it is sent and answers with ``status``."""
+    """A receiver that records requests and answers with ``status``."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -84,7 +84,7 @@ def add(database: Database, url: str, *events: str) -> tuple[int, str]:
 
 
 def keep(database: Database, *names: str) -> None:
-    """Comments as they come in, each of which is told to the webhooks."""
+    """Ingest comments, each of which causes an event."""
     scorer = fake_scorer()
     texts = [f"{SECRET_TEXT} {name}" for name in names]
     scores = score_each(scorer, [ScoreInput(text) for text in texts])
@@ -94,7 +94,7 @@ def keep(database: Database, *names: str) -> None:
 
 
 def send(*senders: Sender) -> list[int]:
-    """One round of each sender, at the same time."""
+    """Run one round of each sender concurrently."""
 
     async def one(sender: Sender) -> int:
         async with httpx.AsyncClient(timeout=5, follow_redirects=False, trust_env=False) as client:
@@ -117,7 +117,7 @@ def make_due(database: Database) -> None:
 
 
 def signed_with(secret: str, header: str, body: bytes) -> bool:
-    """As a receiver checks it."""
+    """Verify a signature as a receiver does."""
     expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     return any(hmac.compare_digest(expected, one) for one in header.split(","))
 

@@ -1,4 +1,4 @@
-"""The bridge where WordPress misbehaves: each error is one line, and the password goes nowhere else."""
+"""The bridge and a faulty WordPress: each error is one line, and the password goes nowhere else."""
 
 import html
 import json
@@ -44,7 +44,7 @@ def paper() -> FakeWordPress:
 
 
 def failing(status: int, code: str | None = None, **more: Any) -> Answer:
-    """WordPress's own way to say no: its message might hold anything."""
+    """Return an error in WordPress's own format, whose message may contain anything."""
     body = {"code": code, "message": "a message with pass word of mona", "data": {"status": status}}
     return lambda _: httpx.Response(status, json=body if code else None, **more)
 
@@ -54,7 +54,7 @@ def page(_: httpx.Request) -> httpx.Response:
 
 
 def refused_line(paper: FakeWordPress, kind: type[WordPressError] = WordPressError) -> str:
-    """The one line that a list of what waits ends with."""
+    """Return the one line with which listing the comments on hold fails."""
     with pytest.raises(kind) as caught, paper.remote() as remote:
         remote.held()
     line = str(caught.value)
@@ -416,7 +416,7 @@ def test_two_rounds_at_once_decide_nothing_twice(
 
     def meanwhile(self: WordPress, ids: Any) -> dict[int, str]:
         seen = statuses(self, ids)
-        desk.do(bridges.remember, desk.row("comments").id, "hold")  # the other round got further
+        desk.do(bridges.remember, desk.row("comments").id, "hold")  # the other round was faster
         return seen
 
     monkeypatch.setattr(WordPress, "statuses", meanwhile)
@@ -428,7 +428,7 @@ def test_two_rounds_at_once_decide_nothing_twice(
 
 @pytest.fixture
 def bridge(paper: FakeWordPress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The command's arguments; its WordPress is the fake one."""
+    """Arguments of the command; its WordPress is the fake one."""
     make = lambda *known: WordPress(*known, transport=httpx.MockTransport(paper), wait=paper.waits.append)  # noqa: E731
     monkeypatch.setattr(command, "WordPress", make)
     monkeypatch.setattr("belowline.model.Scorer.load", lambda *_, **__: fake_scorer())

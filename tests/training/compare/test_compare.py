@@ -1,4 +1,4 @@
-"""A whole comparison in miniature: what is found, written, kept and said, and that it comes out the same every time."""
+"""A whole comparison in miniature: results, files, terminal output, and reproducibility."""
 
 import json
 import re
@@ -26,11 +26,11 @@ from tests.support.tiny_model import build_tiny_model
 QUIET = Console(quiet=True)
 PARTS = {"resamples": 100, "speed_texts": 5, "fewest": 30}
 GATES = Gates(min_examples=30, max_calibration_error=1.0, max_latency_ratio=1000)
-"""For some dozens of rows and a random model, on a machine that is busy with other tests."""
+"""Limits for a few dozen rows and a random model, on a machine that is busy with other tests."""
 
 
 class World:
-    """A run, a model in it with its fp32 twin, another model and a spoiled copy."""
+    """A run with a model and its fp32 twin, another model, and a damaged copy."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -201,7 +201,7 @@ def test_a_spoiled_calibration_is_refused(world: World, tmp_path: Path) -> None:
     failed = {one.name for one in report.results if one.outcome == "failed"}
     assert "parity_loss" in failed
     [loss] = [one for one in report.results if one.name == "calibration_loss"]
-    assert loss.value > loss.limit  # these corpora have too few clusters to say that it is no chance
+    assert loss.value > loss.limit  # these corpora have too few clusters to exclude chance
     assert "slice_loss" not in failed  # the order of its probabilities is the same
     assert figures(comparison)["spam", "all", "auc"].difference == pytest.approx(0, abs=1e-6)
     assert set(comparison.pairs[0].flips.counts) == {"publish > hold"}

@@ -1,4 +1,4 @@
-"""Paired figures: against scikit-learn with weights, in resamples of whole clusters, and with verdicts that keep their promise."""
+"""Paired differences: equal to scikit-learn with weights, resampled by cluster, and with correct error rates."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ EVERYTHING = np.ones(N, dtype=bool)
 
 
 def scores(quality: float, seed: int) -> Floats:
-    """Probabilities that know ``quality`` of the truth."""
+    """Return probabilities that mix the truth, by ``quality``, with noise."""
     noise = np.random.default_rng(seed).random(N)
     return np.asarray(quality * TRUTH + (1 - quality) * noise)
 
@@ -79,7 +79,7 @@ def test_whole_clusters_are_drawn() -> None:
 
 
 def test_what_belongs_together_widens_the_interval() -> None:
-    """Every thread has a mood that the model mistakes: eight threads say as much as eight rows, not as 1,200."""
+    """The model misjudges whole threads: eight threads give the information of eight rows, not of 1,200."""
     moody = 0.2 * TRUTH + 0.8 * np.random.default_rng(2).random(8)[np.arange(N) % 8]
     alone, thread = (by_metric(compared(scores(0.2, 1), moody, rows(clusters=n)))["auc"] for n in (N, 8))
     assert thread.difference == alone.difference
@@ -118,7 +118,7 @@ def test_chance_makes_few_verdicts_over_many_slices() -> None:
     ]
     outside = sum(one.low > 0 or one.high < 0 for one in found)
     certain = sum(one.verdict != "no difference" for one in found)
-    assert outside > 10  # a twentieth of some hundred intervals, by chance alone
+    assert outside > 10  # five percent of some hundred intervals, by chance alone
     assert certain < outside / 3
 
 

@@ -1,4 +1,4 @@
-"""What is decided differently, and who is right by the labels."""
+"""Changed decisions between two models, and the right ones of them by the labels."""
 
 import numpy as np
 import pytest
@@ -32,8 +32,8 @@ def flips(
     [
         ({"spam": 1.0}, "right"),
         ({"spam": 0.0}, "wrong"),
-        ({"spam": 0.0, "hate": 1.0}, "right"),  # held for the wrong reason, but held
-        ({"hate": 0.0}, "unknown"),  # nobody said whether it is spam
+        ({"spam": 0.0, "hate": 1.0}, "right"),  # held for the wrong reason, but still held
+        ({"hate": 0.0}, "unknown"),  # it has no label for spam
         ({}, "unknown"),
         ({"profanity": 1.0, "spam": 0.0}, "wrong"),  # the policy does not hold for profanity
     ],

@@ -1,4 +1,4 @@
-"""Gates: each fails for what it is for, on evidence alone, and what cannot be measured blocks."""
+"""Gates: each fails for its own reason and only on evidence, and an unmeasurable figure blocks."""
 
 from dataclasses import replace
 from typing import Any, get_args
@@ -57,7 +57,10 @@ def contender(name: str, digest: str | None, size: int = 1000) -> Contender:
 
 
 def report(*figures: Difference, gates: Gates = GATES, **changes: Any) -> GateReport:
-    """The gates of a candidate that is fine but for ``changes``; ``figures`` replace the fine ones of the same metric and part."""
+    """Return the gates of a candidate without faults except for ``changes``.
+
+    ``figures`` replace those of the same metric, part and label.
+    """
     mine = {(one.metric, one.part, one.label): one for one in (*FINE, *figures)}
     facts: dict[str, Any] = {
         "parity": Measurement(0.005, 0.004, 0.006, 400, note="texts"),
@@ -74,7 +77,7 @@ def report(*figures: Difference, gates: Gates = GATES, **changes: Any) -> GateRe
 
 
 def outcomes(found: GateReport) -> dict[str, str]:
-    """Gates that did not simply pass."""
+    """Return the gates with an outcome other than "passed"."""
     return {one.name: one.outcome for one in found.results if one.outcome != "passed"}
 
 
@@ -130,13 +133,15 @@ def test_each_fact_has_its_gate(changes: dict[str, Any], gate: str) -> None:
 @pytest.mark.parametrize(
     "figure",
     [
-        difference("auc", 0.9, 0.7, part="corpus b"),  # much, but it may be chance
-        difference("auc", 0.9, 0.881, "worse", part="corpus b"),  # certain, but little
+        difference("auc", 0.9, 0.7, part="corpus b"),  # large, but possibly chance
+        difference("auc", 0.9, 0.881, "worse", part="corpus b"),  # certain, but small
         difference("auc", 0.9, 0.5, "worse", part="corpus b", examples=99),
         difference("f1", 0.9, 0.5, "worse"),
         difference("auc", 0.7, 0.9, "better", part="corpus b"),
-        difference("calibration_error", 0.03, 0.4, "worse", part="corpus b"),  # slices are not held to it
-        difference("calibration_error", 0.085, 0.085),  # its interval reaches down to what is allowed
+        difference(
+            "calibration_error", 0.03, 0.4, "worse", part="corpus b"
+        ),  # this gate does not apply to slices
+        difference("calibration_error", 0.085, 0.085),  # its interval reaches down to the limit
     ],
 )
 def test_what_is_no_evidence_of_too_much_passes(figure: Difference) -> None:

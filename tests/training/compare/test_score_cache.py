@@ -1,4 +1,4 @@
-"""Scores on disk: asked once, kept as they come, read again after an interruption."""
+"""Scores on disk: computed once, saved at once, and read again after an interruption."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ QUIET = Console(quiet=True)
 
 
 class Model:
-    """Answers with the length of a text, NaN for the empty one, and fails from the call ``fails_at`` on."""
+    """A model that returns the length of a text, NaN for the empty one, and fails from call ``fails_at`` on."""
 
     def __init__(self, fails_at: int = 1000) -> None:
         self.asked: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""Speed side by side: who is asked what in which order, and what the figures are of."""
+"""Speed comparison: order of calls, and content of the figures."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ TEXTS = ["a", "bb", "ccc"]
 
 
 class Clock:
-    """Goes on only while somebody predicts."""
+    """A clock that advances only during predictions."""
 
     def __init__(self) -> None:
         self.now = 0.0

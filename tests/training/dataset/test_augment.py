@@ -1,4 +1,4 @@
-"""Disguises and swapped groups: deterministic, legible, and with labels that stay true."""
+"""Obfuscation and swapped groups: deterministic, legible, and with correct labels."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""Problems of the data are told before training, by corpus and row."""
+"""Problems of the data are reported before training, by corpus and row."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def example(
 
 
 def found(*examples: Example, **checks: object) -> dict[str, list[Finding]]:
-    """Findings by problem."""
+    """Return the findings by problem."""
     findings = check_examples(examples, recipe(**checks), QUIET).findings
     return {kind: [f for f in findings if f.problem == kind] for kind in {f.problem for f in findings}}
 
@@ -69,7 +69,7 @@ def test_near_copies_in_two_splits() -> None:
     given = (
         example(OFFER, "1", spam=1.0),
         example(NEARLY, "2", "test", spam=1.0),
-        example(OFFER, "3", "test", spam=1.0),  # equal: the mix itself takes it out of train
+        example(OFFER, "3", "test", spam=1.0),  # equal: mixing already removes it from train
         example(OTHER, "4", "validation", spam=0.0),
     )
     (leak,) = found(*given)["leakage"]

@@ -1,4 +1,4 @@
-"""Contrast pairs: labels follow the frame, frames of test are never shown in training, material is used as it is."""
+"""Contrast pairs: labels follow the frame, frames of test are never used in training, material is used unchanged."""
 
 import random
 from collections import Counter, defaultdict
@@ -10,7 +10,7 @@ import pytest
 from belowline.data.example import HARMLESS, Example, Span, known
 from belowline.training.dataset.contrast import _PAIRS, _TEMPLATES, SOURCE, Material, contrast, material
 
-HATEFUL = "Martians ruin every picnic"  # stands in for what corpora hold
+HATEFUL = "Martians ruin every picnic"  # replaces material of corpora
 FINE = "The picnic was moved to Sunday"
 
 

@@ -1,4 +1,4 @@
-"""Mixing: splits that never change, no text on both sides, columns as the recipe wants them."""
+"""Mixing: splits that never change, no text in two splits, columns as required by the recipe."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_split_never_changes() -> None:
-    # Written down once: another hash would move examples that released weights have seen into test.
+    # Fixed values: another hash would move examples into test that released weights have seen.
     drawn = [split_of(example("a", f"thread-{n}")) for n in range(12)]
     again = [split_of(example("b", f"thread-{n}", source="other")) for n in range(12)]
     assert drawn == again
@@ -171,7 +171,7 @@ def test_own_links_are_made_from_long_comments_that_are_not_spam(root: Path) -> 
     splits = {**NONE, "train": [*given_, of_a_video]}
     made = list(generated(recipe(generated={"own-links": 9}), root, splits))
     assert [e.labels for e in made] == [{"spam": 0.0}]
-    assert not [e for e in made if "video" in e.text]  # it may be left out for measuring
+    assert not [e for e in made if "video" in e.text]  # the video may be left out for measuring
 
 
 def test_contrast_is_made_for_train_and_test_from_their_own_material(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tests.support.tiny_training import FINE, SPAM, sentences
 
 
 def examples(count: int, source: str = "toy") -> tuple[list[Example], np.ndarray]:
-    """In turn spam and fine, rightly labelled."""
+    """Examples that are spam and fine in turn, correctly labelled."""
     texts = sentences((SPAM, FINE), count)
     made = [Example(text, known(spam=0.0), source, str(n), str(n)) for n, text in enumerate(texts)]
     return made, np.array([1.0, 0.0] * (count // 2))

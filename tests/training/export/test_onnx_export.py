@@ -1,4 +1,4 @@
-"""The ONNX file computes what the network does, by the fused operator where that is the same and without it where it is not."""
+"""The ONNX file computes the same as the network, with the fused operator where it is equivalent."""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def test_one_text_of_any_length(model: CommentModel, exported: Path, tokens: int
 def test_attention_is_one_operator_in_the_file_only(model: CommentModel, exported: Path) -> None:
     assert "MultiHeadAttention" in operators(exported)
     before = model.encoder.config._attn_implementation
-    assert before != onnx_export._FUSED  # the model itself can still be run and trained
+    assert before != onnx_export._FUSED  # the model itself still runs and trains
 
 
 def test_int8_is_near_and_smaller(model: CommentModel, exported: Path, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_int8_is_near_and_smaller(model: CommentModel, exported: Path, tmp_path:
 def test_attention_of_another_kind_is_exported_as_it_is(
     model: CommentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As of an encoder that sees what the fused operator is not told of: here, another scale."""
+    """An encoder with an attention parameter that the fused operator does not get: here, another scale."""
     fused = onnx_export._attention
 
     def otherwise(*args: Any, scaling: float, **kwargs: Any) -> tuple[Tensor, None]:

@@ -1,4 +1,4 @@
-"""Outlying channels moved into the weights: the same function, and less lost to int8."""
+"""Outlier channels moved into the weights: same function, smaller loss in int8."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ TEXTS = [torch.tensor([[2, *range(10 + n, 30 + n), 3]]) for n in range(8)]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> CommentModel:
-    """With one channel of each feed-forward block that reaches far beyond the others."""
+    """A model with one channel of each feed-forward block far larger than the others."""
     torch.manual_seed(3)
     model = CommentModel(load_base(str(write_base(tmp_path_factory.mktemp("base"))))[0], tuple(DEFINITIONS))
     with torch.no_grad():
-        # As after a training no two are equal: the exporter would join them.
+        # No two are equal, as after a training: the exporter would merge equal ones.
         for parameter in model.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
         for name, module in model.encoder.named_modules():
@@ -57,7 +57,7 @@ def test_the_outlier_is_found_and_the_model_given_is_left_alone(model: CommentMo
 
 
 def test_no_outlier_no_change(model: CommentModel) -> None:
-    assert not changed(smoothed(model, []))  # nothing was read: nothing is known to reach far
+    assert not changed(smoothed(model, []))  # nothing was read, so no channel is known to be large
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Batches: every example as often as stated, within budget, targets aligned with what the encoder reads."""
+"""Batches: each example as often as stated, within budget, targets aligned with the encoder's input."""
 
 import random
 from collections import Counter
@@ -126,7 +126,7 @@ def test_shapes_padding_and_unknown_labels(tokenizer: PreTrainedTokenizerFast) -
     assert batch.labels[known].tolist() == [1.0, 0.0, 0.25]
     spam = HARMFUL.index("spam")
     assert torch.isnan(batch.evidence[0]).all()
-    assert batch.evidence[1, 1:8, spam].tolist() == [0.0] * 7  # a text that is no spam has no words of spam
+    assert batch.evidence[1, 1:8, spam].tolist() == [0.0] * 7  # a text without spam has no evidence of spam
     assert torch.isnan(batch.evidence[1, :, [n for n in range(len(HARMFUL)) if n != spam]]).all()
 
 
@@ -135,7 +135,7 @@ def test_a_long_text_is_cut_at_the_window(tokenizer: PreTrainedTokenizerFast) ->
 
 
 def words_marked(encoder: Encoder, text: str, spans: list[dict[str, Any]], label: str) -> dict[str, float]:
-    """Token (with its place) to its target, of the tokens that have one above zero."""
+    """Return the targets above zero by token and position."""
     batch = encoder.batch([row(text, spans=spans, toxicity=1.0)])
     column = batch.evidence[0, :, encoder.harmful.index(label)]
     pieces = encoder.tokenizer.convert_ids_to_tokens(batch.input_ids[0])
@@ -193,7 +193,7 @@ def test_marked_spam_is_not_toxic(tokenizer: PreTrainedTokenizerFast) -> None:
 
 
 def known_channels(encoder: Encoder, given_: dict[str, Any]) -> dict[str, float]:
-    """Harmful label to the target of the second token, where there is one."""
+    """Return the target of the second token by harmful label, where it has one."""
     target = encoder.batch([given_]).evidence[0, 1]
     return {
         label: float(value)

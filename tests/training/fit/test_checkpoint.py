@@ -1,4 +1,4 @@
-"""Checkpoints: the last two are kept, and a damaged one gives way to the one before it."""
+"""Checkpoints: the last two are kept, and a damaged one is replaced by the previous one."""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""A smaller network learns what its start says, is exported and trained on like any other, and wrong recipes for it are one line."""
+"""Distillation: a smaller network learns the outputs of its start, and exports and trains like any other.
+
+Wrong recipes give one line.
+"""
 
 from pathlib import Path
 
@@ -23,7 +26,7 @@ TEXTS = sentences((FINE, SPAM, RUDE), 60)
 
 
 def recipe_of(workshop: Path, layers: str = "[1]", **changes: object) -> Recipe:
-    """The miniature, distilled from the weights that the test names."""
+    """Write the miniature recipe, distilled from the weights that the test names."""
     name = changes.pop("name", "small")
     file = write_recipe(
         workshop / f"{name}.toml", workshop / "base", name=name, **{"start": "released"} | changes
@@ -39,7 +42,7 @@ def small(workshop: Path, trained_run: Path) -> Path:
 
 
 def probabilities(model: CommentModel, tokenizer: object) -> Tensor:
-    """[texts, labels]"""
+    """Return probabilities of shape [texts, labels]."""
     assert callable(tokenizer)
     with torch.inference_mode():
         rows = [tokenizer(text, return_tensors="pt") for text in TEXTS]
@@ -59,7 +62,7 @@ def test_it_comes_near_to_what_it_learned_from(trained_run: Path, small: Path) -
 
 @pytest.mark.slow
 def test_it_is_exported_and_scores(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Parity, "check", lambda _: None)  # int8 of 32 hidden units strays too far
+    monkeypatch.setattr(Parity, "check", lambda _: None)  # int8 of 32 hidden units is too inaccurate
     scorer = Scorer.load(export(small, small / "released", QUIET))
     scores = scorer.score([ScoreInput(text) for text in sentences((SPAM, FINE), 40)])
     spam = [one.probabilities["spam"] for one in scores]

@@ -1,4 +1,4 @@
-"""The whole road of a model on miniature corpora: fit, stop, resume, export, evaluate, score."""
+"""The whole pipeline on miniature corpora: fit, stop, resume, export, evaluate, score."""
 
 import io
 import json
@@ -57,7 +57,7 @@ def test_the_loss_falls(run: Path) -> None:
 
 
 class Interrupted(Exception):
-    """Stands for a kill between two batches."""
+    """Simulates a kill between two batches."""
 
 
 def stopped_at_twelve(recipe: Recipe, workshop: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
     state = load_checkpoint(tmp_path / "broken")
     assert state is not None
     assert (tmp_path / "broken" / "plans.pt").is_file()
-    monkeypatch.setattr(Encoder, "lengths", None)  # nothing is measured again
+    monkeypatch.setattr(Encoder, "lengths", None)  # nothing is measured twice
     learning = sum(len(group["params"]) for group in state["optimizer"]["param_groups"])
     assert learning < len(state["model"])
     fit(recipe, workshop / "corpora", tmp_path / "broken", QUIET)
@@ -142,9 +142,7 @@ def test_a_run_keeps_the_precision_that_was_faster_where_it_began(
         seconds = {torch.bfloat16: bf16_seconds, torch.float32: 1.0}
         monkeypatch.setattr(dtype, "_product_seconds", lambda kind, device, seconds=seconds: seconds[kind])
         assert dtype.decide_precision(RunDirectory(run), recipe) == first
-        seconds[torch.bfloat16] = (
-            1.3 - bf16_seconds
-        )  # the other way round on the machine that it is resumed on
+        seconds[torch.bfloat16] = 1.3 - bf16_seconds  # the opposite of the machine that it is resumed on
         assert dtype.decide_precision(RunDirectory(run), recipe) == first
 
 

@@ -1,4 +1,4 @@
-"""Retraining: decisions in the mix, replay or none, held to the start, early stop, several processes, exact resume."""
+"""Retraining: decisions in the mix, replay, distance to the start, early stop, several processes, exact resume."""
 
 import io
 import json
@@ -116,7 +116,7 @@ def test_without_corpora_it_warns_and_is_held_to_its_start(
 
 
 def _drift(start: Path, end: Path, recipe: Recipe, data: DatasetDict) -> float:
-    """Mean change of probabilities that no decision says, on decisions that were not trained on."""
+    """Return the mean change of probabilities without a decided label, on decisions outside of training."""
     rows = [row for split in ("validation", "test") for row in data[split]]
     (before, tokenizer), (after, _) = load_model(start), load_model(end)
     batch = Encoder(tokenizer, recipe).batch(rows)
@@ -190,7 +190,7 @@ def test_training_stops_when_nothing_gets_better_and_keeps_the_best(plain: Recip
 
 
 class Interrupted(Exception):
-    """Stands for a kill between two batches."""
+    """Simulates a kill between two batches."""
 
 
 def test_early_stop_goes_on_exactly(
@@ -212,7 +212,7 @@ def test_early_stop_goes_on_exactly(
     with pytest.raises(Interrupted):
         fit(recipe, workshop / "corpora", tmp_path / "run", QUIET)
     monkeypatch.setattr(trainer.Trainer, "_step", step)
-    torch.manual_seed(99)  # what came before must not matter
+    torch.manual_seed(99)  # earlier state must not matter
     fit(recipe, workshop / "corpora", tmp_path / "run", QUIET)
     assert same(whole / "model", tmp_path / "run" / "model")
     assert logged(whole) == logged(tmp_path / "run")
@@ -238,7 +238,7 @@ fit(Recipe.model_validate_json(Path(recipe).read_text()), Path(corpora), Path(ru
 
 
 def launched(processes: int, workshop: Path, recipe: Recipe, run: str, kill: int = -1) -> int:
-    """Run the script in so many processes; returns the exit status."""
+    """Run the script in a number of processes; return the exit status."""
     (workshop / "script.py").write_text(SCRIPT, "utf-8")
     (workshop / f"{run}.json").write_text(recipe.model_dump_json(), "utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]

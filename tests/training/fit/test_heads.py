@@ -1,4 +1,4 @@
-"""Only the heads: nothing else of the model changes, and what comes out is exported like any other."""
+"""Training of the heads alone: nothing else of the model changes, and the result is exported like any other."""
 
 import json
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_it_is_the_same_again_and_reads_each_text_once(
     with pytest.raises(KeyboardInterrupt):
         fit(recipe, workshop / "corpora", again, QUIET, start, [workshop / "decisions.jsonl"])
     monkeypatch.setattr(heads, "_fitted", fitted)
-    monkeypatch.setattr(heads, "head_inputs", None)  # what was read stands in the run
+    monkeypatch.setattr(heads, "head_inputs", None)  # the run records what was read
     fit(recipe, workshop / "corpora", again, QUIET, start, [workshop / "decisions.jsonl"])
     one, other = (load_model(folder / "model")[0].state_dict() for folder in (run, again))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
@@ -128,7 +128,7 @@ def test_new_heads_begin_at_nothing(workshop: Path, recipe: Recipe, tmp_path: Pa
 @pytest.fixture(scope="module")
 def released(run: Path, workshop: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patched:
-        # An encoder of 32 units that learned nothing but spam: other labels are a matter of roundings.
+        # An encoder of 32 units that only learned spam: other labels depend on rounding.
         patched.setattr("belowline.training.export.export.SAME_DECISIONS", 0.8)
         patched.setattr("belowline.training.export.export.TOLERANCE_INT8", 0.05)
         yield export(run, workshop / "released", QUIET)

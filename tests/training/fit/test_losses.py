@@ -1,4 +1,4 @@
-"""What a training makes small."""
+"""Loss functions of training."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_the_mean_over_shares_is_that_over_the_whole() -> None:
     logits, target = torch.randn(5, 3), torch.rand(5, 3).round()
     target[0, 1] = target[3] = float("nan")
     known = [int((~torch.isnan(part)).sum()) for part in (target[:2], target[2:])]
-    count = torch.tensor(sum(known) / 2)  # what averaging over two processes gives each
+    count = torch.tensor(sum(known) / 2)  # the count of each process, averaged over two processes
     parts = [masked_loss(logits[:2], target[:2], share=lambda _: count)]
     parts.append(masked_loss(logits[2:], target[2:], share=lambda _: count))
     assert float(sum(parts)) / 2 == pytest.approx(float(masked_loss(logits, target)))

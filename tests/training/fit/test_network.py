@@ -130,7 +130,7 @@ def test_only_labels_that_are_not_harmful_read_the_length(model: CommentModel) -
         before = [model(ids, given).logits[0] for given in (mask, halved)]
         model.length_weight.fill_(2.0)
         after = [model(ids, given).logits[0] for given in (mask, halved)]
-    assert torch.allclose(before[0], after[0])  # 32 tokens say nothing either way
+    assert torch.allclose(before[0], after[0])  # a length of 32 tokens has no effect
     gained = dict(zip(LABELS, (after[1] - before[1]).tolist(), strict=True))
     assert gained.pop("on_topic") == pytest.approx(-2 * 0.6931, abs=1e-3)
     assert set(gained.values()) == {0.0}

@@ -1,4 +1,4 @@
-"""A base that comes in parts: joined once, checked, and said plainly where it is not installed."""
+"""A base split into several packages: joined once, checked, and reported clearly if it is not installed."""
 
 import io
 import shutil
@@ -30,7 +30,7 @@ class Piece:
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Five packages that hold a tiny MPNet, and an empty cache."""
+    """Five packages that contain a tiny MPNet, and an empty cache."""
     base = write_mpnet(tmp_path / "made" / "all-mpnet-base-v2")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as out:

@@ -35,7 +35,7 @@ def parts(tmp_path: Path) -> tuple[CommentModel, nn.Module, Encoder, Dataset]:
 
 
 def likeness(model: CommentModel, base: nn.Module, encoder: Encoder) -> Tensor:
-    """Mean cosine to the base's embeddings."""
+    """Return the mean cosine to the base's embeddings."""
     batch = encoder.batch(
         [{"text": text, "labels": [None] * 8, "spans": [], "spans_known": False} for text in TEXTS]
     )

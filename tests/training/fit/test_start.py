@@ -1,4 +1,4 @@
-"""Where a training begins: the weights of another run, or of a model directory whose ONNX file gives them back."""
+"""Starting weights of a training: those of another run, or of a model directory, restored from its ONNX file."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(base: Path, seed: int = 1) -> CommentModel:
-    """As after a training: no weight is what it was at first."""
+    """Return a model in which every weight differs from its initial value, as after a training."""
     model = CommentModel(load_base(str(base))[0], LABELS)
     torch.manual_seed(seed)
     with torch.no_grad():
@@ -44,7 +44,7 @@ def trained(base: Path, seed: int = 1) -> CommentModel:
 
 @pytest.fixture(scope="module")
 def released(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[CommentModel, Path]:
-    """A model and the directory that it was released as, with ``model.onnx`` in int8 and ``fp32.onnx``."""
+    """A model and its release directory, with ``model.onnx`` in int8 and ``fp32.onnx``."""
     model, folder = trained(base), build_tiny_model(tmp_path_factory.mktemp("released"), version="0.0.9")
     export_fp32(model, folder / "fp32.onnx")
     quantise(folder / "fp32.onnx", folder / "model.onnx")
@@ -74,7 +74,9 @@ def test_a_model_goes_on_as_the_released_one(base: Path, released: tuple[Comment
     ids = torch.tensor([[2, 10, 11, 12, 3]])
     with torch.inference_mode():
         there, here = (one(ids, torch.ones_like(ids)).logits for one in (model, other))
-    assert torch.allclose(there, here, atol=0.2)  # of logits up to 7, in weights far larger than trained ones
+    assert torch.allclose(
+        there, here, atol=0.2
+    )  # for logits up to 7, with weights far larger than trained ones
 
 
 def test_drawing_back_ends_between_the_start_and_what_training_made(base: Path) -> None:

@@ -1,4 +1,4 @@
-"""Validation while a training goes on, and what is written of it."""
+"""Validation during a training, and its log."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_the_journal_goes_on_where_the_checkpoint_was(tmp_path: Path) -> None:
     first.validation(100, found)
     first.close()
     with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"step": 15')  # killed while writing
+        file.write('{"step": 15')  # the process was killed while writing
     second = TrainingLog(tmp_path, 60)
     second.losses(100, 0.05, {"labels": 0.5})
     second.validation(100, found)

@@ -1,4 +1,4 @@
-"""The model card: what stands in it comes from the run's own files."""
+"""The model card: its content comes from the run's own files."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def rows() -> TestRows:
 
 
 def metrics_of(test: TestRows, path: Path, **changes: object) -> None:
-    """Write metrics of two models that are as good as each other."""
+    """Write metrics of two equally good models."""
     everything = np.ones(ROWS, dtype=bool)
     corpora = {"all": everything} | {name: test.sources == name for name in ("isca", "c3")}
     limits = {"spam": Thresholds(hold=0.5), "hate": Thresholds(hold=0.5)}
@@ -55,7 +55,7 @@ def metrics_of(test: TestRows, path: Path, **changes: object) -> None:
 
 @pytest.fixture
 def run(rows: TestRows, tmp_path: Path) -> Path:
-    """What the card reads of a run."""
+    """A run with the files that the card reads."""
     recipe = {
         "name": "trial",
         "base": "some/encoder",
@@ -86,13 +86,13 @@ def run(rows: TestRows, tmp_path: Path) -> Path:
 
 
 def cells_of(card: str, beginning: str) -> list[str]:
-    """The cells of the first row of a table that begins so."""
+    """Return the cells of the first table row that starts with ``beginning``."""
     line = next(line for line in card.splitlines() if line.startswith(beginning))
     return [cell.strip() for cell in line.strip(" |").split("|")]
 
 
 def tables_of(card: str) -> dict[str, list[list[str]]]:
-    """Each table as rows of cells, under its first row."""
+    """Return each table as rows of cells, by its first row."""
     tables: dict[str, list[list[str]]] = {}
     head = ""
     for line in card.splitlines():
@@ -153,7 +153,7 @@ def test_the_short_table_pools_and_names_what_is_near_a_comment_section(
     cells = cells_of(short, "| `hate` |")
     pooled = metrics["int8"]["hate"]["all"]
     assert cells[1:4] == ["120", "40", interval(pooled, "auc")]
-    assert cells[5] == "–"  # F1: no threshold was given for the label
+    assert cells[5] == "–"  # F1: the label has no threshold
     assert cells[6] == figure(pooled["precision_at_80"])
     assert cells[-1].startswith(f"c3 {metrics['int8']['hate']['c3']['auc']:.3f} (")
     assert ", isca " in cells[-1]
@@ -195,7 +195,7 @@ def test_slices_and_groups_stand_in_the_card(run: Path, tiny_model_dir: Path) ->
     assert women[1:3] == ["90", "30"]
     assert women[6].endswith(")")
     assert "over 1 groups with at least 20 harmful" in card
-    assert "### Length" not in card  # was not measured here
+    assert "### Length" not in card  # not measured here
 
 
 def test_figures_stand_in_the_card_where_they_lie_beside_it(

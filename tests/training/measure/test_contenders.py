@@ -1,4 +1,4 @@
-"""Each road to a contender, with real models made here: directories, the baseline, Detoxify by file and by its package."""
+"""Sources of a contender, with real models made here: directories, the baseline, Detoxify by file and by package."""
 
 import shutil
 from pathlib import Path
@@ -84,7 +84,10 @@ def test_a_detoxify_checkpoint(checkpoint: Path, tiny_model_dir: Path) -> None:
 def test_a_published_detoxify_comes_by_its_own_package(
     checkpoint: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The package finds a file where torch keeps what it fetched; ours names its encoder by folder, as theirs do by name."""
+    """The package loads a file from Torch's download cache.
+
+    Our checkpoint names its encoder by folder; published ones name it on the Hub.
+    """
     import torch
     from detoxify.detoxify import MODEL_URLS
 
@@ -111,7 +114,7 @@ def test_what_cannot_be_fetched_is_said_in_a_line(
     tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
     with pytest.raises(ContenderError, match=r"detoxify:original.*URLError") as caught:
         load_contenders([str(tiny_model_dir), "detoxify:original"], threads=1)
     assert "\n" not in str(caught.value)

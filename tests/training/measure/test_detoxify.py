@@ -1,4 +1,4 @@
-"""Detoxify as a peer: the road from a checkpoint in its own format, made here with random weights."""
+"""Detoxify as a peer, loaded from a checkpoint in its own format with random weights."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def test_what_is_no_checkpoint_is_refused(encoder: Path, content: bytes) -> None
 
 
 def test_weights_that_do_not_fit_are_refused(encoder: Path) -> None:
-    with pytest.raises(ContenderError, match="KeyError"):  # nothing may keep a random value
+    with pytest.raises(ContenderError, match="KeyError"):  # no random value may remain
         DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6, state_dict={}), QUIET)
     with pytest.raises(ContenderError, match=r"tiny\.ckpt|other\.ckpt"):
         DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6, config={}), QUIET)

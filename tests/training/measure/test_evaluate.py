@@ -1,4 +1,4 @@
-"""One evaluation of a random model on invented rows: what is measured, what is written, what is said."""
+"""One evaluation of a random model on invented rows: measurements, files and output."""
 
 import json
 import random
@@ -22,7 +22,7 @@ WORDS = ("bridge", "women", "budget", "link", "refugees", "song", "vote", "road"
 
 
 def split(rows: int, seed: int) -> Dataset:
-    """Invented rows of three corpora, every label drawn by lot but on_topic, which nobody knows."""
+    """Invented rows of three corpora with random labels; ``on_topic`` is unknown in all."""
     rng = random.Random(seed)
     texts = [" ".join(rng.choices(WORDS, k=rng.choice((1, 6, 90)))) + f" {n}" for n in range(rows)]
     labels = [[float(rng.random() < 0.4) for _ in LABELS[:-1]] + [None] for _ in range(rows)]
@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def said(run: Path, tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What an evaluation prints."""
+    """Printed output of an evaluation."""
     console = Console(record=True, width=150, quiet=False, file=StringIO())
     evaluate(run, tiny_model_dir, tmp_path_factory.mktemp("none"), 60, console, card=False)
     return console.export_text()
@@ -49,7 +49,7 @@ def said(run: Path, tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def metrics(run: Path, said: str) -> dict[str, Any]:
-    """What it writes."""
+    """Content of the evaluation's ``metrics.json``."""
     content: dict[str, Any] = json.loads((run / "metrics.json").read_text("utf-8"))
     return content
 
@@ -59,7 +59,7 @@ def test_models_labels_and_corpora(metrics: dict[str, Any], said: str) -> None:
     for model in ("int8", "tfidf"):
         assert set(metrics[model]["hate"]) == {"all", "isca", "c3", "jigsaw"}
         assert metrics[model]["hate"]["all"]["examples"] == 180
-    assert metrics["int8"]["on_topic"] == {}  # nobody knows
+    assert metrics["int8"]["on_topic"] == {}  # unknown in all rows
     assert "180 test rows of 3 corpora" in said
     assert "tfidf" in said
 
@@ -106,7 +106,7 @@ def test_detoxify_is_measured_with_a_checkpoint(
     run: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Peer:
-        """Stands for a loaded checkpoint, which test_detoxify makes."""
+        """A substitute for a loaded checkpoint, which test_detoxify makes."""
 
         file = None
 

@@ -1,4 +1,4 @@
-"""Evidence against what annotators marked."""
+"""Evidence compared with annotators' marks."""
 
 import numpy as np
 import pytest
@@ -79,7 +79,7 @@ def test_what_a_channel_should_speak_for() -> None:
 
 
 def post(strength: float, marked: str) -> Post:
-    """Half of the marked characters have ``strength``, or if none is marked one other has."""
+    """Return a post in which the marked characters have ``strength``, or the first character if none is marked."""
     found = np.where(mask(marked) if "x" in marked else np.arange(len(marked)) == 0, strength, 0.0)
     return Post({"hate": found}, mask(marked))
 
@@ -87,7 +87,7 @@ def post(strength: float, marked: str) -> Post:
 def test_the_best_floor_parts_marked_from_unmarked() -> None:
     posts = [post(0.62, "xx.."), post(0.58, "..x."), post(0.44, "...."), post(0.3, "....")]
     assert best_floor(posts, "hate") == 0.45
-    assert best_floor([post(0.62, "xx.."), post(0.7, "....")], "hate") is None  # no better than silence
+    assert best_floor([post(0.62, "xx.."), post(0.7, "....")], "hate") is None  # no better than no evidence
     assert best_floor([], "hate") is None
     assert (FLOORS[0], FLOORS[-1], len(FLOORS)) == (0.1, 0.9, 17)
 

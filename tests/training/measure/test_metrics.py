@@ -1,4 +1,4 @@
-"""Figures of merit, calibration and thresholds against cases worked out by hand."""
+"""Metrics, calibration and thresholds, compared with cases worked out by hand."""
 
 import math
 
@@ -23,7 +23,7 @@ from tests.support.calibration import calibration_error
 
 UNHURRIED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)  # other work may have the processor
+)  # other processes may use the processor
 TARGET = np.array([1.0, 0.0, 1.0, 0.0])
 PROBABILITY = np.array([0.9, 0.8, 0.6, 0.1])
 
@@ -31,7 +31,7 @@ PROBABILITY = np.array([0.9, 0.8, 0.6, 0.1])
 def test_measure_by_hand() -> None:
     found = measure(TARGET, PROBABILITY, 0.5)
     assert (found.examples, found.positives) == (4, 2)
-    assert found["auc"].value == 0.75  # of the four pairs only (0.6, 0.8) is the wrong way round
+    assert found["auc"].value == 0.75  # of the four pairs only (0.6, 0.8) is in the wrong order
     assert found["average_precision"].value == pytest.approx((1 / 1 + 2 / 3) / 2)
     assert found["f1"].value == pytest.approx(2 * (2 / 3) * 1 / (2 / 3 + 1))
     # Four bins with one each: |0.9 - 1|, 0.8, |0.6 - 1|, 0.1.
@@ -123,7 +123,9 @@ def test_the_intervals_cover_what_they_should() -> None:
     for _ in range(40):
         truth = rng.random(200) < 0.3
         found = measure(truth.astype(float), rng.random(200), 0.5)
-        covered += found["auc"].low <= 0.5 <= found["auc"].high  # chance, for the probabilities know nothing
+        covered += (
+            found["auc"].low <= 0.5 <= found["auc"].high
+        )  # chance: the probabilities carry no information
     assert covered >= 33
 
 

@@ -1,4 +1,4 @@
-"""Which rows belong to which slice."""
+"""Assignment of rows to slices."""
 
 from io import StringIO
 
@@ -42,7 +42,7 @@ def test_keywords_are_those_of_the_corpus_alone() -> None:
 
 def test_every_text_is_in_one_band_of_length(tiny_scorer: Scorer) -> None:
     window = tiny_scorer.config.window.tokens
-    counts = (1, SHORT - 2, SHORT - 1, window - 2, window - 1, 300)  # and two special tokens each
+    counts = (1, SHORT - 2, SHORT - 1, window - 2, window - 1, 300)  # plus two special tokens each
     found = lengths(rows(["the " * count for count in counts], ["a"] * len(counts)), tiny_scorer)
     assert list(found) == [
         f"up to {SHORT} tokens",
@@ -101,7 +101,7 @@ def test_every_form_of_augmentation_is_known() -> None:
     assert all(mask.shape == (0,) for mask in named_groups([]).values())
 
 
-# --- parts and what is measured on them ---
+# --- parts and their measurements ---
 
 LABELS = ("spam", "hate")
 
@@ -120,7 +120,7 @@ def test_the_parts(tiny_scorer: Scorer) -> None:
     assert numbers[ALL] == list(range(8))
     assert numbers["corpus a"] == [0, 1, 2, 3]
     assert (numbers["a: x"], numbers["a: y"]) == ([0, 1], [2, 3])
-    assert "c3: one" not in numbers  # the same rows as the corpus
+    assert "c3: one" not in numbers  # equal to the rows of the corpus
     assert numbers["comments news"] == [4, 5, 6]
     assert numbers["names women"] == numbers["length over 64 tokens"] == [7]
     assert not any("men" in name.split() for name in numbers)

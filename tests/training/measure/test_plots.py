@@ -1,4 +1,4 @@
-"""The figures of the card: readable as XML, the same every time, small, and drawn from the rows that are known."""
+"""Charts of the card: valid XML, reproducible, small, and drawn from rows with known labels."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,7 +18,7 @@ THRESHOLDS = dict.fromkeys(LABELS[:-1], 0.4)
 
 
 def given(weight: float) -> dict[str, np.ndarray]:
-    """Probabilities that know ``weight`` of the truth."""
+    """Return probabilities that mix the targets, by ``weight``, with noise."""
     noise = RNG.random((N, len(LABELS)))
     return {label: weight * TARGETS[:, i] + (1 - weight) * noise[:, i] for i, label in enumerate(LABELS)}
 
@@ -40,7 +40,7 @@ def drawn(rows: TestRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def words(path: Path) -> list[str]:
-    """What stands written in an SVG file."""
+    """Return the texts in an SVG file."""
     root = ElementTree.parse(path).getroot()
     return [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
 

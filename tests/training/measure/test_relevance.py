@@ -1,4 +1,4 @@
-"""Fitting and measuring relevance: true pairs against strangers, at a stated prior."""
+"""Fitting and measuring relevance: true pairs against unrelated pairs, at a stated prior."""
 
 import pytest
 from datasets import Dataset

@@ -1,4 +1,4 @@
-"""Test rows: which are used, what they weigh, and which belong together."""
+"""Test rows: selection, weights and clusters."""
 
 from collections import Counter
 from pathlib import Path

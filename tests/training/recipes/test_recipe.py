@@ -1,4 +1,4 @@
-"""Recipes: what is shipped loads, and every wrong field is one clear line."""
+"""Recipes: shipped ones load, and every wrong field gives one clear line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ def written(tmp_path: Path) -> Callable[..., Path]:
 
 
 def problem(path: Path) -> str:
-    """What the one line says after the name of the file."""
+    """Return the error's one line after the name of the file."""
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
     message = str(caught.value)

@@ -1,4 +1,4 @@
-"""Thresholds for the reviews that a team can do in a day."""
+"""Thresholds for a team's daily number of reviews."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_the_reviews_of_a_day_suffice_and_catch_most_harm() -> None:
         caught.append((held & harmful).sum())
     assert 400 < np.mean(loads) <= 520
     assert max(loads) < 650
-    # The most that as many reviews can catch: the true probability of harm orders all comments.
+    # The best possible result for this number of reviews: the true probability of harm orders all comments.
     chance = 1 - np.prod([1 - scores**1.3 for scores in truth.scores.values()], axis=0)
     most = harmful[np.argsort(-chance)[: int(np.mean(loads) / 10_000 * truth.n)]].sum()
     assert np.mean(caught) > 0.85 * most

@@ -1,4 +1,4 @@
-"""Weighted shares, their intervals, and thresholds that keep a promise, in worlds where the truth is known."""
+"""Weighted shares, their intervals, and thresholds that keep a promise, in simulations with known truth."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def label_of(
     *,
     first: bool = True,
 ) -> LabelDecisions:
-    """Decisions about one label, all of them in one half; a target that is NaN is unknown."""
+    """Decisions about one label, all of them in one half; NaN is an unknown target."""
     n = len(scores)
     rows = [decided(i, {} if np.isnan(value) else {"spam": value}, {}) for i, value in enumerate(target)]
     sample = Sample(np.ones(n) if weights is None else weights, np.arange(n))
@@ -65,7 +65,7 @@ def test_weights_count_and_make_the_number_smaller() -> None:
 
 
 def test_comments_that_are_alike_say_less() -> None:
-    hits = np.arange(200) % 10 < 5  # in 10 clusters all or none
+    hits = np.arange(200) % 10 < 5  # in 10 clusters, each with all or none
     everything = np.ones(200, dtype=bool)
     apart, together = equal(200).share(hits, everything), equal(200, 10).share(hits, everything)
     assert together.effective < 12 < apart.effective
@@ -83,13 +83,13 @@ def test_so_many_harmful_comments_in_a_row_reach_a_precision() -> None:
 
 
 def whole(decisions: Decisions) -> Decisions:
-    """All of them in the second half."""
+    """Return the decisions with all of them in the second half."""
     return replace(decisions, first=np.zeros(len(decisions.rows), dtype=bool))
 
 
 @pytest.mark.slow
 def test_weighted_shares_are_unbiased() -> None:
-    """Over many draws of the sample, precision below the present threshold, recall and the share held are right on average."""
+    """Averages over many draws are right: precision below the present threshold, recall, and the held share."""
     world = World(1, 20_000)
     truth = (world.precision("spam", 0.3), (world.scores["spam"] >= 0.3).mean())
     recall = (world.scores["spam"] >= 0.3)[world.harmful["spam"]].mean()
@@ -126,11 +126,14 @@ def test_the_promise_is_kept_in_nine_draws_of_ten() -> None:
     assert chosen >= 80
     assert kept >= 0.9 * chosen
     assert covered >= 0.9 * chosen
-    assert by_estimate < 0.8 * chosen  # which is why the rule is not that
+    assert by_estimate < 0.8 * chosen  # so thresholds are not chosen by the estimate alone
 
 
 def test_draws_that_do_not_know_a_label_do_not_speak_for_it() -> None:
-    """Published comments say nothing of insults, so drawn ones that know the label are harmful all: that is no precision."""
+    """Published comments do not label insults, so every drawn one with the label is harmful.
+
+    They are no estimate of precision.
+    """
     rng = np.random.default_rng(3)
     scores = rng.random(4000)
     drawn = scores < 0.5

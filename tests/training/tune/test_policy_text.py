@@ -1,4 +1,4 @@
-"""Proposed policies: only thresholds and the version change, and what people wrote around them stays."""
+"""Proposed policies: only thresholds and the version change; comments and layout of the file remain."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""belowline-train tune: from a file of decisions to a proposed policy, or one line that says why not."""
+"""belowline-train tune: from a file of decisions to a proposed policy, or to one line with the reason for none."""
 
 import re
 import tomllib
@@ -46,7 +46,7 @@ def run(
 
 
 def refusal(files: Path | list[Path], out: Path, model: Path, goal: Goal = GOAL, **options: object) -> str:
-    """What is said, in one line, while nothing is written."""
+    """Return the one-line error; check that nothing is written."""
     before = sorted(out.parent.iterdir()) if out.parent.is_dir() else []
     with pytest.raises((TuneError, PolicyError, ReadError)) as caught:
         run(files, out, model, goal, **options)
@@ -87,7 +87,7 @@ def test_the_effect_is_that_of_the_second_half(
     assert tuning.after is not None
     assert tuning.before.per_day is not None
     assert tuning.after.per_day is not None
-    # The threshold rises, so less is held.
+    # A higher threshold holds less.
     assert tuning.after.held.value < tuning.before.held.value
     assert tuning.after.per_day[0] < tuning.before.per_day[0]
     assert "new bridge" not in shown
@@ -191,7 +191,7 @@ def test_a_label_without_evidence_stays(
 
 
 def test_a_promise_that_the_other_half_rules_out_is_flagged(tmp_path: Path, tiny_model_dir: Path) -> None:
-    """Harmful where it is chosen, harmless in the other half: no world, but it must be seen."""
+    """Harmful in the half that chooses, harmless in the other: unrealistic, but it must be detected."""
 
     def harm(number: int) -> float:
         return float(draw(f"tune thread {number // 2}") < 0.5 or number % 7 == 0)

@@ -1,4 +1,4 @@
-"""The report as people open it: what it says, what it does without a script, who can use it."""
+"""The report in a browser: content, function without a script, and accessibility."""
 
 import json
 import re
@@ -24,7 +24,7 @@ FLAT = {"publish": 0, "hold": 0, "reject": 0}
 
 
 def archive_rows() -> Iterator[dict[str, Any]]:
-    """Fourteen months of a site where spam comes in March."""
+    """Fourteen months of a site that gets spam in March."""
     for number in range(14 * 24):
         month, place = divmod(number, 24)
         text = f"Comment {number} says something about the harbour."
@@ -197,7 +197,7 @@ def browser() -> Iterator[Any]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_everybody_can_read_it(browser: Any, out: Path, scheme: str, width: int) -> None:
-    # The report's own policy keeps every script out, axe-core too.
+    # The report's own policy blocks every script, axe-core too.
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
     )

@@ -38,13 +38,13 @@ def out(tmp_path: Path) -> Path:
 
 
 def reject_spam(row: dict[str, str]) -> dict[str, str]:
-    """Judges that each tenth comment is spam, and nothing else is wrong."""
+    """Answer that every tenth comment is spam and that nothing else is wrong."""
     spam = int(row["number"]) % 10 == 0
     return {"decision": "reject" if spam else "publish", "spam": str(int(spam)), "hate": "0"}
 
 
 def filled(out: Path, fill: Fill = reject_spam, encoding: str = "utf-8-sig", **dialect: Any) -> Path:
-    """A copy of sample.csv as a reviewer saves it."""
+    """Return a copy of sample.csv as a reviewer saves it."""
     rows = sheet_of(out / "sample.csv")
     file = out.parent / "reviewed.csv"
     with file.open("w", encoding=encoding, newline="") as target:
@@ -196,7 +196,7 @@ def test_the_terminal_gets_one_screen(out: Path) -> None:
 
 @dataclass(frozen=True)
 class Held(FinishedAudit):
-    """An audit whose rows are read once, for many draws."""
+    """An audit whose rows are read once for many draws."""
 
     known: list[tuple[int, dict[str, Any]]]
 
@@ -205,7 +205,7 @@ class Held(FinishedAudit):
 
 
 def test_estimates_are_unbiased_and_their_intervals_hold_the_truth(tmp_path: Path) -> None:
-    """200 samples of one archive: what is found on average, and how often the interval has the truth in it."""
+    """200 samples of one archive: the mean of the estimates, and the coverage of the intervals."""
     opened = FinishedAudit.open(write_audit(tmp_path / "out", list(mixed_rows(1500))))
     audit = Held(opened.folder, opened.summary, list(opened.rows()))
     rng = random.Random(2)

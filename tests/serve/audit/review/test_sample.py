@@ -50,7 +50,7 @@ def test_weights_are_one_over_the_probability_and_add_up_to_the_archive(out: Pat
 
 
 def test_every_comment_is_drawn_as_often_as_its_cell_says(out: Path) -> None:
-    """Inclusion is even within a cell, and the weighted sample is the archive on average."""
+    """Inclusion is uniform within a cell, and the weighted sample equals the archive on average."""
     audit = FinishedAudit.open(out)
     rows = dict(audit.rows())
     drawn: Counter[int] = Counter()
@@ -102,7 +102,7 @@ def test_rows_are_shuffled_and_the_same_seed_gives_the_same_sample(out: Path) ->
 
 def test_a_sheet_that_was_filled_in_is_not_replaced(out: Path) -> None:
     file = write_sample(out, 80)
-    write_sample(out, 80, seed=1)  # nobody has worked on it
+    write_sample(out, 80, seed=1)  # no reviewer has worked on it
     filled = file.read_text("utf-8-sig").replace(",,,,,", ",,,1,,", 1)
     file.write_text(filled)
     with pytest.raises(AuditError, match=r"sample\.csv: already filled in"):
