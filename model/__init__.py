@@ -23,7 +23,7 @@ from belowline.model.labels import DEFINITIONS, HARMFUL
 from belowline.model.normalise import Normalised, masked, normalise
 from belowline.model.policy import Context, Policy, PolicyDecision, decide, sampled
 from belowline.model.policy_file import PolicyError
-from belowline.model.scorer import Reading, ScoreInput, Scorer, Scores, text_hash
+from belowline.model.scorer import ScoreInput, Scorer, Scores, text_hash
 
 __all__ = [
     "DEFAULT_MODEL_DIR",
@@ -39,7 +39,6 @@ __all__ = [
     "Policy",
     "PolicyDecision",
     "PolicyError",
-    "Reading",
     "ScoreInput",
     "Scorer",
     "Scores",

@@ -75,7 +75,7 @@ class _Outputs(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class _Reading:
     """The model's output for a text without context; the cache holds nothing else of the text.
 
     Attributes:
@@ -114,7 +114,7 @@ class Scorer:
         cache_size: int = 4096,
         second: "Scorer | None" = None,
     ) -> None:
-        self.config = _with_second_look(config, second.config) if second else config
+        self.config: ModelConfig = _with_second_look(config, second.config) if second else config
         self._second = second
         if second:  # its evidence follows the thresholds of both together
             second.config = second.config.model_copy(update={"thresholds": self.config.thresholds})
@@ -122,8 +122,8 @@ class Scorer:
         self._masked = any(given.name == "attention_mask" for given in session.get_inputs())
         self.tokenizer = tokenizer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="scorer")
-        self._readings: Recent[Reading] = Recent(cache_size, lambda reading: len(reading.passages))
-        self._under_way: dict[bytes, Future[Reading]] = {}
+        self._readings: Recent[_Reading] = Recent(cache_size, lambda reading: len(reading.passages))
+        self._under_way: dict[bytes, Future[_Reading]] = {}
         self._lock = threading.Lock()
         self._scale = np.array([config.calibration[label].scale for label in config.labels], dtype=np.float64)
         self._shift = np.array([config.calibration[label].shift for label in config.labels], dtype=np.float64)
@@ -189,15 +189,11 @@ class Scorer:
         """Label to the thresholds in ``config.json``."""
         return self.config.thresholds
 
-    def score(
-        self, comments: Sequence[ScoreInput], known: Mapping[str, Reading] | None = None
-    ) -> list[Scores]:
+    def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
         """Scores of ``comments``, in order. Accepts any text of any length; long texts are read in windows.
 
-        Repeated texts come from the cache. Other comments of the call never change a score. ``known`` maps texts to
-        their readings by this model (``read``), which are used as they are.
+        Repeated texts come from the cache. Other comments of the call never change a score.
         """
-        known = known or {}
         contexts = [self._contexts(comment) for comment in comments]
         lines = [self._author_line(comment) for comment in comments]
         texts = [
@@ -206,7 +202,7 @@ class Scorer:
             *(text for context in contexts for text in context),
         ]
         plains: dict[str, Normalised] = {}
-        readings = {**self._read((text for text in texts if text not in known), plains), **known}
+        readings = self._read(texts, plains)
         return [
             self._scores(
                 self._with_author(readings[comment.text], readings[line] if line else None),
@@ -215,11 +211,6 @@ class Scorer:
             )
             for comment, context, line in zip(comments, contexts, lines, strict=True)
         ]
-
-    def read(self, texts: Sequence[str]) -> list[Reading]:
-        """The readings of ``texts``, in order, for storage and for ``known`` of ``score``."""
-        readings = self._read(texts)
-        return [readings[text] for text in texts]
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """Embeddings [n, hidden] of ``texts``, in order and of unit length: the product of two is their cosine.
@@ -260,7 +251,7 @@ class Scorer:
     def _author_line(self, comment: ScoreInput) -> str | None:
         return author_line(comment.author, comment.author_url) if self.config.author else None
 
-    def _with_author(self, reading: Reading, line: Reading | None) -> Reading:
+    def _with_author(self, reading: _Reading, line: _Reading | None) -> _Reading:
         """``reading`` with the spam probability of text and author line together."""
         weights = self.config.author
         if weights is None or line is None:
@@ -272,7 +263,7 @@ class Scorer:
         evidence = tuple(span for span in reading.evidence if span.label != "spam" or held)
         return replace(reading, probabilities={**reading.probabilities, "spam": spam}, evidence=evidence)
 
-    def _read(self, texts: Iterable[str], plains: dict[str, Normalised] | None = None) -> dict[str, Reading]:
+    def _read(self, texts: Iterable[str], plains: dict[str, Normalised] | None = None) -> dict[str, _Reading]:
         """The readings of ``texts``; ``plains`` receives the normalised texts that this call had to read."""
         keys = {text: text_hash(text) for text in texts}
         with self._lock:
@@ -280,7 +271,7 @@ class Scorer:
             awaited = {key: self._under_way[key] for key in keys.values() if key in self._under_way}
             # Longest first, so that all threads finish at about the same time.
             fresh = sorted((text for text, key in keys.items() if key not in known), key=len, reverse=True)
-            own = {text: Future[Reading]() for text in fresh if keys[text] not in awaited}
+            own = {text: Future[_Reading]() for text in fresh if keys[text] not in awaited}
             self._under_way |= {keys[text]: reading for text, reading in own.items()}
         try:
             each = map if len(own) == 1 else self._pool.map
@@ -297,7 +288,9 @@ class Scorer:
         known |= {key: reading.result() for key, reading in awaited.items()}
         return {text: known[key] for text, key in keys.items()}
 
-    def _fulfil(self, text: str, reading: Future[Reading], key: bytes, plains: dict[str, Normalised]) -> None:
+    def _fulfil(
+        self, text: str, reading: Future[_Reading], key: bytes, plains: dict[str, Normalised]
+    ) -> None:
         try:
             plains[text] = plain = normalise(text)
             read = self._read_one(text, plain)
@@ -307,7 +300,7 @@ class Scorer:
             self._readings.remember({key: read})
             reading.set_result(read)
 
-    def _read_one(self, text: str, plain: Normalised) -> Reading:
+    def _read_one(self, text: str, plain: Normalised) -> _Reading:
         windows = windows_of(self.tokenizer, plain.text, self.config.window)
         runs = [self._run(ids) for ids in windows.ids]
         logits = self._aggregate(np.stack([run.logits for run in runs]), windows)
@@ -315,7 +308,7 @@ class Scorer:
         named = {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
         evidence = self._evidence(named, plain, windows, [run.strengths for run in runs])
         passages = np.stack([run.embedding for run in runs])
-        reading = Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
+        reading = _Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
         if self._second is None or not self._in_band(named):
             return reading
         # Embeddings stay the first model's: those of two models cannot be compared.
@@ -327,7 +320,7 @@ class Scorer:
         return any(low <= probabilities[label] <= high for label, (low, high) in bands.items())
 
     def _scores(
-        self, reading: Reading, contexts: Sequence[Reading], plain: Mapping[str, Normalised]
+        self, reading: _Reading, contexts: Sequence[_Reading], plain: Mapping[str, Normalised]
     ) -> Scores:
         relevance = self._relevance(reading, contexts)
         probabilities = {
@@ -336,7 +329,7 @@ class Scorer:
         }
         return Scores(probabilities, reading.evidence, reading.language, self.version, relevance, plain)
 
-    def _relevance(self, reading: Reading, contexts: Sequence[Reading]) -> float | None:
+    def _relevance(self, reading: _Reading, contexts: Sequence[_Reading]) -> float | None:
         """Relevance to the nearest passage of all ``contexts``; None without contexts."""
         fitted = self.config.relevance
         if fitted is None or not contexts:

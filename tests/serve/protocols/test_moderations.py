@@ -1,6 +1,6 @@
 """OpenAI's moderation: its own client, its shapes and its errors."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from belowline.model import Reading, ScoreInput, Scores
+from belowline.model import ScoreInput, Scores
 from belowline.serve.protocols.moderations import _UNJUDGED as UNJUDGED
 from belowline.serve.protocols.moderations import ModerationRequest
 from belowline.serve.protocols.text_classification import PredictRequest
@@ -75,9 +75,7 @@ print("all well")
 class Foreign(FakeScorer):
     """A model that detects German in comments with "Guten"."""
 
-    def score(
-        self, comments: Sequence[ScoreInput], known: Mapping[str, Reading] | None = None
-    ) -> list[Scores]:
+    def score(self, comments: Sequence[ScoreInput]) -> list[Scores]:
         return [
             replace(one, language="de") if "Guten" in comment.text else one
             for one, comment in zip(super().score(comments), comments, strict=True)
