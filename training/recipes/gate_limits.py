@@ -11,7 +11,6 @@ GateName = Literal[
     "calibration_loss",
     "bias_gap",
     "bias_gap_increase",
-    "parity_loss",
     "latency_ratio",
     "size_ratio",
 ]
@@ -33,7 +32,6 @@ class Gates(BaseModel):
     max_calibration_loss: Share = 0.02  # largest rise of the calibration error of any label over all rows
     max_bias_gap: Share = 0.15  # largest AUC loss where a comment names a group (BPSN), of any label
     max_bias_gap_increase: Share = 0.02  # largest rise of that gap
-    max_parity_loss: Share = 0.02  # largest mean difference of probabilities between int8 and fp32
     max_latency_ratio: Ratio = 1.5  # largest median time of one comment relative to the active model
     max_size_ratio: Ratio = 2.0  # largest number of bytes relative to the active model
     min_examples: int = Field(default=100, ge=20)  # rows that a slice needs to block a candidate

@@ -30,13 +30,12 @@ GATES = Gates(min_examples=30, max_calibration_error=1.0, max_latency_ratio=1000
 
 
 class World:
-    """A run, a model in it with its fp32 twin, another model and a spoiled copy."""
+    """A run, a model in it, another model and a spoiled copy."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.run = write_run(folder)
         self.model = build_tiny_model(self.run / "released")
-        build_tiny_model(self.run / "fp32")
         self.other = build_tiny_model(folder / "other", seed=8, version="0.0.2-tiny")
         self.spoiled = spoil(Path(shutil.copytree(self.model, self.run / "spoiled")), 8.0)
         self.out = folder / "out"
@@ -90,16 +89,9 @@ def test_what_one_does_not_know_is_said(world: World) -> None:
     assert ", ".join(pair.only_a) in world.page
 
 
-def test_the_terminal_tells_everything_in_short(world: World) -> None:
+def test_the_terminal_tells_the_outcome(world: World) -> None:
     said = world.printed.getvalue()
-    for words in (
-        "AUC",
-        "changed decisions",
-        "speed and size",
-        "gates for",
-        "Benjamini and Hochberg",
-        "0.0.2-tiny",
-    ):
+    for words in ("AUC", "changed decisions", "gates for", "Benjamini and Hochberg", "0.0.2-tiny"):
         assert words in said
 
 
@@ -123,7 +115,6 @@ def test_gates_are_bound_to_the_files_of_both(world: World) -> None:
     assert (report["baseline"], report["candidate"]) == (model_digest(world.model), model_digest(world.other))
     assert report["passed"] is world.reports[0].passed is False
     results = {one["name"]: one for one in report["results"]}
-    assert results["parity_loss"]["outcome"] == "not measurable"  # it has no twin
     assert results["size_ratio"]["outcome"] == "passed"
 
 
@@ -143,9 +134,7 @@ def test_the_page_needs_nothing_else(world: World) -> None:
     tags = Tags(world.page).found
     assert not {"script", "link", "iframe"} & {tag for tag, _ in tags}
     addresses = [value or "" for _, by in tags for name, value in by.items() if name in ("src", "href")]
-    assert addresses
-    assert all(address.startswith("data:image/svg+xml;base64,") for address in addresses)
-    assert all(by["alt"] for tag, by in tags if tag == "img")
+    assert addresses == []
     assert "default-src 'none'" in world.page
     assert "url(" not in world.page
 
@@ -190,7 +179,6 @@ def test_a_model_beside_itself_passes_every_gate_that_can_be_measured(world: Wor
         "bias_gap",
         "bias_gap_increase",
     }
-    assert by_name["parity_loss"].value == 0
     losses = ("slice_loss", "calibration_loss")
     assert [by_name[name].value for name in losses] == [0, 0]
 
@@ -199,7 +187,6 @@ def test_a_model_beside_itself_passes_every_gate_that_can_be_measured(world: Wor
 def test_a_spoiled_calibration_is_refused(world: World, tmp_path: Path) -> None:
     comparison, (report,) = world.compare([str(world.model), str(world.spoiled)], tmp_path)
     failed = {one.name for one in report.results if one.outcome == "failed"}
-    assert "parity_loss" in failed
     [loss] = [one for one in report.results if one.name == "calibration_loss"]
     assert loss.value > loss.limit  # these corpora have too few clusters to say that it is no chance
     assert "slice_loss" not in failed  # the order of its probabilities is the same

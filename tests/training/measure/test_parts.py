@@ -14,7 +14,6 @@ from belowline.training.measure.parts import (
     ALL,
     SHORT,
     domains,
-    keywords,
     lengths,
     named_groups,
     obfuscated_copies,
@@ -28,16 +27,6 @@ def rows(texts: list[str], sources: list[str], slices: list[str] | None = None) 
     """Test rows of one label."""
     kinds = np.array(slices or [""] * len(texts))
     return test_rows(texts, np.zeros((len(texts), 1)), np.array(sources), kinds, ("hate",))
-
-
-def test_keywords_are_those_of_the_corpus_alone() -> None:
-    test = rows(["a"] * 4, ["isca", "isca", "other", "isca"], ["x", "y", "x", "x"])
-    found = keywords(test, "isca")
-    assert {name: mask.tolist() for name, mask in found.items()} == {
-        "x": [True, False, False, True],
-        "y": [False, True, False, False],
-    }
-    assert keywords(test, "absent") == {}
 
 
 def test_every_text_is_in_one_band_of_length(tiny_scorer: Scorer) -> None:
