@@ -168,12 +168,6 @@ def tune_command(
         Path | None,
         typer.Option("--policy", help="Active policy; default the one that belowline starts with."),
     ] = None,
-    kept_scores: Annotated[
-        bool,
-        typer.Option(
-            "--kept-scores", help="Use scores from the files if they are of the same model version."
-        ),
-    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Propose thresholds for a precision, or for a number of reviews a day, from a site's own decisions."""
@@ -190,7 +184,6 @@ def tune_command(
         Console(),
         model=model_directory(model or DEFAULT_MODEL_DIR),
         policy=policy,
-        kept_scores=kept_scores,
         force=force,
     )
 

@@ -49,7 +49,6 @@ def tune(
     *,
     model: Path = DEFAULT_MODEL_DIR,
     policy: Path | None = None,
-    kept_scores: bool = False,
     force: bool = False,
     today: date | None = None,
 ) -> Tuning:
@@ -66,7 +65,7 @@ def tune(
     config = read_config(model)
     text, name = _policy_text(policy)
     present = Policy.parse(text, name, config.thresholds, config.languages)
-    decisions = gather_decisions(files, model, config, present, kept_scores, console)
+    decisions = gather_decisions(files, model, config, present, console)
     choices = (for_precision if goal.per_day is None else for_budget)(decisions, present, goal)
     day = (today or datetime.now(UTC).date()).isoformat()
     changed = {choice.label: choice.proposed for choice in choices if choice.proposed != choice.present}
