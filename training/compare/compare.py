@@ -94,7 +94,7 @@ def compare(
 
 def _scores(contender: Contender, rows: TestRows, out: Path, console: Console) -> dict[str, Floats]:
     key = sha256(contender.identity.encode()).hexdigest()[:20]
-    file = out / "scores" / f"{contender.kind}-{key}.jsonl"
+    file = out / "scores" / f"{contender.kind}-{key}.sqlite"
     scores = cached_scores(contender.predict, rows.texts, file, contender.chunk, console, contender.name)
     return {label: values for label, values in scores.items() if label in rows.labels}
 

@@ -111,23 +111,18 @@ def detoxify(name: str, release: str, threads: int | None = None, console: Conso
     """Load one of Detoxify's published releases by name, or a checkpoint file; raises ContenderError."""
     import torch
 
-    from belowline.training.measure.detoxify import BATCH, PUBLISHED, DetoxifyModel
+    from belowline.training.measure.detoxify import BATCH, DetoxifyModel
 
     if threads is not None:
         torch.set_num_threads(threads)
-    if release in PUBLISHED:
-        peer = DetoxifyModel.published(release, console)
-        package, identity = f"package {version('detoxify')}", f"detoxify {release} {version('detoxify')}"
-    else:
-        peer = DetoxifyModel.from_checkpoint(Path(release), console)
-        package, identity = "", f"detoxify {checksum_of(Path(release))}"
+    peer = DetoxifyModel(release, console)
     return Contender(
         name=name,
         kind="detoxify",
-        version=package,
-        identity=identity,
+        version=f"package {version('detoxify')}",
+        identity=f"detoxify {checksum_of(peer.file)}",
         predict=peer.predict,
         thresholds=_HALF,
         chunk=BATCH * 4,
-        size=peer.file.stat().st_size if peer.file else None,
+        size=peer.file.stat().st_size,
     )

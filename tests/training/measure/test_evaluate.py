@@ -107,12 +107,8 @@ def test_detoxify_is_measured_with_a_checkpoint(
     class Peer:
         """Stands for a loaded checkpoint, which test_detoxify makes."""
 
-        file = None
-
-        @classmethod
-        def from_checkpoint(cls, checkpoint: Path, console: Console) -> "Peer":
-            assert checkpoint == tmp_path / "some.ckpt"
-            return cls()
+        def __init__(self, source: str, console: Console) -> None:
+            self.file = Path(source)
 
         def predict(self, texts: list[str]) -> dict[str, np.ndarray]:
             return {"hate": np.array([len(text) % 97 / 97 for text in texts])}
@@ -144,7 +140,7 @@ def test_a_checkpoint_that_is_not_there_is_one_line(
         cli.main()
     assert caught.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"belowline-train: {tmp_path / 'none.ckpt'}:")
+    assert line.startswith(f"belowline-train: detoxify:{tmp_path / 'none.ckpt'}:")
 
 
 def test_a_run_without_data(tiny_model_dir: Path, tmp_path: Path) -> None:
