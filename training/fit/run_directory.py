@@ -3,7 +3,7 @@
 - ``run.json``: the whole recipe, versions, fingerprint, decisions; written by ``RunDirectory`` alone.
 - ``data_checks.json``: problems of the data. ``data/``: the dataset.
 - ``start-config.json``: configuration of the released model that the training started from.
-- ``checkpoint/``, ``checkpoint.old/``: the last two checkpoints. ``plans.pt``: the batches.
+- ``checkpoint/``, ``checkpoint.old/``: the last two checkpoints.
 - ``log.jsonl``, ``tensorboard/``: losses and validation.
 - ``model/``: weights and tokenizer, once the training is finished.
 """

@@ -2,10 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -13,7 +11,7 @@ from belowline.model import Scorer, Thresholds
 from belowline.training.files import write_json
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.card import figure, write_card
-from belowline.training.measure.contenders import Contender, detoxify, model, tfidf
+from belowline.training.measure.contenders import detoxify, model, tfidf
 from belowline.training.measure.draws import draws_of_model
 from belowline.training.measure.intervals import RESAMPLES, Bools, Floats, measurement, resampled
 from belowline.training.measure.metrics import Metrics
@@ -21,7 +19,6 @@ from belowline.training.measure.parts import (
     ALL,
     CORPUS,
     measurable,
-    obfuscated_copies,
     parts_of,
     scored_by_all,
     sizes_of,
@@ -31,9 +28,6 @@ from belowline.training.measure.rows import MEASURED_ONLY, TestRows, corpus_exam
 
 Measured = dict[str, dict[str, Metrics]]
 """Label to part of the rows to metrics."""
-
-_OBFUSCATED = 2000
-"""Test rows of which an obfuscated copy is scored, at most."""
 
 
 def evaluate(
@@ -75,9 +69,6 @@ def evaluate(
         for contender in contenders
     }
     show(tables, console)
-    for contender in contenders:
-        for label, by_part in _obfuscated(rows, contender, scores[contender.name]).items():
-            tables[contender.name][label] |= by_part
     unmeasured = {} if checkpoint else {"detoxify": "no checkpoint given (--detoxify)"}
     for name, why in unmeasured.items():
         console.print(f"{name}: not measured: {why}")
@@ -104,23 +95,6 @@ def measured(
         examples, positives = sizes[label, part]
         values = {name: measurement(values, examples) for name, values in draws.items()}
         result[label][part] = Metrics(examples, positives, values)
-    return result
-
-
-def _obfuscated(rows: TestRows, contender: Contender, probabilities: Mapping[str, Floats]) -> Measured:
-    """Return label to metrics of some rows, unchanged and obfuscated."""
-    chosen, copies = obfuscated_copies(rows, _OBFUSCATED)
-    unchanged = rows.select(chosen)
-    own = {label: values[chosen] for label, values in probabilities.items()}
-    sides = {
-        "unchanged": (unchanged, own),
-        "obfuscated": (replace(unchanged, texts=copies), contender.predict(copies)),
-    }
-    result: Measured = {}
-    for name, (side, values) in sides.items():
-        everything = {name: np.ones(len(chosen), dtype=bool)}
-        for label, by_part in measured(side, values, contender.thresholds, everything).items():
-            result[label] = result.get(label, {}) | {part: m for part, m in by_part.items() if part == name}
     return result
 
 

@@ -1,15 +1,13 @@
 """Parts of the test rows: corpora, slices, lengths, news or elsewhere, named groups."""
 
-import random
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from belowline.model import Scorer, normalise
-from belowline.training.dataset.augment import GROUPS, disguised
+from belowline.training.dataset.augment import GROUPS
 from belowline.training.measure.intervals import Bools, Floats
 from belowline.training.measure.rows import TestRows
 
@@ -83,15 +81,6 @@ def named_groups(texts: Sequence[str]) -> dict[str, Bools]:
         pattern = re.compile(rf"\b(?:{every})\b", re.IGNORECASE)
         groups[names[0]] = np.array([bool(pattern.search(text)) for text in texts], dtype=bool)
     return groups
-
-
-def obfuscated_copies(rows: TestRows, most: int, seed: int = 0) -> tuple[npt.NDArray[np.intp], list[str]]:
-    """Return numbers [k] of at most ``most`` random rows, and an obfuscated copy of each that changes."""
-    rng = random.Random(seed)  # reproducible, not secret
-    drawn = sorted(rng.sample(range(len(rows.texts)), k=min(most, len(rows.texts))))
-    copies = {row: disguised(rows.texts[row], rng) for row in drawn}
-    changed = [row for row in drawn if copies[row] != rows.texts[row]]
-    return np.array(changed, dtype=np.intp), [copies[row] for row in changed]
 
 
 def scored_by_all(scores: Sequence[Mapping[str, Floats]], rows: TestRows) -> dict[str, Bools]:

@@ -16,7 +16,6 @@ from belowline.training.measure.parts import (
     domains,
     lengths,
     named_groups,
-    obfuscated_copies,
     parts_of,
 )
 from belowline.training.measure.rows import TestRows, rows_of
@@ -49,23 +48,6 @@ def test_news_by_where_it_was_written() -> None:
     found = domains(rows(["a"] * 6, sources, slices))
     assert found["news"].tolist() == [True, True, False, True, False, True]
     assert (found["news"] ^ found["elsewhere"]).all()
-
-
-def test_disguised_copies_are_changed_and_the_same_every_time() -> None:
-    texts = [f"comment number {n} about bridges and budgets of the town" for n in range(60)] + ["1", "2", "3"]
-    test = rows(texts, ["a"] * 63)
-    chosen, copies = obfuscated_copies(test, 50)
-    assert 25 < len(chosen) == len(copies) <= 50
-    assert all(copy != texts[row] for row, copy in zip(chosen, copies, strict=True))
-    assert chosen.tolist() == sorted(set(chosen.tolist()))
-    again, same = obfuscated_copies(test, 50)
-    assert (again.tolist(), same) == (chosen.tolist(), copies)
-    assert obfuscated_copies(test, 50, seed=1)[1] != copies
-
-
-def test_disguising_nothing_gives_nothing() -> None:
-    chosen, copies = obfuscated_copies(rows(["1", "22"], ["a", "a"]), 10)
-    assert (len(chosen), copies) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from belowline.model import Policy, PolicyError, ScoreInput, Scorer, draw
 from belowline.training.errors import TuneError
 from belowline.training.measure.rows import predictions
 from belowline.training.tune import decisions as module
-from belowline.training.tune.choice import Goal
+from belowline.training.tune.choice import Choice, Goal
 from belowline.training.tune.decisions import gather_decisions
-from belowline.training.tune.tune import Tuning, tune
+from belowline.training.tune.tune import tune
 from tests.support.tiny_model import LABELS
 from tests.support.tune_world import START, World, decided, write_decisions
 
@@ -60,7 +60,7 @@ def policy(tmp_path: Path) -> Path:
 
 def run(
     files: Path | list[Path], out: Path, model: Path, goal: Goal = GOAL, **options: object
-) -> tuple[Tuning, str]:
+) -> tuple[list[Choice], str]:
     shown = StringIO()
     given = files if isinstance(files, list) else [files]
     options = {"today": DAY, **options}
@@ -82,8 +82,8 @@ def test_a_policy_is_proposed_and_explained(
     tmp_path: Path, decisions: Path, policy: Path, tiny_model_dir: Path, tiny_scorer: Scorer
 ) -> None:
     out = tmp_path / "proposed.toml"
-    tuning, _ = run(decisions, out, tiny_model_dir, policy=policy)
-    spam, hate = tuning.choices
+    choices, _ = run(decisions, out, tiny_model_dir, policy=policy)
+    spam, hate = choices
     loaded = Policy.load(out, tiny_scorer.thresholds)
     assert loaded.version == "ours+tuned-2026-11-26"
     assert loaded.thresholds == {"spam": spam.proposed, "hate": hate.present}
@@ -98,23 +98,6 @@ def test_a_policy_is_proposed_and_explained(
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".toml"] == []
 
 
-def test_the_effect_is_that_of_the_second_half(
-    tmp_path: Path, decisions: Path, policy: Path, tiny_model_dir: Path
-) -> None:
-    tuning, shown = run(decisions, tmp_path / "p.toml", tiny_model_dir, policy=policy)
-    spam = tuning.choices[0]
-    assert spam.measured is not None
-    assert spam.measured.precision.low < spam.measured.precision.value < spam.measured.precision.high
-    assert tuning.before is not None
-    assert tuning.after is not None
-    assert tuning.before.per_day is not None
-    assert tuning.after.per_day is not None
-    # The threshold rises, so less is held.
-    assert tuning.after.held.value < tuning.before.held.value
-    assert tuning.after.per_day[0] < tuning.before.per_day[0]
-    assert "new bridge" not in shown
-
-
 def test_the_same_decisions_give_the_same_files(
     tmp_path: Path, decisions: Path, policy: Path, tiny_model_dir: Path
 ) -> None:
@@ -125,13 +108,9 @@ def test_the_same_decisions_give_the_same_files(
 
 def test_reviews_of_a_day(tmp_path: Path, decisions: Path, policy: Path, tiny_model_dir: Path) -> None:
     goal = Goal(per_day=300, comments_per_day=2000)
-    tuning, shown = run(decisions, tmp_path / "p.toml", tiny_model_dir, goal, policy=policy)
-    assert tuning.before is not None
-    assert tuning.after is not None
-    assert tuning.after.per_day is not None
-    assert tuning.after.per_day[1] <= 300
-    assert "MORE than" not in shown
-    assert tuning.after.caught.value > tuning.before.caught.value
+    _, shown = run(decisions, tmp_path / "p.toml", tiny_model_dir, goal, policy=policy)
+    [needed] = re.findall(r"about ([\d,]+) reviews a day by held-out decisions", shown)
+    assert 200 < int(needed) < 400
 
 
 def test_scores_are_the_models(
@@ -208,8 +187,8 @@ def test_a_promise_that_the_other_half_rules_out_is_flagged(tmp_path: Path, tiny
 
     rows = [decided(n, {"spam": harm(n)}, {"spam": 0.5 + n / 1000}, sampled="random") for n in range(400)]
     file = write_decisions(tmp_path / "d.jsonl", rows)
-    tuning, shown = run(file, tmp_path / "p.toml", tiny_model_dir, Goal(precision=0.9))
-    spam = next(one for one in tuning.choices if one.label == "spam")
+    choices, shown = run(file, tmp_path / "p.toml", tiny_model_dir, Goal(precision=0.9))
+    spam = next(one for one in choices if one.label == "spam")
     assert spam.missed
     assert "MISSES" in shown
     assert "MISSES" in (tmp_path / "p.toml").read_text("utf-8")
