@@ -1,5 +1,6 @@
 """The command ``belowline-train``."""
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,8 +31,9 @@ def main() -> None:
         app()
     except BelowlineError as error:
         message = str(error)
-    except ModuleNotFoundError as error:
-        message = f"{error.name} not installed; run: pip install 'belowline[train]'"
+    except ImportError as error:
+        missing = "torch" if importlib.util.find_spec("torch") is None else error.name
+        message = f"{missing} not installed; run: pip install 'belowline[train]'"
     else:
         return
     print(f"belowline-train: {message}", file=sys.stderr)

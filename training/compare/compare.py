@@ -28,7 +28,7 @@ from belowline.training.measure.parts import (
     sizes_of,
 )
 from belowline.training.measure.rows import TestRows, gather_rows
-from belowline.training.recipes.gate_limits import Gates
+from belowline.training.recipes.recipe import Gates
 
 RESAMPLES = 1000
 
@@ -88,7 +88,10 @@ def compare(
     ]
     show_comparison(comparison, reports, console)
     write_report(comparison, reports, rows.texts, out / "compare.html")
-    write_json(out / "compare.json", comparison.as_dict() | {"gates": reports})
+    fields = ("name", "kind", "version", "digest", "size")
+    known = [{field: getattr(contender, field) for field in fields} for contender in contenders]
+    content = {"facts": facts, "contenders": known, "pairs": pairs, "speed": speed, "gates": reports}
+    write_json(out / "compare.json", content)  # without any comment text
     return comparison, reports
 
 

@@ -76,18 +76,6 @@ class Pair:
         counted = Counter(figure.verdict for figure in self.figures)
         return {verdict: counted[verdict] for verdict in ("better", "worse", "no difference")}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return values for JSON, without any comment text."""
-        return {
-            "a_and": self.name,
-            "labels": self.labels,
-            "only_a": self.only_a,
-            "only_b": self.only_b,
-            "verdicts": self.verdicts(),
-            "flips": self.flips,
-            "figures": self.figures,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -102,22 +90,6 @@ class Comparison:
         """Return the bytes of ``contender`` relative to A; None if a size is unknown."""
         first = self.contenders[0]
         return contender.size / first.size if contender.size and first.size else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return values for JSON, without any comment text."""
-        contenders = [
-            {
-                "name": contender.name,
-                "kind": contender.kind,
-                "version": contender.version,
-                "digest": contender.digest,
-                "bytes": contender.size,
-                "bytes_ratio": self.size_ratio(contender),
-                "speed": self.speed.get(contender.name),
-            }
-            for contender in self.contenders
-        ]
-        return {"facts": self.facts, "contenders": contenders, "pairs": self.pairs}
 
 
 def differences(

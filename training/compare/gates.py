@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control
 from belowline.training.compare.comparison import FALSE_SHARE, Comparison, Difference
 from belowline.training.measure.intervals import NAN
 from belowline.training.measure.parts import ALL
-from belowline.training.recipes.gate_limits import Gates
+from belowline.training.recipes.recipe import Gates
 
 Outcome = Literal["passed", "failed", "not measurable"]
 

@@ -18,24 +18,6 @@ from belowline.training.measure.parts import ALL, BIAS
 
 POOLED = ("auc", "average_precision", "f1", "calibration_error")
 """Metrics of the terminal's table over all rows; the page and the JSON have every metric."""
-NAMES = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "f1": "F1 at hold",
-    "precision_at_hold": "precision at hold",
-    "recall_at_hold": "recall at hold",
-    "precision_at_reject": "precision at reject",
-    "recall_at_reject": "recall at reject",
-    "precision_at_50": "precision at recall 0.50",
-    "precision_at_80": "precision at recall 0.80",
-    "precision_at_95": "precision at recall 0.95",
-    "calibration_error": "calibration error",
-    "bpsn_auc": "BPSN AUC",
-    "false_positive_rate": "false-positive rate",
-    "bias_gap": "bias gap",
-    "false_positive_gap": "false-positive gap",
-}
-"""Printed names of the metrics."""
 _STYLES = {"better": "[green]+[/]", "worse": "[red]-[/]", "no difference": "="}
 _SHOWN = 12
 """Changed decisions per kind on the page."""
@@ -68,7 +50,7 @@ def _pooled(comparison: Comparison, pair: Pair) -> Table:
     title = f"A {comparison.contenders[0].name} | B {pair.name}"
     table = Table("label", "n", "positive", title=title, title_justify="left")
     for name in (*POOLED, "bias_gap"):
-        table.add_column(f"{NAMES[name]}\nA > B (B-A, 95 %)", justify="right")
+        table.add_column(f"{name}\nA > B (B-A, 95 %)", justify="right")
     by_key = {(d.label, d.part, d.metric): d for d in pair.figures}
     for label in pair.labels:
         found = [by_key.get((label, ALL, name)) for name in POOLED]
@@ -126,7 +108,6 @@ def write_report(
         reports=reports,
         first=comparison.contenders[0],
         all=ALL,
-        names=NAMES,
         lower=LOWER_IS_BETTER,
         speeds=list(speed_rows(comparison)),
         texts=texts,
@@ -140,7 +121,7 @@ def _flips(pair: Pair) -> dict[str, list[Flip]]:
     """Return some changed decisions of each kind, those where B is wrong first."""
     return {
         f"{change}: B {judged if judged != 'unknown' else 'not known to be right'}": [
-            flip for flip in pair.flips.examples if f"{flip.a} > {flip.b}" == change and flip.b_is == judged
+            flip for flip in pair.flips.rows if f"{flip.a} > {flip.b}" == change and flip.b_is == judged
         ][:_SHOWN]
         for change, counts in pair.flips.counts.items()
         for judged in ("wrong", "right", "unknown")

@@ -1,22 +1,26 @@
 """``belowline-train tune``: thresholds for a precision or a review budget, from a site's own decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
+import tomlkit
 from rich.console import Console
 from rich.table import Table
+from tomlkit.items import InlineTable
 
-from belowline.model import DEFAULT_MODEL_DIR, Policy, PolicyError
+from belowline.model import DEFAULT_MODEL_DIR, Policy, PolicyError, Thresholds
 from belowline.model.directory import read_config
 from belowline.model.policy import DEFAULT_POLICY
+from belowline.model.policy_file import read_policy
 from belowline.training.errors import TuneError
 from belowline.training.files import write_text
-from belowline.training.measure.intervals import Share
+from belowline.training.measure.intervals import Measurement
 from belowline.training.tune.choice import Choice, Goal, for_budget, for_precision, reviews, shares_of
 from belowline.training.tune.decisions import gather_decisions
-from belowline.training.tune.policy_text import proposed_text, tuned_version
 
+_TUNED = "+tuned-"
 _MISSED = "MISSES the goal on held-out decisions"
 
 
@@ -124,5 +128,40 @@ def _change(present: float | None, proposed: float | None) -> str:
     return shown[0] if present == proposed else " > ".join(shown)
 
 
-def _interval(share: Share) -> str:
+def _interval(share: Measurement) -> str:
     return f"{share.value:.3f} ({share.low:.3f}-{share.high:.3f}), n {share.n:,}" if share.n else "unknown"
+
+
+def proposed_text(
+    present: str, name: str, version: str, thresholds: Mapping[str, Thresholds], reasons: Mapping[str, str]
+) -> str:
+    """Return the policy ``present`` with another version and other thresholds, each with its reason as a comment.
+
+    Raises TuneError for thresholds in an inline table, PolicyError for a file that is no policy.
+    """
+    read_policy(present, name, DEFAULT_POLICY.read_text("utf-8"))
+    document = tomlkit.parse(present.removeprefix("\ufeff"))
+    if "version" not in document:
+        document = tomlkit.parse(f'version = ""\n{present}')
+    document["version"] = version
+    if "thresholds" not in document:
+        document["thresholds"] = tomlkit.table(is_super_table=True)
+    tables: Any = document["thresholds"]
+    if isinstance(tables, InlineTable):
+        raise TuneError(f"{name}: write thresholds as [thresholds.LABEL] tables, as in model/policy.toml")
+    for label, values in thresholds.items():
+        if label not in tables:
+            tables[label] = tomlkit.table()
+        table = tables[label]
+        for field, value in values:
+            if value is not None:
+                table[field] = value
+            elif field in table:
+                del table[field]
+        table.comment(f"tune: {reasons[label]}")
+    return tomlkit.dumps(document)
+
+
+def tuned_version(present: str, day: str) -> str:
+    """Return the version of a policy that was tuned on ``day``."""
+    return f"{present.partition(_TUNED)[0][:80]}{_TUNED}{day}"

@@ -13,7 +13,7 @@ from belowline.training.compare.speed import Speed
 from belowline.training.files import to_plain
 from belowline.training.measure.contenders import Contender
 from belowline.training.measure.parts import ALL, BIAS
-from belowline.training.recipes.gate_limits import GateName, Gates
+from belowline.training.recipes.recipe import GateName, Gates
 
 GATES = Gates()
 

@@ -5,7 +5,7 @@ import pytest
 from belowline.model import Policy, PolicyError, Thresholds
 from belowline.model.policy import DEFAULT_POLICY
 from belowline.training.errors import TuneError
-from belowline.training.tune.policy_text import proposed_text, tuned_version
+from belowline.training.tune.tune import proposed_text, tuned_version
 
 MODEL = {label: Thresholds(hold=0.6, reject=0.9) for label in ("spam", "hate", "threat", "toxicity")}
 PRESENT = """# Our newsroom's policy.
