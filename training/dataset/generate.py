@@ -31,8 +31,9 @@ def spin(template: str, rng: random.Random, slots: Mapping[str, Sequence[str]] |
     """Replace each ``{a|b}`` by one of its parts, innermost first, and each ``{name}`` by one of its slot's values."""
 
     def choice(match: re.Match[str]) -> str:
-        found = match.group(1)
-        return rng.choice((slots or {}).get(found) or found.split("|"))
+        found: str = match.group(1)
+        parts = (slots or {}).get(found, found.split("|"))
+        return rng.choice(parts)
 
     while _SPIN.search(template):
         template = _SPIN.sub(choice, template)
