@@ -75,8 +75,8 @@ def draw(
             handles = dict(
                 pair[::-1] for axes in charts for pair in zip(*axes.get_legend_handles_labels(), strict=True)
             )
-            where = "outside upper center"
-            figure.legend(list(handles.values()), list(handles), loc=where, ncols=len(handles), frameon=False)
+            legend: Any = {"loc": "outside upper center", "ncols": len(handles), "frameon": False}
+            figure.legend(list(handles.values()), list(handles), **legend)
             with replacing(folder / name) as part:
                 figure.savefig(part, format="svg", metadata={"Date": None, "Creator": None})
 
