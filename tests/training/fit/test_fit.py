@@ -182,7 +182,7 @@ def test_what_the_corpora_do_not_teach_the_model_does_not_claim(released: Path) 
 def test_evaluation_writes_metrics_and_card(run: Path, released: Path, workshop: Path) -> None:
     evaluate(run, released, workshop / "corpora", 100, QUIET, card=True)
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    assert metrics["int8"]["spam"]["youtube-spam"]["auc"] > 0.9
+    assert metrics["int8"]["spam"]["corpus youtube-spam"]["auc"] > 0.9
     assert set(metrics) == {"int8", "fp32", "tfidf", "limit", "capped", "unmeasured", "slices"}
     assert set(metrics["slices"]["length"]) == {"int8", "tfidf"}
     card = (released / "README.md").read_text("utf-8")
