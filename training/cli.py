@@ -11,7 +11,6 @@ from rich.console import Console
 from belowline.data.corpora import CORPORA, CorpusError
 from belowline.data.corpora.fetch import fetch as fetch_corpora
 from belowline.model.errors import BelowlineError
-from belowline.training.errors import MissingExtra
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Train, measure and export belowline's models."
@@ -31,24 +30,14 @@ def main() -> None:
     try:
         app()
     except BelowlineError as error:
-        print(f"belowline-train: {error}", file=sys.stderr)
-        sys.exit(1)
-
-
-def _need_training() -> None:
-    packages = (
-        "torch",
-        "transformers",
-        "datasets",
-        "sklearn",
-        "matplotlib",
-        "detoxify",
-        "cleanlab",
-        "tensorboard",
-    )
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingExtra(f"{', '.join(missing)} not installed; run: pip install 'belowline[train]'")
+        message = str(error)
+    except ImportError as error:
+        missing = "torch" if importlib.util.find_spec("torch") is None else error.name
+        message = f"{missing} not installed; run: pip install 'belowline[train]'"
+    else:
+        return
+    print(f"belowline-train: {message}", file=sys.stderr)
+    sys.exit(1)
 
 
 @app.command()
@@ -84,7 +73,6 @@ def fit_command(
     ] = None,
 ) -> None:
     """Fine-tune by a recipe; the same command resumes an interrupted run."""
-    _need_training()
     from belowline.model import model_directory
     from belowline.training.fit.fit import fit
     from belowline.training.recipes.recipe import load_recipe, recipe_file
@@ -99,7 +87,6 @@ def check_command(
     recipe: Recipe, corpora: Corpora = Path("corpora"), runs: Runs = _RUNS, decisions: Decisions = None
 ) -> None:
     """Check the data of a recipe, as `fit` does before training; data_checks.json in the run names the rows."""
-    _need_training()
     from belowline.training.dataset.checks import check
     from belowline.training.recipes.recipe import load_recipe, recipe_file
 
@@ -136,7 +123,6 @@ def compare_command(
     limit: Annotated[int | None, typer.Option(min=10, help="Maximum rows of each corpus.")] = None,
 ) -> None:
     """Compare models with the first one: metrics with paired intervals, changed decisions, speed, gates, a report."""
-    _need_training()
     from belowline.training.compare.compare import Options, compare
     from belowline.training.recipes.recipe import load_recipe, recipe_file
 
@@ -168,16 +154,9 @@ def tune_command(
         Path | None,
         typer.Option("--policy", help="Active policy; default the one that belowline starts with."),
     ] = None,
-    kept_scores: Annotated[
-        bool,
-        typer.Option(
-            "--kept-scores", help="Use scores from the files if they are of the same model version."
-        ),
-    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Propose thresholds for a precision, or for a number of reviews a day, from a site's own decisions."""
-    _need_training()
     from belowline.model import DEFAULT_MODEL_DIR, model_directory
     from belowline.training.tune.choice import Goal
     from belowline.training.tune.tune import tune
@@ -190,7 +169,6 @@ def tune_command(
         Console(),
         model=model_directory(model or DEFAULT_MODEL_DIR),
         policy=policy,
-        kept_scores=kept_scores,
         force=force,
     )
 
@@ -210,7 +188,6 @@ def export_command(
     """Export a model directory: ONNX int8, calibrated, with thresholds; refused if it differs from the weights."""
     if (like is None) != (not version):
         raise typer.BadParameter("--like and --version go together")
-    _need_training()
     from belowline.model import model_directory
     from belowline.training.export.export import export
 
@@ -231,7 +208,6 @@ def evaluate_command(
     ] = None,
 ) -> None:
     """Measure a model by label, corpus and slice, with its fp32 twin, the TF-IDF baseline and Detoxify."""
-    _need_training()
     from belowline.model import model_directory
     from belowline.training.measure.evaluate import evaluate
 

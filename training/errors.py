@@ -4,7 +4,6 @@
 
     BelowlineError
     └── TrainingError
-        ├── MissingExtra
         ├── RecipeError
         ├── DataProblem
         ├── RunError
@@ -18,10 +17,6 @@ from belowline.model.errors import BelowlineError
 
 class TrainingError(BelowlineError):
     """Base of the errors of this package; each message is one line that says what to do."""
-
-
-class MissingExtra(TrainingError):
-    """Packages of the extra ``train`` are not installed."""
 
 
 class RecipeError(TrainingError):

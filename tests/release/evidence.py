@@ -10,7 +10,9 @@ from rich.console import Console
 from belowline.data.corpora import CorpusError
 from belowline.data.corpora.attack import toxic_spans_workers
 from belowline.model import Scorer
-from belowline.training.measure.evidence import (
+from belowline.training.measure.intervals import Bools
+from tests.release.bootstrap import Measurement, bootstrapped, missing
+from tests.release.character_f1 import (
     HALF,
     NOT_ASKED,
     WIDEST,
@@ -19,8 +21,6 @@ from belowline.training.measure.evidence import (
     rows_of_columns,
     strengths_of,
 )
-from belowline.training.measure.intervals import Bools
-from tests.release.bootstrap import Measurement, bootstrapped, missing
 
 _CORPUS = "toxic-spans"
 

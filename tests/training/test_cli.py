@@ -1,7 +1,7 @@
 """The command belowline-train: every foreseen error is one line."""
 
-import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +10,16 @@ import pytest
 from belowline.data.corpora import CORPORA
 from belowline.training import cli
 from tests.support.tiny_training import write_corpora, write_decisions, write_recipe
+
+WITHOUT_TORCH = """
+import sys
+from importlib.machinery import PathFinder
+from belowline.training.cli import main
+class Hidden:
+    find_spec = lambda name, *rest: None if name == "torch" else PathFinder.find_spec(name, *rest)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Hidden
+main()
+"""
 
 
 def failure(
@@ -34,18 +44,14 @@ def recipe(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    ["fit --recipe r.toml", "check --recipe r", "export --run r", "evaluate --run r"],
+    ["fit --recipe r.toml", "check --recipe retrain", "export --run r", "evaluate --run r"],
 )
-def test_without_torch_it_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
-) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest)
-    )
-    assert failure(monkeypatch, capsys, *command.split()) == [
-        "torch not installed; run: pip install 'belowline[train]'"
-    ]
+def test_without_torch_it_says_what_to_install(command: str) -> None:
+    arguments = [sys.executable, "-c", WITHOUT_TORCH, *command.split()]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    *_, line = result.stderr.splitlines()
+    assert line == "belowline-train: torch not installed; run: pip install 'belowline[train]'"
 
 
 def test_an_unknown_corpus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

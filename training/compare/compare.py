@@ -2,42 +2,35 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
-from rich.progress import track
 
-from belowline.model import HARMFUL, ModelError, Policy, Scorer, Thresholds
-from belowline.training.compare.comparison import FALSE_SHARE, GROUPS, Comparison, Pair, differences
+from belowline.model import Policy
+from belowline.training.compare.comparison import FALSE_SHARE, Comparison, Pair, differences
 from belowline.training.compare.decision_changes import flips_of
 from belowline.training.compare.gates import GateReport, check_gates
 from belowline.training.compare.report import show_comparison, write_report
 from belowline.training.compare.score_cache import cached_scores
 from belowline.training.compare.speed import measure_speed
 from belowline.training.files import write_json
-from belowline.training.measure.bias import draws_of_groups, gaps, groups_that_count
 from belowline.training.measure.contenders import Contender, load_contenders
-from belowline.training.measure.intervals import Bools, Counts, Floats, Measurement, measurement, resampled
-from belowline.training.measure.metrics import Draws
+from belowline.training.measure.draws import draws_of_model
+from belowline.training.measure.intervals import Floats, resampled
 from belowline.training.measure.parts import (
     FEWEST_OF_A_CLASS,
-    Key,
-    draws_of_parts,
     measurable,
-    named_groups,
     parts_of,
     scored_by_all,
+    sizes_of,
 )
-from belowline.training.measure.rows import TestRows, gather_rows, predictions
-from belowline.training.recipes.gate_limits import Gates
+from belowline.training.measure.rows import TestRows, gather_rows
+from belowline.training.recipes.recipe import Gates
 
 RESAMPLES = 1000
-_PARITY_TEXTS = 400
-_QUIET = Console(quiet=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,7 @@ class Options:
     """Options of a comparison.
 
     Attributes:
-        run: A run whose test split is used, and whose fp32 twin stands in for a candidate without one.
+        run: A run whose test split is used.
         policy: Policy file for thresholds; None is the default policy over each model's own thresholds.
     """
 
@@ -94,14 +87,17 @@ def compare(
         if contenders[0].digest and contender.digest
     ]
     show_comparison(comparison, reports, console)
-    write_report(comparison, reports, rows, scores, out / "compare.html")
-    write_json(out / "compare.json", comparison.as_dict() | {"gates": reports})
+    write_report(comparison, reports, rows.texts, out / "compare.html")
+    fields = ("name", "kind", "version", "digest", "size")
+    known = [{field: getattr(contender, field) for field in fields} for contender in contenders]
+    content = {"facts": facts, "contenders": known, "pairs": pairs, "speed": speed, "gates": reports}
+    write_json(out / "compare.json", content)  # without any comment text
     return comparison, reports
 
 
 def _scores(contender: Contender, rows: TestRows, out: Path, console: Console) -> dict[str, Floats]:
     key = sha256(contender.identity.encode()).hexdigest()[:20]
-    file = out / "scores" / f"{contender.kind}-{key}.jsonl"
+    file = out / "scores" / f"{contender.kind}-{key}.sqlite"
     scores = cached_scores(contender.predict, rows.texts, file, contender.chunk, console, contender.name)
     return {label: values for label, values in scores.items() if label in rows.labels}
 
@@ -117,18 +113,12 @@ def _pairs(
     scorer = next((contender.scorer for contender in contenders if contender.scorer is not None), None)
     scored = scored_by_all(list(scores.values()), rows)
     masks = measurable(rows, scored, parts_of(rows, scorer), options.fewest, FEWEST_OF_A_CLASS)
-    counts = resampled(rows.clusters, options.resamples, options.seed)
+    sizes, counts = sizes_of(rows, masks), resampled(rows.clusters, options.resamples, options.seed)
     draws = []
     for contender, policy in zip(contenders, policies, strict=True):
-        thresholds, own = {**contender.thresholds, **policy.thresholds}, scores[contender.name]
-        total = sum(label in own for label, _ in masks)
-        by_part = draws_of_parts(rows, own, thresholds, masks, counts)
-        progress = track(by_part, total=total, description=f"{contender.name}: intervals", console=console)
-        draws.append(dict(progress) | dict(_bias(rows, own, thresholds, scored, counts)))
-    sizes = {
-        (label, part): (int(mask.sum()), int((rows.target(label)[mask] >= 0.5).sum()))
-        for (label, part), mask in {**masks, **{(label, GROUPS): m for label, m in scored.items()}}.items()
-    }
+        console.print(f"{contender.name}: intervals")
+        thresholds = {**contender.thresholds, **policy.thresholds}
+        draws.append(draws_of_model(rows, scores[contender.name], thresholds, masks, counts))
     pairs = []
     a = scores[contenders[0].name]
     for number, contender in enumerate(contenders[1:], start=1):
@@ -141,62 +131,9 @@ def _pairs(
                 tuple(label for label in b if label not in a),
                 differences(draws[0], draws[number], sizes),
                 flips_of(rows, a, b, (policies[0], policies[number])),
-                _parity(contender, rows, options),
             )
         )
     return pairs
-
-
-def _bias(
-    rows: TestRows,
-    scores: Mapping[str, Floats],
-    thresholds: Mapping[str, Thresholds],
-    scored: Mapping[str, Bools],
-    counts: Counts,
-) -> Iterator[tuple[Key, Draws]]:
-    """Yield the gaps over named groups, for each harmful label that the contender knows and enough rows name."""
-    groups = named_groups(rows.texts)
-    for label in (label for label in HARMFUL if label in scores and label in scored):
-        known = scored[label]
-        truth = rows.target(label)[known] >= 0.5
-        counted = groups_that_count(truth, {name: mask[known] for name, mask in groups.items()})
-        if counted:
-            probability, hold = scores[label][known], thresholds.get(label, Thresholds()).hold
-            weights = rows.weights[known]
-            yield (
-                (label, GROUPS),
-                gaps(draws_of_groups(truth, probability, hold, counted, weights, counts[:, known], ["bpsn"])),
-            )
-
-
-def _parity(contender: Contender, rows: TestRows, options: Options) -> Measurement | None:
-    """Measure the distance of a model from its fp32 twin; None without a twin."""
-    twin = _twin(contender, options)
-    if contender.scorer is None or twin is None:
-        return None
-    texts = _spread(rows.texts, _PARITY_TEXTS)
-    own, of_twin = (predictions(scorer, texts, _QUIET, "parity") for scorer in (contender.scorer, twin))
-    distances = np.mean([np.abs(own[label] - of_twin[label]) for label in contender.scorer.labels], axis=0)
-    means = resampled(np.arange(len(texts)), options.resamples) @ distances / len(texts)
-    return measurement(means, len(texts), f"mean over {len(texts)} comments")
-
-
-def _twin(contender: Contender, options: Options) -> Scorer | None:
-    """Find the fp32 twin: same version, labels and corpora, beside the model or in the run that is compared on."""
-    folders = [Path(contender.name.split(" #")[0]).resolve().parent / "fp32"]
-    folders += [options.run / "fp32"] if options.run is not None else []
-    for folder in folders:
-        try:
-            twin = Scorer.load(folder, threads=options.threads)
-        except ModelError:
-            continue
-        if contender.scorer is not None and _identity(twin) == _identity(contender.scorer):
-            return twin
-    return None
-
-
-def _identity(scorer: Scorer) -> tuple[object, ...]:
-    return scorer.version, scorer.labels, scorer.config.corpora_fingerprint
 
 
 def _spread(texts: list[str], most: int) -> list[str]:

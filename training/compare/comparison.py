@@ -17,14 +17,13 @@ from scipy.stats import false_discovery_control, norm
 from belowline.training.compare.decision_changes import Flips
 from belowline.training.compare.speed import Speed
 from belowline.training.measure.contenders import Contender
-from belowline.training.measure.intervals import Floats, Measurement, percentiles
+from belowline.training.measure.intervals import Floats, percentiles
 from belowline.training.measure.metrics import Draws
 from belowline.training.measure.parts import Key
 
-LOWER_IS_BETTER = frozenset({"calibration_error", "bias_gap", "false_positive_gap"})
+LOWER_IS_BETTER = frozenset({"calibration_error", "bias_gap", "false_positive_rate", "false_positive_gap"})
 FALSE_SHARE = 0.05
 """Expected share of chance among the verdicts better and worse on a pair, at most."""
-GROUPS = "named groups"
 
 Verdict = Literal["better", "worse", "no difference"]
 
@@ -63,11 +62,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The first contender (A) and another one (B).
-
-    Attributes:
-        parity: Mean difference of B's probabilities from those of its fp32 twin; None without a twin.
-    """
+    """The first contender (A) and another one (B)."""
 
     name: str  # B's name
     labels: tuple[str, ...]  # labels that both know and the rows have; only these are compared
@@ -75,26 +70,11 @@ class Pair:
     only_b: tuple[str, ...]  # labels that only B knows
     figures: Sequence[Difference]  # every metric measured for both, by label, part and name
     flips: Flips  # changed decisions
-    parity: Measurement | None = None
 
     def verdicts(self) -> dict[str, int]:
         """Count the metrics that are better, worse, and not different."""
         counted = Counter(figure.verdict for figure in self.figures)
         return {verdict: counted[verdict] for verdict in ("better", "worse", "no difference")}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return values for JSON, without any comment text."""
-        parity = self.parity
-        return {
-            "a_and": self.name,
-            "labels": self.labels,
-            "only_a": self.only_a,
-            "only_b": self.only_b,
-            "verdicts": self.verdicts(),
-            "parity": parity and {name: getattr(parity, name) for name in ("value", "low", "high", "n")},
-            "flips": self.flips,
-            "figures": self.figures,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +90,6 @@ class Comparison:
         """Return the bytes of ``contender`` relative to A; None if a size is unknown."""
         first = self.contenders[0]
         return contender.size / first.size if contender.size and first.size else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return values for JSON, without any comment text."""
-        contenders = [
-            {
-                "name": contender.name,
-                "kind": contender.kind,
-                "version": contender.version,
-                "digest": contender.digest,
-                "bytes": contender.size,
-                "bytes_ratio": self.size_ratio(contender),
-                "speed": self.speed.get(contender.name),
-            }
-            for contender in self.contenders
-        ]
-        return {"facts": self.facts, "contenders": contenders, "pairs": self.pairs}
 
 
 def differences(

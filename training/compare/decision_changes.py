@@ -14,8 +14,6 @@ from belowline.training.measure.rows import TestRows
 
 Judged = Literal["right", "wrong", "unknown"]
 _STRICTNESS: Mapping[Action, int] = {"publish": 0, "hold": 1, "reject": 2}
-KEPT = 200
-"""Examples that are listed, at most, of each change and judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +36,11 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """Counts by change (``publish > hold``) and correctness of B, example rows, and the rows that both decided."""
+    """Changed rows, their counts by change (``publish > hold``) and correctness of B, and the rows decided by both."""
 
     decided: int
     counts: Mapping[str, Mapping[str, int]]
-    examples: Sequence[Flip]
+    rows: Sequence[Flip]
 
 
 def decisions_of(scores: Mapping[str, Floats], labels: Sequence[str], policy: Policy) -> list[PolicyDecision]:
@@ -71,7 +69,7 @@ def flips_of(
         for index, (first, second) in pairs
         if answered[index] and first.action != second.action
     ]
-    return Flips(int(answered.sum()), _counts(flips), _examples(flips))
+    return Flips(int(answered.sum()), _counts(flips), flips)
 
 
 def _flip(rows: TestRows, index: int, a: PolicyDecision, b: PolicyDecision, labels: Sequence[str]) -> Flip:
@@ -92,15 +90,3 @@ def _counts(flips: Sequence[Flip]) -> dict[str, dict[str, int]]:
         change: {judged: counted[change, judged] for judged in ("right", "wrong", "unknown")}
         for change in changes
     }
-
-
-def _examples(flips: Sequence[Flip]) -> list[Flip]:
-    """Return the first rows of each kind, in their order, so that the choice is not ours."""
-    seen: Counter[tuple[str, str, str]] = Counter()
-    kept = []
-    for flip in flips:
-        kind = (flip.a, flip.b, flip.b_is)
-        seen[kind] += 1
-        if seen[kind] <= KEPT:
-            kept.append(flip)
-    return kept

@@ -5,7 +5,7 @@ zero, and its p-value is at most 5 % after correction for the number of metrics 
 The estimate alone would refuse good candidates for the noise of one of a hundred slices. An interval wholly above the
 limit would let large losses of small slices pass.
 
-Levels (calibration error, bias gap, parity, latency) fail if the estimate and the lower end of its interval are above
+Levels (calibration error, bias gap, latency) fail if the estimate and the lower end of its interval are above
 the limit. For calibration error and bias gap, the first model must also be within the limit or significantly better.
 
 A gate that cannot be measured blocks, unless the recipe allows it.
@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control
 from belowline.training.compare.comparison import FALSE_SHARE, Comparison, Difference
 from belowline.training.measure.intervals import NAN
 from belowline.training.measure.parts import ALL
-from belowline.training.recipes.gate_limits import Gates
+from belowline.training.recipes.recipe import Gates
 
 Outcome = Literal["passed", "failed", "not measurable"]
 
@@ -87,19 +87,13 @@ def check_gates(comparison: Comparison, gates: Gates, name: str | None = None) -
     slices = [d for d in large if d.metric == gates.slice_metric]
     calibration = [d for d in large if d.metric == "calibration_error" and d.part == ALL]
     bias = [d for d in large if d.metric == "bias_gap"]
-    parity, speed, size = pair.parity, comparison.speed.get(pair.name), comparison.size_ratio(candidate)
+    speed, size = comparison.speed.get(pair.name), comparison.size_ratio(candidate)
     measured: dict[str, tuple[float, Sequence[_Value]]] = {
         "slice_loss": (gates.max_slice_loss, _losses(slices)),
         "calibration_error": (gates.max_calibration_error, _levels(calibration, gates.max_calibration_error)),
         "calibration_loss": (gates.max_calibration_loss, _losses(calibration)),
         "bias_gap": (gates.max_bias_gap, _levels(bias, gates.max_bias_gap)),
         "bias_gap_increase": (gates.max_bias_gap_increase, _losses(bias)),
-        "parity_loss": (
-            gates.max_parity_loss,
-            _level(parity.value, parity.low, parity.high, gates.max_parity_loss, parity.note)
-            if parity
-            else [],
-        ),
         "latency_ratio": (
             gates.max_latency_ratio,
             _level(speed.ratio, speed.ratio_low, speed.ratio_high, gates.max_latency_ratio, "one comment")

@@ -9,10 +9,10 @@ is obfuscated.
 import random
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from belowline.data.example import HARMLESS, Example, Span, digest, known, without
 from belowline.training.dataset.augment import disguised, random_tail
@@ -22,21 +22,22 @@ _SPIN = re.compile(r"\{([^{}]*)\}")
 _SPAM = known(**HARMLESS, spam=1.0, on_topic=0.0)
 _OWN_LINK = known(spam=0.0)
 
-_TEMPLATES: dict[str, list[str]] = tomllib.loads(
+_TEMPLATES: dict[str, Any] = tomllib.loads(
     resources.files("belowline.training").joinpath("templates", "link_spam.toml").read_text("utf-8")
 )
 
 
-def spin(template: str, rng: random.Random) -> str:
-    """Replace each ``{a|b}`` by one of its parts, innermost first."""
+def spin(template: str, rng: random.Random, slots: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Replace each ``{a|b}`` by one of its parts, innermost first, and each ``{name}`` by one of its slot's values."""
+
+    def choice(match: re.Match[str]) -> str:
+        found: str = match.group(1)
+        parts = (slots or {}).get(found, found.split("|"))
+        return rng.choice(parts)
+
     while _SPIN.search(template):
-        template = _SPIN.sub(partial(_choice, rng), template)
+        template = _SPIN.sub(choice, template)
     return template
-
-
-def _choice(rng: random.Random, match: re.Match[str]) -> str:
-    parts: list[str] = match.group(1).split("|")
-    return rng.choice(parts)
 
 
 def link_spam(count: int, material: Path, hosts: Sequence[Example], rng: random.Random) -> Iterator[Example]:
@@ -90,31 +91,7 @@ def _spam(terms: Sequence[str], praise: Sequence[str], rng: random.Random) -> st
         text = rng.choice(_TEMPLATES["shops"]) + rng.choice(linked)
     else:
         text = rng.choice(praise) + rng.choice(unlinked)
-    slots: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("{sum}", lambda: str(rng.choice((15, 47, 65, 85, 87, 97, 120, 200, 350)))),
-        ("{big}", lambda: str(rng.randrange(1500, 29000))),
-        ("{num}", lambda: str(rng.randrange(100, 9999999))),
-        ("{term}", lambda: rng.choice(terms)),
-        ("{name}", lambda: _host_name(rng)),
-        ("{url}", lambda: _address(rng)),
-    )
-    for slot, value in slots:
-        while slot in text:
-            text = text.replace(slot, value(), 1)
-    return spin(text, rng)
-
-
-def _address(rng: random.Random) -> str:
-    host = f"{_host_name(rng)}.{rng.choice(_TEMPLATES['endings'])}"
-    scheme = rng.choice(("http://", "https://www.", "https://", "www.", "", ""))
-    return f"{scheme}{host}{rng.choice(('', '', '/earn', '/hourly/now', '/?ref=77', '/offer'))}"
-
-
-def _host_name(rng: random.Random) -> str:
-    """Return two words, as in the host names and mail addresses of spam."""
-    return rng.choice(("", "-")).join(rng.sample(_TEMPLATES["words"], k=2)) + rng.choice(
-        ("", "", str(rng.randrange(99)))
-    )
+    return spin(text, rng, _TEMPLATES["slots"] | {"term": terms})
 
 
 def own_links(count: int, comments: Sequence[Example], rng: random.Random) -> Iterator[Example]:
@@ -134,11 +111,9 @@ def own_links(count: int, comments: Sequence[Example], rng: random.Random) -> It
 
 def _source_address(text: str, rng: random.Random) -> str:
     """Return a source's address in the form that newspapers use, half of the time with words of its subject."""
-    paper = f"{rng.choice(('https', 'https', 'http'))}://{rng.choice(_TEMPLATES['papers'])}"
     words = _SLUG_WORD.findall(text.lower())
     if len(words) < 4 or rng.random() < 0.5:
-        return f"{paper}/{rng.choice(('report', 'item', 'p', 'article', ''))}{rng.choice('-/')}{rng.randrange(999999)}"
+        return spin("{report}", rng, _TEMPLATES["slots"])
     start = rng.randrange(len(words) - 3)
     slug = "-".join(words[start : start + rng.randrange(4, 11)])
-    date = rng.choice(("", f"/{rng.randrange(2009, 2025)}/{rng.randrange(1, 13):02}"))
-    return f"{paper}{date}/{slug}{rng.choice(('', '', '.html', f'-{rng.randrange(9999999)}', '/'))}"
+    return spin("{article}", rng, _TEMPLATES["slots"] | {"slug": [slug]})

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from belowline.model.normalise import Normalised, normalise
 from belowline.training.dataset.augment import disguised, swap_group
 from belowline.training.recipes.recipe import Recipe
 
+_PER_BATCH = 32
+"""Texts of a batch that is only read."""
 _STEP = 8
 """Lengths are padded to a multiple of this: few shapes keep allocators and kernel caches small over hours."""
 
@@ -30,6 +32,10 @@ class Batch:
     labels: Tensor  # [B, labels]
     evidence: Tensor  # [B, T, harmful labels]
     weights: Tensor  # [B]
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on ``device``."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,15 @@ class Encoder:
             torch.from_numpy(evidence),
             torch.tensor([row.get("weight", 1.0) for row in rows], dtype=torch.float32),
         )
+
+    def in_batches(
+        self, rows: Sequence[dict[str, Any]], device: torch.device
+    ) -> Iterator[tuple[list[int], Batch]]:
+        """Yield numbers of ``rows`` and their batch on ``device``, without augmentation, similar lengths together."""
+        order = sorted(range(len(rows)), key=lambda at: len(rows[at]["text"]))
+        for start in range(0, len(order), _PER_BATCH):
+            numbers = order[start : start + _PER_BATCH]
+            yield numbers, self.batch([rows[at] for at in numbers]).to(device)
 
     def _augmented(self, row: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         options, text, labels = self.recipe.augment, row["text"], list(row["labels"])

@@ -1,4 +1,4 @@
-"""Checkpoints of a training (the last two) and the plan of its batches."""
+"""Checkpoints of a training: the last two."""
 
 import os
 import pickle
@@ -10,10 +10,8 @@ from typing import Any
 import torch
 
 from belowline.training.errors import RunError
-from belowline.training.files import replacing
 
 _FILE = "state.pt"
-_PLANS = "plans.pt"
 
 
 def save_checkpoint(run: Path, content: dict[str, Any]) -> None:
@@ -44,21 +42,7 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     return None
 
 
-def save_plans(run: Path, counts: list[int], plans: list[list[list[int]]]) -> None:
-    """Write the batches of every epoch, which draw ``counts`` texts; planning takes minutes."""
-    with replacing(run / _PLANS) as part:
-        torch.save({"counts": counts, "plans": plans}, part)
-
-
-def load_plans(run: Path, counts: list[int]) -> list[list[list[int]]] | None:
-    """Read the plans; None without any, or if the epochs draw other numbers of texts."""
-    file = run / _PLANS
-    content = torch.load(file, weights_only=True) if file.is_file() else {}
-    return content["plans"] if content.get("counts") == counts else None
-
-
 def remove_checkpoint(run: Path) -> None:
-    """Remove checkpoints and plans of a finished run."""
-    (run / _PLANS).unlink(missing_ok=True)
+    """Remove the checkpoints of a finished run."""
     for end in ("", ".part", ".old"):
         shutil.rmtree(run / f"checkpoint{end}", ignore_errors=True)

@@ -47,17 +47,14 @@ class Distiller(Trainer):
         return super()._loss_weights() | own
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
-        device = self.accelerator.device
-        ids, mask, weights = (
-            tensor.to(device) for tensor in (batch.input_ids, batch.attention_mask, batch.weights)
-        )
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
+        ids, mask = batch.input_ids, batch.attention_mask
+        with torch.autocast(ids.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.network(ids, mask)
             with torch.no_grad():
                 goal = self.teacher(ids, mask)
         words = torch.sigmoid(goal.evidence).masked_fill((mask == 0)[..., None], torch.nan)
         losses = {
-            "labels": masked_loss(outputs.logits, batch.labels.to(device), weights, self._mean_count),
+            "labels": masked_loss(outputs.logits, batch.labels, batch.weights, self._mean_count),
             "probabilities": masked_loss(outputs.logits, torch.sigmoid(goal.logits), share=self._mean_count),
             "evidence": masked_loss(outputs.evidence, words, share=self._mean_count),
             "states": cosine_loss(outputs.states, goal.states, mask, self._mean_count),

@@ -14,11 +14,9 @@ import numpy as np
 import torch
 from datasets import DatasetDict
 from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from belowline.training.files import replacing
 from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.losses import fill_missing_targets, masked_loss
 from belowline.training.fit.network import CommentModel, read_length
@@ -29,7 +27,6 @@ from belowline.training.recipes.recipe import Recipe
 _PULLS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """Of the squared distance of a head's weights from those of the start, strongest first."""
 _STEPS = 200
-_PER_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +49,12 @@ def fit_heads(
     console: Console,
     start: Mapping[str, Tensor],
 ) -> None:
-    """Fit ``model.label_head`` to the training split; ``start`` has the weights that the model begins with.
-
-    The states are kept in ``run / "states"``, so that an interrupted run can resume.
-    """
+    """Fit ``model.label_head`` to the training split; ``start`` has the weights that the model begins with."""
     encoder, watched = Encoder(tokenizer, recipe), validation_rows(data["validation"], recipe)
     rows = rows_of(data["train"], range(len(data["train"])))
     has_heads = "label_head.weight" in start
-    train = _texts(model, encoder, rows, run / "states" / "train.pt", console, held=has_heads)
-    seen = _texts(model, encoder, watched, run / "states" / "validation.pt", console, held=False)
+    train = _texts(model, encoder, rows, console, held=has_heads)
+    seen = _texts(model, encoder, watched, console, held=False)
     if not has_heads:
         nn.init.zeros_(model.label_head.weight)
         nn.init.zeros_(model.label_head.bias)
@@ -109,20 +103,10 @@ def _fitted(
 
 
 def _texts(
-    model: CommentModel,
-    encoder: Encoder,
-    rows: list[dict[str, Any]],
-    file: Path,
-    console: Console,
-    *,
-    held: bool,
+    model: CommentModel, encoder: Encoder, rows: list[dict[str, Any]], console: Console, *, held: bool
 ) -> _Texts:
     device = next(model.parameters()).device
-    if not file.is_file():
-        file.parent.mkdir(exist_ok=True)
-        with replacing(file) as part:
-            torch.save(head_inputs(model, encoder, rows, console), part)
-    read, length = (states.to(device) for states in torch.load(file, weights_only=True))
+    read, length = (states.to(device) for states in head_inputs(model, encoder, rows, console))
     targets = torch.tensor(np.array([row["labels"] for row in rows], dtype=np.float32), device=device)
     counted = [row.get("weight", 1.0) * row["passes"] for row in rows]
     weights = torch.tensor(counted, dtype=torch.float32, device=device)
@@ -137,14 +121,15 @@ def head_inputs(
 ) -> tuple[Tensor, Tensor]:
     """Return input of the label head [n, 2 * hidden] and length [n, 1] of each row, on the CPU."""
     device = next(model.parameters()).device
-    order = sorted(range(len(rows)), key=lambda at: len(rows[at]["text"]))
     inputs: list[tuple[Tensor, Tensor]] = []
+    order: list[int] = []
     model.eval()
+    console.print(f"reading {len(rows):,} texts")
     with torch.no_grad():
-        for start in track(range(0, len(rows), _PER_BATCH), "reading", console=console):
-            batch = encoder.batch([rows[at] for at in order[start : start + _PER_BATCH]])
-            ids, mask = batch.input_ids.to(device), batch.attention_mask.to(device)
-            inputs.append((model.label_states(ids, mask).float().cpu(), read_length(mask).cpu()))
+        for numbers, batch in encoder.in_batches(rows, device):
+            order += numbers
+            states = model.label_states(batch.input_ids, batch.attention_mask)
+            inputs.append((states.float().cpu(), read_length(batch.attention_mask).cpu()))
     read, length = (torch.cat(parts) for parts in zip(*inputs, strict=True))
     back = torch.tensor(order).argsort()
     return read[back], length[back]

@@ -6,7 +6,6 @@ form. The weight of the length is fitted on texts outside training, which the la
 """
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,10 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from belowline.training.fit.batches import Batch, Encoder, rows_of
+from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.network import CommentModel, mean_pool, read_length
 
 _TEXTS = 15000
-_PER_BATCH = 32
 _FEWEST = 100
 _RIDGE = 1e-2
 """Of the mean square of a state; with these texts the best of 1e-4 to 5e-2 on others (training/LOG.md)."""
@@ -37,8 +35,8 @@ def fit_embedding_head(model: CommentModel, base: PreTrainedModel, encoder: Enco
     drawn = rows_of(data, rng.sample(range(len(data)), min(_TEXTS, len(data))))
     model.eval()
     with torch.no_grad():
-        for batch in _batches(encoder, drawn):
-            ids, mask = batch.input_ids.to(device), batch.attention_mask.to(device)
+        for _, batch in encoder.in_batches(drawn, device):
+            ids, mask = batch.input_ids, batch.attention_mask
             layers = model.encoder(
                 input_ids=ids, attention_mask=mask, output_hidden_states=True
             ).hidden_states
@@ -77,10 +75,11 @@ def _read(
     model.eval()
     read: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.no_grad():
-        for batch in _batches(encoder, rows):
-            ids, mask = batch.input_ids.to(device), batch.attention_mask.to(device)
-            logits = model(ids, mask).logits[:, label]
-            read.append((logits.cpu(), read_length(mask).flatten().cpu(), batch.labels[:, label]))
+        for _, batch in encoder.in_batches(rows, device):
+            logits = model(batch.input_ids, batch.attention_mask).logits[:, label].cpu()
+            read.append(
+                (logits, read_length(batch.attention_mask).flatten().cpu(), batch.labels[:, label].cpu())
+            )
     logits, lengths, target = (torch.cat(part).double() for part in zip(*read, strict=True))
     return logits, lengths, target
 
@@ -94,10 +93,3 @@ def _weight_of_length(logits: Tensor, lengths: Tensor, target: Tensor) -> float:
         return float(np.mean(np.logaddexp(0, z) - truth * z))
 
     return float(minimize(loss, np.zeros(3), method="BFGS").x[1])
-
-
-def _batches(encoder: Encoder, rows: list[dict[str, Any]]) -> Iterator[Batch]:
-    """Yield batches of unaugmented texts, similar lengths together."""
-    rows = sorted(rows, key=lambda row: len(row["text"]))
-    for start in range(0, len(rows), _PER_BATCH):
-        yield encoder.batch(rows[start : start + _PER_BATCH])

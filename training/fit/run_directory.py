@@ -3,7 +3,7 @@
 - ``run.json``: the whole recipe, versions, fingerprint, decisions; written by ``RunDirectory`` alone.
 - ``data_checks.json``: problems of the data. ``data/``: the dataset.
 - ``start-config.json``: configuration of the released model that the training started from.
-- ``checkpoint/``, ``checkpoint.old/``: the last two checkpoints. ``plans.pt``: the batches.
+- ``checkpoint/``, ``checkpoint.old/``: the last two checkpoints.
 - ``log.jsonl``, ``tensorboard/``: losses and validation.
 - ``model/``: weights and tokenizer, once the training is finished.
 """
@@ -45,8 +45,8 @@ class RunDirectory:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe that the run was begun with; raises RunError."""
-        return Recipe.model_validate(self.info["recipe"])
+        """The recipe that the run was begun with, with the default gates; raises RunError."""
+        return Recipe.model_validate(_without_gates(self.info["recipe"]))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -74,7 +74,6 @@ class RunDirectory:
             begun = self.recipe
         except ValueError:  # written by a version whose recipes had other fields
             begun = None
-        # Gates say what a candidate must reach afterwards, nothing about how it is trained.
         if begun is None or begun.model_copy(update={"gates": recipe.gates}) != recipe:
             raise RunError(
                 f"{self.path}: begun with another recipe; give the recipe another name or remove the directory"
@@ -105,3 +104,10 @@ class RunDirectory:
                 f"{self.path}: begun from other weights; start from the same or remove the directory"
             )
         self.record(start=origin)
+
+
+def _without_gates(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded recipe, and the one that it starts from, with the default gates."""
+    # Gates say what a candidate must reach afterwards, nothing about how it is trained, and their fields have changed.
+    start = recipe.get("start")
+    return {**recipe, "gates": {}, "start": _without_gates(start) if isinstance(start, dict) else start}

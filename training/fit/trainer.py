@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from belowline.training.fit.batches import Batch, Draw, Encoder, draws_of_epoch, plan, rows_of
-from belowline.training.fit.checkpoint import load_checkpoint, load_plans, save_checkpoint, save_plans
+from belowline.training.fit.checkpoint import load_checkpoint, save_checkpoint
 from belowline.training.fit.losses import cosine_loss, fill_missing_targets, masked_loss
 from belowline.training.fit.network import LABEL_HEADS, CommentModel, Outputs, mean_pool
 from belowline.training.fit.training_log import TrainingLog
@@ -98,14 +98,8 @@ class Trainer:
         passes = self.data["passes"]
         whole = max(1, -(-int(self.recipe.fit.passes * 1000) // 1000))
         self.draws = [draws_of_epoch(passes, self.recipe, number) for number in range(whole)]
-        counts = [len(items) for items in self.draws]
-        plans = load_plans(self.run, counts)
-        if plans is None:
-            plain = self.encoder.lengths(self.data["text"])
-            plans = [self._plan(number, plain) for number in range(whole)]
-            if self.accelerator.is_main_process:
-                save_plans(self.run, counts, plans)
-        self.plans = plans
+        plain = self.encoder.lengths(self.data["text"])
+        self.plans = [self._plan(number, plain) for number in range(whole)]
         self.total = sum(map(len, self.plans))
 
     def _plan(self, number: int, plain: list[int]) -> list[list[int]]:
@@ -196,7 +190,7 @@ class Trainer:
         # Dropout depends on step and process only, so checkpoints need no random state.
         seed = f"{self.recipe.seed} {step} {self.accelerator.process_index}"
         torch.manual_seed(random.Random(seed).getrandbits(62))  # reproducible, not secret
-        losses = self._losses(batch, hold=step % self.recipe.fit.hold_every == 0)
+        losses = self._losses(batch.to(self.accelerator.device), hold=step % self.recipe.fit.hold_every == 0)
         weighed = self._loss_weights()
         loss = torch.stack([weighed.get(name, 1.0) * value for name, value in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -218,12 +212,9 @@ class Trainer:
         return {"evidence": fit.evidence_weight, "hold": fit.hold_weight, "start": fit.hold_start}
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
-        device = self.accelerator.device
-        ids, mask, weights = (
-            tensor.to(device) for tensor in (batch.input_ids, batch.attention_mask, batch.weights)
-        )
-        labels, evidence = batch.labels.to(device), batch.evidence.to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
+        ids, mask, weights = batch.input_ids, batch.attention_mask, batch.weights
+        labels, evidence = batch.labels, batch.evidence
+        with torch.autocast(ids.device.type, dtype=torch.bfloat16, enabled=self.bf16):
             outputs = self.network(ids, mask)
             losses = {
                 "labels": masked_loss(outputs.logits, labels, weights, self._mean_count),

@@ -21,17 +21,16 @@ from belowline.training.recipes.recipe import Recipe
 Floats = npt.NDArray[np.float64]
 Validation = dict[str, dict[str, dict[str, float]]]
 """Label to corpus (of decisions with their slice) to ``loss`` and, where both sides are known, ``auc``."""
-_PER_BATCH = 32
 
 
 def validation_rows(validation: Dataset, recipe: Recipe) -> list[dict[str, Any]]:
-    """Draw at most ``evaluate_rows`` rows of each corpus by the recipe's seed, shortest first."""
+    """Draw at most ``evaluate_rows`` rows of each corpus by the recipe's seed."""
     groups: dict[str, list[int]] = defaultdict(list)
     for at, (source, kind) in enumerate(zip(validation["source"], validation["slice"], strict=True)):
         groups[_group(source, kind)].append(at)
     rng, most = random.Random(recipe.seed), recipe.fit.evaluate_rows  # reproducible, not secret
     drawn = [at for rows in groups.values() for at in (rows if len(rows) <= most else rng.sample(rows, most))]
-    return sorted(rows_of(validation, drawn), key=lambda row: len(row["text"])) if drawn else []
+    return rows_of(validation, drawn) if drawn else []
 
 
 def _group(source: str, kind: str) -> str:
@@ -43,18 +42,16 @@ def validate(
     model: CommentModel, encoder: Encoder, rows: Sequence[dict[str, Any]], accelerator: Accelerator
 ) -> Validation:
     """Measure ``model`` on ``rows``, each process its share; all processes return the same."""
-    own_rows = range(accelerator.process_index, len(rows), accelerator.num_processes)
+    own = range(accelerator.process_index, len(rows), accelerator.num_processes)
     logits_of_rows: list[tuple[int, list[float]]] = []
     model.eval()
     with torch.no_grad():
-        for start in range(0, len(own_rows), _PER_BATCH):
-            part = own_rows[start : start + _PER_BATCH]
-            batch = encoder.batch([rows[at] for at in part])
-            ids, mask = (tensor.to(accelerator.device) for tensor in (batch.input_ids, batch.attention_mask))
-            logits_of_rows += zip(part, model(ids, mask).logits.float().cpu().tolist(), strict=True)
+        for numbers, batch in encoder.in_batches([rows[at] for at in own], accelerator.device):
+            logits = model(batch.input_ids, batch.attention_mask).logits.float().cpu().tolist()
+            logits_of_rows += zip((own[at] for at in numbers), logits, strict=True)
     model.train()
-    logits = dict(gather_object(logits_of_rows))
-    return validation_metrics(np.array([logits[at] for at in range(len(rows))]), rows, model.labels)
+    gathered = dict(gather_object(logits_of_rows))
+    return validation_metrics(np.array([gathered[at] for at in range(len(rows))]), rows, model.labels)
 
 
 def validation_metrics(

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from belowline.model import DEFINITIONS
 from belowline.model.directory import read_config
 from belowline.training.files import write_text
 from belowline.training.fit.run_directory import RunDirectory
-from belowline.training.measure.bias import FEWEST
+from belowline.training.measure.draws import FEWEST
+from belowline.training.measure.parts import ALL, CORPUS
 from belowline.training.measure.plots import PRECISION_RECALL, RELIABILITY
 from belowline.training.measure.rows import MEASURED_ONLY
 
@@ -59,16 +61,29 @@ def render(run: Path, model: Path) -> str:
         size=(model / "model.onnx").stat().st_size / 1e6,
         # Label to the corpora that it was measured on, all together first.
         ordered={
-            label: sorted(parts, key=lambda name: (name != "all", name))
-            for label in config.labels
-            if (parts := metrics["int8"].get(label))
+            label: [part for part in (ALL, *sorted(parts)) if part == ALL or part.startswith(CORPUS)]
+            for label, parts in metrics["int8"].items()
+            if ALL in parts
         },
+        rows_of=partial(_rows_of, metrics["int8"]),
         near=NEAR,
         fewest=FEWEST,
         never_trained=MEASURED_ONLY,
         drawings=[name for name in (RELIABILITY, PRECISION_RECALL) if (model / name).is_file()],
         targets=_json(targets)["rows"] if targets.is_file() else [],
     )
+
+
+def _rows_of(
+    measured: Mapping[str, Mapping[str, Any]], begins: str | tuple[str, ...]
+) -> list[tuple[str, str, Any]]:
+    """Return label, part and metrics of the parts whose names begin so."""
+    return [
+        (label, part, metrics)
+        for label, by_part in measured.items()
+        for part, metrics in by_part.items()
+        if part.startswith(begins)
+    ]
 
 
 def _json(path: Path) -> dict[str, Any]:

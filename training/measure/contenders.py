@@ -7,14 +7,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from datasets import Dataset
 from rich.console import Console
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
 from belowline.data.corpora.fetch import checksum_of
 from belowline.model import HARMFUL, Scorer, Thresholds, model_directory
 from belowline.model.digest import model_digest
+from belowline.model.normalise import normalise
 from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
-from belowline.training.measure.baseline import Baseline
+from belowline.training.measure.intervals import Floats
 from belowline.training.measure.rows import Predict, predictions
 
 Kind = Literal["model", "tfidf", "detoxify"]
@@ -111,23 +116,45 @@ def detoxify(name: str, release: str, threads: int | None = None, console: Conso
     """Load one of Detoxify's published releases by name, or a checkpoint file; raises ContenderError."""
     import torch
 
-    from belowline.training.measure.detoxify import BATCH, PUBLISHED, DetoxifyModel
+    from belowline.training.measure.detoxify import BATCH, DetoxifyModel
 
     if threads is not None:
         torch.set_num_threads(threads)
-    if release in PUBLISHED:
-        peer = DetoxifyModel.published(release, console)
-        package, identity = f"package {version('detoxify')}", f"detoxify {release} {version('detoxify')}"
-    else:
-        peer = DetoxifyModel.from_checkpoint(Path(release), console)
-        package, identity = "", f"detoxify {checksum_of(Path(release))}"
+    peer = DetoxifyModel(release, console)
     return Contender(
         name=name,
         kind="detoxify",
-        version=package,
-        identity=identity,
+        version=f"package {version('detoxify')}",
+        identity=f"detoxify {checksum_of(peer.file)}",
         predict=peer.predict,
         thresholds=_HALF,
         chunk=BATCH * 4,
-        size=peer.file.stat().st_size if peer.file else None,
+        size=peer.file.stat().st_size,
     )
+
+
+class Baseline:
+    """TF-IDF of words and word pairs with logistic regression, trained on the network's training split."""
+
+    def __init__(self, train: Dataset, labels: Sequence[str], seed: int = 0) -> None:
+        self.vectorizer = TfidfVectorizer(
+            ngram_range=(1, 2), min_df=3, max_features=300_000, sublinear_tf=True
+        )
+        features = self.vectorizer.fit_transform(_plain(train["text"]))
+        targets = np.array(train["labels"], dtype=np.float64)
+        self.models = {}
+        for column, label in enumerate(labels):
+            known = ~np.isnan(targets[:, column])
+            truth = targets[known, column] >= 0.5
+            if truth.any() and not truth.all():
+                model = LogisticRegression(C=4.0, solver="liblinear", random_state=seed)
+                self.models[label] = model.fit(features[known], truth)
+
+    def predict(self, texts: Sequence[str]) -> dict[str, Floats]:
+        """Return label to probabilities [n], without labels that had one class only in training."""
+        features = self.vectorizer.transform(_plain(texts))
+        return {label: model.predict_proba(features)[:, 1] for label, model in self.models.items()}
+
+
+def _plain(texts: Sequence[str]) -> list[str]:
+    return [normalise(text).text for text in texts]

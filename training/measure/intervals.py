@@ -74,21 +74,8 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share (0..1) with its interval, the number of comments and their effective number.
-
-    ``value`` is NaN without comments.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    effective: float
-
-
-UNKNOWN = Share(NAN, 0.0, 1.0, 0, 0.0)
+UNKNOWN = Measurement(NAN, 0.0, 1.0)
+"""A share without comments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +85,7 @@ class Sample:
     weights: Floats
     clusters: npt.NDArray[np.intp]
 
-    def share(self, hits: Bools, of: Bools) -> Share:
+    def share(self, hits: Bools, of: Bools) -> Measurement:
         """Estimate the share of ``hits`` [n] among the comments ``of`` [n].
 
         The estimate is that of Horvitz and Thompson in Hájek's form, the interval that of Korn and Graubard (1998):
@@ -111,7 +98,7 @@ class Sample:
         value = float(hit.all()) if hit.all() or not hit.any() else float(np.average(hit, weights=weights))
         effective = _effective(hit, value, weights, self.clusters[of])
         low, high = exact(value, effective)
-        return Share(value, low, high, len(hit), effective)
+        return Measurement(value, low, high, len(hit))
 
 
 def exact(value: float, effective: float) -> tuple[float, float]:

@@ -1,17 +1,14 @@
-"""Parts of the test rows (corpora, slices, lengths, named groups), and every metric on every label and part."""
+"""Parts of the test rows: corpora, slices, lengths, news or elsewhere, named groups."""
 
-import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from belowline.model import Scorer, Thresholds, normalise
-from belowline.training.dataset.augment import GROUPS, disguised
-from belowline.training.measure.intervals import Bools, Counts, Floats
-from belowline.training.measure.metrics import Draws, draws_of
+from belowline.model import Scorer, normalise
+from belowline.training.dataset.augment import GROUPS
+from belowline.training.measure.intervals import Bools, Floats
 from belowline.training.measure.rows import TestRows
 
 ALL = "all"
@@ -32,30 +29,26 @@ _FURTHER = {
 """Adjective to further neutral names: those that augmentation has no whole row of forms for."""
 Key = tuple[str, str]
 """Label and part."""
-
-
-# --- parts ---
+CORPUS, NAMES = "corpus ", "names "
+"""How the names of parts begin that are a corpus, or the comments that name a group."""
+BIAS = "named groups"
+"""The part of all rows over which the bias of a label is measured."""
 
 
 def parts_of(rows: TestRows, scorer: Scorer | None) -> dict[str, Bools]:
     """Return name of a part to its rows [n]: all, corpora, their slices, lengths, news or elsewhere, named groups."""
     parts: dict[str, Bools] = {ALL: np.ones(len(rows.texts), dtype=bool)}
     for source in np.unique(rows.sources).tolist():
-        slices = keywords(rows, source)
-        parts[f"corpus {source}"] = rows.sources == source
+        inside = rows.sources == source
+        parts[CORPUS + source] = inside
+        slices = np.unique(rows.slices[inside]).tolist()
         if len(slices) > 1:
-            parts |= {f"{source}: {name}": mask for name, mask in slices.items() if name}
+            parts |= {f"{source}: {name}": inside & (rows.slices == name) for name in slices if name}
     parts |= {f"comments {name}": mask for name, mask in domains(rows).items()}
     if scorer is not None:
         parts |= {f"length {name}": mask for name, mask in lengths(rows, scorer).items()}
-    parts |= {f"names {name}": mask for name, mask in named_groups(rows.texts).items()}
+    parts |= {NAMES + name: mask for name, mask in named_groups(rows.texts).items()}
     return {name: mask for name, mask in parts.items() if mask.any()}
-
-
-def keywords(rows: TestRows, corpus: str) -> dict[str, Bools]:
-    """Return the slices that ``corpus`` defines, as masks [n] over all rows."""
-    inside = rows.sources == corpus
-    return {str(name): inside & (rows.slices == name) for name in np.unique(rows.slices[inside])}
 
 
 def lengths(rows: TestRows, scorer: Scorer) -> dict[str, Bools]:
@@ -90,18 +83,6 @@ def named_groups(texts: Sequence[str]) -> dict[str, Bools]:
     return groups
 
 
-def obfuscated_copies(rows: TestRows, most: int, seed: int = 0) -> tuple[npt.NDArray[np.intp], list[str]]:
-    """Return numbers [k] of at most ``most`` random rows, and an obfuscated copy of each that changes."""
-    rng = random.Random(seed)  # reproducible, not secret
-    drawn = sorted(rng.sample(range(len(rows.texts)), k=min(most, len(rows.texts))))
-    copies = {row: disguised(rows.texts[row], rng) for row in drawn}
-    changed = [row for row in drawn if copies[row] != rows.texts[row]]
-    return np.array(changed, dtype=np.intp), [copies[row] for row in changed]
-
-
-# --- metrics of parts ---
-
-
 def scored_by_all(scores: Sequence[Mapping[str, Floats]], rows: TestRows) -> dict[str, Bools]:
     """Return label to the rows [n] whose target is known and that all models with this label scored."""
     scored: dict[str, Bools] = {}
@@ -119,7 +100,10 @@ def measurable(
     fewest: int = 2,
     of_a_class: int = 1,
 ) -> dict[Key, Bools]:
-    """Return the rows [n] of each label and part with at least ``fewest`` rows, ``of_a_class`` of either class."""
+    """Return the rows [n] of each label and part with at least ``fewest`` rows, ``of_a_class`` of either class.
+
+    ``BIAS`` is a part of every label.
+    """
     masks: dict[Key, Bools] = {}
     for label, known in scored.items():
         truth = rows.target(label) >= 0.5
@@ -128,19 +112,13 @@ def measurable(
             size, positives = int(inside.sum()), int((truth & inside).sum())
             if size >= fewest and of_a_class <= positives <= size - of_a_class:
                 masks[label, part] = inside
+        masks[label, BIAS] = known
     return masks
 
 
-def draws_of_parts(
-    rows: TestRows,
-    probabilities: Mapping[str, Floats],
-    thresholds: Mapping[str, Thresholds],
-    masks: Mapping[Key, Bools],
-    counts: Counts,
-) -> Iterator[tuple[Key, Draws]]:
-    """Yield every metric of one model in every resample, by label and part, for the labels that it knows."""
-    for (label, part), mask in masks.items():
-        if label in probabilities:
-            target, probability = rows.target(label)[mask], probabilities[label][mask]
-            limits = thresholds.get(label, Thresholds())
-            yield (label, part), draws_of(target, probability, limits, rows.weights[mask], counts[:, mask])
+def sizes_of(rows: TestRows, masks: Mapping[Key, Bools]) -> dict[Key, tuple[int, int]]:
+    """Return the numbers of rows and of positives of each label and part."""
+    return {
+        (label, part): (int(mask.sum()), int((rows.target(label)[mask] >= 0.5).sum()))
+        for (label, part), mask in masks.items()
+    }

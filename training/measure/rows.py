@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,16 +48,6 @@ class TestRows:
     def target(self, label: str) -> Floats:
         """Return the known shares of ``label`` [n]."""
         return np.asarray(self.targets[:, self.labels.index(label)])
-
-    def select(self, rows: npt.NDArray[np.intp]) -> "TestRows":
-        """Return the rows with these numbers, in their order."""
-        arrays = {
-            field.name: getattr(self, field.name)[rows]
-            for field in fields(self)
-            if field.name not in ("texts", "labels")
-        }
-        arrays["clusters"] = np.unique(self.clusters[rows], return_inverse=True)[1]
-        return replace(self, texts=[self.texts[row] for row in rows], **arrays)
 
 
 def rows_of(

@@ -17,7 +17,6 @@ from pydantic import (
 from belowline.model.errors import first_problem
 from belowline.model.labels import DEFINITIONS
 from belowline.training.errors import RecipeError
-from belowline.training.recipes.gate_limits import Gates
 
 
 class _Section(BaseModel):
@@ -30,6 +29,17 @@ Weight = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Problem = Literal["contradictory", "wrong-label", "leakage", "few-examples", "one-sided", "only-picked"]
+GateName = Literal[
+    "labels",
+    "slice_loss",
+    "calibration_error",
+    "calibration_loss",
+    "bias_gap",
+    "bias_gap_increase",
+    "latency_ratio",
+    "size_ratio",
+]
+"""In the order of a report."""
 DECISIONS = "decisions"
 """The name of decision files in a mix."""
 RELEASED = "released"
@@ -103,6 +113,21 @@ class Distil(_Section):
     probabilities: Positive = 4.0  # weight of the loss on the start's probabilities
     verdicts: Weight = 0.25  # weight of the loss on the corpora's labels
     states: Weight = 1.0  # weight of the loss on the states of the start's last layer, token by token
+
+
+class Gates(_Section):
+    """Limits for a candidate's losses."""
+
+    slice_metric: Literal["auc", "average_precision", "f1"] = "auc"  # metric that no slice may lose
+    max_slice_loss: Share = 0.02  # largest loss of slice_metric, of any label and slice
+    max_calibration_error: Share = 0.08  # largest expected calibration error of any label over all rows
+    max_calibration_loss: Share = 0.02  # largest rise of the calibration error of any label over all rows
+    max_bias_gap: Share = 0.15  # largest AUC loss where a comment names a group (BPSN), of any label
+    max_bias_gap_increase: Share = 0.02  # largest rise of that gap
+    max_latency_ratio: Positive = 1.5  # largest median time of one comment relative to the active model
+    max_size_ratio: Positive = 2.0  # largest number of bytes relative to the active model
+    min_examples: int = Field(default=100, ge=20)  # rows that a slice needs to block a candidate
+    allow_unmeasured: tuple[GateName, ...] = ()  # gates that do not block if they cannot be measured
 
 
 class Recipe(_Section):

@@ -9,7 +9,7 @@ import numpy as np
 
 from belowline.model import Policy, Thresholds
 from belowline.training.errors import TuneError
-from belowline.training.measure.intervals import UNKNOWN, Bools, Share
+from belowline.training.measure.intervals import UNKNOWN, Bools, Measurement
 from belowline.training.tune.decisions import Decisions
 
 FEWEST_HELD = 30
@@ -51,9 +51,9 @@ class Point:
     """The effect of one threshold: precision, recall, and the share of all comments at or above it."""
 
     threshold: float
-    precision: Share
-    recall: Share
-    held: Share
+    precision: Measurement
+    recall: Measurement
+    held: Measurement
 
 
 @dataclass(frozen=True, slots=True)

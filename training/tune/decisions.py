@@ -27,7 +27,7 @@ class Decisions:
     first: Bools  # comments of the half on which thresholds are chosen [n]; a cluster is never divided
     probabilities: Mapping[str, Floats]  # label to probabilities [n]
     languages: Sequence[str]  # ISO 639-1 codes or ``und``
-    notes: Sequence[str]  # lines about excluded decisions and about the source of the scores
+    notes: Sequence[str]  # lines about excluded decisions
 
     def targets(self, label: str) -> Floats:
         """Return the decisions about ``label`` [n], NaN for unknown."""
@@ -47,12 +47,11 @@ class Decisions:
 
 
 def gather_decisions(
-    files: Sequence[Path], model: Path, config: ModelConfig, policy: Policy, kept: bool, console: Console
+    files: Sequence[Path], model: Path, config: ModelConfig, policy: Policy, console: Console
 ) -> Decisions:
-    """Read the decisions in ``files`` that can be measured, with scores by ``model``.
+    """Read the decisions in ``files`` that can be measured, scored by ``model``.
 
-    With ``kept``, scores in the files are used where they are of the same model version. Raises ReadError,
-    ModelError, TuneError.
+    Raises ReadError, ModelError, TuneError.
     """
     by_time = sorted(
         chain.from_iterable(map(read_decided, files)), key=lambda row: row.decided_at.timestamp()
@@ -68,7 +67,6 @@ def gather_decisions(
             f"{', '.join(map(str, files))}: nothing to measure ({excluded}); export more decisions"
         )
     notes += _unknown_labels(rows, config)
-    probabilities, source = _probabilities(rows, model, config, kept, console)
     keys = [row.split_key for row in rows]
     weights = np.array([row.weight for row in rows], dtype=np.float64)
     return Decisions(
@@ -76,9 +74,9 @@ def gather_decisions(
         Sample(weights, np.unique(keys, return_inverse=True)[1].astype(np.intp)),
         np.array([row.sampled == "random" for row in rows]),
         np.array([draw(f"tune {key}") < 0.5 for key in keys]),
-        probabilities,
+        predictions(Scorer.load(model), [row.text for row in rows], console, "scoring"),
         [language_of(row.text) for row in rows],
-        [*notes, source],
+        notes,
     )
 
 
@@ -99,24 +97,3 @@ def _unknown_labels(rows: Sequence[Decided], config: ModelConfig) -> list[str]:
         f"label {label!r} of {number:,} decisions is unknown to model {config.version}; left out"
         for label, number in sorted(counted.items())
     ]
-
-
-def _probabilities(
-    rows: Sequence[Decided], model: Path, config: ModelConfig, kept: bool, console: Console
-) -> tuple[dict[str, Floats], str]:
-    """Return label to probabilities [n], and a line about their source."""
-    stored = np.array(
-        [kept and row.model == config.version and row.scores.keys() >= set(config.labels) for row in rows]
-    )
-    if kept and not stored.any():
-        raise TuneError(f"no decision has scores of model {config.version}; leave out --kept-scores")
-    values = {
-        label: np.array([row.scores.get(label, np.nan) for row in rows], dtype=np.float64)
-        for label in config.labels
-    }
-    fresh = [row.text for row, is_stored in zip(rows, stored, strict=True) if not is_stored]
-    if fresh:
-        for label, computed in predictions(Scorer.load(model), fresh, console, "scoring").items():
-            values[label][~stored] = computed
-    source = f"scores: {len(fresh):,} computed by model {config.version}"
-    return values, f"{source}, {stored.sum():,} from the file" if kept else source

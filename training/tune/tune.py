@@ -1,44 +1,27 @@
 """``belowline-train tune``: thresholds for a precision or a review budget, from a site's own decisions."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import tomlkit
 from rich.console import Console
 from rich.table import Table
+from tomlkit.items import InlineTable
 
-from belowline.model import DEFAULT_MODEL_DIR, Policy, PolicyError
+from belowline.model import DEFAULT_MODEL_DIR, Policy, PolicyError, Thresholds
 from belowline.model.directory import read_config
 from belowline.model.policy import DEFAULT_POLICY
+from belowline.model.policy_file import read_policy
 from belowline.training.errors import TuneError
 from belowline.training.files import write_text
-from belowline.training.measure.intervals import Share
+from belowline.training.measure.intervals import Measurement
 from belowline.training.tune.choice import Choice, Goal, for_budget, for_precision, reviews, shares_of
-from belowline.training.tune.decisions import Decisions, gather_decisions
-from belowline.training.tune.policy_text import proposed_text, tuned_version
+from belowline.training.tune.decisions import gather_decisions
 
+_TUNED = "+tuned-"
 _MISSED = "MISSES the goal on held-out decisions"
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """A policy's effect on the second half: share held, share of known harm held or rejected, reviews a day."""
-
-    held: Share
-    caught: Share
-    per_day: tuple[float, float, float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """The proposed policy's version, the choice for each label, and the effects of present and proposed policy."""
-
-    version: str
-    choices: Sequence[Choice]
-    before: Effect | None
-    after: Effect | None
 
 
 def tune(
@@ -49,11 +32,10 @@ def tune(
     *,
     model: Path = DEFAULT_MODEL_DIR,
     policy: Path | None = None,
-    kept_scores: bool = False,
     force: bool = False,
     today: date | None = None,
-) -> Tuning:
-    """Choose thresholds that reach ``goal``, print them with their effect, and write the policy to ``out``.
+) -> list[Choice]:
+    """Choose thresholds that reach ``goal``, print and return them, and write the policy to ``out``.
 
     Thresholds are chosen on one half of the decisions and measured on the other.
 
@@ -66,26 +48,27 @@ def tune(
     config = read_config(model)
     text, name = _policy_text(policy)
     present = Policy.parse(text, name, config.thresholds, config.languages)
-    decisions = gather_decisions(files, model, config, present, kept_scores, console)
+    decisions = gather_decisions(files, model, config, present, console)
     choices = (for_precision if goal.per_day is None else for_budget)(decisions, present, goal)
     day = (today or datetime.now(UTC).date()).isoformat()
     changed = {choice.label: choice.proposed for choice in choices if choice.proposed != choice.present}
     reasons = {choice.label: reason_of(choice, goal, config.version, day) for choice in choices}
-    version = tuned_version(present.version, day)
-    proposed = proposed_text(text, name, version, changed, reasons)
+    proposed = proposed_text(text, name, tuned_version(present.version, day), changed, reasons)
     after = Policy.parse(proposed, str(out), config.thresholds, config.languages)
-    effects = [_effect(decisions, side, present, goal) for side in (present, after)]
-    tuning = Tuning(version, choices, *effects)
     for note in decisions.notes:
         console.print(note, soft_wrap=True)
-    _show(tuning, goal, console)
+    _show(choices, console)
+    if goal.comments_per_day and decisions.drawn.any() and not decisions.first.all():
+        held, rejected = shares_of(decisions, after, ~decisions.first)
+        needed = reviews(held, rejected, after, goal.comments_per_day)
+        console.print(f"about {needed:,.0f} reviews a day by held-out decisions")
     if not changed:
         raise TuneError("no threshold would change; nothing was written")
     try:
         write_text(out, proposed)
     except OSError as error:
         raise TuneError(f"{out}: cannot be written ({error.strerror})") from error
-    return tuning
+    return choices
 
 
 def reason_of(choice: Choice, goal: Goal, model: str, day: str) -> str:
@@ -123,27 +106,9 @@ def _check_out(out: Path, policy: Path | None, force: bool) -> None:
         raise TuneError(f"{out}: {state}; name another --out, or give --force to replace it")
 
 
-def _effect(decisions: Decisions, policy: Policy, present: Policy, goal: Goal) -> Effect | None:
-    """Return the effect of ``policy``; None if no random sample stands for all comments."""
-    half = ~decisions.first
-    if not decisions.drawn.any() or not half.any():
-        return None
-    actions = np.array([decision.action for decision in decisions.decided_by(policy)])
-    harmful = np.any([np.nan_to_num(decisions.targets(label)) >= 0.5 for label in present.thresholds], axis=0)
-    held = decisions.sample.share(actions == "hold", half)
-    caught = decisions.sample.share(actions != "publish", harmful & half)
-    if goal.comments_per_day is None:
-        return Effect(held, caught, None)
-    _, rejected = shares_of(decisions, policy, half)
-    value, low, high = (
-        reviews(part, rejected, present, goal.comments_per_day) for part in (held.value, held.low, held.high)
-    )
-    return Effect(held, caught, (value, low, high))
-
-
-def _show(tuning: Tuning, goal: Goal, console: Console) -> None:
+def _show(choices: Sequence[Choice], console: Console) -> None:
     table = Table("label", "decisions", "harmful", "hold", "reject", "precision", "recall", "note")
-    for choice in tuning.choices:
+    for choice in choices:
         point = choice.measured
         table.add_row(
             choice.label,
@@ -156,15 +121,6 @@ def _show(tuning: Tuning, goal: Goal, console: Console) -> None:
             _MISSED if choice.missed else choice.reason,
         )
     console.print(table)
-    table = Table("policy", "held (95 %)", "known harm caught (95 %)", "reviews a day (95 %)")
-    for name, effect in (("present", tuning.before), ("proposed", tuning.after)):
-        if effect is not None:
-            per_day = "{:,.0f} ({:,.0f}-{:,.0f})".format(*effect.per_day) if effect.per_day else "-"
-            table.add_row(name, _interval(effect.held), _interval(effect.caught), per_day)
-    console.print(table)
-    after = tuning.after.per_day if tuning.after else None
-    if goal.per_day is not None and after is not None and after[1] > goal.per_day:
-        console.print(f"MORE than {goal.per_day:,} reviews a day on held-out decisions")
 
 
 def _change(present: float | None, proposed: float | None) -> str:
@@ -172,5 +128,40 @@ def _change(present: float | None, proposed: float | None) -> str:
     return shown[0] if present == proposed else " > ".join(shown)
 
 
-def _interval(share: Share) -> str:
+def _interval(share: Measurement) -> str:
     return f"{share.value:.3f} ({share.low:.3f}-{share.high:.3f}), n {share.n:,}" if share.n else "unknown"
+
+
+def proposed_text(
+    present: str, name: str, version: str, thresholds: Mapping[str, Thresholds], reasons: Mapping[str, str]
+) -> str:
+    """Return the policy ``present`` with another version and other thresholds, each with its reason as a comment.
+
+    Raises TuneError for thresholds in an inline table, PolicyError for a file that is no policy.
+    """
+    read_policy(present, name, DEFAULT_POLICY.read_text("utf-8"))
+    document = tomlkit.parse(present.removeprefix("\ufeff"))
+    if "version" not in document:
+        document = tomlkit.parse(f'version = ""\n{present}')
+    document["version"] = version
+    if "thresholds" not in document:
+        document["thresholds"] = tomlkit.table(is_super_table=True)
+    tables: Any = document["thresholds"]
+    if isinstance(tables, InlineTable):
+        raise TuneError(f"{name}: write thresholds as [thresholds.LABEL] tables, as in model/policy.toml")
+    for label, values in thresholds.items():
+        if label not in tables:
+            tables[label] = tomlkit.table()
+        table = tables[label]
+        for field, value in values:
+            if value is not None:
+                table[field] = value
+            elif field in table:
+                del table[field]
+        table.comment(f"tune: {reasons[label]}")
+    return tomlkit.dumps(document)
+
+
+def tuned_version(present: str, day: str) -> str:
+    """Return the version of a policy that was tuned on ``day``."""
+    return f"{present.partition(_TUNED)[0][:80]}{_TUNED}{day}"

@@ -14,12 +14,12 @@ from rich.console import Console
 from belowline.model import PolicyError
 from belowline.model.digest import model_digest
 from belowline.training.compare import compare as module
+from belowline.training.compare import report
 from belowline.training.compare.compare import Options, compare
 from belowline.training.compare.comparison import Comparison
-from belowline.training.compare.report import NAMES
 from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
-from belowline.training.recipes.gate_limits import Gates
+from belowline.training.recipes.recipe import Gates
 from tests.support.compare_world import spoil, write_run
 from tests.support.tiny_model import build_tiny_model
 
@@ -30,13 +30,12 @@ GATES = Gates(min_examples=30, max_calibration_error=1.0, max_latency_ratio=1000
 
 
 class World:
-    """A run with a model and its fp32 twin, another model, and a damaged copy."""
+    """A run with a model, another model, and a damaged copy."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.run = write_run(folder)
         self.model = build_tiny_model(self.run / "released")
-        build_tiny_model(self.run / "fp32")
         self.other = build_tiny_model(folder / "other", seed=8, version="0.0.2-tiny")
         self.spoiled = spoil(Path(shutil.copytree(self.model, self.run / "spoiled")), 8.0)
         self.out = folder / "out"
@@ -90,16 +89,9 @@ def test_what_one_does_not_know_is_said(world: World) -> None:
     assert ", ".join(pair.only_a) in world.page
 
 
-def test_the_terminal_tells_everything_in_short(world: World) -> None:
+def test_the_terminal_tells_the_outcome(world: World) -> None:
     said = world.printed.getvalue()
-    for words in (
-        "AUC",
-        "changed decisions",
-        "speed and size",
-        "gates for",
-        "Benjamini and Hochberg",
-        "0.0.2-tiny",
-    ):
+    for words in ("auc", "changed decisions", "gates for", "Benjamini and Hochberg", "0.0.2-tiny"):
         assert words in said
 
 
@@ -110,12 +102,12 @@ def test_the_json_is_whole_and_holds_no_text(world: World) -> None:
         len(one.figures) for one in world.comparison.pairs
     ]
     flips = content["pairs"][0]["flips"]
-    assert sum(sum(judged.values()) for judged in flips["counts"].values()) >= len(flips["examples"]) > 0
+    assert sum(sum(judged.values()) for judged in flips["counts"].values()) == len(flips["rows"]) > 0
     assert content["facts"]["rows"] == len(RunDirectory(world.run).data()["test"])
     raw = (world.out / "compare.json").read_text("utf-8")
     assert not [text for text in RunDirectory(world.run).data()["test"]["text"] if text in raw]
     ids = {(row["source"], row["row"]) for row in RunDirectory(world.run).data()["test"]}
-    assert {(flip["corpus"], flip["row"]) for flip in flips["examples"]} <= ids
+    assert {(flip["corpus"], flip["row"]) for flip in flips["rows"]} <= ids
 
 
 def test_gates_are_bound_to_the_files_of_both(world: World) -> None:
@@ -123,7 +115,6 @@ def test_gates_are_bound_to_the_files_of_both(world: World) -> None:
     assert (report["baseline"], report["candidate"]) == (model_digest(world.model), model_digest(world.other))
     assert report["passed"] is world.reports[0].passed is False
     results = {one["name"]: one for one in report["results"]}
-    assert results["parity_loss"]["outcome"] == "not measurable"  # it has no twin
     assert results["size_ratio"]["outcome"] == "passed"
 
 
@@ -143,9 +134,7 @@ def test_the_page_needs_nothing_else(world: World) -> None:
     tags = Tags(world.page).found
     assert not {"script", "link", "iframe"} & {tag for tag, _ in tags}
     addresses = [value or "" for _, by in tags for name, value in by.items() if name in ("src", "href")]
-    assert addresses
-    assert all(address.startswith("data:image/svg+xml;base64,") for address in addresses)
-    assert all(by["alt"] for tag, by in tags if tag == "img")
+    assert addresses == []
     assert "default-src 'none'" in world.page
     assert "url(" not in world.page
 
@@ -190,7 +179,6 @@ def test_a_model_beside_itself_passes_every_gate_that_can_be_measured(world: Wor
         "bias_gap",
         "bias_gap_increase",
     }
-    assert by_name["parity_loss"].value == 0
     losses = ("slice_loss", "calibration_loss")
     assert [by_name[name].value for name in losses] == [0, 0]
 
@@ -199,7 +187,6 @@ def test_a_model_beside_itself_passes_every_gate_that_can_be_measured(world: Wor
 def test_a_spoiled_calibration_is_refused(world: World, tmp_path: Path) -> None:
     comparison, (report,) = world.compare([str(world.model), str(world.spoiled)], tmp_path)
     failed = {one.name for one in report.results if one.outcome == "failed"}
-    assert "parity_loss" in failed
     [loss] = [one for one in report.results if one.name == "calibration_loss"]
     assert loss.value > loss.limit  # these corpora have too few clusters to exclude chance
     assert "slice_loss" not in failed  # the order of its probabilities is the same
@@ -217,7 +204,7 @@ def test_it_comes_out_the_same_every_time(world: World, tmp_path: Path) -> None:
     for content in (once, again):
         del content["facts"]["seconds"]
     assert once == again
-    assert once["contenders"][0]["speed"] is None
+    assert once["speed"] == {}
 
 
 @pytest.mark.slow
@@ -242,9 +229,8 @@ def test_a_page_that_cannot_be_written_leaves_the_old_files(
 ) -> None:
     for name in ("compare.json", "compare.html"):
         (tmp_path / name).write_text("old", "utf-8")
-    monkeypatch.setitem(NAMES, "auc", property())  # no template can print it
-    monkeypatch.delitem(NAMES, "f1")
-    with pytest.raises(Exception, match="f1"):
+    monkeypatch.setattr(report, "speed_rows", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
         world.compare([str(world.model), str(world.other)], tmp_path)
     assert {path.name: path.read_text("utf-8") for path in tmp_path.glob("compare.*")} == {
         "compare.json": "old",

@@ -7,9 +7,10 @@ from sklearn.metrics import average_precision_score, f1_score, precision_score, 
 from belowline.data.example import Example
 from belowline.model import Thresholds
 from belowline.training.compare.comparison import Difference, differences
+from belowline.training.measure.draws import draws_of_model
 from belowline.training.measure.intervals import Floats, resampled
 from belowline.training.measure.metrics import draws_of
-from belowline.training.measure.parts import ALL, draws_of_parts, measurable
+from belowline.training.measure.parts import ALL, BIAS, measurable
 from belowline.training.measure.rows import TestRows, rows_of
 
 RNG = np.random.default_rng(11)
@@ -41,7 +42,7 @@ def compared(a: Floats, b: Floats, given: TestRows, parts: int = 1) -> list[Diff
     measured = measurable(given, {"spam": EVERYTHING}, masks, 50, 10)
     counts = resampled(given.clusters, 200, 0)
     sizes = {key: (int(mask.sum()), int(TRUTH[mask].sum())) for key, mask in measured.items()}
-    draws = [dict(draws_of_parts(given, {"spam": one}, {"spam": BOTH}, measured, counts)) for one in (a, b)]
+    draws = [draws_of_model(given, {"spam": one}, {"spam": BOTH}, measured, counts) for one in (a, b)]
     return differences(*draws, sizes)
 
 
@@ -130,7 +131,11 @@ def test_small_parts_and_parts_of_one_class_are_not_measured() -> None:
         "nine": np.isin(np.arange(N), [*np.flatnonzero(TRUTH)[:9], *np.flatnonzero(~TRUTH)[:90]]),
         "ten": np.isin(np.arange(N), [*np.flatnonzero(TRUTH)[:10], *np.flatnonzero(~TRUTH)[:90]]),
     }
-    assert {part for _, part in measurable(rows(), {"spam": EVERYTHING}, masks, 50, 10)} == {"50", "ten"}
+    assert {part for _, part in measurable(rows(), {"spam": EVERYTHING}, masks, 50, 10)} == {
+        "50",
+        "ten",
+        BIAS,
+    }
     assert measurable(rows(), {}, {ALL: EVERYTHING}, 50) == {}
 
 

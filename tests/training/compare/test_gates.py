@@ -6,15 +6,14 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from belowline.training.compare.comparison import GROUPS, Comparison, Difference, Pair, Verdict
+from belowline.training.compare.comparison import Comparison, Difference, Pair, Verdict
 from belowline.training.compare.decision_changes import Flips
 from belowline.training.compare.gates import GateReport, check_gates
 from belowline.training.compare.speed import Speed
 from belowline.training.files import to_plain
 from belowline.training.measure.contenders import Contender
-from belowline.training.measure.intervals import Measurement
-from belowline.training.measure.parts import ALL
-from belowline.training.recipes.gate_limits import GateName, Gates
+from belowline.training.measure.parts import ALL, BIAS
+from belowline.training.recipes.recipe import GateName, Gates
 
 GATES = Gates()
 
@@ -47,7 +46,7 @@ FINE = (
     difference("auc", 0.9, 0.9),
     difference("auc", 0.9, 0.895, "worse", part="corpus a"),
     difference("calibration_error", 0.03, 0.03),
-    difference("bias_gap", 0.02, 0.02, part=GROUPS),
+    difference("bias_gap", 0.02, 0.02, part=BIAS),
 )
 
 
@@ -63,14 +62,13 @@ def report(*figures: Difference, gates: Gates = GATES, **changes: Any) -> GateRe
     """
     mine = {(one.metric, one.part, one.label): one for one in (*FINE, *figures)}
     facts: dict[str, Any] = {
-        "parity": Measurement(0.005, 0.004, 0.006, 400, note="texts"),
         "ratio": (1.0, 0.9, 1.1),
         "size": 1000,
         "only_a": (),
     } | changes
     if "left" in changes:
         mine = {key: one for key, one in mine.items() if key[0] != changes["left"]}
-    pair = Pair("b", ("hate",), facts["only_a"], (), [*mine.values()], Flips(0, {}, []), facts["parity"])
+    pair = Pair("b", ("hate",), facts["only_a"], (), [*mine.values()], Flips(0, {}, []))
     speed = {"b": Speed(1, 1, 1, *facts["ratio"], 10)} if facts["ratio"] else {}
     both = [contender("a", "d1"), contender("b", "d2", facts["size"])]
     return check_gates(Comparison(both, [pair], speed, {}), gates)
@@ -95,8 +93,8 @@ def test_a_model_that_is_no_worse_passes() -> None:
         (difference("auc", 0.9, 0.87, "worse", part="corpus b"), "slice_loss"),
         (difference("calibration_error", 0.03, 0.06, "worse"), "calibration_loss"),
         (difference("calibration_error", 0.07, 0.1), "calibration_error"),
-        (difference("bias_gap", 0.02, 0.05, "worse", part=GROUPS), "bias_gap_increase"),
-        (difference("bias_gap", 0.14, 0.18, part=GROUPS), "bias_gap"),
+        (difference("bias_gap", 0.02, 0.05, "worse", part=BIAS), "bias_gap_increase"),
+        (difference("bias_gap", 0.14, 0.18, part=BIAS), "bias_gap"),
     ],
 )
 def test_each_figure_has_its_gate(figure: Difference, gate: str) -> None:
@@ -109,7 +107,7 @@ def test_each_figure_has_its_gate(figure: Difference, gate: str) -> None:
     assert failed.value > failed.limit
 
 
-@pytest.mark.parametrize(("metric", "part"), [("calibration_error", ALL), ("bias_gap", GROUPS)])
+@pytest.mark.parametrize(("metric", "part"), [("calibration_error", ALL), ("bias_gap", BIAS)])
 def test_a_level_that_the_first_model_has_too_is_not_held_against_a_candidate(metric: str, part: str) -> None:
     assert report(difference(metric, 0.2, 0.2, part=part)).passed
     worse = outcomes(report(difference(metric, 0.2, 0.25, "worse", part=part)))
@@ -120,7 +118,6 @@ def test_a_level_that_the_first_model_has_too_is_not_held_against_a_candidate(me
 @pytest.mark.parametrize(
     ("changes", "gate"),
     [
-        ({"parity": Measurement(0.03, 0.025, 0.035, 400)}, "parity_loss"),
         ({"ratio": (1.9, 1.6, 2.2)}, "latency_ratio"),
         ({"size": 2001}, "size_ratio"),
         ({"only_a": ("spam",)}, "labels"),
@@ -165,7 +162,6 @@ def test_a_slow_round_is_no_evidence() -> None:
         ({"left": "auc"}, {"slice_loss"}),
         ({"left": "calibration_error"}, {"calibration_error", "calibration_loss"}),
         ({"left": "bias_gap"}, {"bias_gap", "bias_gap_increase"}),
-        ({"parity": None}, {"parity_loss"}),
         ({"ratio": None}, {"latency_ratio"}),
         ({"size": 0}, {"size_ratio"}),
     ],

@@ -8,10 +8,8 @@ import torch
 from belowline.training.errors import RunError
 from belowline.training.fit.checkpoint import (
     load_checkpoint,
-    load_plans,
     remove_checkpoint,
     save_checkpoint,
-    save_plans,
 )
 
 
@@ -46,15 +44,6 @@ def test_where_none_can_be_read_nothing_begins_anew(tmp_path: Path) -> None:
     remove_checkpoint(tmp_path)
     assert load_checkpoint(tmp_path) is None
     assert not list(tmp_path.iterdir())
-
-
-def test_plans_are_kept_for_the_passes_that_they_are_of(tmp_path: Path) -> None:
-    assert load_plans(tmp_path, [3]) is None
-    save_plans(tmp_path, [3], [[[0, 2], [1]]])
-    assert load_plans(tmp_path, [3]) == [[[0, 2], [1]]]
-    assert load_plans(tmp_path, [4]) is None
-    remove_checkpoint(tmp_path)
-    assert load_plans(tmp_path, [3]) is None
 
 
 def test_a_part_of_one_that_was_being_written_is_no_checkpoint(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from belowline.training.errors import RunError
 from belowline.training.fit.run_directory import RunDirectory
-from belowline.training.recipes.gate_limits import Gates
-from belowline.training.recipes.recipe import Recipe
+from belowline.training.recipes.recipe import Gates, Recipe
 
 RECIPE = Recipe(name="r", base="b", labels=("spam",), mix={"sms-spam": 1.0})
 

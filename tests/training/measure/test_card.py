@@ -13,9 +13,8 @@ import pytest
 from belowline.model import Thresholds
 from belowline.training.files import write_json
 from belowline.training.measure.card import figure, interval, render, write_card
-from belowline.training.measure.contenders import Contender
-from belowline.training.measure.evaluate import bias, measured
-from belowline.training.measure.intervals import resampled
+from belowline.training.measure.evaluate import measured
+from belowline.training.measure.parts import parts_of
 from belowline.training.measure.rows import TestRows
 from tests.support.rows import test_rows
 
@@ -39,17 +38,13 @@ def rows() -> TestRows:
 
 def metrics_of(test: TestRows, path: Path, **changes: object) -> None:
     """Write metrics of two equally good models."""
-    everything = np.ones(ROWS, dtype=bool)
-    corpora = {"all": everything} | {name: test.sources == name for name in ("isca", "c3")}
-    limits = {"spam": Thresholds(hold=0.5), "hate": Thresholds(hold=0.5)}
-    tables = {name: measured(test, GIVEN, {"spam": limits["spam"]}, corpora) for name in ("int8", "tfidf")}
-    parts = {"news": test.sources == "c3", "elsewhere": test.sources != "c3"}
-    halves = {name: measured(test, GIVEN, {}, parts) for name in tables}
-    contender = Contender("int8", "model", "", "", lambda texts: GIVEN, limits)
     named = replace(test, texts=["women" if n < 90 else "" for n in range(ROWS)])
-    groups = bias(named, contender, GIVEN, resampled(test.clusters, 50))
-    slices = {"domain": halves, "groups": dict.fromkeys(tables, groups)}
-    facts = {"limit": 50, "capped": {"isca": 900}, "unmeasured": {"detoxify": "no file"}, "slices": slices}
+    wanted = ("all", "corpus isca", "corpus c3", "comments news", "comments elsewhere", "names women")
+    parts = {name: mask for name, mask in parts_of(named, None).items() if name in wanted}
+    tables = {
+        name: measured(named, GIVEN, {"spam": Thresholds(hold=0.5)}, parts) for name in ("int8", "tfidf")
+    }
+    facts = {"limit": 50, "capped": {"isca": 900}, "unmeasured": {"detoxify": "no file"}}
     write_json(path, {**tables, **facts, **changes})
 
 
@@ -155,7 +150,7 @@ def test_the_short_table_pools_and_names_what_is_near_a_comment_section(
     assert cells[1:4] == ["120", "40", interval(pooled, "auc")]
     assert cells[5] == "–"  # F1: the label has no threshold
     assert cells[6] == figure(pooled["precision_at_80"])
-    assert cells[-1].startswith(f"c3 {metrics['int8']['hate']['c3']['auc']:.3f} (")
+    assert cells[-1].startswith(f"c3 {metrics['int8']['hate']['corpus c3']['auc']:.3f} (")
     assert ", isca " in cells[-1]
     assert (
         short.index("### Every label and corpus")
@@ -180,7 +175,6 @@ def test_detoxify_has_columns_where_it_was_measured(run: Path, tiny_model_dir: P
     assert "AUC Detoxify" not in render(run, tiny_model_dir)
     content = json.loads((run / "metrics.json").read_text("utf-8"))
     content["detoxify"] = {"hate": content["tfidf"]["hate"]}
-    content["slices"]["domain"]["detoxify"] = {}
     (run / "metrics.json").write_text(json.dumps(content), "utf-8")
     card = render(run, tiny_model_dir)
     assert cells_of(card, "| hate | all |")[-1] == interval(content["tfidf"]["hate"]["all"], "auc")
@@ -190,11 +184,11 @@ def test_detoxify_has_columns_where_it_was_measured(run: Path, tiny_model_dir: P
 
 def test_slices_and_groups_stand_in_the_card(run: Path, tiny_model_dir: Path) -> None:
     card = render(run, tiny_model_dir)
-    assert cells_of(card, "| hate | news |")[2:4] == ["40", "13"]
+    assert cells_of(card, "| hate | comments news |")[2:4] == ["40", "13"]
     women = cells_of(card, "| women |")
     assert women[1:3] == ["90", "30"]
-    assert women[6].endswith(")")
-    assert "over 1 groups with at least 20 harmful" in card
+    assert women[4].endswith(")")
+    assert cells_of(card, "| `hate`, over groups |")[1].endswith(")")
     assert "### Length" not in card  # not measured here
 
 

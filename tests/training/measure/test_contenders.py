@@ -73,7 +73,7 @@ def test_the_baseline_learns_the_train_split_of_a_run(run: Path, tiny_model_dir:
 
 def test_a_detoxify_checkpoint(checkpoint: Path, tiny_model_dir: Path) -> None:
     _, peer = load_contenders([str(tiny_model_dir), f"detoxify:{checkpoint}"], threads=1)
-    expected = DetoxifyModel.from_checkpoint(checkpoint, QUIET).predict(TEXTS)
+    expected = DetoxifyModel(str(checkpoint), QUIET).predict(TEXTS)
     for label, values in peer.predict(TEXTS).items():
         np.testing.assert_array_equal(values, expected[label])
     assert peer.size == checkpoint.stat().st_size
@@ -104,7 +104,7 @@ def test_a_published_detoxify_comes_by_its_own_package(
     texts = [*TEXTS, *(f"the link {n}" for n in range(40))]
     found = peer.predict(texts)
     assert set(found) == {"toxicity", "profanity", "threat", "personal_attack", "hate"}
-    for label, values in DetoxifyModel.from_checkpoint(checkpoint, QUIET).predict(texts).items():
+    for label, values in DetoxifyModel(str(checkpoint), QUIET).predict(texts).items():
         np.testing.assert_allclose(found[label], values, atol=1e-5)
     assert peer.predict(TEXTS[:1])["hate"] == pytest.approx(found["hate"][:1], abs=1e-5)
     assert peer.size == kept.stat().st_size

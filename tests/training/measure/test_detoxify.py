@@ -26,7 +26,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_classes_become_our_labels(encoder: Path) -> None:
-    peer = DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6), QUIET)
+    peer = DetoxifyModel(str(write_checkpoint(encoder, CLASSES, 6)), QUIET)
     found = peer.predict(TEXTS)
     assert list(found) == ["toxicity", "profanity", "threat", "personal_attack", "hate"]
     for values in found.values():
@@ -36,7 +36,7 @@ def test_its_classes_become_our_labels(encoder: Path) -> None:
 
 
 def test_each_text_gets_what_it_would_alone(encoder: Path) -> None:
-    peer = DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6), QUIET)
+    peer = DetoxifyModel(str(write_checkpoint(encoder, CLASSES, 6)), QUIET)
     together = peer.predict(TEXTS)
     for row, text in enumerate(TEXTS):
         for label, values in peer.predict([text]).items():
@@ -48,7 +48,7 @@ def test_the_weights_are_those_of_the_checkpoint(encoder: Path) -> None:
     weights = torch.load(checkpoint, weights_only=True)["state_dict"]
     model = BertForSequenceClassification(BertConfig.from_pretrained(encoder, num_labels=6))
     model.load_state_dict(weights)
-    peer = DetoxifyModel.from_checkpoint(checkpoint, QUIET)
+    peer = DetoxifyModel(str(checkpoint), QUIET)
     encoded = peer._tokenizer(TEXTS[:1], return_tensors="pt")
     with torch.no_grad():
         expected = torch.sigmoid(model.eval()(**encoded).logits[0]).numpy()
@@ -58,8 +58,8 @@ def test_the_weights_are_those_of_the_checkpoint(encoder: Path) -> None:
 
 def test_older_names_and_further_outputs(encoder: Path) -> None:
     older = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
-    peer = DetoxifyModel.from_checkpoint(
-        write_checkpoint(encoder, older, 9), QUIET
+    peer = DetoxifyModel(
+        str(write_checkpoint(encoder, older, 9)), QUIET
     )  # the unbiased model has more outputs than classes
     assert list(peer.predict(["a"])) == ["toxicity", "profanity", "threat", "personal_attack", "hate"]
     assert np.isfinite(list(peer.predict(["a"]).values())).all()
@@ -67,21 +67,21 @@ def test_older_names_and_further_outputs(encoder: Path) -> None:
 
 def test_a_missing_file_is_named(encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(ContenderError, match=r"none\.ckpt"):
-        DetoxifyModel.from_checkpoint(encoder / "none.ckpt", QUIET)
+        DetoxifyModel(str(encoder / "none.ckpt"), QUIET)
     (tmp_path / "alone.ckpt").write_bytes(b"")
     with pytest.raises(ContenderError, match=r"config\.json"):
-        DetoxifyModel.from_checkpoint(tmp_path / "alone.ckpt", QUIET)
+        DetoxifyModel(str(tmp_path / "alone.ckpt"), QUIET)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04broken"])
 def test_what_is_no_checkpoint_is_refused(encoder: Path, content: bytes) -> None:
     (encoder / "other.ckpt").write_bytes(content)
     with pytest.raises(ContenderError, match=r"other\.ckpt"):
-        DetoxifyModel.from_checkpoint(encoder / "other.ckpt", QUIET)
+        DetoxifyModel(str(encoder / "other.ckpt"), QUIET)
 
 
 def test_weights_that_do_not_fit_are_refused(encoder: Path) -> None:
     with pytest.raises(ContenderError, match="KeyError"):  # no random value may remain
-        DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6, state_dict={}), QUIET)
+        DetoxifyModel(str(write_checkpoint(encoder, CLASSES, 6, state_dict={})), QUIET)
     with pytest.raises(ContenderError, match=r"tiny\.ckpt|other\.ckpt"):
-        DetoxifyModel.from_checkpoint(write_checkpoint(encoder, CLASSES, 6, config={}), QUIET)
+        DetoxifyModel(str(write_checkpoint(encoder, CLASSES, 6, config={})), QUIET)

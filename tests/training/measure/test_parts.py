@@ -14,10 +14,8 @@ from belowline.training.measure.parts import (
     ALL,
     SHORT,
     domains,
-    keywords,
     lengths,
     named_groups,
-    obfuscated_copies,
     parts_of,
 )
 from belowline.training.measure.rows import TestRows, rows_of
@@ -28,16 +26,6 @@ def rows(texts: list[str], sources: list[str], slices: list[str] | None = None) 
     """Test rows of one label."""
     kinds = np.array(slices or [""] * len(texts))
     return test_rows(texts, np.zeros((len(texts), 1)), np.array(sources), kinds, ("hate",))
-
-
-def test_keywords_are_those_of_the_corpus_alone() -> None:
-    test = rows(["a"] * 4, ["isca", "isca", "other", "isca"], ["x", "y", "x", "x"])
-    found = keywords(test, "isca")
-    assert {name: mask.tolist() for name, mask in found.items()} == {
-        "x": [True, False, False, True],
-        "y": [False, True, False, False],
-    }
-    assert keywords(test, "absent") == {}
 
 
 def test_every_text_is_in_one_band_of_length(tiny_scorer: Scorer) -> None:
@@ -60,23 +48,6 @@ def test_news_by_where_it_was_written() -> None:
     found = domains(rows(["a"] * 6, sources, slices))
     assert found["news"].tolist() == [True, True, False, True, False, True]
     assert (found["news"] ^ found["elsewhere"]).all()
-
-
-def test_disguised_copies_are_changed_and_the_same_every_time() -> None:
-    texts = [f"comment number {n} about bridges and budgets of the town" for n in range(60)] + ["1", "2", "3"]
-    test = rows(texts, ["a"] * 63)
-    chosen, copies = obfuscated_copies(test, 50)
-    assert 25 < len(chosen) == len(copies) <= 50
-    assert all(copy != texts[row] for row, copy in zip(chosen, copies, strict=True))
-    assert chosen.tolist() == sorted(set(chosen.tolist()))
-    again, same = obfuscated_copies(test, 50)
-    assert (again.tolist(), same) == (chosen.tolist(), copies)
-    assert obfuscated_copies(test, 50, seed=1)[1] != copies
-
-
-def test_disguising_nothing_gives_nothing() -> None:
-    chosen, copies = obfuscated_copies(rows(["1", "22"], ["a", "a"]), 10)
-    assert (len(chosen), copies) == (0, [])
 
 
 @pytest.mark.parametrize(

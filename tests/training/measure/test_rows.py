@@ -74,16 +74,6 @@ def test_no_examples_are_no_rows() -> None:
     assert rows_of([], LABELS).targets.shape == (0, 2)
 
 
-def test_rows_are_taken_in_the_order_asked_for() -> None:
-    taken = rows_of([example(n, slice_=f"s{n}") for n in range(5)], LABELS).select(np.array([3, 0]))
-    assert (taken.texts, taken.slices.tolist(), taken.ids.tolist()) == (
-        ["no 3", "no 0"],
-        ["s3", "s0"],
-        ["3", "0"],
-    )
-    assert taken.target("spam").tolist() == [1, 0]
-
-
 def test_absent_measuring_corpora_are_left_out(tmp_path: Path) -> None:
     assert corpus_examples(tmp_path, MEASURED_ONLY) == []
 

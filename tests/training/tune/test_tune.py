@@ -2,24 +2,47 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from datetime import date
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from belowline.data.comment import ReadError
+from belowline.data.decisions import Decided, read_decided
 from belowline.model import Policy, PolicyError, ScoreInput, Scorer, draw
 from belowline.training.errors import TuneError
-from belowline.training.tune.choice import Goal
+from belowline.training.measure.rows import predictions
+from belowline.training.tune import decisions as module
+from belowline.training.tune.choice import Choice, Goal
 from belowline.training.tune.decisions import gather_decisions
-from belowline.training.tune.tune import Tuning, tune
+from belowline.training.tune.tune import tune
+from tests.support.tiny_model import LABELS
 from tests.support.tune_world import START, World, decided, write_decisions
 
 DAY = date(2026, 11, 26)
 POLICY = 'version = "ours"\nlabels = ["spam", "hate"]\nunknown_language = "publish"\n[thresholds.spam]\nhold = 0.45\n'
+SCORES: dict[str, dict[str, float]] = {}
 GOAL = Goal(precision=0.6, reject_precision=0.7, comments_per_day=2000)
+
+
+@pytest.fixture(autouse=True)
+def known_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Score each comment as its line in the file says, by a number in its text."""
+
+    def of_file(_scorer: Scorer, texts: Sequence[str], *_: object) -> dict[str, np.ndarray]:
+        return {label: np.array([SCORES[text][label] for text in texts]) for label in LABELS}
+
+    def read(path: Path) -> list[Decided]:
+        rows = list(read_decided(path))
+        SCORES.update({row.text: row.scores for row in rows})
+        return rows
+
+    monkeypatch.setattr(module, "read_decided", read)
+    monkeypatch.setattr(module, "predictions", of_file)
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +60,10 @@ def policy(tmp_path: Path) -> Path:
 
 def run(
     files: Path | list[Path], out: Path, model: Path, goal: Goal = GOAL, **options: object
-) -> tuple[Tuning, str]:
+) -> tuple[list[Choice], str]:
     shown = StringIO()
     given = files if isinstance(files, list) else [files]
-    options = {"kept_scores": True, "today": DAY, **options}
+    options = {"today": DAY, **options}
     found = tune(given, out, goal, Console(file=shown, width=300), model=model, **options)  # type: ignore[arg-type]
     return found, shown.getvalue()
 
@@ -59,8 +82,8 @@ def test_a_policy_is_proposed_and_explained(
     tmp_path: Path, decisions: Path, policy: Path, tiny_model_dir: Path, tiny_scorer: Scorer
 ) -> None:
     out = tmp_path / "proposed.toml"
-    tuning, shown = run(decisions, out, tiny_model_dir, policy=policy)
-    spam, hate = tuning.choices
+    choices, _ = run(decisions, out, tiny_model_dir, policy=policy)
+    spam, hate = choices
     loaded = Policy.load(out, tiny_scorer.thresholds)
     assert loaded.version == "ours+tuned-2026-11-26"
     assert loaded.thresholds == {"spam": spam.proposed, "hate": hate.present}
@@ -69,28 +92,10 @@ def test_a_policy_is_proposed_and_explained(
     assert 0.5 < spam.proposed.hold < spam.proposed.reject
     comment = out.read_text("utf-8")
     for part in ("for precision 0.6", "model 0.0.1-tiny, 2026-11-26"):
-        assert part in comment.replace("\n# tune: ", " ")
-    assert f"{len(decisions.read_text().splitlines()) - 1:,} from the file" in shown
+        assert part in comment
     assert hate.reason
     assert hate.decided == 0
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".toml"] == []
-
-
-def test_the_effect_is_that_of_the_second_half(
-    tmp_path: Path, decisions: Path, policy: Path, tiny_model_dir: Path
-) -> None:
-    tuning, shown = run(decisions, tmp_path / "p.toml", tiny_model_dir, policy=policy)
-    spam = tuning.choices[0]
-    assert spam.measured is not None
-    assert spam.measured.precision.low < spam.measured.precision.value < spam.measured.precision.high
-    assert tuning.before is not None
-    assert tuning.after is not None
-    assert tuning.before.per_day is not None
-    assert tuning.after.per_day is not None
-    # A higher threshold holds less.
-    assert tuning.after.held.value < tuning.before.held.value
-    assert tuning.after.per_day[0] < tuning.before.per_day[0]
-    assert "new bridge" not in shown
 
 
 def test_the_same_decisions_give_the_same_files(
@@ -103,34 +108,23 @@ def test_the_same_decisions_give_the_same_files(
 
 def test_reviews_of_a_day(tmp_path: Path, decisions: Path, policy: Path, tiny_model_dir: Path) -> None:
     goal = Goal(per_day=300, comments_per_day=2000)
-    tuning, shown = run(decisions, tmp_path / "p.toml", tiny_model_dir, goal, policy=policy)
-    assert tuning.before is not None
-    assert tuning.after is not None
-    assert tuning.after.per_day is not None
-    assert tuning.after.per_day[1] <= 300
-    assert "MORE than" not in shown
-    assert tuning.after.caught.value > tuning.before.caught.value
+    _, shown = run(decisions, tmp_path / "p.toml", tiny_model_dir, goal, policy=policy)
+    [needed] = re.findall(r"about ([\d,]+) reviews a day by held-out decisions", shown)
+    assert 200 < int(needed) < 400
 
 
-def test_scores_are_the_models_unless_kept_ones_are_asked_for(
-    tmp_path: Path, tiny_scorer: Scorer, tiny_model_dir: Path
+def test_scores_are_the_models(
+    tmp_path: Path, tiny_scorer: Scorer, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [decided(n, {"spam": n % 2}, {"spam": 0.9}, sampled="random") for n in range(6)]
-    rows += [decided(9, {"spam": 1}, {"spam": 0.9}, model="older")]
-    file = write_decisions(tmp_path / "d.jsonl", rows)
-    policy = Policy.load(None, tiny_scorer.thresholds)
-    fresh, kept = (
-        gather_decisions([file], tiny_model_dir, tiny_scorer.config, policy, kept, Console(file=StringIO()))
-        for kept in (False, True)
+    monkeypatch.setattr(module, "predictions", predictions)
+    file = write_decisions(
+        tmp_path / "d.jsonl", [decided(n, {"spam": n % 2}, {"spam": 0.9}) for n in range(6)]
     )
-    wanted = [
-        score.probabilities["spam"]
-        for score in tiny_scorer.score([ScoreInput(row.text) for row in fresh.rows])
-    ]
-    assert list(fresh.probabilities["spam"]) == wanted
-    assert fresh.notes[0].startswith("scores: 7 ")
-    assert list(kept.probabilities["spam"]) == [0.9] * 6 + wanted[-1:]
-    assert "6 from the file" in kept.notes[0]
+    policy = Policy.load(None, tiny_scorer.thresholds)
+    found = gather_decisions([file], tiny_model_dir, tiny_scorer.config, policy, Console(file=StringIO()))
+    texts = [ScoreInput(row.text) for row in found.rows]
+    wanted = [scores.probabilities["spam"] for scores in tiny_scorer.score(texts)]
+    assert list(found.probabilities["spam"]) == wanted
 
 
 def test_what_stands_for_nothing_is_left_out_and_told(
@@ -147,16 +141,12 @@ def test_what_stands_for_nothing_is_left_out_and_told(
     ]
     later = decided(1, {"spam": 0}, {}, decided_at=START.replace(day=9))
     files = [write_decisions(tmp_path / "d.jsonl", rows), write_decisions(tmp_path / "e.jsonl", [later])]
-    found = gather_decisions(
-        files[:1], tiny_model_dir, tiny_scorer.config, policy, True, Console(file=StringIO())
-    )
+    found = gather_decisions(files[:1], tiny_model_dir, tiny_scorer.config, policy, Console(file=StringIO()))
     assert [row.row for row in found.rows] == ["paper.example:1"]
     assert [note.split(": ")[0] for note in found.notes[:3]] == ["left out"] * 3
     assert "shouting" in found.notes[3]
     for order in (files, files[::-1]):
-        both = gather_decisions(
-            order, tiny_model_dir, tiny_scorer.config, policy, True, Console(file=StringIO())
-        )
+        both = gather_decisions(order, tiny_model_dir, tiny_scorer.config, policy, Console(file=StringIO()))
         assert list(both.targets("spam")) == [0.0]
 
 
@@ -184,7 +174,6 @@ def test_a_label_without_evidence_stays(
             Console(file=shown, width=300),
             model=tiny_model_dir,
             policy=policy,
-            kept_scores=True,
         )
     assert needed in " ".join(re.findall(r"[\w,]+", shown.getvalue().replace("│", " ")))
     assert not (tmp_path / "p.toml").exists()
@@ -198,8 +187,8 @@ def test_a_promise_that_the_other_half_rules_out_is_flagged(tmp_path: Path, tiny
 
     rows = [decided(n, {"spam": harm(n)}, {"spam": 0.5 + n / 1000}, sampled="random") for n in range(400)]
     file = write_decisions(tmp_path / "d.jsonl", rows)
-    tuning, shown = run(file, tmp_path / "p.toml", tiny_model_dir, Goal(precision=0.9))
-    spam = next(one for one in tuning.choices if one.label == "spam")
+    choices, shown = run(file, tmp_path / "p.toml", tiny_model_dir, Goal(precision=0.9))
+    spam = next(one for one in choices if one.label == "spam")
     assert spam.missed
     assert "MISSES" in shown
     assert "MISSES" in (tmp_path / "p.toml").read_text("utf-8")
@@ -238,8 +227,6 @@ def test_bad_input_is_one_line(tmp_path: Path, decisions: Path, policy: Path, ti
     out = tmp_path / "p.toml"
     empty = write_decisions(tmp_path / "empty.jsonl", [])
     assert "empty.jsonl" in refusal(empty, out, tiny_model_dir)
-    other = write_decisions(tmp_path / "other.jsonl", [decided(1, {}, {}, model=None)])
-    assert "--kept-scores" in refusal(other, out, tiny_model_dir)
     assert "absent.jsonl" in refusal(tmp_path / "absent.jsonl", out, tiny_model_dir)
     assert "absent.toml" in refusal(decisions, out, tiny_model_dir, policy=tmp_path / "absent.toml")
     assert "correct --out" in refusal(decisions, tmp_path / "nowhere" / "p.toml", tiny_model_dir)
