@@ -30,7 +30,7 @@ _FURTHER = {
 Key = tuple[str, str]
 """Label and part."""
 CORPUS, NAMES = "corpus ", "names "
-"""How the names of parts begin that are a corpus, or the comments that name a group."""
+"""Beginnings of the names of parts: a corpus, or the comments that name a group."""
 BIAS = "named groups"
 """The part of all rows over which the bias of a label is measured."""
 
