@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -184,14 +184,15 @@ def export_command(
         ),
     ] = None,
     version: Annotated[str, typer.Option("--version", help="Version to write, with --like.")] = "",
+    bits: Annotated[Literal[4, 8], typer.Option(help="Bits of a weight; 4 for large models.")] = 8,
 ) -> None:
-    """Export a model directory: ONNX int8, calibrated, with thresholds; refused if it differs from the weights."""
+    """Export a model directory: ONNX quantised, calibrated, with thresholds; refused if it differs from the weights."""
     if (like is None) != (not version):
         raise typer.BadParameter("--like and --version go together")
     from belowline.model import model_directory
     from belowline.training.export.export import export
 
-    print(export(run, out, Console(stderr=True), like and model_directory(like), version))
+    print(export(run, out, Console(stderr=True), like and model_directory(like), version, bits))
 
 
 @app.command(name="evaluate")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime
@@ -87,13 +88,21 @@ class Parity:
             )
 
 
-def export(run: Path, out: Path, console: Console, like: Path | None = None, version: str = "") -> Path:
+def export(
+    run: Path,
+    out: Path,
+    console: Console,
+    like: Path | None = None,
+    version: str = "",
+    bits: Literal[4, 8] = 8,
+) -> Path:
     """Write the model directory ``out`` from a finished run and return it; the fp32 twin is written to ``run /
     "fp32"``.
 
     With ``like``, a released directory of the same weights, calibration, thresholds and the rest are copied from
     there and only
     ``version`` is new, so that users keep their decisions. ``out`` is replaced only after everything succeeded.
+    The weights have ``bits`` bits.
 
     Raises:
         RunError: The run is not finished, or ``like`` has other labels.
@@ -116,7 +125,7 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
     validation = rows_of(examples, recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
     ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
     export_fp32(smoothed(model, ids), fp32 / "model.onnx")
-    quantise(fp32 / "model.onnx", int8 / "model.onnx")
+    quantise(fp32 / "model.onnx", int8 / "model.onnx", bits)
     config, operating = (kept, {}) if kept else _learned(recipe, run, int8, data, validation, console)
     for folder in (fp32, int8):
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")

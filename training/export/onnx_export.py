@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import onnx
 import torch
@@ -15,6 +15,8 @@ from belowline.training.fit.network import CommentModel
 
 _FUSED = "belowline_onnxruntime"
 _LONGEST = 512
+_BLOCK = 64
+_FEWEST_COLUMNS = 16
 _SAME = 1e-3
 
 
@@ -108,8 +110,11 @@ def _agrees(model: CommentModel, path: Path) -> bool:
     return True
 
 
-def quantise(fp32: Path, int8: Path) -> None:
-    """Quantise to dynamic int8: weights per channel, activations per call, and the embedding table."""
+def quantise(fp32: Path, quantised: Path, bits: Literal[4, 8] = 8) -> None:
+    """Quantise the weights: to int8 per channel with activations per call, or to 4 bits in blocks of 64.
+
+    With 4 bits, the embedding table and products whose weights are too small for blocks have int8 weights.
+    """
     # Here, when belowline.model has been imported and so has switched onnxruntime's telemetry off.
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -117,5 +122,29 @@ def quantise(fp32: Path, int8: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
-        quantize_dynamic(str(prepared), str(int8), weight_type=QuantType.QInt8, per_channel=True)
-    onnx.checker.check_model(str(int8))
+        if bits == 4:
+            _in_blocks(prepared)
+        quantize_dynamic(str(prepared), str(quantised), weight_type=QuantType.QInt8, per_channel=True)
+    onnx.checker.check_model(str(quantised))
+
+
+def _in_blocks(file: Path) -> None:
+    """Replace the encoder's products in ``file`` by products with 4-bit weights in blocks."""
+    from onnxruntime.quantization.matmul_nbits_quantizer import (
+        DefaultWeightOnlyQuantConfig,
+        MatMulNBitsQuantizer,
+    )
+
+    # Activations are int8 by block (accuracy level 4): a scale for each block of 64 holds outlying channels.
+    config = DefaultWeightOnlyQuantConfig(block_size=_BLOCK, is_symmetric=True, accuracy_level=4, bits=4)
+    model = onnx.load(str(file))
+    columns = {weight.name: weight.dims[-1] for weight in model.graph.initializer if weight.dims}
+    # The evidence head has few columns: 4 bits would save nothing there.
+    heads = [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "MatMul" and columns.get(node.input[1], _BLOCK) < _FEWEST_COLUMNS
+    ]
+    quantizer = MatMulNBitsQuantizer(model, nodes_to_exclude=heads, algo_config=config)
+    quantizer.process()
+    quantizer.model.save_model_to_file(str(file))

@@ -65,6 +65,16 @@ def test_int8_is_near_and_smaller(model: CommentModel, exported: Path, tmp_path:
     assert (tmp_path / "int8.onnx").stat().st_size < exported.stat().st_size
 
 
+def test_four_bits_are_near_and_only_heads_have_eight(
+    model: CommentModel, exported: Path, tmp_path: Path
+) -> None:
+    quantise(exported, tmp_path / "int4.onnx", 4)
+    blocks = [n for n in onnx.load(str(tmp_path / "int4.onnx")).graph.node if n.op_type == "MatMulNBits"]
+    assert len(blocks) == 6 * model.encoder.config.num_hidden_layers
+    assert "MatMulInteger" in operators(tmp_path / "int4.onnx")
+    assert largest_gap(model, tmp_path / "int4.onnx", 20) < 0.5
+
+
 @pytest.mark.slow
 def test_attention_of_another_kind_is_exported_as_it_is(
     model: CommentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
