@@ -21,6 +21,11 @@ _STATUS = {
 }
 _BAD_REQUESTS = ("body-too-large", "invalid-key", "invalid-request")
 """Problems with a status of their own in our API, and 400 here."""
+# Google's words: callers search for them.
+_MESSAGES = {
+    "invalid-key": "API key not valid. Please pass a valid API key.",
+    "queue-full": "Quota exceeded for quota metric 'Analysis requests (AnalyzeComment)': {}",
+}
 _REASONS = {"invalid-key": "API_KEY_INVALID", "queue-full": "RATE_LIMIT_EXCEEDED"}
 
 
@@ -39,7 +44,7 @@ def problem(request: Request, problem: Problem) -> Response:
         problem = too_long()
     error = {
         "code": code,
-        "message": problem.detail,
+        "message": _MESSAGES.get(problem.kind, "{}").replace("{}", problem.detail),
         "status": _STATUS.get(code, "FAILED_PRECONDITION"),
         "details": [_details(problem)],
     }

@@ -550,6 +550,7 @@ def test_keys(locked: TestClient, path: str, address: str, headers: dict[str, st
         assert answer.status_code == 200, answer.text
         return
     error = check_error(answer, status)
+    assert error["message"] == "API key not valid. Please pass a valid API key."
     [info] = error["details"]
     assert (info["@type"], info["reason"], info["domain"]) == (INFO, "API_KEY_INVALID", "googleapis.com")
 
@@ -586,6 +587,7 @@ def test_a_full_queue_is_a_used_up_quota(client: TestClient) -> None:
     finally:
         service.score_queue.queued = 0
     error = check_error(answer, 429, "RESOURCE_EXHAUSTED")
+    assert error["message"].startswith("Quota exceeded for quota metric ")
     assert error["details"][0]["reason"] == "RATE_LIMIT_EXCEEDED"
     assert int(answer.headers["Retry-After"]) >= 1
 
