@@ -120,8 +120,10 @@ def test_the_summary_counts(archive: Path, pipeline: ModerationPipeline, tmp_pat
 
 def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
     rows = [row | {"article": "First.\n\nSecond."} for row in ROWS[:2]]
+    rows[0]["website"] = "https://shop.example"
     comments = list(Archive([write_archive(tmp_path / "a", rows)]).comments())
-    assert comments[0].comment == ScoreInput(ROWS[0]["text"], "Harbour\nFirst.\n\nSecond.", None)
+    author = "Ana <i>", "https://shop.example"
+    assert comments[0].comment == ScoreInput(ROWS[0]["text"], "Harbour\nFirst.\n\nSecond.", None, *author)
     assert comments[1].comment == ScoreInput("fine", "Harbour\nFirst.\n\nSecond.", ROWS[0]["text"])
 
 
