@@ -127,6 +127,19 @@ def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
     assert comments[1].comment == ScoreInput("fine", "Harbour\nFirst.\n\nSecond.", ROWS[0]["text"])
 
 
+@pytest.mark.parametrize(
+    ("title", "shown", "other"), [("Harbour", "On topic", "Substance"), (None, "Substance", "On topic")]
+)
+def test_without_an_article_the_report_says_substance(
+    tmp_path: Path, pipeline: ModerationPipeline, title: str | None, shown: str, other: str
+) -> None:
+    archive = write_archive(tmp_path / "a", [{"id": "1", "text": "fine", "title": title}])
+    run_audit(Archive([archive]), tmp_path / "out", pipeline)
+    report = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert f">{shown}<" in report
+    assert f">{other}<" not in report
+
+
 def test_the_report_needs_nothing_else_and_escapes_everything(
     archive: Path, pipeline: ModerationPipeline, tmp_path: Path
 ) -> None:
