@@ -101,7 +101,9 @@ def _compare(
     readable = [(comment, comment.text) for comment in chunk if comment.text is not None]
     # The store has no websites, so both models read the author's name alone.
     inputs = [
-        ScoreInput(text, _article(comment), comment.parent_text, comment.author and comment.author.name)
+        ScoreInput(
+            text, _article(comment), comment.parent_text, comment.author.name if comment.author else None
+        )
         for comment, text in readable
     ]
     scored = [score_each(pipeline.scorer, inputs) for pipeline in models]
