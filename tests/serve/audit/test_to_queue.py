@@ -98,7 +98,7 @@ def test_what_the_audit_would_hold_waits_with_its_context_and_reason(
     assert spam.decision is not None
     assert (spam.decision.code, spam.decision.rule) == ("spam", "spam >= 0.5")
     assert found["explode"].decision is not None
-    assert found["explode"].decision["code"] == "scoring_failed"
+    assert found["explode"].decision.code == "scoring_failed"
     assert found["explode"].author is None
     assert found["a threat"].thread is not None
     assert found["a threat"].thread["title"] == "Bridge"
