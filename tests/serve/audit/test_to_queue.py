@@ -101,7 +101,7 @@ def test_what_the_audit_would_hold_waits_with_its_context_and_reason(
     assert found["explode"].decision.code == "scoring_failed"
     assert found["explode"].author is None
     assert found["a threat"].thread is not None
-    assert found["a threat"].thread["title"] == "Bridge"
+    assert found["a threat"].thread.title == "Bridge"
 
 
 def test_the_same_call_again_adds_nothing(out: Path, settings: Settings, desk: Desk) -> None:
