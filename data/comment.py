@@ -80,6 +80,7 @@ class Comment:
         time: Time of writing with a time zone, or None if unknown.
         parent: ``id`` of the comment in the same thread that this comment replies to, or None.
         verdict: Prior status: the decision of the site's own moderators, or None if unknown.
+        author_url: Website that the author gave, or None if unknown.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Comment:
     time: datetime | None = None
     parent: str | None = None
     verdict: PriorStatus | None = None
+    author_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A model directory: ``model.onnx``, ``tokenizer.json``, ``config.json``, ``README.md``."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,9 @@ DEFAULT_MODEL_DIR = Path(__file__).resolve().parent / "release"
 """The released model, part of the package."""
 SHIPPED = ("release", "small")
 """Names that ``model_directory`` accepts: the released model, and a faster one with half of its layers."""
+
+LARGE = "large"
+"""A larger model, in the package ``belowline-large``."""
 
 FILES = ("model.onnx", "tokenizer.json", "config.json")
 
@@ -117,10 +121,20 @@ class ModelConfig(_Part):
 def model_directory(given: Path) -> Path:
     """``given``, or the directory of the packaged model with that name, as in ``--model small``.
 
-    An existing directory with that name takes precedence.
+    An existing directory with that name takes precedence. Raises ModelError for ``large`` if it is not installed.
     """
-    by_name = str(given) in SHIPPED and not given.exists()
-    return DEFAULT_MODEL_DIR.with_name(str(given)) if by_name else given
+    if given.exists():
+        return given
+    if str(given) == LARGE:
+        return _large()
+    return DEFAULT_MODEL_DIR.with_name(str(given)) if str(given) in SHIPPED else given
+
+
+def _large() -> Path:
+    package = find_spec("belowline_large")
+    if package is None or not package.submodule_search_locations:
+        raise ModelError(f"{LARGE}: this model is not installed; run pip install belowline-large")
+    return Path(package.submodule_search_locations[0]) / LARGE
 
 
 def read_config(directory: Path) -> ModelConfig:

@@ -46,8 +46,16 @@ ModelOption = Annotated[
     Path | None,
     Option(
         "--model",
-        help="Model directory, or `small` for the faster model in the package; "
+        help="Model directory, or `small` or `large` for another packaged model; "
         "default: BELOWLINE_MODEL_DIR or the released model.",
+    ),
+]
+SecondLookOption = Annotated[
+    Path | None,
+    Option(
+        "--second-look",
+        help="Directory or name of a second model, such as `large`, that reads comments near a threshold again; "
+        "default: BELOWLINE_SECOND_MODEL_DIR or none.",
     ),
 ]
 PolicyOption = Annotated[
@@ -113,6 +121,7 @@ def serve(
         int | None, Option(min=0, max=65535, help="Port to listen on, 0 for a free one; default: 8000.")
     ] = None,
     model: ModelOption = None,
+    second_look: SecondLookOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
     workers: Annotated[
@@ -127,7 +136,13 @@ def serve(
     from belowline.serve.settings import load_settings
 
     settings = load_settings(
-        host=host, port=port, model_dir=model, policy=policy, threads=threads, workers=workers
+        host=host,
+        port=port,
+        model_dir=model,
+        second_model_dir=second_look,
+        policy=policy,
+        threads=threads,
+        workers=workers,
     )
     from belowline.serve.server.run import run_server
 
@@ -156,8 +171,15 @@ def score(
     parent_column: Annotated[
         str | None, Option(help="Column of --in with the text of the parent comment.")
     ] = None,
+    author_column: Annotated[
+        str | None, Option(help="Column of --in with the author's name; it affects spam only.")
+    ] = None,
+    author_url_column: Annotated[
+        str | None, Option(help="Column of --in with the author's website; it affects spam only.")
+    ] = None,
     article: Annotated[str | None, Option(help="Title of the article of all comments.")] = None,
     model: ModelOption = None,
+    second_look: SecondLookOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
 ) -> None:
@@ -170,7 +192,7 @@ def score(
     from belowline.serve.batch.score import score_rows
     from belowline.serve.settings import load_settings
 
-    columns = Columns(text_column, id_column, article_column, parent_column)
+    columns = Columns(text_column, id_column, article_column, parent_column, author_column, author_url_column)
     longest = load_settings().max_comment_chars
     if source:
         rows = read_rows(source, columns, longest)
@@ -180,7 +202,7 @@ def score(
         raise BadParameter("Give TEXT, or --in FILE, or comments on standard input.")
     else:
         rows = read_lines(sys.stdin.buffer, article, longest)
-    score_rows(rows, target, _pipeline(model, policy, threads))
+    score_rows(rows, target, _pipeline(model, second_look, policy, threads))
 
 
 @audits.command(name="run")
@@ -229,6 +251,7 @@ def audit(
         str | None, Option(help="Address of the Ray cluster; default: RAY_ADDRESS, or a local cluster.")
     ] = None,
     model: ModelOption = None,
+    second_look: SecondLookOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
 ) -> int:
@@ -240,7 +263,7 @@ def audit(
     from belowline.serve.audit.command import AuditOptions, audit_command
     from belowline.serve.settings import load_settings
 
-    settings = load_settings(model_dir=model, policy=policy, threads=threads)
+    settings = load_settings(model_dir=model, second_model_dir=second_look, policy=policy, threads=threads)
     options = AuditOptions(format, column or [], force, redact, sample, queue, engine, processes, address)
     return audit_command(paths, out, options, settings)
 
@@ -298,7 +321,7 @@ def wordpress(
 @models.command(name="promote")
 def promote_model(
     candidate: Annotated[
-        Path, Argument(metavar="CANDIDATE", help="Model directory, or `small`, to promote.")
+        Path, Argument(metavar="CANDIDATE", help="Model directory, or `small` or `large`, to promote.")
     ],
     compare: Annotated[
         Path | None, Option(help="The compare.json of belowline-train compare with passed gates.")
@@ -337,7 +360,7 @@ def list_models() -> None:
 @models.command(name="compare")
 def compare_model(
     candidate: Annotated[
-        Path, Argument(metavar="CANDIDATE", help="Model directory, or `small`, to compare.")
+        Path, Argument(metavar="CANDIDATE", help="Model directory, or `small` or `large`, to compare.")
     ],
     last: Annotated[
         int, Option(min=1, metavar="N", help="Compare on the newest N comments of the store.")
@@ -353,11 +376,15 @@ def _day(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
 
 
-def _pipeline(model: Path | None, policy: Path | None, threads: int | None) -> "ModerationPipeline":
+def _pipeline(
+    model: Path | None, second_look: Path | None, policy: Path | None, threads: int | None
+) -> "ModerationPipeline":
     from belowline.model import Scorer
     from belowline.serve.scoring.pipeline import ModerationPipeline
     from belowline.serve.settings import load_settings
 
-    settings = load_settings(model_dir=model, policy=policy, threads=threads)
-    scorer = Scorer.load(settings.model_directory, threads=settings.threads)
+    settings = load_settings(model_dir=model, second_model_dir=second_look, policy=policy, threads=threads)
+    scorer = Scorer.load(
+        settings.model_directory, threads=settings.threads, second_look=settings.second_model_dir
+    )
     return ModerationPipeline.of(scorer, settings.policy)

@@ -32,8 +32,13 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for a free one.")
     model_dir: Path | None = Field(
         None,
-        description="Model directory, or `small` for the faster model in the package. Default: the released model. "
-        "A promoted model takes precedence.",
+        description="Model directory, or `small` for the faster model in the package, or `large` for the model of the "
+        "package `belowline-large`. Default: the released model. A promoted model takes precedence.",
+    )
+    second_model_dir: Path | None = Field(
+        None,
+        description="Directory or name of a second model, such as `large`, that reads comments near a threshold again. "
+        "Default: no second model. See MODELS.md.",
     )
     models_dir: Path | None = Field(
         None,
@@ -116,7 +121,7 @@ class Settings(BaseSettings):
             else value
         )
 
-    @field_validator("model_dir")
+    @field_validator("model_dir", "second_model_dir")
     @classmethod
     def _shipped_by_name(cls, given: Path | None) -> Path | None:
         return None if given is None else model_directory(given)

@@ -10,6 +10,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "comment_text", "comment", "body", "content", "message"),
     "id": ("id", "comment_id"),
     "author": ("author", "user", "username"),
+    "author_url": ("author_url", "comment_author_url", "website"),
     "time": ("time", "timestamp", "created_at", "created", "published", "date"),
     "parent": ("parent", "parent_id", "reply_to", "in_reply_to"),
     "thread": ("thread", "thread_id", "article_id"),

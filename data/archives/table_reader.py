@@ -224,6 +224,7 @@ def _comment(
         time=_time(columns["time"], time) if time else None,
         parent=values["parent"],
         verdict=_VERDICTS[verdict] if verdict else None,
+        author_url=values["author_url"],
     )
 
 

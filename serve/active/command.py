@@ -8,6 +8,7 @@ from rich.table import Table
 from sqlalchemy import Row
 
 from belowline.model import model_directory
+from belowline.model.directory import read_config
 from belowline.serve.active import model_history as models
 from belowline.serve.active.compare import compare_models
 from belowline.serve.active.files import models_dir
@@ -41,6 +42,8 @@ def list_command() -> None:
             rows = models.history(tx)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"active: {present.name} in {present.directory}", markup=False)
+    if second := settings.second_model_dir:
+        console.print(f"second model: {read_config(second).version} in {second}", markup=False)
     if not rows:
         console.print("no model was promoted; this is the model of the settings", markup=False)
         return

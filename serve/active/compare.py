@@ -8,7 +8,7 @@ from statistics import fmean
 
 from belowline.model import Context, Policy, ScoreInput, Scorer, Scores, decide
 from belowline.serve.active.active import pair_of
-from belowline.serve.active.files import digest_of, load_whole
+from belowline.serve.active.files import digest_of, digest_with, load_whole
 from belowline.serve.active.promotion import active_model
 from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
@@ -90,15 +90,22 @@ def compare_models(settings: Settings, database: Database, candidate: Path, last
 
 
 def _loaded(settings: Settings, database: Database, directory: Path, digest: str) -> ModerationPipeline:
-    scorer: Scorer = load_whole(directory, digest, settings.threads)
-    return pair_of(scorer, digest, settings.policy, database).pipeline
+    second = settings.second_model_dir
+    scorer: Scorer = load_whole(directory, digest, settings.threads, second)
+    return pair_of(scorer, digest_with(digest, second), settings.policy, database).pipeline
 
 
 def _compare(
     chunk: Sequence[CommentOut], models: Sequence[ModerationPipeline], comparison: ModelComparison
 ) -> None:
     readable = [(comment, comment.text) for comment in chunk if comment.text is not None]
-    inputs = [ScoreInput(text, _article(comment), comment.parent_text) for comment, text in readable]
+    # The store has no websites, so both models read the author's name alone.
+    inputs = [
+        ScoreInput(
+            text, _article(comment), comment.parent_text, comment.author.name if comment.author else None
+        )
+        for comment, text in readable
+    ]
     scored = [score_each(pipeline.scorer, inputs) for pipeline in models]
     for (comment, text), active, other in zip(readable, *scored, strict=True):
         context = context_of(comment, text)

@@ -1,6 +1,7 @@
 """The folder of promoted models; each has a subfolder that appears complete, and is verified before use."""
 
 import fcntl
+import hashlib
 import math
 import os
 import re
@@ -38,6 +39,13 @@ def digest_of(directory: Path) -> str:
         ) from None
 
 
+def digest_with(digest: str, second_look: Path | None) -> str:
+    """Returns one digest for a model with ``digest`` and its second model; ``digest`` itself without one."""
+    if second_look is None:
+        return digest
+    return hashlib.sha256(f"{digest} {digest_of(second_look)}".encode()).hexdigest()
+
+
 def keep_model(folder: Path, directory: Path, version: str, digest: str) -> str:
     """Copies a model into ``folder`` and returns the name of its subfolder.
 
@@ -65,15 +73,20 @@ def keep_model(folder: Path, directory: Path, version: str, digest: str) -> str:
     return name
 
 
-def load_whole(directory: Path, digest: str, threads: int | None = None) -> Scorer:
-    """Loads the model in ``directory``; raises ModelError if its files do not have this digest or it cannot score."""
+def load_whole(
+    directory: Path, digest: str, threads: int | None = None, second_look: Path | None = None
+) -> Scorer:
+    """Loads the model in ``directory``, with its second model.
+
+    Raises ModelError if its files do not have this digest, if it does not fit the second model, or if it cannot score.
+    """
     present = digest_of(directory)
     if present != digest:
         raise ModelError(
             f"{directory}: its files differ from the promoted model (digest {present[:12]}, not {digest[:12]}); "
             "copy them back, or use belowline models rollback"
         )
-    scorer = Scorer.load(directory, threads=threads)
+    scorer = Scorer.load(directory, threads=threads, second_look=second_look)
     check_scores(scorer, directory)
     return scorer
 

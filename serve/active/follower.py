@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from belowline.serve.active import model_history as models
 from belowline.serve.active.active import Active
+from belowline.serve.active.files import digest_with
 from belowline.serve.active.loading import UNUSABLE, load_model
 from belowline.serve.scoring.fault_isolation import describe
 from belowline.serve.settings import Settings
@@ -110,7 +111,8 @@ class Follower:
         scorer = load_model(row, self._settings)
         if number != self._newest:  # changed while it was loading, perhaps because it is a bad one
             return
-        self._active.take_over(scorer, row.digest, number)
+        digest = digest_with(row.digest, self._settings.second_model_dir)
+        self._active.take_over(scorer, digest, number)
         logger.info("model %d, %s, is active", number, self._active.pipeline.model)
 
     def _stay(self, number: int, why: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from belowline.model import ModelError, PolicyError, Scorer
 from belowline.serve.active import model_history as models
 from belowline.serve.active.active import Active
-from belowline.serve.active.files import digest_of, load_whole, models_dir
+from belowline.serve.active.files import digest_of, digest_with, load_whole, models_dir
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
@@ -20,8 +20,9 @@ UNUSABLE = (ModelError, PolicyError, OSError)
 
 
 def load_model(row: Row[Any], settings: Settings) -> Scorer:
-    """Loads and verifies a promoted model; raises ModelError or OSError."""
-    return load_whole(models_dir(settings) / row.folder, row.digest, settings.threads)
+    """Loads and verifies a promoted model, with the second model of the settings; raises ModelError or OSError."""
+    directory = models_dir(settings) / row.folder
+    return load_whole(directory, row.digest, settings.threads, settings.second_model_dir)
 
 
 def active_at_start(settings: Settings, database: Database) -> Active:
@@ -32,7 +33,8 @@ def active_at_start(settings: Settings, database: Database) -> Active:
     why: str | None = None
     for row in _newest_first(database):
         try:
-            active = Active(load_model(row, settings), row.digest, settings.policy, database, row.id)
+            scorer, digest = load_model(row, settings), digest_with(row.digest, settings.second_model_dir)
+            active = Active(scorer, digest, settings.policy, database, row.id)
         except UNUSABLE as error:
             logger.error(
                 "the active model, number %d, cannot be used, trying the one before: %s", row.id, error
@@ -42,9 +44,9 @@ def active_at_start(settings: Settings, database: Database) -> Active:
             _warn_of_other_model(settings, active.pipeline)
             active.behind = why
             return active
-    directory = settings.model_directory
-    scorer = Scorer.load(directory, threads=settings.threads)
-    active = Active(scorer, digest_of(directory), settings.policy, database)
+    directory, second = settings.model_directory, settings.second_model_dir
+    scorer = Scorer.load(directory, threads=settings.threads, second_look=second)
+    active = Active(scorer, digest_with(digest_of(directory), second), settings.policy, database)
     active.behind = why
     return active
 
@@ -64,7 +66,7 @@ def _warn_of_other_model(settings: Settings, pipeline: ModerationPipeline) -> No
     if settings.model_dir is None:
         return
     try:
-        same = digest_of(settings.model_dir) == pipeline.digest
+        same = digest_with(digest_of(settings.model_dir), settings.second_model_dir) == pipeline.digest
     except ModelError:
         same = False
     if not same:

@@ -29,7 +29,10 @@ class PromotionRefused(BelowlineError):
 
 @dataclass(frozen=True, slots=True)
 class ActiveModel:
-    """The active model: its number in the store (0: the model of the settings), version, digest and directory."""
+    """The active model: its number in the store (0: the model of the settings), version, digest and directory.
+
+    A second model is a setting and no part of it.
+    """
 
     number: int
     version: str
@@ -78,7 +81,7 @@ def promote(
 
     Raises PromotionRefused unless the gates in ``compare`` passed for exactly this model against exactly the active
     one; a ``reason`` replaces this condition. Raises ModelError or PolicyError if the model does not load, score or fit
-    the policy, and Refusal if the model or the policy changed meanwhile.
+    the policy and the second model of the settings, and Refusal if the model or the policy changed meanwhile.
     """
     present, digest = active_model(database, settings), digest_of(candidate)
     if digest == present.digest:
@@ -86,7 +89,7 @@ def promote(
     gates = _gates_or_reason(compare, candidate, digest, present, reason)
     with database.read() as tx:
         policy = policies.newest(tx)
-    version = _check(candidate, digest, settings, database)
+    version = _check(candidate, settings, database)
     folder = models_dir(settings)
     first = None
     if present.number == 0:  # the model of the settings may be gone when a rollback needs it
@@ -103,28 +106,29 @@ def promote(
 def roll_back(settings: Settings, database: Database, reason: str | None) -> Row[Any]:
     """Makes the previous model active, even if the active one does not work, and returns the new row in the store.
 
-    Raises Refusal if there is no previous model; ModelError or PolicyError if it does not load or fit the policy.
+    Raises Refusal if there is no previous model; ModelError or PolicyError if it does not load, or fit the policy and
+    the second model of the settings.
     """
     with database.read() as tx:
         present, target, policy = models.newest(tx), models.before(tx), policies.newest(tx)
-    scorer = load_whole(models_dir(settings) / target.folder, target.digest, 1)
-    pair_of(scorer, target.digest, settings.policy, database)
+    scorer = load_whole(models_dir(settings) / target.folder, target.digest, 1, settings.second_model_dir)
+    pair_of(scorer, None, settings.policy, database)
     with database.write() as tx:
         policies.still(tx, policy)
         return models.roll_back(tx, _account(), after=present, reason=reason)
 
 
-def _check(candidate: Path, digest: str, settings: Settings, database: Database) -> str:
-    """Checks that the model can serve and returns its version."""
-    scorer = Scorer.load(candidate, threads=1)
+def _check(candidate: Path, settings: Settings, database: Database) -> str:
+    """Checks that the model can serve, with the second model of the settings, and returns its own version."""
+    scorer = Scorer.load(candidate, threads=1, second_look=settings.second_model_dir)
     check_scores(scorer, candidate)
-    pair_of(scorer, digest, settings.policy, database)
+    pair_of(scorer, None, settings.policy, database)
     if not 0 < len(scorer.version) <= _LONGEST_VERSION:
         raise PromotionRefused(
             f"{candidate}: its version has {len(scorer.version)} characters; 1 to {_LONGEST_VERSION} are allowed; "
             "set version in the recipe and export the model again"
         )
-    return scorer.version
+    return read_config(candidate).version
 
 
 def _gates_or_reason(

@@ -17,7 +17,7 @@ from belowline.serve.api.messages import (
     NewComments,
     SearchQuery,
 )
-from belowline.serve.api.score import check_ids, check_length, check_text
+from belowline.serve.api.score import author_line, check_ids, check_length, check_text
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import documented, invalid_field
 from belowline.serve.http.service import ServiceDep
@@ -54,7 +54,10 @@ async def take_in(
     if sent := request.thread:
         article = article_context(sent.title, sent.text)
         thread = Thread((sent.id or sent.url or "")[:500], sent.title, sent.url, sent.text)
-    inputs = [ScoreInput(comment.text, article, comment.parent_text) for comment in request.comments]
+    inputs = [
+        ScoreInput(comment.text, article, comment.parent_text, *author_line(comment.author))
+        for comment in request.comments
+    ]
     scores = await service.scores(inputs)
     incoming = [_incoming(comment, scored) for comment, scored in zip(request.comments, scores, strict=True)]
     results = [
@@ -186,7 +189,13 @@ def _check(request: NewComments, longest: int) -> None:
 
 def _incoming(comment: NewComment, scores: Scores | None) -> IncomingComment:
     sent = comment.author
-    author = Author(sent.id, sent.name, sent.role, sent.url) if sent else None
     return IncomingComment(
-        comment.id, comment.text, scores, author, comment.parent, comment.parent_text, comment.written
+        comment.id,
+        comment.text,
+        scores,
+        Author(sent.id, sent.name, sent.role) if sent else None,
+        comment.parent,
+        comment.parent_text,
+        comment.written,
+        author_url=sent.url if sent else None,
     )

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from belowline.model.policy import Action
-from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, Site
+from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, NamedAuthor, Site
 from belowline.serve.queue.comments import CommentOut, DecisionOut, Record
 from belowline.serve.queue.queue_items import Kind, Order
 from belowline.serve.scoring.reason_codes import CODES
@@ -75,17 +75,11 @@ class ThreadIn(Message):
     )
 
 
-class AuthorIn(Message):
+class AuthorIn(NamedAuthor):
     """The author of a comment, as the site knows them."""
 
     id: CommentId = Field(description="The caller's id of the author; a hash is sufficient.")
-    name: str | None = Field(None, max_length=200, description="The name that readers see.")
     role: str | None = Field(None, max_length=50, description="Such as `staff`; the policy may trust a role.")
-    url: str | None = Field(
-        None,
-        max_length=2000,
-        description="The author's website. The policy's list of blocked domains applies to it; it is not stored.",
-    )
 
 
 class NewComment(Message):

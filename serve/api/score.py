@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from belowline.model import ScoreInput
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import documented, invalid_field
-from belowline.serve.http.schemas import ArticleIn, ScoreAnswer, ScoreRequest
+from belowline.serve.http.schemas import ArticleIn, NamedAuthor, ScoreAnswer, ScoreRequest
 from belowline.serve.http.service import ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue.intake import IncomingComment, Thread
@@ -35,13 +35,24 @@ async def score(
         actor.require_site(request.site)
         check_ids([comment.id for comment in request.comments])
     article = article_context(request.article.title, request.article.text) if request.article else None
-    inputs = [ScoreInput(comment.text, article, comment.parent) for comment in request.comments]
+    inputs = [
+        ScoreInput(comment.text, article, comment.parent, *author_line(comment.author))
+        for comment in request.comments
+    ]
     if request.site is None:
         results = await service.moderate([comment.id for comment in request.comments], inputs)
     else:
         incoming = [
-            IncomingComment(comment.id or "", comment.text, scores, parent_text=comment.parent)
-            for comment, scores in zip(request.comments, await service.scores(inputs), strict=True)
+            IncomingComment(
+                comment.id or "",
+                comment.text,
+                scores,
+                parent_text=comment.parent,
+                author_url=to_score.author_url,
+            )
+            for comment, to_score, scores in zip(
+                request.comments, inputs, await service.scores(inputs), strict=True
+            )
         ]
         ingested = await service.ingest(request.site, _thread(request.article), incoming, held_only=True)
         results = [outcome.result for outcome in ingested]
@@ -52,6 +63,11 @@ def _thread(article: ArticleIn | None) -> Thread | None:
     if article is None:
         return None
     return Thread((article.url or article.title)[:500], article.title, article.url, article.text)
+
+
+def author_line(author: NamedAuthor | None) -> tuple[str | None, str | None]:
+    """Return name and website of an author."""
+    return (author.name, author.url) if author else (None, None)
 
 
 def check_text(text: str, field: str, longest: int) -> None:

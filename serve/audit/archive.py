@@ -118,5 +118,11 @@ def comments_of(thread: Thread) -> Iterator[ArchiveComment]:
             parent=comment.parent,
             time=comment.time.astimezone(UTC).isoformat() if comment.time else None,
             verdict=comment.verdict,
-            comment=ScoreInput(comment.text, article, texts.get(comment.parent) if comment.parent else None),
+            comment=ScoreInput(
+                comment.text,
+                article,
+                texts.get(comment.parent) if comment.parent else None,
+                comment.author,
+                comment.author_url,
+            ),
         )

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from belowline.data import ReadError
 from belowline.model import Scorer
-from belowline.serve.active.files import digest_of
+from belowline.serve.active.files import digest_of, digest_with
 from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.engines import (
     CORES_PER_PROCESS,
@@ -60,7 +60,11 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
         raise AuditError("--redact removes the texts that --sample and --queue need; use two audits")
     columns = _columns(options.columns)
     pipeline, engine = _pipeline_and_engine(options, settings)
-    card = settings.model_directory / "README.md"
+    cards = [
+        directory / "README.md"
+        for directory in (settings.model_directory, settings.second_model_dir)
+        if directory
+    ]
     with _files(paths) as (files, names):
         inventory = run_audit(
             Archive(files, options.format, columns, names),
@@ -69,7 +73,7 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
             engine=engine,
             force=options.force,
             redactor=Redactor.from_environment() if options.redact else None,
-            card=card.read_text("utf-8") if card.is_file() else None,
+            card="\n\n".join(card.read_text("utf-8") for card in cards if card.is_file()) or None,
         )
     print(f"report: {out / REPORT}")
     if options.sample is not None:
@@ -94,12 +98,15 @@ def default_processes(cores: int) -> int:
 
 
 def _pipeline_and_engine(options: AuditOptions, settings: Settings) -> tuple[ModerationPipeline, Engine]:
-    directory, on_ray = settings.model_directory, options.engine == RAY
+    directory, second = settings.model_directory, settings.second_model_dir
+    on_ray = options.engine == RAY
     processes = options.processes or (1 if on_ray else default_processes(settings.cores))
     threads = max(1, settings.cores // processes)
-    scorer = Scorer.load(directory, threads=threads)
-    pipeline = ModerationPipeline.of(scorer, settings.policy, digest_of(directory))
-    spec = PipelineSpec(directory.resolve(), pipeline.policy, threads, pipeline.identity)
+    scorer = Scorer.load(directory, threads=threads, second_look=second)
+    pipeline = ModerationPipeline.of(scorer, settings.policy, digest_with(digest_of(directory), second))
+    spec = PipelineSpec(
+        directory.resolve(), pipeline.policy, threads, pipeline.identity, second and second.resolve()
+    )
     if on_ray:
         return pipeline, partial(run_on_ray, spec, options.processes, options.address)
     if processes == 1:

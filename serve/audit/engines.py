@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from belowline.model import ModelError, Policy, Scorer
-from belowline.serve.active.files import digest_of
+from belowline.serve.active.files import digest_of, digest_with
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.score_part import Job, ScoredPart, score_part
 from belowline.serve.scoring.child_process import follow_parent
@@ -37,13 +37,16 @@ class PipelineSpec:
     policy: Policy
     threads: int
     identity: Mapping[str, str]
+    second: Path | None = None
 
     def pipeline(self) -> ModerationPipeline:
-        """The pipeline; raises ModelError if the model differs from the audit's."""
-        scorer = Scorer.load(self.model, threads=self.threads)
-        pipeline = ModerationPipeline(scorer, self.policy, digest=digest_of(self.model))
+        """The pipeline; raises ModelError if a model differs from the audit's."""
+        scorer = Scorer.load(self.model, threads=self.threads, second_look=self.second)
+        digest = digest_with(digest_of(self.model), self.second)
+        pipeline = ModerationPipeline(scorer, self.policy, digest=digest)
         if pipeline.identity != self.identity:
-            raise ModelError(f"{self.model}: not the audit's model; put the same one on every machine")
+            both = " and ".join(str(path) for path in (self.model, self.second) if path)
+            raise ModelError(f"{both}: not the audit's model; put the same one on every machine")
         return pipeline
 
 

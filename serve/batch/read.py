@@ -1,7 +1,7 @@
 """Comments to score, as a stream: from a file, from arguments, from standard input."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -20,12 +20,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of a file; ``text``, ``article`` and ``parent`` must exist if they are named, ``id`` may be missing."""
+    """Columns of a file; named ones must exist, except that ``id`` may be missing."""
 
     text: str = "text"
     id: str = "id"
     article: str | None = None
     parent: str | None = None
+    author: str | None = None
+    author_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ def read_rows(path: Path, columns: Columns, longest: int) -> Iterator[Row]:
 
     Raises ReadError at the first row that cannot be scored, because the results of a file are complete or not there.
     """
-    fields = {"text": columns.text, "article": columns.article, "parent": columns.parent}
+    fields = asdict(columns)
+    del fields["id"]
     needed = tuple((field, column) for field, column in fields.items() if column)
     optional = (("id", columns.id),)
     try:
@@ -111,4 +114,5 @@ def _row(number: str, record: Mapping[str, object], wanted: Mapped, longest: int
     values = values_of(record, wanted, fields)
     article = article_context(values.get("article"), None)
     text = checked_text(values["text"], longest)
-    return Row(values["id"] or number, ScoreInput(text, article, values.get("parent")))
+    around = values.get("parent"), values.get("author"), values.get("author_url")
+    return Row(values["id"] or number, ScoreInput(text, article, *around))

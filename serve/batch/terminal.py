@@ -58,9 +58,8 @@ def print_result(result: Result) -> None:
         bar = Text("█" * filled, style="red" if label == result.reason.label else "cyan") + Text(
             "░" * (_BAR - filled), "dim"
         )
-        table.add_row(
-            f"  {label_name(label)}", bar, f"{probability:.2f}", Text(likelihood(probability), "dim")
-        )
+        name = label_name(label, substance=result.relevance is None)
+        table.add_row(f"  {name}", bar, f"{probability:.2f}", Text(likelihood(probability), "dim"))
     if result.relevance is not None:
         table.add_row("  Relevance", "", f"{result.relevance:.2f}", Text(likelihood(result.relevance), "dim"))
     console.print(table)

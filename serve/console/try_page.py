@@ -19,6 +19,7 @@ from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.results import Result
 from belowline.serve.templating import templates
 
+_FIELDS = ("text", "title", "author", "author_url")
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 EXAMPLES = {
     "thanks": (
@@ -39,18 +40,19 @@ EXAMPLES = {
 async def form(service: ServiceDep, example: str = "") -> HTMLResponse:
     """The empty form, or the form with an example."""
     _, text, title = EXAMPLES.get(example, ("", "", ""))
-    return await _page(service, {"text": text, "title": title})
+    return await _page(service, dict.fromkeys(_FIELDS, "") | {"text": text, "title": title})
 
 
 @pages.post("/")
 async def try_comment(request: Request, service: ServiceDep) -> HTMLResponse:
     """Scores the comment in the form; an error appears beside the form, which keeps its fields."""
-    fields = {"text": "", "title": ""}
+    fields = dict.fromkeys(_FIELDS, "")
     try:
         form = Form(await request.body())
         fields = {name: form.first(name) for name in fields}
         await run_in_threadpool(_check, request, fields["text"], form.first("key"), service)
-        comment = ScoreInput(fields["text"], article_context(fields["title"], None))
+        author = fields["author"], fields["author_url"]
+        comment = ScoreInput(fields["text"], article_context(fields["title"], None), None, *author)
         [result] = await service.moderate([None], [comment])
     except Problem as problem:
         return await _page(service, fields, problem=problem, status=problem.status_code)
@@ -87,6 +89,7 @@ async def _page(
         "segments": segments(fields["text"], result.evidence) if result else [],
         "rows": _rows(result) if result else [],
         "reads_context": service.pipeline.scorer.config.relevance is not None,
+        "reads_author": service.pipeline.scorer.config.author is not None,
         "problem": problem,
         "settings": service.settings,
         "asks_for_key": await run_in_threadpool(asks_for_key, service),

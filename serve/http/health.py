@@ -35,6 +35,10 @@ class Readiness(BaseModel):
         description="`failing` while the active model cannot be used and an earlier one serves; "
         "this does not affect `ready`."
     )
+    active_model: str = Field(
+        description="Version and beginning of the digest of this worker's model; with a second model of both, such as "
+        "`0.5.0+1.0.0`."
+    )
     active_policy: int = Field(
         description="Number of this worker's active policy; 0 is the policy file of the settings."
     )
@@ -81,6 +85,7 @@ async def readiness(service: Service) -> Readiness:
         batcher=batcher,
         store=store,
         promotion="failing" if service.active.behind else "ok",
+        active_model=service.pipeline.model,
         active_policy=service.pair.policy_number,
     )
 

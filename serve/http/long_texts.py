@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from belowline.model import Evidence, ScoreInput, Scores
 from belowline.serve.http.errors import Problem
@@ -41,7 +42,7 @@ async def _scores(service: Service, comment: ScoreInput) -> Scores | None:
     pieces: list[tuple[int, Scores]] = []
     for first in range(0, len(starts), _CONCURRENT):
         batch = starts[first : first + _CONCURRENT]
-        inputs = [ScoreInput(comment.text[at : at + _PIECE], comment.article, comment.parent) for at in batch]
+        inputs = [replace(comment, text=comment.text[at : at + _PIECE]) for at in batch]
         for at, scores in zip(batch, await service.scores(inputs), strict=True):
             if scores is None:
                 return None

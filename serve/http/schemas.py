@@ -44,12 +44,27 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
+class NamedAuthor(Message):
+    """The author of a comment."""
+
+    name: str | None = Field(
+        None, max_length=200, description="The name that readers see. It affects `spam` only."
+    )
+    url: str | None = Field(
+        None,
+        max_length=2000,
+        description="The author's website. It affects `spam` only, and the policy's list of blocked domains applies "
+        "to it; it is not stored.",
+    )
+
+
 class CommentIn(Message):
     """One comment to score."""
 
     id: CommentId | None = None
     text: str = Field(min_length=1, description="The comment as its author wrote it.")
     parent: str | None = Field(None, description="Text of the parent comment; at most as long as a comment.")
+    author: NamedAuthor | None = Field(None, description="The comment's author; it is not stored.")
 
 
 class ArticleIn(Message):

@@ -34,12 +34,11 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The author of a comment. ``url``, the author's website, is for the policy only and is not stored."""
+    """The author of a comment."""
 
     caller_id: str
     name: str | None = None
     role: str | None = None
-    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,7 @@ class IncomingComment:
 
     ``text_hash`` recognises the text of a caller without ids.
     ``decided`` holds the result and the decision of an audit, which are stored as they are.
+    ``author_url``, the author's website, is for the policy only and is not stored.
     """
 
     caller_id: str
@@ -60,6 +60,7 @@ class IncomingComment:
     unscored: str | None = None
     text_hash: str | None = None
     decided: tuple[Result, PolicyDecision] | None = None
+    author_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +159,10 @@ def _context(
     signature, own = signature_of_plain(compared.text), known.id if known is not None else None
     campaign = near_duplicates.campaign_of(tx, site, signature, moment, own)
     copies = near_duplicates.copies_in(tx, campaign, own) + 1
-    context = Context(text=text, site=site, copies=copies, plain=plain)
+    context = Context(text=text, site=site, url=comment.author_url, copies=copies, plain=plain)
     if author := comment.author:
         published = _published(tx, site, author)
-        context = replace(
-            context, author=author.caller_id, role=author.role, url=author.url, published=published
-        )
+        context = replace(context, author=author.caller_id, role=author.role, published=published)
     return context, signature, campaign
 
 

@@ -13,7 +13,10 @@ from belowline.serve.scoring.results import Result, make_reason, make_result
 
 @dataclass(frozen=True, slots=True)
 class ModerationPipeline:
-    """A model with its policy; ``digest`` is the SHA-256 of the model's files, None if not computed."""
+    """A model with its policy; ``digest`` is the SHA-256 of the model's files, None if not computed.
+
+    With a second model, ``digest`` stands for the files of both.
+    """
 
     scorer: Scorer
     policy: Policy
@@ -59,8 +62,8 @@ class ModerationPipeline:
         scores: Sequence[Scores | None],
         contexts: Sequence[Context] | None = None,
     ) -> list[Result]:
-        """Returns a result for each comment; without ``contexts`` the policy only knows the texts."""
-        contexts = contexts or [Context(text=comment.text) for comment in comments]
+        """Returns a result for each comment; without ``contexts`` the policy only knows texts and authors' websites."""
+        contexts = contexts or [Context(text=comment.text, url=comment.author_url) for comment in comments]
         return [self.evaluate(*comment)[0] for comment in zip(ids, scores, contexts, strict=True)]
 
     def __call__(self, ids: Sequence[str | None], comments: Sequence[ScoreInput]) -> list[Result]:

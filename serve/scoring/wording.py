@@ -18,9 +18,12 @@ ACTIONS = {
 DONE = {"publish": "published", "hold": "held", "reject": "rejected"}
 
 
-def label_name(label: str) -> str:
-    """Returns a label in words: ``personal_attack`` is "Personal attack"."""
-    return label.replace("_", " ").capitalize()
+def label_name(label: str, substance: bool = False) -> str:
+    """Returns a label in words: ``personal_attack`` is "Personal attack".
+
+    ``substance`` is true without an article: then ``on_topic`` is the probability of substance alone.
+    """
+    return "Substance" if substance and label == "on_topic" else label.replace("_", " ").capitalize()
 
 
 def likelihood(probability: float) -> str:

@@ -112,7 +112,7 @@ class WordPress:
 
     def comments(self, ids: Sequence[int]) -> list[RemoteComment]:
         """Those of ``ids``, at most a page, that are still on hold, with their posts and parents."""
-        fields = "id,post,parent,author,author_name,author_email,date_gmt,content,_links,_embedded"
+        fields = "id,post,parent,author,author_name,author_email,author_url,date_gmt,content,_links,_embedded"
         wanted = {"status": "hold", "_embed": "up,in-reply-to", "_fields": fields}
         return self._read(self._list(ids, **wanted), list[RemoteComment])
 

@@ -37,6 +37,7 @@ class RemoteComment(BaseModel):
     author: int
     author_name: str
     author_email: str
+    author_url: str = ""
     date_gmt: str | None
     content: RawText
     embedded: dict[str, list[_Embedded]] = Field({}, alias="_embedded")

@@ -119,6 +119,7 @@ class Bridge:
             parent=str(comment.parent) if comment.parent else None,
             parent_text=comment.parent_text,
             written=comment.written,
+            author_url=comment.author_url or None,
         )
         [kept] = ingest(tx, self._active.within(tx).pipeline, self._site, thread, [incoming])
         bridges.remember(tx, kept.comment, "hold")
@@ -185,7 +186,13 @@ def _step(tx: Connection, link: Row[Any], outcome: Outcome, seen: str) -> Step:
 
 def _to_score(comment: RemoteComment) -> ScoreInput:
     title, lead, _ = comment.article
-    return ScoreInput(comment.text, article=article_context(title, lead), parent=comment.parent_text)
+    return ScoreInput(
+        comment.text,
+        article_context(title, lead),
+        comment.parent_text,
+        comment.author_name,
+        comment.author_url,
+    )
 
 
 def _author(tx: Connection, comment: RemoteComment) -> Author | None:

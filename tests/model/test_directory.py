@@ -41,10 +41,24 @@ def test_the_models_of_the_package_have_names(monkeypatch: pytest.MonkeyPatch, t
     assert model_directory(Path("release")) == DEFAULT_MODEL_DIR
     for name in SHIPPED:
         assert all((model_directory(Path(name)) / file).is_file() for file in FILES)
-    for other in (Path("large"), Path("small/er"), Path("./runs/small"), tmp_path / "small", Path()):
+    for other in (Path("largest"), Path("small/er"), Path("./runs/small"), tmp_path / "small", Path()):
         assert model_directory(other) == other
-    Path("small").mkdir()
-    assert model_directory(Path("small")) == Path("small")
+    for name in ("small", "large"):
+        Path(name).mkdir()
+        assert model_directory(Path(name)) == Path(name)
+
+
+def test_large_is_a_package_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as missing:
+        missing.setattr("belowline.model.directory.find_spec", lambda _: None)
+        with pytest.raises(ModelError, match="pip install belowline-large"):
+            model_directory(Path("large"))
+    package = tmp_path / "site" / "belowline_large"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(package.parent)
+    assert model_directory(Path("large")) == package / "large"
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])

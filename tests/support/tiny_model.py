@@ -17,13 +17,15 @@ HARMFUL = LABELS[:-1]
 _HIDDEN = 8
 
 
-def build_tiny_model(directory: Path, *, version: str = "0.0.1-tiny", seed: int = 7) -> Path:
-    """Write the directory and return it."""
+def build_tiny_model(
+    directory: Path, *, version: str = "0.0.1-tiny", seed: int = 7, **changes: object
+) -> Path:
+    """Write the directory, with ``changes`` to its ``config.json``, and return it."""
     directory.mkdir(parents=True, exist_ok=True)
     tokenizer = tiny_tokenizer()
     tokenizer.save(str(directory / "tokenizer.json"))
     onnx.save(_graph(tokenizer.get_vocab_size(), np.random.default_rng(seed)), str(directory / "model.onnx"))
-    (directory / "config.json").write_text(json.dumps(_config(version)), "utf-8")
+    (directory / "config.json").write_text(json.dumps(_config(version) | changes), "utf-8")
     (directory / "README.md").write_text("A random model for tests.\n", "utf-8")
     return directory
 

@@ -36,6 +36,7 @@ class Markup:
         pending: Marks of a pending comment.
         cut: Marks of a comment that the page shows only in part.
         numbered: True if comments without an ``id`` are read too.
+        website: Links to the author's website, if within ``author``.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Markup:
     pending: str | None = None
     cut: str | None = None
     numbered: bool = False
+    website: str | None = None
 
 
 MARKUPS: Sequence[Markup] = tuple(
@@ -112,6 +114,7 @@ def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) 
         "name": ids_of(page, '[itemprop~="name"]'),
         "time": ids_of(page, markup.time),
         "pending": ids_of(page, markup.pending),
+        "website": ids_of(page, markup.website),
     }
     parts = list(_parts(page, markup, containers))
     replies = ids_of(page, markup.replies)
@@ -198,24 +201,46 @@ def _comment(
     dated = [node for node in part.elements if node.mem_id in kinds["time"]]
     time = next(filter(None, (_time(node) for node in dated)), None)
     counts["unzoned"] += time is None and bool(dated)
-    return Comment(part.id, text, _author(part.elements, kinds), time, part.parent)
+    author = _author_element(part.elements, kinds)
+    return Comment(
+        part.id,
+        text,
+        _name(author, part.elements, kinds) if author else None,
+        time,
+        part.parent,
+        author_url=_website(author, part.elements, kinds) if author else None,
+    )
 
 
 def _first(elements: Sequence[LexborNode], wanted: AbstractSet[int]) -> LexborNode | None:
     return next((node for node in elements if node.mem_id in wanted), None) if wanted else None
 
 
-def _author(elements: Sequence[LexborNode], kinds: Mapping[str, AbstractSet[int]]) -> str | None:
-    """The marked name inside the author's element, else the text of the innermost author element."""
+def _author_element(
+    elements: Sequence[LexborNode], kinds: Mapping[str, AbstractSet[int]]
+) -> LexborNode | None:
+    """The innermost author element."""
     author = None
     for node in elements:
         if node.mem_id in kinds["author"] and (author is None or _inside(node, author)):
             author = node
-    if author is None:
-        return None
+    return author
+
+
+def _name(
+    author: LexborNode, elements: Sequence[LexborNode], kinds: Mapping[str, AbstractSet[int]]
+) -> str | None:
+    """The marked name inside the author's element, else its text."""
     named = (node for node in elements if node.mem_id in kinds["name"] and _inside(node, author))
     chosen = next(named, author)
     return (chosen.attributes.get("content") or "").strip() or line_of(chosen, drop=kinds["not name"]) or None
+
+
+def _website(
+    author: LexborNode, elements: Sequence[LexborNode], kinds: Mapping[str, AbstractSet[int]]
+) -> str | None:
+    links = (node for node in elements if node.mem_id in kinds["website"] and _inside(node, author))
+    return next((url for node in links if (url := (node.attributes.get("href") or "").strip())), None)
 
 
 def _inside(node: LexborNode, outer: LexborNode) -> bool:

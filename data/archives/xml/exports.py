@@ -21,6 +21,7 @@ class Post:
     time: datetime | None
     parent: str | None
     verdict: PriorStatus | None
+    author_url: str | None = None
 
 
 def one_line(markup: str | None) -> str | None:
@@ -53,6 +54,7 @@ def comments_of(posts: Sequence[Post]) -> tuple[tuple[Comment, ...], tuple[str, 
             time=post.time,
             parent=post.parent if post.parent in known and post.parent != name else None,
             verdict=post.verdict,
+            author_url=post.author_url,
         )
         for (post, text), name in zip(kept, _unique([post for post, _ in kept]), strict=True)
     )

@@ -82,4 +82,5 @@ def _post(line: int, entry: Element) -> Post:
         time=utc_time(field("date_gmt")),
         parent=field("parent"),
         verdict=_VERDICTS.get(field("approved")),
+        author_url=field("author_url") or None,
     )

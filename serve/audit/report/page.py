@@ -40,6 +40,7 @@ def render_report(
         floor=WORTH_A_LOOK,
         longest=TEXT_SHOWN,
         labels=config.labels,
+        substance=not summary["relevance"]["comments"],
         harmful=config.harmful,
         rules=label_rules(pipeline.policy, config),
         policy=pipeline.policy,

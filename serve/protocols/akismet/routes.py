@@ -112,16 +112,12 @@ class _Comment:
 
     site: str
     incoming: IncomingComment
-    article: str | None
+    input: ScoreInput
     is_stored: bool
 
     @property
     def guid(self) -> str:
         return self.incoming.caller_id.removeprefix(PREFIX)
-
-    @property
-    def input(self) -> ScoreInput:
-        return ScoreInput(self.incoming.text, self.article)
 
     def with_scores(self, scores: Scores | str | None) -> IncomingComment:
         """The comment for the store; ``scores`` is a text if it says why there are none."""
@@ -154,7 +150,7 @@ async def _action(service: Service, actor: Actor, call: Call, comment: _Comment)
         [stored] = await service.ingest(comment.site, _thread(call), [incoming], held_only=True)
         return stored.action
     author, role = (incoming.author.caller_id, incoming.author.role) if incoming.author else (None, None)
-    context = Context(incoming.text, comment.site, author, role)
+    context = Context(incoming.text, comment.site, author, role, incoming.author_url)
     [result] = service.results([comment.guid], [comment.input], [incoming.scores], [context])
     return result.action
 
@@ -204,8 +200,15 @@ def _recognised(
         call.get("comment_parent")[:200] or None,
         written=call.written,
         text_hash=text_hash,
+        author_url=call.get("comment_author_url") or None,
     )
-    return _Comment(site, incoming, article_context(None, "\n".join(call.context)), is_stored)
+    to_score = ScoreInput(
+        incoming.text,
+        article_context(None, "\n".join(call.context)),
+        author=call.get("comment_author"),
+        author_url=call.get("comment_author_url"),
+    )
+    return _Comment(site, incoming, to_score, is_stored)
 
 
 def _id(tx: Connection, call: Call, author: str) -> str:

@@ -24,7 +24,7 @@ WPDISCUZ = (
 <div id="wpd-comm-11_0" class="comment even thread-even depth-1 wpd-comment wpd_comment_level-1">
  <div class="wpd-comment-wrap wpd-blog-guest"><div class="wpd-comment-left"><div class="wpd-avatar"></div></div>
  <div id="comment-11" class="wpd-comment-right"><div class="wpd-comment-header">
-  <div class="wpd-comment-author">Marta Lindqvist</div>
+  <div class="wpd-comment-author"><a rel="noreferrer ugc" href="https://marta.example">Marta Lindqvist</a></div>
   <div class="wpd-comment-date" title="June 3, 2024 5:12 pm"><i></i> 2 days ago</div>
   <div class="wpd-comment-share wpd-hidden"><span class="wpd-comment-link"><span data-wpd-clipboard="#comment-11">
   </span></span></div></div>
@@ -174,6 +174,7 @@ def test_wpdiscuz():
         ),
         ("12", "Tom", "It is long and", "11"),
     ]
+    assert [comment.author_url for comment in thread.comments] == ["https://marta.example", None]
     assert [comment.time for comment in thread.comments] == [
         None,
         datetime.fromisoformat("2024-06-03T17:20:00+02:00"),

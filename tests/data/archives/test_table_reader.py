@@ -37,6 +37,7 @@ def test_every_field_of_jsonl(jsonl):
         "id": 7,
         "text": "Well.",
         "author": "Ann",
+        "author_url": "https://ann.example",
         "time": "2024-05-09T07:12:00Z",
         "parent": 5,
         "thread": "t1",
@@ -49,6 +50,7 @@ def test_every_field_of_jsonl(jsonl):
     assert (thread.title, thread.url, thread.text) == ("Tram", "https://example.com/t", "The council voted.")
     assert thread.source == f"{jsonl}:1"
     (comment,) = thread.comments
+    assert comment.author_url == "https://ann.example"
     assert (comment.id, comment.text, comment.author, comment.time, comment.parent) == (
         "7",
         "Well.",

@@ -65,7 +65,13 @@ def test_every_comment_of_a_real_disqus_export():
 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
 def test_every_field_of_wxr(xml, version):
-    reply = entry("<p>Yes &amp; no,</p><p>says<br />he.</p>", id="9", parent="7", author="Bob &quot;B&quot;")
+    reply = entry(
+        "<p>Yes &amp; no,</p><p>says<br />he.</p>",
+        id="9",
+        parent="7",
+        author="Bob &quot;B&quot;",
+        author_url="https://b.example",
+    )
     content = "<!-- wp:paragraph -->\n<p>The council</p>\n<p>voted.</p>"
     one = item(entry("Well."), reply, title="Tram &amp; bus", content=content)
     (thread,) = read(xml, wxr(one, version=version))
@@ -77,6 +83,7 @@ def test_every_field_of_wxr(xml, version):
     first, second = thread.comments
     assert (first.id, first.text, first.author, first.time, first.parent) == ("7", "Well.", "Ann", AT, None)
     assert (second.text, second.author, second.parent) == ("Yes & no,\n\nsays\nhe.", 'Bob "B"', "7")
+    assert (first.author_url, second.author_url) == (None, "https://b.example")
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,12 @@ def test_readiness_follows_the_model(tmp_path: Path) -> None:
 
     with client_of(tmp_path, fake_scorer(fail_while_broken)) as client:
         parts = dict.fromkeys(("model", "batcher", "store", "promotion"), "ok")
-        assert client.get("/readyz").json() == {"ready": True, "active_policy": 0, **parts}
+        assert client.get("/readyz").json() == {
+            "ready": True,
+            "active_model": "9.9.9",
+            "active_policy": 0,
+            **parts,
+        }
         score(client, "explode")
         assert client.get("/readyz").status_code == 200
         broken.set()

@@ -120,9 +120,24 @@ def test_the_summary_counts(archive: Path, pipeline: ModerationPipeline, tmp_pat
 
 def test_the_model_is_told_of_article_and_parent(tmp_path: Path) -> None:
     rows = [row | {"article": "First.\n\nSecond."} for row in ROWS[:2]]
+    rows[0]["website"] = "https://shop.example"
     comments = list(Archive([write_archive(tmp_path / "a", rows)]).comments())
-    assert comments[0].comment == ScoreInput(ROWS[0]["text"], "Harbour\nFirst.\n\nSecond.", None)
+    author = "Ana <i>", "https://shop.example"
+    assert comments[0].comment == ScoreInput(ROWS[0]["text"], "Harbour\nFirst.\n\nSecond.", None, *author)
     assert comments[1].comment == ScoreInput("fine", "Harbour\nFirst.\n\nSecond.", ROWS[0]["text"])
+
+
+@pytest.mark.parametrize(
+    ("title", "shown", "other"), [("Harbour", "On topic", "Substance"), (None, "Substance", "On topic")]
+)
+def test_without_an_article_the_report_says_substance(
+    tmp_path: Path, pipeline: ModerationPipeline, title: str | None, shown: str, other: str
+) -> None:
+    archive = write_archive(tmp_path / "a", [{"id": "1", "text": "fine", "title": title}])
+    run_audit(Archive([archive]), tmp_path / "out", pipeline)
+    report = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert f">{shown}<" in report
+    assert f">{other}<" not in report
 
 
 def test_the_report_needs_nothing_else_and_escapes_everything(

@@ -98,10 +98,10 @@ def test_what_the_audit_would_hold_waits_with_its_context_and_reason(
     assert spam.decision is not None
     assert (spam.decision.code, spam.decision.rule) == ("spam", "spam >= 0.5")
     assert found["explode"].decision is not None
-    assert found["explode"].decision["code"] == "scoring_failed"
+    assert found["explode"].decision.code == "scoring_failed"
     assert found["explode"].author is None
     assert found["a threat"].thread is not None
-    assert found["a threat"].thread["title"] == "Bridge"
+    assert found["a threat"].thread.title == "Bridge"
 
 
 def test_the_same_call_again_adds_nothing(out: Path, settings: Settings, desk: Desk) -> None:

@@ -118,6 +118,7 @@ def test_a_terminal_gets_tables(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert cli.run(["score", "spam"]) == 0
     shown = capsys.readouterr().out
     assert "Hold" in shown
+    assert "Substance" in shown
     assert "Personal attack" in shown
     assert "0.90" in shown
     assert "Relevance" not in shown

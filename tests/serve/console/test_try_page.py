@@ -89,11 +89,26 @@ def test_relevance_is_shown_for_a_comment_under_an_article(client: TestClient) -
     assert "Relevance" not in client.post("/", data={"text": "fine", "title": " "}).text
 
 
+def test_without_an_article_on_topic_is_substance(client: TestClient) -> None:
+    for title, shown, other in (("Harbour", "On topic", "Substance"), (" ", "Substance", "On topic")):
+        page = client.post("/", data={"text": "fine", "title": title}).text
+        assert f"{shown}</th>" in page
+        assert f"{other}</th>" not in page
+
+
+def test_a_comment_of_the_queue_has_substance_without_an_article(client: TestClient) -> None:
+    for site, thread in (("one", None), ("two", {"id": "t", "title": "Harbour"})):
+        comment = {"id": "c", "text": "spam"}
+        client.post("/v1/comments", json={"site": site, "thread": thread, "comments": [comment]})
+    page = client.get("/console").text
+    assert page.count("Substance</th>") == page.count("On topic</th>") == 1
+
+
 def test_a_model_without_relevance_says_that_it_does_not_use_the_title(tmp_path: Path) -> None:
     scorer = fake_scorer()
     scorer.config = scorer.config.model_copy(update={"relevance": None})
     with client_of(tmp_path, scorer) as client:
-        assert "does not use it" in client.get("/").text
+        assert "for the relevance" not in client.get("/").text
 
 
 def test_nothing_typed_becomes_markup(client: TestClient) -> None:

@@ -66,6 +66,8 @@ def test_the_method_tells_windows_languages_and_context() -> None:
     assert "trained on comments in: en." in said
     assert "relevance" in said
     assert "relevance" not in SENTENCES.scores_method(CONFIG, False)
+    without = SENTENCES.scores_method(CONFIG.model_copy(update={"window": window}), False)
+    assert "mean of the windows: substance.</li>" in without
 
 
 def test_a_card_is_html_that_loads_nothing_and_leads_nowhere() -> None:

@@ -151,7 +151,7 @@ def test_unsure_comments_are_blurred_and_repeated_texts_are_counted() -> None:
     assert "1 comment lies within 0.1 of the threshold" in unsure
     assert re.search(r'<span class="excerpt" dir="auto" aria-hidden="true">A doubtful one', unsure)
     assert "14 further characters are in comments.jsonl" in unsure
-    assert re.search(r"12 comments \(50\.0 %\) .*4 texts", report)
+    assert re.search(r"12 comments \(50\.0 %\) .*4 different texts", report)
 
 
 def test_a_huge_archive_has_a_report_of_bounded_size() -> None:
