@@ -56,7 +56,7 @@ class AuthorWeights(_Part):
 class SecondLook(_Part):
     """Comments that a second, larger model reads again, fitted on validation.
 
-    A text is read again if the first model's probability of a label lies in the label's band, ends included. Then
+    A comment is read again if the first model's probability of a label lies in the label's band, ends included. Then
     the second model's probabilities and evidence count. ``thresholds`` are those of both models together.
     """
 

@@ -170,8 +170,7 @@ class Scorer:
             ) from error
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        # The second model runs in the first one's threads.
-        second = Scorer.load(second_look, threads=1) if second_look else None
+        second = Scorer.load(second_look, threads=threads) if second_look else None
         return cls(config, session, tokenizer, threads or os.cpu_count() or 1, second=second)
 
     @property
@@ -203,7 +202,7 @@ class Scorer:
         ]
         plains: dict[str, Normalised] = {}
         readings = self._read(texts, plains)
-        return [
+        scores = [
             self._scores(
                 self._with_author(readings[comment.text], readings[line] if line else None),
                 [readings[text] for text in context],
@@ -211,6 +210,7 @@ class Scorer:
             )
             for comment, context, line in zip(comments, contexts, lines, strict=True)
         ]
+        return self._looked_at_again(comments, scores)
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """Embeddings [n, hidden] of ``texts``, in order and of unit length: the product of two is their cosine.
@@ -308,12 +308,28 @@ class Scorer:
         named = {label: float(p) for label, p in zip(self.labels, probabilities, strict=True)}
         evidence = self._evidence(named, plain, windows, [run.strengths for run in runs])
         passages = np.stack([run.embedding for run in runs])
-        reading = _Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
-        if self._second is None or not self._in_band(named):
-            return reading
-        # Embeddings stay the first model's: those of two models cannot be compared.
-        again = self._second._read_one(text, plain)
-        return replace(reading, probabilities=again.probabilities, evidence=again.evidence)
+        return _Reading(named, evidence, language_of(text), passages, _direction(passages, windows))
+
+    def _looked_at_again(self, comments: Sequence[ScoreInput], scores: list[Scores]) -> list[Scores]:
+        """``scores`` with the second model's probabilities and evidence where a label lies in its band.
+
+        Relevance and embeddings stay the first model's: those of two models cannot be compared.
+        """
+        again = [at for at, one in enumerate(scores) if self._in_band(one.probabilities)]
+        if self._second is None or not again:
+            return scores
+        inputs = [replace(comments[at], article=None, parent=None) for at in again]
+        for at, second in zip(again, self._second.score(inputs), strict=True):
+            relevant = self._relevant(second.probabilities, scores[at].relevance)
+            scores[at] = replace(scores[at], probabilities=relevant, evidence=second.evidence)
+        return scores
+
+    def _relevant(self, probabilities: Mapping[str, float], relevance: float | None) -> dict[str, float]:
+        """``probabilities`` with those of labels that are not harmful times ``relevance``."""
+        return {
+            label: p if relevance is None or label in self.config.harmful else p * relevance
+            for label, p in probabilities.items()
+        }
 
     def _in_band(self, probabilities: Mapping[str, float]) -> bool:
         bands = self.config.second_look.bands if self.config.second_look else {}
@@ -323,10 +339,7 @@ class Scorer:
         self, reading: _Reading, contexts: Sequence[_Reading], plain: Mapping[str, Normalised]
     ) -> Scores:
         relevance = self._relevance(reading, contexts)
-        probabilities = {
-            label: p if relevance is None or label in self.config.harmful else p * relevance
-            for label, p in reading.probabilities.items()
-        }
+        probabilities = self._relevant(reading.probabilities, relevance)
         return Scores(probabilities, reading.evidence, reading.language, self.version, relevance, plain)
 
     def _relevance(self, reading: _Reading, contexts: Sequence[_Reading]) -> float | None:

@@ -70,3 +70,22 @@ def test_a_pair_that_is_not_fitted_is_refused(tmp_path: Path, folders: tuple[Pat
 def test_a_band_names_a_label(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     with pytest.raises(ModelError, match="rudeness is missing"):
         Scorer.load(fitted(tmp_path, bands={"rudeness": BAND}), second_look=folders[1])
+
+
+def test_articles_and_parents_are_read_once_and_relevance_is_the_first_models(
+    folders: tuple[Path, Path],
+) -> None:
+    both, first = Scorer.load(folders[0], second_look=folders[1]), Scorer.load(folders[0])
+    second = both._second
+    assert second is not None
+    under = [ScoreInput(text, "a bridge is late", "the link") for text in TEXTS]
+    scores = both.score(under)
+    assert [one.relevance for one in scores] == [one.relevance for one in first.score(under)]
+    assert len(second._readings._values) < len(TEXTS)
+    again = second.score(INPUTS)
+    read_again = [BAND[0] <= one.probabilities["spam"] <= BAND[1] for one in first.score(INPUTS)]
+    for one, other, chosen in zip(scores, again, read_again, strict=True):
+        if chosen:
+            assert one.relevance is not None
+            expected = other.probabilities["on_topic"] * one.relevance
+            assert one.probabilities["on_topic"] == pytest.approx(expected)
