@@ -32,8 +32,8 @@ def _known_code(code: str) -> str:
 
 
 def _only_text(value: object) -> object:
-    # Pydantic alone would read a number as seconds since 1970.
-    if not isinstance(value, str):
+    # Pydantic alone would read a number, or a string of one, as seconds since 1970.
+    if not isinstance(value, str) or value.lstrip("+-").replace(".", "").isdecimal():
         raise ValueError("must be a string such as 2026-11-25T12:00:00Z")
     return value
 

@@ -152,7 +152,7 @@ def _problem_of(request: Request, error: Exception) -> Problem:
         case RequestValidationError():
             return _problem_of_invalid(request, error)
         case HTTPException(status_code=HTTPStatus.BAD_REQUEST):
-            return Problem("malformed-body", "the body cannot be read; send a JSON object in UTF-8")
+            return Problem("malformed-body", _unreadable(error.__cause__))
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
             methods = ", ".join(_methods(request)) or dict(error.headers or {}).get("Allow", "")
             return Problem("method-not-allowed", _see_docs(error), headers={"Allow": methods})
@@ -195,3 +195,9 @@ def field_name(location: Sequence[str | int]) -> str:
 def _advice(error: Mapping[str, Any]) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     return _ADVICE.get(error["type"], message[:1].lower() + message[1:])
+
+
+def _unreadable(cause: BaseException | None) -> str:
+    if isinstance(cause, UnicodeDecodeError):
+        return f"the body is not valid UTF-8: byte {cause.start + 1} cannot be decoded; send JSON in UTF-8"
+    return "the body cannot be read; send a JSON object in UTF-8"
