@@ -3,6 +3,7 @@ not at all.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -20,6 +21,7 @@ from belowline.model import HARMFUL, ModelConfig, Policy, ScoreInput, Scorer, Th
 from belowline.model.directory import Calibration, EvidenceChannel, Window, read_config
 from belowline.model.normalise import normalise
 from belowline.model.windows import windows_of
+from belowline.training.dataset.author_lines import AUTHOR_LINES
 from belowline.training.errors import ParityError, RunError
 from belowline.training.export.onnx_export import export_fp32, quantise
 from belowline.training.export.smoothing import smoothed
@@ -28,6 +30,7 @@ from belowline.training.fit.network import CommentModel
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.start import start_config
 from belowline.training.fit.weights import load_model
+from belowline.training.measure.author import fit_author
 from belowline.training.measure.calibrate import (
     OperatingPoint,
     equal_weights,
@@ -51,6 +54,7 @@ _TORCH_TEXTS = 400
 _SMOOTHING_TEXTS = 200
 _EVIDENCE_FLOORS = {"personal_attack": 0.65, "toxicity": 0.65}
 """Channel to the strength from which a token is evidence, 0.5 for others: the best on validation of model 0.4."""
+_FEWEST_MARKED = 50
 _KIND_OF = {"antisemitism": "hate"}
 TOLERANCE_FP32 = 1e-3
 """Largest difference of a probability between torch and ONNX fp32."""
@@ -113,7 +117,8 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
         tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     console.print("ONNX")
     examples = split_examples(data["validation"], recipe.labels)
-    validation = rows_of(examples, recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
+    comments = [example for example in examples if example.source != AUTHOR_LINES]
+    validation = rows_of(comments, recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
     ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
     export_fp32(smoothed(model, ids), fp32 / "model.onnx")
     quantise(fp32 / "model.onnx", int8 / "model.onnx")
@@ -147,9 +152,11 @@ def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, longest: in
 def _learned(
     recipe: Recipe, run: Path, int8: Path, data: DatasetDict, validation: TestRows, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
-    """Fit calibration, thresholds, evidence and relevance to the int8 model."""
+    """Fit calibration, thresholds, evidence, relevance and weights of the author line to the int8 model."""
     config, operating = _configured(recipe, run, int8, validation, console)
+    spam = config.calibration.get("spam", NEUTRAL)
     learned = {
+        "author": fit_author(Scorer.load(int8), spam, data["validation"], console),
         "evidence": evidence_channels(data["train"], config.harmful),
         "relevance": fit_relevance(Scorer.load(int8), data["validation"]),
     }
@@ -203,9 +210,11 @@ def _configured(
 def evidence_channels(train: Dataset, harmful: Sequence[str]) -> dict[str, EvidenceChannel]:
     """Return the evidence channel of each harmful label.
 
-    A label uses its own channel if annotators marked its words, else that of the label that it is a kind of.
+    A label uses its own channel if annotators marked its words in enough texts, else that of the label that it is a
+    kind of.
     """
-    marked = {span["label"] for spans in train["spans"] for span in spans} & set(harmful)
+    counts = Counter(label for spans in train["spans"] for label in {span["label"] for span in spans})
+    marked = {label for label in harmful if counts[label] >= _FEWEST_MARKED}
     channels = {label: label if label in marked else _KIND_OF.get(label, label) for label in harmful}
     return {
         label: EvidenceChannel(channel=channel, floor=_EVIDENCE_FLOORS.get(channel, 0.5))

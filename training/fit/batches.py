@@ -194,13 +194,13 @@ class Encoder:
     def _known_for_all_tokens(self, row: dict[str, Any]) -> npt.NDArray[np.bool_]:
         """Return the harmful labels [harmful] for which the strength of every token is known.
 
-        These are the labels that annotators were asked to mark, and those that the whole text does not have.
+        These are the labels that annotators marked, and those that the whole text does not have.
         """
         known = dict(zip(self.recipe.labels, row["labels"], strict=True))
-        if row["spans_known"]:
-            marked = {span["label"] for span in row["spans"]}
-            return np.array([label in marked or known[label] is not None for label in self.harmful])
-        return np.array([known[label] == 0.0 for label in self.harmful])
+        marked = {span["label"] for span in row["spans"]} if row["spans_known"] else set()
+        if marked - {"spam"}:
+            marked.add("toxicity")
+        return np.array([label in marked or known[label] == 0.0 for label in self.harmful])
 
     def _strengths(self, spans: Sequence[dict[str, Any]], token: tuple[int, int]) -> list[float]:
         """Return the share of annotators [harmful] who marked the token; ``toxicity`` counts all marks but spam."""

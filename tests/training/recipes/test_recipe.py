@@ -46,7 +46,7 @@ def test_a_shipped_recipe_loads_and_trains_only_on_what_it_may(path: Path) -> No
     recipe = load_recipe(path)
     assert recipe.name == path.stem
     for name in recipe.mix:
-        assert name in ("on-topic", DECISIONS) or CORPORA[name].trainable
+        assert name in ("on-topic", "own-labels", "author-lines", DECISIONS) or CORPORA[name].trainable
     assert set(recipe.augment.swap_in) <= set(recipe.mix)
     assert set(recipe.generated) <= {"link-spam", "own-links", "contrast"}
 
