@@ -114,9 +114,9 @@ def available(recipe: Recipe, root: Path) -> tuple[Recipe, list[str]]:
 
 def _is_available(name: str, root: Path) -> bool:
     """Return True for a corpus below ``root``, and for an unknown name, which raises an error when it is read."""
-    rows = {"on-topic": on_topic_grades, OWN_LABELS: own_labels}.get(name)
-    if rows is not None:
-        return all(_is_available(corpus, root) for corpus in {corpus for corpus, _ in rows()})
+    if name in _FIRST:
+        rows = own_labels() if name == OWN_LABELS else on_topic_grades()
+        return all(_is_available(corpus, root) for corpus in {corpus for corpus, _ in rows})
     name = "blog-spam" if name == AUTHOR_LINES else name
     return name not in CORPORA or all(
         (root / CORPORA[name].folder / file).is_file() for file in CORPORA[name].files

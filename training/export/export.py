@@ -21,7 +21,6 @@ from belowline.model import HARMFUL, ModelConfig, Policy, ScoreInput, Scorer, Th
 from belowline.model.directory import Calibration, EvidenceChannel, Window, read_config
 from belowline.model.normalise import normalise
 from belowline.model.windows import windows_of
-from belowline.training.dataset.author_lines import AUTHOR_LINES
 from belowline.training.errors import ParityError, RunError
 from belowline.training.export.onnx_export import export_fp32, quantise
 from belowline.training.export.smoothing import smoothed
@@ -34,18 +33,16 @@ from belowline.training.measure.author import fit_author
 from belowline.training.measure.calibrate import (
     OperatingPoint,
     equal_weights,
-    hold_threshold,
+    operating_points,
     platt,
-    threshold_for,
+    thresholds_at,
     two_sided,
 )
 from belowline.training.measure.intervals import Floats
 from belowline.training.measure.relevance import NEUTRAL, fit_relevance
-from belowline.training.measure.rows import TestRows, predictions, rows_of, split_examples
+from belowline.training.measure.rows import TestRows, predictions, validation_comments
 from belowline.training.recipes.recipe import Recipe
 
-_REJECT_PRECISION = 0.97
-_VALIDATION_PER_CORPUS = 600
 _FEWEST_TO_CALIBRATE = 100
 """With fewer rows the calibration and thresholds of the start are more accurate than fitted ones."""
 _PARITY_TEXTS = 4000
@@ -116,9 +113,7 @@ def export(run: Path, out: Path, console: Console, like: Path | None = None, ver
         folder.mkdir(parents=True)
         tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     console.print("ONNX")
-    examples = split_examples(data["validation"], recipe.labels)
-    comments = [example for example in examples if example.source != AUTHOR_LINES]
-    validation = rows_of(comments, recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
+    validation = validation_comments(data["validation"], recipe)
     ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
     export_fp32(smoothed(model, ids), fp32 / "model.onnx")
     quantise(fp32 / "model.onnx", int8 / "model.onnx")
@@ -196,14 +191,9 @@ def _configured(
         logits = np.log(probability / (1 - probability))
         calibration[label] = platt(logits, target, equal_weights(validation.sources[rows]))
         calibrated = _calibrated(calibration[label], logits)
-        hold = reject = None
-        if label in HARMFUL:
-            hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, calibrated, target)
-            reject = threshold_for(_REJECT_PRECISION, calibrated, target)
+        hold, reject = operating_points(label, recipe, calibrated, target)
         operating[label, "hold"], operating[label, "reject"] = hold, reject
-        thresholds[label] = Thresholds(
-            hold=hold.threshold if hold else None, reject=reject.threshold if reject else None
-        )
+        thresholds[label] = thresholds_at(hold, reject)
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
 
 

@@ -64,8 +64,8 @@ def author_pairs(validation: Dataset, spam_column: int, seed: int = 0) -> Pairs 
         share / len(kind) for kind, share in ((harmless, 0.5), (unsigned, 0.25), (signed, 0.25)) for _ in kind
     ]
     spam = np.arange(len(pairs)) >= len(harmless)
-    texts, by = zip(*pairs, strict=True)
-    return Pairs(list(texts), list(by), spam.astype(np.float64), np.array(weights))
+    texts, by = ([pair[part] for pair in pairs] for part in (0, 1))
+    return Pairs(texts, by, spam.astype(np.float64), np.array(weights))
 
 
 def fit_author(
