@@ -62,8 +62,12 @@ def split_of(example: Example, *, validation: float = 0.07, test: float = 0.13) 
 
 
 def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
-    """Yield the examples of every corpus in the mix that know one of the labels; project labels first."""
+    """Yield the examples of every corpus in the mix that know one of the labels; project labels first.
+
+    With another teacher, also those that know none.
+    """
     labels = frozenset(recipe.labels)
+    unlabelled = recipe.distil is not None and bool(recipe.distil.teacher)
     names = [name for name in recipe.mix if name != DECISIONS]
     relabelled = own_labels().keys() if OWN_LABELS in recipe.mix else frozenset()
     for name in sorted(names, key=lambda name: (*_FIRST, name).index(name)):
@@ -71,7 +75,7 @@ def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
         useful = [
             example
             for example in examples
-            if labels & example.labels.keys()
+            if (labels & example.labels.keys() or unlabelled)
             # A test row is measured with the labels of its corpus too.
             and ((name, example.row) not in relabelled or split_of(example) == "test")
         ]

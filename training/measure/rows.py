@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.intervals import Floats
 from belowline.training.recipes.recipe import Recipe
 
-Predict = Callable[[Sequence[str]], Mapping[str, Floats]]
 MEASURED_ONLY = tuple(name for name, corpus in CORPORA.items() if corpus.use == "eval")
 _CHUNK = 256
 _VALIDATION_PER_CORPUS = 600

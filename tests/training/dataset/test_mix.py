@@ -146,6 +146,12 @@ def test_only_what_says_something_about_the_labels_is_gathered(root: Path) -> No
     assert {e.source for e in gather(recipe(labels=["threat"]), root)} == {"civil-sample"}
 
 
+def test_with_another_teacher_unlabelled_texts_are_gathered_too(root: Path) -> None:
+    distil = {"layers": [0], "teacher": "large"}
+    taught = recipe(labels=["threat"], start="released", distil=distil)
+    assert {e.source for e in gather(taught, root)} == set(MIX)
+
+
 def test_the_projects_own_labels_come_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def judged(_: Path) -> Iterator[Example]:
         yield example("Cheap", source="on-topic", on_topic=1.0)
