@@ -38,6 +38,7 @@ from belowline.training.measure.calibrate import (
     thresholds_at,
     two_sided,
 )
+from belowline.training.measure.evidence_floors import fit_floors
 from belowline.training.measure.intervals import Floats
 from belowline.training.measure.relevance import NEUTRAL, fit_relevance
 from belowline.training.measure.rows import TestRows, predictions, validation_comments
@@ -50,7 +51,7 @@ _PARITY_TEXTS = 4000
 _TORCH_TEXTS = 400
 _SMOOTHING_TEXTS = 200
 _EVIDENCE_FLOORS = {"personal_attack": 0.65, "toxicity": 0.65}
-"""Channel to the strength from which a token is evidence, 0.5 for others: the best on validation of model 0.4."""
+"""Channel to the strength from which a token is evidence, 0.5 for others, where validation has too few marks."""
 _FEWEST_MARKED = 50
 _KIND_OF = {"antisemitism": "hate"}
 TOLERANCE_FP32 = 1e-3
@@ -149,11 +150,12 @@ def _learned(
 ) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
     """Fit calibration, thresholds, evidence, relevance and weights of the author line to the int8 model."""
     config, operating = _configured(recipe, run, int8, validation, console)
-    spam = config.calibration.get("spam", NEUTRAL)
+    scorer, spam = Scorer.load(int8), config.calibration.get("spam", NEUTRAL)
+    channels = evidence_channels(data["train"], config.harmful)
     learned = {
-        "author": fit_author(Scorer.load(int8), spam, data["validation"], console),
-        "evidence": evidence_channels(data["train"], config.harmful),
-        "relevance": fit_relevance(Scorer.load(int8), data["validation"]),
+        "author": fit_author(scorer, spam, data["validation"], console),
+        "evidence": fit_floors(scorer, data["validation"], channels, console),
+        "relevance": fit_relevance(scorer, data["validation"]),
     }
     before = start_config(run)
     if (
