@@ -42,7 +42,7 @@ def answers(
     reader = _Reader(teacher, recipe)
     scores = cached_scores(reader.read, distinct, file, _CHUNK, console, "teacher")
     unknown = np.full(len(distinct), np.nan)
-    table = np.stack([scores.get(label, unknown) for label in recipe.labels], axis=1).astype(np.float32)
+    table = np.stack([scores.get(label, unknown) for label in recipe.labels], axis=1)
     places = {_key(text): place for place, text in enumerate(distinct)}
     return lambda asked: table[[places[_key(text)] for text in asked]]
 
