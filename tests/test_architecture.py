@@ -75,7 +75,19 @@ def test_no_folder_but_training_imports_what_the_extra_brings(folder: str) -> No
 ROOMS = {
     "serve": SERVE_ROOMS,
     "training": (
-        *("cli", "compare", "tune", "export", "measure", "fit", "dataset", "recipes", "files", "errors"),
+        *(
+            "cli",
+            "compare",
+            "tune",
+            "export",
+            "measure",
+            "fit",
+            "dataset",
+            "recipes",
+            "score_cache",
+            "files",
+            "errors",
+        ),
     ),
     "data": ("__init__", "archives", "corpora", "decisions", "decision_labels", "example", "comment"),
 }

@@ -195,6 +195,22 @@ def export_command(
     print(export(run, out, Console(stderr=True), like and model_directory(like), version, bits))
 
 
+@app.command(name="second-look")
+def second_look_command(
+    first: Annotated[Path, typer.Option("--first", help="Model directory that reads every comment.")],
+    second: Annotated[Path, typer.Option("--second", help="Larger model that reads some comments again.")],
+    run: Run,
+    out: Annotated[Path, typer.Option("--out", help="Model directory to write.")] = Path("model-out"),
+    corpora: Corpora = Path("corpora"),
+) -> None:
+    """Fit the comments that a second model reads again, and the thresholds of both, into the first one's directory."""
+    from belowline.model import model_directory
+    from belowline.training.export.second_look import second_look
+
+    second_look(model_directory(first), model_directory(second), run, out, corpora, Console())
+    print(out)
+
+
 @app.command(name="evaluate")
 def evaluate_command(
     run: Run,

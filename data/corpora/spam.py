@@ -37,3 +37,12 @@ def blog_spam(folder: Path) -> Iterator[Example]:
             slice=row["source"],
             weight=len(comments) / len(kinds) / kinds[row["source"], row["label"]],
         )
+
+
+def blog_spam_authors(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return row to name and website of the spammers of ``blog-spam``; ham has neither."""
+    return {
+        row["id"]: (row["spam_author"], row["spam_url"])
+        for row in rows(folder / "comments.csv")
+        if row["label"] == "spam"
+    }

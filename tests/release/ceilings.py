@@ -18,8 +18,8 @@ from sklearn.metrics import roc_auc_score
 
 from belowline.data.corpora.attack import toxic_spans_workers
 from belowline.data.corpora.tables import rows
+from belowline.training.measure.character_f1 import character_f1
 from belowline.training.measure.intervals import NAN, Floats
-from tests.release.character_f1 import character_f1
 from tests.release.evidence import Marks, marked_by_half, worker_marks
 
 _WORKERS = 3

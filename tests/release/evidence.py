@@ -10,9 +10,7 @@ from rich.console import Console
 from belowline.data.corpora import CorpusError
 from belowline.data.corpora.attack import toxic_spans_workers
 from belowline.model import Scorer
-from belowline.training.measure.intervals import Bools
-from tests.release.bootstrap import Measurement, bootstrapped, missing
-from tests.release.character_f1 import (
+from belowline.training.measure.character_f1 import (
     HALF,
     NOT_ASKED,
     WIDEST,
@@ -21,6 +19,8 @@ from tests.release.character_f1 import (
     rows_of_columns,
     strengths_of,
 )
+from belowline.training.measure.intervals import Bools
+from tests.release.bootstrap import Measurement, bootstrapped, missing
 
 _CORPUS = "toxic-spans"
 

@@ -16,6 +16,7 @@ from belowline.training.errors import RunError
 from belowline.training.files import to_plain, write_text
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.rows import TestRows, limited, rows_of, split_examples
+from tests.release.author_figures import blog_figures, names_figure
 from tests.release.bootstrap import Measurement, missing
 from tests.release.ceilings import ceilings
 from tests.release.disguise_figures import disguise_drop, unseen_recall
@@ -86,9 +87,12 @@ TARGETS = (
     Target("expected calibration error of a label", 0.03, "calibration", at_most=True),
     Target("embedding, pairs of c3 comments: Spearman with the base", 0.90, "embedding"),
     Target("int8 against fp32: AUC lost on any row above", 0.005, "int8 loss", at_most=True),
+    Target("spam, the blog left out, with author lines: AUC", 0.97, "blog with author"),
+    Target("spam, the blog left out, text alone: AUC", 0.91, "blog without author"),
+    Target("spam of 1,000 names, largest difference of origins", 0.01, "names", at_most=True),
     Target("size of model.onnx in MB", 30, "size", at_most=True),
 )
-"""Targets of issue 3."""
+"""Targets of issue 3, and those of issue 19 for author lines."""
 _SPLITS = [target.of for target in TARGETS if isinstance(target.of, OnSplit)]
 _RANKED = [split for split in _SPLITS if split.statistic == "AUC"]
 
@@ -115,6 +119,8 @@ def figures(
     found["unseen disguises"], found["embedding"] = _of_comments(scorer, readings, base, console)
     found["evidence"] = evidence_figure(scorer, data, corpora, limit, console)
     found["disguise drop"] = disguise_drop(scorer, readings, console)
+    found["blog with author"], found["blog without author"] = blog_figures(scorer, corpora, console)
+    found["names"] = names_figure(scorer)
     found["calibration"] = calibration_figure(readings)
     found["int8 loss"] = int8_loss(readings, _RANKED)
     _note_ceilings(found, readings, corpora)

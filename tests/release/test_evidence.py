@@ -11,7 +11,7 @@ from rich.console import Console
 from belowline.data.corpora import CorpusError
 from belowline.model import Scorer
 from belowline.model.directory import EvidenceChannel
-from tests.release.character_f1 import characters
+from belowline.training.measure.character_f1 import characters
 from tests.release.evidence import evidence_figure, marked_by_half, worker_marks
 
 QUIET = Console(quiet=True)

@@ -14,7 +14,6 @@ from belowline.training.compare.comparison import FALSE_SHARE, Comparison, Pair,
 from belowline.training.compare.decision_changes import flips_of
 from belowline.training.compare.gates import GateReport, check_gates
 from belowline.training.compare.report import show_comparison, write_report
-from belowline.training.compare.score_cache import cached_scores
 from belowline.training.compare.speed import measure_speed
 from belowline.training.files import write_json
 from belowline.training.measure.contenders import Contender, load_contenders
@@ -29,6 +28,7 @@ from belowline.training.measure.parts import (
 )
 from belowline.training.measure.rows import TestRows, gather_rows
 from belowline.training.recipes.recipe import Gates
+from belowline.training.score_cache import cached_scores
 
 RESAMPLES = 1000
 

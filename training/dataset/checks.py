@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
+from belowline.data.corpora.own_labels import OWN_LABELS
 from belowline.data.example import Example, Split
 from belowline.training.dataset.mix import available, collect, is_decision, split_of
 from belowline.training.dataset.near_duplicates import near_duplicates
@@ -120,7 +121,8 @@ def _copies(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Ite
     """Yield duplicates with opposite labels, and near-duplicates in two splits (of equal texts the mix keeps one)."""
     same, near = near_duplicates([example.text for example in examples], recipe.checks.similar)
     twins = np.array([_is_made_pair(examples[one], examples[other]) for one, other in near], dtype=bool)
-    pairs = np.concatenate((same, near[~twins]))
+    again = np.array([_is_relabelled(examples[one], examples[other]) for one, other in same], dtype=bool)
+    pairs = np.concatenate((same[~again], near[~twins]))
     for label, column in zip(recipe.labels, targets.T, strict=True):
         against = pairs[np.abs(column[pairs[:, 0]] - column[pairs[:, 1]]) > 0.5]  # never true of NaN
         cases = [(examples[one], examples[other]) for one, other in _decisions_first(against, examples)]
@@ -136,6 +138,12 @@ def _copies(examples: Sequence[Example], targets: Floats, recipe: Recipe) -> Ite
 def _is_made_pair(one: Example, other: Example) -> bool:
     """Return True for a pair that a corpus made alike on purpose, with opposite labels and one split key."""
     return one.split_key == other.split_key and one.source == other.source and not is_decision(one.source)
+
+
+def _is_relabelled(one: Example, other: Example) -> bool:
+    """Return True for a row with own labels beside the same row with those of its corpus."""
+    rows = {f"{example.source}:{example.row}" for example in (one, other)}
+    return bool(rows & {example.row for example in (one, other) if example.source == OWN_LABELS})
 
 
 def _decisions_first(pairs: npt.NDArray[np.int64], examples: Sequence[Example]) -> list[tuple[int, int]]:

@@ -16,9 +16,11 @@ from datasets import Dataset, DatasetDict, Features, List, Value
 from belowline.data.corpora import CORPORA, CorpusError, read_corpus
 from belowline.data.corpora.hate import implied_statements
 from belowline.data.corpora.on_topic_grades import on_topic, on_topic_grades
+from belowline.data.corpora.own_labels import OWN_LABELS, own_labelled, own_labels
 from belowline.data.example import Example, Split
 from belowline.model.hash_sampling import draw
 from belowline.model.normalise import normalise
+from belowline.training.dataset.author_lines import AUTHOR_LINES, author_lines
 from belowline.training.dataset.contrast import contrast, material
 from belowline.training.dataset.generate import link_spam, own_links
 from belowline.training.errors import RecipeError
@@ -31,6 +33,8 @@ _ROUNDS = 50
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 _MATERIAL = {"link-spam": "wp-blacklist", "contrast": "implicit-hate"}
 """Generator to the corpus that it takes its material from."""
+_FIRST = (OWN_LABELS, "on-topic")
+"""Sources whose labels are better than those of other corpora for the same text."""
 _KEPT_APART: tuple[tuple[Split, tuple[Split, ...]], ...] = (
     ("validation", ("test",)),
     ("train", ("test", "validation")),
@@ -58,12 +62,23 @@ def split_of(example: Example, *, validation: float = 0.07, test: float = 0.13) 
 
 
 def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
-    """Yield the examples of every corpus in the mix that know one of the labels; project labels first."""
+    """Yield the examples of every corpus in the mix that know one of the labels; project labels first.
+
+    With another teacher, also those that know none.
+    """
     labels = frozenset(recipe.labels)
+    unlabelled = recipe.distil is not None and bool(recipe.distil.teacher)
     names = [name for name in recipe.mix if name != DECISIONS]
-    for name in sorted(names, key=lambda name: name != "on-topic"):
-        examples = list(on_topic(root)) if name == "on-topic" else _trainable(name, root)
-        useful = [example for example in examples if labels & example.labels.keys()]
+    relabelled = own_labels().keys() if OWN_LABELS in recipe.mix else frozenset()
+    for name in sorted(names, key=lambda name: (*_FIRST, name).index(name)):
+        examples = _read(name, root)
+        useful = [
+            example
+            for example in examples
+            if (labels & example.labels.keys() or unlabelled)
+            # A test row is measured with the labels of its corpus too.
+            and ((name, example.row) not in relabelled or split_of(example) == "test")
+        ]
         if recipe.limit is not None:
             useful = random.Random(recipe.seed).sample(useful, k=min(recipe.limit, len(useful)))
         yield from useful
@@ -103,11 +118,25 @@ def available(recipe: Recipe, root: Path) -> tuple[Recipe, list[str]]:
 
 def _is_available(name: str, root: Path) -> bool:
     """Return True for a corpus below ``root``, and for an unknown name, which raises an error when it is read."""
-    if name == "on-topic":
-        return all(_is_available(corpus, root) for corpus, _ in on_topic_grades())
+    if name in _FIRST:
+        rows = own_labels() if name == OWN_LABELS else on_topic_grades()
+        return all(_is_available(corpus, root) for corpus in {corpus for corpus, _ in rows})
+    name = "blog-spam" if name == AUTHOR_LINES else name
     return name not in CORPORA or all(
         (root / CORPORA[name].folder / file).is_file() for file in CORPORA[name].files
     )
+
+
+def _read(name: str, root: Path) -> list[Example]:
+    """Return the examples of an entry of a mix; raises CorpusError."""
+    if name == OWN_LABELS:
+        return list(own_labelled(root))
+    if name == "on-topic":
+        return list(on_topic(root))
+    if name == AUTHOR_LINES:
+        _material("blog-spam", root)
+        return list(author_lines(root))
+    return _trainable(name, root)
 
 
 def _trainable(name: str, root: Path) -> list[Example]:
@@ -122,16 +151,20 @@ def _trainable(name: str, root: Path) -> list[Example]:
 def divide(examples: Iterable[Example]) -> dict[Split, list[Example]]:
     """Return examples by split.
 
-    Within a split only the first of equal texts is kept. A text of test or validation is removed from train, whatever
-    corpus it is from.
+    Within a split only the first of equal texts is kept, but test rows with own labels stand beside their corpus's. A
+    text of test or validation is removed from train, whatever corpus it is from.
     """
     splits: dict[Split, dict[str, Example]] = {split: {} for split in _SPLITS}
+    own_test: dict[str, Example] = {}
     for example in examples:
-        splits[split_of(example)].setdefault(fingerprint(example.text), example)
+        split = split_of(example)
+        texts = own_test if (example.source, split) == (OWN_LABELS, "test") else splits[split]
+        texts.setdefault(fingerprint(example.text), example)
     for later, earlier in _KEPT_APART:
-        for text in splits[later].keys() & set().union(*(splits[other] for other in earlier)):
+        for text in splits[later].keys() & set(own_test).union(*(splits[other] for other in earlier)):
             del splits[later][text]
-    return {split: list(splits[split].values()) for split in _SPLITS}
+    divided = {split: list(splits[split].values()) for split in _SPLITS}
+    return divided | {"test": [*divided["test"], *own_test.values()]}
 
 
 def generated(recipe: Recipe, root: Path, splits: Mapping[Split, Sequence[Example]]) -> Iterator[Example]:

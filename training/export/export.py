@@ -3,6 +3,7 @@ not at all.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -29,21 +30,21 @@ from belowline.training.fit.network import CommentModel
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.start import start_config
 from belowline.training.fit.weights import load_model
+from belowline.training.measure.author import fit_author
 from belowline.training.measure.calibrate import (
     OperatingPoint,
     equal_weights,
-    hold_threshold,
+    operating_points,
     platt,
-    threshold_for,
+    thresholds_at,
     two_sided,
 )
+from belowline.training.measure.evidence_floors import fit_floors
 from belowline.training.measure.intervals import Floats
 from belowline.training.measure.relevance import NEUTRAL, fit_relevance
-from belowline.training.measure.rows import TestRows, predictions, rows_of, split_examples
+from belowline.training.measure.rows import TestRows, predictions, validation_comments
 from belowline.training.recipes.recipe import Recipe
 
-_REJECT_PRECISION = 0.97
-_VALIDATION_PER_CORPUS = 600
 _FEWEST_TO_CALIBRATE = 100
 """With fewer rows the calibration and thresholds of the start are more accurate than fitted ones."""
 _PARITY_TEXTS = 4000
@@ -51,7 +52,8 @@ _PARITY_TEXTS = 4000
 _TORCH_TEXTS = 400
 _SMOOTHING_TEXTS = 200
 _EVIDENCE_FLOORS = {"personal_attack": 0.65, "toxicity": 0.65}
-"""Channel to the strength from which a token is evidence, 0.5 for others: the best on validation of model 0.4."""
+"""Channel to the strength from which a token is evidence, 0.5 for others, where validation has too few marks."""
+_FEWEST_MARKED = 50
 _KIND_OF = {"antisemitism": "hate"}
 TOLERANCE_FP32 = 1e-3
 """Largest difference of a probability between torch and ONNX fp32."""
@@ -121,8 +123,7 @@ def export(
         folder.mkdir(parents=True)
         tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     console.print("ONNX")
-    examples = split_examples(data["validation"], recipe.labels)
-    validation = rows_of(examples, recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
+    validation = validation_comments(data["validation"], recipe)
     ids = _token_ids(_spread(validation.texts, _SMOOTHING_TEXTS), tokenizer, recipe.max_tokens)
     export_fp32(smoothed(model, ids), fp32 / "model.onnx")
     quantise(fp32 / "model.onnx", int8 / "model.onnx", bits)
@@ -156,11 +157,14 @@ def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, longest: in
 def _learned(
     recipe: Recipe, run: Path, int8: Path, data: DatasetDict, validation: TestRows, console: Console
 ) -> tuple[ModelConfig, dict[tuple[str, str], OperatingPoint | None]]:
-    """Fit calibration, thresholds, evidence and relevance to the int8 model."""
+    """Fit calibration, thresholds, evidence, relevance and weights of the author line to the int8 model."""
     config, operating = _configured(recipe, run, int8, validation, console)
+    scorer, spam = Scorer.load(int8), config.calibration.get("spam", NEUTRAL)
+    channels = evidence_channels(data["train"], config.harmful)
     learned = {
-        "evidence": evidence_channels(data["train"], config.harmful),
-        "relevance": fit_relevance(Scorer.load(int8), data["validation"]),
+        "author": fit_author(scorer, spam, data["validation"], console),
+        "evidence": fit_floors(scorer, data["validation"], channels, console),
+        "relevance": fit_relevance(scorer, data["validation"]),
     }
     before = start_config(run)
     if (
@@ -198,23 +202,20 @@ def _configured(
         logits = np.log(probability / (1 - probability))
         calibration[label] = platt(logits, target, equal_weights(validation.sources[rows]))
         calibrated = _calibrated(calibration[label], logits)
-        hold = reject = None
-        if label in HARMFUL:
-            hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, calibrated, target)
-            reject = threshold_for(_REJECT_PRECISION, calibrated, target)
+        hold, reject = operating_points(label, recipe, calibrated, target)
         operating[label, "hold"], operating[label, "reject"] = hold, reject
-        thresholds[label] = Thresholds(
-            hold=hold.threshold if hold else None, reject=reject.threshold if reject else None
-        )
+        thresholds[label] = thresholds_at(hold, reject)
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating
 
 
 def evidence_channels(train: Dataset, harmful: Sequence[str]) -> dict[str, EvidenceChannel]:
     """Return the evidence channel of each harmful label.
 
-    A label uses its own channel if annotators marked its words, else that of the label that it is a kind of.
+    A label uses its own channel if annotators marked its words in enough texts, else that of the label that it is a
+    kind of.
     """
-    marked = {span["label"] for spans in train["spans"] for span in spans} & set(harmful)
+    counts = Counter(label for spans in train["spans"] for label in {span["label"] for span in spans})
+    marked = {label for label in harmful if counts[label] >= _FEWEST_MARKED}
     channels = {label: label if label in marked else _KIND_OF.get(label, label) for label in harmful}
     return {
         label: EvidenceChannel(channel=channel, floor=_EVIDENCE_FLOORS.get(channel, 0.5))

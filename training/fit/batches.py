@@ -1,7 +1,7 @@
 """Batches of similar padded size, in an order that depends on seed and epoch only, so that a run resumes exactly."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -32,6 +32,7 @@ class Batch:
     labels: Tensor  # [B, labels]
     evidence: Tensor  # [B, T, harmful labels]
     weights: Tensor  # [B]
+    taught: Tensor  # [B, labels], probabilities of another teacher
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on ``device``."""
@@ -88,11 +89,16 @@ def _cut(window: Sequence[int], lengths: Sequence[int], recipe: Recipe) -> Itera
 
 
 class Encoder:
-    """Encoder of dataset rows as batches: augmentation, normalisation, tokens, aligned targets."""
+    """Encoder of dataset rows as batches: augmentation, normalisation, tokens, aligned targets.
+
+    Attributes:
+        teacher: Function from texts to another teacher's probabilities [n, labels], NaN for labels that it lacks.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> None:
         self.tokenizer = tokenizer
         self.recipe = recipe
+        self.teacher: Callable[[Sequence[str]], np.ndarray] | None = None
         self.harmful = tuple(label for label in recipe.labels if label in HARMFUL)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -114,7 +120,7 @@ class Encoder:
             chunk = items[start : start + 4096]
             rows = rows_of(columns, [item.index for item in chunk])
             seeded = zip(rows, chunk, strict=True)
-            texts = [self._augmented(row, random.Random(item.seed))["text"] for row, item in seeded]
+            texts = [self.augmented_text(row, item.seed) for row, item in seeded]
             changed = [at for at, row in enumerate(rows) if texts[at] != row["text"]]
             chunk_lengths = [plain[item.index] for item in chunk]
             for at, length in zip(changed, self.lengths([texts[at] for at in changed]), strict=True):
@@ -145,7 +151,17 @@ class Encoder:
             torch.from_numpy(labels),
             torch.from_numpy(evidence),
             torch.tensor([row.get("weight", 1.0) for row in rows], dtype=torch.float32),
+            torch.from_numpy(self._taught([row["text"] for row in rows])),
         )
+
+    def augmented_text(self, row: dict[str, Any], seed: int) -> str:
+        """Return the text of a row as ``batch`` reads it with this seed."""
+        return str(self._augmented(row, random.Random(seed))["text"])
+
+    def _taught(self, texts: Sequence[str]) -> np.ndarray:
+        if self.teacher is None:
+            return np.full((len(texts), len(self.recipe.labels)), np.nan, dtype=np.float32)
+        return self.teacher(texts).astype(np.float32)
 
     def in_batches(
         self, rows: Sequence[dict[str, Any]], device: torch.device
@@ -194,13 +210,13 @@ class Encoder:
     def _known_for_all_tokens(self, row: dict[str, Any]) -> npt.NDArray[np.bool_]:
         """Return the harmful labels [harmful] for which the strength of every token is known.
 
-        These are the labels that annotators were asked to mark, and those that the whole text does not have.
+        These are the labels that annotators marked, and those that the whole text does not have.
         """
         known = dict(zip(self.recipe.labels, row["labels"], strict=True))
-        if row["spans_known"]:
-            marked = {span["label"] for span in row["spans"]}
-            return np.array([label in marked or known[label] is not None for label in self.harmful])
-        return np.array([known[label] == 0.0 for label in self.harmful])
+        marked = {span["label"] for span in row["spans"]} if row["spans_known"] else set()
+        if marked - {"spam"}:
+            marked.add("toxicity")
+        return np.array([label in marked or known[label] == 0.0 for label in self.harmful])
 
     def _strengths(self, spans: Sequence[dict[str, Any]], token: tuple[int, int]) -> list[float]:
         """Return the share of annotators [harmful] who marked the token; ``toxicity`` counts all marks but spam."""

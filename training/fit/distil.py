@@ -42,9 +42,7 @@ class Distiller(Trainer):
         self.distil, self.teacher = distil, frozen(teacher, self.accelerator.device)
 
     def _loss_weights(self) -> dict[str, float]:
-        weigh = self.distil
-        own = {"labels": weigh.verdicts, "probabilities": weigh.probabilities, "states": weigh.states}
-        return super()._loss_weights() | own
+        return super()._loss_weights() | {"states": self.distil.states}
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
         ids, mask = batch.input_ids, batch.attention_mask

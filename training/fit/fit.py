@@ -19,6 +19,7 @@ from belowline.training.dataset.checks import check
 from belowline.training.dataset.mix import build
 from belowline.training.errors import RunError
 from belowline.training.files import new_folder
+from belowline.training.fit.ask_teacher import teacher_folder
 from belowline.training.fit.batches import Encoder
 from belowline.training.fit.checkpoint import remove_checkpoint
 from belowline.training.fit.distil import Distiller, smaller
@@ -148,7 +149,11 @@ def start_network(job: Job) -> Network:
         if recipe.distil:
             if "label_head.weight" not in adopted:
                 raise RunError("distil: the start has other labels than the recipe; name the same")
-            network.teacher, network.model = model, smaller(model, recipe.distil.layers)
+            network.model = smaller(model, recipe.distil.layers)
+            if recipe.distil.teacher:
+                network.teacher_run = teacher_folder(recipe.distil.teacher, job.run.path)
+            else:
+                network.teacher = model
             network.adopted = {}
         if not recipe.fit.only_heads:
             freeze(network.model.encoder, recipe.fit.freeze_layers)

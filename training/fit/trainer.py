@@ -18,6 +18,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from belowline.training.fit.ask_teacher import answers
 from belowline.training.fit.batches import Batch, Draw, Encoder, draws_of_epoch, plan, rows_of
 from belowline.training.fit.checkpoint import load_checkpoint, save_checkpoint
 from belowline.training.fit.losses import cosine_loss, fill_missing_targets, masked_loss
@@ -59,7 +60,8 @@ class Network:
     tokenizer: PreTrainedTokenizerBase  # the base's tokenizer
     adopted: dict[str, Tensor]
     start: CommentModel | None = None
-    teacher: CommentModel | None = None  # the network that a student is distilled from
+    teacher: CommentModel | None = None  # the start, from which a student is distilled
+    teacher_run: Path | None = None  # folder of another network that a student is distilled from
 
 
 class Trainer:
@@ -88,6 +90,8 @@ class Trainer:
         console.print("planning batches")
         self._plan_all()
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
+        if network.teacher_run is not None:
+            self._ask(network.teacher_run)
         self.validation_rows = (
             validation_rows(data["validation"], recipe) if recipe.fit.evaluate_every else []
         )
@@ -107,6 +111,20 @@ class Trainer:
         batches = plan(lengths, self.recipe, number)
         share = min(1.0, self.recipe.fit.passes - number)
         return batches[: max(1, round(share * len(batches)))]
+
+    def _ask(self, teacher: Path) -> None:
+        """Read every text of the plan with the network in ``teacher`` once, for the targets of all batches."""
+        with self.accelerator.main_process_first():
+            self.encoder.teacher = answers(teacher, self._texts(), self.run, self.recipe, self.console)
+
+    def _texts(self) -> Iterator[str]:
+        columns = self.data.select_columns(["text", "labels", "source"])
+        for draws, batches in zip(self.draws, self.plans, strict=True):
+            for batch in batches:
+                chosen = [draws[at] for at in batch]
+                rows = rows_of(columns, [draw.index for draw in chosen])
+                for row, draw in zip(rows, chosen, strict=True):
+                    yield self.encoder.augmented_text(row, draw.seed)
 
     def _rate(self, step: int) -> float:
         warmup = max(1, round(self.recipe.fit.warmup * self.total))
@@ -208,8 +226,11 @@ class Trainer:
 
     def _loss_weights(self) -> dict[str, float]:
         """Return the weights of losses that are not 1."""
-        fit = self.recipe.fit
-        return {"evidence": fit.evidence_weight, "hold": fit.hold_weight, "start": fit.hold_start}
+        fit, distil = self.recipe.fit, self.recipe.distil
+        weights = {"evidence": fit.evidence_weight, "hold": fit.hold_weight, "start": fit.hold_start}
+        if distil:
+            weights |= {"labels": distil.verdicts, "probabilities": distil.probabilities}
+        return weights
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
         ids, mask, weights = batch.input_ids, batch.attention_mask, batch.weights
@@ -220,6 +241,8 @@ class Trainer:
                 "labels": masked_loss(outputs.logits, labels, weights, self._mean_count),
                 "evidence": masked_loss(outputs.evidence, evidence, weights, self._mean_count),
             }
+            if self.encoder.teacher is not None:
+                losses["probabilities"] = masked_loss(outputs.logits, batch.taught, share=self._mean_count)
             if hold and self.recipe.fit.hold_weight:
                 losses["hold"] = self._embedding_loss(outputs, ids, mask)
             if hold and self.start is not None:

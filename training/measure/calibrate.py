@@ -7,9 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
+from belowline.model import HARMFUL, Thresholds
 from belowline.model.directory import Calibration
 from belowline.training.measure.intervals import Floats, wilson
+from belowline.training.recipes.recipe import Recipe
 
+REJECT_PRECISION = 0.97
 _FEWEST_HELD = 30
 """A precision of fewer held examples is too uncertain to act on."""
 
@@ -84,6 +87,21 @@ def hold_threshold(
     """
     precise = threshold_for(precision, probability, target)
     return precise if precise and precise.recall >= recall else best_threshold(probability, target)
+
+
+def operating_points(
+    label: str, recipe: Recipe, probability: Floats, target: Floats
+) -> tuple[OperatingPoint | None, OperatingPoint | None]:
+    """Return where ``label`` holds and where it rejects comments; a label that is not harmful does neither."""
+    if label not in HARMFUL:
+        return None, None
+    hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, probability, target)
+    return hold, threshold_for(REJECT_PRECISION, probability, target)
+
+
+def thresholds_at(hold: OperatingPoint | None, reject: OperatingPoint | None) -> Thresholds:
+    """Return the thresholds of two operating points."""
+    return Thresholds(hold=hold.threshold if hold else None, reject=reject.threshold if reject else None)
 
 
 def _chosen(

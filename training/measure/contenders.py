@@ -20,7 +20,8 @@ from belowline.model.normalise import normalise
 from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.intervals import Floats
-from belowline.training.measure.rows import Predict, predictions
+from belowline.training.measure.rows import predictions
+from belowline.training.score_cache import Predict
 
 Kind = Literal["model", "tfidf", "detoxify"]
 _HALF = dict.fromkeys(HARMFUL, Thresholds(hold=0.5))

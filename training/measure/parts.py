@@ -1,4 +1,4 @@
-"""Parts of the test rows: corpora, slices, lengths, news or elsewhere, named groups."""
+"""Parts of the test rows: corpora, slices, lengths, words, news or elsewhere, named groups."""
 
 import re
 from collections import defaultdict
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from belowline.data.corpora.own_labels import OWN_LABELS
 from belowline.model import Scorer, normalise
 from belowline.training.dataset.augment import GROUPS
 from belowline.training.measure.intervals import Bools, Floats
@@ -16,6 +17,7 @@ NEWS = ("toxic-spans", "civil-sample", "c3")
 """Corpora of comments below news articles."""
 SHORT = 30
 """Tokens of a short comment at most, special ones included: about two sentences."""
+FEW_WORDS, MANY_WORDS = 30, 60
 FEWEST_OF_A_CLASS = 10
 _FURTHER = {
     "black": ("blacks",),
@@ -45,6 +47,7 @@ def parts_of(rows: TestRows, scorer: Scorer | None) -> dict[str, Bools]:
         if len(slices) > 1:
             parts |= {f"{source}: {name}": inside & (rows.slices == name) for name in slices if name}
     parts |= {f"comments {name}": mask for name, mask in domains(rows).items()}
+    parts |= {f"words {name}": mask for name, mask in words(rows.texts).items()}
     if scorer is not None:
         parts |= {f"length {name}": mask for name, mask in lengths(rows, scorer).items()}
     parts |= {NAMES + name: mask for name, mask in named_groups(rows.texts).items()}
@@ -63,9 +66,20 @@ def lengths(rows: TestRows, scorer: Scorer) -> dict[str, Bools]:
     }
 
 
+def words(texts: Sequence[str]) -> dict[str, Bools]:
+    """Return three bands of length in words: within a band, length alone says little about substance."""
+    counts = np.array([len(text.split()) for text in texts])
+    few, many = FEW_WORDS, MANY_WORDS
+    return {
+        f"under {few}": counts < few,
+        f"{few} to {many}": (counts >= few) & (counts <= many),
+        f"over {many}": counts > many,
+    }
+
+
 def domains(rows: TestRows) -> dict[str, Bools]:
     """Return comments on news and the rest; rows of the project's own labels count by the site that they are from."""
-    written = np.where(rows.sources == "on-topic", rows.slices, rows.sources)
+    written = np.where(np.isin(rows.sources, ("on-topic", OWN_LABELS)), rows.slices, rows.sources)
     news = np.isin(written, NEWS)
     return {"news": news, "elsewhere": ~news}
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +16,16 @@ from belowline.data.corpora import ADAPTERS, CORPORA, read_corpus
 from belowline.data.decisions import examples_to_split
 from belowline.data.example import Example
 from belowline.model import DEFINITIONS, ScoreInput, Scorer
+from belowline.training.dataset.author_lines import AUTHOR_LINES
 from belowline.training.dataset.mix import split_of
 from belowline.training.errors import ContenderError
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.intervals import Floats
+from belowline.training.recipes.recipe import Recipe
 
-Predict = Callable[[Sequence[str]], Mapping[str, Floats]]
 MEASURED_ONLY = tuple(name for name, corpus in CORPORA.items() if corpus.use == "eval")
 _CHUNK = 256
+_VALIDATION_PER_CORPUS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,15 @@ def split_examples(data: Dataset, labels: Sequence[str]) -> list[Example]:
             Example(row["text"], known, row["source"], name, key, slice=row["slice"], weight=weight)
         )
     return examples
+
+
+def validation_comments(data: Dataset, recipe: Recipe) -> TestRows:
+    """Return the rows of a validation split on which calibration and thresholds are fitted: no author lines, and of
+    each corpus a part.
+    """
+    examples = split_examples(data, recipe.labels)
+    comments = [example for example in examples if example.source != AUTHOR_LINES]
+    return rows_of(comments, recipe.labels, _VALIDATION_PER_CORPUS, recipe.seed)
 
 
 def corpus_examples(root: Path, names: Iterable[str] = ADAPTERS) -> list[Example]:

@@ -65,6 +65,12 @@ def test_twins_of_a_corpus_are_meant_to_differ_and_equal_texts_are_not() -> None
     assert found(*own)["contradictory"][0].count == 1
 
 
+def test_a_row_with_own_labels_may_contradict_its_corpus_but_no_other_row() -> None:
+    own = example(OFFER, "toy:1", source="own-labels", spam=0.0)
+    assert "contradictory" not in found(example(OFFER, "1", spam=1.0), own)
+    assert found(example(OFFER, "2", spam=1.0), own)["contradictory"][0].count == 1
+
+
 def test_near_copies_in_two_splits() -> None:
     given = (
         example(OFFER, "1", spam=1.0),

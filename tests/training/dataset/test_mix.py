@@ -146,12 +146,50 @@ def test_only_what_says_something_about_the_labels_is_gathered(root: Path) -> No
     assert {e.source for e in gather(recipe(labels=["threat"]), root)} == {"civil-sample"}
 
 
+def test_with_another_teacher_unlabelled_texts_are_gathered_too(root: Path) -> None:
+    distil = {"layers": [0], "teacher": "large"}
+    taught = recipe(labels=["threat"], start="released", distil=distil)
+    assert {e.source for e in gather(taught, root)} == set(MIX)
+
+
 def test_the_projects_own_labels_come_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def judged(_: Path) -> Iterator[Example]:
         yield example("Cheap", source="on-topic", on_topic=1.0)
 
     monkeypatch.setattr(mix, "on_topic", judged)
     assert next(gather(recipe(mix=MIX | {"on-topic": 8.0}), root)).source == "on-topic"
+
+
+def test_a_row_with_own_labels_leaves_the_draw_of_its_corpus_but_not_its_test_split(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {split_of(e): e for e in gather(recipe(), root) if e.source == "sms-spam"}
+    own = [
+        replace(e, source="own-labels", row=f"sms-spam:{e.row}", labels=known(spam=0.5))
+        for e in rows.values()
+    ]
+    monkeypatch.setattr(mix, "own_labels", lambda: {("sms-spam", e.row): None for e in rows.values()})
+    monkeypatch.setattr(mix, "own_labelled", lambda _: iter(own))
+    mixed = recipe(mix=MIX | {"own-labels": 8.0})
+    splits = divide(gather(mixed, root))
+    for split, example in rows.items():
+        found = [e for e in splits[split] if e.text == example.text]
+        assert [e.source for e in found] == (
+            ["sms-spam", "own-labels"] if split == "test" else ["own-labels"]
+        )
+        assert {passes(e, mixed) for e in found if e.source == "own-labels"} == {8.0}
+
+
+def test_a_text_with_own_labels_for_test_is_not_trained_on() -> None:
+    own = example("The same", split="test", source="own-labels")
+    assert divide([own, example("the same!", split="train")]) == NONE | {"test": [own]}
+
+
+def test_author_lines_need_their_corpus(root: Path) -> None:
+    mixed = recipe(mix=MIX | {"author-lines": 1.0})
+    with pytest.raises(CorpusError, match="blog-spam"):
+        list(gather(mixed, root))
+    assert available(mixed, root)[1] == ["author-lines"]
 
 
 def test_an_unknown_generator_is_refused(root: Path) -> None:

@@ -209,6 +209,9 @@ def test_what_nobody_was_asked_to_mark_is_unknown_and_what_a_text_has_not_no_tok
     assert known_channels(encoder, row(text, spam=0.0, hate=1.0, threat=0.5)) == {"spam": 0.0}
     marked = row(text, spans=[mark(text, "link", 1.0, "hate")], hate=1.0, toxicity=1.0)
     assert known_channels(encoder, marked) == {"hate": 0.0, "toxicity": 0.0}
+    # A label that holds without any mark may be in any word.
+    partly = row(text, spans=[mark(text, "link", 1.0, "spam")], spam=1.0, threat=1.0, hate=0.0, toxicity=1.0)
+    assert known_channels(encoder, partly) == {"spam": 0.0, "hate": 0.0}
 
 
 def test_spans_without_any_harmful_label_to_learn(tokenizer: PreTrainedTokenizerFast) -> None:

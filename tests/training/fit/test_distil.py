@@ -13,13 +13,16 @@ from torch import Tensor
 from belowline.model import ScoreInput, Scorer
 from belowline.training.errors import RecipeError, RunError
 from belowline.training.export.export import Parity, export
+from belowline.training.fit import ask_teacher
+from belowline.training.fit.ask_teacher import answers, teacher_folder
 from belowline.training.fit.distil import smaller
 from belowline.training.fit.fit import fit
 from belowline.training.fit.network import CommentModel, keep_layers
 from belowline.training.fit.weights import load_model
 from belowline.training.recipes.recipe import Recipe, load_recipe
 from tests.conftest import ROOT
-from tests.support.tiny_training import FINE, RUDE, SPAM, sentences, write_recipe
+from tests.support.recipes import changed
+from tests.support.tiny_training import FINE, RUDE, SPAM, sentences, write_mpnet, write_recipe
 
 QUIET = Console(quiet=True)
 TEXTS = sentences((FINE, SPAM, RUDE), 60)
@@ -120,6 +123,57 @@ def test_a_recipe_needs_somebody_to_learn_from(workshop: Path) -> None:
     )
     with pytest.raises(RecipeError, match="only_heads"):
         load_recipe(file)
+
+
+@pytest.fixture(scope="module")
+def other_teacher(workshop: Path) -> Path:
+    """A run beside the others whose network has another architecture and tokenizer."""
+    file = write_recipe(workshop / "mpnet.toml", write_mpnet(workshop / "mpnet-base"), name="mpnet")
+    fit(load_recipe(file), workshop / "corpora", workshop / "mpnet", QUIET)
+    return workshop / "mpnet"
+
+
+def taught(workshop: Path, name: str) -> Recipe:
+    recipe = recipe_of(workshop, "[0, 1]", name=name)
+    return changed(recipe, distil={"teacher": "mpnet"}, fit={"precision": "fp32"})
+
+
+@pytest.mark.slow
+def test_a_student_learns_from_another_architecture_what_its_start_does_not_say(
+    workshop: Path, trained_run: Path, other_teacher: Path
+) -> None:
+    goal = probabilities(*load_model(other_teacher / "model"))
+    run = workshop / "taught"
+    fit(taught(workshop, "taught"), workshop / "corpora", run, QUIET, start=trained_run / "model")
+    start, tokenizer = load_model(trained_run / "model")
+    gaps = [
+        float((probabilities(one, tokenizer) - goal).abs().mean())
+        for one in (start, load_model(run / "model")[0])
+    ]
+    assert gaps[1] < 0.7 * gaps[0], gaps
+
+
+@pytest.mark.slow
+def test_each_text_is_read_once_by_the_teacher(
+    workshop: Path, other_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, recipe = teacher_folder("mpnet", workshop / "any"), taught(workshop, "once")
+    assert folder == other_teacher / "model"
+    asked = answers(folder, [*TEXTS[:40], TEXTS[0]], tmp_path / "run", recipe, QUIET)
+    goal = probabilities(*load_model(folder))
+    assert asked(TEXTS[39:37:-1]) == pytest.approx(goal[[39, 38]].numpy(), abs=1e-4)
+    monkeypatch.setattr(ask_teacher, "load_model", None)  # a second call that reads anything fails
+    again = answers(folder, TEXTS[:40], tmp_path / "other", recipe, QUIET)
+    assert (again(TEXTS[:40]) == asked(TEXTS[:40])).all()
+    fewer = recipe.model_copy(update={"labels": ("on_topic", "spam")})
+    assert again(TEXTS[:1]).shape == (1, 8)
+    [[topic, spam]] = answers(folder, TEXTS[:1], tmp_path / "run", fewer, QUIET)(TEXTS[:1])
+    assert [topic, spam] == pytest.approx(asked(TEXTS[:1])[0][[7, 0]])
+
+
+def test_a_teacher_that_is_not_there_is_named(workshop: Path) -> None:
+    with pytest.raises(RunError, match="teacher nobody: no trained run"):
+        teacher_folder("nobody", workshop / "any")
 
 
 def test_the_recipe_that_comes_with_the_package_is_one() -> None:

@@ -17,6 +17,7 @@ from belowline.training.measure.parts import (
     lengths,
     named_groups,
     parts_of,
+    words,
 )
 from belowline.training.measure.rows import TestRows, rows_of
 from tests.support.rows import test_rows
@@ -42,8 +43,17 @@ def test_every_text_is_in_one_band_of_length(tiny_scorer: Scorer) -> None:
     assert bands.argmax(axis=0).tolist() == [0, 0, 1, 1, 2, 2]
 
 
+def test_bands_of_words() -> None:
+    found = words([" ".join(["word"] * count) for count in (1, 29, 30, 60, 61)])
+    assert {name: mask.nonzero()[0].tolist() for name, mask in found.items()} == {
+        "under 30": [0, 1],
+        "30 to 60": [2, 3],
+        "over 60": [4],
+    }
+
+
 def test_news_by_where_it_was_written() -> None:
-    sources = ["c3", "civil-sample", "jigsaw", "on-topic", "on-topic", "toxic-spans"]
+    sources = ["c3", "civil-sample", "jigsaw", "own-labels", "on-topic", "toxic-spans"]
     slices = ["", "", "c3", "toxic-spans", "cat", ""]
     found = domains(rows(["a"] * 6, sources, slices))
     assert found["news"].tolist() == [True, True, False, True, False, True]

@@ -46,7 +46,7 @@ def test_a_shipped_recipe_loads_and_trains_only_on_what_it_may(path: Path) -> No
     recipe = load_recipe(path)
     assert recipe.name == path.stem
     for name in recipe.mix:
-        assert name in ("on-topic", DECISIONS) or CORPORA[name].trainable
+        assert name in ("on-topic", "own-labels", "author-lines", DECISIONS) or CORPORA[name].trainable
     assert set(recipe.augment.swap_in) <= set(recipe.mix)
     assert set(recipe.generated) <= {"link-spam", "own-links", "contrast"}
 
@@ -59,6 +59,19 @@ def test_the_recipes_for_a_site_replay_what_newsroom_mixes_and_start_from_the_re
         assert recipe.mix == {**newsroom.mix, DECISIONS: recipe.mix[DECISIONS]}
         assert recipe.max_tokens == newsroom.max_tokens
         assert recipe.replay.optional
+
+
+def test_the_students_share_mix_and_teacher_and_the_teachers_second_phase_starts_from_the_first() -> None:
+    newsroom, small, second = (
+        load_recipe(recipe_file(Path(name))) for name in ("newsroom", "small", "teacher2")
+    )
+    assert newsroom.distil
+    assert small.distil
+    assert newsroom.distil.teacher == small.distil.teacher == second.name
+    assert newsroom.distil.layers == tuple(range(6))
+    assert (newsroom.mix, newsroom.start) == (small.mix, small.start)
+    assert second.start == load_recipe(recipe_file(Path("teacher")))
+    assert second.mix["own-labels"] > max(rate for name, rate in second.mix.items() if name != "own-labels")
 
 
 def test_a_file_goes_before_a_shipped_recipe_of_its_name(

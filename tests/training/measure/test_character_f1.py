@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.release.character_f1 import character_f1, characters, predicted
+from belowline.training.measure.character_f1 import character_f1, characters, predicted
 
 
 def mask(text: str) -> np.ndarray:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from belowline.training.compare.score_cache import cached_scores
 from belowline.training.measure.intervals import Floats
+from belowline.training.score_cache import cached_scores
 
 QUIET = Console(quiet=True)
 

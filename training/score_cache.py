@@ -1,18 +1,20 @@
-"""A cache of scores on disk, by hash of the text, so that an interrupted comparison can resume."""
+"""A cache of scores on disk, by hash of the text, so that interrupted scoring can resume."""
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
-from belowline.training.measure.intervals import Floats
-from belowline.training.measure.rows import Predict
+Floats = npt.NDArray[np.float64]
+Predict = Callable[[Sequence[str]], Mapping[str, Floats]]
+"""A function from texts [n] to label to probabilities [n]."""
 
 
 def cached_scores(

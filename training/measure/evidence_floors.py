@@ -1,0 +1,70 @@
+"""The strength from which a token is evidence, chosen for each label on the marks of a run's validation split."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from rich.console import Console
+
+from belowline.model import Scorer
+from belowline.model.directory import EvidenceChannel
+from belowline.training.measure.character_f1 import (
+    HALF,
+    NOT_ASKED,
+    WIDEST,
+    Post,
+    f1_scores,
+    rows_of_columns,
+    strengths_of,
+)
+from belowline.training.measure.intervals import Bools
+
+_GRID = tuple(round(0.2 + step * 0.05, 2) for step in range(14))
+_FEWEST = 30
+_MOST = 400
+"""Posts with marks that a label needs, and those that are read."""
+
+
+def fit_floors(
+    scorer: Scorer, validation: Dataset, channels: Mapping[str, EvidenceChannel], console: Console
+) -> dict[str, EvidenceChannel]:
+    """Return ``channels`` with the floor of the best mean character F1 for each label.
+
+    The reference is the characters that at least half of the annotators marked, in the posts that have any. A label
+    with fewer than 30 such posts keeps its floor.
+    """
+    rows = [row for row in rows_of_columns(validation, ("text", "spans")) if row["spans"]]
+    marked = {label: _marked(rows, label) for label in channels}
+    needed = sorted({at for marks in marked.values() for at in marks})
+    strengths = dict(
+        zip(needed, strengths_of(scorer, [rows[at]["text"] for at in needed], console), strict=True)
+    )
+    fitted = {}
+    for label, evidence in channels.items():
+        posts = [Post(strengths[at], mask) for at, mask in marked[label].items()]
+        floor = _best(posts, evidence.channel) if len(posts) >= _FEWEST else evidence.floor
+        console.print(f"evidence of {label}: floor {floor:g}, {len(posts)} posts")
+        fitted[label] = evidence.model_copy(update={"floor": floor})
+    return fitted
+
+
+def _best(posts: list[Post], channel: str) -> float:
+    return max(_GRID, key=lambda floor: float(f1_scores(posts, {channel: floor}).mean()))
+
+
+def _marked(rows: list[dict[str, Any]], label: str) -> dict[int, Bools]:
+    """Return number of a row to the characters [T] that half of its annotators marked; toxicity counts all but spam."""
+    masks: dict[int, Bools] = {}
+    for at, row in enumerate(rows):
+        spans = [
+            span
+            for span in row["spans"]
+            if span["label"] == label or (label == WIDEST and span["label"] != NOT_ASKED)
+        ]
+        strengths = np.zeros(len(row["text"]))
+        for span in spans:
+            strengths[span["start"] : span["end"]] += span["strength"]
+        if (strengths >= HALF).any() and len(masks) < _MOST:
+            masks[at] = strengths >= HALF
+    return masks
