@@ -117,9 +117,8 @@ def test_a_mirror_of_other_files_fails_its_checksum(
     options = ("--corpus", "sms-spam", "--mirror", mirror, "--to", tmp_path / "out")
     first, second = failure(monkeypatch, capsys, "fetch", *options)
     assert first == f"1 of {len(CORPORA['sms-spam'].files)} files failed"
-    assert second == (
-        f"{mirror / 'sms-spam' / 'SMSSpamCollection'}: its SHA-256 is not the registry's; get a clean copy of the mirror"
-    )
+    assert str(mirror / "sms-spam" / "SMSSpamCollection") in second
+    assert "SHA-256" in second
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
