@@ -52,7 +52,7 @@ def test_a_shipped_recipe_loads_and_trains_only_on_what_it_may(path: Path) -> No
 
 
 def test_the_recipes_for_a_site_replay_what_newsroom_mixes_and_start_from_the_released_weights() -> None:
-    newsroom = load_recipe(recipe_file(Path("newsroom")))
+    newsroom = load_recipe(recipe_file(Path("newsroom-0.5")))
     for name in ("retrain", "heads"):
         recipe = load_recipe(recipe_file(Path(name)))
         assert recipe.start == RELEASED
@@ -63,7 +63,7 @@ def test_the_recipes_for_a_site_replay_what_newsroom_mixes_and_start_from_the_re
 
 def test_the_students_share_mix_and_teacher_and_the_teachers_second_phase_starts_from_the_first() -> None:
     newsroom, small, second = (
-        load_recipe(recipe_file(Path(name))) for name in ("newsroom", "small", "teacher2")
+        load_recipe(recipe_file(Path(name))) for name in ("newsroom-0.5", "small-0.5", "teacher2")
     )
     assert newsroom.distil
     assert small.distil
