@@ -40,10 +40,6 @@ RUNS_WHAT_IT_READS = {
 CALLS = {"eval", "exec", "compile", "__import__"}
 METHODS = {"system", "popen", "read_pickle", "unsafe_load", "full_load", "load_module"}
 MEANT = {
-    (
-        "serve/audit/engines.py",
-        "pickle",
-    ): "jobs of an audit, which it sends to its own workers on a Ray cluster",
     ("training/fit/checkpoint.py", "pickle"): "the error that torch.load raises for a damaged file",
     (
         "training/measure/detoxify.py",

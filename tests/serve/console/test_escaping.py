@@ -248,7 +248,7 @@ def echoes(text: str) -> dict[str, dict[str, Any]]:
         "GET /console/search": {"params": {"words": named(text), "site": "nowhere", "action": text}},
         "GET /console": {"params": {"site": "nowhere", "label": text, "language": text, "kind": text}},
         "GET /console/log": {"params": {"who": text, "action": text}},
-        "POST /console/policy": {"data": {"text": f"{text} = = =", "do": "try"}},
+        "POST /console/policy": {"data": {"text": f"x = {text} = = =", "do": "try"}},
         "POST /console/keys": {"data": {"do": "make key", "name": text, "role": text, "sites": text}},
         "POST /": {"data": {"text": f"plain {text}", "title": text, "key": KEY}},
         "GET /": {"params": {"example": text}},

@@ -54,7 +54,7 @@ def test_what_an_older_release_held_waits_after_the_upgrade(empty_url: str) -> N
     assert (first.item.kind, first.item.label, first.item.priority) == ("held", "spam", 0.625)
     assert (first.decision.actor, first.decision.policy) == ("system", "p1")
     assert (first.decision.rule, first.decision.spans) == ("spam >= 0.5", [[1, 2]])
-    assert (second.item["label"], second.item["priority"], second.probabilities) == (None, 0.5, {})
+    assert (second.item.label, second.item.priority, second.probabilities) == (None, 0.5, {})
     assert third.site == "other"
     assert desk.claim("ben", 9, "oldest") == ids
     assert desk.rule(ids[0], "reject", BEN).before == "hold"
