@@ -91,7 +91,9 @@ def test_every_target_has_a_row_with_figures_or_a_reason(rows: dict[str, dict[st
         if "left out in turn" in measure:
             assert (one["value"], one["reached"], one["n"]) == (None, None, 0)
             assert "--videos" in str(one["note"])
-        elif "author" in measure or "names" in measure or "left out" in measure:  # needs blog-spam and weights
+        elif (
+            "author" in measure or "names" in measure or "left out" in measure
+        ):  # needs blog-spam and weights
             assert (one["value"], bool(one["note"])) == (None, True)
         else:
             assert isinstance(one["value"], float), measure
