@@ -1,14 +1,12 @@
 """Labels and spans that the project wrote itself for comments of corpora, by corpus and row, without any text."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
-from belowline.data.corpora import CorpusError, read_corpus
+from belowline.data.corpora.label_files import label_rows, labelled
 from belowline.data.example import HARMLESS, Example, Span, known
 
 OWN_LABELS = "own-labels"
@@ -28,9 +26,8 @@ class OwnLabels:
 @cache
 def own_labels() -> Mapping[tuple[str, str], OwnLabels]:
     """Return (corpus, row) to the labels of ``labels/comments.csv``."""
-    text = resources.files("belowline.data").joinpath("labels", "comments.csv").read_text("utf-8")
     passes: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
-    for row in csv.DictReader(text.splitlines()):
+    for row in label_rows("comments.csv"):
         passes[row["corpus"], row["row"]].append(row)
     return {place: _mean(readings) for place, readings in passes.items()}
 
@@ -56,25 +53,14 @@ def own_labelled(root: Path) -> Iterator[Example]:
 
     The source is ``own-labels``, the slice the corpus. Raises CorpusError if a row is missing.
     """
-    wanted: dict[str, dict[str, OwnLabels]] = defaultdict(dict)
-    for (corpus, row), own in own_labels().items():
-        wanted[corpus][row] = own
-    for corpus, rows in wanted.items():
-        found = [example for example in read_corpus(corpus, root) if example.row in rows]
-        if len(found) != len(rows):
-            raise CorpusError(
-                f"corpus {corpus}: {len(rows) - len(found)} rows with own labels are missing; fetch the pinned version"
-            )
-        for example in found:
-            own = rows[example.row]
-            name = f"{corpus}:{example.row}"
-            # Rows that a corpus draws or weighs by its own label have that label no longer.
-            yield replace(
-                example,
-                labels=own.labels,
-                spans=own.spans,
-                source=OWN_LABELS,
-                row=name,
-                slice=corpus,
-                weight=1.0,
-            )
+    for corpus, example, own in labelled(own_labels(), root, "rows with own labels"):
+        # Rows that a corpus draws or weighs by its own label have that label no longer.
+        yield replace(
+            example,
+            labels=own.labels,
+            spans=own.spans,
+            source=OWN_LABELS,
+            row=f"{corpus}:{example.row}",
+            slice=corpus,
+            weight=1.0,
+        )

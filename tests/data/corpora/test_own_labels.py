@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from belowline.data.corpora import CorpusError, own_labels, read_corpus
+from belowline.data.corpora import CorpusError, label_files, own_labels, read_corpus
 from belowline.data.corpora.own_labels import OWN_LABELS, OwnLabels, own_labelled
 from belowline.data.example import Example, Span, known
 from belowline.model import DEFINITIONS
@@ -40,7 +40,7 @@ def corpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Example]]:
     own = OwnLabels(known(hate=1.0), (Span("hate", 0, 3, 1.0),))
     labels: Mapping[tuple[str, str], OwnLabels] = {("cad", "1"): own, ("cad", "3"): own}
     monkeypatch.setattr(own_labels, "own_labels", lambda: labels)
-    monkeypatch.setattr(own_labels, "read_corpus", lambda name, root: rows)
+    monkeypatch.setattr(label_files, "read_corpus", lambda name, root: rows)
     return rows
 
 
