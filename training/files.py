@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: object) -> None:
     """Write ``content`` as JSON, after ``to_plain``."""
     write_text(path, json.dumps(to_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def template_text(name: str) -> str:
+    """Return the text of a file of ``training/templates``."""
+    return resources.files("belowline.training").joinpath("templates", name).read_text("utf-8")
 
 
 def without_surrogates(text: str) -> str:

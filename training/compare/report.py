@@ -1,7 +1,6 @@
 """A comparison as terminal output and as one self-contained page."""
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from rich.table import Table
 from belowline.training.compare.comparison import LOWER_IS_BETTER, Comparison, Difference, Pair
 from belowline.training.compare.decision_changes import Flip
 from belowline.training.compare.gates import GateReport
-from belowline.training.files import without_surrogates, write_text
+from belowline.training.files import template_text, without_surrogates, write_text
 from belowline.training.measure.card import figure
 from belowline.training.measure.parts import ALL, BIAS
 
@@ -102,7 +101,7 @@ def write_report(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["figure"] = figure
-    template = resources.files("belowline.training").joinpath("templates", "compare.html").read_text("utf-8")
+    template = template_text("compare.html")
     page = environment.from_string(template).render(
         comparison=comparison,
         reports=reports,

@@ -5,7 +5,6 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from belowline.data.corpora import CORPORA
 from belowline.data.corpora.spam import blog_spam, blog_spam_authors
 from belowline.data.example import Example, known
 from belowline.model.author_line import author_line
+from belowline.training.files import template_text
 
 AUTHOR_LINES = "author-lines"
 """The name of these examples in a mix, and their source."""
@@ -94,7 +94,7 @@ def ordinary_lines(count: int, seed: int = 0) -> Iterator[Example]:
 
 def origins() -> Mapping[str, Mapping[str, list[str]]]:
     """Return origin to its first and last names."""
-    text = resources.files("belowline.training").joinpath("templates", "names.toml").read_text("utf-8")
+    text = template_text("names.toml")
     return tomllib.loads(text)
 
 

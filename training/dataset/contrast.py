@@ -12,17 +12,15 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 from belowline.data.example import HARMLESS, Example, Split, digest, known, without
 from belowline.training.dataset.augment import GROUPS, swap_group
 from belowline.training.dataset.generate import spin
+from belowline.training.files import template_text
 
 SOURCE = "generated-contrast"
-_TEMPLATES: dict[str, Any] = tomllib.loads(
-    resources.files("belowline.training").joinpath("templates", "contrast.toml").read_text("utf-8")
-)
+_TEMPLATES: dict[str, Any] = tomllib.loads(template_text("contrast.toml"))
 _PAIRS: list[dict[str, Any]] = _TEMPLATES.pop("pair")
 _NOBODY = known(**HARMLESS, spam=0.0)
 _AT_NOUN_END = re.compile(r"\ban? $", re.IGNORECASE)

@@ -10,21 +10,19 @@ import random
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from belowline.data.example import HARMLESS, Example, Span, digest, known, without
 from belowline.training.dataset.augment import disguised, random_tail
+from belowline.training.files import template_text
 
 _SLUG_WORD = re.compile(r"[a-z]{2,}")
 _SPIN = re.compile(r"\{([^{}]*)\}")
 _SPAM = known(**HARMLESS, spam=1.0, on_topic=0.0)
 _OWN_LINK = known(spam=0.0)
 
-_TEMPLATES: dict[str, Any] = tomllib.loads(
-    resources.files("belowline.training").joinpath("templates", "link_spam.toml").read_text("utf-8")
-)
+_TEMPLATES: dict[str, Any] = tomllib.loads(template_text("link_spam.toml"))
 
 
 def spin(template: str, rng: random.Random, slots: Mapping[str, Sequence[str]] | None = None) -> str:

@@ -1,6 +1,5 @@
 """The probabilities of a trained network of any architecture, which a student learns: each text is read once."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import torch
 from rich.console import Console
 
 from belowline.data.corpora.fetch import checksum_of
+from belowline.model import text_hash
 from belowline.training.errors import RunError
 from belowline.training.fit.batches import Encoder
 from belowline.training.fit.weights import WEIGHTS, load_model
@@ -43,8 +43,8 @@ def answers(
     scores = cached_scores(reader.read, distinct, file, _CHUNK, console, "teacher")
     unknown = np.full(len(distinct), np.nan)
     table = np.stack([scores.get(label, unknown) for label in recipe.labels], axis=1)
-    places = {_key(text): place for place, text in enumerate(distinct)}
-    return lambda asked: table[[places[_key(text)] for text in asked]]
+    places = {text_hash(text): place for place, text in enumerate(distinct)}
+    return lambda asked: table[[places[text_hash(text)] for text in asked]]
 
 
 class _Reader:
@@ -68,7 +68,3 @@ class _Reader:
                 found = self.model(batch.input_ids, batch.attention_mask).logits
                 logits[numbers] = found.double().cpu().numpy()
         return dict(zip(self.model.labels, (1 / (1 + np.exp(-logits))).T, strict=True))
-
-
-def _key(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

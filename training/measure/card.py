@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Mapping
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from belowline.data.corpora import CORPORA
 from belowline.data.corpora.on_topic_grades import on_topic_grades, on_topic_test_grades
 from belowline.model import DEFINITIONS
 from belowline.model.directory import read_config
-from belowline.training.files import write_text
+from belowline.training.files import template_text, write_text
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.draws import FEWEST
 from belowline.training.measure.parts import ALL, CORPUS
@@ -39,9 +38,7 @@ def render(run: Path, model: Path) -> str:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )  # Markdown
     environment.filters |= {"figure": figure, "interval": interval}
-    template = environment.from_string(
-        resources.files("belowline.training").joinpath("templates", "card.md").read_text("utf-8")
-    )
+    template = environment.from_string(template_text("card.md"))
     metrics, targets = _json(run / "metrics.json"), run / "figures.json"
     return template.render(
         config=config,
