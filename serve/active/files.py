@@ -73,6 +73,15 @@ def keep_model(folder: Path, directory: Path, version: str, digest: str) -> str:
     return name
 
 
+def load_with_digest(directory: Path, threads: int | None, second_look: Path | None) -> tuple[Scorer, str]:
+    """Loads the model in ``directory`` with its second model; returns it with the digest of both.
+
+    Raises ModelError if it cannot be used or does not fit the second model.
+    """
+    scorer = Scorer.load(directory, threads=threads, second_look=second_look)
+    return scorer, digest_with(digest_of(directory), second_look)
+
+
 def load_whole(
     directory: Path, digest: str, threads: int | None = None, second_look: Path | None = None
 ) -> Scorer:

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from belowline.model import ModelError, PolicyError, Scorer
 from belowline.serve.active import model_history as models
 from belowline.serve.active.active import Active
-from belowline.serve.active.files import digest_of, digest_with, load_whole, models_dir
+from belowline.serve.active.files import digest_of, digest_with, load_whole, load_with_digest, models_dir
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
 from belowline.serve.store.database import Database
@@ -44,9 +44,8 @@ def active_at_start(settings: Settings, database: Database) -> Active:
             _warn_of_other_model(settings, active.pipeline)
             active.behind = why
             return active
-    directory, second = settings.model_directory, settings.second_model_dir
-    scorer = Scorer.load(directory, threads=settings.threads, second_look=second)
-    active = Active(scorer, digest_with(digest_of(directory), second), settings.policy, database)
+    scorer, digest = load_with_digest(settings.model_directory, settings.threads, settings.second_model_dir)
+    active = Active(scorer, digest, settings.policy, database)
     active.behind = why
     return active
 

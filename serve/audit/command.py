@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from belowline.data import ReadError
-from belowline.model import Scorer
-from belowline.serve.active.files import digest_of, digest_with
+from belowline.serve.active.files import load_with_digest
 from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.engines import (
     CORES_PER_PROCESS,
@@ -102,8 +101,8 @@ def _pipeline_and_engine(options: AuditOptions, settings: Settings) -> tuple[Mod
     on_ray = options.engine == RAY
     processes = options.processes or (1 if on_ray else default_processes(settings.cores))
     threads = max(1, settings.cores // processes)
-    scorer = Scorer.load(directory, threads=threads, second_look=second)
-    pipeline = ModerationPipeline.of(scorer, settings.policy, digest_with(digest_of(directory), second))
+    scorer, digest = load_with_digest(directory, threads, second)
+    pipeline = ModerationPipeline.of(scorer, settings.policy, digest)
     spec = PipelineSpec(
         directory.resolve(), pipeline.policy, threads, pipeline.identity, second and second.resolve()
     )

@@ -15,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from belowline.model import ModelError, Policy, Scorer
-from belowline.serve.active.files import digest_of, digest_with
+from belowline.model import ModelError, Policy
+from belowline.serve.active.files import load_with_digest
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.score_part import Job, ScoredPart, score_part
 from belowline.serve.scoring.child_process import follow_parent
@@ -41,8 +41,7 @@ class PipelineSpec:
 
     def pipeline(self) -> ModerationPipeline:
         """The pipeline; raises ModelError if a model differs from the audit's."""
-        scorer = Scorer.load(self.model, threads=self.threads, second_look=self.second)
-        digest = digest_with(digest_of(self.model), self.second)
+        scorer, digest = load_with_digest(self.model, self.threads, self.second)
         pipeline = ModerationPipeline(scorer, self.policy, digest=digest)
         if pipeline.identity != self.identity:
             both = " and ".join(str(path) for path in (self.model, self.second) if path)

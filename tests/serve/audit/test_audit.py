@@ -227,7 +227,7 @@ def test_another_audit_is_replaced_only_when_forced(
     if other == "inputs":
         write_archive(archive, ROWS[:1])
     else:
-        monkeypatch.setattr("belowline.serve.audit.command.digest_of", lambda _: "0" * 64)
+        monkeypatch.setattr("belowline.serve.active.files.digest_of", lambda _: "0" * 64)
     capsys.readouterr()
     assert cli.run(arguments) == 1
     assert f"other {other};" in capsys.readouterr().err
