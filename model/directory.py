@@ -181,3 +181,20 @@ def _complete(file: Path, config: ModelConfig) -> ModelConfig:
                     "export the model again"
                 )
     return config
+
+
+def with_second_look(first: ModelConfig, second: ModelConfig) -> ModelConfig:
+    """Return the configuration of both models together; raises ModelError if the first is not fitted for the second."""
+    fitted = first.second_look
+    if fitted is None or fitted.version != second.version:
+        known = f"only {fitted.version}" if fitted else "no model"
+        raise ModelError(
+            f"model {first.version} has a second look fitted for {known}, not {second.version}; choose another "
+            "second model, or run belowline-train second-look"
+        )
+    if set(first.labels) != set(second.labels):
+        raise ModelError(
+            f"models {first.version} and {second.version} have different labels; choose another second model"
+        )
+    both = {"version": f"{first.version}+{second.version}", "thresholds": fitted.thresholds}
+    return first.model_copy(update=both)

@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from belowline.model.author_line import author_line
-from belowline.model.directory import DEFAULT_MODEL_DIR, ModelConfig, ModelError, Thresholds, read_config
+from belowline.model.directory import (
+    DEFAULT_MODEL_DIR,
+    ModelConfig,
+    ModelError,
+    Thresholds,
+    read_config,
+    with_second_look,
+)
 from belowline.model.evidence import Evidence, Strengths, by_words, in_original, stretches
 from belowline.model.labels import log_odds
 from belowline.model.language import language_of
@@ -114,7 +121,7 @@ class Scorer:
         cache_size: int = 4096,
         second: "Scorer | None" = None,
     ) -> None:
-        self.config: ModelConfig = _with_second_look(config, second.config) if second else config
+        self.config: ModelConfig = with_second_look(config, second.config) if second else config
         self._second = second
         if second:  # its evidence follows the thresholds of both together
             second.config = second.config.model_copy(update={"thresholds": self.config.thresholds})
@@ -315,9 +322,9 @@ class Scorer:
 
         Relevance and embeddings stay the first model's: those of two models cannot be compared.
         """
-        again = [at for at, one in enumerate(scores) if self._in_band(one.probabilities)]
-        if self._second is None or not again:
+        if self._second is None:
             return scores
+        again = [at for at, one in enumerate(scores) if self._in_band(one.probabilities)]
         inputs = [replace(comments[at], article=None, parent=None) for at in again]
         for at, second in zip(again, self._second.score(inputs), strict=True):
             relevant = self._relevant(second.probabilities, scores[at].relevance)
@@ -393,23 +400,6 @@ class Scorer:
 def text_hash(text: str) -> bytes:
     """16-byte hash that identifies a text, so that the cache needs no comment text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _with_second_look(first: ModelConfig, second: ModelConfig) -> ModelConfig:
-    """Return the configuration of both models together; raises ModelError if the first is not fitted for the second."""
-    fitted = first.second_look
-    if fitted is None or fitted.version != second.version:
-        known = f"only {fitted.version}" if fitted else "no model"
-        raise ModelError(
-            f"model {first.version} has a second look fitted for {known}, not {second.version}; choose another "
-            "second model, or run belowline-train second-look"
-        )
-    if set(first.labels) != set(second.labels):
-        raise ModelError(
-            f"models {first.version} and {second.version} have different labels; choose another second model"
-        )
-    both = {"version": f"{first.version}+{second.version}", "thresholds": fitted.thresholds}
-    return first.model_copy(update=both)
 
 
 def _entry(plains: Mapping[str, Normalised], text: str) -> dict[str, Normalised]:

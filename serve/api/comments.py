@@ -17,7 +17,7 @@ from belowline.serve.api.messages import (
     NewComments,
     SearchQuery,
 )
-from belowline.serve.api.score import author_line, check_ids, check_length, check_text
+from belowline.serve.api.score import check_ids, check_length, check_text, name_and_url
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import documented, invalid_field
 from belowline.serve.http.service import ServiceDep
@@ -55,7 +55,7 @@ async def take_in(
         article = article_context(sent.title, sent.text)
         thread = Thread((sent.id or sent.url or "")[:500], sent.title, sent.url, sent.text)
     inputs = [
-        ScoreInput(comment.text, article, comment.parent_text, *author_line(comment.author))
+        ScoreInput(comment.text, article, comment.parent_text, *name_and_url(comment.author))
         for comment in request.comments
     ]
     scores = await service.scores(inputs)

@@ -36,7 +36,7 @@ async def score(
         check_ids([comment.id for comment in request.comments])
     article = article_context(request.article.title, request.article.text) if request.article else None
     inputs = [
-        ScoreInput(comment.text, article, comment.parent, *author_line(comment.author))
+        ScoreInput(comment.text, article, comment.parent, *name_and_url(comment.author))
         for comment in request.comments
     ]
     if request.site is None:
@@ -65,7 +65,7 @@ def _thread(article: ArticleIn | None) -> Thread | None:
     return Thread((article.url or article.title)[:500], article.title, article.url, article.text)
 
 
-def author_line(author: NamedAuthor | None) -> tuple[str | None, str | None]:
+def name_and_url(author: NamedAuthor | None) -> tuple[str | None, str | None]:
     """Return name and website of an author."""
     return (author.name, author.url) if author else (None, None)
 
