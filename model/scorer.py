@@ -17,7 +17,6 @@ from belowline.model.author_line import author_line
 from belowline.model.directory import (
     DEFAULT_MODEL_DIR,
     ModelConfig,
-    ModelError,
     Thresholds,
     read_config,
     with_second_look,
@@ -26,6 +25,7 @@ from belowline.model.evidence import Evidence, Strengths, by_words, in_original,
 from belowline.model.labels import log_odds
 from belowline.model.language import language_of
 from belowline.model.lru_cache import Recent
+from belowline.model.network import open_network
 from belowline.model.normalise import Normalised, normalise
 from belowline.model.windows import Windows, windows_of
 
@@ -121,10 +121,8 @@ class Scorer:
         cache_size: int = 4096,
         second: "Scorer | None" = None,
     ) -> None:
-        self.config: ModelConfig = with_second_look(config, second.config) if second else config
+        self.config = config
         self._second = second
-        if second:  # its evidence follows the thresholds of both together
-            second.config = second.config.model_copy(update={"thresholds": self.config.thresholds})
         self._session = session
         self._masked = any(given.name == "attention_mask" for given in session.get_inputs())
         self.tokenizer = tokenizer
@@ -147,38 +145,15 @@ class Scorer:
 
         ``second_look`` is the directory of a larger model that reads comments near a threshold again.
         """
-        import onnxruntime
-        from tokenizers import Tokenizer
-
-        config = read_config(directory)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        # Threads that share a session would wait for its memory arena and memory plans.
-        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-        options.log_severity_level = 3
-        # Without VNNI, sums of int8 products overflow 16 bits unless both factors are unsigned.
-        options.add_session_config_entry("session.x64quantprecision", "1")
-        try:
-            session = onnxruntime.InferenceSession(
-                str(directory / "model.onnx"),
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=["SkipLayerNormFusion"],  # slower than what it joins (training/LOG.md)
-            )
-        except Exception as error:  # onnxruntime's errors have no common base class below Exception
-            raise ModelError(
-                f"{directory / 'model.onnx'}: corrupt or not an ONNX model; copy the model directory again"
-            ) from error
-        try:
-            tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        except Exception as error:  # tokenizers raises bare Exception
-            raise ModelError(
-                f"{directory / 'tokenizer.json'}: corrupt, not a tokenizer; copy the model directory again"
-            ) from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        second = Scorer.load(second_look, threads=threads) if second_look else None
-        return cls(config, session, tokenizer, threads or os.cpu_count() or 1, second=second)
+        config, threads = read_config(directory), threads or os.cpu_count() or 1
+        if second_look is None:
+            return cls(config, *open_network(directory), threads)
+        other = read_config(second_look)
+        both = with_second_look(config, other)
+        # Evidence of the second model follows the thresholds of both models together.
+        other = other.model_copy(update={"thresholds": both.thresholds})
+        second = cls(other, *open_network(second_look), threads)
+        return cls(both, *open_network(directory), threads, second=second)
 
     @property
     def version(self) -> str:
