@@ -45,9 +45,9 @@ class Author:
 class IncomingComment:
     """A comment with its scores; these are None where scoring failed, and ``unscored`` then says why.
 
-    ``text_hash`` recognises the text of a caller without ids.
-    ``decided`` holds the result and the decision of an audit, which are stored as they are.
-    ``author_url``, the author's website, is for the policy only and is not stored.
+    ``text_hash`` recognises the text of a caller without ids. ``decided`` holds the result and the decision
+    of an audit, which are stored as they are. ``author_url``, the author's website, is for the policy only
+    and is not stored.
     """
 
     caller_id: str

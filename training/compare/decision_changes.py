@@ -20,9 +20,9 @@ _STRICTNESS: Mapping[Action, int] = {"publish": 0, "hold": 1, "reject": 2}
 class Flip:
     """A row that A and B decide differently.
 
-    ``b_is`` says if B is right. The stricter side is right if a label of the policy is known to apply. It is wrong if
-    no label is known
-    to apply and the label that it named is known not to. Everything else is unknown.
+    ``b_is`` says if B is right. The stricter side is right if a label of the policy is known to apply. It is
+    wrong if no label is known to apply and the label that it named is known not to. Everything else is
+    unknown.
     """
 
     index: int  # number of the row among those compared

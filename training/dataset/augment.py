@@ -143,9 +143,8 @@ _NAMED = re.compile(rf"\b(?:{'|'.join(sorted(_FORM, key=len, reverse=True))})\b"
 def swap_group(text: str, rng: random.Random) -> tuple[str, bool | None]:
     """Replace the one group that ``text`` names by another; also return True if Jews are named now.
 
-    Jews are in the list twice, so a swapped text names them about one time in ten, harmful and harmless alike. A text
-    that names no
-    group, or several, is unchanged, and the second value is None.
+    Jews are in the list twice, so a swapped text names them about one time in ten, harmful and harmless
+    alike. A text that names no group, or several, is unchanged, and the second value is None.
     """
     named = {match.group().lower() for match in _NAMED.finditer(text)}
     rows = {row for row in GROUPS for name in named if name in row}

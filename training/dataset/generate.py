@@ -1,9 +1,8 @@
 """Generated examples: link spam that the corpora lack, and its honest counterpart, a reader's link to a source.
 
-Money offers and shop templates are this project's own (``templates/link_spam.toml``). Praise spam is spun from
-``constructs.txt`` of
-the WordPress comment blacklist (templates of real spam); shop words come from its ``blacklist.txt``. Half of the spam
-is obfuscated.
+Money offers and shop templates are this project's own (``templates/link_spam.toml``). Praise spam is spun
+from ``constructs.txt`` of the WordPress comment blacklist (templates of real spam); shop words come from its
+``blacklist.txt``. Half of the spam is obfuscated.
 """
 
 import random

@@ -98,13 +98,11 @@ def export(
     version: str = "",
     bits: Literal[4, 8] = 8,
 ) -> Path:
-    """Write the model directory ``out`` from a finished run and return it; the fp32 twin is written to ``run /
-    "fp32"``.
+    """Write the model directory ``out`` from a finished run and return it; the fp32 twin goes to ``RUN/fp32``.
 
-    With ``like``, a released directory of the same weights, calibration, thresholds and the rest are copied from
-    there and only
-    ``version`` is new, so that users keep their decisions. ``out`` is replaced only after everything succeeded.
-    The weights have ``bits`` bits.
+    With ``like``, a released directory of the same weights, calibration, thresholds and the rest are copied
+    from there and only ``version`` is new, so that users keep their decisions. ``out`` is replaced only after
+    everything succeeded. The weights have ``bits`` bits.
 
     Raises:
         RunError: The run is not finished, or ``like`` has other labels.

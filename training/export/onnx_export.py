@@ -35,9 +35,8 @@ class _Graph(nn.Module):
 def export_fp32(model: CommentModel, path: Path) -> None:
     """Write ``model`` as ONNX for one text of any length: input ``input_ids`` [1, T] int64, without padding and mask.
 
-    Attention becomes one onnxruntime operator if that computes the same. An encoder with other attention (relative
-    positions, sliding
-    windows) is exported operator by operator.
+    Attention becomes one onnxruntime operator if that computes the same. An encoder with other attention
+    (relative positions, sliding windows) is exported operator by operator.
     """
     try:
         with _fused_attention(model):

@@ -17,9 +17,8 @@ _WORTH_IT = 2.0
 class Smoothed(nn.Linear):
     """The same function as ``linear`` with inputs shrunk by channel and weights grown by the same factor.
 
-    Eight bits share one scale over all channels of an activation: one channel with five times the range leaves the
-    others a fifth of the
-    steps. Weights have a scale per output, so the factor costs little there.
+    Eight bits share one scale over all channels of an activation: one channel with five times the range
+    leaves the others a fifth of the steps. Weights have a scale per output, so the factor costs little there.
     """
 
     def __init__(self, linear: nn.Linear, shrink: Tensor) -> None:

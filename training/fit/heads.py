@@ -1,8 +1,7 @@
 """Training of the label heads alone, on states of the encoder that are computed once.
 
-With a fixed encoder a label's head is a logistic regression, which is convex: L-BFGS finds the same minimum every
-time. The strength
-of the pull towards the heads of the start is chosen on validation.
+With a fixed encoder a label's head is a logistic regression, which is convex: L-BFGS finds the same minimum
+every time. The strength of the pull towards the heads of the start is chosen on validation.
 """
 
 from collections.abc import Mapping, Sequence

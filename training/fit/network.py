@@ -33,9 +33,9 @@ class Outputs(NamedTuple):
 class CommentModel(nn.Module):
     """Encoder with three heads: labels, evidence per token, and embedding of the text.
 
-    Labels that are not harmful also read the text's length, which a mean over tokens hides. Harmful labels do not:
-    they must not learn
-    that short posts of social networks are hateful more often than long comments of newspapers.
+    Labels that are not harmful also read the text's length, which a mean over tokens hides. Harmful labels do
+    not: they must not learn that short posts of social networks are hateful more often than long comments of
+    newspapers.
     """
 
     def __init__(self, encoder: PreTrainedModel, labels: tuple[str, ...]) -> None:

@@ -1,8 +1,8 @@
 """Last step of a training, after the trunk is final: embedding head by least squares, and the weight of the length.
 
 While the trunk changes, gradient descent only follows it; the best linear map from its states to the base's
-embeddings has a closed
-form. The weight of the length is fitted on texts outside training, which the label head does not know by heart.
+embeddings has a closed form. The weight of the length is fitted on texts outside training, which the label
+head does not know by heart.
 """
 
 import random

@@ -58,9 +58,8 @@ def adopt(model: CommentModel, folder: Path, console: Console) -> dict[str, Tens
     """Load the weights in ``folder`` (a run's ``model`` or a model directory) into ``model``, and return those that
     fit.
 
-    Weights without a counterpart, because labels or network differ, are printed and stay new. Raises RunError for a
-    folder without
-    weights or with those of another encoder, ModelError for a damaged ``config.json``.
+    Weights without a counterpart, because labels or network differ, are printed and stay new. Raises RunError
+    for a folder without weights or with those of another encoder, ModelError for a damaged ``config.json``.
     """
     labels, weights = _weights(folder)
     state = model.state_dict()

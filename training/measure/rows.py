@@ -137,9 +137,8 @@ def gather_rows(
     """Return the test rows of a run, of the corpora below a folder and of a file of decisions, at most ``limit`` of
     each corpus.
 
-    A repeated row counts once. Of decisions only those in the test split are used, because a candidate may have
-    learned the others.
-    Raises RunError, CorpusError, ReadError, and ContenderError without rows.
+    A repeated row counts once. Of decisions only those in the test split are used, because a candidate may
+    have learned the others. Raises RunError, CorpusError, ReadError, and ContenderError without rows.
     """
     labels, examples = tuple(DEFINITIONS), list[Example]()
     if run is not None:
