@@ -12,7 +12,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
-from belowline.data.archives.columns import FIELDS, Mapped, check_columns, columns_of, csv_columns, shown
+from belowline.data.archives.columns import (
+    FIELDS,
+    Mapped,
+    check_columns,
+    columns_of,
+    csv_columns,
+    distinct,
+    shown,
+)
 from belowline.data.archives.lines import CsvRows, lines_of
 from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread, whole
 
@@ -68,14 +76,15 @@ def _rows(
         raise ReadError("no rows", path)
 
 
-def read_records(path: Path, format: TableFormat, mapped: Mapped, optional: Mapped = ()) -> Records:
+def read_records(path: Path, format: TableFormat, mapped: Mapped, *, every_column: bool = False) -> Records:
     """The records of a file or their errors, without any check of the values.
 
     Raises ReadError if a CSV or Parquet file lacks a ``mapped`` column. A row of JSONL may lack one; a column that
-    every row lacks is an error after the last row. A column of ``optional`` may be missing.
+    every row lacks is an error after the last row. Without ``every_column``, Parquet is read for the
+    columns of fields only.
     """
     if format == "parquet":
-        yield from _parquet_records(path, mapped, optional)
+        yield from _parquet_records(path, mapped, every_column)
     else:
         with path.open("rb") as file:
             yield from _jsonl_records(file, mapped) if format == "jsonl" else _csv_records(path, file, mapped)
@@ -148,12 +157,12 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> Records:
         check_columns(columns, mapped)
     except ReadError as error:
         raise error.at(path, header.number if header else 1) from None
+    columns = distinct(columns)
     for line, cells in CsvRows(lines, delimiter, len(columns)):
-        record = cells if isinstance(cells, ReadError) else reversed(list(zip(columns, cells, strict=False)))
-        yield line, record if isinstance(record, ReadError) else dict(record)
+        yield line, cells if isinstance(cells, ReadError) else dict(zip(columns, cells, strict=False))
 
 
-def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Records:
+def _parquet_records(path: Path, mapped: Mapped, every_column: bool) -> Records:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -164,7 +173,8 @@ def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Recor
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             check_columns(names, mapped)
-            columns = list(dict.fromkeys(columns_of(tuple(names), (*mapped, *optional)).values()))
+            used = dict.fromkeys(columns_of(tuple(names), mapped).values())
+            columns = None if every_column else list(used)
             for batch in file.iter_batches(_LOOSE_ROWS, columns=columns):
                 for record in _batch_records(_in_microseconds(batch), broken):
                     number += 1
