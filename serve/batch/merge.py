@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from belowline.data.comment import whole
 from belowline.serve.batch.inventory import Inventory
 from belowline.serve.batch.read import Row
 from belowline.serve.scoring.results import Result
@@ -31,7 +32,7 @@ class Layout:
 
     @classmethod
     def of(cls, inventory: Inventory, labels: Sequence[str]) -> Self:
-        """The layout for an input: its column ``action`` becomes ``input_action``, the same in every format.
+        """The layout for an input. Its column ``action`` becomes ``input_action``, the same in every format.
 
         A column ``id`` with the ids keeps its name.
         """
@@ -39,6 +40,7 @@ class Layout:
         if inventory.id_column == "id":
             own.remove("id")
         names = {column: _free(_PREFIX + column, inventory.columns) for column in own}
+        names |= {column: whole(column) for column in inventory.columns if whole(column) != column}
         columns = {column: inventory.type_of(column) for column in inventory.columns}
         if inventory.id_column == "id":
             del columns["id"]

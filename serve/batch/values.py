@@ -14,7 +14,8 @@ def json_bytes(value: object) -> bytes:
     except (PydanticSerializationError, RecursionError):
         pass  # more than 255 levels, or a lone surrogate
     try:
-        return whole(json.dumps(value, ensure_ascii=False, default=str)).encode()
+        plain = json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
+        return whole(json.dumps(plain, ensure_ascii=False, separators=(",", ":"))).encode()
     except RecursionError:
         return b"null"
 
