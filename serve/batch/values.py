@@ -10,7 +10,7 @@ from belowline.data.comment import whole
 def json_bytes(value: object) -> bytes:
     """A value as JSON in UTF-8. What JSON cannot hold becomes null (NaN), text (times) or U+FFFD (lone surrogates)."""
     try:
-        return to_json(value, inf_nan_mode="null", bytes_mode="base64", serialize_unknown=True)
+        return to_json(value, inf_nan_mode="null", bytes_mode="base64", fallback=str)
     except (PydanticSerializationError, RecursionError):
         pass  # more than 255 levels, or a lone surrogate
     try:
