@@ -1,7 +1,6 @@
 """Maps the columns of tables with one comment a row to fields."""
 
 import csv
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -67,22 +66,22 @@ def csv_columns(header: str, mapped: Mapped = ()) -> tuple[str, list[str]]:
     return max(options, key=lambda option: (has_text_column(option[1], mapped), len(option[1])))
 
 
-def distinct(columns: Iterable[str]) -> list[str]:
-    """Column names of which none is empty or repeated: ``column_3`` for the third without a name, ``text_2``."""
-    names: dict[str, None] = {}
-    uses: Counter[str] = Counter()
-    for position, column in enumerate(columns, 1):
-        name = column = column or f"column_{position}"
-        while name in names:
-            uses[column] += 1
-            name = f"{column}_{uses[column] + 1}"
-        names[name] = None
-    return list(names)
-
-
 def has_text_column(columns: Iterable[str], mapped: Mapped = ()) -> bool:
     """True if one of the columns holds the comment's text."""
     return "text" in columns_of(tuple(columns), mapped)
+
+
+def distinct(columns: Iterable[str]) -> list[str]:
+    """Column names of which none is empty or repeated: ``column_3`` for the third without a name, ``text_2``."""
+    names: dict[str, None] = {}
+    uses: dict[str, int] = {}
+    for position, column in enumerate(columns, 1):
+        name = column = column or f"column_{position}"
+        while name in names:
+            uses[column] = uses.get(column, 1) + 1
+            name = f"{column}_{uses[column]}"
+        names[name] = None
+    return list(names)
 
 
 def shown(columns: Iterable[str]) -> str:

@@ -97,17 +97,20 @@ def read_threads(
     return _read(path, how) if name is None else _read_as(name, path, how)
 
 
-def read_rows(path: Path, mapped: Mapped) -> Iterator[tuple[Place, Mapping[str, object] | ReadError]]:
-    """The rows of a JSONL, CSV or Parquet file, alone or in gzip or zip, each with its place and all its columns.
+def read_rows(
+    path: Path, mapped: Mapped, optional: Mapped = ()
+) -> Iterator[tuple[Place, Mapping[str, object] | ReadError]]:
+    """The rows of a JSONL, CSV or Parquet file, alone or in gzip or zip, each with its place for errors.
 
-    The format is detected as in ``read_threads``. Raises ReadError for other formats and without a ``mapped`` column.
+    The format is detected as in ``read_threads``. Raises ReadError for other formats and without a ``mapped`` column;
+    a column of ``optional`` may be missing.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if is_container(head) and not looks_like_warc(head):
         for member in unpack(path, lambda name: _may_be_member(name, None)):
             try:
-                for (source, number, unit), row in read_rows(member.path, mapped):
+                for (source, number, unit), row in read_rows(member.path, mapped, optional):
                     yield (member.name + source.removeprefix(str(member.path)), number, unit), row
             except ReadError as error:
                 raise error.at(member.name, error.position, error.unit) from error
@@ -118,7 +121,7 @@ def read_rows(path: Path, mapped: Mapped) -> Iterator[tuple[Place, Mapping[str, 
         raise ReadError(
             f"not rows of JSONL, CSV or Parquet but the format {format!r}; use `belowline audit`", path
         )
-    for number, row in read_records(path, table, mapped, every_column=True):
+    for number, row in read_records(path, table, mapped, optional):
         yield (str(path), number, unit_of(table)), row
 
 

@@ -35,6 +35,9 @@ TableFormat = Literal["jsonl", "csv", "parquet"]
 Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
 """Line or row number, and its record or error; the number is None if the rest of the file is unreadable."""
 
+EVERY_COLUMN: Mapped = (("", ""),)
+"""Optional columns for ``read_records`` with which every column is read."""
+
 
 Values = Mapping[str, str | None]
 """Each of ``FIELDS`` as text, or None."""
@@ -76,15 +79,14 @@ def _rows(
         raise ReadError("no rows", path)
 
 
-def read_records(path: Path, format: TableFormat, mapped: Mapped, *, every_column: bool = False) -> Records:
+def read_records(path: Path, format: TableFormat, mapped: Mapped, optional: Mapped = ()) -> Records:
     """The records of a file or their errors, without any check of the values.
 
     Raises ReadError if a CSV or Parquet file lacks a ``mapped`` column. A row of JSONL may lack one; a column that
-    every row lacks is an error after the last row. Without ``every_column``, Parquet is read for the
-    columns of fields only.
+    every row lacks is an error after the last row. A column of ``optional`` may be missing.
     """
     if format == "parquet":
-        yield from _parquet_records(path, mapped, every_column)
+        yield from _parquet_records(path, mapped, optional)
     else:
         with path.open("rb") as file:
             yield from _jsonl_records(file, mapped) if format == "jsonl" else _csv_records(path, file, mapped)
@@ -157,12 +159,12 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> Records:
         check_columns(columns, mapped)
     except ReadError as error:
         raise error.at(path, header.number if header else 1) from None
-    columns = distinct(columns)
+    names = distinct(columns)
     for line, cells in CsvRows(lines, delimiter, len(columns)):
-        yield line, cells if isinstance(cells, ReadError) else dict(zip(columns, cells, strict=False))
+        yield line, cells if isinstance(cells, ReadError) else dict(zip(names, cells, strict=False))
 
 
-def _parquet_records(path: Path, mapped: Mapped, every_column: bool) -> Records:
+def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Records:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -173,8 +175,8 @@ def _parquet_records(path: Path, mapped: Mapped, every_column: bool) -> Records:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             check_columns(names, mapped)
-            used = dict.fromkeys(columns_of(tuple(names), mapped).values())
-            columns = None if every_column else list(used)
+            used = columns_of(tuple(names), (*mapped, *optional)).values()
+            columns = None if optional == EVERY_COLUMN else list(dict.fromkeys(used))
             for batch in file.iter_batches(_LOOSE_ROWS, columns=columns):
                 for record in _batch_records(_in_microseconds(batch), broken):
                     number += 1

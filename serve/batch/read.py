@@ -16,7 +16,7 @@ from belowline.data import ReadError
 from belowline.data.archives.columns import Mapped, columns_of, shown
 from belowline.data.archives.lines import lines_of
 from belowline.data.archives.readers import read_rows as table_rows
-from belowline.data.archives.table_reader import values_of
+from belowline.data.archives.table_reader import EVERY_COLUMN, values_of
 from belowline.data.comment import whole
 from belowline.model import ScoreInput
 from belowline.serve.batch.values import as_text
@@ -159,7 +159,9 @@ def read_rows(path: Path, columns: Columns, name: str) -> Rows:
     Raises ReadError for another format, without a text column, and if the file cannot be opened.
     """
     try:
-        for number, ((source, *place), record) in enumerate(table_rows(path, columns.mapped), 1):
+        for number, ((source, *place), record) in enumerate(
+            table_rows(path, columns.mapped, EVERY_COLUMN), 1
+        ):
             source = name + source.removeprefix(str(path))
             yield _row(number, record, columns.mapped, lambda error: error.at(source, *place))  # noqa: B023
     except ReadError as error:
