@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from belowline.data import ReadError
 from belowline.data.archives.columns import columns_of
-from belowline.serve.batch.read import RejectedRow, Row, Source
+from belowline.serve.batch.read import NAME_THE_TEXT, RejectedRow, Row, Source
 from belowline.serve.batch.terminal import counting
 
 MOST_COLUMNS = 1000
@@ -90,10 +90,13 @@ def check_rows(source: str, scored: int, rejects: int, first: RejectedRow | None
     if first is None:
         raise ReadError("no comments in it; nothing to score", source)
     error = first.error
+    reason = error.reason
+    if first.record is not None and first.column is None:
+        reason += f"; {NAME_THE_TEXT}"
     if rejects > 1:
-        reason = f"none of {rejects:,} rows can be scored; the first: "
-        error = ReadError(reason + str(error.at("", error.position, error.unit)), source)
-    raise error
+        place = ReadError(reason, "", error.position, error.unit, error.part)
+        raise ReadError(f"none of {rejects:,} rows can be scored; the first: {place}", source)
+    raise ReadError(reason, error.source, error.position, error.unit, error.part)
 
 
 def _type(value: object) -> str:

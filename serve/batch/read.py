@@ -23,6 +23,7 @@ from belowline.serve.batch.values import as_text
 from belowline.serve.scoring.fault_isolation import article_context
 
 STANDARD_INPUT = Path("-")
+NAME_THE_TEXT = "name the one with the text with --text-column"
 _NAME = "standard input"
 _BLANK = "blank; give the comment's text or leave the row out"
 _SIDE_FIELDS = ("article", "parent", "author", "author_url")
@@ -166,9 +167,7 @@ def read_rows(path: Path, columns: Columns, name: str) -> Rows:
             yield _row(number, record, columns.mapped, lambda error: error.at(source, *place))  # noqa: B023
     except ReadError as error:
         where = name + error.source.removeprefix(str(path))
-        raise ReadError(
-            _with_option(error.reason, columns), where, error.position, error.unit, error.part
-        ) from None
+        raise ReadError(_with_option(error.reason), where, error.position, error.unit, error.part) from None
     except OSError as error:
         raise _unreadable(error, name) from None
 
@@ -180,12 +179,13 @@ def read_texts(texts: Sequence[str], article: str | None) -> Rows:
 
 
 def read_lines(lines: BinaryIO, article: str | None) -> Rows:
-    """Standard input with one comment a line, with the same article."""
+    """Standard input with one comment a line, with the same article; wrong bytes become U+FFFD if few are wrong."""
     for line in lines_of(lines):
-        if line.problem:
+        text = line.text.rstrip("\r\n").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if line.problem and 2 * text.count("\ufffd") >= len(text):
             yield RejectedRow(line.number, line.problem.at(_NAME, line.number))
         else:
-            yield _plain_row(line.number, line.text.rstrip("\r\n"), article, _NAME, line.number)
+            yield _plain_row(line.number, text, article, _NAME, line.number)
 
 
 def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -257,7 +257,7 @@ def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> 
     if column is None:
         named = dict(columns).get("text")
         missing = f"no field {named!r}" if named else "no field with the text"
-        raise ReadError(f"{missing}; {shown(record)}; name the one with the text with --text-column")
+        raise ReadError(f"{missing}; {shown(record)}")
     value = record[column]
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
@@ -269,7 +269,7 @@ def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> 
     return whole(value)
 
 
-def _with_option(reason: str, columns: Columns) -> str:
-    if columns.text is None and "no text column" in reason:
-        return f"{reason}, or name the one with the text with --text-column"
+def _with_option(reason: str) -> str:
+    if "no text column" in reason:
+        return f"{reason.partition('; name ')[0]}; {NAME_THE_TEXT}"
     return reason

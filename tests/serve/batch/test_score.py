@@ -354,7 +354,7 @@ def test_a_text_of_any_length_is_scored(tmp_path: Path, scorer: Any, size: int) 
 
 @pytest.mark.parametrize(
     ("content", "ids"),
-    [(b"a\n\nb", ["1", "3"]), (b"a\n\xff", ["1"])],
+    [(b"a\n\nb", ["1", "3"]), (b"a\n\xff", ["1"]), (b"a\n \ncaf\xe9 open\n", ["1", "3"])],
 )
 def test_a_bad_line_of_standard_input_is_reported(
     capsys: pytest.CaptureFixture[str], pipe: Callable[[bytes], None], content: bytes, ids: list[str]
