@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeVar
 from belowline.data import ReadError
 from belowline.data.archives.columns import Mapped, columns_of, shown
 from belowline.data.archives.lines import lines_of
+from belowline.data.archives.readers import Place
 from belowline.data.archives.readers import read_rows as table_rows
 from belowline.data.archives.table_reader import EVERY_COLUMN, values_of
 from belowline.data.comment import whole
@@ -159,12 +160,11 @@ def read_rows(path: Path, columns: Columns, name: str) -> Rows:
 
     Raises ReadError for another format, without a text column, and if the file cannot be opened.
     """
+    mapped = columns.mapped
     try:
-        for number, ((source, *place), record) in enumerate(
-            table_rows(path, columns.mapped, EVERY_COLUMN), 1
-        ):
-            source = name + source.removeprefix(str(path))
-            yield _row(number, record, columns.mapped, lambda error: error.at(source, *place))  # noqa: B023
+        for number, (place, record) in enumerate(table_rows(path, mapped, EVERY_COLUMN), 1):
+            source, position, unit = place
+            yield _row(number, record, mapped, (name + source.removeprefix(str(path)), position, unit))
     except ReadError as error:
         where = name + error.source.removeprefix(str(path))
         raise ReadError(_with_option(error.reason), where, error.position, error.unit, error.part) from None
@@ -211,16 +211,16 @@ def _row(
     number: int,
     record: Mapping[str, object] | ReadError,
     mapped: Mapped,
-    placed: Callable[[ReadError], ReadError],
+    place: Place,
 ) -> Row | RejectedRow:
     if isinstance(record, ReadError):
-        return RejectedRow(number, placed(record))
+        return RejectedRow(number, record.at(*place))
     present = columns_of(tuple(record), mapped)
     column = present.get("text")
     try:
         text = _text(record, mapped, column)
     except ReadError as error:
-        return RejectedRow(number, placed(error), column, record)
+        return RejectedRow(number, error.at(*place), column, record)
     values, unread = _side_values(record, mapped)
     id_column = present.get("id")
     row_id = _id(record[id_column]) if id_column else None

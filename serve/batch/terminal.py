@@ -51,10 +51,11 @@ class _LogLines:
 
     def _line(self) -> str:
         rate = (self._done - self._start) / max(monotonic() - self._started, 1e-9)
+        shown = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
         if self._total is None:
-            return f"{self._what}: {self._done:,} ({rate:,.1f}/s)"
+            return f"{self._what}: {self._done:,} ({shown})"
         left = (self._total - self._done) / rate if rate else 0.0
-        return f"{self._what}: {self._done:,} of {self._total:,} ({rate:,.1f}/s, {_duration(left)} left)"
+        return f"{self._what}: {self._done:,} of {self._total:,} ({shown}, {_duration(left)} left)"
 
 
 def _duration(seconds: float) -> str:
