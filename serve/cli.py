@@ -2,6 +2,7 @@
 
 import sys
 from datetime import date, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -153,18 +154,26 @@ def serve(
 def score(
     texts: Annotated[list[str] | None, Argument(metavar="TEXT...", help="Comments to score.")] = None,
     source: Annotated[
-        Path | None, Option("--in", help="JSONL, CSV or Parquet file with one comment per row.")
+        Path | None,
+        Option("--in", help="JSONL, CSV or Parquet file with one comment per row; - for standard input."),
     ] = None,
     target: Annotated[
         Path | None,
         Option(
-            "--out", help="JSONL, CSV or Parquet file for the results; default: JSONL on standard output."
+            "--out",
+            help="JSONL, CSV or Parquet file for the results and the columns of --in; "
+            "default: JSONL on standard output.",
         ),
     ] = None,
-    text_column: Annotated[str, Option(help="Column of --in with the comment.")] = "text",
+    text_column: Annotated[
+        str | None, Option(help="Column of --in with the comment; default: text, comment, body and the like.")
+    ] = None,
     id_column: Annotated[
-        str, Option(help="Column of --in with the id; rows without it are numbered.")
-    ] = "id",
+        str | None,
+        Option(
+            help="Column of --in with the id; default: id or comment_id. Rows without an id are numbered."
+        ),
+    ] = None,
     article_column: Annotated[
         str | None, Option(help="Column of --in with the title of the article.")
     ] = None,
@@ -182,27 +191,23 @@ def score(
     second_look: SecondLookOption = None,
     policy: PolicyOption = None,
     threads: ThreadsOption = None,
-) -> None:
-    """Score comments from TEXT, standard input (one per line) or a file."""
+) -> int:
+    """Score comments from TEXT, standard input (one per line) or a file.
+
+    If some rows cannot be read, the rest is scored, OUT.rejects.jsonl lists the rows, and the exit status is 3.
+    """
     if source and texts:
         raise BadParameter("Give either TEXT or --in, not both.")
     if source and article:
         raise BadParameter("--article works with TEXT or standard input; with --in use --article-column.")
-    from belowline.serve.batch.read import Columns, read_lines, read_rows, read_texts
-    from belowline.serve.batch.score import score_rows
-    from belowline.serve.settings import load_settings
+    if not (source or texts) and sys.stdin.isatty():
+        raise BadParameter("Give TEXT, or --in FILE, or comments on standard input.")
+    from belowline.serve.batch.read import Columns
+    from belowline.serve.batch.score import score_command
 
     columns = Columns(text_column, id_column, article_column, parent_column, author_column, author_url_column)
-    longest = load_settings().max_comment_chars
-    if source:
-        rows = read_rows(source, columns, longest)
-    elif texts:
-        rows = read_texts(texts, article, longest)
-    elif sys.stdin.isatty():
-        raise BadParameter("Give TEXT, or --in FILE, or comments on standard input.")
-    else:
-        rows = read_lines(sys.stdin.buffer, article, longest)
-    score_rows(rows, target, _pipeline(model, second_look, policy, threads))
+    load = partial(_pipeline, model, second_look, policy, threads)
+    return score_command(texts or (), source, target, columns, article, load)
 
 
 @audits.command(name="run")

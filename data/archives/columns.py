@@ -71,6 +71,19 @@ def has_text_column(columns: Iterable[str], mapped: Mapped = ()) -> bool:
     return "text" in columns_of(tuple(columns), mapped)
 
 
+def distinct(columns: Iterable[str]) -> list[str]:
+    """Column names of which none is empty or repeated: ``column_3`` for the third without a name, ``text_2``."""
+    names: dict[str, None] = {}
+    uses: dict[str, int] = {}
+    for position, column in enumerate(columns, 1):
+        name = column = column or f"column_{position}"
+        while name in names:
+            uses[column] = uses.get(column, 1) + 1
+            name = f"{column}_{uses[column]}"
+        names[name] = None
+    return list(names)
+
+
 def shown(columns: Iterable[str]) -> str:
     """The existing columns, for an error message."""
     names = [column if len(column) <= 30 else column[:29] + "…" for column in columns]

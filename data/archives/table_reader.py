@@ -12,7 +12,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
-from belowline.data.archives.columns import FIELDS, Mapped, check_columns, columns_of, csv_columns, shown
+from belowline.data.archives.columns import (
+    FIELDS,
+    Mapped,
+    check_columns,
+    columns_of,
+    csv_columns,
+    distinct,
+    shown,
+)
 from belowline.data.archives.lines import CsvRows, lines_of
 from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread, whole
 
@@ -26,6 +34,9 @@ TableFormat = Literal["jsonl", "csv", "parquet"]
 
 Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
 """Line or row number, and its record or error; the number is None if the rest of the file is unreadable."""
+
+EVERY_COLUMN: Mapped = (("", ""),)
+"""Optional columns for ``read_records`` with which every column is read."""
 
 
 Values = Mapping[str, str | None]
@@ -148,9 +159,9 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> Records:
         check_columns(columns, mapped)
     except ReadError as error:
         raise error.at(path, header.number if header else 1) from None
+    names = distinct(columns)
     for line, cells in CsvRows(lines, delimiter, len(columns)):
-        record = cells if isinstance(cells, ReadError) else reversed(list(zip(columns, cells, strict=False)))
-        yield line, record if isinstance(record, ReadError) else dict(record)
+        yield line, cells if isinstance(cells, ReadError) else dict(zip(names, cells, strict=False))
 
 
 def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Records:
@@ -164,7 +175,8 @@ def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Recor
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             check_columns(names, mapped)
-            columns = list(dict.fromkeys(columns_of(tuple(names), (*mapped, *optional)).values()))
+            used = columns_of(tuple(names), (*mapped, *optional)).values()
+            columns = None if optional == EVERY_COLUMN else list(dict.fromkeys(used))
             for batch in file.iter_batches(_LOOSE_ROWS, columns=columns):
                 for record in _batch_records(_in_microseconds(batch), broken):
                     number += 1

@@ -1,5 +1,6 @@
 """The API: ingest comments, read them, appeal, erase."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -15,11 +16,13 @@ from belowline.serve.api.messages import (
     KeptComments,
     NewComment,
     NewComments,
+    RefusedKept,
     SearchQuery,
 )
-from belowline.serve.api.score import check_ids, check_length, check_text, name_and_url
+from belowline.serve.api.score import check_length, check_text, name_and_url
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import documented, invalid_field
+from belowline.serve.http.items import check_distinct, check_each, in_place
 from belowline.serve.http.service import ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import comments, reviews
@@ -47,26 +50,38 @@ Reference = Annotated[str, Path(description="The comment's id here, or `site:id`
 async def take_in(
     request: NewComments, service: ServiceDep, actor: Annotated[Actor, Depends(allowed("ingest"))]
 ) -> KeptComments:
-    """Idempotent by site and id: the same text again changes nothing; another text is an edit and is decided again."""
+    """Idempotent by site and id: the same text again changes nothing; another text is an edit and is decided again.
+
+    An invalid comment is not stored: the result in its place has `action: hold` and an `error`, and the others are
+    stored. If every comment is invalid, the answer is the problem 422.
+    """
     actor.require_site(request.site)
-    _check(request, service.settings.max_comment_chars)
+    if request.thread is not None and not (request.thread.id or request.thread.url):
+        raise invalid_field("thread.id", "is missing; send the article's id or url")
+    check_distinct(request.comments)
+    valid, refused = check_each(request.comments, partial(_check, service.settings.max_comment_chars))
     article, thread = None, None
     if sent := request.thread:
         article = article_context(sent.title, sent.text)
         thread = Thread((sent.id or sent.url or "")[:500], sent.title, sent.url, sent.text)
     inputs = [
         ScoreInput(comment.text, article, comment.parent_text, *name_and_url(comment.author))
-        for comment in request.comments
+        for comment in valid
     ]
     scores = await service.scores(inputs)
-    incoming = [_incoming(comment, scored) for comment, scored in zip(request.comments, scores, strict=True)]
+    incoming = [_incoming(comment, scored) for comment, scored in zip(valid, scores, strict=True)]
     results = [
         KeptComment.model_construct(
             **dict(outcome.result), comment=outcome.comment, stands=outcome.action, changed=outcome.changed
         )
         for outcome in await service.ingest(request.site, thread, incoming)
     ]
-    return KeptComments.model_construct(results=results, model=service.pipeline.scorer.version)
+    model = service.pipeline.scorer.version
+    errors = {
+        index: RefusedKept.of(one, model, comment=0, stands="hold", changed=False)
+        for index, one in refused.items()
+    }
+    return KeptComments.model_construct(results=in_place(results, errors), model=model)
 
 
 @router.get("/comments", summary="Search comments, newest first")
@@ -178,13 +193,9 @@ def sites_of(actor: Actor, site: str | None) -> tuple[str, ...]:
     return (site,)
 
 
-def _check(request: NewComments, longest: int) -> None:
-    if request.thread is not None and not (request.thread.id or request.thread.url):
-        raise invalid_field("thread.id", "is missing; send the article's id or url")
-    check_ids([comment.id for comment in request.comments])
-    for index, comment in enumerate(request.comments):
-        check_text(comment.text, f"comments[{index}].text", longest)
-        check_length(comment.parent_text or "", f"comments[{index}].parent_text", longest)
+def _check(longest: int, field: str, comment: NewComment) -> None:
+    check_text(comment.text, f"{field}.text", longest)
+    check_length(comment.parent_text or "", f"{field}.parent_text", longest)
 
 
 def _incoming(comment: NewComment, scores: Scores | None) -> IncomingComment:

@@ -18,7 +18,8 @@ from pydantic import (
 )
 
 from belowline.model.policy import Action
-from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, NamedAuthor, Site
+from belowline.serve.http.items import EachByItself
+from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, NamedAuthor, RefusedComment, Site
 from belowline.serve.queue.comments import CommentOut, DecisionOut, Record
 from belowline.serve.queue.queue_items import Kind, Order
 from belowline.serve.scoring.reason_codes import CODES
@@ -100,7 +101,7 @@ class NewComments(Message):
 
     site: Site
     thread: ThreadIn | None = Field(None, description="The article of all these comments.")
-    comments: list[NewComment] = Field(
+    comments: list[Annotated[NewComment, EachByItself]] = Field(
         min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments."
     )
     model_config = ConfigDict(
@@ -126,10 +127,14 @@ class KeptComment(Result):
     changed: bool = Field(description="False if the comment was stored before with the same text.")
 
 
+class RefusedKept(KeptComment, RefusedComment):
+    """In the place of the result of an invalid comment, which is not stored: `comment` is 0, `action` is `hold`."""
+
+
 class KeptComments(BaseModel):
     """One result for each comment, in order."""
 
-    results: list[KeptComment]
+    results: list[RefusedKept | KeptComment]
     model: str = Field(description="Version of the model.")
 
 

@@ -1,5 +1,6 @@
 """The API: score comments."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -7,8 +8,16 @@ from fastapi import APIRouter, Depends
 from belowline.model import ScoreInput
 from belowline.serve.http.auth import allowed
 from belowline.serve.http.errors import documented, invalid_field
-from belowline.serve.http.schemas import ArticleIn, NamedAuthor, ScoreAnswer, ScoreRequest
-from belowline.serve.http.service import ServiceDep
+from belowline.serve.http.items import check_distinct, check_each, in_place
+from belowline.serve.http.schemas import (
+    ArticleIn,
+    CommentIn,
+    NamedAuthor,
+    RefusedComment,
+    ScoreAnswer,
+    ScoreRequest,
+)
+from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue.intake import IncomingComment, Thread
 from belowline.serve.scoring.fault_isolation import article_context
@@ -26,21 +35,23 @@ router = APIRouter(
 async def score(
     request: ScoreRequest, service: ServiceDep, actor: Annotated[Actor, Depends(allowed("score"))]
 ) -> ScoreAnswer:
-    """Scores 1 to 256 comments; a comment whose scoring failed is held with the code `scoring_failed`."""
-    for index, comment in enumerate(request.comments):
-        check_text(comment.text, f"comments[{index}].text", service.settings.max_comment_chars)
-        check_length(comment.parent or "", f"comments[{index}].parent", service.settings.max_comment_chars)
+    """Scores 1 to 256 comments; a comment whose scoring failed is held with the code `scoring_failed`.
+
+    So is an invalid comment, such as an empty one: the result in its place has an `error`, and the others are scored.
+    If every comment is invalid, the answer is the problem 422.
+    """
     if request.site is not None:
         actor.require("ingest")
         actor.require_site(request.site)
-        check_ids([comment.id for comment in request.comments])
+        check_distinct(request.comments)
+    comments, refused = check_each(request.comments, _checks(request, service))
     article = article_context(request.article.title, request.article.text) if request.article else None
     inputs = [
         ScoreInput(comment.text, article, comment.parent, *name_and_url(comment.author))
-        for comment in request.comments
+        for comment in comments
     ]
     if request.site is None:
-        results = await service.moderate([comment.id for comment in request.comments], inputs)
+        results = await service.moderate([comment.id for comment in comments], inputs)
     else:
         incoming = [
             IncomingComment(
@@ -50,13 +61,25 @@ async def score(
                 parent_text=comment.parent,
                 author_url=to_score.author_url,
             )
-            for comment, to_score, scores in zip(
-                request.comments, inputs, await service.scores(inputs), strict=True
-            )
+            for comment, to_score, scores in zip(comments, inputs, await service.scores(inputs), strict=True)
         ]
         ingested = await service.ingest(request.site, _thread(request.article), incoming, held_only=True)
         results = [outcome.result for outcome in ingested]
-    return ScoreAnswer.model_construct(results=results, model=service.pipeline.scorer.version)
+    model = service.pipeline.scorer.version
+    errors = {index: RefusedComment.of(one, model) for index, one in refused.items()}
+    return ScoreAnswer.model_construct(results=in_place(results, errors), model=model)
+
+
+def _checks(request: ScoreRequest, service: Service) -> Callable[[str, CommentIn], None]:
+    longest = service.settings.max_comment_chars
+
+    def check(field: str, comment: CommentIn) -> None:
+        check_text(comment.text, f"{field}.text", longest)
+        check_length(comment.parent or "", f"{field}.parent", longest)
+        if request.site is not None and comment.id is None:
+            raise invalid_field(f"{field}.id", "is missing; comments with a site need ids")
+
+    return check
 
 
 def _thread(article: ArticleIn | None) -> Thread | None:
@@ -81,14 +104,3 @@ def check_length(text: str, field: str, longest: int) -> None:
     """Raise Problem for a text longer than ``longest`` characters."""
     if len(text) > longest:
         raise invalid_field(field, f"has {len(text)} characters; at most {longest} are accepted")
-
-
-def check_ids(ids: list[str | None]) -> None:
-    """Raise Problem for ids that are missing or not distinct."""
-    seen: set[str] = set()
-    for index, comment_id in enumerate(ids):
-        if comment_id is None:
-            raise invalid_field(f"comments[{index}].id", "is missing; comments with a site need ids")
-        if comment_id in seen:
-            raise invalid_field(f"comments[{index}].id", "repeats an earlier id; ids must be distinct")
-        seen.add(comment_id)

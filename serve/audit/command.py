@@ -26,7 +26,7 @@ from belowline.serve.audit.redact import Redactor
 from belowline.serve.audit.review.importing import import_review, review_lines
 from belowline.serve.audit.review.sample import write_sample
 from belowline.serve.audit.run import run_audit
-from belowline.serve.audit.to_queue import queue_held
+from belowline.serve.audit.to_queue import check_site, queue_held
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.settings import Settings
 
@@ -57,6 +57,8 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
         raise AuditError(f"--engine {options.engine}: unknown; use {LOCAL} or {RAY}")
     if options.redact and (options.sample or options.queue):
         raise AuditError("--redact removes the texts that --sample and --queue need; use two audits")
+    if options.queue is not None:
+        check_site(options.queue)
     columns = _columns(options.columns)
     pipeline, engine = _pipeline_and_engine(options, settings)
     cards = [
@@ -73,6 +75,7 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
             force=options.force,
             redactor=Redactor.from_environment() if options.redact else None,
             card="\n\n".join(card.read_text("utf-8") for card in cards if card.is_file()) or None,
+            sample=options.sample,
         )
     print(f"report: {out / REPORT}")
     if options.sample is not None:

@@ -16,6 +16,7 @@ from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.group_index import GroupIndex
 from belowline.serve.audit.outputs import COMMENTS, PARTS, REJECTS, SUMMARY, write_outputs
 from belowline.serve.audit.redact import Redactor
+from belowline.serve.audit.review.sample import check_sample
 from belowline.serve.audit.score_part import Job
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import in_chunks
@@ -35,6 +36,7 @@ def run_audit(
     force: bool = False,
     redactor: Redactor | None = None,
     card: str | None = None,
+    sample: int | None = None,
 ) -> Inventory:
     """Audit ``archive`` into the folder ``out``; ``serve/AUDIT.md`` documents the files.
 
@@ -48,10 +50,12 @@ def run_audit(
         force: Replace an audit of other inputs, or by another model or policy.
         redactor: Replaces authors' names and comments' texts by hashes in the results.
         card: The model's card in Markdown, for the report.
+        sample: Size of the sample that will be drawn, to refuse a wrong one before scoring.
 
     Raises:
         ReadError: For a missing path and wrong options.
-        AuditError: For an archive without comments, another audit in ``out`` without ``force``, a failed engine.
+        AuditError: For an archive without comments, another audit in ``out`` without ``force``, a failed engine, and
+            as ``check_sample``.
     """
     _check_apart(archive.paths, out)
     started = perf_counter()
@@ -62,6 +66,8 @@ def run_audit(
         index = GroupIndex(database, pipeline.scorer.labels)
         inventory = take_inventory(archive, folder / REJECTS, index)
         _check_comments(archive, inventory)
+        if sample is not None:
+            check_sample(out, sample, inventory.comments, pipeline.scorer.labels)
         made_with = {"inputs": inventory.fingerprint, **pipeline.identity}
         if redactor:
             made_with["redaction"] = "names and texts"

@@ -48,8 +48,7 @@ def queue_held(out: Path, pipeline: ModerationPipeline, settings: Settings, site
         StoreError: If the database cannot be used.
     """
     audit = FinishedAudit.open(out)
-    if len(site) > _SITE_CHARS or not re.fullmatch(SITE_PATTERN, site):
-        raise AuditError(f"invalid site {site[:_SITE_CHARS]!r}; name it like example.org")
+    check_site(site)
     urls, total, added = (
         _urls(out / THREADS_TABLE),
         audit.summary["comments"] - audit.summary["actions"]["publish"],
@@ -63,6 +62,12 @@ def queue_held(out: Path, pipeline: ModerationPipeline, settings: Settings, site
                 added += sum(_send(tx, pipeline, site, row, parent, urls) for _, row, parent in some)
             advance(len(some))
     return added, total - added
+
+
+def check_site(site: str) -> None:
+    """Raise AuditError for an invalid site."""
+    if len(site) > _SITE_CHARS or not re.fullmatch(SITE_PATTERN, site):
+        raise AuditError(f"invalid site {site[:_SITE_CHARS]!r}; name it like example.org")
 
 
 def comment_id(row: Mapping[str, object]) -> str:

@@ -1,102 +1,191 @@
 """Comments to score, as a stream: from a file, from arguments, from standard input."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import shutil
+import sys
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO, TypeVar
 
 from belowline.data import ReadError
 from belowline.data.archives.columns import Mapped, columns_of, shown
 from belowline.data.archives.lines import lines_of
+from belowline.data.archives.readers import Place
 from belowline.data.archives.readers import read_rows as table_rows
-from belowline.data.archives.table_reader import values_of
+from belowline.data.archives.table_reader import EVERY_COLUMN, values_of
+from belowline.data.comment import whole
 from belowline.model import ScoreInput
+from belowline.serve.batch.values import as_text
 from belowline.serve.scoring.fault_isolation import article_context
 
-FORMATS: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+STANDARD_INPUT = Path("-")
+NAME_THE_TEXT = "name the one with the text with --text-column"
+_NAME = "standard input"
+_BLANK = "blank; give the comment's text or leave the row out"
+_SIDE_FIELDS = ("article", "parent", "author", "author_url")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of a file; named ones must exist, except that ``id`` may be missing."""
+    """Columns of a file. Text and id have their usual names without one here; a named column must exist."""
 
-    text: str = "text"
-    id: str = "id"
+    text: str | None = None
+    id: str | None = None
     article: str | None = None
     parent: str | None = None
     author: str | None = None
     author_url: str | None = None
 
+    @property
+    def mapped(self) -> Mapped:
+        """The fields with a named column."""
+        fields = ("text", "id", *_SIDE_FIELDS)
+        return tuple((name, column) for name in fields if (column := getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A comment to score; without an id in the file, ``id`` is the row's number from 1."""
+    """A comment to score.
+
+    Attributes:
+        id: The id, or the row's number from 1 without one in the file.
+        comment: The comment.
+        record: The row as it was read, by column; empty for a comment that is not from a file.
+        unread: Side fields with an unreadable value; the comment is scored without them.
+    """
 
     id: str
     comment: ScoreInput
+    record: Mapping[str, object] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
-def format_of(path: Path) -> str:
-    """The format that a file's suffix names; raises ReadError for an unknown suffix."""
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        suffix = path.suffix or "without suffix"
-        raise ReadError(f"format {suffix} is unknown; use one of {', '.join(FORMATS)}", path) from None
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that cannot be scored: its number from 1, its error with the place, its column and what was read of it."""
+
+    number: int
+    error: ReadError
+    column: str | None = None
+    record: Mapping[str, object] | None = None
 
 
-def read_rows(path: Path, columns: Columns, longest: int) -> Iterator[Row]:
-    """The rows of a JSONL, CSV or Parquet file with at most ``longest`` characters of text.
+Rows = Iterator[Row | RejectedRow]
 
-    Raises ReadError at the first row that cannot be scored, because the results of a file are complete or not there.
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Comments to score.
+
+    Attributes:
+        name: Name for messages.
+        rows: Returns the rows.
+        repeatable: Whether ``rows`` can be called again.
+        columns: The named columns.
+        from_spreadsheet: Whether the file begins as Excel begins a CSV file.
     """
-    fields = asdict(columns)
-    del fields["id"]
-    needed = tuple((field, column) for field, column in fields.items() if column)
-    optional = (("id", columns.id),)
+
+    name: str
+    rows: Callable[[], Rows]
+    repeatable: bool = True
+    columns: Columns = Columns()
+    from_spreadsheet: bool = False
+
+
+@contextmanager
+def file_source(path: Path, columns: Columns) -> Iterator[Source]:
+    """The rows of a JSONL, CSV or Parquet file, or of a file on standard input for ``-``; raises ReadError."""
+    name = _NAME if path == STANDARD_INPUT else str(path)
+    if path.is_dir():
+        raise ReadError("is a folder; name a file, or use belowline audit", path)
+    with regular_file(path) as file:
+        rows = partial(read_rows, file, columns, name)
+        yield Source(name, rows, columns=columns, from_spreadsheet=_is_from_spreadsheet(file))
+
+
+def text_source(texts: Sequence[str], article: str | None) -> Source:
+    """Arguments of a command, with the same article."""
+    return Source("TEXT", partial(read_texts, texts, article))
+
+
+def line_source(article: str | None) -> Source:
+    """Standard input with one comment a line, with the same article."""
+    return Source(_NAME, lambda: read_lines(sys.stdin.buffer, article), repeatable=False)
+
+
+@contextmanager
+def regular_file(path: Path) -> Iterator[Path]:
+    """A file that can be read twice: ``path``, or for a pipe and for ``-`` a temporary copy; raises ReadError."""
+    if path.is_file():
+        yield path
+        return
+    with TemporaryDirectory(prefix="belowline-") as folder:
+        copy = Path(folder, _NAME)
+        try:
+            with copy.open("wb") as file:
+                _copy(path, file)
+        except OSError as error:
+            raise _unreadable(error, path) from None
+        yield copy
+
+
+def _copy(path: Path, target: BinaryIO) -> None:
+    if path == STANDARD_INPUT:
+        shutil.copyfileobj(sys.stdin.buffer, target)
+    else:
+        with path.open("rb") as content:
+            shutil.copyfileobj(content, target)
+
+
+def _is_from_spreadsheet(file: Path) -> bool:
     try:
-        for row, (place, record) in enumerate(table_rows(path, needed, optional), 1):
-            try:
-                if isinstance(record, ReadError):
-                    raise record
-                yield _row(str(row), record, (*needed, *optional), longest)
-            except ReadError as error:
-                raise error.at(*place) from None
+        with file.open("rb") as content:
+            return content.read(8).startswith((BOM_UTF8, BOM_UTF16_LE, BOM_UTF16_BE, b"sep="))
     except OSError as error:
-        raise ReadError(f"cannot be read ({error.strerror or error}); check the path", path) from None
+        raise _unreadable(error, file) from None
 
 
-def read_texts(texts: Sequence[str], article: str | None, longest: int) -> Iterator[Row]:
-    """Arguments of a command, with the same article; raises ReadError."""
+def _unreadable(error: OSError, source: object) -> ReadError:
+    return ReadError(f"cannot be read ({error.strerror or error}); check the path", source)
+
+
+def read_rows(path: Path, columns: Columns, name: str) -> Rows:
+    """The rows of a JSONL, CSV or Parquet file; ``name`` replaces ``path`` in errors.
+
+    Raises ReadError for another format, without a text column, and if the file cannot be opened.
+    """
+    mapped = columns.mapped
+    try:
+        for number, (place, record) in enumerate(table_rows(path, mapped, EVERY_COLUMN), 1):
+            source, position, unit = place
+            yield _row(number, record, mapped, (name + source.removeprefix(str(path)), position, unit))
+    except ReadError as error:
+        where = name + error.source.removeprefix(str(path))
+        raise ReadError(_with_option(error.reason), where, error.position, error.unit, error.part) from None
+    except OSError as error:
+        raise _unreadable(error, name) from None
+
+
+def read_texts(texts: Sequence[str], article: str | None) -> Rows:
+    """Arguments of a command, with the same article."""
     for number, text in enumerate(texts, 1):
-        try:
-            yield Row(str(number), ScoreInput(checked_text(text, longest), article))
-        except ReadError as error:
-            raise error.at(f"TEXT {number}") from None
+        yield _plain_row(number, text, article, f"TEXT {number}")
 
 
-def read_lines(lines: BinaryIO, article: str | None, longest: int) -> Iterator[Row]:
-    """Standard input with one comment a line, with the same article; raises ReadError."""
+def read_lines(lines: BinaryIO, article: str | None) -> Rows:
+    """Standard input with one comment a line, with the same article; wrong bytes become U+FFFD if few are wrong."""
     for line in lines_of(lines):
-        try:
-            if line.problem:
-                raise line.problem
-            yield Row(str(line.number), ScoreInput(checked_text(line.text.rstrip("\r\n"), longest), article))
-        except ReadError as error:
-            raise error.at("standard input", line.number) from None
-
-
-def checked_text(text: str | None, longest: int) -> str:
-    """The text; raises ReadError, which never quotes it, if it cannot be scored."""
-    if text is None or not text.strip():
-        raise ReadError("blank; give the comment's text or leave the row out")
-    if len(text) > longest:
-        raise ReadError(f"{len(text)} characters; BELOWLINE_MAX_COMMENT_CHARS allows {longest}")
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        raise ReadError("not valid Unicode (a lone surrogate, or bytes that are not UTF-8); repair the text")
-    return text
+        text = line.text.rstrip("\r\n").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if line.problem and 2 * text.count("\ufffd") >= len(text):
+            yield RejectedRow(line.number, line.problem.at(_NAME, line.number))
+        else:
+            yield _plain_row(line.number, text, article, _NAME, line.number)
 
 
 def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -106,13 +195,81 @@ def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def _row(number: str, record: Mapping[str, object], wanted: Mapped, longest: int) -> Row:
-    fields = dict(wanted)
-    missing = fields.keys() - columns_of(tuple(record), wanted).keys() - {"id"}
-    if missing:
-        raise ReadError(f"no field {fields[min(missing)]!r}; {shown(record)}")
-    values = values_of(record, wanted, fields)
-    article = article_context(values.get("article"), None)
-    text = checked_text(values["text"], longest)
-    around = values.get("parent"), values.get("author"), values.get("author_url")
-    return Row(values["id"] or number, ScoreInput(text, article, *around))
+def _plain_row(
+    number: int, text: str, article: str | None, source: str, position: int | None = None
+) -> Row | RejectedRow:
+    if not text.strip():
+        reason = _BLANK
+    elif any("\ud800" <= char <= "\udfff" for char in text):
+        reason = "not valid Unicode (a lone surrogate, or bytes that are not UTF-8); repair the text"
+    else:
+        return Row(str(number), ScoreInput(text, article))
+    return RejectedRow(number, ReadError(reason, source, position))
+
+
+def _row(
+    number: int,
+    record: Mapping[str, object] | ReadError,
+    mapped: Mapped,
+    place: Place,
+) -> Row | RejectedRow:
+    if isinstance(record, ReadError):
+        return RejectedRow(number, record.at(*place))
+    present = columns_of(tuple(record), mapped)
+    column = present.get("text")
+    try:
+        text = _text(record, mapped, column)
+    except ReadError as error:
+        return RejectedRow(number, error.at(*place), column, record)
+    values, unread = _side_values(record, mapped)
+    id_column = present.get("id")
+    row_id = _id(record[id_column]) if id_column else None
+    around = (values.get(name) for name in _SIDE_FIELDS[1:])
+    comment = ScoreInput(text, article_context(values.get("article"), None), *around)
+    return Row(row_id or str(number), comment, record, unread)
+
+
+def _side_values(
+    record: Mapping[str, object], mapped: Mapped
+) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """The values of the side fields with a named column, and the fields whose value is unreadable."""
+    values: dict[str, str | None] = {}
+    unread = []
+    for name, _ in mapped:
+        if name in _SIDE_FIELDS:
+            try:
+                values |= values_of(record, mapped, (name,))
+            except ReadError:
+                unread.append(name)
+    return values, tuple(unread)
+
+
+def _id(value: object) -> str | None:
+    """An id of any type as text, without the ``.0`` that pandas adds to numbers; None if it is blank."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = as_text(value)
+    return text if text and text.strip() and text != "null" else None
+
+
+def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> str:
+    """The comment's text; raises ReadError, which never quotes it."""
+    if column is None:
+        named = dict(columns).get("text")
+        missing = f"no field {named!r}" if named else "no field with the text"
+        raise ReadError(f"{missing}; {shown(record)}")
+    value = record[column]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    part = f"field {column!r}"
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise ReadError(_BLANK, part=part)
+    if not isinstance(value, str):
+        raise ReadError(f"a JSON {type(value).__name__}, not a string; write it as a string", part=part)
+    return whole(value)
+
+
+def _with_option(reason: str) -> str:
+    if "no text column" in reason:
+        return f"{reason.partition('; name ')[0]}; {NAME_THE_TEXT}"
+    return reason

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import (
@@ -20,6 +21,7 @@ from belowline.serve.scoring.results import Result
 from belowline.serve.scoring.wording import ACTIONS, label_name, likelihood
 
 _BAR = 30
+_FIRST_LINE_S, _LINE_S = 10.0, 60.0
 _COLOURS = {"publish": "green", "hold": "yellow", "reject": "red"}
 
 
@@ -31,16 +33,52 @@ class _RateColumn(ProgressColumn):
         return Text(f"{task.speed:.0f}/s" if task.speed else "", style="cyan")
 
 
+class _LogLines:
+    """Progress as a line now and then, for a log: after 10 seconds, then twice as long each time, up to a minute."""
+
+    def __init__(self, console: Console, total: int | None, what: str, done: int) -> None:
+        self._console, self._total, self._what, self._done = console, total, what, done
+        self._start, self._started = done, monotonic()
+        self._next, self._wait = self._started + _FIRST_LINE_S, _FIRST_LINE_S
+
+    def advance(self, comments: int) -> None:
+        """Count comments."""
+        self._done += comments
+        if monotonic() >= self._next and self._done != self._total:
+            self._wait = min(2 * self._wait, _LINE_S)
+            self._next = monotonic() + self._wait
+            self._console.print(self._line(), highlight=False, soft_wrap=True)
+
+    def _line(self) -> str:
+        rate = (self._done - self._start) / max(monotonic() - self._started, 1e-9)
+        shown = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+        if self._total is None:
+            return f"{self._what}: {self._done:,} ({shown})"
+        left = (self._total - self._done) / rate if rate else 0.0
+        return f"{self._what}: {self._done:,} of {self._total:,} ({shown}, {_duration(left)} left)"
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 @contextmanager
 def counting(
     total: int | None = None, what: str = "scoring", done: int = 0
 ) -> Iterator[Callable[[int], None]]:
-    """Show progress during the block; yields a function that counts comments. ``done`` comments were counted before."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+    """Show progress on standard error during the block: a bar on a terminal, a line now and then in a log.
+
+    Yields a function that counts comments. ``done`` comments were counted before.
+    """
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=total is None, disable=not console.is_terminal
-    ) as progress:
+    if not console.is_terminal:
+        yield _LogLines(console, total, what, done).advance
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=total is None) as progress:
         task = progress.add_task(what, total=total, completed=done)
         yield lambda comments: progress.advance(task, comments)
 

@@ -2,36 +2,85 @@
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import os
+import re
+import sys
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from belowline.data import ReadError
 from belowline.model import BelowlineError
 from belowline.serve.batch.atomic import replacing
-from belowline.serve.batch.read import format_of
+from belowline.serve.batch.inventory import MOST_COLUMNS, Inventory
+from belowline.serve.batch.merge import OF_REASON, Layout
+from belowline.serve.batch.read import Row
+from belowline.serve.batch.spreadsheet import cell
+from belowline.serve.batch.terminal import print_result
+from belowline.serve.batch.values import as_text, json_bytes
 from belowline.serve.scoring.results import Result
 
-Write = Callable[[Sequence[Result]], None]
+FORMATS: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+_NUMBER = re.compile(r"-?[0-9]+(?:[.,][0-9]+)?")
+Scored = Sequence[tuple[Row, Result]]
+Write = Callable[[Scored], None]
 
 
 class WriteError(BelowlineError):
     """A file cannot be written."""
 
 
-def result_writer(path: Path, labels: Sequence[str]) -> AbstractContextManager[Write]:
-    """A function that appends results to a file, which replaces ``path`` at the end of the block.
+def format_of(path: Path) -> str:
+    """The format that a file's suffix names; raises ReadError for an unknown suffix."""
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        suffix = path.suffix or "without suffix"
+        raise ReadError(f"format {suffix} is unknown; use one of {', '.join(FORMATS)}", path) from None
 
-    Raises ReadError for an unknown suffix, WriteError for a target that cannot be written.
-    """
-    writers = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
-    writer = writers[format_of(path)]
+
+def check_target(path: Path, source: Path | None) -> None:
+    """Raise ReadError or WriteError if results cannot be written to ``path``; ``source`` is the input file."""
+    format_of(path)
     if not path.parent.is_dir():
         raise WriteError(f"{path}: there is no folder {path.parent}; create it first")
     if path.exists() and not path.is_file():
         raise WriteError(f"{path}: is not a file; name another one")
-    return writer(path, labels)
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
+        raise WriteError(f"{path}: is the input, which the results would replace; name another file")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise WriteError(f"{path}: the folder {path.parent} is read-only; name a file in another folder")
+
+
+def check_columns(path: Path, inventory: Inventory) -> None:
+    """Raise WriteError if the input has more columns than a table can hold."""
+    if format_of(path) != "jsonl" and len(inventory.columns) > MOST_COLUMNS:
+        raise WriteError(f"{path}: the input has over {MOST_COLUMNS} different columns; name a .jsonl file")
+
+
+@contextmanager
+def result_writer(path: Path, layout: Layout) -> Iterator[Write]:
+    """A function that appends results to a file, which replaces ``path`` at the end of the block.
+
+    Raises ReadError for an unknown suffix, WriteError if the file cannot be written.
+    """
+    writers = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
+    writer = writers[format_of(path)]
+    with told(path), replacing(path) as file, writer(file, layout) as write:
+        yield write
+
+
+@contextmanager
+def told(target: object) -> Iterator[None]:
+    """Raise WriteError with the name of the ``target`` for an OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"{target}: cannot be written ({error.strerror or error}); nothing was replaced"
+        ) from None
 
 
 @contextmanager
@@ -39,45 +88,77 @@ def parquet_writer(
     path: Path, schema: Any, compression: str = "snappy"
 ) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
     """A function that appends a group of rows to a Parquet file, which replaces ``path`` at the end of the block."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    with replacing(path) as file, parquet.ParquetWriter(file, schema, compression=compression) as writer:
-        yield lambda rows: writer.write_table(pa.Table.from_pylist(rows, schema))
-
-
-def json_line(result: Result) -> str:
-    """A result as one line of JSON."""
-    return result.model_dump_json() + "\n"
+    with replacing(path) as file, _parquet_rows(file, schema, compression) as write:
+        yield write
 
 
 @contextmanager
-def _write_jsonl(path: Path, labels: Sequence[str]) -> Iterator[Write]:
-    with replacing(path) as file:
-        yield lambda results: file.writelines(json_line(result).encode() for result in results)
+def output_writer(layout: Layout) -> Iterator[Write]:
+    """A function that writes results to standard output: tables on a terminal, else JSON lines."""
+    tables = sys.stdout.isatty()
+
+    def write(scored: Scored) -> None:
+        for row, result in scored:
+            if tables:
+                print_result(result)
+            else:
+                sys.stdout.write(_json_line(layout, row, result).decode())
+
+    try:
+        yield write
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would report the same error again when it flushes standard output at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise WriteError(f"standard output: cannot be written ({error.strerror or error})") from None
+
+
+def _json_line(layout: Layout, row: Row, result: Result) -> bytes:
+    if not row.record:
+        return result.model_dump_json().encode() + b"\n"
+    return json_bytes(layout.merged(row, result.model_dump())) + b"\n"
 
 
 @contextmanager
-def _write_csv(path: Path, labels: Sequence[str]) -> Iterator[Write]:
-    names = ["id", "action", "code", "rule", "label", *(f"score_{label}" for label in labels), "relevance"]
-    with replacing(path) as file:
-        text = io.TextIOWrapper(file, "utf-8", newline="")
-        writer = csv.DictWriter(text, [*names, "evidence", "language", "model"])
-        writer.writeheader()
-        yield lambda results: writer.writerows(_flat(result) for result in results)
-        text.detach()  # flushes, and leaves the file open for `replacing`
+def _write_jsonl(file: BinaryIO, layout: Layout) -> Iterator[Write]:
+    yield lambda scored: file.writelines(_json_line(layout, row, result) for row, result in scored)
 
 
 @contextmanager
-def _write_parquet(path: Path, labels: Sequence[str]) -> Iterator[Write]:
+def _write_csv(file: BinaryIO, layout: Layout) -> Iterator[Write]:
+    """Write a table without formulas, because people open it with spreadsheets."""
+    inputs = [layout.name(column) for column in layout.columns]
+    scores = [f"score_{label}" for label in layout.labels]
+    names = ["id", *inputs, "action", *OF_REASON, *scores, "relevance", "evidence", "language", "model"]
+
+    def add(rows: Iterable[Iterable[object]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
+        file.write(text.getvalue().encode("utf-8", "replace"))
+
+    def write(scored: Scored) -> None:
+        rows = (layout.merged(row, _flat(result)) for row, result in scored)
+        add([row.get(name) for name in names] for row in rows)
+
+    file.write(BOM_UTF8 if layout.byte_order_mark else b"")
+    add([names])
+    yield write
+
+
+@contextmanager
+def _write_parquet(file: BinaryIO, layout: Layout) -> Iterator[Write]:
     import pyarrow as pa
 
     string, number = pa.string(), pa.float64()
+    types = {"boolean": pa.bool_(), "integer": pa.int64(), "number": number}
+    inputs = {layout.name(column): types.get(kind, string) for column, kind in layout.columns.items()}
+    texts = [name for name, type_ in inputs.items() if type_ == string]
     span = pa.struct({"label": string, "start": pa.int64(), "end": pa.int64(), "strength": number})
     schema = pa.schema(
         {
             "id": string,
-            "scores": pa.struct(dict.fromkeys(labels, number)),
+            **inputs,
+            "scores": pa.struct(dict.fromkeys(layout.labels, number)),
             "relevance": number,
             "action": string,
             "reason": pa.struct({"code": string, "rule": string, "label": string}),
@@ -86,12 +167,32 @@ def _write_parquet(path: Path, labels: Sequence[str]) -> Iterator[Write]:
             "model": string,
         }
     )
-    with parquet_writer(path, schema) as write:
-        yield lambda results: write([result.model_dump() for result in results])
+    with _parquet_rows(file, schema) as write:
+
+        def add(scored: Scored) -> None:
+            rows = [layout.merged(row, result.model_dump()) for row, result in scored]
+            write([row | {name: as_text(row.get(name)) for name in texts} for row in rows])
+
+        yield add
+
+
+@contextmanager
+def _parquet_rows(
+    file: BinaryIO, schema: Any, compression: str = "snappy"
+) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with parquet.ParquetWriter(file, schema, compression=compression) as writer:
+        yield lambda rows: writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+def _cell(value: object) -> object:
+    text = as_text(value)
+    return text if text is None or _NUMBER.fullmatch(text) else cell(text, None)
 
 
 def _flat(result: Result) -> dict[str, Any]:
     fields = result.model_dump()
     fields |= fields.pop("reason")
-    fields |= {f"score_{label}": probability for label, probability in fields.pop("scores").items()}
-    return fields | {"evidence": json.dumps(fields["evidence"])}
+    return fields | {f"score_{label}": probability for label, probability in fields.pop("scores").items()}

@@ -93,8 +93,8 @@ class Problem(BelowlineError, HTTPException):
         self.kind = kind
         self.errors = errors
 
-    def response(self) -> JSONResponse:
-        """Returns the HTTP response."""
+    def body(self) -> dict[str, Any]:
+        """Returns the members of the problem details."""
         body: dict[str, Any] = {
             "type": _TYPE_PREFIX + self.kind,
             "title": PROBLEMS[self.kind][1],
@@ -103,7 +103,11 @@ class Problem(BelowlineError, HTTPException):
         }
         if self.errors:
             body["errors"] = [{"field": field, "detail": detail} for field, detail in self.errors]
-        return JSONResponse(body, self.status_code, self.headers, PROBLEM_JSON)
+        return body
+
+    def response(self) -> JSONResponse:
+        """Returns the HTTP response."""
+        return JSONResponse(self.body(), self.status_code, self.headers, PROBLEM_JSON)
 
 
 def invalid_field(field: str, detail: str) -> Problem:

@@ -1,12 +1,14 @@
 """Request and response bodies of scoring; unknown fields are refused."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from belowline.serve.scoring.results import Result
+from belowline.model import PolicyDecision
+from belowline.serve.http.items import EachByItself, ItemProblem, Refused
+from belowline.serve.scoring.results import Result, make_result
 
 MAX_COMMENTS = 256
 SITE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -80,7 +82,9 @@ class ArticleIn(Message):
 class ScoreRequest(Message):
     """Comments to score, and their article."""
 
-    comments: list[CommentIn] = Field(min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments.")
+    comments: list[Annotated[CommentIn, EachByItself]] = Field(
+        min_length=1, max_length=MAX_COMMENTS, description="1 to 256 comments."
+    )
     article: ArticleIn | None = Field(None, description="The article, if there is one.")
     site: Site | None = Field(
         None,
@@ -91,8 +95,57 @@ class ScoreRequest(Message):
     )
 
 
+class RefusedComment(Result):
+    """In the place of the result of an invalid comment: `action` is `hold`, and `error` says why it is not scored."""
+
+    error: ItemProblem
+
+    @classmethod
+    def of(cls, refused: Refused, model: str, **more: Any) -> Self:
+        """The result in the place of a refused comment; ``more`` are further fields."""
+        rule = f"not scored: {refused.problem.detail}"
+        decision = PolicyDecision("hold", "scoring_failed", rule, None)
+        fields = dict(make_result(refused.id, None, decision, model)) | more
+        return cls.model_construct(**fields, error=refused.error)
+
+
+_FAULT = "is blank; send the comment's text"
+_DETAIL = f"comments[1].text {_FAULT}"
+_NO_RESULT = {"relevance": None, "evidence": [], "model": "0.4.1"}
+_EXAMPLE = {
+    "results": [
+        {
+            **_NO_RESULT,
+            "id": "c1",
+            "scores": {"spam": 0.0062, "toxicity": 0.007},
+            "action": "publish",
+            "reason": {"code": "none", "rule": "no rule fired", "label": None},
+            "language": "en",
+        },
+        {
+            **_NO_RESULT,
+            "id": "c2",
+            "scores": {},
+            "action": "hold",
+            "reason": {"code": "scoring_failed", "rule": f"not scored: {_DETAIL}", "label": None},
+            "language": "und",
+            "error": {
+                "code": "invalid-request",
+                "type": "urn:belowline:problem:invalid-request",
+                "title": "Invalid request",
+                "status": 422,
+                "detail": _DETAIL,
+                "errors": [{"field": "comments[1].text", "detail": _FAULT}],
+            },
+        },
+    ],
+    "model": "0.4.1",
+}
+
+
 class ScoreAnswer(BaseModel):
     """One result for each comment, in order."""
 
-    results: list[Result]
+    results: list[RefusedComment | Result]
     model: str = Field(description="Version of the model.")
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})

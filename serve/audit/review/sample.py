@@ -11,7 +11,7 @@ import heapq
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -101,17 +101,23 @@ def write_sample(out: Path, size: int, *, seed: int = 0) -> Path:
     AuditError for an incomplete or redacted audit, too small a size and a filled in sample.csv.
     """
     audit = FinishedAudit.open(out)
-    if size < min(SMALLEST, audit.summary["comments"]):
-        raise AuditError(f"a sample of {size} is too small for estimates; take {SMALLEST} or more")
     file = out / SAMPLE
     labels = (*(label for label in audit.thresholds if label != _ON_TOPIC), _ON_TOPIC)
-    if file.exists() and _is_filled_in(file, labels):
-        raise AuditError(f"{file}: already filled in; import it or move it away first")
+    check_sample(out, size, audit.summary["comments"], labels)
     sample = draw_sample(audit, size, seed, labels)
     with replacing(out / SAMPLE_NOTE) as note:
         note.write(json.dumps(sample.model_dump(), indent=1).encode() + b"\n")
     write_sheet(file, [*_BEFORE, *labels, *_AFTER], _sheet_rows(audit, sample))
     return file
+
+
+def check_sample(out: Path, size: int, comments: int, labels: Iterable[str]) -> None:
+    """Raise AuditError if no sample of ``size`` can be drawn from ``comments`` comments and written to ``out``."""
+    if size < min(SMALLEST, comments):
+        raise AuditError(f"a sample of {size} is too small for estimates; take {SMALLEST} or more")
+    file = out / SAMPLE
+    if file.exists() and _is_filled_in(file, labels):
+        raise AuditError(f"{file}: already filled in; import it or move it away first")
 
 
 def read_sample(audit: FinishedAudit) -> Sample:
@@ -224,7 +230,7 @@ def _sheet_rows(audit: FinishedAudit, sample: Sample) -> Iterator[dict[str, Any]
         yield row | own | {"stratum": drawn.stratum, "weight": f"{sample.cells[drawn.cell].weight:.6g}"}
 
 
-def _is_filled_in(file: Path, labels: Sequence[str]) -> bool:
+def _is_filled_in(file: Path, labels: Iterable[str]) -> bool:
     """True if a reviewer wrote into the file, also if it cannot be read as a sample."""
     try:
         rows = read_sheet(file, ("number",))

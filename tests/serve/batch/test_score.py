@@ -2,7 +2,9 @@ import csv
 import gzip
 import io
 import json
+import os
 import sys
+import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -210,24 +212,30 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("in.csv", b"body,author\nx,y\n", "in.csv, line 1: no column 'text'"),
+        (
+            "in.csv",
+            b"kommentar,author\nx,y\n",
+            "in.csv, line 1: no text column; the columns are 'kommentar', 'author'",
+        ),
         ("in.csv", b"", "in.csv: empty"),
-        ("in.csv", b"text\n", "no comments"),
-        ("in.csv", b"id,text\n1,ok\n2\n", "in.csv, line 3: no field 'text'"),
+        ("in.csv", b"text\n", "in.csv: no comments"),
         ("in.csv", b"id,text\n1,a,b\n", "in.csv, line 2: 3 fields"),
         ("in.csv", b'text\n"open\n', "in.csv, line 2: not valid CSV"),
-        ("in.csv", b"text\nok\n\xff\n", "in.csv, line 3: byte 9 is not valid UTF-8"),
-        ("in.csv", b"id,text\n1,ok\n2,  \n", "in.csv, line 3: blank"),
+        (
+            "in.csv",
+            b"id,text\n1,\n2,  \n",
+            "in.csv: none of 2 rows can be scored; the first: line 2, field 'text': blank",
+        ),
         ("in.jsonl", b"", "in.jsonl: empty"),
         ("in.jsonl", b"\n" * 70_000, "no comments"),
-        ("in.jsonl", b'{"text": "ok"}\n{"text": "x"\n', "in.jsonl, line 2: not valid JSON"),
         ("in.jsonl", b"[1]\n", "in.jsonl, line 1: a JSON list"),
-        ("in.jsonl", b'{"body": "x"}\n', "in.jsonl, line 1: no field 'text'; the columns are 'body'"),
-        ("in.jsonl", b'{"text": 7}\n', "in.jsonl, line 1, field 'text': a JSON int"),
-        ("in.jsonl", b'{"text": null}\n', "in.jsonl, line 1: blank"),
-        ("in.jsonl", b'{"text": "x", "id": [1]}\n', "in.jsonl, line 1, field 'id': a JSON list"),
-        ("in.jsonl", b'{"text": "' + b"x" * 20_481 + b'"}\n', "20481 characters"),
-        ("in.jsonl", b'{"text": "\xff"}\n', "in.jsonl, line 1: byte 11 is not valid UTF-8"),
+        (
+            "in.jsonl",
+            b'{"kommentar": "x"}\n',
+            "in.jsonl, line 1: no field with the text; the columns are 'kommentar'",
+        ),
+        ("in.jsonl", b'{"text": ["x"]}\n', "in.jsonl, line 1, field 'text': a JSON list"),
+        ("in.jsonl", b'{"text": null}\n', "in.jsonl, line 1, field 'text': blank"),
         ("in.parquet", b"not parquet at all", "in.parquet: damaged, or not Parquet"),
         ("in.xlsx", zipped(("xl/workbook.xml.rels", b"")), "in.xlsx: the zip file holds no archives"),
         ("in", b"a line of text\n", "in: unknown format"),
@@ -236,13 +244,18 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
             b"<!DOCTYPE html><p>x",
             "in.html: not rows of JSONL, CSV or Parquet but the format 'html'",
         ),
-        ("in.csv.gz", gzip.compress(b"text\n\xff\n"), "in.csv.gz, line 2: byte 6 is not valid UTF-8"),
-        ("in.zip", zipped(("a.csv", b"body\nx\n")), "in.zip/a.csv, line 1: no column 'text'"),
+        ("in.zip", zipped(("a.csv", b"kommentar\nx\n")), "in.zip/a.csv, line 1: no text column"),
     ],
 )
-def test_a_bad_file_is_one_line_and_nothing_is_written(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, content: bytes, words: str
+def test_a_file_without_comments_is_one_line_before_the_model_is_loaded(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    content: bytes,
+    words: str,
 ) -> None:
+    monkeypatch.setattr(cli, "_pipeline", lambda *_: pytest.fail("the model is loaded"))
     source, out = tmp_path / name, tmp_path / "out.jsonl"
     source.write_bytes(content)
     out.write_text("what was there before")
@@ -251,38 +264,140 @@ def test_a_bad_file_is_one_line_and_nothing_is_written(
     assert sorted(tmp_path.iterdir()) == sorted([source, out])
 
 
-def test_a_parquet_file_without_the_column_is_one_line(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    source = write(tmp_path / "in.parquet", [{"body": "x"}])
-    assert "no column 'text'" in failure(capsys, "--in", source)
-    source = write(tmp_path / "in.parquet", [{"text": "ok"}, {"text": None}])
-    assert "in.parquet, row 2: blank" in failure(capsys, "--in", source)
+def test_a_named_column_must_exist(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name in ("in.jsonl", "in.csv", "in.parquet"):
+        source = write(tmp_path / name, [{"text": "x"}])
+        for option in ("--text-column", "--author-column", "--id-column"):
+            assert "'nmae'" in failure(capsys, "--in", source, option, "nmae")
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("name", "content", "ids", "rejects"),
     [
-        ("", "TEXT 1: blank"),
-        (" \t", "TEXT 1: blank"),
-        ("x" * 1_000_000, "TEXT 1: 1000000 characters"),
-        ("word" * 10_000, "TEXT 1: 40000 characters"),
-        ("\udcff", "TEXT 1: not valid Unicode"),
+        ("in.csv", b"id,text\n1,ok\n2,\n3,more\n4\n", ["1", "3"], [(3, 2, "text"), (5, 4, None)]),
+        ("in.csv", b"text\n  \nok\n", ["1"], []),
+        (
+            "in.jsonl",
+            b'{"text": "a"}\n\n{"text": "b"\n7\n{"text": "c"}\n',
+            ["1", "4"],
+            [(3, 2, None), (4, 3, None)],
+        ),
+        (
+            "in.jsonl",
+            b'{"text": {"a": 1}}\n{"text": 42}\n{"other": 1}\n',
+            ["2"],
+            [(1, 1, "text"), (3, 3, None)],
+        ),
+        ("in.jsonl", b'{"text": "\xff"}\n{"text": "ok"}\n', ["2"], [(1, 1, None)]),
     ],
 )
-def test_a_bad_argument_is_one_line(capsys: pytest.CaptureFixture[str], text: str, words: str) -> None:
-    assert words in failure(capsys, text)
+def test_bad_rows_are_listed_and_the_rest_is_scored(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    content: bytes,
+    ids: list[str],
+    rejects: list[tuple[int, int, str | None]],
+) -> None:
+    source, out = tmp_path / name, tmp_path / "out.jsonl"
+    source.write_bytes(content)
+    assert cli.run(["score", "--in", str(source), "--out", str(out)]) == (3 if rejects else 0)
+    assert [row["id"] for row in read(out)] == ids
+    file = tmp_path / "out.jsonl.rejects.jsonl"
+    assert file.exists() == bool(rejects)
+    listed = [json.loads(line) for line in file.read_text().splitlines()] if rejects else []
+    assert [(one["position"], one["row"], one["field"]) for one in listed] == rejects
+    assert all(one["source"] == str(source) and one["reason"] for one in listed)
+    summary = capsys.readouterr().err
+    assert f"scored {len(ids)}: {len(ids)} published" in summary
+    assert (f"{len(rejects)} not readable ({file})" in summary) == bool(rejects)
+
+
+def test_a_rejected_row_keeps_its_columns_and_an_old_list_goes(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", [{"text": "ok"}, {"text": " ", "user": {"name": "Ann"}}])
+    out, rejects = tmp_path / "out.csv", tmp_path / "out.csv.rejects.jsonl"
+    assert cli.run(["score", "--in", str(source), "--out", str(out)]) == 3
+    [listed] = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert listed["record"] == {"text": " ", "user": {"name": "Ann"}}
+    write(source, [{"text": "ok"}])
+    assert cli.run(["score", "--in", str(source), "--out", str(out)]) == 0
+    assert not rejects.exists()
+
+
+def test_a_parquet_row_without_text_is_rejected(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.parquet", [{"text": "ok"}, {"text": None}])
+    out = tmp_path / "out.jsonl"
+    assert cli.run(["score", "--in", str(source), "--out", str(out)]) == 3
+    [listed] = [json.loads(line) for line in (tmp_path / "out.jsonl.rejects.jsonl").read_text().splitlines()]
+    assert (listed["position"], listed["field"]) == (2, "text")
+
+
+@pytest.mark.parametrize("text", ["", " \t", "\udcff"])
+def test_a_bad_argument_is_one_line(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    assert "TEXT 1: " in failure(capsys, text)
+    assert cli.run(["score", "fine", text]) == 3
+    shown = capsys.readouterr()
+    assert [json.loads(line)["id"] for line in shown.out.splitlines()] == ["1"]
+    assert shown.err.startswith("belowline: TEXT 2: ")
+
+
+@pytest.mark.parametrize("size", [20_481, 30_694, 1_000_000])
+def test_a_text_of_any_length_is_scored(tmp_path: Path, scorer: Any, size: int) -> None:
+    text = "x" * (size - 5) + " spam"
+    source, out = write(tmp_path / "in.jsonl", [{"text": text}]), tmp_path / "out.jsonl"
+    assert cli.run(["score", "--in", str(source), "--out", str(out)]) == 0
+    assert [row["action"] for row in read(out)] == ["hold"]
+    assert json.loads(out.read_text())["text"] == text
+    assert cli.run(["score", text]) == 0
+    assert [one.text for [one] in scorer.calls] == [text, text]
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
-    [(b"", "no comments"), (b"a\n\n", "line 2: blank"), (b"a\n\xff", "line 2: byte 3 is not valid UTF-8")],
+    ("content", "ids"),
+    [(b"a\n\nb", ["1", "3"]), (b"a\n\xff", ["1"]), (b"a\n \ncaf\xe9 open\n", ["1", "3"])],
 )
-def test_bad_standard_input_is_one_line(
-    capsys: pytest.CaptureFixture[str], pipe: Callable[[bytes], None], content: bytes, words: str
+def test_a_bad_line_of_standard_input_is_reported(
+    capsys: pytest.CaptureFixture[str], pipe: Callable[[bytes], None], content: bytes, ids: list[str]
 ) -> None:
     pipe(content)
-    assert words in failure(capsys)
+    assert cli.run(["score"]) == 3
+    shown = capsys.readouterr()
+    assert [json.loads(line)["id"] for line in shown.out.splitlines()] == ids
+    assert "standard input, line 2" in shown.err
+    assert f"scored {len(ids)}:" in shown.err
+
+
+def test_empty_standard_input_is_one_line(
+    capsys: pytest.CaptureFixture[str], pipe: Callable[[bytes], None]
+) -> None:
+    pipe(b"")
+    assert "no comments" in failure(capsys)
+
+
+def test_many_bad_rows_are_not_all_shown(
+    capsys: pytest.CaptureFixture[str], pipe: Callable[[bytes], None]
+) -> None:
+    pipe(b"fine\n" + b"\n" * 500)
+    assert cli.run(["score"]) == 3
+    shown = capsys.readouterr().err
+    assert shown.count("blank") == 20
+    assert "500 not readable" in shown
+
+
+def test_a_file_on_standard_input_or_in_a_pipe_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pipe: Callable[[bytes], None]
+) -> None:
+    pipe(b"id,text\n7,spam\n8,\n")
+    assert cli.run(["score", "--in", "-"]) == 3
+    shown = capsys.readouterr()
+    assert [json.loads(line)["id"] for line in shown.out.splitlines()] == ["7"]
+    assert "standard input, line 3, field 'text': blank" in shown.err
+    os.mkfifo(tmp_path / "fifo.csv")
+    writer = threading.Thread(target=(tmp_path / "fifo.csv").write_bytes, args=(b"id,text\n9,spam\n",))
+    writer.start()
+    assert cli.run(["score", "--in", str(tmp_path / "fifo.csv")]) == 0
+    writer.join()
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["9"]
 
 
 def test_a_terminal_without_text_is_told_what_to_give(
@@ -295,6 +410,9 @@ def test_a_terminal_without_text_is_told_what_to_give(
 
 def test_a_bad_target_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
+    assert "is a folder" in failure(capsys, "--in", tmp_path)
+    source = write(tmp_path / "in.csv", [{"text": "x"}])
+    assert "is the input" in failure(capsys, "--in", source, "--out", source)
     assert "is not a file" in failure(capsys, "x", "--out", tmp_path / "folder.csv")
     assert "there is no folder" in failure(capsys, "x", "--out", tmp_path / "none" / "out.csv")
     assert "format .txt is unknown" in failure(capsys, "x", "--out", tmp_path / "out.txt")
