@@ -4,24 +4,15 @@ Each block keeps the number of blank lines before it, because blank lines carry 
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 
-_WORDS = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
+from belowline.data.archives.words import pattern_of, stated_count
 
-
-def pattern_of(*lists: str) -> re.Pattern[str]:
-    """A pattern of the lines, or of the words, in lists of ``words.toml``."""
-    return re.compile("|".join(line for name in lists for line in _WORDS[name]), re.IGNORECASE)
-
-
-_FORM, _COUNT, _CLOSING = pattern_of("form"), pattern_of("count"), pattern_of("closing")
+_FORM, _CLOSING = pattern_of("form"), pattern_of("closing")
 _IN_FORM = pattern_of("form", "beside_form", "count")
-_MORE_ELSEWHERE, _BUTTON, _BADGE, _REPLY_TO = map(
-    pattern_of, ("more_elsewhere", "button", "badge", "reply_to")
-)
+_MORE_ELSEWHERE, _BADGE, _REPLY_TO = map(pattern_of, ("more_elsewhere", "badge", "reply_to"))
+_BUTTON = pattern_of("reply_button", "vote", "beside_comment")
 _BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -95,16 +86,6 @@ def _end_of_form(lines: Sequence[str], form: int) -> int:
         elif lines[i]:
             break
     return last + 1
-
-
-def stated_count(line: str) -> int | None:
-    """The number in "8 Comments", "COMMENTS (8)", "One comment" or "No comments", else None."""
-    match = _COUNT.fullmatch(line)
-    if not match:
-        return None
-    if match["no"]:
-        return 0
-    return int("".join(filter(str.isdecimal, match["n"] or match["m"] or "1")))
 
 
 def is_url(line: str) -> bool:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from belowline.data.archives.saved_page.lines import IMAGE, Block, pattern_of
+from belowline.data.archives.saved_page.lines import IMAGE, Block
+from belowline.data.archives.words import pattern_of
 
 
 class Role(Enum):

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.data import Thread
-from belowline.data.archives.saved_page.lines import stated_count
 from belowline.data.archives.saved_page.page import parse_page
+from belowline.data.archives.words import stated_count
 
 ARTICLE = """Bridge Closed To Lorries
 
