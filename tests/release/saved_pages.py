@@ -28,6 +28,7 @@ KINDS = ("plain", "list", "number", "one_word", "paragraphs", "quote", "link", "
 _DEEPEST = 4
 _STAFF = 0.2
 _LINK = re.compile(r'<a href="([^"]*)">([^<]*)</a>')
+_BARE_WWW = re.compile(r"(?<!\S)www\.")
 _STRIPPED = re.compile(
     r"<(script|style|svg|noscript|template)\b.*?</\1>|<!--.*?-->|<link\b[^>]*>|<meta (?!charset)[^>]*>"
     r"| (?:style|srcset|sizes|loading|decoding|height|width|data-wp-[\w-]+|aria-[\w-]+)=\"[^\"]*\"",
@@ -165,11 +166,12 @@ def _comments(
         parent = draw.choice(open_ones) if open_ones and (kind == "quote" or draw.random() < 0.5) else None
         text = text.replace("{name}", written[parent][0] if parent is not None else "Ann Lee")
         written.append((author, 0 if parent is None else written[parent][1] + 1))
+        shown = _BARE_WWW.sub("http://www.", text)  # WordPress prints the scheme that it adds
         yield {
             "author": author,
             "parent": parent,
-            "text": _LINK.sub(_with_address, text),
-            "plain": _LINK.sub(r"\2", text),
+            "text": _LINK.sub(_with_address, shown),
+            "plain": _LINK.sub(r"\2", shown),
             "kind": kind,
             "written": text,
             "url": "https://reader.example/" if draw.random() < 0.2 else "",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from belowline.data.archives.saved_page.stamps import kind_of_stamp
 from belowline.data.archives.words import pattern_of, stated_count
 
 _FORM, _CLOSING = pattern_of("form"), pattern_of("closing")
@@ -14,17 +15,8 @@ _IN_FORM = pattern_of("form", "beside_form", "count")
 _MORE_ELSEWHERE, _BADGE, _REPLY_TO = map(pattern_of, ("more_elsewhere", "badge", "reply_to"))
 _BUTTON = pattern_of("reply_button", "vote", "beside_comment")
 _BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_CLOCK = r"(?:,? (?:at )?\d{1,2}:\d{2}(?: ?[ap]\.?m\.?)?)?"
-_STAMP = re.compile(
-    rf"(?:{_MONTH} (?:\d{{1,2}}(?:st|nd|rd|th)?,? )?\d{{4}}|\d{{1,2}}\.? {_MONTH},? \d{{4}}"
-    rf"|\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}){_CLOCK}"
-    r"|(?:an?|one|\d+) (?:second|minute|hour|day|week|month|year)s? ago|(?:just|right) now",
-    re.IGNORECASE,
-)
+_SAID = re.compile(r"\b\d{4}.* said:$")
+_NEAR, _FAR = 4, 12  # lines of text, lines
 _LONGEST_FURNITURE = 250
 _URL = re.compile(r"https?://\S+")
 
@@ -69,13 +61,26 @@ def find_layout(lines: Sequence[str]) -> Layout:
     form = next((i for i, line in enumerate(lines) if _FORM.fullmatch(line)), None)
     start = None if form is None else _end_of_form(lines, form)
     end = next((i for i in range(len(lines) - 1, start or 0, -1) if _CLOSING.fullmatch(lines[i])), len(lines))
+    announced = announcement(lines, end) if form is None else None
+    if announced is not None:
+        form, start = announced, announced + 1
     counts = (
         count
-        for line in lines[: end if start is None else start]
+        for line in lines[announced or 0 : end if start is None else start]
         if (count := stated_count(line)) is not None
     )
     partial = any(_MORE_ELSEWHERE.fullmatch(line) for line in lines[start or 0 :])
     return Layout(form, start, end, next(counts, None), partial)
+
+
+def announcement(lines: Sequence[str], end: int) -> int | None:
+    """The line such as "8 responses to …" right above the first author line with a date, or None."""
+    for i in range(end):
+        if lines[i] and stated_count(lines[i]) is not None:
+            below = [line for line in lines[i + 1 : i + _FAR] if line][:_NEAR]
+            if any(kind_of_stamp(line) or _SAID.search(line) for line in below):
+                return i
+    return None
 
 
 def _end_of_form(lines: Sequence[str], form: int) -> int:
@@ -107,7 +112,7 @@ def blocks_of(lines: Iterable[str], *, article: bool, comments: bool) -> list[Bl
             builder.blank()
         elif len(line) > _LONGEST_FURNITURE:
             builder.text(line)
-        elif _STAMP.fullmatch(line):
+        elif kind_of_stamp(line):
             builder.stamp()
         elif stated_count(line) is not None and article:
             builder.furniture(counted=True)

@@ -3,8 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from belowline.data.archives.saved_page.dated import Draft, read_dated
 from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout, is_url
 from belowline.data.archives.saved_page.roles import Role, assign_roles
 from belowline.data.comment import Comment, Thread
@@ -20,6 +20,22 @@ def parse_page(text: str, source: str) -> Thread:
     """
     lines = _lines(text)
     layout = find_layout(lines)
+    body, drafts = _read_dated(lines, layout) or _read_undated(lines, layout)
+    title, url, article = _article(body)
+    comments = _comments(drafts)
+    return Thread(source, title, url, article, comments, tuple(_notes(layout, len(drafts), len(comments))))
+
+
+def _read_dated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list[Draft]] | None:
+    """Article and comments of a page with a date beside every name, else None."""
+    dated = read_dated(lines, layout.comments or 0, layout.end, None if layout.partial else layout.stated)
+    if dated is None:
+        return None
+    first, drafts = dated
+    return blocks_of(lines[: first if layout.form is None else layout.form], article=True, comments=False), drafts
+
+
+def _read_undated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list[Draft]]:
     if layout.comments is None:
         blocks = blocks_of(lines[: layout.end], article=True, comments=True)
         body = blocks
@@ -31,10 +47,7 @@ def parse_page(text: str, source: str) -> Thread:
     roles = assign_roles(blocks, spacing=spacing, stated=stated, after_form=layout.comments is not None)
     if layout.comments is None:
         body = [block for block, role in zip(blocks, roles, strict=True) if role is Role.ARTICLE]
-    drafts = list(_drafts(blocks, roles))
-    title, url, article = _article(body)
-    comments = _comments(drafts)
-    return Thread(source, title, url, article, comments, tuple(_notes(layout, len(drafts), len(comments))))
+    return body, list(_drafts(blocks, roles))
 
 
 def has_comment_form(text: str) -> bool:
@@ -47,21 +60,14 @@ def _lines(text: str) -> list[str]:
     return lines if "" in lines[1:-1] else [part for line in lines for part in (line, "")]
 
 
-@dataclass(slots=True)
-class _Draft:
-    author: str | None
-    reply_to: str | None = None
-    paragraphs: list[str] = field(default_factory=list)
-
-
-def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[_Draft]:
+def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[Draft]:
     """The comments by the roles of the blocks, including those without text."""
-    draft: _Draft | None = None
+    draft: Draft | None = None
     for block, role in zip(blocks, roles, strict=True):
         if role is Role.AUTHOR or role is Role.ORPHAN:
             if draft:
                 yield draft
-            draft = _Draft(block.text if role is Role.AUTHOR else None)
+            draft = Draft(block.text if role is Role.AUTHOR else None)
         if draft and role is not Role.AUTHOR:
             draft.reply_to = draft.reply_to or block.reply_to
             draft.paragraphs.append(block.text)
@@ -69,7 +75,7 @@ def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[_Draft]:
         yield draft
 
 
-def _comments(drafts: Sequence[_Draft]) -> tuple[Comment, ...]:
+def _comments(drafts: Sequence[Draft]) -> tuple[Comment, ...]:
     comments: list[Comment] = []
     latest: dict[str, str] = {}
     for position, draft in enumerate(drafts, start=1):
@@ -77,12 +83,12 @@ def _comments(drafts: Sequence[_Draft]) -> tuple[Comment, ...]:
         if text:
             parent = latest.get(draft.reply_to.casefold()) if draft.reply_to else None
             comments.append(Comment(str(position), text, draft.author, parent=parent))
-        if draft.author:
+        if draft.author and text:
             latest[draft.author.casefold()] = str(position)
     return tuple(comments)
 
 
-def _text_of(draft: _Draft) -> str:
+def _text_of(draft: Draft) -> str:
     paragraphs = (
         "\n".join(line for line in paragraph.split("\n") if line.casefold() != IMAGE)
         for paragraph in draft.paragraphs
