@@ -46,7 +46,9 @@ def read_dated(
     parts = [lines[header.after : last] for header, last in zip(headers, ends, strict=True)]
     missing = None if stated is None else stated - len(headers)
     buttons = _buttons(parts, closed=stop < end, missing=missing)
-    if not (buttons.reply or missing == 0 or len(headers) > 1 and not any(map(_has_wide_gap, parts))):
+    lost = sum(map(_has_wide_gap, parts))
+    covering = stated is None or len(headers) * 2 >= stated
+    if not covering or not (buttons.reply or missing == 0 or lost * 5 < len(headers) > 1):
         return None
     drafts = list(_orphans(lines[start : headers[0].first], buttons))
     for header, part in zip(headers, parts, strict=True):

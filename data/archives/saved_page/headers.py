@@ -14,7 +14,7 @@ from belowline.data.archives.words import pattern_of
 _BADGE, _SAYS, _NAME_SAYS = pattern_of("badge"), pattern_of("says"), pattern_of("name_says")
 _REPLY_TO, _REPLY_TO_NEXT = pattern_of("reply_to"), pattern_of("reply_to_next")
 _END_OF_COMMENT = pattern_of("reply_button", "beside_comment")
-_BYLINE = pattern_of("byline")
+_BYLINE, _VOTE = pattern_of("byline"), pattern_of("vote")
 _ONE_LINE = re.compile(r"(?P<name>\S.{0,60}?) ?(?:\bon (?P<said>.+) said:|[·•|–—,] ?(?P<dated>.+))", re.IGNORECASE)
 _ON_SAID = re.compile(r"on (?P<stamp>.+?)(?: said:)?", re.IGNORECASE)
 _LONGEST_LINE = 120
@@ -88,10 +88,9 @@ def _style(lines: Sequence[str], places: Sequence[int], start: int) -> _Style:
     votes: Counter[str] = Counter()
     for i in places:
         before, gap = _before(lines, i, start)
-        votes["spaced"] += gap > 0 and bool(before) and not _END_OF_COMMENT.fullmatch(before)
-        votes["date first"] += (gap > 0 or not before or bool(_END_OF_COMMENT.fullmatch(before))) and _name_below(
-            lines, i
-        )
+        button = not before or _END_OF_COMMENT.fullmatch(before) is not None
+        votes["spaced"] += gap > 0 and not button
+        votes["date first"] += (gap > 0 or button) and (_name_below(lines, i) is not None)
         votes["badge above"] += i - 2 >= start and bool(_BADGE.fullmatch(lines[i - 2])) and bool(lines[i - 1])
         votes["badge below"] += i - 2 >= start and bool(_BADGE.fullmatch(lines[i - 1])) and bool(lines[i - 2])
     half = len(places) / 2
@@ -107,9 +106,12 @@ def _before(lines: Sequence[str], i: int, start: int) -> tuple[str, int]:
     return "", 0
 
 
-def _name_below(lines: Sequence[str], i: int) -> bool:
-    below = lines[i + 1] if i + 1 < len(lines) else ""
-    return bool(below) and len(below) <= _LONGEST_NAME and (i + 2 == len(lines) or not lines[i + 2])
+def _name_below(lines: Sequence[str], i: int) -> int | None:
+    """The line below a date that may hold a name."""
+    name = i + 2 if lines[i + 1 : i + 2] == [""] and below_button(lines, i) else i + 1
+    after = lines[name + 1] if name + 1 < len(lines) else ""
+    short = name < len(lines) and 0 < len(lines[name]) <= _LONGEST_NAME
+    return name if short and (not after or _END_OF_COMMENT.fullmatch(after)) else None
 
 
 def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -> Header | None:
@@ -121,7 +123,9 @@ def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -
     author, reply_to, first = _parsed(lines, above, style)
     if author and _BYLINE.fullmatch(author):
         return None
-    if below < end and (match := _REPLY_TO.fullmatch(lines[below])):
+    if style.spaced and below < end and not lines[below]:
+        below += 1
+    if below < end and (match := _REPLY_TO.fullmatch(lines[below])) and not (style.spaced and reply_to):
         reply_to, below = match["name"], below + 1
     elif below + 1 < end and _REPLY_TO_NEXT.fullmatch(lines[below]) and lines[below + 1]:
         reply_to, below = lines[below + 1], below + 2
@@ -129,8 +133,9 @@ def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -
 
 
 def _dated_name(lines: Sequence[str], i: int, floor: int) -> Header | None:
-    if _name_below(lines, i):
-        return Header(i, i + 2, _bare(lines[i + 1]))
+    name = _name_below(lines, i)
+    if name is not None:
+        return Header(i, name + 1, _bare(lines[name]))
     return Header(i, i + 1, None) if below_button(lines, i) else None
 
 
@@ -167,8 +172,10 @@ def _parsed(
             continue
         elif _BADGE.fullmatch(line):
             badges.append(j)
+        elif badges and _VOTE.fullmatch(line):  # "0" below the comment before; "Guest" is a name
+            break
         else:
-            first = _with_badge_above(lines, above, place)
+            first = _with_badge_above(lines, above, place, style)
             return _bare(line), reply_to, first
     if badges:
         chosen = badges[0 if style.badge_above else -1]
@@ -176,10 +183,13 @@ def _parsed(
     return None, reply_to, above[-1] if above else None
 
 
-def _with_badge_above(lines: Sequence[str], above: Sequence[int], place: int) -> int:
+def _with_badge_above(lines: Sequence[str], above: Sequence[int], place: int, style: _Style) -> int:
+    """The line of the badge above a name, or the name's own."""
     badge = above[place + 1] if place + 1 < len(above) else None
-    adjacent = badge is not None and badge == above[place] - 1
-    return badge if badge is not None and adjacent and _BADGE.fullmatch(lines[badge]) else above[place]
+    if badge is None or not _BADGE.fullmatch(lines[badge]):
+        return above[place]
+    adjacent = badge == above[place] - 1 or (style.spaced and below_button(lines, badge))
+    return badge if adjacent else above[place]
 
 
 def _bare(name: str) -> str:

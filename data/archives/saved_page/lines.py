@@ -4,6 +4,7 @@ Each block keeps the number of blank lines before it, because blank lines carry 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ _MORE_ELSEWHERE, _BADGE, _REPLY_TO = map(pattern_of, ("more_elsewhere", "badge",
 _BUTTON = pattern_of("reply_button", "vote", "beside_comment")
 _BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
 _SAID = re.compile(r"\b\d{4}.* said:$")
-_NEAR, _FAR = 4, 12  # lines of text, lines
+_NEAR, _FAR = 4, 12  # lines with text, lines
 _LONGEST_FURNITURE = 250
 _URL = re.compile(r"https?://\S+")
 
@@ -75,10 +76,13 @@ def find_layout(lines: Sequence[str]) -> Layout:
 
 def announcement(lines: Sequence[str], end: int) -> int | None:
     """The line such as "8 responses to …" right above the first author line with a date, or None."""
+    dated = [i for i in range(end) if kind_of_stamp(lines[i]) or _SAID.search(lines[i])]
     for i in range(end):
         if lines[i] and stated_count(lines[i]) is not None:
-            below = [line for line in lines[i + 1 : i + _FAR] if line][:_NEAR]
-            if any(kind_of_stamp(line) or _SAID.search(line) for line in below):
+            before = bisect_left(dated, i)
+            near = dated[before] if before < len(dated) else end
+            # Most dates stand below the line; otherwise it is a comment that says "4 Comments".
+            if near - i <= _FAR and sum(map(bool, lines[i + 1 : near])) < _NEAR and before * 3 <= len(dated):
                 return i
     return None
 
