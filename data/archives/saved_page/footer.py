@@ -9,6 +9,7 @@ _SKIP = pattern_of("beside_article")
 _FOOTER, _BESIDE_FOOTER = pattern_of("footer"), pattern_of("beside_footer")
 _LINES_OF_HEAD = 12
 _LONGEST = 200
+_SHORT, _NEAR = 4, 8  # lines with text
 
 
 def head_of(lines: Sequence[str]) -> tuple[str, ...]:
@@ -29,23 +30,34 @@ def end_of_comments(lines: Sequence[str], start: int, end: int, head: Sequence[s
     """
     first = next((i for i in range(start, end) if lines[i]), end)
     known = frozenset(head)
-    marks = (i for i in range(first + 1, end) if lines[i] and _is_footer(lines[i]))
+    below = [i for i in range(first + 1, end) if lines[i]]
+    kinds = [_kind(lines[i], known) for i in below]
+    # One line alone may be a comment: a footer has more than one, or stands at the very end.
+    marks = (
+        i
+        for place, i in enumerate(below)
+        if kinds[place] == "footer"
+        and (len(below) - place <= _SHORT or any(kinds[place + 1 : place + 1 + _NEAR]))
+    )
     mark = next(marks, None)
     if mark is None:
-        mark = next((i for i in range(first + 1, end) if lines[i] and lines[i] in head[:1]), None)
+        mark = next((i for i in below if lines[i] in head[:1]), None)
     return end if mark is None else _first_beside(lines, first, mark, known)
 
 
-def _is_footer(line: str) -> bool:
-    return len(line) <= _LONGEST and _FOOTER.fullmatch(line) is not None
+def _kind(line: str, head: AbstractSet[str]) -> str | None:
+    """ "footer", or "beside" for what stands near one, else None."""
+    if len(line) > _LONGEST:
+        return None
+    beside = line in head or _BESIDE_FOOTER.fullmatch(line) is not None
+    return "footer" if _FOOTER.fullmatch(line) else "beside" if beside else None
 
 
 def _first_beside(lines: Sequence[str], first: int, mark: int, head: AbstractSet[str]) -> int:
     """The first of the lines right above ``mark`` that belong to a footer as well."""
     for i in range(mark - 1, first, -1):
-        line = lines[i]
-        if line and not (line in head or (len(line) <= _LONGEST and _BESIDE_FOOTER.fullmatch(line))):
+        if lines[i] and _kind(lines[i], head) is None:
             break
-        if line:
+        if lines[i]:
             mark = i
     return mark

@@ -29,7 +29,7 @@ IMAGE = "comment image"
 class Block:
     """Adjacent lines of text without a blank line between them.
 
-    ``gap`` is the number of blank lines before it (at least 1). ``stamped`` is True if a date follows it and
+    ``gap`` is the number of blank lines before it (at least 1). ``stamped`` is True if a date or "Reply to NAME" follows it and
     ``counted`` if "8 Comments" precedes it. ``reply_to`` is the author of the parent comment, if the page names
     one.
     """
@@ -166,7 +166,7 @@ class _Builder:
         return name.casefold() in self._known
 
     def answers(self, name: str) -> None:
-        self.furniture()
+        self.stamp()
         self._reply_to = name
 
     def _flush(self) -> None:

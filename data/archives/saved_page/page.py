@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from belowline.data.archives.saved_page.dated import Draft, read_dated
+from belowline.data.archives.saved_page.footer import end_of_comments, head_of
 from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout, is_url
 from belowline.data.archives.saved_page.roles import Role, assign_roles
 from belowline.data.comment import Comment, Thread
@@ -36,11 +37,14 @@ def _read_dated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list
 
 
 def _read_undated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list[Draft]]:
+    # Without a form, "Post navigation" may also stand above the comments.
+    floor = len(lines) // 2 if layout.comments is None else layout.comments
+    end = layout.end if layout.end < len(lines) else end_of_comments(lines, floor, layout.end, head_of(lines))
     if layout.comments is None:
-        blocks = blocks_of(lines[: layout.end], article=True, comments=True)
+        blocks = blocks_of(lines[:end], article=True, comments=True)
         body = blocks
     else:
-        blocks = blocks_of(lines[layout.comments : layout.end], article=False, comments=True)
+        blocks = blocks_of(lines[layout.comments : end], article=False, comments=True)
         body = blocks_of(lines[: layout.form], article=True, comments=False)
     stated = None if layout.partial else layout.stated
     spacing = min((block.gap for block in body[1:]), default=1)
