@@ -5,8 +5,9 @@ Each block keeps the number of blank lines before it, because blank lines carry 
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from belowline.data.archives.saved_page.stamps import kind_of_stamp
 from belowline.data.archives.words import pattern_of, stated_count
@@ -14,7 +15,7 @@ from belowline.data.archives.words import pattern_of, stated_count
 _FORM, _CLOSING = pattern_of("form"), pattern_of("closing")
 _IN_FORM = pattern_of("form", "beside_form", "count")
 _MORE_ELSEWHERE, _BADGE, _REPLY_TO = map(pattern_of, ("more_elsewhere", "badge", "reply_to"))
-_BUTTON = pattern_of("reply_button", "vote", "beside_comment")
+_BUTTON, _VOTE = pattern_of("reply_button", "beside_comment"), pattern_of("vote")
 _BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
 _SAID = re.compile(r"\b\d{4}.* said:$")
 _NEAR, _FAR = 4, 12  # lines with text, lines
@@ -102,7 +103,7 @@ def is_url(line: str) -> bool:
     return _URL.fullmatch(line) is not None
 
 
-def blocks_of(lines: Iterable[str], *, article: bool, comments: bool) -> list[Block]:
+def blocks_of(lines: Sequence[str], *, article: bool, comments: bool) -> list[Block]:
     """The blocks of a part of a page, furniture left out.
 
     Args:
@@ -111,7 +112,8 @@ def blocks_of(lines: Iterable[str], *, article: bool, comments: bool) -> list[Bl
         comments: Whether the part may hold comments, where votes and reply buttons are furniture.
     """
     builder = _Builder()
-    for line in lines:
+    buttons = _buttons(lines) if comments else frozenset()
+    for i, line in enumerate(lines):
         if not line:
             builder.blank()
         elif len(line) > _LONGEST_FURNITURE:
@@ -120,13 +122,22 @@ def blocks_of(lines: Iterable[str], *, article: bool, comments: bool) -> list[Bl
             builder.stamp()
         elif stated_count(line) is not None and article:
             builder.furniture(counted=True)
-        elif (article and _BESIDE_ARTICLE.fullmatch(line)) or (comments and _BUTTON.fullmatch(line)):
+        elif (article and _BESIDE_ARTICLE.fullmatch(line)) or i in buttons:
             builder.furniture()
         elif comments and (match := _REPLY_TO.fullmatch(line)) and builder.is_known(match["name"]):
             builder.answers(match["name"])
         else:
             builder.text(line)
     return builder.finish()
+
+
+def _buttons(lines: Sequence[str]) -> frozenset[int]:
+    """The lines with buttons and votes; a number far from every button is what a comment says."""
+    text = [i for i, line in enumerate(lines) if 0 < len(line) <= _LONGEST_FURNITURE]
+    buttons = {i for i in text if _BUTTON.fullmatch(lines[i])}
+    votes = {i for i in text if _VOTE.fullmatch(lines[i])} - buttons
+    beside = {i for pair in pairwise(text) if buttons & set(pair) for i in pair}
+    return frozenset(buttons | votes & beside)
 
 
 class _Builder:

@@ -65,7 +65,8 @@ _PARAGRAPH = 50
 _LONGEST_NAME = 60
 _NOT_IN_NAMES = re.compile(r"[,;:!?\"“”«»„<>=…\[\]{}$%€£/\\\n]|\.\.|\.\w")
 _FINAL_DOT = re.compile(r"(?:^|[\s.])(?:\w|[JjSsDd]r)\.$")
-_IN_BRACKETS = re.compile(r"(?<=\S) ?(?:\([^()]*\)|\[[^\[\]]*\])$")
+_IN_BRACKETS = re.compile(r"(?<=\S) ?(?:\([^()]*\)|\[[^\[\]]*\])$|(?<=\w) [“\"(][\w .-]+[”\")](?= \w)")
+_PARTICLE = pattern_of("name_particles")
 _ODD_NAME = 3.0  # a name such as "Yes, Minister" or "42"
 _WORDS_OF_ODD_NAME = 4
 _COMMON = pattern_of("common_words")
@@ -292,13 +293,14 @@ def _facts_of(block: Block, evidence: _Evidence, before: str) -> _Facts:
 def _name_costs(text: str) -> tuple[float, float]:
     """The costs of reading a block as an author line (infinite: it cannot be one) and as comment text."""
     name = _IN_BRACKETS.sub("", text)
-    parts = name.split()
-    if len(text) > _LONGEST_NAME or not 0 < len(parts) <= 6 or "\n" in text or text.casefold() == IMAGE:
+    parts = [part for part in name.split() if part != "&"]
+    long = len(text) > _LONGEST_NAME or not 0 < len(parts) <= 6 or "\n" in text
+    if long or text.casefold() == IMAGE or _ends_a_sentence(name) or "://" in text:
         return math.inf, 0.0
-    if not any(map(str.isalpha, name)) or _NOT_IN_NAMES.search(name) or _ends_a_sentence(name):
+    if not any(map(str.isalpha, name)) or _NOT_IN_NAMES.search(name):
         return (_ODD_NAME if len(parts) <= _WORDS_OF_ODD_NAME else math.inf), 0.0
     common = sum(_COMMON.fullmatch(word.replace("’", "'")) is not None for word in parts)
-    lower = sum(word[0].islower() for word in parts)
+    lower = sum(word[0].islower() and not _PARTICLE.fullmatch(word) for word in parts)
     if common and len(parts) > 1 and all(word[0].isupper() for word in parts):
         return 0.3 + 0.6 * common, 0.8  # "Just Me"
     if common:
