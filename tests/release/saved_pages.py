@@ -190,6 +190,7 @@ def _browser() -> Iterator[Page]:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.route(lambda url: "//127.0.0.1:" not in url, lambda route: route.abort())
         yield page
+        page.unroute_all(behavior="ignoreErrors")
         browser.close()
 
 
@@ -214,7 +215,7 @@ def _switch(paper: RealWordPress, layout: Layout) -> None:
 
 def _saved(page: Page, url: str) -> tuple[str, str]:
     """The page as HTML and as text, as Chromium shows it."""
-    page.goto(url, wait_until="networkidle")
+    page.goto(url, wait_until="networkidle", timeout=180_000)
     return page.content(), page.evaluate("document.body.innerText")
 
 

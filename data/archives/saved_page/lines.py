@@ -14,12 +14,14 @@ from belowline.data.archives.words import pattern_of, stated_count
 
 _FORM, _CLOSING = pattern_of("form"), pattern_of("closing")
 _IN_FORM = pattern_of("form", "beside_form", "count")
-_MORE_ELSEWHERE, _BADGE, _REPLY_TO = map(pattern_of, ("more_elsewhere", "badge", "reply_to"))
+_MORE_ELSEWHERE, _BADGE, _SAYS = map(pattern_of, ("more_elsewhere", "badge", "says"))
+_NAME_SAYS = pattern_of("name_says")
+_REPLY_TO, _REPLY_TO_NEXT = pattern_of("reply_to"), pattern_of("reply_to_next")
 _BUTTON, _VOTE = pattern_of("reply_button", "beside_comment"), pattern_of("vote")
 _BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
 _SAID = re.compile(r"\b\d{4}.* said:$")
 _NEAR, _FAR = 4, 12  # lines with text, lines
-_LONGEST_FURNITURE = 250
+_LONGEST_FURNITURE, _LONGEST_NAME = 250, 60
 _URL = re.compile(r"https?://\S+")
 
 IMAGE = "comment image"
@@ -32,7 +34,7 @@ class Block:
 
     ``gap`` is the number of blank lines before it (at least 1). ``stamped`` is True if a date or "Reply to NAME" follows it and
     ``counted`` if "8 Comments" precedes it. ``reply_to`` is the author of the parent comment, if the page names
-    one.
+    one. ``closed`` is True if a button such as "Reply" stands above it.
     """
 
     text: str
@@ -40,6 +42,7 @@ class Block:
     stamped: bool = False
     counted: bool = False
     reply_to: str | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def blocks_of(lines: Sequence[str], *, article: bool, comments: bool) -> list[Bl
         article: Whether the part may hold the article, where donation figures are furniture.
         comments: Whether the part may hold comments, where votes and reply buttons are furniture.
     """
-    builder = _Builder()
+    builder = _Builder(comments, saying=sum(bool(_NAME_SAYS.fullmatch(line[:100])) for line in lines) > 2)
     buttons = _buttons(lines) if comments else frozenset()
     for i, line in enumerate(lines):
         if not line:
@@ -122,28 +125,49 @@ def blocks_of(lines: Sequence[str], *, article: bool, comments: bool) -> list[Bl
             builder.stamp()
         elif stated_count(line) is not None and article:
             builder.furniture(counted=True)
-        elif (article and _BESIDE_ARTICLE.fullmatch(line)) or i in buttons:
+        elif article and _BESIDE_ARTICLE.fullmatch(line):
             builder.furniture()
-        elif comments and (match := _REPLY_TO.fullmatch(line)) and builder.is_known(match["name"]):
-            builder.answers(match["name"])
+        elif i in buttons:
+            builder.button()
+        elif comments and i and _REPLY_TO_NEXT.fullmatch(lines[i - 1]) and builder.is_answered(line):
+            continue
+        elif comments and (name := _answered(lines, i)) and builder.is_known(name):
+            builder.answers(name)
         else:
             builder.text(line)
     return builder.finish()
+
+
+def _answered(lines: Sequence[str], i: int) -> str | None:
+    """The name in "Reply to NAME", which may stand on the line below."""
+    match = _REPLY_TO.fullmatch(lines[i])
+    if match:
+        return match["name"]
+    return lines[i + 1] if i + 1 < len(lines) and _REPLY_TO_NEXT.fullmatch(lines[i]) else None
 
 
 def _buttons(lines: Sequence[str]) -> frozenset[int]:
     """The lines with buttons and votes; a number far from every button is what a comment says."""
     text = [i for i, line in enumerate(lines) if 0 < len(line) <= _LONGEST_FURNITURE]
     buttons = {i for i in text if _BUTTON.fullmatch(lines[i])}
+    if len(buttons) == 1 and lines[min(buttons)].isalpha():
+        return frozenset()  # a comment that says "Share"
     votes = {i for i in text if _VOTE.fullmatch(lines[i])} - buttons
     beside = {i for pair in pairwise(text) if buttons & set(pair) for i in pair}
     return frozenset(buttons | votes & beside)
 
 
+def _name_in(lines: Sequence[str]) -> str | None:
+    """The name in lines that hold a badge or "says:" beside it, else None."""
+    rest = [line for line in lines if not _BADGE.fullmatch(line) and not _SAYS.fullmatch(line)]
+    return rest[0] if len(rest) == 1 < len(lines) and len(rest[0]) <= _LONGEST_NAME else None
+
+
 class _Builder:
     """Joins lines to blocks; furniture separates blocks but does not widen the gap between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, comments: bool, *, saying: bool) -> None:
+        self._comments, self._saying = comments, comments and saying
         self._blocks: list[Block] = []
         self._known: set[str] = set()
         self._lines: list[str] = []
@@ -151,6 +175,7 @@ class _Builder:
         self._gap_before_furniture = 0
         self._counted = False
         self._reply_to: str | None = None
+        self._closed = False
 
     def blank(self) -> None:
         self._flush()
@@ -172,6 +197,13 @@ class _Builder:
         if self._blocks:
             self._blocks[-1] = replace(self._blocks[-1], stamped=True)
 
+    def button(self) -> None:
+        self.furniture()
+        self._closed = bool(self._blocks)
+
+    def is_answered(self, name: str) -> bool:
+        return self._reply_to == name and not self._lines
+
     def is_known(self, name: str) -> bool:
         self._flush()
         return name.casefold() in self._known
@@ -183,13 +215,16 @@ class _Builder:
     def _flush(self) -> None:
         if not self._lines:
             return
-        text = "\n".join(self._lines)
+        name = _name_in(self._lines) if self._comments else None
+        if self._saying and (match := _NAME_SAYS.fullmatch(name or self._lines[-1])):
+            name = match["name"]
+        text = name or "\n".join(self._lines)
         gap = max(self._gap, self._gap_before_furniture, 1)
-        self._blocks.append(Block(text, gap, False, self._counted, self._reply_to))
+        self._blocks.append(Block(text, gap, name is not None, self._counted, self._reply_to, self._closed))
         if len(text) <= _LONGEST_FURNITURE:
             self._known.add(text.casefold())
         self._lines, self._gap, self._gap_before_furniture = [], 0, 0
-        self._counted, self._reply_to = False, None
+        self._counted, self._reply_to, self._closed = False, None, False
 
     def finish(self) -> list[Block]:
         self._flush()

@@ -1,16 +1,15 @@
 """Reads a page saved as plain text by a browser or a web archive, in the layout of wpDiscuz."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from belowline.data.archives.saved_page.article import article_of
 from belowline.data.archives.saved_page.dated import Draft, read_dated
 from belowline.data.archives.saved_page.footer import end_of_comments, head_of
-from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout, is_url
+from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout
 from belowline.data.archives.saved_page.roles import Role, assign_roles
 from belowline.data.comment import Comment, Thread
 
-_LONGEST_TITLE = 250
 _READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")
 
 
@@ -22,7 +21,7 @@ def parse_page(text: str, source: str) -> Thread:
     lines = _lines(text)
     layout = find_layout(lines)
     body, drafts = _read_dated(lines, layout) or _read_undated(lines, layout)
-    title, url, article = _article(body)
+    title, url, article = article_of(lines[: layout.comments], body)
     comments = _comments(drafts)
     return Thread(source, title, url, article, comments, tuple(_notes(layout, len(drafts), len(comments))))
 
@@ -98,16 +97,6 @@ def _text_of(draft: Draft) -> str:
         for paragraph in draft.paragraphs
     )
     return _READ_MORE.sub("", "\n\n".join(filter(None, paragraphs))).strip()
-
-
-def _article(blocks: Sequence[Block]) -> tuple[str | None, str | None, str]:
-    """Title, address and body: the first short line is the title, repeated short lines are captions."""
-    url = next((block.text for block in blocks[:2] if is_url(block.text)), None)
-    counts = Counter(block.text for block in blocks if block.text != url)
-    texts = list(counts)
-    title = texts.pop(0) if texts and len(texts[0]) <= _LONGEST_TITLE and "\n" not in texts[0] else None
-    body = (text for text in texts if counts[text] == 1 or len(text) > _LONGEST_TITLE)
-    return title, url, "\n\n".join(body)
 
 
 def _notes(layout: Layout, drafts: int, comments: int) -> Iterator[str]:

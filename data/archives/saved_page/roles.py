@@ -89,6 +89,7 @@ class _Facts:
     gap: int
     counted: bool
     picture: bool
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,10 @@ def _from_author(fact: _Facts) -> Iterator[_Step]:
 
 def _from_text(fact: _Facts, *, more: bool) -> Iterator[_Step]:
     beginning = fact.as_text + fact.as_beginning
+    if fact.gap == 1 and fact.closed:
+        yield _Step(Role.AUTHOR, fact.as_author)
+        yield _Step(Role.ORPHAN, beginning + _LOST_COMMENT, 1)
+        return
     if fact.gap == 1:
         yield _Step(Role.AUTHOR, fact.as_author)
         if more:
@@ -287,6 +292,7 @@ def _facts_of(block: Block, evidence: _Evidence, before: str) -> _Facts:
         block.gap,
         block.counted,
         block.text.casefold() == IMAGE,
+        block.closed,
     )
 
 
