@@ -13,11 +13,12 @@ def pattern_of(*lists: str) -> re.Pattern[str]:
 
 
 _COUNT = pattern_of("count")
+_LONGEST_COUNT = 300
 
 
 def stated_count(line: str) -> int | None:
     """The number in "8 Comments", "8 thoughts on …", "COMMENTS (8)", "One comment" or "No comments", else None."""
-    match = _COUNT.fullmatch(line)
+    match = _COUNT.fullmatch(line) if len(line) <= _LONGEST_COUNT else None
     if not match:
         return None
     if match["no"]:

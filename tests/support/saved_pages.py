@@ -40,6 +40,11 @@ def pages(layout: str, suffix: str, folder: Path = FOLDER) -> Iterator[tuple[Thr
             yield thread, comments
 
 
+def page_text(layout: str, name: str) -> str:
+    with ZipFile(FOLDER / f"{layout}.zip") as archive:
+        return archive.read(name).decode("utf-8")
+
+
 def rows_of(thread: Thread) -> list[Row]:
     texts = {comment.id: comment.text for comment in thread.comments}
     return [

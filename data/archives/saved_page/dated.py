@@ -47,7 +47,8 @@ def read_dated(
     missing = None if stated is None else stated - len(headers)
     buttons = _buttons(parts, closed=stop < end, missing=missing)
     lost = sum(map(_has_wide_gap, parts))
-    covering = stated is None or len(headers) * 2 >= stated
+    buttons_below = sum(_kind(line) == "reply" for part in parts for line in part)
+    covering = len(headers) * 2 >= (buttons_below if stated is None else stated)
     if not covering or not (buttons.reply or missing == 0 or lost * 5 < len(headers) > 1):
         return None
     drafts = list(_orphans(lines[start : headers[0].first], buttons))
@@ -67,10 +68,8 @@ def _kept(lines: Sequence[str], headers: Sequence[Header], stated: int | None) -
             if room < 0:
                 continue
         kept.append(header)
-    loose = [header for header in kept[1:] if not below_button(lines, header.first)]
-    if stated is not None and loose and len(kept) - stated == len(loose):
-        kept = [header for header in kept if header not in loose]
-    return kept
+    firm = kept[:1] + [header for header in kept[1:] if below_button(lines, header.first)]
+    return firm if stated == len(firm) else kept
 
 
 def _kind(line: str) -> str | None:
@@ -144,15 +143,20 @@ def _pieces(part: Sequence[str], buttons: _Buttons) -> list[list[str]]:
     for line in part:
         piece = pieces[-1]
         kind = _kind(line)
-        vote = next((i for i in range(len(piece) - 1, -1, -1) if piece[i]), None)
-        voted = buttons.vote and vote is not None and _kind(piece[vote]) == "vote" and any(piece[:vote])
-        if kind == "reply" and buttons.reply and any(piece) and (voted or (buttons.parting and not buttons.vote)):
-            if voted:
-                del piece[vote:]
+        vote = _vote_at_end(piece) if kind == "reply" and buttons.vote else None
+        parting = vote is not None or (buttons.parting and not buttons.vote)
+        if kind == "reply" and buttons.reply and parting and any(piece):
+            del piece[len(piece) if vote is None else vote :]
             pieces.append([])
         elif kind != "beside" or any(piece) or len(pieces) == 1:
             piece.append(line)
     return pieces
+
+
+def _vote_at_end(piece: Sequence[str]) -> int | None:
+    """The line with a number of votes below the text of a comment, or None."""
+    last = next((i for i in range(len(piece) - 1, -1, -1) if piece[i]), None)
+    return last if last and _kind(piece[last]) == "vote" and any(piece[:last]) else None
 
 
 def _without_tail(part: list[str], buttons: _Buttons) -> list[str]:

@@ -73,7 +73,7 @@ def _stamp(line: str) -> str | None:
         kind = kind_of_stamp(match["stamp"])
     if kind is None and (match := _ONE_LINE.fullmatch(line)):
         kind = kind_of_stamp(match["said"] or match["dated"])
-    return kind
+    return None if kind == "month" else kind  # as in a list of archives
 
 
 def _one_line(lines: Sequence[str], i: int) -> Header | None:
@@ -90,12 +90,14 @@ def _style(lines: Sequence[str], places: Sequence[int], start: int) -> _Style:
         before, gap = _before(lines, i, start)
         button = not before or _END_OF_COMMENT.fullmatch(before) is not None
         votes["spaced"] += gap > 0 and not button
-        votes["date first"] += (gap > 0 or button) and (_name_below(lines, i) is not None)
+        votes["near"] += (gap > 0 or button) and _is_name_line(lines, i + 1)
+        votes["far"] += button and lines[i + 1 : i + 2] == [""] and _is_name_line(lines, i + 2)
         votes["badge above"] += i - 2 >= start and bool(_BADGE.fullmatch(lines[i - 2])) and bool(lines[i - 1])
         votes["badge below"] += i - 2 >= start and bool(_BADGE.fullmatch(lines[i - 1])) and bool(lines[i - 2])
     half = len(places) / 2
-    date_first = votes["date first"] > half
-    return _Style(date_first, not date_first and votes["spaced"] > half, votes["badge above"] > votes["badge below"])
+    date_first = votes["near"] + votes["far"] > half
+    spaced = votes["far"] > votes["near"] if date_first else votes["spaced"] > half
+    return _Style(date_first, spaced, votes["badge above"] > votes["badge below"])
 
 
 def _before(lines: Sequence[str], i: int, start: int) -> tuple[str, int]:
@@ -106,18 +108,19 @@ def _before(lines: Sequence[str], i: int, start: int) -> tuple[str, int]:
     return "", 0
 
 
-def _name_below(lines: Sequence[str], i: int) -> int | None:
-    """The line below a date that may hold a name."""
-    name = i + 2 if lines[i + 1 : i + 2] == [""] and below_button(lines, i) else i + 1
-    after = lines[name + 1] if name + 1 < len(lines) else ""
-    short = name < len(lines) and 0 < len(lines[name]) <= _LONGEST_NAME
-    return name if short and (not after or _END_OF_COMMENT.fullmatch(after)) else None
+def _is_name_line(lines: Sequence[str], i: int) -> bool:
+    """True if line ``i`` may be a name below a date: short, with a blank line or a button below it."""
+    after = lines[i + 1] if i + 1 < len(lines) else ""
+    short = i < len(lines) and 0 < len(lines[i]) <= _LONGEST_NAME
+    return short and (not after or _END_OF_COMMENT.fullmatch(after) is not None)
 
 
 def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -> Header | None:
     """The header around the date in line ``i``; None for a date that stands in a comment."""
     if style.date_first:
-        return _dated_name(lines, i, floor)
+        name = i + 2 if style.spaced else i + 1
+        named = _is_name_line(lines, name)
+        return Header(i, name + 1, _bare(lines[name])) if named else Header(i, i + 1, None)
     above = list(_above(lines, i, floor, style))
     below = i + 1
     author, reply_to, first = _parsed(lines, above, style)
@@ -130,13 +133,6 @@ def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -
     elif below + 1 < end and _REPLY_TO_NEXT.fullmatch(lines[below]) and lines[below + 1]:
         reply_to, below = lines[below + 1], below + 2
     return Header(i if first is None else first, below, author, reply_to)
-
-
-def _dated_name(lines: Sequence[str], i: int, floor: int) -> Header | None:
-    name = _name_below(lines, i)
-    if name is not None:
-        return Header(i, name + 1, _bare(lines[name]))
-    return Header(i, i + 1, None) if below_button(lines, i) else None
 
 
 def _above(lines: Sequence[str], i: int, floor: int, style: _Style) -> Iterator[int]:

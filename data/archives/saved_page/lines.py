@@ -20,6 +20,7 @@ _REPLY_TO, _REPLY_TO_NEXT = pattern_of("reply_to"), pattern_of("reply_to_next")
 _BUTTON, _VOTE = pattern_of("reply_button", "beside_comment"), pattern_of("vote")
 _BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
 _SAID = re.compile(r"\b\d{4}.* said:$")
+_LONGEST_DATED = 120
 _NEAR, _FAR = 4, 12  # lines with text, lines
 _LONGEST_FURNITURE, _LONGEST_NAME = 250, 60
 _URL = re.compile(r"https?://\S+")
@@ -66,21 +67,25 @@ def find_layout(lines: Sequence[str]) -> Layout:
     form = next((i for i, line in enumerate(lines) if _FORM.fullmatch(line)), None)
     start = None if form is None else _end_of_form(lines, form)
     end = next((i for i in range(len(lines) - 1, start or 0, -1) if _CLOSING.fullmatch(lines[i])), len(lines))
-    announced = announcement(lines, end) if form is None else None
+    dated = [i for i in range(end) if _is_dated(lines[i])]
+    announced = _announcement(lines, end, dated) if form is None else None
     if announced is not None:
         form, start = announced, announced + 1
-    counts = (
-        count
-        for line in lines[announced or 0 : end if start is None else start]
-        if (count := stated_count(line)) is not None
-    )
+    # Without an announcement, a line such as "4 Comments" below the second date is what a comment says.
+    last = start if start is not None else dated[1] if len(dated) > 1 else end
+    counts = (count for line in lines[announced or 0 : last] if (count := stated_count(line)) is not None)
     partial = any(_MORE_ELSEWHERE.fullmatch(line) for line in lines[start or 0 :])
     return Layout(form, start, end, next(counts, None), partial)
 
 
-def announcement(lines: Sequence[str], end: int) -> int | None:
+def _is_dated(line: str) -> bool:
+    return 0 < len(line) <= _LONGEST_DATED and (
+        kind_of_stamp(line) not in (None, "month") or _SAID.search(line) is not None
+    )
+
+
+def _announcement(lines: Sequence[str], end: int, dated: Sequence[int]) -> int | None:
     """The line such as "8 responses to …" right above the first author line with a date, or None."""
-    dated = [i for i in range(end) if kind_of_stamp(lines[i]) or _SAID.search(lines[i])]
     for i in range(end):
         if lines[i] and stated_count(lines[i]) is not None:
             before = bisect_left(dated, i)

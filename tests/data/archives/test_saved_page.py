@@ -334,9 +334,9 @@ def test_wide_spacing():
 
 def test_linear_time():
     page = ARTICLE + FORM + "Ann Lee\n\nIt is an old bridge.\n\n\nVery old indeed.\n\n" * 10_000
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(read(page).comments) == 20_000
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_stated_count_far_off_does_not_take_long():
