@@ -29,6 +29,7 @@ _DEEPEST = 4
 _STAFF = 0.2
 _LINK = re.compile(r'<a href="([^"]*)">([^<]*)</a>')
 _BARE_WWW = re.compile(r"(?<!\S)www\.")
+_LONE_HYPHEN = re.compile(r"(?<!\S)-(?!\S)")
 _STRIPPED = re.compile(
     r"<(script|style|svg|noscript|template)\b.*?</\1>|<!--.*?-->|<link\b[^>]*>|<meta (?!charset)[^>]*>"
     r"| (?:style|srcset|sizes|loading|decoding|height|width|data-wp-[\w-]+|aria-[\w-]+)=\"[^\"]*\"",
@@ -52,7 +53,14 @@ LAYOUTS = {
     **{
         theme: Layout(theme)
         for theme in (
-            *("twentyten", "twentyeleven", "twentytwelve", "twentythirteen", "twentyfourteen", "twentyfifteen"),
+            *(
+                "twentyten",
+                "twentyeleven",
+                "twentytwelve",
+                "twentythirteen",
+                "twentyfourteen",
+                "twentyfifteen",
+            ),
             *("twentysixteen", "twentyseventeen", "twentynineteen", "twentytwenty", "twentytwentyone"),
             *("twentytwentytwo", "twentytwentythree", "twentytwentyfour", "twentytwentyfive"),
         )
@@ -126,7 +134,9 @@ def main() -> None:
     """Build every page that is named, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--core", type=Path, required=True, help="a WordPress with the themes and wpDiscuz")
-    parser.add_argument("--comments", type=Path, default=FOLDER / "comments.toml", help="the invented comments")
+    parser.add_argument(
+        "--comments", type=Path, default=FOLDER / "comments.toml", help="the invented comments"
+    )
     parser.add_argument("--to", type=Path, default=FOLDER, help="the folder for the pages")
     parser.add_argument("--layout", action="append", choices=LAYOUTS, help="one layout; default all")
     options = parser.parse_args()
@@ -138,7 +148,9 @@ def main() -> None:
         posts = _prepare(paper, world)
         for name in options.layout or LAYOUTS:
             _switch(paper, LAYOUTS[name])
-            pages = {number: _saved(page, f"{paper.url}/?p={post}") for number, post in enumerate(posts, start=1)}
+            pages = {
+                number: _saved(page, f"{paper.url}/?p={post}") for number, post in enumerate(posts, start=1)
+            }
             _write(options.to / f"{name}.zip", pages, paper.url)
             print(name, [len(text) for _, text in pages.values()], flush=True)
 
@@ -166,7 +178,8 @@ def _comments(
         parent = draw.choice(open_ones) if open_ones and (kind == "quote" or draw.random() < 0.5) else None
         text = text.replace("{name}", written[parent][0] if parent is not None else "Ann Lee")
         written.append((author, 0 if parent is None else written[parent][1] + 1))
-        shown = _BARE_WWW.sub("http://www.", text)  # WordPress prints the scheme that it adds
+        # WordPress prints the scheme that it adds, and a dash for a hyphen between spaces.
+        shown = _LONE_HYPHEN.sub("–", _BARE_WWW.sub("http://www.", text))
         yield {
             "author": author,
             "parent": parent,

@@ -99,7 +99,9 @@ def find_comments(page: LexborHTMLParser) -> Found | None:
 
 def stated_number(page: LexborHTMLParser) -> int | None:
     """The number of comments that the page states, or None."""
-    lines = (line_of(node) for selector in _MARKUPS_FILE["stated"] for node in page.css(selector)[:_MOST_TITLES])
+    lines = (
+        line_of(node) for selector in _MARKUPS_FILE["stated"] for node in page.css(selector)[:_MOST_TITLES]
+    )
     return next((count for line in lines if (count := stated_count(line)) is not None), None)
 
 

@@ -8,7 +8,11 @@ from belowline.data.archives.saved_page.lines import Block, is_url
 from belowline.data.archives.saved_page.stamps import kind_of_stamp
 from belowline.data.archives.words import pattern_of, stated_count
 
-_SKIP_LINK, _BANNER, _TITLE_IN_COUNT = pattern_of("skip_link"), pattern_of("banner"), pattern_of("title_in_count")
+_SKIP_LINK, _BANNER, _TITLE_IN_COUNT = (
+    pattern_of("skip_link"),
+    pattern_of("banner"),
+    pattern_of("title_in_count"),
+)
 _BYLINE, _BYLINE_WITH_NAME = pattern_of("byline"), pattern_of("byline_with_name")
 _BESIDE = pattern_of("beside_footer", "beside_form", "beside_article", "footer")
 _LONGEST_TITLE = 250

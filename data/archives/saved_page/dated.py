@@ -41,7 +41,7 @@ def read_dated(
     headers = _kept(lines, find_headers(lines, start, end), stated)
     if not headers:
         return None
-    stop = end_of_comments(lines, headers[-1].after, end, head_of(lines))
+    stop = end_of_comments(lines, headers[-1].after, end, head_of(lines[: headers[0].first]))
     ends = [header.first for header in headers[1:]] + [stop]
     parts = [lines[header.after : last] for header, last in zip(headers, ends, strict=True)]
     missing = None if stated is None else stated - len(headers)
@@ -91,7 +91,9 @@ def _buttons(parts: Sequence[Sequence[str]], *, closed: bool, missing: int | Non
         reply = any(_kind(line) == "reply" for line in parts[-1])
         vote = reply
     below_text = Counter(
-        shape for part, tail, shape in zip(parts, tails, kinds, strict=False) if tail and any(part[: tail[0][0]])
+        shape
+        for part, tail, shape in zip(parts, tails, kinds, strict=False)
+        if tail and any(part[: tail[0][0]])
     )
     shapes = frozenset(shape for shape, count in below_text.items() if count > 1)
     return _Buttons(reply, vote, missing is None or missing > 0, shapes)

@@ -15,7 +15,9 @@ _BADGE, _SAYS, _NAME_SAYS = pattern_of("badge"), pattern_of("says"), pattern_of(
 _REPLY_TO, _REPLY_TO_NEXT = pattern_of("reply_to"), pattern_of("reply_to_next")
 _END_OF_COMMENT = pattern_of("reply_button", "beside_comment")
 _BYLINE, _VOTE = pattern_of("byline"), pattern_of("vote")
-_ONE_LINE = re.compile(r"(?P<name>\S.{0,60}?) ?(?:\bon (?P<said>.+) said:|[·•|–—,] ?(?P<dated>.+))", re.IGNORECASE)
+_ONE_LINE = re.compile(
+    r"(?P<name>\S.{0,60}?) ?(?:\bon (?P<said>.+) said:|[·•|–—,] ?(?P<dated>.+))", re.IGNORECASE
+)
 _ON_SAID = re.compile(r"on (?P<stamp>.+?)(?: said:)?", re.IGNORECASE)
 _LONGEST_LINE = 120
 _MOST_LINES = 6

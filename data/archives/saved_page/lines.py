@@ -33,9 +33,9 @@ IMAGE = "comment image"
 class Block:
     """Adjacent lines of text without a blank line between them.
 
-    ``gap`` is the number of blank lines before it (at least 1). ``stamped`` is True if a date or "Reply to NAME" follows it and
-    ``counted`` if "8 Comments" precedes it. ``reply_to`` is the author of the parent comment, if the page names
-    one. ``closed`` is True if a button such as "Reply" stands above it.
+    ``gap`` is the number of blank lines before it (at least 1). ``stamped`` is True if a date or "Reply to NAME"
+    follows it and ``counted`` if "8 Comments" precedes it. ``reply_to`` is the author of the parent comment, if the
+    page names one. ``closed`` is True if a button such as "Reply" stands above it.
     """
 
     text: str

@@ -1,7 +1,8 @@
 """Reads a page saved as plain text by a browser or a web archive, in the layout of wpDiscuz."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from belowline.data.archives.saved_page.article import article_of
 from belowline.data.archives.saved_page.dated import Draft, read_dated
@@ -10,6 +11,7 @@ from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, block
 from belowline.data.archives.saved_page.roles import Role, assign_roles
 from belowline.data.comment import Comment, Thread
 
+_DEEPEST = 20  # replies to replies
 _READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")
 
 
@@ -32,13 +34,19 @@ def _read_dated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list
     if dated is None:
         return None
     first, drafts = dated
-    return blocks_of(lines[: first if layout.form is None else layout.form], article=True, comments=False), drafts
+    return blocks_of(
+        lines[: first if layout.form is None else layout.form], article=True, comments=False
+    ), drafts
 
 
 def _read_undated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list[Draft]]:
     # Without a form, "Post navigation" may also stand above the comments.
     floor = len(lines) // 2 if layout.comments is None else layout.comments
-    end = layout.end if layout.end < len(lines) else end_of_comments(lines, floor, layout.end, head_of(lines))
+    end = (
+        layout.end
+        if layout.end < len(lines)
+        else end_of_comments(lines, floor, layout.end, head_of(lines[:floor]))
+    )
     if layout.comments is None:
         blocks = blocks_of(lines[:end], article=True, comments=True)
         body = blocks
@@ -78,17 +86,35 @@ def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[Draft]:
         yield draft
 
 
+class _Place(NamedTuple):
+    """Author and id of a comment; the id is None for a comment without text, which is left out."""
+
+    author: str
+    id: str | None
+
+
 def _comments(drafts: Sequence[Draft]) -> tuple[Comment, ...]:
     comments: list[Comment] = []
-    latest: dict[str, str] = {}
+    latest: dict[str, _Place] = {}
+    path: list[_Place] = []  # the last comment below those that it answers
     for position, draft in enumerate(drafts, start=1):
         text = _text_of(draft)
+        path = _path_to(draft.reply_to.casefold(), path, latest) if draft.reply_to else []
+        place = _Place((draft.author or "").casefold(), str(position) if text else None)
         if text:
-            parent = latest.get(draft.reply_to.casefold()) if draft.reply_to else None
-            comments.append(Comment(str(position), text, draft.author, parent=parent))
-        if draft.author and text:
-            latest[draft.author.casefold()] = str(position)
+            comments.append(Comment(str(position), text, draft.author, parent=path[-1].id if path else None))
+        path.append(place)
+        if draft.author:
+            latest[place.author] = place
     return tuple(comments)
+
+
+def _path_to(name: str, path: list[_Place], latest: Mapping[str, _Place]) -> list[_Place]:
+    """The path up to the nearest comment of an author; replies stand right below what they answer."""
+    for length in range(len(path), max(0, len(path) - _DEEPEST), -1):
+        if path[length - 1].author == name:
+            return path[max(0, length - _DEEPEST) : length]
+    return [latest[name]] if name in latest else []
 
 
 def _text_of(draft: Draft) -> str:

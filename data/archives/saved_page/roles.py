@@ -308,7 +308,7 @@ def _name_costs(text: str) -> tuple[float, float]:
     common = sum(_COMMON.fullmatch(word.replace("’", "'")) is not None for word in parts)
     lower = sum(word[0].islower() and not _PARTICLE.fullmatch(word) for word in parts)
     if common and len(parts) > 1 and all(word[0].isupper() for word in parts):
-        return 0.3 + 0.6 * common, 0.8  # "Just Me"
+        return 0.3 + 0.25 * common, 0.8  # "Just Me"
     if common:
         return 0.3 + 1.5 * common + 0.6 * lower, 0.3 if common > 1 or lower else 0.8
     if len(parts) == 1:

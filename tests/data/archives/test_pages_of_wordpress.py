@@ -50,7 +50,9 @@ def test_titles_are_found_and_articles_hold_no_furniture(layout, suffix):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_stated_number_is_met_or_noted(layout, suffix):
     for thread, comments in pages(layout, suffix):
-        noted = [note for note in thread.notes if note.startswith(f"the page states {len(comments)} comments")]
+        noted = [
+            note for note in thread.notes if note.startswith(f"the page states {len(comments)} comments")
+        ]
         assert bool(noted) == (len(thread.comments) != len(comments))
 
 
@@ -97,7 +99,11 @@ def test_comments_stay_apart_where_author_lines_were_lost(layout):
     for number, (whole, _) in enumerate(pages(layout, ".txt"), start=1):
         lost = {comment.author for comment in whole.comments[5::10]}
         names = "|".join(re.escape(name) for name in lost if name)
-        page = re.sub(rf"(?m)^ ?(?:{names})(?: says:)?\n(?=says:|.*\d{{4}}|.*ago|\n)", "", page_text(layout, f"{number}.txt"))
+        page = re.sub(
+            rf"(?m)^ ?(?:{names})(?: says:)?\n(?=says:|.*\d{{4}}|.*ago|\n)",
+            "",
+            page_text(layout, f"{number}.txt"),
+        )
         thread = parse_page(page, layout)
         texts = [comment.text for comment in whole.comments]
         assert sum(comment.text in texts for comment in thread.comments) >= 0.9 * len(texts)
