@@ -93,7 +93,18 @@ ROOMS = {
 }
 """Rooms of a product folder from the top down: each imports only rooms below it."""
 
-ARCHIVES = ("readers", "warc", "saved_page", "xml", "html", "table_reader", "containers", "lines", "columns")
+ARCHIVES = (
+    "readers",
+    "warc",
+    "saved_page",
+    "xml",
+    "html",
+    "table_reader",
+    "containers",
+    "lines",
+    "columns",
+    "words",
+)
 """Modules and rooms of ``data/archives`` from the top down."""
 
 

@@ -134,14 +134,14 @@ class RealWordPress:
 
 
 @contextmanager
-def wordpress_server() -> Iterator[RealWordPress]:
-    """Yield a fresh WordPress on a free port; skip if its programs are missing."""
-    if not SOURCE.is_dir() or not shutil.which("php") or not shutil.which("mariadbd"):
+def wordpress_server(source: Path = SOURCE) -> Iterator[RealWordPress]:
+    """Yield a fresh WordPress from the files of ``source`` on a free port; skip if its programs are missing."""
+    if not source.is_dir() or not shutil.which("php") or not shutil.which("mariadbd"):
         pytest.skip("needs WordPress (Debian: apt install wordpress mariadb-server php-cli php-mysql)")
     with tempfile.TemporaryDirectory(prefix="belowline-wp-") as name, ExitStack() as stack:
         folder = Path(name)
         stack.enter_context(_database(folder))
-        _copy(folder)
+        _copy(source, folder)
         url = f"http://127.0.0.1:{_free_port()}"
         (folder / "install.php").write_text(_INSTALL)
         made = json.loads(_php(folder, "install.php", str(folder), url))
@@ -205,11 +205,11 @@ def _database(folder: Path) -> Iterator[None]:
         yield
 
 
-def _copy(folder: Path) -> None:
+def _copy(source: Path, folder: Path) -> None:
     www = folder / "www"
-    shutil.copytree(SOURCE, www, symlinks=True)
+    shutil.copytree(source, www, symlinks=True)
     config = _CONFIG.replace("SOCKET", str(folder / "database.sock")).replace("SALT", secrets.token_hex(32))
-    (www / "wp-config.php").unlink()  # Debian's file looks below /etc
+    (www / "wp-config.php").unlink(missing_ok=True)  # Debian's file looks below /etc
     (www / "wp-config.php").write_text(config)
     plugins = www / "wp-content" / "mu-plugins"
     plugins.mkdir()

@@ -12,9 +12,11 @@ from importlib.resources import files
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from belowline.data.archives.html.text import line_of, text_of
+from belowline.data.archives.words import stated_count
 from belowline.data.comment import Comment
 
 _PERSON_DEPTH = 6
+_MOST_TITLES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,13 @@ class Markup:
     website: str | None = None
 
 
-MARKUPS: Sequence[Markup] = tuple(
-    Markup(**markup)
-    for markup in tomllib.loads(files(__package__).joinpath("markups.toml").read_text("utf-8"))["markups"]
-)
+_MARKUPS_FILE = tomllib.loads(files(__package__).joinpath("markups.toml").read_text("utf-8"))
+
+MARKUPS: Sequence[Markup] = tuple(Markup(**markup) for markup in _MARKUPS_FILE["markups"])
 """The kinds of markup, in the order in which they are tried."""
+
+TITLE: str = _MARKUPS_FILE["title"]
+"""Selector of the element with the article's title."""
 
 
 @dataclass(slots=True)
@@ -91,6 +95,14 @@ def find_comments(page: LexborHTMLParser) -> Found | None:
             if found.comments:
                 return found
     return None
+
+
+def stated_number(page: LexborHTMLParser) -> int | None:
+    """The number of comments that the page states, or None."""
+    lines = (
+        line_of(node) for selector in _MARKUPS_FILE["stated"] for node in page.css(selector)[:_MOST_TITLES]
+    )
+    return next((count for line in lines if (count := stated_count(line)) is not None), None)
 
 
 def zoned_time(value: str | None) -> datetime | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from belowline.data.archives.html.comments import Found, find_comments, ids_of
+from belowline.data.archives.html.comments import TITLE, Found, find_comments, ids_of, stated_number
 from belowline.data.archives.html.guard import refuse_slow
 from belowline.data.archives.html.jsonld import find_stated_comments
 from belowline.data.archives.html.text import line_of, text_of
@@ -141,10 +141,11 @@ def _title(page: LexborHTMLParser) -> str | None:
 
 
 def _heading(page: LexborHTMLParser) -> str | None:
-    """The article's h1, else the first h1 with text."""
+    """The heading that the theme marks as title, the article's h1, or the first h1 with text."""
     article = page.css_first("article")
     inside = article.css("h1")[:_MOST_BODIES] if article is not None else []
-    headings = (line_of(node) for node in [*inside, *page.css("h1")[:_MOST_BODIES]])
+    marked = page.css(TITLE)[:_MOST_BODIES]
+    headings = (line_of(node) for node in [*marked, *inside, *page.css("h1")[:_MOST_BODIES]])
     return next(filter(None, headings), None)
 
 
@@ -171,6 +172,10 @@ def _within(node: LexborNode, outer: AbstractSet[int]) -> bool:
 
 
 def _notes(page: LexborHTMLParser, found: Found | None) -> Iterator[str]:
+    stated = stated_number(page)
+    number = len(found.comments) if found else 0
+    if stated is not None and stated != number:
+        yield f"the page states {stated} comments; {number} with text were found"
     if found is None:
         yield "no comment markup found: the page may load its comments with a script"
     else:

@@ -1,15 +1,17 @@
 """Reads a page saved as plain text by a browser or a web archive, in the layout of wpDiscuz."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout, is_url
+from belowline.data.archives.saved_page.article import article_of
+from belowline.data.archives.saved_page.dated import Draft, read_dated
+from belowline.data.archives.saved_page.footer import end_of_comments, head_of
+from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout
 from belowline.data.archives.saved_page.roles import Role, assign_roles
 from belowline.data.comment import Comment, Thread
 
-_LONGEST_TITLE = 250
+_DEEPEST = 20  # replies to replies
 _READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")
 
 
@@ -20,21 +22,43 @@ def parse_page(text: str, source: str) -> Thread:
     """
     lines = _lines(text)
     layout = find_layout(lines)
+    body, drafts = _read_dated(lines, layout) or _read_undated(lines, layout)
+    title, url, article = article_of(lines[: layout.comments], body)
+    comments = _comments(drafts)
+    return Thread(source, title, url, article, comments, tuple(_notes(layout, len(drafts), len(comments))))
+
+
+def _read_dated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list[Draft]] | None:
+    """Article and comments of a page with a date beside every name, else None."""
+    dated = read_dated(lines, layout.comments or 0, layout.end, None if layout.partial else layout.stated)
+    if dated is None:
+        return None
+    first, drafts = dated
+    return blocks_of(
+        lines[: first if layout.form is None else layout.form], article=True, comments=False
+    ), drafts
+
+
+def _read_undated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list[Draft]]:
+    # Without a form, "Post navigation" may also stand above the comments.
+    floor = len(lines) // 2 if layout.comments is None else layout.comments
+    end = (
+        layout.end
+        if layout.end < len(lines)
+        else end_of_comments(lines, floor, layout.end, head_of(lines[:floor]))
+    )
     if layout.comments is None:
-        blocks = blocks_of(lines[: layout.end], article=True, comments=True)
+        blocks = blocks_of(lines[:end], article=True, comments=True)
         body = blocks
     else:
-        blocks = blocks_of(lines[layout.comments : layout.end], article=False, comments=True)
+        blocks = blocks_of(lines[layout.comments : end], article=False, comments=True)
         body = blocks_of(lines[: layout.form], article=True, comments=False)
     stated = None if layout.partial else layout.stated
     spacing = min((block.gap for block in body[1:]), default=1)
     roles = assign_roles(blocks, spacing=spacing, stated=stated, after_form=layout.comments is not None)
     if layout.comments is None:
         body = [block for block, role in zip(blocks, roles, strict=True) if role is Role.ARTICLE]
-    drafts = list(_drafts(blocks, roles))
-    title, url, article = _article(body)
-    comments = _comments(drafts)
-    return Thread(source, title, url, article, comments, tuple(_notes(layout, len(drafts), len(comments))))
+    return body, list(_drafts(blocks, roles))
 
 
 def has_comment_form(text: str) -> bool:
@@ -47,21 +71,14 @@ def _lines(text: str) -> list[str]:
     return lines if "" in lines[1:-1] else [part for line in lines for part in (line, "")]
 
 
-@dataclass(slots=True)
-class _Draft:
-    author: str | None
-    reply_to: str | None = None
-    paragraphs: list[str] = field(default_factory=list)
-
-
-def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[_Draft]:
+def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[Draft]:
     """The comments by the roles of the blocks, including those without text."""
-    draft: _Draft | None = None
+    draft: Draft | None = None
     for block, role in zip(blocks, roles, strict=True):
         if role is Role.AUTHOR or role is Role.ORPHAN:
             if draft:
                 yield draft
-            draft = _Draft(block.text if role is Role.AUTHOR else None)
+            draft = Draft(block.text if role is Role.AUTHOR else None)
         if draft and role is not Role.AUTHOR:
             draft.reply_to = draft.reply_to or block.reply_to
             draft.paragraphs.append(block.text)
@@ -69,35 +86,43 @@ def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[_Draft]:
         yield draft
 
 
-def _comments(drafts: Sequence[_Draft]) -> tuple[Comment, ...]:
+class _Place(NamedTuple):
+    """Author and id of a comment; the id is None for a comment without text, which is left out."""
+
+    author: str
+    id: str | None
+
+
+def _comments(drafts: Sequence[Draft]) -> tuple[Comment, ...]:
     comments: list[Comment] = []
-    latest: dict[str, str] = {}
+    latest: dict[str, _Place] = {}
+    path: list[_Place] = []  # the last comment below those that it answers
     for position, draft in enumerate(drafts, start=1):
         text = _text_of(draft)
+        path = _path_to(draft.reply_to.casefold(), path, latest) if draft.reply_to else []
+        place = _Place((draft.author or "").casefold(), str(position) if text else None)
         if text:
-            parent = latest.get(draft.reply_to.casefold()) if draft.reply_to else None
-            comments.append(Comment(str(position), text, draft.author, parent=parent))
+            comments.append(Comment(str(position), text, draft.author, parent=path[-1].id if path else None))
+        path.append(place)
         if draft.author:
-            latest[draft.author.casefold()] = str(position)
+            latest[place.author] = place
     return tuple(comments)
 
 
-def _text_of(draft: _Draft) -> str:
+def _path_to(name: str, path: list[_Place], latest: Mapping[str, _Place]) -> list[_Place]:
+    """The path up to the nearest comment of an author; replies stand right below what they answer."""
+    for length in range(len(path), max(0, len(path) - _DEEPEST), -1):
+        if path[length - 1].author == name:
+            return path[max(0, length - _DEEPEST) : length]
+    return [latest[name]] if name in latest else []
+
+
+def _text_of(draft: Draft) -> str:
     paragraphs = (
         "\n".join(line for line in paragraph.split("\n") if line.casefold() != IMAGE)
         for paragraph in draft.paragraphs
     )
     return _READ_MORE.sub("", "\n\n".join(filter(None, paragraphs))).strip()
-
-
-def _article(blocks: Sequence[Block]) -> tuple[str | None, str | None, str]:
-    """Title, address and body: the first short line is the title, repeated short lines are captions."""
-    url = next((block.text for block in blocks[:2] if is_url(block.text)), None)
-    counts = Counter(block.text for block in blocks if block.text != url)
-    texts = list(counts)
-    title = texts.pop(0) if texts and len(texts[0]) <= _LONGEST_TITLE and "\n" not in texts[0] else None
-    body = (text for text in texts if counts[text] == 1 or len(text) > _LONGEST_TITLE)
-    return title, url, "\n\n".join(body)
 
 
 def _notes(layout: Layout, drafts: int, comments: int) -> Iterator[str]:

@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
-from belowline.data.archives.saved_page.lines import IMAGE, Block, pattern_of
+from belowline.data.archives.saved_page.lines import IMAGE, Block
+from belowline.data.archives.words import pattern_of
 
 
 class Role(Enum):
@@ -63,6 +65,10 @@ _PARAGRAPH = 50
 _LONGEST_NAME = 60
 _NOT_IN_NAMES = re.compile(r"[,;:!?\"“”«»„<>=…\[\]{}$%€£/\\\n]|\.\.|\.\w")
 _FINAL_DOT = re.compile(r"(?:^|[\s.])(?:\w|[JjSsDd]r)\.$")
+_IN_BRACKETS = re.compile(r"(?<=\S) ?(?:\([^()]*\)|\[[^\[\]]*\])$|(?<=\w) [“\"(][\w .-]+[”\")](?= \w)")
+_PARTICLE = pattern_of("name_particles")
+_ODD_NAME = 3.0  # a name such as "Yes, Minister" or "42"
+_WORDS_OF_ODD_NAME = 4
 _COMMON = pattern_of("common_words")
 _MAX_CORRECTION = 64
 _MAX_CELLS = 200_000
@@ -83,6 +89,7 @@ class _Facts:
     gap: int
     counted: bool
     picture: bool
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +225,10 @@ def _from_author(fact: _Facts) -> Iterator[_Step]:
 
 def _from_text(fact: _Facts, *, more: bool) -> Iterator[_Step]:
     beginning = fact.as_text + fact.as_beginning
+    if fact.gap == 1 and fact.closed:
+        yield _Step(Role.AUTHOR, fact.as_author)
+        yield _Step(Role.ORPHAN, beginning + _LOST_COMMENT, 1)
+        return
     if fact.gap == 1:
         yield _Step(Role.AUTHOR, fact.as_author)
         if more:
@@ -234,17 +245,25 @@ def _from_text(fact: _Facts, *, more: bool) -> Iterator[_Step]:
 
 
 def _facts(blocks: Sequence[Block], spacing: int) -> list[_Facts]:
+    answered = {block.reply_to.casefold() for block in blocks if block.reply_to}
     seen = Counter(block.text for block in blocks if len(block.text) <= _LONGEST_NAME)
     # "8 Comments" also stands below titles: it announces comments only where a paragraph came before.
     body = next((i for i, block in enumerate(blocks) if i and len(block.text) >= _PARAGRAPH), len(blocks))
     return [
         _facts_of(
             replace(block, gap=_single_spaced(block.gap, spacing), counted=block.counted and i > body),
-            seen[block.text] > 1,
+            _Evidence(seen[block.text] > 1, block.text.casefold() in answered),
             blocks[i - 1].text if i else "",
         )
         for i, block in enumerate(blocks)
     ]
+
+
+class _Evidence(NamedTuple):
+    """What the rest of the page says of a short line: it stands there again, or a "Reply to" names it."""
+
+    repeated: bool
+    answered: bool
 
 
 def _single_spaced(gap: int, spacing: int) -> int:
@@ -252,13 +271,15 @@ def _single_spaced(gap: int, spacing: int) -> int:
     return max(1, round((gap + 1) * 2 / (spacing + 1)) - 1)
 
 
-def _facts_of(block: Block, repeated: bool, before: str) -> _Facts:
+def _facts_of(block: Block, evidence: _Evidence, before: str) -> _Facts:
     as_author, as_text = _name_costs(block.text)
     if math.isfinite(as_author):
-        if block.stamped:
+        if block.stamped or evidence.answered:
             as_author, as_text = 0.0, as_text + 2.0
-        if repeated:
+        if evidence.repeated and as_author < _ODD_NAME:
             as_author, as_text = as_author * 0.5, as_text + 1.5
+        elif evidence.repeated:
+            as_author *= 0.3
     careless = not block.text[0].isupper() or block.text[-1] not in ".!?…:;)\"”’'"
     as_article = _HEADING if as_author < 1.5 else _CARELESS if careless else 0.0
     runs_on = before[-1:] not in ".!?…)\"”’'" and not block.text[0].isupper()
@@ -271,23 +292,23 @@ def _facts_of(block: Block, repeated: bool, before: str) -> _Facts:
         block.gap,
         block.counted,
         block.text.casefold() == IMAGE,
+        block.closed,
     )
 
 
 def _name_costs(text: str) -> tuple[float, float]:
     """The costs of reading a block as an author line (infinite: it cannot be one) and as comment text."""
-    parts = text.split()
-    if (
-        len(text) > _LONGEST_NAME
-        or len(parts) > 6
-        or text.casefold() == IMAGE
-        or not any(map(str.isalpha, text))
-    ):
+    name = _IN_BRACKETS.sub("", text)
+    parts = [part for part in name.split() if part != "&"]
+    long = len(text) > _LONGEST_NAME or not 0 < len(parts) <= 6 or "\n" in text
+    if long or text.casefold() == IMAGE or _ends_a_sentence(name) or "://" in text:
         return math.inf, 0.0
-    if _NOT_IN_NAMES.search(text) or (text.endswith(".") and not _FINAL_DOT.search(text)):
-        return math.inf, 0.0
+    if not any(map(str.isalpha, name)) or _NOT_IN_NAMES.search(name):
+        return (_ODD_NAME if len(parts) <= _WORDS_OF_ODD_NAME else math.inf), 0.0
     common = sum(_COMMON.fullmatch(word.replace("’", "'")) is not None for word in parts)
-    lower = sum(word[0].islower() for word in parts)
+    lower = sum(word[0].islower() and not _PARTICLE.fullmatch(word) for word in parts)
+    if common and len(parts) > 1 and all(word[0].isupper() for word in parts):
+        return 0.3 + 0.25 * common, 0.8  # "Just Me"
     if common:
         return 0.3 + 1.5 * common + 0.6 * lower, 0.3 if common > 1 or lower else 0.8
     if len(parts) == 1:
@@ -295,3 +316,7 @@ def _name_costs(text: str) -> tuple[float, float]:
     if lower == len(parts):
         return 0.7 + 0.15 * lower, 2.0
     return 0.3 + 0.6 * lower + 0.4 * max(0, len(parts) - 4), 2.0 if lower < 2 else 0.5
+
+
+def _ends_a_sentence(name: str) -> bool:
+    return name.endswith(".") and not _FINAL_DOT.search(name)

@@ -7,14 +7,14 @@ show the difference, so the reader splits them. By meaning the page has 42 comme
 
 import hashlib
 import re
-from pathlib import Path
 
 import pytest
 
 from belowline.data import Comment, Thread, read_threads
 from belowline.data.archives.saved_page.page import parse_page
+from tests.conftest import ROOT
 
-ARCHIVES = Path(__file__).resolve().parents[2] / "shared" / "archives"
+ARCHIVES = ROOT.parent / "shared" / "archives"
 CONTINUES = True
 
 # page -> (title's hash, paragraphs of the article, (author, hash, CONTINUES) of each comment)

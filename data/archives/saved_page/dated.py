@@ -1,0 +1,175 @@
+"""Reads comments whose author lines carry a date, by their author lines and by the buttons below each comment."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from belowline.data.archives.saved_page.footer import end_of_comments, head_of
+from belowline.data.archives.saved_page.headers import Header, below_button, find_headers
+from belowline.data.archives.words import pattern_of
+
+_REPLY, _VOTE, _BESIDE = pattern_of("reply_button"), pattern_of("vote"), pattern_of("beside_comment")
+_COMMON = 1 / 3
+
+
+@dataclass(slots=True)
+class Draft:
+    """A comment before its parent is known; ``author`` is None if its author line was lost."""
+
+    author: str | None
+    reply_to: str | None = None
+    paragraphs: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Buttons:
+    """Buttons that stand below most comments of a page, and whether single ones part comments."""
+
+    reply: bool
+    vote: bool
+    parting: bool
+    shapes: frozenset[tuple[str, ...]] = frozenset()
+
+
+def read_dated(
+    lines: Sequence[str], start: int, end: int, stated: int | None
+) -> tuple[int, list[Draft]] | None:
+    """The line with the first author and the comments in order, including those without text.
+
+    None for a page that does not print a date beside every name: the order of its blocks tells more.
+    """
+    headers = _kept(lines, find_headers(lines, start, end), stated)
+    if not headers:
+        return None
+    stop = end_of_comments(lines, headers[-1].after, end, head_of(lines[: headers[0].first]))
+    ends = [header.first for header in headers[1:]] + [stop]
+    parts = [lines[header.after : last] for header, last in zip(headers, ends, strict=True)]
+    missing = None if stated is None else stated - len(headers)
+    buttons = _buttons(parts, closed=stop < end, missing=missing)
+    lost = sum(map(_has_wide_gap, parts))
+    buttons_below = sum(_kind(line) == "reply" for part in parts for line in part)
+    covering = len(headers) * 2 >= (buttons_below if stated is None else stated)
+    if not covering or not (buttons.reply or missing == 0 or lost * 5 < len(headers) > 1):
+        return None
+    drafts = list(_orphans(lines[start : headers[0].first], buttons))
+    for header, part in zip(headers, parts, strict=True):
+        drafts += _drafts(header, part, buttons, footer=header is headers[-1] and stop == end)
+    return headers[0].first, drafts
+
+
+def _kept(lines: Sequence[str], headers: Sequence[Header], stated: int | None) -> list[Header]:
+    """The headers without dates that stand in comments and without author lines that comments quote."""
+    named = sum(header.author is not None for header in headers)
+    room = 0 if stated is None else stated - named
+    kept = []
+    for header in headers:
+        if header.author is None and not below_button(lines, header.first):
+            room -= 1
+            if room < 0:
+                continue
+        kept.append(header)
+    firm = kept[:1] + [header for header in kept[1:] if below_button(lines, header.first)]
+    return firm if stated == len(firm) else kept
+
+
+def _kind(line: str) -> str | None:
+    """ "reply", "vote" or "beside" for a button or counter below a comment, else None."""
+    for kind, pattern in (("reply", _REPLY), ("vote", _VOTE), ("beside", _BESIDE)):
+        if len(line) < 100 and pattern.fullmatch(line):
+            return kind
+    return None
+
+
+def _buttons(parts: Sequence[Sequence[str]], *, closed: bool, missing: int | None) -> _Buttons:
+    """The buttons that end a third of the comments or more; the last one counts if its end is known."""
+    tails = [_tail(part, _Buttons(True, True, False)) for part in (parts if closed else parts[:-1])]
+    kinds = [tuple(kind for _, kind in tail) for tail in tails]
+    needed = max(1, len(tails) * _COMMON)
+    reply = sum("reply" in tail for tail in kinds) >= needed
+    vote = sum("vote" in tail for tail in kinds) >= needed
+    if not tails:
+        reply = any(_kind(line) == "reply" for line in parts[-1])
+        vote = reply
+    below_text = Counter(
+        shape
+        for part, tail, shape in zip(parts, tails, kinds, strict=False)
+        if tail and any(part[: tail[0][0]])
+    )
+    shapes = frozenset(shape for shape, count in below_text.items() if count > 1)
+    return _Buttons(reply, vote, missing is None or missing > 0, shapes)
+
+
+def _tail(part: Sequence[str], buttons: _Buttons) -> list[tuple[int, str]]:
+    """Places and kinds of the buttons at the end of a part; no more than one vote and one reply button."""
+    tail: list[tuple[int, str]] = []
+    seen: set[str] = set()
+    for i in range(len(part) - 1, -1, -1):
+        if not part[i]:
+            continue
+        kind = _kind(part[i])
+        wanted = kind == "beside" or (kind == "reply" and buttons.reply) or (kind == "vote" and buttons.vote)
+        if kind is None or not wanted or (kind != "beside" and kind in seen):
+            break
+        seen.add(kind)
+        tail.append((i, kind))
+    return tail[::-1]
+
+
+def _has_wide_gap(part: Sequence[str]) -> bool:
+    """True if two blank lines stand inside a part, as where an author line was lost."""
+    text = "\n".join(part).strip("\n")
+    return "\n\n\n" in text
+
+
+def _orphans(part: Sequence[str], buttons: _Buttons) -> Iterator[Draft]:
+    """Comments before the first author line, each of which ends with a button."""
+    *closed, _ = _pieces(part, buttons)
+    for piece in closed:
+        yield Draft(None, None, _paragraphs(piece))
+
+
+def _drafts(header: Header, part: Sequence[str], buttons: _Buttons, *, footer: bool) -> Iterator[Draft]:
+    """The comment below an author line, and those after it whose author line was lost."""
+    *closed, rest = _pieces(part, buttons)
+    if not (closed and footer):
+        closed.append(_without_tail(rest, buttons))
+    yield Draft(header.author, header.reply_to, _paragraphs(closed[0]))
+    for piece in closed[1:]:
+        if any(piece):
+            yield Draft(None, None, _paragraphs(piece))
+
+
+def _pieces(part: Sequence[str], buttons: _Buttons) -> list[list[str]]:
+    """A part split below its buttons; the last piece has no button below it."""
+    pieces: list[list[str]] = [[]]
+    for line in part:
+        piece = pieces[-1]
+        kind = _kind(line)
+        vote = _vote_at_end(piece) if kind == "reply" and buttons.vote else None
+        parting = vote is not None or (buttons.parting and not buttons.vote)
+        if kind == "reply" and buttons.reply and parting and any(piece):
+            del piece[len(piece) if vote is None else vote :]
+            pieces.append([])
+        elif kind != "beside" or any(piece) or len(pieces) == 1:
+            piece.append(line)
+    return pieces
+
+
+def _vote_at_end(piece: Sequence[str]) -> int | None:
+    """The line with a number of votes below the text of a comment, or None."""
+    last = next((i for i in range(len(piece) - 1, -1, -1) if piece[i]), None)
+    return last if last and _kind(piece[last]) == "vote" and any(piece[:last]) else None
+
+
+def _without_tail(part: list[str], buttons: _Buttons) -> list[str]:
+    tail = _tail(part, buttons)
+    if not tail:
+        return part
+    text = part[: tail[0][0]]
+    if not any(text) and tuple(kind for _, kind in tail) not in buttons.shapes:
+        return part[: tail[0][0] + 1]  # "42" or "Reply" is all that the comment says
+    return text
+
+
+def _paragraphs(piece: Sequence[str]) -> list[str]:
+    return [text for paragraph in "\n".join(piece).split("\n\n") if (text := paragraph.strip("\n"))]

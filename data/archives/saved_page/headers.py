@@ -1,0 +1,195 @@
+"""Finds the author lines of pages that print a date beside each name, as WordPress and wpDiscuz 7 do.
+
+Such a header is a name with a date above or below it, and with badges, "says:" and "Reply to NAME" around them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from belowline.data.archives.saved_page.stamps import kind_of_stamp
+from belowline.data.archives.words import pattern_of
+
+_BADGE, _SAYS, _NAME_SAYS = pattern_of("badge"), pattern_of("says"), pattern_of("name_says")
+_REPLY_TO, _REPLY_TO_NEXT = pattern_of("reply_to"), pattern_of("reply_to_next")
+_END_OF_COMMENT = pattern_of("reply_button", "beside_comment")
+_BYLINE, _VOTE = pattern_of("byline"), pattern_of("vote")
+_ONE_LINE = re.compile(
+    r"(?P<name>\S.{0,60}?) ?(?:\bon (?P<said>.+) said:|[·•|–—,] ?(?P<dated>.+))", re.IGNORECASE
+)
+_ON_SAID = re.compile(r"on (?P<stamp>.+?)(?: said:)?", re.IGNORECASE)
+_LONGEST_LINE = 120
+_MOST_LINES = 6
+_LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The lines from ``first`` up to ``after`` (not included) that name the author of the next comment."""
+
+    first: int
+    after: int
+    author: str | None
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """Whether dates stand above names, and blank lines between the lines of a header."""
+
+    date_first: bool
+    spaced: bool
+    badge_above: bool
+
+
+def find_headers(lines: Sequence[str], start: int, end: int) -> list[Header]:
+    """The headers between two lines, in order; empty on a page that prints no dates beside names."""
+    stamps = [(i, kind) for i in range(start, end) if (kind := _stamp(lines[i]))]
+    if not stamps:
+        return []
+    common = Counter(kind for _, kind in stamps).most_common(1)[0][0]
+    style = _style(lines, [i for i, kind in stamps if kind == common], start)
+    headers: list[Header] = []
+    for i, kind in stamps:
+        floor = headers[-1].after if headers else start
+        header = _one_line(lines, i) or _header(lines, i, floor, end, style)
+        # A date of another kind, alone in a paragraph, is a part of a comment.
+        if header and (kind == common or (header.author and below_button(lines, header.first))):
+            headers.append(header)
+    return headers
+
+
+def below_button(lines: Sequence[str], first: int) -> bool:
+    """True if a button of the comment before, such as "Reply", stands right above a line."""
+    above, _ = _before(lines, first, 0)
+    return _END_OF_COMMENT.fullmatch(above) is not None
+
+
+def _stamp(line: str) -> str | None:
+    """The kind of date that a line holds, alone or with a name."""
+    if not line or len(line) > _LONGEST_LINE:
+        return None
+    kind = kind_of_stamp(line)
+    if kind is None and (match := _ON_SAID.fullmatch(line)):
+        kind = kind_of_stamp(match["stamp"])
+    if kind is None and (match := _ONE_LINE.fullmatch(line)):
+        kind = kind_of_stamp(match["said"] or match["dated"])
+    return None if kind == "month" else kind  # as in a list of archives
+
+
+def _one_line(lines: Sequence[str], i: int) -> Header | None:
+    """The header of "NAME on DATE said:" or "NAME · DATE"."""
+    if kind_of_stamp(lines[i]) or _ON_SAID.fullmatch(lines[i]):
+        return None
+    match = _ONE_LINE.fullmatch(lines[i])
+    return Header(i, i + 1, match["name"]) if match else None
+
+
+def _style(lines: Sequence[str], places: Sequence[int], start: int) -> _Style:
+    votes: Counter[str] = Counter()
+    for i in places:
+        before, gap = _before(lines, i, start)
+        button = not before or _END_OF_COMMENT.fullmatch(before) is not None
+        votes["spaced"] += gap > 0 and not button
+        votes["near"] += (gap > 0 or button) and _is_name_line(lines, i + 1)
+        votes["far"] += button and lines[i + 1 : i + 2] == [""] and _is_name_line(lines, i + 2)
+        votes["badge above"] += i - 2 >= start and bool(_BADGE.fullmatch(lines[i - 2])) and bool(lines[i - 1])
+        votes["badge below"] += i - 2 >= start and bool(_BADGE.fullmatch(lines[i - 1])) and bool(lines[i - 2])
+    half = len(places) / 2
+    date_first = votes["near"] + votes["far"] > half
+    spaced = votes["far"] > votes["near"] if date_first else votes["spaced"] > half
+    return _Style(date_first, spaced, votes["badge above"] > votes["badge below"])
+
+
+def _before(lines: Sequence[str], i: int, start: int) -> tuple[str, int]:
+    """The last line of text before line ``i`` and the number of blank lines between them."""
+    for j in range(i - 1, max(start, i - 4) - 1, -1):
+        if lines[j]:
+            return lines[j], i - 1 - j
+    return "", 0
+
+
+def _is_name_line(lines: Sequence[str], i: int) -> bool:
+    """True if line ``i`` may be a name below a date: short, with a blank line or a button below it."""
+    after = lines[i + 1] if i + 1 < len(lines) else ""
+    short = i < len(lines) and 0 < len(lines[i]) <= _LONGEST_NAME
+    return short and (not after or _END_OF_COMMENT.fullmatch(after) is not None)
+
+
+def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -> Header | None:
+    """The header around the date in line ``i``; None for a date that stands in a comment."""
+    if style.date_first:
+        name = i + 2 if style.spaced else i + 1
+        named = _is_name_line(lines, name)
+        return Header(i, name + 1, _bare(lines[name])) if named else Header(i, i + 1, None)
+    above = list(_above(lines, i, floor, style))
+    below = i + 1
+    author, reply_to, first = _parsed(lines, above, style)
+    if author and _BYLINE.fullmatch(author):
+        return None
+    if style.spaced and below < end and not lines[below]:
+        below += 1
+    if below < end and (match := _REPLY_TO.fullmatch(lines[below])) and not (style.spaced and reply_to):
+        reply_to, below = match["name"], below + 1
+    elif below + 1 < end and _REPLY_TO_NEXT.fullmatch(lines[below]) and lines[below + 1]:
+        reply_to, below = lines[below + 1], below + 2
+    return Header(i if first is None else first, below, author, reply_to)
+
+
+def _above(lines: Sequence[str], i: int, floor: int, style: _Style) -> Iterator[int]:
+    """The lines above a date that may belong to its header, the nearest first."""
+    seen = 0
+    for j in range(i - 1, floor - 1, -1):
+        line = lines[j]
+        if not line and style.spaced and j + 1 < i and not lines[j - 1 if j else 0]:
+            return
+        if not line and not style.spaced:
+            return
+        if line:
+            if _END_OF_COMMENT.fullmatch(line) or len(line) > _LONGEST_NAME or seen == _MOST_LINES:
+                return
+            seen += 1
+            yield j
+
+
+def _parsed(
+    lines: Sequence[str], above: Sequence[int], style: _Style
+) -> tuple[str | None, str | None, int | None]:
+    """Author, author of the parent and first line of the header from the lines above a date."""
+    reply_to, badges, parent = None, [], None
+    for place, j in enumerate(above):
+        line = lines[j]
+        if match := _REPLY_TO.fullmatch(line):
+            reply_to = match["name"]
+        elif place + 1 < len(above) and _REPLY_TO_NEXT.fullmatch(lines[above[place + 1]]):
+            parent = line
+        elif _REPLY_TO_NEXT.fullmatch(line):
+            reply_to = parent
+        elif _SAYS.fullmatch(line):
+            continue
+        elif _BADGE.fullmatch(line):
+            badges.append(j)
+        elif badges and _VOTE.fullmatch(line):  # "0" below the comment before; "Guest" is a name
+            break
+        else:
+            first = _with_badge_above(lines, above, place, style)
+            return _bare(line), reply_to, first
+    if badges:
+        chosen = badges[0 if style.badge_above else -1]
+        return lines[chosen], reply_to, badges[-1]
+    return None, reply_to, above[-1] if above else None
+
+
+def _with_badge_above(lines: Sequence[str], above: Sequence[int], place: int, style: _Style) -> int:
+    """The line of the badge above a name, or the name's own."""
+    badge = above[place + 1] if place + 1 < len(above) else None
+    if badge is None or not _BADGE.fullmatch(lines[badge]):
+        return above[place]
+    adjacent = badge == above[place] - 1 or (style.spaced and below_button(lines, badge))
+    return badge if adjacent else above[place]
+
+
+def _bare(name: str) -> str:
+    match = _NAME_SAYS.fullmatch(name)
+    return match["name"] if match else name

@@ -1,0 +1,26 @@
+"""Recognises the dates and ages that pages print beside an author's name."""
+
+import re
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
+_CLOCK = r"(?:,? ?(?:(?:at|@|\||-|–|—|·) ?)?\d{1,2}[:.]\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?)"
+_STAMP = re.compile(
+    rf"{_WEEKDAY}(?:{_MONTH} {_DAY},? \d{{4}}|(?P<month>{_MONTH} \d{{4}})|{_DAY}\.? {_MONTH},? \d{{4}}"
+    rf"|\d{{4}}[-/.]\d{{2}}[-/.]\d{{2}}|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{4}})(?P<clock>{_CLOCK})?"
+    r"|(?P<age>(?:an?|one|\d+) (?:second|minute|min|hour|day|week|month|year)s? ago|(?:just|right) now)",
+    re.IGNORECASE,
+)
+_LONGEST = 60
+
+
+def kind_of_stamp(line: str) -> str | None:
+    """ "age", "month", "clock" (a date with a time of day) or "date" if the line is nothing else, else None."""
+    match = _STAMP.fullmatch(line) if len(line) <= _LONGEST else None
+    if not match:
+        return None
+    return next((kind for kind in ("age", "month", "clock") if match[kind]), "date")
