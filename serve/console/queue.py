@@ -15,7 +15,7 @@ from belowline.serve.api.comments import sites_of
 from belowline.serve.api.messages import ReleaseIn
 from belowline.serve.api.queue import check_labels
 from belowline.serve.console.forms import Form
-from belowline.serve.console.rendering import WHOLE, excerpt
+from belowline.serve.scoring.segments import WHOLE, excerpt
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep
 from belowline.serve.http.errors import Problem, invalid_field
 from belowline.serve.queue import comments, moderator_decisions, queue_items
