@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from belowline.data import ReadError
 from belowline.data.archives.table_reader import read_records
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.batch.atomic import replacing
+from belowline.serve.scoring.safe_text import visible
 
 CELL_CHARS = 32_000
 """Excel accepts 32,767 characters in a cell and moves the rest of a longer one to further rows."""
@@ -18,10 +20,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def cell(value: object) -> object:
-    """The cell for ``value``: an apostrophe before anything that a spreadsheet would run, long texts cut."""
+    """The cell for ``value``: an apostrophe before anything that a spreadsheet would run, long texts cut.
+
+    Characters that would move or hide other text become visible.
+    """
     if not isinstance(value, str):
         return value
-    text = value.replace("\x00", "\ufffd")
+    text = visible(value.replace("\x00", "\ufffd"))
     if text.lstrip(" ").startswith(_FORMULA):
         text = "'" + text
     return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - len(_CUT)] + _CUT
@@ -29,12 +34,21 @@ def cell(value: object) -> object:
 
 def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write ``rows``, empty where a column is missing."""
+    with sheet_writer(path, columns) as write:
+        write(rows)
+
+
+@contextmanager
+def sheet_writer(
+    path: Path, columns: Sequence[str]
+) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], None]]:
+    """A function that appends rows, as ``write_sheet``, to a file that replaces ``path`` at the end of the block."""
     with replacing(path) as file:
         # Excel recognises UTF-8 by the byte order mark.
         text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
         writer = csv.writer(text)
         writer.writerow(columns)
-        writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
+        yield lambda rows: writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
         text.detach()  # flushes, and leaves the file open for `replacing`
 
 

@@ -1,0 +1,28 @@
+"""Readers' names and texts on a line with other words: characters that move or hide these words become visible."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_DIRECTION = "\u202a-\u202e\u2066-\u2069"
+_HARMFUL = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_DIRECTION}\ud800-\udfff]")
+"""Embeddings, overrides and isolates of the bidirectional algorithm, control characters, lone surrogates."""
+_IN_JSON = re.compile(f"[\x7f-\x9f\u2028\u2029{_DIRECTION}\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """``text`` with each character that moves or hides other text in the form "[U+202E]"; tabs and line ends stay."""
+    return _HARMFUL.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
+
+
+def on_one_line(text: object, most: int = 80) -> str:
+    """``visible`` with single spaces in place of line ends and tabs, and at most ``most`` characters."""
+    words = visible(" ".join(str(text).split()))
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def json_line(row: Mapping[str, Any]) -> bytes:
+    """``row`` as a line of JSON in UTF-8, with these characters escaped: the values stay exact."""
+    line = json.dumps(row, ensure_ascii=False)
+    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", line).encode() + b"\n"
