@@ -13,10 +13,10 @@ from belowline.data import Reject, Thread, read_threads
 from belowline.model import ScoreInput
 from belowline.serve.audit.group_index import GroupIndex
 from belowline.serve.audit.messages import Messages
-from belowline.serve.scoring.safe_text import json_line
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.terminal import counting
 from belowline.serve.scoring.fault_isolation import article_context
+from belowline.serve.scoring.safe_text import json_line
 
 _REJECTS_IN_SUMMARY = 20
 
@@ -26,7 +26,7 @@ class ArchiveComment:
     """A comment of an archive and the input that the model gets for it.
 
     ``position`` counts from 0 within the thread, ``time`` is ISO 8601 in UTC, ``verdict`` is the prior status.
-    ``permalink`` is the comment's address, else that of its page; ``line`` is the line (in Parquet the row) in the file.
+    ``permalink`` is the comment's address, else its page's. ``line`` is the line (in Parquet the row) in the file.
     """
 
     source: str

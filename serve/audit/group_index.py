@@ -155,12 +155,16 @@ class GroupIndex:
         return self._threads("ORDER BY threads.number")
 
     def worst_threads(self, most: int) -> list[dict[str, Any]]:
-        """The worst threads, as ``authors``; those with fewer than ``FEWEST`` comments come last, without an ``interval``.
+        """The worst threads, as ``authors``. Those with fewer than ``FEWEST`` comments come last, without an interval.
 
         Of equal ones, those with more comments that are not published come first, then the first in the archive.
         """
-        order = "lower_bound(IFNULL(hold + reject, 0), IFNULL(comments, 0)) DESC, IFNULL(hold + reject, 0) DESC"
-        return [_with_interval(one) for one in self._threads(f"ORDER BY {order}, threads.number LIMIT {most}")]
+        order = (
+            "lower_bound(IFNULL(hold + reject, 0), IFNULL(comments, 0)) DESC, IFNULL(hold + reject, 0) DESC"
+        )
+        return [
+            _with_interval(one) for one in self._threads(f"ORDER BY {order}, threads.number LIMIT {most}")
+        ]
 
     def thread_count(self) -> int:
         """The number of threads."""

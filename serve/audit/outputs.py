@@ -28,7 +28,19 @@ _WORST_THREADS, _AUTHORS, _LARGEST_CAMPAIGNS = 100, 20, 20
 _ROWS_AT_ONCE = 4096
 _KINDS_OF_MESSAGES = 20
 _SHEET = (
-    *("number", "action", "reason", "words", "thread", "author", "time", "text", "permalink", "source", "line"),
+    *(
+        "number",
+        "action",
+        "reason",
+        "words",
+        "thread",
+        "author",
+        "time",
+        "text",
+        "permalink",
+        "source",
+        "line",
+    ),
     *("id", "parent", "rule", "verdict", "language", "campaign", "relevance"),
 )
 """Columns of comments.csv before the scores; those that an editor needs come first."""
@@ -63,7 +75,8 @@ def write_outputs(
         index.add(count, visible, row["text"], tally.add(visible), strength(row))
     worst, authors = index.worst_threads(_WORST_THREADS), index.authors(_AUTHORS)
     groups = Groups.of(index, worst, authors)
-    groups.rows = _write_comments(out, index, pipeline, shown, groups.numbers)
+    words = deciding_words if "redaction" not in head["made_with"] else lambda _: ""
+    groups.rows = _write_comments(out, index, pipeline, shown, words, groups.numbers)
     _write_threads(out, index, pipeline)
     summary = {
         "comments": count,
@@ -83,9 +96,9 @@ def write_outputs(
         "authors": authors,
     }
     with replacing(out / REPORT) as report:
-        report.write(render_report(summary, tally, pipeline, card, groups).encode())
+        report.write(render_report(summary, tally, pipeline, card, groups).encode("utf-8", "replace"))
     with replacing(out / SUMMARY) as file:
-        file.write(json.dumps(summary, ensure_ascii=False, indent=1).encode() + b"\n")
+        file.write(json_line(summary, indent=1))
 
 
 def comments_schema(labels: tuple[str, ...]) -> Any:
@@ -126,9 +139,10 @@ def _write_comments(
     index: GroupIndex,
     pipeline: ModerationPipeline,
     shown: Callable[[Row], Row],
+    words: Callable[[Row], str],
     wanted: Collection[int],
 ) -> dict[int, Row]:
-    """Write the comments; return those with a ``wanted`` number."""
+    """Write the comments, for the spreadsheet with the deciding ``words``; return those with a ``wanted`` number."""
     labels = pipeline.scorer.labels
     rows = (
         {**shown(row), "campaign": campaign}
@@ -144,7 +158,7 @@ def _write_comments(
             lines.writelines(json_line(row) for _, row in chunk)
             flat = [(number, _flat(row, labels)) for number, row in chunk]
             write([row for _, row in flat])
-            write_cells(_cells(number, row) for number, row in flat)
+            write_cells(_cells(number, row, words(row)) for number, row in flat)
             chosen |= {number: row for number, row in chunk if number in wanted}
     return chosen
 
@@ -159,11 +173,11 @@ def _flat(row: Row, labels: tuple[str, ...]) -> Row:
     return {**row, **row["reason"], **scores, "time": time}
 
 
-def _cells(number: int, row: Row) -> Row:
+def _cells(number: int, row: Row, words: str) -> Row:
     """A row of comments.csv: the reason in words, the time in UTC as spreadsheets read it."""
     reason = code_words(row["code"]) if row["code"] != "none" else None
     time = row["time"] and row["time"].strftime("%Y-%m-%d %H:%M:%S")
-    return {**row, "number": number, "reason": reason, "words": deciding_words(row), "time": time}
+    return {**row, "number": number, "reason": reason, "words": words, "time": time}
 
 
 def _write_threads(out: Path, index: GroupIndex, pipeline: ModerationPipeline) -> None:

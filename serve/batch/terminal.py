@@ -51,7 +51,9 @@ def print_result(result: Result) -> None:
     console = Console(highlight=False)
     name, _ = ACTIONS[result.action]
     console.print(
-        Text.assemble(f"{on_one_line(result.id)}  ", (name, f"bold {_COLOURS[result.action]}"), f"  {_why(result)}")
+        Text.assemble(
+            f"{on_one_line(result.id)}  ", (name, f"bold {_COLOURS[result.action]}"), f"  {_why(result)}"
+        )
     )
     table = Table.grid(padding=(0, 1))
     for label, probability in result.scores.items():

@@ -10,6 +10,11 @@ _HARMFUL = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_DIRECT
 """Embeddings, overrides and isolates of the bidirectional algorithm, control characters, lone surrogates."""
 _IN_JSON = re.compile(f"[\x7f-\x9f\u2028\u2029{_DIRECTION}\ud800-\udfff]")
 
+CELL_CHARS = 32_000
+"""Excel accepts 32,767 characters in a cell and moves the rest of a longer one to further rows."""
+_CUT = " […]"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
 
 def visible(text: str) -> str:
     """``text`` with each character that moves or hides other text in the form "[U+202E]"; tabs and line ends stay."""
@@ -22,7 +27,17 @@ def on_one_line(text: object, most: int = 80) -> str:
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
-def json_line(row: Mapping[str, Any]) -> bytes:
-    """``row`` as a line of JSON in UTF-8, with these characters escaped: the values stay exact."""
-    line = json.dumps(row, ensure_ascii=False)
+def cell(value: object) -> object:
+    """The cell of a CSV file for ``value``: ``visible``, long texts cut, and an apostrophe before a formula."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value.replace("\x00", "\ufffd"))
+    if text.lstrip(" ").startswith(_FORMULA):
+        text = "'" + text
+    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - len(_CUT)] + _CUT
+
+
+def json_line(row: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """``row`` as JSON in UTF-8 and a line end, with these characters escaped: the values stay exact."""
+    line = json.dumps(row, ensure_ascii=False, indent=indent)
     return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", line).encode() + b"\n"

@@ -6,8 +6,8 @@ from typing import Any
 
 from belowline.serve.audit.group_index import GroupIndex
 
-SHOWN = 20
-"""Threads and authors with such comments."""
+SHOWN = 50
+"""Most threads and authors with such comments."""
 _EACH = 3
 Row = Mapping[str, Any]
 
@@ -22,11 +22,10 @@ class Groups:
 
     @classmethod
     def of(cls, index: GroupIndex, threads: Sequence[Row], authors: Sequence[Row]) -> "Groups":
-        """The groups of the ranked ``threads`` and ``authors``, still without rows."""
-        ranked = [thread for thread in threads[:SHOWN] if thread["interval"]]
+        """The groups of ``threads`` and ``authors``, still without rows."""
         by_author = index.strongest_of_authors([one["author"] for one in authors[:SHOWN]], _EACH)
         return cls(
-            index.strongest_of_threads(ranked, _EACH),
+            index.strongest_of_threads(threads[:SHOWN], _EACH),
             [by_author.get(one["author"], []) for one in authors[:SHOWN]],
         )
 

@@ -12,8 +12,9 @@ from belowline.serve.scoring.segments import Segment, stretch
 
 TEXT_SHOWN = 4000
 """Most characters of a comment in the report; comments.jsonl has the whole text."""
+_OF_GROUP = 1000
 _EXCERPT, _BEFORE = 160, 30
-_LINE = re.compile(r":\d+$")
+_LINE = re.compile(r":(\d{1,15})$")
 _IN_ROWS = re.compile(r"\.(parquet|sqlite3?|db)$", re.IGNORECASE)
 _WEB = re.compile(r"https?://\S+$", re.IGNORECASE)
 _LONGEST_LINK = 2000
@@ -28,7 +29,7 @@ class Listed:
         probability: The number that orders the list, or None.
         times: Number of comments with this text.
         excerpt: Short part of the text with the strongest evidence.
-        text: The text, up to ``TEXT_SHOWN`` characters.
+        text: The text, or ``TEXT_SHOWN`` characters of it, less in lists of threads and authors.
         further: Number of characters that ``text`` leaves out.
         thread: The article's title, or None.
         link: Web address of the comment or its page, or None.
@@ -63,22 +64,33 @@ class Listing:
 
     def grouped(self, row: Mapping[str, Any]) -> Listed:
         """A comment below its thread or author."""
-        return self._listed(row, strength(row) or None, 1)
+        return self._listed(row, strength(row) or None, 1, _OF_GROUP)
 
     def file(self, source: str) -> str:
         """The name of a file relative to the audited folder."""
-        inside = self.folder and source.startswith(os.path.join(self.folder, ""))
+        inside = self.folder and source.startswith(f"{self.folder.rstrip(os.sep)}{os.sep}")
         return source[len(self.folder) :].lstrip(os.sep) if inside else source
 
     def place(self, row: Mapping[str, Any]) -> str:
         """The file of a comment, with its line, in tables of other kinds the row."""
         line = row.get("line")
         if line is None:
-            return self.file(row["source"])
-        file = _LINE.sub("", self.file(row["source"]))
+            return self.source(row["source"])
+        return self._numbered(_LINE.sub("", self.file(row["source"])), line)
+
+    def source(self, source: str) -> str:
+        """As ``file``, with the line or row of a thread in words."""
+        found = _LINE.search(source)
+        return (
+            self._numbered(self.file(source[: found.start()]), int(found[1])) if found else self.file(source)
+        )
+
+    def _numbered(self, file: str, line: int) -> str:
         return f"{file}, {'row' if _IN_ROWS.search(file) else 'line'} {line}"
 
-    def _listed(self, row: Mapping[str, Any], probability: float | None, times: int) -> Listed:
+    def _listed(
+        self, row: Mapping[str, Any], probability: float | None, times: int, longest: int = TEXT_SHOWN
+    ) -> Listed:
         text, link = row["text"], row.get("permalink") or ""
         spans = [] if self.redacted else deciding_spans(row)
         return Listed(
@@ -86,8 +98,8 @@ class Listing:
             probability=probability,
             times=times,
             excerpt=stretch(text, spans, _EXCERPT, _BEFORE),
-            text=stretch(text, spans, TEXT_SHOWN),
-            further=max(0, len(text) - TEXT_SHOWN),
+            text=stretch(text, spans, longest),
+            further=max(0, len(text) - longest),
             thread=None if row["thread"] == row["source"] else row["thread"],
             link=link if len(link) <= _LONGEST_LINK and _WEB.match(link) else None,
             place=self.place(row),

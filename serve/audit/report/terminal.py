@@ -46,7 +46,7 @@ def _worst_threads(summary: Mapping[str, Any]) -> Iterator[str]:
     listing = Listing(summary.get("folder", ""))
     bad = [one for one in summary["threads"]["worst"] if one["actions"]["publish"] < one["comments"]]
     for one in ([one for one in bad if one.get("interval")] or bad)[:_SHOWN]:
-        name = on_one_line(listing.file(one["thread"]), 60)
+        name = on_one_line(listing.source(one["thread"]), 60)
         yield f"{name} ({one['comments'] - one['actions']['publish']:,} of {one['comments']:,})"
 
 

@@ -11,25 +11,7 @@ from belowline.data import ReadError
 from belowline.data.archives.table_reader import read_records
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.batch.atomic import replacing
-from belowline.serve.scoring.safe_text import visible
-
-CELL_CHARS = 32_000
-"""Excel accepts 32,767 characters in a cell and moves the rest of a longer one to further rows."""
-_CUT = " […]"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def cell(value: object) -> object:
-    """The cell for ``value``: an apostrophe before anything that a spreadsheet would run, long texts cut.
-
-    Characters that would move or hide other text become visible.
-    """
-    if not isinstance(value, str):
-        return value
-    text = visible(value.replace("\x00", "\ufffd"))
-    if text.lstrip(" ").startswith(_FORMULA):
-        text = "'" + text
-    return text if len(text) <= CELL_CHARS else text[: CELL_CHARS - len(_CUT)] + _CUT
+from belowline.serve.scoring.safe_text import cell
 
 
 def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from belowline.serve.audit.errors import AuditError
-from belowline.serve.audit.review.spreadsheet import CELL_CHARS, cell, read_sheet, write_sheet
+from belowline.serve.audit.review.spreadsheet import read_sheet, write_sheet
+from belowline.serve.scoring.safe_text import CELL_CHARS, cell
 
 COLUMNS = ("number", "text", "decision")
 ROWS = [
