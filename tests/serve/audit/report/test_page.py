@@ -383,7 +383,7 @@ def test_a_name_does_not_move_the_words_around_it(browser: Any, tmp_path: Path) 
             for name in ("Bo Berg", "Bo \u202eBerg")
         )
     )
-    run_audit(Archive([tmp_path]), tmp_path / "out", ModerationPipeline.of(fake_scorer(), None))
+    run_audit(Archive([tmp_path / "a.jsonl"]), tmp_path / "out", ModerationPipeline.of(fake_scorer(), None))
     page = browser.new_page()
     page.goto((tmp_path / "out" / "report.html").as_uri())
     places = "e => [...e.querySelectorAll('time, .quiet, .number')].map(one => one.getBoundingClientRect().x)"
