@@ -96,7 +96,7 @@ def _print_findings(out: Path) -> list[str]:
     print(*finding_lines(summary), sep="\n")
     print(f"comments, for a spreadsheet: {out / COMMENTS_SHEET}")
     print(f"report: {out / REPORT}")
-    return list(unread_lines(summary["rejects"], out / REJECTS))
+    return list(unread_lines(summary, out / REJECTS))
 
 
 def import_review_command(file: Path, out: Path, reviewer: str | None) -> None:

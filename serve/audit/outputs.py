@@ -84,11 +84,8 @@ def write_outputs(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **head,
         "copies": index.copies(),
-        "rejects": {
-            "rejects": inventory.rejects,
-            "first": inventory.first_rejects,
-            "reasons": inventory.reasons.most_common(_KINDS_OF_MESSAGES),
-        },
+        "rejects": {"rejects": inventory.rejects, "first": inventory.first_rejects},
+        "reject_reasons": inventory.reasons.most_common(_KINDS_OF_MESSAGES),
         "notes": inventory.notes.most_common(_KINDS_OF_MESSAGES, summed=True),
         **tally.summary(),
         "threads": {"threads": index.thread_count(), "worst": worst},

@@ -32,12 +32,13 @@ def finding_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"note: {on_one_line(note['message'], _LONGEST)}{threads_with}"
 
 
-def unread_lines(rejects: Mapping[str, Any], file: object) -> Iterator[str]:
+def unread_lines(summary: Mapping[str, Any], file: object) -> Iterator[str]:
     """The number of unreadable records, ``file``, which names them, and the most frequent reasons; nothing without."""
-    if not rejects["rejects"]:
+    rejects = summary["rejects"]["rejects"]
+    if not rejects:
         return
-    yield f"belowline: {rejects['rejects']} records could not be read; see {file}"
-    for kind in rejects.get("reasons", [])[:_SHOWN]:
+    yield f"belowline: {rejects} records could not be read; see {file}"
+    for kind in summary.get("reject_reasons", [])[:_SHOWN]:
         yield f"  {kind['times']:,} × {on_one_line(kind['message'], _LONGEST)}"
 
 

@@ -19,11 +19,8 @@ from tests.support.serve_fakes import LABELS, fake_scorer
 
 CARD = "# The fake model\n\nIt reads names of labels.\n"
 OFFER = "Hello {}, this is spam: I earn {} dollars every week, and you can do it too at {}.example"
-REJECTS = {
-    "rejects": 3,
-    "first": [{"source": "a.xml", "position": "line <7>", "reason": "has no text"}],
-    "reasons": [{"message": "has no text", "times": 2}, {"message": "not <valid>", "times": 1}],
-}
+REJECTS = {"rejects": 3, "first": [{"source": "a.xml", "position": "line <7>", "reason": "has no text"}]}
+REASONS = [{"message": "has no text", "times": 2}, {"message": "not <valid>", "times": 1}]
 FLAT = {"publish": 0, "hold": 0, "reject": 0}
 
 
@@ -123,7 +120,7 @@ def test_the_card_is_folded_away_and_absent_without_one() -> None:
 def test_what_could_not_be_read_is_told_where_there_is_any(report: str) -> None:
     assert 'id="rejects"' not in report
     tally, pipeline = Tally({}), ModerationPipeline.of(fake_scorer(), None)
-    told = render_report(summary_of([], tally, rejects=REJECTS), tally, pipeline)
+    told = render_report(summary_of([], tally, rejects=REJECTS, reject_reasons=REASONS), tally, pipeline)
     alarm = told.partition('<section class="alarm"')[2].partition("</section>")[0]
     assert "3 records of the archive could not be read" in alarm
     assert re.findall(r"<li><b>(\d+)</b> <bdi>(.*?)</bdi>", alarm) == [
