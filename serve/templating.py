@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from belowline.serve.scoring.safe_text import visible
 from belowline.serve.scoring.wording import ACTIONS, DONE, age, code_words, label_name, likelihood, with_code
 from belowline.serve.store.database import now
 
@@ -15,6 +16,12 @@ _HERE = Path(__file__).parent
 def time_ago(moment: datetime | None) -> str:
     """The time since ``moment``, such as "3 min"; empty for None."""
     return "" if moment is None else age((now() - moment).total_seconds())
+
+
+def isolated(text: str, most: int = 0) -> Markup:
+    """``text``, cut at ``most`` characters, as HTML that cannot change the direction of the words around it."""
+    shown = text if not most or len(text) <= most else text[: most - 1] + "…"
+    return Markup("<bdi>{}</bdi>").format(shown)
 
 
 def inline_css(*names: str) -> Markup:
@@ -33,5 +40,7 @@ templates.filters.update(
     age=age,
     reason=code_words,
     count="{:,}".format,
+    isolated=isolated,
+    visible=visible,
 )
 templates.globals.update(action_words=ACTIONS.__getitem__, done_words=DONE.__getitem__)

@@ -18,6 +18,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "url": ("url", "article_url", "thread_url", "link"),
     "article": ("article", "article_text"),
     "verdict": ("verdict",),
+    "permalink": ("permalink", "comment_url", "comment_link"),
 }
 """Each field and its possible column names, the preferred one first; case is ignored."""
 

@@ -237,6 +237,8 @@ def _comment(
         parent=values["parent"],
         verdict=_VERDICTS[verdict] if verdict else None,
         author_url=values["author_url"],
+        permalink=values["permalink"],
+        line=line or None,
     )
 
 

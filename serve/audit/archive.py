@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC
@@ -11,9 +12,11 @@ from typing import Any
 from belowline.data import Reject, Thread, read_threads
 from belowline.model import ScoreInput
 from belowline.serve.audit.group_index import GroupIndex
+from belowline.serve.audit.messages import Messages
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.terminal import counting
 from belowline.serve.scoring.fault_isolation import article_context
+from belowline.serve.scoring.safe_text import json_line
 
 _REJECTS_IN_SUMMARY = 20
 
@@ -23,6 +26,7 @@ class ArchiveComment:
     """A comment of an archive and the input that the model gets for it.
 
     ``position`` counts from 0 within the thread, ``time`` is ISO 8601 in UTC, ``verdict`` is the prior status.
+    ``permalink`` is the comment's address, else its page's. ``line`` is the line (in Parquet the row) in the file.
     """
 
     source: str
@@ -34,6 +38,8 @@ class ArchiveComment:
     time: str | None
     verdict: str | None
     comment: ScoreInput
+    permalink: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,15 @@ class Archive:
                 name=self.names.get(path),
             )
 
+    @property
+    def folder(self) -> str:
+        """The deepest folder that holds all paths; results can show sources relative to it."""
+        folders = [path if path.is_dir() else path.parent for path in self.paths if path not in self.names]
+        try:
+            return os.path.commonpath(folders) if folders else ""
+        except ValueError:  # relative and absolute paths
+            return ""
+
     def comments(self) -> Iterator[ArchiveComment]:
         """Every readable comment, in the readers' order."""
         for thread in self.threads(lambda _: None):
@@ -69,13 +84,23 @@ class Archive:
 class Inventory:
     """Contents of an archive before scoring.
 
-    ``fingerprint`` covers everything that scores depend on; ``first_rejects`` are the first unreadable records.
+    Attributes:
+        folder: The deepest folder that holds all of it.
+        comments: Their number.
+        fingerprint: Covers everything that scores depend on.
+        rejects: Number of unreadable records.
+        first_rejects: The first of them.
+        reasons: Their reasons.
+        notes: Notes of the readers.
     """
 
+    folder: str = ""
     comments: int = 0
     fingerprint: str = ""
     rejects: int = 0
     first_rejects: list[dict[str, Any]] = field(default_factory=list)
+    reasons: Messages = field(default_factory=Messages)
+    notes: Messages = field(default_factory=Messages)
 
 
 def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Inventory:
@@ -83,22 +108,24 @@ def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Invent
 
     Writes the file ``rejects`` and adds threads to ``index``. Raises ReadError.
     """
-    inventory, digest = Inventory(), hashlib.sha256()
+    inventory, digest = Inventory(archive.folder), hashlib.sha256()
     with counting(what="reading") as advance, replacing(rejects) as rejected:
 
         def on_reject(reject: Reject) -> None:
             row = asdict(reject)
-            rejected.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+            rejected.write(json_line(row))
             inventory.rejects += 1
+            inventory.reasons.add(reject.reason)
             if len(inventory.first_rejects) < _REJECTS_IN_SUMMARY:
                 inventory.first_rejects.append(row)
 
         for thread in archive.threads(on_reject):
             for one in comments_of(thread):
-                *place, scored = astuple(one)
-                digest.update(json.dumps([*place, *scored]).encode())
+                digest.update(json.dumps(astuple(one)).encode())
             index.add_thread(thread.source, thread.title or thread.source, thread.url, thread.notes)
             inventory.comments += len(thread.comments)
+            for note in thread.notes:
+                inventory.notes.add(note)
             advance(len(thread.comments))
     inventory.fingerprint = digest.hexdigest()
     return inventory
@@ -125,4 +152,6 @@ def comments_of(thread: Thread) -> Iterator[ArchiveComment]:
                 comment.author,
                 comment.author_url,
             ),
+            permalink=comment.permalink or thread.url,
+            line=comment.line,
         )

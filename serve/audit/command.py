@@ -1,5 +1,6 @@
 """The commands ``belowline audit`` and ``belowline audit import-review``."""
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.text import Text
 
 from belowline.data import ReadError
 from belowline.serve.active.files import load_with_digest
@@ -21,8 +25,9 @@ from belowline.serve.audit.engines import (
     run_on_ray,
 )
 from belowline.serve.audit.errors import AuditError
-from belowline.serve.audit.outputs import REJECTS, REPORT
+from belowline.serve.audit.outputs import COMMENTS_SHEET, REJECTS, REPORT, SUMMARY
 from belowline.serve.audit.redact import Redactor
+from belowline.serve.audit.report.terminal import finding_lines, unread_lines
 from belowline.serve.audit.review.importing import import_review, review_lines
 from belowline.serve.audit.review.sample import write_sample
 from belowline.serve.audit.run import run_audit
@@ -77,16 +82,24 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
             card="\n\n".join(card.read_text("utf-8") for card in cards if card.is_file()) or None,
             sample=options.sample,
         )
-    print(f"report: {out / REPORT}")
+    unread = _print_findings(out)
     if options.sample is not None:
         print(f"sample: {write_sample(out, options.sample)}")
     if options.queue is not None:
         added, known = queue_held(out, pipeline, settings, options.queue)
         print(f"queue: {added} added, {known} known before")
-    if not inventory.rejects:
-        return 0
-    print(f"belowline: {inventory.rejects} records could not be read; see {out / REJECTS}", file=sys.stderr)
-    return PARTIAL
+    for line in unread:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(line, style="red"))
+    return PARTIAL if inventory.rejects else 0
+
+
+def _print_findings(out: Path) -> list[str]:
+    """Print the findings of the audit in ``out``; return lines on what could not be read."""
+    summary = json.loads((out / SUMMARY).read_text("utf-8"))
+    print(*finding_lines(summary), sep="\n")
+    print(f"comments, for a spreadsheet: {out / COMMENTS_SHEET}")
+    print(f"report: {out / REPORT}")
+    return list(unread_lines(summary, out / REJECTS))
 
 
 def import_review_command(file: Path, out: Path, reviewer: str | None) -> None:

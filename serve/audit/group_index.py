@@ -8,7 +8,10 @@ from typing import Any
 
 from belowline.model import text_hash
 from belowline.model.signatures import CANDIDATES, most_similar, signature_of
+from belowline.serve.audit.review.estimate import wilson
 
+FEWEST = 5
+"""Fewest comments of an author or a thread that is ranked: of fewer, a share says little."""
 _NAMES_OF_CAMPAIGN = 20
 """Most authors and threads of a campaign that are named; all are counted."""
 _signature_of = lru_cache(maxsize=1 << 14)(signature_of)  # archives repeat texts, and normalising takes long
@@ -17,7 +20,7 @@ CREATE TABLE threads (number INTEGER PRIMARY KEY, source TEXT, title TEXT, url T
     UNIQUE (source, title));
 CREATE TABLE comments (
     number INTEGER PRIMARY KEY, campaign INTEGER, thread INTEGER, author TEXT, time TEXT,
-    action TEXT, labels INTEGER, hash BLOB, text TEXT
+    action TEXT, labels INTEGER, hash BLOB, text TEXT, strength REAL
 );
 CREATE TABLE firsts (number INTEGER PRIMARY KEY, signature BLOB NOT NULL);
 CREATE TABLE bands (band TEXT, number INTEGER, PRIMARY KEY (band, number)) WITHOUT ROWID;
@@ -40,6 +43,7 @@ class GroupIndex:
     def __init__(self, database: sqlite3.Connection, labels: Sequence[str]) -> None:
         self._database = database
         self._database.row_factory = sqlite3.Row
+        self._database.create_function("lower_bound", 2, _lower_bound, deterministic=True)
         self._bits = {label: 1 << at for at, label in enumerate(labels)}
         sums = (f"SUM(labels & {bit} != 0) AS label{bit}" for bit in self._bits.values())
         self._counts = ", ".join([_COUNTS, *sums])
@@ -55,10 +59,18 @@ class GroupIndex:
             (number, source, title, known_url or url, merged),
         )
 
-    def add(self, number: int, row: Mapping[str, Any], text: str, reached: Collection[str] = ()) -> None:
+    def add(
+        self,
+        number: int,
+        row: Mapping[str, Any],
+        text: str,
+        reached: Collection[str] = (),
+        strength: float = 0.0,
+    ) -> None:
         """Add a row of comments.jsonl and the labels that it reaches.
 
-        ``text`` decides on the campaign: a redacted row holds a hash in place of the text.
+        ``text`` decides on the campaign: a redacted row holds a hash in place of the text. Where only some comments of
+        a group are shown, those with the highest ``strength`` are.
         """
         campaign = self._campaign_of(number, text)
         thread = self._row(
@@ -67,8 +79,8 @@ class GroupIndex:
         bits = sum(self._bits[label] for label in reached)
         first = row["text"] if campaign == number else None
         about = (row["author"], row["time"], row["action"], bits, text_hash(text), first)
-        values = (number, campaign, thread and thread["number"], *about)
-        self._database.execute("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        values = (number, campaign, thread and thread["number"], *about, strength)
+        self._database.execute("INSERT INTO comments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def copies(self) -> dict[str, int]:
         """The number of comments with a repeated text, and of distinct repeated texts."""
@@ -102,21 +114,57 @@ class GroupIndex:
             }
 
     def authors(self, most: int) -> list[dict[str, Any]]:
-        """The authors with the most comments that are not published, by name."""
+        """The worst authors by name: those with ``FEWEST`` comments or more and one that is not published.
+
+        They are in the order of the lower bounds of their ``interval``, which is the 95 % interval of the share of
+        comments that are not published.
+        """
         query = (
             f"SELECT author, {self._counts} FROM comments WHERE author IS NOT NULL "  # noqa: S608
-            "GROUP BY author HAVING SUM(action != 'publish') > 0 ORDER BY COUNT(*) - publish DESC, author LIMIT ?"
+            "GROUP BY author HAVING COUNT(*) >= ? AND SUM(action != 'publish') > 0 "
+            "ORDER BY lower_bound(COUNT(*) - publish, COUNT(*)) DESC, COUNT(*) - publish DESC, author LIMIT ?"
         )
-        rows = self._database.execute(query, (most,))
-        return [{"author": row["author"], **self._counts_of(row)} for row in rows]
+        rows = self._database.execute(query, (FEWEST, most))
+        return [_with_interval({"author": row["author"], **self._counts_of(row)}) for row in rows]
+
+    def strongest_of_authors(self, names: Sequence[str], most: int) -> dict[str, list[int]]:
+        """Numbers of up to ``most`` comments of each author that are not published, the strongest first."""
+        return self._strongest("author", names, most)
+
+    def strongest_of_threads(self, threads: Sequence[Mapping[str, Any]], most: int) -> list[list[int]]:
+        """As ``strongest_of_authors``, for rows of ``worst_threads``."""
+        query = "SELECT number FROM threads WHERE source = ? AND title = ?"
+        numbers = [self._row(query, one["source"], one["thread"])["number"] for one in threads]  # type: ignore[index]
+        strongest = self._strongest("thread", numbers, most)
+        return [strongest.get(number, []) for number in numbers]
+
+    def _strongest(self, column: str, values: Sequence[Any], most: int) -> dict[Any, list[int]]:
+        marks = ", ".join("?" * len(values))
+        query = (
+            f"SELECT {column}, number FROM (SELECT {column}, number, "  # noqa: S608
+            f"ROW_NUMBER() OVER (PARTITION BY {column} ORDER BY strength DESC, number) AS place "
+            f"FROM comments WHERE action != 'publish' AND {column} IN ({marks})) WHERE place <= ? ORDER BY place"
+        )
+        numbers: dict[Any, list[int]] = {}
+        for value, number in self._database.execute(query, (*values, most)):
+            numbers.setdefault(value, []).append(number)
+        return numbers
 
     def threads(self) -> Iterator[dict[str, Any]]:
         """Every thread with its counts, in the archive's order."""
         return self._threads("ORDER BY threads.number")
 
     def worst_threads(self, most: int) -> list[dict[str, Any]]:
-        """The threads with the most comments that are not published; of equal ones the first in the archive."""
-        return list(self._threads(f"ORDER BY IFNULL(hold + reject, 0) DESC, threads.number LIMIT {most}"))
+        """The worst threads, as ``authors``. Those with fewer than ``FEWEST`` comments come last, without an interval.
+
+        Of equal ones, those with more comments that are not published come first, then the first in the archive.
+        """
+        order = (
+            "lower_bound(IFNULL(hold + reject, 0), IFNULL(comments, 0)) DESC, IFNULL(hold + reject, 0) DESC"
+        )
+        return [
+            _with_interval(one) for one in self._threads(f"ORDER BY {order}, threads.number LIMIT {most}")
+        ]
 
     def thread_count(self) -> int:
         """The number of threads."""
@@ -164,6 +212,17 @@ class GroupIndex:
             f"GROUP BY {column} ORDER BY COUNT(*) DESC, MIN(comments.number) LIMIT {_NAMES_OF_CAMPAIGN}"
         )
         return [row[column] for row in self._database.execute(query, (campaign,))]
+
+
+def _with_interval(group: dict[str, Any]) -> dict[str, Any]:
+    comments, not_published = group["comments"], group["comments"] - group["actions"]["publish"]
+    bounds = wilson(not_published / comments, comments) if comments >= FEWEST else None
+    return {**group, "interval": bounds and [round(bound, 4) for bound in bounds]}
+
+
+def _lower_bound(not_published: int, comments: int) -> float:
+    """The lower bound that ranks a group; 0 below ``FEWEST`` comments."""
+    return wilson(not_published / comments, comments)[0] if comments >= FEWEST else 0.0
 
 
 def _actions(row: sqlite3.Row) -> dict[str, int]:

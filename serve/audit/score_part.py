@@ -1,12 +1,12 @@
 """Scores one part of an archive, in whichever process an engine runs it."""
 
-import json
 from typing import NamedTuple
 
 from belowline.serve.audit.archive import ArchiveComment
 from belowline.serve.scoring.pipeline import ModerationPipeline
+from belowline.serve.scoring.safe_text import json_line
 
-_PLACE = ("source", "thread", "position", "author", "parent", "time", "verdict")
+_PLACE = ("source", "thread", "position", "author", "parent", "time", "verdict", "permalink", "line")
 
 
 class Job(NamedTuple):
@@ -31,5 +31,4 @@ def score_part(pipeline: ModerationPipeline, job: Job) -> ScoredPart:
         {**{name: getattr(one, name) for name in _PLACE}, "text": one.comment.text, **result.model_dump()}
         for one, result in zip(job.comments, results, strict=True)
     )
-    lines = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
-    return ScoredPart(job.part, len(job.comments), lines)
+    return ScoredPart(job.part, len(job.comments), b"".join(map(json_line, rows)))

@@ -9,6 +9,8 @@ ACTIONS = ("publish", "hold", "reject")
 BINS = 20
 TOP = 10
 NEAREST = 5
+TO_REVIEW = 20
+"""Comments of each reason in the report's list of comments to review."""
 WORTH_A_LOOK = 0.1
 EVEN = 0.5
 """Probability from which a label without a threshold, such as ``on_topic``, is counted."""
@@ -92,6 +94,7 @@ def _no_actions() -> Counter[str]:
 class Tally:
     """Counts of a whole audit.
 
+    ``to_review`` lists comments that the policy does not publish by the code of their reason, the strongest first.
     ``published`` lists comments that moderators published and the policy does not, the most harmful first.
     ``removed`` lists comments that moderators removed and the policy publishes, the least harmful first.
     """
@@ -103,6 +106,7 @@ class Tally:
         self.languages: Counter[str] = Counter()
         self.verdicts: dict[str, Counter[str]] = {}
         self.months: dict[str, Counter[str]] = {}  # actions, and labels that comments reach
+        self.to_review: dict[str, TopItems] = {}
         self.published, self.removed = TopItems(TOP), TopItems(TOP)
         self.relevance = [0] * BINS
         self.labels = {label: LabelTally(threshold) for label, threshold in thresholds.items()}
@@ -123,6 +127,9 @@ class Tally:
             month.update([row["action"], *reached])
         if row["verdict"] is not None:
             self._compare(row)
+        if row["action"] != "publish":
+            rank = strength(row)
+            self.to_review.setdefault(row["reason"]["code"], TopItems(TO_REVIEW)).consider(rank, rank, row)
         return reached
 
     def _compare(self, row: Mapping[str, Any]) -> None:
@@ -160,6 +167,11 @@ class Tally:
                 for name, month in sorted(self.months.items())
             ],
         }
+
+
+def strength(row: Mapping[str, Any]) -> float:
+    """The probability of the label that decided on a comment; 0 if another rule did."""
+    return float(row["scores"].get(row["reason"].get("label"), 0.0))
 
 
 def _bin(probability: float) -> int:

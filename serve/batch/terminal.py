@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from belowline.serve.scoring.results import Result
+from belowline.serve.scoring.safe_text import on_one_line
 from belowline.serve.scoring.wording import ACTIONS, label_name, likelihood
 
 _BAR = 30
@@ -88,7 +89,9 @@ def print_result(result: Result) -> None:
     console = Console(highlight=False)
     name, _ = ACTIONS[result.action]
     console.print(
-        Text.assemble(f"{result.id}  ", (name, f"bold {_COLOURS[result.action]}"), f"  {_why(result)}")
+        Text.assemble(
+            f"{on_one_line(result.id)}  ", (name, f"bold {_COLOURS[result.action]}"), f"  {_why(result)}"
+        )
     )
     table = Table.grid(padding=(0, 1))
     for label, probability in result.scores.items():

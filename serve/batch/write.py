@@ -17,10 +17,10 @@ from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.inventory import MOST_COLUMNS, Inventory
 from belowline.serve.batch.merge import OF_REASON, Layout
 from belowline.serve.batch.read import Row
-from belowline.serve.batch.spreadsheet import cell
 from belowline.serve.batch.terminal import print_result
 from belowline.serve.batch.values import as_text, json_bytes
 from belowline.serve.scoring.results import Result
+from belowline.serve.scoring.safe_text import cell
 
 FORMATS: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _NUMBER = re.compile(r"-?[0-9]+(?:[.,][0-9]+)?")

@@ -15,7 +15,6 @@ from belowline.serve.api.comments import sites_of
 from belowline.serve.api.messages import ReleaseIn
 from belowline.serve.api.queue import check_labels
 from belowline.serve.console.forms import Form
-from belowline.serve.console.rendering import WHOLE, excerpt
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep
 from belowline.serve.http.errors import Problem, invalid_field
 from belowline.serve.queue import comments, moderator_decisions, queue_items
@@ -23,6 +22,7 @@ from belowline.serve.queue.comments import CommentOut
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.queue_items import ORDERS, Filter, Order
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES, NO_REASON
+from belowline.serve.scoring.segments import WHOLE, excerpt
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.tables import appeals
 

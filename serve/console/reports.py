@@ -12,13 +12,13 @@ from belowline.serve.console.session import Console
 from belowline.serve.queue import decision_log, reviews
 from belowline.serve.queue.decision_log import LogFilter
 from belowline.serve.queue.statistics import statistics
+from belowline.serve.scoring.safe_text import cell
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _COLUMNS = (
     *("id", "at", "site", "caller_id", "comment_id", "revision", "actor", "via", "action", "before", "code"),
     *("rule", "labels", "policy", "model", "blind", "undoes", "code_choice"),
 )
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
 @router.get("/console/log")
@@ -80,12 +80,7 @@ def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
     writer = csv.writer(_Lines())
     yield writer.writerow(_COLUMNS)
     for row in rows:
-        yield writer.writerow([_cell(row[name]) for name in _COLUMNS])
-
-
-def _cell(value: Any) -> str:
-    """A value as text that a spreadsheet does not take for a formula."""
-    if value is None:
-        return ""
-    text = " ".join(value) if isinstance(value, list) else str(value)
-    return "'" + text if text.startswith(_RISKY) else text
+        values = (row[name] for name in _COLUMNS)
+        yield writer.writerow(
+            [cell(" ".join(value) if isinstance(value, list) else value) for value in values]
+        )

@@ -11,12 +11,12 @@ from belowline.model import ScoreInput
 from belowline.serve.api.score import check_text
 from belowline.serve.console.api_reference import operations
 from belowline.serve.console.forms import Form
-from belowline.serve.console.rendering import segments
 from belowline.serve.http.auth import asks_for_key, by_key
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.results import Result
+from belowline.serve.scoring.segments import segments
 from belowline.serve.templating import templates
 
 _FIELDS = ("text", "title", "author", "author_url")

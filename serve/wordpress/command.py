@@ -15,6 +15,7 @@ from rich.text import Text
 from belowline.serve.active.follower import Follower
 from belowline.serve.active.loading import active_at_start
 from belowline.serve.batch.terminal import counting
+from belowline.serve.scoring.safe_text import visible
 from belowline.serve.settings import load_settings
 from belowline.serve.store.database import Database
 from belowline.serve.wordpress.client import Unreachable, WordPress, WordPressError, address_of
@@ -57,7 +58,7 @@ def run_wordpress(site: str, user: str, *, apply: bool, every: float | None) -> 
                 try:
                     rounds.run()
                 except Unreachable as error:
-                    print(f"belowline: {error}", file=sys.stderr)
+                    print(f"belowline: {visible(str(error))}", file=sys.stderr)
                 time.sleep(every)
 
 
@@ -101,7 +102,7 @@ class Rounds:
                 if (step.remote, step.action) in self.listed:
                     continue
                 self.listed.add((step.remote, step.action))
-            console.print(Text(self._line(step)))
+            console.print(Text(visible(self._line(step))))
         counts = Counter(step.outcome for step in steps)
         listed = ", ".join(
             f"{counts[outcome]} {words}" for outcome, words in _WORDS.items() if counts[outcome]

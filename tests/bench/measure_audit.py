@@ -20,7 +20,14 @@ from typing import Any
 from belowline.serve.audit.run import PART_COMMENTS
 from tests.support.archive_of_c3 import TAILS, write_archive
 
-COMPARED = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.jsonl", "rejects.jsonl")
+COMPARED = (
+    "comments.csv",
+    "comments.jsonl",
+    "comments.parquet",
+    "threads.parquet",
+    "campaigns.jsonl",
+    "rejects.jsonl",
+)
 
 
 def audited(archive: Path, out: Path, *options: str, parts: int, kills: int = 0) -> dict[str, Any]:

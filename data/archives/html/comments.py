@@ -39,6 +39,7 @@ class Markup:
         cut: Marks of a comment that the page shows only in part.
         numbered: True if comments without an ``id`` are read too.
         website: Links to the author's website, if within ``author``.
+        anchor: Fragment that leads to a comment, with ``{id}``; default: the ``id`` of the container.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Markup:
     cut: str | None = None
     numbered: bool = False
     website: str | None = None
+    anchor: str | None = None
 
 
 _MARKUPS_FILE = tomllib.loads(files(__package__).joinpath("markups.toml").read_text("utf-8"))
@@ -84,6 +86,13 @@ class _Part:
     parent: str | None
     elements: list[LexborNode] = field(default_factory=list)
     cut: bool = False
+    mark: str | None = None
+
+    @property
+    def anchor(self) -> str | None:
+        """The fragment of the page's address that leads to the comment."""
+        name = self.mark.format(id=self.id) if self.mark else (self.node.attributes.get("id") or "").strip()
+        return f"#{name}" if name else None
 
 
 def find_comments(page: LexborHTMLParser) -> Found | None:
@@ -193,7 +202,8 @@ def _part(
         id = f"n-{len(taken) + 1}"
     taken.add(id)
     stated = match.groupdict().get("parent") if match else None
-    return _Part(node, id, stated if stated and stated != "0" else parent)
+    mark = markup.anchor if match else None
+    return _Part(node, id, stated if stated and stated != "0" else parent, mark=mark)
 
 
 def _comment(
@@ -221,6 +231,7 @@ def _comment(
         time,
         part.parent,
         author_url=_website(author, part.elements, kinds) if author else None,
+        permalink=part.anchor,
     )
 
 

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urldefrag
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -11,7 +13,7 @@ from belowline.data.archives.html.comments import TITLE, Found, find_comments, i
 from belowline.data.archives.html.guard import refuse_slow
 from belowline.data.archives.html.jsonld import find_stated_comments
 from belowline.data.archives.html.text import line_of, text_of
-from belowline.data.comment import ReadError, Thread
+from belowline.data.comment import Comment, ReadError, Thread
 
 LARGEST_PAGE = 50 * 2**20
 """Limit of a page's size in bytes."""
@@ -118,8 +120,15 @@ def html_thread(text: str, source: str, url: str | None = None) -> Thread | None
     title, body = _title(page), _body(page, left_out)
     if not (title or body or found):
         return None
-    comments = found.comments if found else ()
-    return Thread(source, title, _url(page) or url, body, comments, tuple(_notes(page, found)))
+    address = _url(page) or url
+    comments = tuple(_with_address(comment, address) for comment in found.comments) if found else ()
+    return Thread(source, title, address, body, comments, tuple(_notes(page, found)))
+
+
+def _with_address(comment: Comment, page: str | None) -> Comment:
+    """The comment with its whole address in place of the fragment, None without the page's address."""
+    link = f"{urldefrag(page).url}{comment.permalink}" if page and comment.permalink else None
+    return replace(comment, permalink=link)
 
 
 def _meta(page: LexborHTMLParser, name: str) -> str | None:

@@ -133,7 +133,7 @@ def _threads(path: Path, index: sqlite3.Connection, *, whole: bool) -> Iterator[
                 Post(where, own, markup, author, utc_time(time), parent, verdict)
                 for where, own, markup, author, time, parent, verdict in index.execute(_POSTS, (id,))
             ]
-            comments, notes = comments_of(posts)
+            comments, notes = comments_of(posts, url)
             yield Thread(f"{path}:{line}", title, url, text, comments, (*notes, note) if note else notes)
     if empty and whole:
         yield no_comments(path)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urldefrag
 
 from belowline.data.archives.html.text import html_to_text
 from belowline.data.comment import Comment, PriorStatus, Thread
@@ -38,11 +39,15 @@ def utc_time(text: str | None) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def comments_of(posts: Sequence[Post]) -> tuple[tuple[Comment, ...], tuple[str, ...]]:
+def comments_of(
+    posts: Sequence[Post], page: str | None = None
+) -> tuple[tuple[Comment, ...], tuple[str, ...]]:
     """The posts of one thread that have text, and notes on the others.
 
-    Identifiers become unique. A parent that is not among the comments becomes None.
+    Identifiers become unique. A parent that is not among the comments becomes None. ``page`` is the article's address,
+    on which WordPress and Disqus mark each comment as ``#comment-ID``.
     """
+    address = urldefrag(page).url if page else None
     texts = [html_to_text(post.markup) for post in posts]
     kept = [(post, text) for post, text in zip(posts, texts, strict=True) if text]
     known = {post.id for post, _ in kept if post.id}
@@ -55,6 +60,8 @@ def comments_of(posts: Sequence[Post]) -> tuple[tuple[Comment, ...], tuple[str, 
             parent=post.parent if post.parent in known and post.parent != name else None,
             verdict=post.verdict,
             author_url=post.author_url,
+            permalink=f"{address}#comment-{post.id}" if address and post.id else None,
+            line=post.line,
         )
         for (post, text), name in zip(kept, _unique([post for post, _ in kept]), strict=True)
     )

@@ -50,8 +50,9 @@ def read_wxr(path: Path) -> Iterator[Thread]:
 
 def _thread(source: str, line: int, item: Element, entries: list[Element]) -> Thread:
     machine_written = Counter(filter(_MACHINE_WRITTEN.__contains__, map(_kind, entries)))
+    url = (item.findtext("link") or "").strip() or None
     comments, notes = comments_of(
-        [_post(line, entry) for entry in entries if _kind(entry) not in _MACHINE_WRITTEN]
+        [_post(line, entry) for entry in entries if _kind(entry) not in _MACHINE_WRITTEN], url
     )
     left_out = (
         f"left out, not written by readers: {count} {kind}" for kind, count in machine_written.items()
@@ -59,7 +60,7 @@ def _thread(source: str, line: int, item: Element, entries: list[Element]) -> Th
     return Thread(
         source=source,
         title=one_line(item.findtext("title")),
-        url=(item.findtext("link") or "").strip() or None,
+        url=url,
         text=html_to_text(item.findtext("content:encoded") or ""),
         comments=comments,
         notes=(*notes, *left_out),

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,26 @@ from belowline.data import ReadError
 from belowline.data.archives.table_reader import read_records
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.batch.atomic import replacing
-from belowline.serve.batch.spreadsheet import cell
+from belowline.serve.scoring.safe_text import cell
 
 
 def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write ``rows``, empty where a column is missing."""
+    with sheet_writer(path, columns) as write:
+        write(rows)
+
+
+@contextmanager
+def sheet_writer(
+    path: Path, columns: Sequence[str]
+) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], None]]:
+    """A function that appends rows, as ``write_sheet``, to a file that replaces ``path`` at the end of the block."""
     with replacing(path) as file:
         # Excel recognises UTF-8 by the byte order mark.
         text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
         writer = csv.writer(text)
         writer.writerow(columns)
-        writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
+        yield lambda rows: writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
         text.detach()  # flushes, and leaves the file open for `replacing`
 
 

@@ -434,3 +434,12 @@ def test_damaged_pages_never_raise_anything_else(page):
 def test_any_bytes_decode(page):
     assert isinstance(decode_page(page), str)
     looks_like_html(page)
+
+
+def test_comments_have_their_address_if_the_page_states_its_own():
+    found = {name: [one.permalink for one in read(page).comments][:1] for name, page in ANCHORED.items()}
+    assert found == {name: [f"https://post.example/bridge#{name}"] for name in ANCHORED}
+    assert read(WORDPRESS.replace("https://post.example/bridge", "")).comments[0].permalink is None
+
+
+ANCHORED = {"comment-11": WPDISCUZ, "comment-5": WORDPRESS, "post-501": DISQUS}

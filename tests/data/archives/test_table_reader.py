@@ -290,3 +290,13 @@ def test_a_verdict_is_one_of_four(tmp_path: Path) -> None:
     file.write_text('{"text": "one", "verdict": "gone"}\n', "utf-8")
     with pytest.raises(ReadError, match=r"line 1, field 'verdict': .*publish, hold, reject, spam"):
         list(read_threads(file))
+
+
+def test_comments_have_their_address_and_their_line(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text('text,comment_url\n"two\nlines",https://paper.example/#1\nthird,\n')
+    [thread] = read_threads(file)
+    assert [(one.permalink, one.line) for one in thread.comments] == [
+        ("https://paper.example/#1", 2),
+        (None, 4),
+    ]

@@ -434,3 +434,13 @@ def test_spliced_exports_are_read_or_refused_in_one_line(tmp_path, good, start, 
         assert len(ids) == len(set(ids))
         assert all(comment.text.strip() for comment in found.comments)
         assert {comment.parent for comment in found.comments} <= {None, *ids}
+
+
+def test_comments_have_their_address_and_their_line(xml):
+    xml.write_text(wxr(item(entry(id="7"), entry(id=""))))
+    [found] = read_threads(xml)
+    assert [comment.permalink for comment in found.comments] == ["https://example.com/tram#comment-7", None]
+    xml.write_text(disqus(thread("1"), post("4", "1"), post("5", "unknown")))
+    known, unknown = read_threads(xml)
+    assert [(one.permalink, one.line) for one in known.comments] == [("https://example.com/1#comment-4", 4)]
+    assert [one.permalink for one in unknown.comments] == [None]

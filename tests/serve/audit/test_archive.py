@@ -132,7 +132,14 @@ def test_results_do_not_depend_on_order_processes_or_part_size(
     run_audit(archive, whole, pipeline)
     monkeypatch.setattr("belowline.serve.audit.run.PART_COMMENTS", 5)
     run_audit(archive, other, pipeline, engine=engine)
-    same = ("comments.jsonl", "comments.parquet", "threads.parquet", "campaigns.jsonl", "rejects.jsonl")
+    same = (
+        "comments.csv",
+        "comments.jsonl",
+        "comments.parquet",
+        "threads.parquet",
+        "campaigns.jsonl",
+        "rejects.jsonl",
+    )
     assert [(whole / name).read_bytes() for name in same] == [(other / name).read_bytes() for name in same]
     run_audit(Archive([written(tmp_path / "b.jsonl", *reversed(rows))]), backwards, pipeline)
     results = [

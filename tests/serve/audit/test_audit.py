@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import re
 from datetime import datetime
@@ -29,6 +31,7 @@ ROWS = [
 
 
 FILES = {
+    "comments.csv",
     "comments.jsonl",
     "comments.parquet",
     "threads.parquet",
@@ -89,9 +92,15 @@ def test_every_comment_is_a_row_with_its_place_and_result(
         ("hold", "hate_speech"),
         ("hold", "spam"),
     ]
-    place = {"source", "thread", "position", "author", "parent", "time"}
+    place = {"source", "thread", "position", "author", "parent", "time", "permalink", "line"}
     assert set(rows[0]) == fields | place | {"text", "verdict", "campaign"}
     assert [row["parent"] for row in rows] == [None, "1", None, None, None]
+    assert [row["line"] for row in rows] == [1, 2, 3, 4, 5]
+
+
+def section(report: str, id: str) -> str:
+    """The section of a report under the heading ``id``."""
+    return report.partition(f'<h2 id="{id}">')[2].partition("</section>")[0]
 
 
 def test_the_summary_counts(archive: Path, pipeline: ModerationPipeline, tmp_path: Path) -> None:
@@ -153,9 +162,10 @@ def test_the_report_needs_nothing_else_and_escapes_everything(
     assert "url(" not in report
     assert "default-src 'none'" in report
     assert "Audit of 5 comments in 2 threads" in report
-    assert report.count("lovely spam &lt;/script&gt;&lt;b&gt;</blockquote>") == 1
+    listed = section(report, "review")
+    assert listed.count('lovely <mark title="Spam">spam</mark> &lt;/script&gt;&lt;b&gt;</blockquote>') == 1
     assert '<span class="tag">×2</span>' in report
-    assert "שלום hate" in report
+    assert 'שלום <mark title="Hate">hate</mark>' in report
     assert 'href="#top-spam"' in report
     assert 'id="top-spam"' in report
     assert "Relevance to article or parent" in report
@@ -352,9 +362,7 @@ def test_campaigns_months_and_authors_are_told(pipeline: ModerationPipeline, tmp
     assert summary["campaigns"] == {"campaigns": 1, "comments": 2, "largest": [campaign]}
     months = [(one["month"], one["comments"], one["labels"]["spam"]) for one in summary["months"]]
     assert months == [("2025-10", 1, 0), ("2025-11", 2, 1)]
-    assert [(one["author"], one["comments"], one["actions"]["hold"]) for one in summary["authors"]] == [
-        ("Ben", 2, 1)
-    ]
+    assert summary["authors"] == [], "nobody has five comments"
     report = (out / "report.html").read_text("utf-8")
     assert "2 comments in 1 campaign." in report
     assert "2025-10-30 to 2025-11-05 · 2 threads · 2 authors: Sue, Kim" in report
@@ -394,6 +402,70 @@ def test_the_tables_say_what_the_lines_say(
         (one["thread"], one["actions"]["hold"], one["labels"]["spam"])
         for one in summary_of(out)["threads"]["worst"]
     ]
+
+
+ODD = [
+    {
+        "text": "=1+1 spam\nand more",
+        "author": "Bo \u202eBerg",
+        "title": "\u2067Brücke",
+        "time": "2024-05-09T09:40:00+02:00",
+        "permalink": "https://paper.example/#comment-1",
+    },
+    {"text": "fine", "title": "\u2067Brücke", "author": "@cmd"},
+    {"title": "\u2067Brücke", "author": "Ann"},
+]
+
+
+def test_the_sheet_is_safe_for_spreadsheets_and_the_lines_are_exact(
+    pipeline: ModerationPipeline, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run_audit(Archive([write_archive(tmp_path / "a", ODD)]), out, pipeline)
+    content = (out / "comments.csv").read_bytes()
+    assert content.startswith(
+        b"\xef\xbb\xbfnumber,action,reason,words,thread,author,time,text,permalink,source,line,"
+    )
+    one, other = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    shown = ("number", "action", "reason", "words", "thread", "author", "time", "text", "permalink", "line")
+    assert [one[name] for name in shown] == [
+        *(
+            "1",
+            "hold",
+            "spam or advertising",
+            "spam",
+            "[U+2067]Brücke",
+            "Bo [U+202E]Berg",
+            "2024-05-09 07:40:00",
+        ),
+        *("'=1+1 spam\nand more", "https://paper.example/#comment-1", "1"),
+    ]
+    assert [other[name] for name in ("action", "reason", "words", "author", "score_spam")] == [
+        *("publish", "", "", "'@cmd", "0.01"),
+    ]
+    lines = (out / "comments.jsonl").read_text("utf-8")
+    assert not set(lines) & set("\u202e\u2067"), "escaped"
+    assert [row["author"] for row in rows_of(out)] == ["Bo \u202eBerg", "@cmd"]
+    row = parquet.read_table(out / "comments.parquet").to_pylist()[0]
+    assert (row["author"], row["permalink"], row["line"]) == ("Bo \u202eBerg", ODD[0]["permalink"], 1)
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_the_command_ends_with_its_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    arguments = ["audit", str(write_archive(tmp_path / "a", ODD)), "--out", str(out)]
+    for _ in range(2):  # the second run finds the audit complete
+        assert cli.run(arguments) == 3
+        shown = capsys.readouterr()
+        assert not set(shown.out + shown.err) & set("\u202e\u2067")
+        counts = [re.findall(r"\d+", line) for line in shown.out.splitlines()[:3]]
+        assert counts[:2] == [["2", "1"], ["1", "50", "0", "1"]]
+        assert "[U+2067]Brücke (1 of 2)" in shown.out
+        assert shown.out.rstrip().endswith(f"report: {out / 'report.html'}")
+        assert str(out / "comments.csv") in shown.out
+        assert "1 records could not be read" in shown.err
+        assert "1 × no field with the text" in shown.err
+        assert str(out / "rejects.jsonl") in shown.err
 
 
 def test_verdicts_are_set_beside_the_policys(pipeline: ModerationPipeline, tmp_path: Path) -> None:

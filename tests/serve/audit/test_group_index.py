@@ -121,26 +121,48 @@ def test_authors_have_counts_of_their_labels() -> None:
             ("Ben", "publish", ["spam"]),
             (None, "hold", ["spam"]),
             ("Ann", "reject", ["hate", "spam"]),
-            ("Cleo", "hold", []),
+            *[("Ann", "publish", [])] * 2,
+            *[("Cleo", "hold", [])] * 4,
+            *[("Dan", "hold", [])] * 5,
+            *[("Eve", "publish", [])] * 6,
         ],
         1,
     ):
         index.add(number, row(author=author, action=action), "x", reached)
     assert index.authors(5) == [
         {
-            "author": "Ann",
-            "comments": 3,
-            "actions": {"publish": 1, "hold": 1, "reject": 1},
-            "labels": {"spam": 1, "hate": 2},
+            "author": "Dan",
+            "comments": 5,
+            "actions": {"publish": 0, "hold": 5, "reject": 0},
+            "labels": {"spam": 0, "hate": 0},
+            "interval": [0.4629, 1.0],
         },
         {
-            "author": "Cleo",
-            "comments": 1,
-            "actions": {"publish": 0, "hold": 1, "reject": 0},
-            "labels": {"spam": 0, "hate": 0},
+            "author": "Ann",
+            "comments": 5,
+            "actions": {"publish": 3, "hold": 1, "reject": 1},
+            "labels": {"spam": 1, "hate": 2},
+            "interval": [0.0726, 0.8296],
         },
     ]
-    assert [one["author"] for one in index.authors(1)] == ["Ann"]
+    assert [one["author"] for one in index.authors(1)] == ["Dan"]
+
+
+def test_groups_are_ranked_by_the_lower_bound_and_show_their_strongest() -> None:
+    index = new_index("small", "large", "five", "four")
+    held = {"small": (5, 6), "large": (60, 100), "five": (1, 5), "four": (4, 4)}
+    number = 0
+    for title, (bad, size) in held.items():
+        for at in range(size):
+            number += 1
+            action = "hold" if at < bad else "publish"
+            index.add(number, row(title, action=action, author=title), "x", (), at / 100)
+    worst = index.worst_threads(9)
+    assert [one["thread"] for one in worst] == ["large", "small", "five", "four"]
+    assert [one["interval"] is None for one in worst] == [False, False, False, True]
+    assert [one["author"] for one in index.authors(9)] == ["large", "small", "five"]
+    assert index.strongest_of_threads(worst, 2) == [[66, 65], [5, 4], [107], [115, 114]]
+    assert index.strongest_of_authors(["small", "nobody"], 1) == {"small": [5]}
 
 
 def test_memory_grows_neither_with_threads_nor_with_comments(tmp_path: Path) -> None:

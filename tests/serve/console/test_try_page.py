@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belowline.serve.console.api_reference import operations
-from belowline.serve.console.rendering import Segment, segments
 from belowline.serve.console.try_page import EXAMPLES
 from belowline.serve.scoring.results import EvidenceSpan
+from belowline.serve.scoring.segments import Segment, segments
 from belowline.serve.scoring.wording import label_name, likelihood, with_code
 from tests.support.serve_fakes import KEY, LABELS, client_of, fake_scorer
 

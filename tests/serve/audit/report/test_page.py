@@ -20,6 +20,7 @@ from tests.support.serve_fakes import LABELS, fake_scorer
 CARD = "# The fake model\n\nIt reads names of labels.\n"
 OFFER = "Hello {}, this is spam: I earn {} dollars every week, and you can do it too at {}.example"
 REJECTS = {"rejects": 3, "first": [{"source": "a.xml", "position": "line <7>", "reason": "has no text"}]}
+REASONS = [{"message": "has no text", "times": 2}, {"message": "not <valid>", "times": 1}]
 FLAT = {"publish": 0, "hold": 0, "reject": 0}
 
 
@@ -119,9 +120,128 @@ def test_the_card_is_folded_away_and_absent_without_one() -> None:
 def test_what_could_not_be_read_is_told_where_there_is_any(report: str) -> None:
     assert 'id="rejects"' not in report
     tally, pipeline = Tally({}), ModerationPipeline.of(fake_scorer(), None)
-    told = render_report(summary_of([], tally, rejects=REJECTS), tally, pipeline)
-    assert "3 records of the archive could not be read" in told
-    assert "line &lt;7&gt;" in told
+    told = render_report(summary_of([], tally, rejects=REJECTS, reject_reasons=REASONS), tally, pipeline)
+    alarm = told.partition('<section class="alarm"')[2].partition("</section>")[0]
+    assert "3 records of the archive could not be read" in alarm
+    assert re.findall(r"<li><b>(\d+)</b> <bdi>(.*?)</bdi>", alarm) == [
+        ("2", "has no text"),
+        ("1", "not &lt;valid&gt;"),
+    ]
+    assert "rejects.jsonl" in alarm
+    assert "line &lt;7&gt;" in alarm
+    assert told.index('class="lead"') < told.index('class="alarm"') < told.index('<nav class="contents"')
+
+
+def test_notes_of_the_readers_are_shown() -> None:
+    tally, pipeline = Tally({}), ModerationPipeline.of(fake_scorer(), None)
+    notes = [{"message": "4 times <not> read", "times": 7}, {"message": "one page is cut", "times": 1}]
+    told = section(render_report(summary_of([], tally, notes=notes), tally, pipeline), "notes")
+    assert "4 times &lt;not&gt; read" in told
+    assert "one page is cut" in told
+    assert "in 7 " in told
+
+
+def section(report: str, id: str) -> str:
+    return report.partition(f'<h2 id="{id}">')[2].partition("</section>")[0]
+
+
+def listed(row: dict[str, Any], **more: Any) -> str:
+    """The list of comments to review of a report on one comment."""
+    tally = Tally(dict.fromkeys(LABELS, 0.5))
+    tally.add({**held_row(), **row})
+    return section(
+        render_report(summary_of([row], tally, **more), tally, ModerationPipeline.of(fake_scorer(), None)),
+        "review",
+    )
+
+
+def held_row() -> dict[str, Any]:
+    return {
+        **{"source": "/archive/a.csv:2", "thread": "Bridge", "position": 3, "author": "Bo", "verdict": None},
+        **{"time": "2024-05-09T07:40:00+00:00", "text": "you are a liar, he said", "action": "hold"},
+        "reason": {"code": "personal_attack", "rule": "personal_attack >= 0.5", "label": "personal_attack"},
+        **{"relevance": None, "language": "en", "scores": {"personal_attack": 0.93, "spam": 0.2}},
+        "evidence": [
+            {"label": "personal_attack", "start": 10, "end": 14, "strength": 0.9},
+            {"label": "spam", "start": 0, "end": 3, "strength": 0.9},
+        ],
+        **{"permalink": None, "line": 7},
+    }
+
+
+def test_a_comment_to_review_has_its_place_and_its_deciding_words() -> None:
+    review = listed({}, folder="/archive")
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", review))
+    assert "0.93 Bo · 2024-05-09 07:40 · comment 4 under “Bridge” a.csv, line 7" in words
+    assert 'you are a <mark title="Personal attack">liar</mark>, he said</blockquote>' in review
+    assert review.count("<mark") == 2, "in the excerpt and in the text, nothing for spam"
+    assert "href" not in review
+
+
+@pytest.mark.parametrize(
+    ("permalink", "link"),
+    [
+        ("https://paper.example/a?b=1&c=2#comment-7", "https://paper.example/a?b=1&amp;c=2#comment-7"),
+        ("javascript:alert(1)", None),
+        ("https://x.example/ y", None),
+        ("https://x.example/" + "y" * 3000, None),
+    ],
+)
+def test_only_web_addresses_are_links(permalink: str, link: str | None) -> None:
+    assert re.findall(r'href="(.*?)"', listed({"permalink": permalink})) == ([link] if link else [])
+
+
+def test_the_evidence_of_a_long_text_is_shown() -> None:
+    text = "x " * 5000 + "you are a liar " + "y " * 5000
+    span = {"label": "personal_attack", "start": 10_010, "end": 10_014, "strength": 0.9}
+    review = listed({"text": text, "evidence": [span]})
+    assert review.count('<mark title="Personal attack">liar</mark>') == 2
+    assert f"… {len(text) - TEXT_SHOWN:,} further characters are in comments.jsonl" in review
+    assert len(review) < 2 * TEXT_SHOWN
+
+
+def test_words_of_a_redacted_comment_are_not_marked() -> None:
+    made = {"model": "m", "policy": "p", "redaction": "names and texts"}
+    assert "<mark" not in listed({"text": "text-0123456789abcdef"}, made_with=made)
+
+
+def test_each_reason_lists_its_strongest_and_says_where_the_rest_is(report: str, out: Path) -> None:
+    review, summary = section(report, "review"), json.loads((out / "summary.json").read_text("utf-8"))
+    lists = dict(re.findall(r'<h3 id="review-(\w+)">.*?<ol class="top-comments">(.*?)</ol>', review, re.S))
+    assert {code: text.count("<blockquote") for code, text in lists.items()} == {
+        "spam": 20,
+        "hate_speech": 14,
+    }
+    assert summary["reasons"] == {"none": 300, "spam": 22, "hate_speech": 14}
+    assert re.findall(r"(\d+) more are in comments.csv", review) == ["2"]
+    lead = report.partition('<p class="lead">')[2].partition("</p>")[0]
+    assert re.findall(r'href="#([\w-]+)">(?:<b>)?(\d+)', lead) == [
+        *(("review", "36"), ("review-spam", "22"), ("review-hate_speech", "14"))
+    ]
+
+
+def test_every_link_inside_the_page_has_its_target(report: str) -> None:
+    targets = re.findall(r' id="([^"]+)"', report)
+    assert set(re.findall(r'href="#([^"]+)"', report)) <= set(targets)
+    assert len(targets) == len(set(targets))
+
+
+def test_authors_and_threads_are_ranked_with_their_interval(report: str, out: Path) -> None:
+    worst = json.loads((out / "summary.json").read_text("utf-8"))["threads"]["worst"]
+    assert [one["interval"][0] for one in worst] == sorted(
+        (one["interval"][0] for one in worst), reverse=True
+    )
+    first = section(report, "threads").partition("<tbody>")[2].partition("</tr>")[0]
+    assert "75.0 %" in first
+    assert f"{100 * worst[0]['interval'][0]:.0f}–{100 * worst[0]['interval'][1]:.0f} %" in first
+    assert re.findall(r'<a href="#(thread-1)">9</a>', first)
+
+
+def test_a_summary_without_findings_says_so() -> None:
+    tally, pipeline = Tally({}), ModerationPipeline.of(fake_scorer(), None)
+    report = render_report(summary_of([], tally, comments=4), tally, pipeline)
+    assert "No comment needs a person’s decision" in report.partition('class="lead"')[2].partition("</p>")[0]
+    assert 'id="review"' not in report
 
 
 def test_unsure_comments_are_blurred_and_repeated_texts_are_counted() -> None:
@@ -217,7 +337,7 @@ def test_a_text_is_opened_by_keyboard_and_nothing_is_loaded(browser: Any, out: P
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: said.append(message.text))
     page.goto((out / "report.html").as_uri())
-    details = page.locator("#campaigns ~ ol details", has_text="I earn").first
+    details = page.locator("#review ~ ol details", has_text="I earn").first
     quote = details.locator("blockquote")
     assert not quote.is_visible()
     details.locator("summary").focus()
@@ -225,4 +345,46 @@ def test_a_text_is_opened_by_keyboard_and_nothing_is_loaded(browser: Any, out: P
     assert quote.is_visible()
     assert "I earn" in quote.inner_text()
     assert (asked, said) == ([page.url], [])
+    page.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_all_texts_are_shown_and_hidden_by_keyboard(browser: Any, out: Path, scripts: bool) -> None:
+    context = browser.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto((out / "report.html").as_uri())
+    quotes = page.locator("#review ~ ol blockquote")
+    assert not quotes.nth(3).is_visible()
+    page.locator("#show-all").focus()
+    for shown in (True, False):
+        page.keyboard.press("Space")
+        assert [quotes.nth(at).is_visible() for at in range(quotes.count())] == [shown] * quotes.count()
+    context.close()
+
+
+def test_a_number_leads_to_its_comments(browser: Any, out: Path) -> None:
+    page = browser.new_page()
+    page.goto((out / "report.html").as_uri())
+    assert not page.locator("#thread-1").is_visible()
+    page.locator('a[href="#thread-1"]').click()
+    assert page.locator("#thread-1").is_visible()
+    assert page.locator("#thread-1 + ol > li").count() == 3
+    page.close()
+
+
+def test_a_name_does_not_move_the_words_around_it(browser: Any, tmp_path: Path) -> None:
+    row = {"title": "Brid\u202ege", "time": "2024-05-09T07:40:00Z"}
+    (tmp_path / "a.jsonl").write_text(
+        "".join(
+            json.dumps({**row, "text": f"spam by {name}", "author": name}) + "\n"
+            for name in ("Bo Berg", "Bo \u202eBerg")
+        )
+    )
+    run_audit(Archive([tmp_path / "a.jsonl"]), tmp_path / "out", ModerationPipeline.of(fake_scorer(), None))
+    page = browser.new_page()
+    page.goto((tmp_path / "out" / "report.html").as_uri())
+    places = "e => [...e.querySelectorAll('time, .quiet, .number')].map(one => one.getBoundingClientRect().x)"
+    orders = [line.evaluate(places) for line in page.locator("#review ~ ol .where").all()]
+    assert [len(order) for order in orders] == [3, 3]
+    assert orders == [sorted(order) for order in orders]
     page.close()

@@ -5,7 +5,7 @@ import pytest
 
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.review.spreadsheet import read_sheet, write_sheet
-from belowline.serve.batch.spreadsheet import CELL_CHARS, cell
+from belowline.serve.scoring.safe_text import CELL_CHARS, cell
 
 COLUMNS = ("number", "text", "decision")
 ROWS = [

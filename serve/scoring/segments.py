@@ -67,3 +67,25 @@ def _merged(stretches: Sequence[tuple[int, int]], length: int) -> list[tuple[int
         else:
             found.append((start, end))
     return found
+
+
+def stretch(
+    text: str, evidence: Sequence[EvidenceSpan], length: int, before: int | None = None
+) -> list[Segment]:
+    """``segments`` of ``length`` characters: the first, or those around the strongest evidence if it lies further on.
+
+    At most ``before`` characters precede that evidence, by default a quarter of ``length``; "…" marks each cut.
+    """
+    strongest = max(evidence, key=lambda span: span.strength, default=None)
+    before = length // 4 if before is None else before
+    start = 0
+    if strongest and len(text) > length and (strongest.end > length or strongest.start > 2 * before):
+        start = max(0, min(strongest.start - before, len(text) - length))
+    end = start + length
+    inside = [
+        span.model_copy(update={"start": max(span.start, start) - start, "end": min(span.end, end) - start})
+        for span in evidence
+        if span.start < end and span.end > start
+    ]
+    shown = segments(text[start:end], inside)
+    return [*([Segment("… ")] if start else []), *shown, *([Segment(" …")] if end < len(text) else [])]
