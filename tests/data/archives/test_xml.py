@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from belowline.data import ReadError, Thread, html_to_text, read_threads
 from belowline.data.archives.xml import safe_xml
-from belowline.data.archives.xml.exports import one_line
+from belowline.data.archives.values import one_line
 from tests.conftest import shared
 from tests.support.reading import read, refusal
 from tests.support.xml_exports import disqus, entry, item, post, thread, wxr
