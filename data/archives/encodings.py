@@ -33,7 +33,7 @@ def encoding_of(path: Path) -> str | None:
     """``utf-16`` or ``cp1252``; None for UTF-8, also if some of its bytes are broken.
 
     A file is Windows-1252 if most bytes beyond ASCII in the megabyte after the first one are no valid UTF-8, and
-    nearly none is free in Windows-1252. One broken byte among characters of UTF-8 changes nothing.
+    nearly none is free in Windows-1252, and so are most lines. A broken place in UTF-8 changes nothing.
     """
     with path.open("rb") as file:
         chunk = file.read(_CHUNK)
@@ -46,10 +46,24 @@ def encoding_of(path: Path) -> str | None:
         if start is None:
             return None
         sample = chunk[start.start() :] + file.read(_EVIDENCE)
+    return _WINDOWS if _is_windows(sample) else None
+
+
+def _is_windows(sample: bytes) -> bool:
     valid = sum(len(match[0]) for match in _MULTIBYTE.finditer(sample))
     high = len(_HIGH.findall(sample))
-    unused = len(_NOT_WINDOWS.findall(sample))
-    return _WINDOWS if 2 * valid < high and 20 * unused < high else None
+    if 2 * valid >= high or 20 * len(_NOT_WINDOWS.findall(sample)) >= high:
+        return False
+    lines = [line for line in sample.split(b"\n") if not line.isascii()]
+    return 3 * sum(map(_is_utf8, lines)) < len(lines)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def utf8_head(path: Path, head: bytes) -> bytes:

@@ -1,8 +1,7 @@
 """Reads the SQLite file of isso, which keeps comments as Markdown."""
 
-import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +16,6 @@ _LONGEST_VALUE = 2**26
 _STEPS, _MOST_CALLS = 100_000, 100_000
 _MODES: dict[object, PriorStatus] = {1: "publish", 2: "hold", 4: "reject"}
 _NEEDED = {"threads": {"id", "uri"}, "comments": {"tid", "id", "text"}}
-_OPTIONAL = ("parent", "created", "mode", "author", "website")
 _ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_FUNCTION)
 
 
@@ -33,8 +31,8 @@ def read_isso(path: Path, report: Report, side: SideFields) -> Iterator[Thread]:
     try:
         address = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
         with closing(sqlite3.connect(address, uri=True, check_same_thread=False)) as database:
-            columns = _guarded(path, database)
-            for thread in _threads(path, database, columns, side):
+            _guard(path, database)
+            for thread in _threads(path, database, side):
                 empty = False
                 yield thread
     except sqlite3.Error as error:
@@ -46,13 +44,13 @@ def read_isso(path: Path, report: Report, side: SideFields) -> Iterator[Thread]:
 
 def _size(path: str) -> int:
     try:
-        return os.stat(path).st_size
+        return Path(path).stat().st_size
     except OSError:
         return 0
 
 
-def _guarded(path: Path, database: sqlite3.Connection) -> set[str]:
-    """Bound what a hostile file can cost; returns the columns of the comments. Raises ReadError for other databases."""
+def _guard(path: Path, database: sqlite3.Connection) -> None:
+    """Bound what a hostile file can cost. Raises ReadError for other databases than isso's."""
     database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     database.execute("PRAGMA trusted_schema = OFF")
     database.execute("PRAGMA cell_size_check = ON")
@@ -77,36 +75,33 @@ def _guarded(path: Path, database: sqlite3.Connection) -> set[str]:
                 "the text: belowline audit FILE --out DIR --column text=NAME",
                 path,
             )
-    return found["comments"]
 
 
-def _threads(
-    path: Path, database: sqlite3.Connection, columns: set[str], side: SideFields
-) -> Iterator[Thread]:
-    optional = ", ".join(name if name in columns else "NULL" for name in _OPTIONAL)
-    titled = (
-        "title" if "title" in {row[1] for row in database.execute("PRAGMA table_info(threads)")} else "NULL"
+def _threads(path: Path, database: sqlite3.Connection, side: SideFields) -> Iterator[Thread]:
+    database.row_factory = lambda cursor, row: dict(
+        zip((column[0] for column in cursor.description), row, strict=True)
     )
     # One pass: isso has no index that finds the comments of a thread.
-    rows = database.execute(f"SELECT tid, id, text, {optional} FROM comments ORDER BY tid, id")
-    for tid, group in groupby(rows, key=lambda row: row[0]):
-        comments, notes = comments_of([_post(row[1:], side) for row in group])
-        thread = database.execute(f"SELECT uri, {titled} FROM threads WHERE id = ?", (tid,)).fetchone()
-        uri, title = thread or (None, None)
-        yield Thread(f"{path}:{tid}", _text(title), _text(uri), "", comments, notes)
+    rows = database.execute("SELECT * FROM comments ORDER BY tid, id")
+    for tid, group in groupby(rows, key=lambda row: row["tid"]):
+        comments, notes = comments_of([_post(row, side) for row in group])
+        thread = database.execute("SELECT * FROM threads WHERE id = ?", (tid,)).fetchone() or {}
+        yield Thread(
+            f"{path}:{tid}", _text(thread.get("title")), _text(thread.get("uri")), "", comments, notes
+        )
 
 
-def _post(row: tuple[object, ...], side: SideFields) -> Post:
-    id, text, parent, created, mode, author, website = row
+def _post(row: Mapping[str, object], side: SideFields) -> Post:
+    id, parent = row["id"], row.get("parent")
     return Post(
         line=id if isinstance(id, int) else 0,
         id=str(id),
-        text=_text(text) or "",
-        author=_text(author),
-        time=side.time(created),
+        text=_text(row["text"]) or "",
+        author=_text(row.get("author")),
+        time=side.time(row.get("created")),
         parent=None if parent is None else str(parent),
-        verdict=_MODES.get(mode),
-        author_url=_text(website),
+        verdict=_MODES.get(row.get("mode")),
+        author_url=_text(row.get("website")),
     )
 
 

@@ -43,6 +43,7 @@ LARGEST_PAGE = 2**26
 
 _HEAD = 65_536
 _LONGEST_NAME = 40
+_MOST_BROKEN = 20
 _PAGE_SUFFIXES = frozenset({".txt", ".text"})
 _ROW_SUFFIXES: Mapping[str, TableFormat] = {
     ".jsonl": "jsonl",
@@ -284,7 +285,14 @@ def _page_text(path: Path, side: SideFields | None = None) -> str:
     if size > LARGEST_PAGE:
         raise ReadError(f"{size} bytes, too long for a saved page; split it, or export JSONL or CSV", path)
     with open_utf8(path, side) as file:
-        return decode(file.read(), path).removeprefix("\ufeff")
+        content = file.read()
+    text = content.decode("utf-8", "replace").removeprefix("\ufeff")
+    broken = text.count("\ufffd")
+    if broken * _MOST_BROKEN > len(text):
+        decode(content, path)  # names the first wrong byte
+    if broken and side:
+        side.count("characters that are not UTF-8, replaced by \ufffd", broken)
+    return text
 
 
 def _sniff(path: Path, head: bytes, mapped: Mapped) -> str:
@@ -361,7 +369,7 @@ def _starts_jsonl(first: str) -> bool:
 
 
 def _starts_csv(text: str, mapped: Mapped) -> bool:
-    first, _, rest = text.partition("\n")
+    first = text.partition("\n")[0]
     if excel_delimiter(first.rstrip("\r")):
         return True
     _, columns = csv_columns(first, mapped)

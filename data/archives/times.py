@@ -126,7 +126,7 @@ def _numeric(match: re.Match[str], time_format: str | None) -> datetime | None:
             return None
         three += 2000
     day_first = match["sep"] == "." or one > 12 or one == two or time_format == DAY_FIRST
-    if time_format == MONTH_FIRST or (two > 12 and not match["sep"] == "."):
+    if time_format == MONTH_FIRST or (two > 12 and match["sep"] != "."):
         day_first = one > 12
     elif not day_first:
         return None

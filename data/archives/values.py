@@ -32,10 +32,10 @@ _ANY = ("id", "_id", "value", "name")
 _DEPTH = 4
 
 _TAGS = (
-    "a abbr b big blockquote br center cite code del details div em font h[1-6] hr i iframe img ins kbd li ol p pre q "
-    "s script small span strike strong style sub summary sup table tbody td th tr tt u ul video"
-).split()
-_HTML = re.compile(rf"</?(?:{'|'.join(_TAGS)})(?:\s[^<>]*|/)?/?>", re.IGNORECASE)
+    "a|abbr|b|big|blockquote|br|center|cite|code|del|details|div|em|font|h[1-6]|hr|i|iframe|img|ins|kbd|li|ol|p|pre|q|"
+    "s|script|small|span|strike|strong|style|sub|summary|sup|table|tbody|td|th|tr|tt|u|ul|video"
+)
+_HTML = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*|/)?/?>", re.IGNORECASE)
 _ENTITY = re.compile(
     r"&(?:amp|lt|gt|quot|apos|nbsp|hellip|[lr][sd]quo|[nm]dash|#\d{2,6}|#[xX][0-9a-fA-F]{2,5});"
 )
@@ -70,6 +70,8 @@ def scalar(value: object, field: str) -> object:
 
 def as_text(value: object, field: str) -> str | None:
     """A value as text, None where it is missing, blank, yes-or-no or of another kind."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
         value = scalar(value, field)
         if isinstance(value, bool):

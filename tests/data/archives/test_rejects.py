@@ -53,14 +53,10 @@ def test_bad_lines_of_jsonl(tmp_path):
     bad = [
         b"{broken\n",
         b'["x"]\n',
-        b'{"text": "secret \xff"}\n',
+        b'{"text": "\xff\xff\xffs"}\n',
         b'{"text": " "}\n',
-        b'{"text": 5}\n',
+        b'{"text": false}\n',
         b'{"author": "Ann"}\n',
-        b'{"text": "secret", "time": "yesterday"}\n',
-        b'{"text": "secret", "verdict": "gone"}\n',
-        b'{"text": "secret", "author": {}}\n',
-        b'{"text": "x\0"}\n',
         b'{"text": "secr',
     ]
     lines = [line for number, spoilt in enumerate(bad) for line in ((good % number).encode(), spoilt)]
@@ -74,14 +70,10 @@ def test_bad_lines_of_jsonl(tmp_path):
         [
             "JSON",
             "list",
-            "byte ",
+            "field 'text': .*UTF-8",
             "field 'text': ",
-            "field 'text': .*int",
+            "field 'text': .*bool",
             "text.*'author'",
-            "field 'time': .*ISO 8601",
-            "field 'verdict': ",
-            "field 'author': .*dict",
-            "JSON",
             "JSON",
         ],
         strict=True,
@@ -92,19 +84,19 @@ def test_bad_lines_of_jsonl(tmp_path):
 
 def test_bad_rows_of_csv(tmp_path):
     content = (
-        b'text,author,time\nOne.,Ann,\n"x" y,Ann,\nTwo.,Bob,\na,b,c,d\n"Three\nlines",Ann,\n"bad \xe9\nlines",Ann,\n'
-        b'Four.,Ann,\n ,Ann,\nFive.,Ann,never\nSix.,"Ann,\nSeven.,Bob,\nEight.,"Bob",\n'
+        b'text,author,time\nOne.,Ann,\n"x" y,Ann,\nTwo.,Bob,\na,b,c,d\n"Three\nlines",Ann,\n"\xff\n\xff",Ann,\n'
+        b'Four.,\xff,never\n ,Ann,\na,b,c,d\nSix.,"Ann,\nSeven.,Bob,\nEight.,"Bob",\n'
     )
     threads, rejects = read(tmp_path / "a.csv", content)
     assert texts(threads) == ["One.", "Two.", "Three\nlines", "Four.", "Seven.", "Eight."]
     assert [reject.position for reject in rejects] == [3, 5, 8, 11, 12, 13]
-    expected = ["CSV", "4 fields", f"byte {content.index(0xE9) + 1} ", "field 'text'", "field 'time'", "CSV"]
+    expected = ["CSV", "4 fields", "field 'text'", "field 'text'", "4 fields", "CSV"]
     for reject, words in zip(rejects, expected, strict=True):
         assert words in reject.reason
 
 
 def test_bad_rows_of_parquet(tmp_path):
-    table = pa.table({"text": ["One.", None, "Two.", "x", "Three."], "time": [None, None, None, "never", ""]})
+    table = pa.table({"text": ["One.", None, "Two.", " ", "Three."], "time": [None, None, None, "never", ""]})
     parquet.write_table(table, tmp_path / "a.parquet")
     threads, rejects = read(tmp_path / "a.parquet")
     assert texts(threads) == ["One.", "Two.", "Three."]
@@ -167,7 +159,7 @@ def test_files_of_a_folder_go_on(tmp_path):
         "g.csv": b"",
         "h.html": b"<!DOCTYPE html>",
         "i.warc": b"WARC/1.0\r\n",
-        "j.txt": PAGE + b" caf\xe9",
+        "j.txt": PAGE + b"\xff" * 80,
         "k.zip": zipped(("README.md", b"x")),
         "l/m.csv": CSV,
     }
@@ -318,7 +310,9 @@ def test_another_name(tmp_path, monkeypatch, path):
         list(read_threads(Path(path), name="-"))
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\0", b"<a/>", PAGE + b"\xff", gzip.compress(JSONL)[:-9]])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\0", b"<a/>", PAGE + b"\xff" * 80, gzip.compress(JSONL)[:-9]]
+)
 def test_another_name_for_what_cannot_be_read(tmp_path, content):
     _, rejects = read(tmp_path / "a", content, name="-")
     assert [(reject.source, reject.position) for reject in rejects] == [("-", None)]
