@@ -45,7 +45,7 @@ def read_host(
             people |= _people(record)
             if not _take(threads, number or 0, record, host, people, side):
                 _take_unknown(threads, number or 0, record, side)
-        for thread in threads.threads():
+        for thread in threads.threads(named_by_id=True):
             empty = False
             yield thread
     if empty:

@@ -19,6 +19,25 @@ _TABLES = """
     );
 """
 _INDEX = "CREATE INDEX posts_in_order ON posts (thread, written)"
+_ADOPT = """
+    CREATE INDEX posts_by_parent ON posts (parent);
+    CREATE TABLE found (id TEXT PRIMARY KEY, thread TEXT);
+    INSERT OR IGNORE INTO found
+    WITH RECURSIVE tree (id, thread) AS (
+        SELECT id, id FROM threads UNION SELECT id, thread FROM posts WHERE thread <> ''
+        UNION SELECT posts.id, tree.thread FROM tree JOIN posts ON posts.parent = tree.id WHERE posts.thread = ''
+    )
+    SELECT id, thread FROM tree;
+    UPDATE posts SET thread = (SELECT thread FROM found WHERE found.id = posts.id)
+    WHERE thread = '' AND id IN (SELECT id FROM found);
+"""
+_DESCRIBE = """
+    INSERT INTO threads VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+    title = coalesce(title, excluded.title), url = coalesce(url, excluded.url),
+    text = CASE text WHEN '' THEN excluded.text ELSE text END
+"""
+_LOOSE_POSTS = 100_000
+"""Posts of no thread in one part, so that memory stays bounded."""
 _KNOWN = """
     SELECT id, line, title, url, text, 1 FROM threads
     WHERE EXISTS (SELECT 1 FROM posts WHERE thread = threads.id) ORDER BY rowid
@@ -101,10 +120,8 @@ class Gathering:
         database.executescript(_TABLES)
 
     def add_thread(self, id: str, line: int, title: str | None, url: str | None, text: str) -> None:
-        """Describe a thread; the first description of an id counts."""
-        self._database.execute(
-            "INSERT OR IGNORE INTO threads VALUES (?, ?, ?, ?, ?)", (id, line, title, url, text)
-        )
+        """Describe a thread; of several titles, addresses and texts the first one counts."""
+        self._database.execute(_DESCRIBE, (id, line, title, url, text))
 
     def add_post(self, thread: str, post: Post, *, by_time: bool) -> None:
         """Add a post; ``by_time`` sorts it by its time, else the order of adding counts."""
@@ -114,18 +131,35 @@ class Gathering:
         row = (thread, written, line, id, text, author, time, parent, verdict, author_url)
         self._database.execute("INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
-    def threads(self, note_unknown: str | None = None) -> Iterator[Thread]:
-        """The threads with posts, those without a description last, with the note ``note_unknown``."""
+    def threads(self, note_unknown: str | None = None, *, named_by_id: bool = False) -> Iterator[Thread]:
+        """The threads with posts, those without a description last, with the note ``note_unknown``.
+
+        ``named_by_id`` gives a thread without title and address its id as title.
+        """
+        self._adopt()
         self._database.execute(_INDEX)
         for query in (_KNOWN, _UNKNOWN):
             for id, line, title, url, text, described in self._database.execute(query):
-                posts = [
-                    Post(where, own, words, author, time and datetime.fromisoformat(time), *rest)
-                    for where, own, words, author, time, *rest in self._database.execute(_POSTS, (id,))
-                ]
-                comments, notes = comments_of(posts)
                 more = (note_unknown,) if note_unknown and not described else ()
-                yield Thread(f"{self._path}:{line}", title, url, text, comments, (*notes, *more))
+                name = title or (id if named_by_id and id and not url else None)
+                for posts in self._posts(id):
+                    comments, notes = comments_of(posts)
+                    yield Thread(f"{self._path}:{line}", name, url, text, comments, (*notes, *more))
+
+    def _posts(self, thread: str) -> Iterator[list[Post]]:
+        rows = self._database.execute(_POSTS, (thread,))
+        while some := rows.fetchmany(_LOOSE_POSTS) if thread == "" else rows.fetchall():
+            yield [
+                Post(line, id, text, author, time and datetime.fromisoformat(time), *rest)
+                for line, id, text, author, time, *rest in some
+            ]
+
+    def _adopt(self) -> None:
+        """Give each post of no thread that of the post or the thread that it answers, through all levels."""
+        loose = "SELECT EXISTS (SELECT 1 FROM posts WHERE thread = '') AND EXISTS (SELECT 1 FROM threads)"
+        if not self._database.execute(loose).fetchone()[0]:
+            return
+        self._database.executescript(_ADOPT)
 
 
 @contextmanager
