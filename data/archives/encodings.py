@@ -12,6 +12,7 @@ _CHUNK = 2**16
 _EVIDENCE = 2**20
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_LETTER = re.compile(rb"[A-Za-z]")
 # Bytes that Windows-1252 leaves free, and two letters that in practice are left of a broken byte order mark.
 _NOT_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d\xfe\xff]")
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -42,10 +43,9 @@ def encoding_of(path: Path) -> str | None:
                 return encoding
         while chunk and chunk.isascii():
             chunk = file.read(_CHUNK)
-        start = _HIGH.search(chunk)
-        if start is None:
+        if not chunk:
             return None
-        sample = chunk[start.start() :] + file.read(_EVIDENCE)
+        sample = chunk + file.read(_EVIDENCE)
     return _WINDOWS if _is_windows(sample) else None
 
 
@@ -55,7 +55,9 @@ def _is_windows(sample: bytes) -> bool:
     if 2 * valid >= high or 20 * len(_NOT_WINDOWS.findall(sample)) >= high:
         return False
     lines = [line for line in sample.split(b"\n") if not line.isascii()]
-    return 3 * sum(map(_is_utf8, lines)) < len(lines)
+    # Western languages have more letters within ASCII than beyond it; in Russian or Japanese it is the other way round.
+    letters = sum(len(_LETTER.findall(line)) for line in lines)
+    return 3 * sum(map(_is_utf8, lines)) < len(lines) and high <= letters
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -14,8 +14,21 @@ from belowline.data.comment import PriorStatus
 
 _WHERE = ("kind", "type")
 _OF_AN_ARTICLE = frozenset({"comments", "posts", "discussion", "entries", "threads", "articles"})
-"""Plain names of lists below an article; an object with such a list and a title is no comment."""
-_SIGNS = ("id", "author", "time", "date", "parent", "thread", "verdict")
+_ANSWERS = frozenset(
+    (
+        "replies",
+        "reply",
+        "children",
+        "answers",
+        "responses",
+        "comments",
+        "subcomments",
+        "childcomments",
+        "kids",
+    )
+)
+_WRAPPERS = frozenset({"data", "items", "nodes", "edges", "node", "list", "results"})
+"""Plain names: of lists below an article, of lists of answers below a comment, and of what may stand around either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +135,14 @@ def described(shape: Shape, record: Mapping[str, Any]) -> dict[str, str | None]:
     }
 
 
-def walk_named(value: object, mapped: Mapped = ()) -> Iterator[Found]:
-    """The records of comments in a JSON value, known by the names of their fields.
+def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]:
+    """The records of comments in a JSON object, known by the names of their fields.
 
-    A comment is a record in a list, or the value itself, that has a text. An object with a title and a list of comments
-    describes their thread. The value itself is also given if nothing in it is a comment.
+    A comment is a record in a list, or the object itself, that has a text; its answers are in lists with names such as
+    ``replies``. Another object describes the thread of the comments in it. If nothing is a comment, the object itself
+    is given, except an article without comments.
     """
-    empty = True
+    empty = not any(plain_name(name) in _OF_AN_ARTICLE for name in value)
     stack: list[tuple[object, bool, Found]] = [(value, True, Found({}, None, None, {}))]
     while stack:
         current, listed, found = stack.pop()
@@ -136,46 +150,48 @@ def walk_named(value: object, mapped: Mapped = ()) -> Iterator[Found]:
             stack.extend(
                 (child, True, found) for child in reversed(current) if isinstance(child, dict | list)
             )
-            continue
-        if not isinstance(current, dict):
-            continue
-        record = Found(current, None, found.parent, found.around, found.key)
-        lists = [(name, child) for name, child in current.items() if isinstance(child, dict | list) and child]
-        if listed and _is_comment(current, lists, mapped, top=current is value):
-            empty = False
-            yield record
-            record = Found({}, None, current, found.around)
-        elif any(isinstance(child, list) for _, child in lists):
-            record = Found({}, None, found.parent, found.around | _thread(current, mapped))
-        for name, child in reversed(lists):
-            stack.extend(_below(name, child, record))
-    if empty and isinstance(value, dict):
+        elif isinstance(current, dict):
+            below = {
+                name: child for name, child in current.items() if isinstance(child, dict | list) and child
+            }
+            if listed and _is_comment(current, below, mapped, top=current is value):
+                empty = False
+                yield Found(current, None, found.parent, found.around, found.key)
+                below = {name: child for name, child in below.items() if plain_name(name) in _ANSWERS}
+                found = Found({}, None, current, found.around)
+            elif below and found.parent is None:
+                found = Found({}, None, None, found.around | _thread(current, mapped))
+            for name, child in reversed(below.items()):
+                stack.extend(_below(plain_name(name), child, found))
+    if empty:
         yield Found(value, None, None, {})
 
 
 def _below(name: str, child: Any, found: Found) -> list[tuple[object, bool, Found]]:
     """A list, an object, or the records of an object that holds one under each key."""
-    if isinstance(child, dict) and len(child) > 0 and all(isinstance(one, dict) for one in child.values()):
-        keyed = [(one, True, Found({}, None, found.parent, found.around, key)) for key, one in child.items()]
-        return (
-            list(reversed(keyed))
-            if plain_name(name) in _OF_AN_ARTICLE | {"replies", "children"}
-            else [(child, False, found)]
-        )
-    return [(child, False, found)]
+    keyed = isinstance(child, dict) and all(isinstance(one, dict) for one in child.values())
+    if not keyed or name not in _OF_AN_ARTICLE | _ANSWERS or _WRAPPERS & set(map(plain_name, child)):
+        return [(child, False, found)]
+    records = [(one, True, Found({}, None, found.parent, found.around, key)) for key, one in child.items()]
+    return list(reversed(records))
 
 
-def _is_comment(
-    record: Mapping[str, Any], lists: list[tuple[str, Any]], mapped: Mapped, *, top: bool
-) -> bool:
+def _is_comment(record: Mapping[str, Any], below: Mapping[str, Any], mapped: Mapped, *, top: bool) -> bool:
     columns = columns_of(tuple(record), mapped)
     if "text" not in columns or as_text(record[columns["text"]], "text") is None:
         return False
-    if any(plain_name(name) in _OF_AN_ARTICLE and isinstance(child, list) for name, child in lists):
-        return "title" not in columns and "author" in columns
-    return not (top and any(isinstance(child, list) for _, child in lists)) or any(
-        sign in columns for sign in _SIGNS
-    )
+    below = {name: child for name, child in below.items() if name not in columns.values()}
+    names = set(map(plain_name, below))
+    by_somebody = "author" in columns or "parent" in columns
+    if names & _OF_AN_ARTICLE:
+        return "title" not in columns and by_somebody
+    # The answer of an API may have a message beside its list of comments.
+    return not top or by_somebody or bool(names & _ANSWERS) or not any(map(_holds_records, below.values()))
+
+
+def _holds_records(child: Any) -> bool:
+    inner = child.values() if isinstance(child, dict) else child
+    return any(isinstance(one, dict | list) for one in inner)
 
 
 def _thread(record: Mapping[str, Any], mapped: Mapped) -> dict[str, str | None]:

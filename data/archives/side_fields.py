@@ -90,7 +90,7 @@ class SideFields:
             if one == status
         }
         self._statuses = {**STATUSES, **own}
-        self._unread_times = self._unread_words = self._times = self._number = 0
+        self._unread_times = self._unread_words = self._times = 0
         self._words: Counter[str] = Counter()
         self._odd: Counter[str] = Counter()
         self._remarks: dict[str, None] = {}
@@ -132,11 +132,6 @@ class SideFields:
             if no and word in _NO:
                 return no
         return None
-
-    def next_number(self) -> int:
-        """A number that this file has not used yet, for ids that a record lacks."""
-        self._number += 1
-        return self._number
 
     def count(self, what: str, times: int = 1) -> None:
         """Count something to be noted as ``what: number``."""

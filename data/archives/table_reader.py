@@ -5,6 +5,7 @@ thread become a further thread; the threads of known hosts are gathered instead.
 skipped.
 """
 
+import builtins
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -100,23 +101,26 @@ def _grouped(path: Path, rows: Iterator[tuple[int, Values, Comment]]) -> Iterato
 def _rows(
     path: Path, format: TableFormat, records: Records, mapped: Mapped, report: Report, side: SideFields
 ) -> Iterator[tuple[int, Values, Comment]]:
-    unmet = _Unmet(mapped) if format in ("jsonl", "json") else None
+    unmet, empty = _Unmet(mapped) if format in ("jsonl", "json") else None, True
     for number, record in records:
         if isinstance(record, ReadError):
+            empty = False
             report(record.at(path, number, unit_of(format)))
             continue
-        some = False
+        ids: dict[int, str] = {}
         for found in _found(record, mapped):
+            empty = False
             try:
-                row = _row(number or 0, some, found, mapped, side)
+                row = _row(number or 0, ids, found, mapped, side)
             except ReadError as error:
                 report(error.at(path, number, unit_of(format)))
             else:
-                some = True
                 if row:
                     yield number or 0, *row
             if unmet:
                 unmet.see(found.record)
+    if empty:
+        side.remark("the file holds no comments")
     if unmet and (error := unmet.error()):
         report(error.at(path))
 
@@ -129,9 +133,12 @@ def _found(record: Mapping[str, Any], mapped: Mapped) -> Iterable[Found]:
 
 
 def _row(
-    number: int, nested: bool, found: Found, mapped: Mapped, side: SideFields
+    number: int, ids: dict[int, str], found: Found, mapped: Mapped, side: SideFields
 ) -> tuple[Values, Comment] | None:
-    """The values and the comment of a record, None if no reader wrote it; raises ReadError for one without a text."""
+    """The values and the comment of a record, None if no reader wrote it; raises ReadError for one without a text.
+
+    ``ids`` holds the ids of the comments that stand in the same record of the file.
+    """
     record = found.record
     columns = columns_of(tuple(record), mapped)
     for name in _KIND_NAMES:
@@ -153,14 +160,14 @@ def _row(
         raise _wrong(columns["text"], "mostly bytes that are not UTF-8; export the file as UTF-8")
     for field, value in found.around.items():
         values[field] = values.get(field) or value
-    parent = values["parent"] or (found.parent and values_of(found.parent, mapped, ("id",))["id"])
-    id = values["id"] or found.key or (f"line-{number}" if not nested else None)
+    id = values["id"] or found.key or (f"line-{number}-{len(ids) + 1}" if ids else f"line-{number}")
+    ids[builtins.id(record)] = id
     return values, Comment(
-        id=id or f"line-{number}-{side.next_number()}",
+        id=id,
         text=text,
         author=values["author"],
         time=side.time(*(_scalar(record, columns, field) for field in ("time", "date"))),
-        parent=parent,
+        parent=values["parent"] or ids.get(builtins.id(found.parent)),
         verdict=_verdict(record, columns, side),
         author_url=values["author_url"],
     )

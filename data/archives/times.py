@@ -42,12 +42,12 @@ def read_time(value: object, time_format: str | None = None) -> datetime | None:
     """
     if isinstance(value, datetime):
         return _checked(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _epoch(float(value))
     text = value.strip() if isinstance(value, str) else ""
-    if not text or len(text) > _LONGEST:
-        return None
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _epoch(float(value))
+        if not text or len(text) > _LONGEST:
+            return None
         return _checked(_by_format(text, time_format) or _read(text, time_format))
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
