@@ -83,7 +83,7 @@ def _add(
     thread = shape.text(record, "thread") or around.get("thread") or around.get("url") or ""
     if thread:
         own = {"thread": thread, "title": shape.text(record, "title"), "url": shape.address(record)}
-        _describe(threads, number, around | {name: value for name, value in own.items() if value})
+        _describe(threads, number, {**around, **{name: value for name, value in own.items() if value}})
     id = (shape.text(record, "id") or "").removeprefix(shape.strip)
     threads.add_post(
         thread,
@@ -124,7 +124,7 @@ def _author(record: Mapping[str, Any], shape: Shape, people: Mapping[str, str]) 
 def _parent(found: Found, shape: Shape, id: str) -> str | None:
     if shape.parent_of_id:
         return id.rpartition(shape.parent_of_id)[0] or None
-    parent = shape.text(found.record, "parent") or (found.parent and shape.text(found.parent, "id"))
+    parent = shape.text(found.record, "parent") or shape.text(found.parent, "id")
     return parent and parent.removeprefix(shape.strip)
 
 

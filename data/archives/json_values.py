@@ -80,6 +80,7 @@ class _Buffer:
         """The next value, or its error."""
         while True:
             try:
+                value: object
                 value, self._at = _CONTROLS_ALLOWED.raw_decode(self._text, self._at)
                 return value
             except json.JSONDecodeError as error:

@@ -401,7 +401,7 @@ _READERS: Mapping[str, _Reader] = {
     "page": lambda path, _, side: _read_page(path, side),
     "html": lambda path, _, __: read_html(path),
     "warc": lambda path, how, _: read_warc(path, how.report),
-    **{format: _table(format) for format in _TABLES},
+    **{name: _table(format) for name, format in _TABLES.items()},
     "wxr": lambda path, _, side: read_wxr(path, side),
     "disqus": lambda path, how, side: read_disqus(path, how.report, side),
     "isso": lambda path, how, side: isso.read_isso(path, how.report, side),

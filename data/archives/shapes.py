@@ -160,7 +160,7 @@ def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]
                 below = {name: child for name, child in below.items() if plain_name(name) in _ANSWERS}
                 found = Found({}, None, current, found.around)
             elif below and found.parent is None:
-                found = Found({}, None, None, found.around | _thread(current, mapped))
+                found = Found({}, None, None, {**found.around, **_thread(current, mapped)})
             for name, child in reversed(below.items()):
                 stack.extend(_below(plain_name(name), child, found))
     if empty:

@@ -112,6 +112,9 @@ class SideFields:
         """The prior status that a host's word or number means; None is counted."""
         if value is None or value == "":
             return None
+        known = self._statuses.get(value) if isinstance(value, str) else None
+        if known is not None:
+            return known
         word = plain_word(str(value))
         status = self._statuses.get(word)
         if status is None and word:
@@ -122,7 +125,9 @@ class SideFields:
 
     def flags(self, record: Mapping[str, object], without: str | None = None) -> PriorStatus | None:
         """The prior status from yes-or-no fields such as ``isSpam``, except the column ``without``."""
-        for column, (yes, no) in _flag_columns(tuple(record)):
+        if not (columns := _flag_columns(tuple(record))):
+            return None
+        for column, (yes, no) in columns:
             value = record[column]
             if column == without or value is None or isinstance(value, Mapping | list):
                 continue

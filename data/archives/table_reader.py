@@ -9,8 +9,10 @@ import builtins
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from datetime import time as clock
+from functools import lru_cache
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
@@ -39,7 +41,7 @@ _LOOSE_ROWS = 1000
 _SNIFFED = 200
 _MAX_FIELD = 2**31 - 1
 _SIDE_FIELDS = frozenset({"time", "date", "verdict"})
-_TEXT_FIELDS = tuple(field for field in FIELDS if field not in _SIDE_FIELDS)
+_NO_VALUES: Mapping[str, str | None] = dict.fromkeys(field for field in FIELDS if field not in _SIDE_FIELDS)
 _MACHINE_WRITTEN = frozenset(
     ("pingback", "trackback", "webmention", "order_note", "action_log", "note", "like", "repost", "bookmark")
 )
@@ -121,15 +123,32 @@ def _rows(
                 unmet.see(found.record)
     if empty:
         side.remark("the file holds no comments")
-    if unmet and (error := unmet.error()):
-        report(error.at(path))
+    if unmet and (missing := unmet.error()):
+        report(missing.at(path))
 
 
 def _found(record: Mapping[str, Any], mapped: Mapped) -> Iterable[Found]:
     """The comments of a record: itself, and those in it."""
-    if any(isinstance(value, dict | list) for value in record.values()):
-        return walk_named(record, mapped)
+    for value in record.values():
+        if isinstance(value, dict | list):
+            return walk_named(record, mapped)
     return (Found(record, None, None, {}),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Columns of a table by what they hold: all fields, fields that are text, and types of comments."""
+
+    columns: Mapping[str, str]
+    texts: tuple[tuple[str, str], ...]
+    kinds: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _layout(names: tuple[str, ...], mapped: Mapped) -> _Layout:
+    columns = columns_of(names, mapped)
+    texts = tuple((field, column) for field, column in columns.items() if field not in _SIDE_FIELDS)
+    return _Layout(columns, texts, tuple(name for name in _KIND_NAMES if name in names))
 
 
 def _row(
@@ -140,24 +159,17 @@ def _row(
     ``ids`` holds the ids of the comments that stand in the same record of the file.
     """
     record = found.record
-    columns = columns_of(tuple(record), mapped)
-    for name in _KIND_NAMES:
-        if (
-            (kind := record.get(name))
-            and isinstance(kind, str)
-            and kind.strip().casefold() in _MACHINE_WRITTEN
-        ):
-            side.count(f"left out, not written by readers, {kind.strip().casefold()}")
+    layout = _layout(tuple(record), mapped)
+    columns = layout.columns
+    for name in layout.kinds:
+        if (kind := str(record.get(name)).strip().casefold()) in _MACHINE_WRITTEN:
+            side.count(f"left out, not written by readers, {kind}")
             return None
-    values = values_of(record, mapped, _TEXT_FIELDS)
-    text = values["text"]
-    if text is None:
-        raise _without_text(columns.get("text"), record, mapped)
-    text = plain_text(text)
-    if not text.strip():
-        raise _wrong(columns["text"], "holds no text beside its HTML; remove the row")
-    if 2 * text.count("\ufffd") >= len(text):
-        raise _wrong(columns["text"], "mostly bytes that are not UTF-8; export the file as UTF-8")
+    values = {
+        **_NO_VALUES,
+        **{field: as_text(record[column], field) for field, column in layout.texts if column in record},
+    }
+    values["text"] = text = _text(values["text"], record, columns, mapped)
     for field, value in found.around.items():
         values[field] = values.get(field) or value
     id = values["id"] or found.key or (f"line-{number}-{len(ids) + 1}" if ids else f"line-{number}")
@@ -166,15 +178,27 @@ def _row(
         id=id,
         text=text,
         author=values["author"],
-        time=side.time(*(_scalar(record, columns, field) for field in ("time", "date"))),
+        time=side.time(_scalar(record, columns, "time"), _scalar(record, columns, "date")),
         parent=values["parent"] or ids.get(builtins.id(found.parent)),
         verdict=_verdict(record, columns, side),
         author_url=values["author_url"],
     )
 
 
+def _text(text: str | None, record: Mapping[str, object], columns: Mapping[str, str], mapped: Mapped) -> str:
+    if text is None:
+        raise _without_text(columns.get("text"), record, mapped)
+    text = plain_text(text)
+    if not text.strip():
+        raise _wrong(columns["text"], "holds no text beside its HTML; remove the row")
+    if 2 * text.count("\ufffd") >= len(text):
+        raise _wrong(columns["text"], "mostly bytes that are not UTF-8; export the file as UTF-8")
+    return text
+
+
 def _scalar(record: Mapping[str, object], columns: Mapping[str, str], field: str) -> object:
-    value = record.get(columns[field]) if field in columns else None
+    column = columns.get(field)
+    value = record.get(column) if column is not None else None
     return scalar(value, field) if isinstance(value, dict | list) else value
 
 
@@ -272,7 +296,11 @@ def _jsonl_records(file: BinaryIO, side: SideFields) -> Records:
 def _json_records(file: BinaryIO, side: SideFields) -> Records:
     for number, value in json_values(file):
         # An array of pages holds an array, or an object, for each.
-        yield number, _checked({"comments": value} if isinstance(value, list) else value)
+        yield number, _checked({"comments": value} if _is_page(value) else value)
+
+
+def _is_page(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
 
 
 def _object(line: str) -> Mapping[str, object] | ReadError:

@@ -96,7 +96,7 @@ class _Reader:
         # Exports hold entities of HTML, such as &nbsp;. As if a DTD declared them, expat names them and goes on.
         self._expat.UseForeignDTD(True)
         self._expat.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_ALWAYS)
-        self._expat.ExternalEntityRefHandler = lambda *_: 1
+        self._expat.ExternalEntityRefHandler = self._empty_dtd
         self._expat.SkippedEntityHandler = self._entity
         self._expat.buffer_text = True
         self._expat.StartDoctypeDeclHandler = self._refuse_doctype
@@ -131,6 +131,10 @@ class _Reader:
     def _error(self, why: str) -> ReadError:
         line, column = self._expat.CurrentLineNumber + self._skipped, self._expat.CurrentColumnNumber + 1
         return ReadError(why, self._path, line, part=f"column {column}")
+
+    def _empty_dtd(self, context: str | None, *_: object) -> int:
+        self._expat.ExternalEntityParserCreate(context).Parse(b" ", True)
+        return 1
 
     def _refuse_doctype(self, *_: object) -> NoReturn:
         # A few bytes of entities can expand to gigabytes, or include local files.

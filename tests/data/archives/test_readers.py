@@ -86,7 +86,7 @@ def test_a_format_that_is_named_is_not_guessed(tmp_path):
         (b"<!DOCTYPE html>", "neither a title nor any text"),
         (b"WARC/1.0\r\n", "WARC"),
         (b'["x"]', "unknown format"),
-        (b'[["x"]]', "no field with the text"),
+        (b'[["x"]]', "a JSON list"),
         (b'{\n  "words": "x"\n}', "no field with the text.*--column text=NAME"),
         (b"SQLite format 3\0" + b"\0" * 100, "SQLite"),
         (b"int main() { return 0; }\n", "unknown format"),
@@ -190,12 +190,18 @@ SNIPPETS = st.sampled_from(
         b"PK\x03\x04",
         b"\x1f\x8b\x08",
         b"WARC/1.0\r\n",
+        b"SQLite format 3\0",
+        b"\x28\xb5\x2f\xfd",
+        b"\xff\xfe",
+        b"sep=;\n",
+        b"[",
+        b"<?xml version='1.0'?>",
     ]
 )
 
 
 @given(
-    st.sampled_from(["a", "a.txt", "a.jsonl", "a.csv", "a.xml", "a.html", "a.gz"]),
+    st.sampled_from(["a", "a.txt", "a.jsonl", "a.json", "a.csv", "a.xml", "a.html", "a.gz", "a.db", "a.zst"]),
     st.binary() | st.lists(SNIPPETS | st.binary(max_size=8)).map(b"".join),
 )
 @example("a.jsonl", b"[" * 100_000)

@@ -6,17 +6,21 @@ import io
 import json
 import os
 import re
+import sqlite3
 import zipfile
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from belowline.data import ReadError, Reject, Thread, read_threads
 from belowline.data.archives import containers
+from belowline.data.archives.readers import FORMATS
+from belowline.data.archives.shapes import hosts
 from tests.support.containers import encrypted, zipped
 from tests.support.warc import small
 from tests.support.xml_exports import disqus, entry, item, post, thread, wxr
@@ -339,6 +343,17 @@ def parquet_bytes() -> bytes:
     return target.getvalue()
 
 
+def isso_bytes() -> bytes:
+    database = sqlite3.connect(":memory:")
+    database.executescript(
+        "CREATE TABLE threads (id INTEGER PRIMARY KEY, uri TEXT, title TEXT);"
+        "CREATE TABLE comments (tid INTEGER, id INTEGER PRIMARY KEY, parent INTEGER, created FLOAT, mode INTEGER, text TEXT,"
+        "author TEXT); INSERT INTO threads VALUES (1, '/a', 'A');"
+        "INSERT INTO comments VALUES (1, 1, NULL, 1715238720, 1, 'One.', 'Ann'), (1, 2, 1, 0, 2, 'Two.', NULL)"
+    )
+    return database.serialize()
+
+
 ARCHIVES = {
     "page": PAGE,
     "html": HTML,
@@ -351,6 +366,15 @@ ARCHIVES = {
     "gzip": gzip.compress(JSONL),
     "zip": zipped(("a.csv", CSV), ("b.jsonl", JSONL), ("c.xml", wxr(item(entry())).encode())),
     "warc, plain": small(False).bytes(),
+    "json": b'[{"text": "One.", "user": {"name": "Ann"}, "replies": [{"text": "Two.", "time": 5}]}, {"text": "Three."}]',
+    "isso": isso_bytes(),
+    "zstd": zstandard.ZstdCompressor().compress(JSONL * 3),
+    **{
+        path.name: path.read_bytes()
+        for path in sorted((Path(__file__).parent / "exports").glob("[!t]*.json*"))
+    },
+    "utf-16": "text;author\nÜber.;Zoë\n".encode("utf-16"),
+    "cp1252": "text;author\nÜber.;Zoë\n".encode("cp1252"),
 }
 PIECES = st.binary(max_size=12) | st.sampled_from(
     [b"\n", b'"', b"\0", b"<", b"&", b"\xff\xfe", b"{", b"PK\x03\x04"]
@@ -371,11 +395,7 @@ def damaged(draw: st.DrawFn, good: bytes) -> bytes:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_raises_nothing_at_all(tmp_path, format, named, data):
-    known = (
-        format
-        if named and format in ("page", "html", "warc", "jsonl", "csv", "parquet", "wxr", "disqus")
-        else None
-    )
+    known = (format if format in FORMATS else hosts()[len(format) % len(hosts())]) if named else None
     threads, rejects = read(tmp_path / "a", data.draw(damaged(ARCHIVES[format])), format=known)
     assert threads or rejects
     assert all(text.strip() for text in texts(threads))
