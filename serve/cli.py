@@ -220,14 +220,30 @@ def audit(
     format: Annotated[
         str | None,
         Option(
-            help="Format: page, html, warc, jsonl, csv, parquet, wxr or disqus; default: detected per file."
+            help="Format: page, html, warc, jsonl, json, csv, parquet, wxr, disqus, isso, commento, remark42, coral, "
+            "discourse, youtube, reddit or hackernews; default: detected per file."
         ),
     ] = None,
     column: Annotated[
         list[str] | None,
         Option(
             metavar="FIELD=NAME",
-            help="Column of JSONL, CSV and Parquet files for a field, such as text=body; repeatable.",
+            help="Column of JSONL, JSON, CSV and Parquet files for a field, such as text=body; repeatable.",
+        ),
+    ] = None,
+    status: Annotated[
+        list[str] | None,
+        Option(
+            metavar="WORD=STATUS",
+            help="Meaning of a status word of the host: publish, hold, reject or spam; repeatable.",
+        ),
+    ] = None,
+    time_format: Annotated[
+        str | None,
+        Option(
+            metavar="PATTERN",
+            help="How times are written, such as '%d/%m/%Y %H:%M', or day-first, or month-first; "
+            "default: only what is not ambiguous is read.",
         ),
     ] = None,
     force: Annotated[
@@ -269,7 +285,19 @@ def audit(
     from belowline.serve.settings import load_settings
 
     settings = load_settings(model_dir=model, second_model_dir=second_look, policy=policy, threads=threads)
-    options = AuditOptions(format, column or [], force, redact, sample, queue, engine, processes, address)
+    options = AuditOptions(
+        format=format,
+        columns=column or [],
+        statuses=status or [],
+        time_format=time_format,
+        force=force,
+        redact=redact,
+        sample=sample,
+        queue=queue,
+        engine=engine,
+        processes=processes,
+        address=address,
+    )
     return audit_command(paths, out, options, settings)
 
 

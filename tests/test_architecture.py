@@ -94,16 +94,20 @@ ROOMS = {
 """Rooms of a product folder from the top down: each imports only rooms below it."""
 
 ARCHIVES = (
-    "readers",
-    "warc",
-    "saved_page",
-    "xml",
-    "html",
-    "table_reader",
-    "containers",
-    "lines",
-    "columns",
-    "words",
+    *(
+        "readers",
+        "isso",
+        "table_reader",
+        "hosts",
+        "shapes",
+        "warc",
+        "saved_page",
+        "xml",
+        "posts",
+        "values",
+        "html",
+    ),
+    *("json_values", "encodings", "side_fields", "times", "containers", "lines", "columns", "words"),
 )
 """Modules and rooms of ``data/archives`` from the top down."""
 

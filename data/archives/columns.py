@@ -1,30 +1,86 @@
 """Maps the columns of tables with one comment a row to fields."""
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from belowline.data.comment import ReadError
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    "text": ("text", "comment_text", "comment", "body", "content", "message"),
-    "id": ("id", "comment_id"),
-    "author": ("author", "user", "username"),
-    "author_url": ("author_url", "comment_author_url", "website"),
-    "time": ("time", "timestamp", "created_at", "created", "published", "date"),
-    "parent": ("parent", "parent_id", "reply_to", "in_reply_to"),
-    "thread": ("thread", "thread_id", "article_id"),
-    "title": ("title", "article_title", "thread_title"),
-    "url": ("url", "article_url", "thread_url", "link"),
+    "text": (
+        *("text", "comment_text", "comment", "comment_content", "body", "content", "message", "comment_body"),
+        *(
+            "comment_message",
+            "text_original",
+            "raw",
+            "post_text",
+            "text_display",
+            "body_text",
+            "comment_html",
+        ),
+        *("html", "cooked", "markdown", "content_html", "body_html"),
+    ),
+    "id": ("id", "comment_id", "_id", "cid", "disqus_id", "comment_hex", "object_id", "uuid", "guid"),
+    "author": (
+        *(
+            "author_name",
+            "author",
+            "comment_author",
+            "commenter_name",
+            "commenter",
+            "username",
+            "display_name",
+        ),
+        *("author_display_name", "nickname", "nick", "name", "user", "by", "posted_by", "created_by"),
+    ),
+    "author_url": ("author_url", "comment_author_url", "website", "author_website", "commenter_link"),
+    "time": (
+        *("time", "timestamp", "created_at", "created", "comment_date_gmt", "date_gmt", "published"),
+        *("published_at", "created_utc", "created_on", "create_time", "creation_date", "posted_at", "posted"),
+        *("submitted_at", "datetime", "comment_time", "time_parsed"),
+    ),
+    "date": ("date", "comment_date", "date_created"),
+    "parent": (
+        *(
+            "parent",
+            "parent_id",
+            "reply_to",
+            "in_reply_to",
+            "comment_parent",
+            "parent_comment_id",
+            "pid",
+            "rid",
+        ),
+        *("in_reply_to_id", "reply_to_id", "parent_comment", "parent_hex", "replied_to"),
+    ),
+    "thread": (
+        *("thread", "thread_id", "article_id", "post", "post_id", "comment_post_id", "story_id", "story"),
+        *("topic_id", "page_id", "page_key", "asset_id", "link_id", "video_id", "conversation_id", "locator"),
+    ),
+    "title": (
+        "title",
+        "article_title",
+        "thread_title",
+        "post_title",
+        "page_title",
+        "story_title",
+        "headline",
+    ),
+    "url": ("url", "article_url", "thread_url", "link", "page_url", "post_url", "story_url"),
     "article": ("article", "article_text"),
-    "verdict": ("verdict",),
+    "verdict": (
+        *("verdict", "status", "comment_approved", "moderation_status", "comment_status", "approved"),
+        *("is_approved", "state"),
+    ),
     "permalink": ("permalink", "comment_url", "comment_link"),
 }
-"""Each field and its possible column names, the preferred one first; case is ignored."""
+"""Each field and its possible column names, the preferred one first; case, spaces, ``_`` and ``-`` are ignored."""
 
 Mapped = tuple[tuple[str, str], ...]
 """Fields and the columns that the caller assigned to them; they take precedence over ``FIELDS``."""
 
+NAME_THE_TEXT = "name it 'text', or name its column: belowline audit FILE --out DIR --column text=NAME"
 _SHOWN_NAMES = 20
 
 
@@ -36,18 +92,27 @@ def mapped_columns(columns: Mapping[str, str] | None) -> Mapped:
     return tuple((columns or {}).items())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def columns_of(present: tuple[str, ...], mapped: Mapped) -> Mapping[str, str]:
     """Field to its column, for the fields that a table has."""
-    known = {column.strip().casefold(): column for column in reversed(present)}
+    known = {plain_name(column): column for column in reversed(present)}
     given = dict(mapped)
-    found = ((field, next(filter(known.__contains__, names), None)) for field, names in FIELDS.items())
+    found = ((field, next(filter(known.__contains__, names), None)) for field, names in _PLAIN.items())
     guessed = {field: known[name] for field, name in found if name is not None and field not in given}
+    cased = {column.strip().casefold(): column for column in reversed(present)}
     named = {
-        field: column if column in present else known.get(column.strip().casefold())
+        field: column if column in present else cased.get(column.strip().casefold())
         for field, column in given.items()
     }
     return guessed | {field: column for field, column in named.items() if column is not None}
+
+
+def plain_name(name: str) -> str:
+    """A name without case, spaces and punctuation: ``Comment Text`` and ``commentText`` are ``commenttext``."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+_PLAIN = {field: tuple(dict.fromkeys(map(plain_name, names))) for field, names in FIELDS.items()}
 
 
 def check_columns(present: Iterable[str], mapped: Mapped) -> None:
@@ -58,13 +123,19 @@ def check_columns(present: Iterable[str], mapped: Mapped) -> None:
         if field not in found:
             raise ReadError(f"no column {column!r} for the field {field!r}; {shown(names)}")
     if "text" not in found:
-        raise ReadError(f"no text column; {shown(names)}; name one of them 'text'")
+        raise ReadError(f"no text column; {shown(names)}; {NAME_THE_TEXT}")
 
 
 def csv_columns(header: str, mapped: Mapped = ()) -> tuple[str, list[str]]:
     """Delimiter and column names of a CSV header; the best delimiter gives a text column, then most columns."""
-    options = [(delimiter, _split(header, delimiter)) for delimiter in ",;\t"]
+    options = [(delimiter, names_of(header, delimiter)) for delimiter in ",;\t|"]
     return max(options, key=lambda option: (has_text_column(option[1], mapped), len(option[1])))
+
+
+def excel_delimiter(line: str) -> str | None:
+    """The delimiter that a first line such as ``sep=;`` declares to Excel; None for other lines."""
+    match = re.fullmatch(r"\s*\"?sep=(.)\"?[,;\t|\s]*", line, re.IGNORECASE)
+    return match and match[1]
 
 
 def has_text_column(columns: Iterable[str], mapped: Mapped = ()) -> bool:
@@ -92,7 +163,8 @@ def shown(columns: Iterable[str]) -> str:
     return f"the columns are {listed}" if names else "there are no columns"
 
 
-def _split(header: str, delimiter: str) -> list[str]:
+def names_of(header: str, delimiter: str) -> list[str]:
+    """The column names of a CSV header with this delimiter."""
     try:
         return [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
     except csv.Error:

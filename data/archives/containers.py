@@ -1,4 +1,4 @@
-"""Unpacks gzip and zip files: one member at a time, each into a temporary file, within limits."""
+"""Unpacks gzip, zip and zstd files: one member at a time, each into a temporary file, within limits."""
 
 import functools
 import gzip
@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, cast
+
+import zstandard
 
 from belowline.data.comment import ReadError, Report, refuse
 
@@ -29,7 +31,10 @@ MAX_DEPTH = 2
 _Stream = IO[bytes] | gzip.GzipFile
 _Opening = Callable[[], _Stream]
 _CHUNK = 2**20
-_GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP, _ZIP, _ZSTD = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"\x28\xb5\x2f\xfd"
+_STARTS = (_GZIP, *_ZIP, _ZSTD)
+_LONGEST_WINDOW = 2**31
+"""Memory that a zstd file may ask for; the dumps of Pushshift do."""
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})
 _ENCRYPTED = 0x1
 _BROKEN = (
@@ -42,6 +47,7 @@ _BROKEN = (
     struct.error,
     zipfile.BadZipFile,
     zlib.error,
+    zstandard.ZstdError,
 )
 
 
@@ -54,8 +60,8 @@ class Member:
 
 
 def is_container(head: bytes) -> bool:
-    """True if a file that starts with ``head`` is a gzip or zip file."""
-    return head.startswith((_GZIP, *_ZIP))
+    """True if a file that starts with ``head`` is a gzip, zip or zstd file."""
+    return head.startswith(_STARTS)
 
 
 def unpack(
@@ -64,7 +70,7 @@ def unpack(
     """The members of a container, zip members sorted by name. Each exists until the next one is requested.
 
     Args:
-        path: A gzip or zip file.
+        path: A gzip, zip or zstd file.
         may_read: Selects members of a zip file by name; containers among them are unpacked too.
         report: Called with the error of a broken member; the next member follows.
 
@@ -114,7 +120,7 @@ def _members(
         member = Member(name, folder / f"{depth}{_suffix(name, container)}")
         try:
             _unpack_one(opening, member, budget)
-            if _starts_with(member.path, (_GZIP, *_ZIP)):
+            if _starts_with(member.path, _STARTS):
                 yield from _members(member, folder, budget, may_read, report, depth + 1)
             else:
                 yield member
@@ -133,13 +139,16 @@ def _starts_with(path: Path, starts: tuple[bytes, ...]) -> bool:
 
 def _suffix(name: str, container: Member) -> str:
     """The suffix of a member's name; the member of a gzip file is named like the file without .gz."""
-    inner = re.sub(r"\.gz$", "", name, flags=re.IGNORECASE) if name == container.name else name
+    inner = re.sub(r"\.(?:gz|zst)$", "", name, flags=re.IGNORECASE) if name == container.name else name
     suffix = PurePosixPath(inner).suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,10}", suffix) else ""
 
 
 def _contents(container: Member, may_read: Callable[[PurePosixPath], bool]) -> Iterator[tuple[str, _Opening]]:
     """Name of each member, and a function that opens it."""
+    if _starts_with(container.path, (_ZSTD,)):
+        yield container.name, lambda: _open_zstd(container.path)
+        return
     if not _starts_with(container.path, _ZIP):
         yield container.name, lambda: gzip.GzipFile(container.path)
         return
@@ -161,6 +170,12 @@ def _contents(container: Member, may_read: Callable[[PurePosixPath], bool]) -> I
         for info in sorted(chosen, key=lambda info: info.filename):
             name = f"{container.name}/{_printable(info.filename)}"
             yield name, functools.partial(_open_member, archive, info, name)
+
+
+def _open_zstd(path: Path) -> _Stream:
+    file = path.open("rb")
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_LONGEST_WINDOW)
+    return cast(IO[bytes], decompressor.stream_reader(file, read_across_frames=True, closefd=True))
 
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> _Stream:

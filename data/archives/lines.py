@@ -28,6 +28,11 @@ class Line:
     size: int
     problem: ReadError | None = None
 
+    @property
+    def lost(self) -> bool:
+        """True for a line over the limit; a line with broken bytes still has its text."""
+        return self.problem is not None and not self.text
+
 
 def lines_of(file: BinaryIO) -> Iterator[Line]:
     """Every line of a file in UTF-8, without a byte order mark; memory is bounded by ``LONGEST_LINE``."""
@@ -85,8 +90,8 @@ class CsvRows:
     again, only rows with all fields count, because other rows are likely parts of a text.
     """
 
-    def __init__(self, lines: Iterator[Line], delimiter: str, width: int) -> None:
-        self._lines, self._delimiter, self._width = lines, delimiter, width
+    def __init__(self, lines: Iterator[Line], delimiter: str, width: int, escape: str | None = None) -> None:
+        self._lines, self._delimiter, self._width, self._escape = lines, delimiter, width, escape
         self._row: list[Line] = []
         self._again: list[Line] = []
         self._size = self._read = self._reread = 0
@@ -107,7 +112,7 @@ class CsvRows:
                 yield self._row[0].number, cells
 
     def _reader(self) -> Iterator[list[str]]:
-        return csv.reader(self._texts(), delimiter=self._delimiter, strict=True)
+        return csv.reader(self._texts(), delimiter=self._delimiter, escapechar=self._escape, strict=True)
 
     def _texts(self) -> Iterator[str]:
         while line := self._again.pop() if self._again else self._unread():
@@ -123,9 +128,12 @@ class CsvRows:
         return line
 
     def _checked(self, cells: list[str], retried: bool) -> list[str] | ReadError:
-        problem = next((line.problem for line in self._row if line.problem), None)
+        problem = next((line.problem for line in self._row if line.lost), None)
         if problem or not any(map(str.strip, cells)):
             return problem or cells
+        # Excel pads rows with empty cells.
+        while len(cells) > self._width and not cells[-1].strip():
+            cells.pop()
         if len(cells) > self._width or (retried and len(cells) < self._width):
             return ReadError(f"{len(cells)} fields under a header of {self._width}; quote fields with commas")
         return cells
@@ -135,6 +143,7 @@ class CsvRows:
         if self._reread + self._size <= _REREADS * self._read:
             self._reread += self._size
             self._again.extend(reversed(below))
-        return self._row[0].problem or ReadError(
+        first = self._row[0]
+        return (first.problem if first.lost else None) or ReadError(
             f"not valid CSV ({error}); quote fields with commas, quotes or line ends"
         )

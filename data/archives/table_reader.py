@@ -1,36 +1,54 @@
-"""Reads tables with one comment a row: JSONL, CSV and Parquet.
+"""Reads tables with one comment a row: JSONL, JSON, CSV and Parquet, and exports of known hosts in them.
 
 A thread ends at the first row of another thread, so memory is bounded by the largest thread. Later rows of the same
-thread become a further thread. An unreadable row is reported and skipped.
+thread become a further thread; the threads of known hosts are gathered instead. An unreadable row is reported and
+skipped.
 """
 
+import builtins
 import csv
-import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from itertools import groupby
+from dataclasses import dataclass
+from datetime import date
+from datetime import time as clock
+from functools import lru_cache
+from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, BinaryIO, Literal, cast
 
 from belowline.data.archives.columns import (
     FIELDS,
+    NAME_THE_TEXT,
     Mapped,
     check_columns,
     columns_of,
     csv_columns,
     distinct,
+    excel_delimiter,
+    names_of,
     shown,
 )
-from belowline.data.archives.lines import CsvRows, lines_of
-from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread, whole
+from belowline.data.archives.encodings import open_utf8
+from belowline.data.archives.hosts import read_host
+from belowline.data.archives.json_values import json_values, parse
+from belowline.data.archives.lines import CsvRows, Line, lines_of
+from belowline.data.archives.shapes import Found, shape_of, walk, walk_named
+from belowline.data.archives.side_fields import SideFields
+from belowline.data.archives.values import as_text, plain_text, scalar
+from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread
 
 _LOOSE_ROWS = 1000
-_VERDICTS: Mapping[str, PriorStatus] = {one: one for one in get_args(PriorStatus)}
-_NUMBERS = frozenset({"id", "author", "parent", "thread"})
-"""Fields that may be numbers."""
+_SNIFFED = 200
 _MAX_FIELD = 2**31 - 1
+_SIDE_FIELDS = frozenset({"time", "date", "verdict"})
+_NO_VALUES: Mapping[str, str | None] = dict.fromkeys(field for field in FIELDS if field not in _SIDE_FIELDS)
+_MACHINE_WRITTEN = frozenset(
+    ("pingback", "trackback", "webmention", "order_note", "action_log", "note", "like", "repost", "bookmark")
+)
+_KIND_NAMES = ("comment_type", "type")
 
-TableFormat = Literal["jsonl", "csv", "parquet"]
+TableFormat = Literal["jsonl", "json", "csv", "parquet"]
 
 Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
 """Line or row number, and its record or error; the number is None if the rest of the file is unreadable."""
@@ -40,19 +58,45 @@ EVERY_COLUMN: Mapped = (("", ""),)
 
 
 Values = Mapping[str, str | None]
-"""Each of ``FIELDS`` as text, or None."""
+"""Fields as text, or None."""
 
 
-def read_table(path: Path, format: TableFormat, mapped: Mapped, report: Report) -> Iterator[Thread]:
-    """The threads of a JSONL, CSV or Parquet file; raises ReadError for a file without rows or without its columns."""
+def read_table(
+    path: Path,
+    format: TableFormat,
+    mapped: Mapped,
+    report: Report,
+    side: SideFields | None = None,
+    host: str | None = None,
+) -> Iterator[Thread]:
+    """The threads of a JSONL, JSON, CSV or Parquet file; raises ReadError for a file without rows or its columns.
 
+    Records of ``host``, or of a known host that the first records show, are read by their shapes (``shapes.toml``).
+    """
+    side = side or SideFields()
+    records = read_records(path, format, mapped, side=side, every_row=False)
+    first = list(islice(records, _SNIFFED))
+    if not first:
+        raise ReadError("no rows", path)
+    records = chain(first, records)
+    if host or (not mapped and any(_is_of_host(record) for _, record in first)):
+        yield from read_host(path, unit_of(format), records, host, report, side)
+    else:
+        yield from _grouped(path, _rows(path, format, records, mapped, report, side))
+
+
+def _is_of_host(record: object) -> bool:
+    return any(found.shape and found.shape.kind == "comment" for found in walk(record))
+
+
+def _grouped(path: Path, rows: Iterator[tuple[int, Values, Comment]]) -> Iterator[Thread]:
     def part(numbered: tuple[int, tuple[int, Values, Comment]]) -> tuple[str, int]:
         # Rows without a thread are cut into parts, so that memory stays bounded.
         number, (_, values, _) = numbered
-        key = values["thread"] or values["url"] or values["title"] or ""
+        key = values["thread"] or (values["url"] or "").partition("#")[0] or values["title"] or ""
         return key, 0 if key else number // _LOOSE_ROWS
 
-    for _, run in groupby(enumerate(_rows(path, format, mapped, report)), key=part):
+    for _, run in groupby(enumerate(rows), key=part):
         lines, fields, comments = zip(*(row for _, row in run), strict=True)
         first = fields[0]
         article = next((values["article"] for values in fields if values["article"]), "")
@@ -61,107 +105,253 @@ def read_table(path: Path, format: TableFormat, mapped: Mapped, report: Report) 
 
 
 def _rows(
-    path: Path, format: TableFormat, mapped: Mapped, report: Report
+    path: Path, format: TableFormat, records: Records, mapped: Mapped, report: Report, side: SideFields
 ) -> Iterator[tuple[int, Values, Comment]]:
-    empty = True
-    for number, record in read_records(path, format, mapped):
-        empty = False
-        try:
-            if isinstance(record, ReadError):
-                raise record
-            values = values_of(record, mapped)
-            comment = _comment(number or 0, values, record, columns_of(tuple(record), mapped), mapped)
-        except ReadError as error:
-            report(error.at(path, number, unit_of(format)))
-        else:
-            yield number or 0, values, comment
+    unmet, empty = _Unmet(mapped) if format in ("jsonl", "json") else None, True
+    for number, record in records:
+        if isinstance(record, ReadError):
+            empty = False
+            report(record.at(path, number, unit_of(format)))
+            continue
+        ids: dict[int, str] = {}
+        for found in _found(record, mapped):
+            empty = False
+            try:
+                row = _row(number or 0, ids, found, mapped, side)
+            except ReadError as error:
+                report(error.at(path, number, unit_of(format)))
+            else:
+                if row:
+                    yield number or 0, *row
+            if unmet:
+                unmet.see(found.record)
     if empty:
-        raise ReadError("no rows", path)
+        side.remark("the file holds no comments")
+    if unmet and (missing := unmet.error()):
+        report(missing.at(path))
 
 
-def read_records(path: Path, format: TableFormat, mapped: Mapped, optional: Mapped = ()) -> Records:
+def _found(record: Mapping[str, Any], mapped: Mapped) -> Iterable[Found]:
+    """The comments of a record: itself, and those in it."""
+    for value in record.values():
+        if isinstance(value, dict | list):
+            return walk_named(record, mapped)
+    return (Found(record, None, None, {}),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Columns of a table by what they hold: all fields, fields that are text, and types of comments."""
+
+    columns: Mapping[str, str]
+    texts: tuple[tuple[str, str], ...]
+    kinds: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _layout(names: tuple[str, ...], mapped: Mapped) -> _Layout:
+    columns = columns_of(names, mapped)
+    texts = tuple((field, column) for field, column in columns.items() if field not in _SIDE_FIELDS)
+    return _Layout(columns, texts, tuple(name for name in _KIND_NAMES if name in names))
+
+
+def _row(
+    number: int, ids: dict[int, str], found: Found, mapped: Mapped, side: SideFields
+) -> tuple[Values, Comment] | None:
+    """The values and the comment of a record, None if no reader wrote it; raises ReadError for one without a text.
+
+    ``ids`` holds the ids of the comments that stand in the same record of the file.
+    """
+    record = found.record
+    layout = _layout(tuple(record), mapped)
+    columns = layout.columns
+    for name in layout.kinds:
+        if (kind := str(record.get(name)).strip().casefold()) in _MACHINE_WRITTEN:
+            side.count(f"left out, not written by readers, {kind}")
+            return None
+    values = {
+        **_NO_VALUES,
+        **{field: as_text(record[column], field) for field, column in layout.texts if column in record},
+    }
+    values["text"] = text = _text(values["text"], record, columns, mapped)
+    for field, value in found.around.items():
+        values[field] = values.get(field) or value
+    id = values["id"] or found.key or (f"line-{number}-{len(ids) + 1}" if ids else f"line-{number}")
+    ids[builtins.id(record)] = id
+    return values, Comment(
+        id=id,
+        text=text,
+        author=values["author"],
+        time=side.time(_scalar(record, columns, "time"), _scalar(record, columns, "date")),
+        parent=values["parent"] or ids.get(builtins.id(found.parent)),
+        verdict=_verdict(record, columns, side),
+        author_url=values["author_url"],
+        permalink=values["permalink"],
+        line=number or None,
+    )
+
+
+def _text(text: str | None, record: Mapping[str, object], columns: Mapping[str, str], mapped: Mapped) -> str:
+    if text is None:
+        raise _without_text(columns.get("text"), record, mapped)
+    text = plain_text(text)
+    if not text.strip():
+        raise _wrong(columns["text"], "holds no text beside its HTML; remove the row")
+    if 2 * text.count("\ufffd") >= len(text):
+        raise _wrong(columns["text"], "mostly bytes that are not UTF-8; export the file as UTF-8")
+    return text
+
+
+def _scalar(record: Mapping[str, object], columns: Mapping[str, str], field: str) -> object:
+    column = columns.get(field)
+    value = record.get(column) if column is not None else None
+    return scalar(value, field) if isinstance(value, dict | list) else value
+
+
+def _verdict(
+    record: Mapping[str, object], columns: Mapping[str, str], side: SideFields
+) -> PriorStatus | None:
+    """The prior status of a row; a flag such as ``is_spam`` counts more than a status word."""
+    status = side.status(_scalar(record, columns, "verdict"))
+    flag = side.flags(record, without=columns.get("verdict"))
+    return flag if status is None or flag not in (None, "publish") else status
+
+
+class _Unmet:
+    """The mapped columns that no record of a JSONL or JSON file has had yet."""
+
+    def __init__(self, mapped: Mapped) -> None:
+        self._mapped, self._missing, self._some = mapped, dict(mapped), False
+        self._missing.pop("text", None)
+
+    def see(self, record: Mapping[str, object]) -> None:
+        """Note the columns of a record."""
+        self._some = True
+        if self._missing:
+            for field in columns_of(tuple(record), self._mapped):
+                self._missing.pop(field, None)
+
+    def error(self) -> ReadError | None:
+        """The error of the first column that every record lacks."""
+        for field, column in self._missing.items() if self._some else ():
+            return ReadError(f"no row has the column {column!r} for the field {field!r}; check its name")
+        return None
+
+
+def read_records(
+    path: Path,
+    format: TableFormat,
+    mapped: Mapped,
+    optional: Mapped = (),
+    *,
+    side: SideFields | None = None,
+    every_row: bool = True,
+) -> Records:
     """The records of a file or their errors, without any check of the values.
 
     Raises ReadError if a CSV or Parquet file lacks a ``mapped`` column. A row of JSONL may lack one; a column that
-    every row lacks is an error after the last row. A column of ``optional`` may be missing.
+    every row lacks is an error after the last row, if ``every_row`` is a comment. A column of ``optional`` may be
+    missing. Bytes that are not UTF-8 are replaced and counted in ``side``.
     """
+    side = side or SideFields()
     if format == "parquet":
         yield from _parquet_records(path, mapped, optional)
-    else:
-        with path.open("rb") as file:
-            yield from _jsonl_records(file, mapped) if format == "jsonl" else _csv_records(path, file, mapped)
+        return
+    with open_utf8(path, side) as file:
+        if format == "csv":
+            yield from _csv_records(path, file, mapped, side)
+            return
+        unmet = _Unmet(mapped if every_row else ())
+        for number, record in (_jsonl_records if format == "jsonl" else _json_records)(file, side):
+            yield number, record
+            if not isinstance(record, ReadError):
+                unmet.see(record)
+        if error := unmet.error():
+            yield None, error
 
 
 def unit_of(format: TableFormat) -> Literal["line", "row"]:
     """The unit in which positions of a format are counted."""
-    return "row" if format == "parquet" else "line"
+    return "row" if format in ("parquet", "json") else "line"
 
 
 def values_of(
     record: Mapping[str, object], mapped: Mapped, fields: Iterable[str] = FIELDS
 ) -> dict[str, str | None]:
-    """Fields of a record as text, None where missing or blank; raises ReadError for values that are no text.
-
-    Ids, authors, parents and threads may be whole numbers.
-    """
+    """Fields of a record as text, None where missing, blank, or no text. Numbers are text, objects give their name."""
     columns = columns_of(tuple(record), mapped)
-    return {field: _text(record, columns.get(field), number=field in _NUMBERS) for field in fields}
+    return {
+        field: as_text(record[columns[field]], field) if columns.get(field) in record else None
+        for field in fields
+    }
 
 
-def _text(record: Mapping[str, object], column: str | None, *, number: bool) -> str | None:
-    value = record.get(column) if column is not None else None
-    if number and isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    if not isinstance(value, str):
-        raise _wrong(column, f"a JSON {type(value).__name__}, not a string; write it as a string")
-    return whole(value)
-
-
-def _jsonl_records(file: BinaryIO, mapped: Mapped) -> Records:
-    missing = dict(mapped)
-    missing.pop("text", None)
-    some = False
+def _lines(file: BinaryIO, side: SideFields) -> Iterator[Line]:
     for line in lines_of(file):
-        if line.problem or line.text.strip():
-            record = line.problem or _object(line.text)
-            yield line.number, record
-            if missing and not isinstance(record, ReadError):
-                some = True
-                for field in columns_of(tuple(record), mapped):
-                    missing.pop(field, None)
-    for field, column in missing.items() if some else ():
-        yield None, ReadError(f"no row has the column {column!r} for the field {field!r}; check its name")
+        if line.problem and not line.lost:
+            side.count("lines with bytes that are not UTF-8, replaced by \ufffd")
+        yield line
+
+
+def _jsonl_records(file: BinaryIO, side: SideFields) -> Records:
+    for line in _lines(file, side):
+        if line.lost or line.text.strip():
+            yield line.number, cast(ReadError, line.problem) if line.lost else _object(line.text)
+
+
+def _json_records(file: BinaryIO, side: SideFields) -> Records:
+    for number, value in json_values(file):
+        # An array of pages holds an array, or an object, for each.
+        yield number, _checked({"comments": value} if _is_page(value) else value)
+
+
+def _is_page(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
 
 
 def _object(line: str) -> Mapping[str, object] | ReadError:
     try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        detail = f"{error.msg}, column {error.colno}"
-        return ReadError(f"not valid JSON ({detail}); write one object on each line")
-    except (ValueError, RecursionError):
-        return ReadError("JSON with a number that is too long or with too many levels; shorten it")
-    if not isinstance(record, dict):
-        return ReadError(f"a JSON {type(record).__name__}, not an object; write one object on each line")
-    return record
+        return _checked(parse(line))
+    except ReadError as error:
+        return error
 
 
-def _csv_records(path: Path, file: BinaryIO, mapped: Mapped) -> Records:
+def _checked(value: object) -> Mapping[str, object] | ReadError:
+    if isinstance(value, dict | ReadError):
+        return value
+    return ReadError(f"a JSON {type(value).__name__}, not an object; write one object on each line")
+
+
+def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields) -> Records:
     csv.field_size_limit(_MAX_FIELD)
-    lines = lines_of(file)
-    header = next((line for line in lines if line.problem or line.text.strip()), None)
-    delimiter, columns = csv_columns(header.text if header else "", mapped)
+    lines = _lines(file, side)
+    header = _next_line(lines)
+    declared = excel_delimiter(header.text) if header else None
+    header = _next_line(lines) if declared else header
+    text = header.text if header else ""
+    delimiter, columns = (declared, names_of(text, declared)) if declared else csv_columns(text, mapped)
     try:
         if header and header.problem:
             raise header.problem
-        check_columns(columns, mapped)
+        if mapped or shape_of(dict.fromkeys(columns)) is None:
+            check_columns(columns, mapped)
     except ReadError as error:
         raise error.at(path, header.number if header else 1) from None
-    names = distinct(columns)
-    for line, cells in CsvRows(lines, delimiter, len(columns)):
+    some, names = list(islice(lines, _SNIFFED)), distinct(columns)
+    escape = _escape(some, delimiter)
+    for line, cells in CsvRows(chain(some, lines), delimiter, len(columns), escape):
         yield line, cells if isinstance(cells, ReadError) else dict(zip(names, cells, strict=False))
+
+
+def _next_line(lines: Iterator[Line]) -> Line | None:
+    return next((line for line in lines if line.problem or line.text.strip()), None)
+
+
+def _escape(lines: Iterable[Line], delimiter: str) -> str | None:
+    """A backslash if it stands before quotes within fields, as MySQL writes them; else quotes are doubled."""
+    text = "".join(line.text for line in lines)
+    escaped = re.search(rf'\\"(?!\s*(?:{re.escape(delimiter)}|[\r\n]|$))', text)
+    return "\\" if escaped and not re.search(r'[^,;\t|\s"]""[^"]', text) else None
 
 
 def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Records:
@@ -217,47 +407,21 @@ def _batch_records(
             yield from _batch_records(batch.slice(start, 1), broken)
         return
     for record in records:
-        times = {name: value.isoformat() for name, value in record.items() if isinstance(value, date)}
+        times = {name: value.isoformat() for name, value in record.items() if isinstance(value, date | clock)}
         yield record | times
-
-
-def _comment(
-    line: int, values: Values, record: Mapping[str, object], columns: Mapping[str, str], mapped: Mapped
-) -> Comment:
-    text, time, verdict = values["text"], values["time"], values["verdict"]
-    if text is None:
-        raise _without_text(columns.get("text"), record, mapped)
-    if verdict is not None and verdict not in _VERDICTS:
-        raise _wrong(columns["verdict"], f"not one of {', '.join(_VERDICTS)}")
-    return Comment(
-        id=values["id"] or f"line-{line}",
-        text=text,
-        author=values["author"],
-        time=_time(columns["time"], time) if time else None,
-        parent=values["parent"],
-        verdict=_VERDICTS[verdict] if verdict else None,
-        author_url=values["author_url"],
-        permalink=values["permalink"],
-        line=line or None,
-    )
 
 
 def _without_text(column: str | None, record: Mapping[str, object], mapped: Mapped) -> ReadError:
     if column is not None:
-        return _wrong(column, "empty; remove the row or fill it")
+        value = record.get(column)
+        if isinstance(value, str) or value is None:
+            return _wrong(column, "empty; remove the row or fill it")
+        return _wrong(column, f"a JSON {type(value).__name__}, not a string; write it as a string")
     wanted = dict(mapped).get("text")
     if wanted is not None:
         return ReadError(f"no field {wanted!r} with the text; {shown(record)}; name the one that has it")
-    return ReadError(f"no field with the text; {shown(record)}; name one of them 'text'")
+    return ReadError(f"no field with the text; {shown(record)}; {NAME_THE_TEXT}")
 
 
 def _wrong(column: str | None, reason: str) -> ReadError:
     return ReadError(reason, part=f"field {column!r}")
-
-
-def _time(column: str, value: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(value.strip())
-    except ValueError:
-        raise _wrong(column, "not an ISO 8601 time; write it like 2018-01-14T09:30:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -53,6 +53,8 @@ class Archive:
     format: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[Path, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    time_format: str | None = None
 
     def threads(self, on_reject: Callable[[Reject], None]) -> Iterator[Thread]:
         """Every readable thread; raises ReadError for a missing path and wrong options."""
@@ -61,6 +63,8 @@ class Archive:
                 path,
                 format=self.format,
                 columns=self.columns or None,
+                statuses=self.statuses or None,
+                time_format=self.time_format,
                 on_reject=on_reject,
                 name=self.names.get(path),
             )

@@ -47,6 +47,8 @@ class AuditOptions:
 
     format: str | None = None
     columns: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+    time_format: str | None = None
     force: bool = False
     redact: bool = False
     sample: int | None = None
@@ -64,7 +66,8 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
         raise AuditError("--redact removes the texts that --sample and --queue need; use two audits")
     if options.queue is not None:
         check_site(options.queue)
-    columns = _columns(options.columns)
+    columns = _assignments("--column", options.columns, "FIELD=NAME, such as text=body")
+    statuses = _assignments("--status", options.statuses, "WORD=STATUS, such as approved=publish")
     pipeline, engine = _pipeline_and_engine(options, settings)
     cards = [
         directory / "README.md"
@@ -73,7 +76,7 @@ def audit_command(paths: Sequence[Path], out: Path, options: AuditOptions, setti
     ]
     with _files(paths) as (files, names):
         inventory = run_audit(
-            Archive(files, options.format, columns, names),
+            Archive(files, options.format, columns, names, statuses, options.time_format),
             out,
             pipeline,
             engine=engine,
@@ -129,18 +132,17 @@ def _pipeline_and_engine(options: AuditOptions, settings: Settings) -> tuple[Mod
     return pipeline, partial(run_in_processes, spec, processes)
 
 
-def _columns(assignments: Sequence[str]) -> dict[str, str]:
-    columns: dict[str, str] = {}
-    for assignment in assignments:
-        field, _, name = assignment.partition("=")
-        if not (field and name):
-            raise ReadError(f"--column {assignment}: write FIELD=NAME, such as text=body")
-        if field in columns:
-            raise ReadError(
-                f"--column {assignment}: {field} is already {columns[field]}; name one column for it"
-            )
-        columns[field] = name
-    return columns
+def _assignments(option: str, given: Sequence[str], form: str) -> dict[str, str]:
+    """The ``KEY=VALUE`` words of an option; raises ReadError for another form and for a key that is given twice."""
+    values: dict[str, str] = {}
+    for assignment in given:
+        key, _, value = assignment.partition("=")
+        if not (key and value):
+            raise ReadError(f"{option} {assignment}: write {form}")
+        if key in values:
+            raise ReadError(f"{option} {assignment}: {key} is already {values[key]}; give it once")
+        values[key] = value
+    return values
 
 
 @contextmanager

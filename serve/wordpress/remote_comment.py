@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from belowline.data import html_to_text
-from belowline.data.archives.xml.exports import one_line
+from belowline.data.archives.values import one_line
 
 
 class _Rendered(BaseModel):

@@ -1,13 +1,16 @@
 """Reads XML as a stream: no DTD, no entities but XML's own five, memory bounded by the largest record."""
 
+import html
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from belowline.data.archives.side_fields import SideFields
+from belowline.data.archives.xml.xml_text import XmlText
 from belowline.data.comment import ReadError
 
 MAX_DEPTH = 100
@@ -22,7 +25,6 @@ MAX_TOKEN = 2**20
 MAX_NAMES = 10_000
 """Different names of elements and attributes, which the parser remembers to the end."""
 
-_CHUNK = 65_536
 _ELEMENT_COST = 100
 _CUT_OFF = (
     expat.errors.XML_ERROR_NO_ELEMENTS,
@@ -40,31 +42,36 @@ class Root:
 
 
 def read_records(
-    path: Path, records: Collection[str], prefixes: Mapping[str, str]
+    path: Path, records: Collection[str], prefixes: Mapping[str, str], side: SideFields | None = None
 ) -> Iterator[tuple[int, Element]]:
     """Every outermost element named in ``records``, with the line that it starts on.
 
-    Names carry the prefix that ``prefixes`` gives their namespace, whatever prefix the file chose:
-    ``{"http://example.com/ns": "x"}`` makes them ``x:name``; the prefix ``""`` makes them ``name``.
+    Names carry the prefix that ``prefixes`` gives their namespace, whatever prefix the file chose. Its keys are
+    patterns of addresses without scheme, ``www.`` and last slash: ``{r"example\\.com/ns": "x"}`` makes names
+    ``x:name``; the prefix ``""`` makes them ``name``. Control characters and bytes that are not of the encoding are
+    removed or replaced, and counted in ``side``. Anything before the XML and after its root is left out.
 
     Raises:
         ReadError: For what is not well-formed, for a DTD, and for what passes the limits of this module, with
             line and column. Records before it have been yielded by then.
     """
-    reader = _Reader(path, records, prefixes)
-    with path.open("rb") as file:
-        for chunk in chain(iter(lambda: file.read(_CHUNK), b""), [b""]):
-            failure = reader.feed(chunk, final=not chunk)
-            done, reader.done = reader.done, []
-            yield from done
-            if failure:
-                raise failure
+    reader, side = _Reader(path, records, prefixes), side or SideFields()
+    texts = XmlText(path, side)
+    for text, final in texts.parts():
+        failure = reader.feed(text, texts.skipped, final=final)
+        done, reader.done = reader.done, []
+        yield from done
+        if reader.over:
+            return
+        if failure:
+            raise failure
 
 
-def find_root(path: Path, head: bytes) -> Root | None:
-    """The root of the document that starts with ``head``, None if it is not in there; raises ReadError."""
-    reader = _Reader(path)
-    failure = reader.feed(head)
+def find_root(path: Path) -> Root | None:
+    """The root of the document, None if it is not in its first part; raises ReadError."""
+    reader, texts = _Reader(path), XmlText(path, SideFields())
+    text, _ = next(texts.parts())
+    failure = reader.feed(text, texts.skipped)
     if failure and not reader.root:
         raise failure
     return reader.root
@@ -78,11 +85,19 @@ class _Reader:
     ) -> None:
         self.root: Root | None = None
         self.done: list[tuple[int, Element]] = []
-        self._path, self._records, self._prefixes = path, records, prefixes or {}
+        self.over = False
+        self._path, self._records = path, records
+        self._prefixes = {re.compile(key, re.IGNORECASE): prefix for key, prefix in (prefixes or {}).items()}
+        self._names: dict[str, str] = {}
         self._namespaces: set[str] = set()
         self._builder: TreeBuilder | None = None
         self._fed = self._skipped = self._depth = self._outside = self._size = self._line = 0
-        self._expat = expat.ParserCreate(namespace_separator=" ")
+        self._expat = expat.ParserCreate("utf-8", " ")
+        # Exports hold entities of HTML, such as &nbsp;. As if a DTD declared them, expat names them and goes on.
+        self._expat.UseForeignDTD(True)
+        self._expat.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_ALWAYS)
+        self._expat.ExternalEntityRefHandler = self._empty_dtd
+        self._expat.SkippedEntityHandler = self._entity
         self._expat.buffer_text = True
         self._expat.StartDoctypeDeclHandler = self._refuse_doctype
         self._expat.StartNamespaceDeclHandler = self._declare
@@ -90,13 +105,10 @@ class _Reader:
         self._expat.CharacterDataHandler = self._characters
         self._expat.EndElementHandler = self._end
 
-    def feed(self, chunk: bytes, final: bool = False) -> ReadError | None:
-        """Read on; returns the error that ends the reading."""
-        if not self._fed:
-            # Plugins print blank lines before the declaration.
-            stripped = chunk.removeprefix(b"\xef\xbb\xbf").lstrip()
-            self._skipped = chunk[: len(chunk) - len(stripped)].count(b"\n")
-            chunk = stripped
+    def feed(self, text: str, skipped: int, final: bool = False) -> ReadError | None:
+        """Read on; returns the error that ends the reading. ``skipped`` lines stand before the XML."""
+        self._skipped = skipped
+        chunk = text.encode()
         self._fed += len(chunk)
         try:
             self._expat.Parse(chunk, final)
@@ -108,8 +120,6 @@ class _Reader:
             if what in _CUT_OFF:
                 return self._error("the XML ends early; export or download it again")
             return self._error(f"broken XML ({what}); export it again, or repair this place")
-        except (LookupError, ValueError):
-            return self._error("XML in an unknown encoding; convert it to UTF-8")
         return None
 
     def _check_memory(self, final: bool) -> None:
@@ -121,6 +131,10 @@ class _Reader:
     def _error(self, why: str) -> ReadError:
         line, column = self._expat.CurrentLineNumber + self._skipped, self._expat.CurrentColumnNumber + 1
         return ReadError(why, self._path, line, part=f"column {column}")
+
+    def _empty_dtd(self, context: str | None, *_: object) -> int:
+        self._expat.ExternalEntityParserCreate(context).Parse(b" ", True)
+        return 1
 
     def _refuse_doctype(self, *_: object) -> NoReturn:
         # A few bytes of entities can expand to gigabytes, or include local files.
@@ -144,6 +158,10 @@ class _Reader:
             self._grow(_ELEMENT_COST + sum(map(len, attributes.values())))
             self._builder.start(name, {self._named(key): value for key, value in attributes.items()})
 
+    def _entity(self, name: str, is_parameter: bool) -> None:
+        if not is_parameter:
+            self._characters(html.unescape(f"&{name};"))
+
     def _characters(self, text: str) -> None:
         if self._builder is not None:
             self._grow(len(text))
@@ -151,6 +169,7 @@ class _Reader:
 
     def _end(self, expanded: str) -> None:
         self._depth -= 1
+        self.over = self._depth == 0
         if self._builder is not None:
             self._builder.end(self._named(expanded))
             if self._depth == self._outside:
@@ -163,6 +182,10 @@ class _Reader:
             raise self._error(f"a record of more than {MAX_RECORD} characters; export it in parts")
 
     def _named(self, expanded: str) -> str:
-        uri, _, name = expanded.rpartition(" ")
-        prefix = self._prefixes.get(uri) if uri else ""
-        return expanded if prefix is None else f"{prefix}:{name}" if prefix else name
+        if expanded not in self._names:
+            uri, _, name = expanded.rpartition(" ")
+            bare = re.sub(r"^https?://(?:www\.)?|/$", "", uri.strip(), flags=re.IGNORECASE)
+            prefix = next((one for key, one in self._prefixes.items() if key.fullmatch(bare)), None)
+            prefix = prefix if uri else ""
+            self._names[expanded] = expanded if prefix is None else f"{prefix}:{name}" if prefix else name
+        return self._names[expanded]

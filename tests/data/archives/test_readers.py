@@ -80,16 +80,17 @@ def test_a_format_that_is_named_is_not_guessed(tmp_path):
         (b" \r\n\t\n", "empty"),
         (b"\xef\xbb\xbf", "empty"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "binary"),
-        (PAGE.encode("utf-16"), "UTF-16"),
         (b"<?xml version='1.0'?><a/>", "root element 'a'"),
         (b"<!-- nothing else -->", "without a root element"),
         (b"<!DOCTYPE a><a/>", "DTD"),
         (b"<!DOCTYPE html>", "neither a title nor any text"),
         (b"WARC/1.0\r\n", "WARC"),
-        (b'[{"text": "x"}]', "one object on each line"),
-        (b'{\n  "text": "x"\n}', "one object on each line"),
+        (b'["x"]', "unknown format"),
+        (b'[["x"]]', "a JSON list"),
+        (b'{\n  "words": "x"\n}', "no field with the text.*--column text=NAME"),
+        (b"SQLite format 3\0" + b"\0" * 100, "SQLite"),
         (b"int main() { return 0; }\n", "unknown format"),
-        (PAGE.encode() + b" caf\xe9", "UTF-8"),
+        (PAGE.encode() + b"\xff\xfe" * 400, "UTF-8"),
     ],
 )
 def test_unknown_formats(tmp_path, content, reason):
@@ -101,7 +102,7 @@ def test_unknown_formats(tmp_path, content, reason):
 
 
 def test_position_of_a_wrong_byte_in_a_page(tmp_path):
-    (tmp_path / "a.txt").write_bytes(b"Title\n\ncaf\xe9")
+    (tmp_path / "a.txt").write_bytes(b"Title\n\ncaf\xff\xff")
     with pytest.raises(ReadError, match="byte 11 "):
         list(read_threads(tmp_path / "a.txt"))
 
@@ -109,7 +110,9 @@ def test_position_of_a_wrong_byte_in_a_page(tmp_path):
 def test_wrong_calls_are_refused_at_once(tmp_path):
     with pytest.raises(ReadError, match="no such file"):
         read_threads(tmp_path / "nothing")
-    with pytest.raises(ReadError, match="page, html, warc, jsonl, csv, parquet, wxr, disqus"):
+    with pytest.raises(
+        ReadError, match="page, html, warc, jsonl, json, csv, parquet, wxr, disqus, isso, remark42, commento"
+    ):
         read_threads(tmp_path, format="xml")
 
 
@@ -187,12 +190,18 @@ SNIPPETS = st.sampled_from(
         b"PK\x03\x04",
         b"\x1f\x8b\x08",
         b"WARC/1.0\r\n",
+        b"SQLite format 3\0",
+        b"\x28\xb5\x2f\xfd",
+        b"\xff\xfe",
+        b"sep=;\n",
+        b"[",
+        b"<?xml version='1.0'?>",
     ]
 )
 
 
 @given(
-    st.sampled_from(["a", "a.txt", "a.jsonl", "a.csv", "a.xml", "a.html", "a.gz"]),
+    st.sampled_from(["a", "a.txt", "a.jsonl", "a.json", "a.csv", "a.xml", "a.html", "a.gz", "a.db", "a.zst"]),
     st.binary() | st.lists(SNIPPETS | st.binary(max_size=8)).map(b"".join),
 )
 @example("a.jsonl", b"[" * 100_000)

@@ -6,17 +6,21 @@ import io
 import json
 import os
 import re
+import sqlite3
 import zipfile
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from belowline.data import ReadError, Reject, Thread, read_threads
 from belowline.data.archives import containers
+from belowline.data.archives.readers import FORMATS
+from belowline.data.archives.shapes import hosts
 from tests.support.containers import encrypted, zipped
 from tests.support.warc import small
 from tests.support.xml_exports import disqus, entry, item, post, thread, wxr
@@ -53,14 +57,10 @@ def test_bad_lines_of_jsonl(tmp_path):
     bad = [
         b"{broken\n",
         b'["x"]\n',
-        b'{"text": "secret \xff"}\n',
+        b'{"text": "\xff\xff\xffs"}\n',
         b'{"text": " "}\n',
-        b'{"text": 5}\n',
+        b'{"text": false}\n',
         b'{"author": "Ann"}\n',
-        b'{"text": "secret", "time": "yesterday"}\n',
-        b'{"text": "secret", "verdict": "gone"}\n',
-        b'{"text": "secret", "author": {}}\n',
-        b'{"text": "x\0"}\n',
         b'{"text": "secr',
     ]
     lines = [line for number, spoilt in enumerate(bad) for line in ((good % number).encode(), spoilt)]
@@ -74,14 +74,10 @@ def test_bad_lines_of_jsonl(tmp_path):
         [
             "JSON",
             "list",
-            "byte ",
+            "field 'text': .*UTF-8",
             "field 'text': ",
-            "field 'text': .*int",
+            "field 'text': .*bool",
             "text.*'author'",
-            "field 'time': .*ISO 8601",
-            "field 'verdict': ",
-            "field 'author': .*dict",
-            "JSON",
             "JSON",
         ],
         strict=True,
@@ -92,19 +88,19 @@ def test_bad_lines_of_jsonl(tmp_path):
 
 def test_bad_rows_of_csv(tmp_path):
     content = (
-        b'text,author,time\nOne.,Ann,\n"x" y,Ann,\nTwo.,Bob,\na,b,c,d\n"Three\nlines",Ann,\n"bad \xe9\nlines",Ann,\n'
-        b'Four.,Ann,\n ,Ann,\nFive.,Ann,never\nSix.,"Ann,\nSeven.,Bob,\nEight.,"Bob",\n'
+        b'text,author,time\nOne.,Ann,\n"x" y,Ann,\nTwo.,Bob,\na,b,c,d\n"Three\nlines",Ann,\n"\xff\n\xff",Ann,\n'
+        b'Four.,\xff,never\n ,Ann,\na,b,c,d\nSix.,"Ann,\nSeven.,Bob,\nEight.,"Bob",\n'
     )
     threads, rejects = read(tmp_path / "a.csv", content)
     assert texts(threads) == ["One.", "Two.", "Three\nlines", "Four.", "Seven.", "Eight."]
     assert [reject.position for reject in rejects] == [3, 5, 8, 11, 12, 13]
-    expected = ["CSV", "4 fields", f"byte {content.index(0xE9) + 1} ", "field 'text'", "field 'time'", "CSV"]
+    expected = ["CSV", "4 fields", "field 'text'", "field 'text'", "4 fields", "CSV"]
     for reject, words in zip(rejects, expected, strict=True):
         assert words in reject.reason
 
 
 def test_bad_rows_of_parquet(tmp_path):
-    table = pa.table({"text": ["One.", None, "Two.", "x", "Three."], "time": [None, None, None, "never", ""]})
+    table = pa.table({"text": ["One.", None, "Two.", " ", "Three."], "time": [None, None, None, "never", ""]})
     parquet.write_table(table, tmp_path / "a.parquet")
     threads, rejects = read(tmp_path / "a.parquet")
     assert texts(threads) == ["One.", "Two.", "Three."]
@@ -167,7 +163,7 @@ def test_files_of_a_folder_go_on(tmp_path):
         "g.csv": b"",
         "h.html": b"<!DOCTYPE html>",
         "i.warc": b"WARC/1.0\r\n",
-        "j.txt": PAGE + b" caf\xe9",
+        "j.txt": PAGE + b"\xff" * 80,
         "k.zip": zipped(("README.md", b"x")),
         "l/m.csv": CSV,
     }
@@ -318,7 +314,9 @@ def test_another_name(tmp_path, monkeypatch, path):
         list(read_threads(Path(path), name="-"))
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\0", b"<a/>", PAGE + b"\xff", gzip.compress(JSONL)[:-9]])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\0", b"<a/>", PAGE + b"\xff" * 80, gzip.compress(JSONL)[:-9]]
+)
 def test_another_name_for_what_cannot_be_read(tmp_path, content):
     _, rejects = read(tmp_path / "a", content, name="-")
     assert [(reject.source, reject.position) for reject in rejects] == [("-", None)]
@@ -345,6 +343,17 @@ def parquet_bytes() -> bytes:
     return target.getvalue()
 
 
+def isso_bytes() -> bytes:
+    database = sqlite3.connect(":memory:")
+    database.executescript(
+        "CREATE TABLE threads (id INTEGER PRIMARY KEY, uri TEXT, title TEXT);"
+        "CREATE TABLE comments (tid INTEGER, id INTEGER PRIMARY KEY, parent INTEGER, created FLOAT, mode INTEGER, text TEXT,"
+        "author TEXT); INSERT INTO threads VALUES (1, '/a', 'A');"
+        "INSERT INTO comments VALUES (1, 1, NULL, 1715238720, 1, 'One.', 'Ann'), (1, 2, 1, 0, 2, 'Two.', NULL)"
+    )
+    return database.serialize()
+
+
 ARCHIVES = {
     "page": PAGE,
     "html": HTML,
@@ -357,6 +366,15 @@ ARCHIVES = {
     "gzip": gzip.compress(JSONL),
     "zip": zipped(("a.csv", CSV), ("b.jsonl", JSONL), ("c.xml", wxr(item(entry())).encode())),
     "warc, plain": small(False).bytes(),
+    "json": b'[{"text": "One.", "user": {"name": "Ann"}, "replies": [{"text": "Two.", "time": 5}]}, {"text": "Three."}]',
+    "isso": isso_bytes(),
+    "zstd": zstandard.ZstdCompressor().compress(JSONL * 3),
+    **{
+        path.name: path.read_bytes()
+        for path in sorted((Path(__file__).parent / "exports").glob("[!t]*.json*"))
+    },
+    "utf-16": "text;author\nÜber.;Zoë\n".encode("utf-16"),
+    "cp1252": "text;author\nÜber.;Zoë\n".encode("cp1252"),
 }
 PIECES = st.binary(max_size=12) | st.sampled_from(
     [b"\n", b'"', b"\0", b"<", b"&", b"\xff\xfe", b"{", b"PK\x03\x04"]
@@ -377,11 +395,7 @@ def damaged(draw: st.DrawFn, good: bytes) -> bytes:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_raises_nothing_at_all(tmp_path, format, named, data):
-    known = (
-        format
-        if named and format in ("page", "html", "warc", "jsonl", "csv", "parquet", "wxr", "disqus")
-        else None
-    )
+    known = (format if format in FORMATS else hosts()[len(format) % len(hosts())]) if named else None
     threads, rejects = read(tmp_path / "a", data.draw(damaged(ARCHIVES[format])), format=known)
     assert threads or rejects
     assert all(text.strip() for text in texts(threads))

@@ -167,12 +167,10 @@ def test_short_csv_rows_and_blank_lines_are_fine(sheet):
         ('{"author": "x", "txt": "y"}\n', ["line 1", "'author', 'txt'", "'text'"]),
         ('{"text": " "}\n', ["line 1, field 'text'", ""]),
         ('{"text": null}\n', ["line 1, field 'text'", ""]),
-        ('{"text": 5}\n', ["line 1, field 'text'", "int"]),
-        ('{"text": "x", "author": true}\n', ["field 'author'", "bool"]),
-        ('{"text": "x", "time": "yesterday"}\n', ["line 1, field 'time'", "ISO 8601"]),
-        ('{"text": "x", "time": 1515}\n', ["field 'time'", "int"]),
+        ('{"text": true}\n', ["line 1, field 'text'", "bool"]),
+        ('{"text": {}}\n', ["line 1, field 'text'", "dict"]),
         ('{"text": "x", "id": ' + "9" * 5000 + "}\n", ["line 1", "number"]),
-        (b'{"text": "x"}\n{"text": "\xff"}\n', ["line 2", "byte 25", "UTF-8"]),
+        (b'{"text": "x"}\n{"text": "\xff"}\n', ["line 2, field 'text'", "UTF-8"]),
     ],
 )
 def test_refused_jsonl(jsonl, content, parts):
@@ -189,7 +187,7 @@ def test_refused_jsonl(jsonl, content, parts):
         ('text\n"never closed\n', ["line 2", "not valid CSV"]),
         ("text,author\nx,Ann\n ,Bob\n", ["line 3, field 'text'", ""]),
         ("text,author\n", ["no rows"]),
-        (b"text\nx\ny\xe9\n", ["line 3", "byte 9", "UTF-8"]),
+        (b"text\nx\n\xff\xff\xffy\n", ["line 3, field 'text'", "UTF-8"]),
         ("\u00a0\n", ["no text column", "there are no columns"]),
     ],
 )
@@ -201,7 +199,6 @@ def test_refused_csv(sheet, content, parts):
 def test_refusals_do_not_repeat_comments(sheet, jsonl):
     long = "a comment that stands where the header should be and is long"
     assert long not in refusal(sheet, f"{long}\nmore\n")
-    assert "secret" not in refusal(jsonl, '{"text": "secret", "time": "secret"}\n')
     assert "secret" not in refusal(jsonl, '{"text": "secret" "x"}\n')
 
 
@@ -258,8 +255,8 @@ def test_parquet_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"text": ["one", " "]}), file)
     with pytest.raises(ReadError, match=r"row 2, field 'text': "):
         list(read_threads(file))
-    parquet.write_table(pa.table({"text": [1.5]}), file)
-    with pytest.raises(ReadError, match=r"row 1, field 'text': .*float"):
+    parquet.write_table(pa.table({"text": [True]}), file)
+    with pytest.raises(ReadError, match=r"row 1, field 'text': .*bool"):
         list(read_threads(file))
     whole = file.read_bytes()
     for damaged in (whole[:40], whole[:-4] + b"PAR2", b"PAR1" + b"\0" * 60):
@@ -279,16 +276,6 @@ def test_damaged_parquet_raises_nothing_else(
         content[at % len(content)] = value
     file.write_bytes(content)
     with contextlib.suppress(ReadError):
-        list(read_threads(file))
-
-
-def test_a_verdict_is_one_of_four(tmp_path: Path) -> None:
-    file = tmp_path / "a.jsonl"
-    file.write_text('{"text": "one", "verdict": "spam"}\n{"text": "two", "verdict": null}\n', "utf-8")
-    [thread] = read_threads(file)
-    assert [comment.verdict for comment in thread.comments] == ["spam", None]
-    file.write_text('{"text": "one", "verdict": "gone"}\n', "utf-8")
-    with pytest.raises(ReadError, match=r"line 1, field 'verdict': .*publish, hold, reject, spam"):
         list(read_threads(file))
 
 

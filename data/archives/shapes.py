@@ -1,0 +1,225 @@
+"""Finds the records of comments in JSON of any depth, by the shapes of known hosts or by the names of fields."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from belowline.data.archives.columns import Mapped, columns_of, plain_name
+from belowline.data.archives.values import as_text, value_at
+from belowline.data.comment import PriorStatus
+
+_WHERE = ("kind", "type")
+_OF_AN_ARTICLE = frozenset({"comments", "posts", "discussion", "entries", "threads", "articles"})
+_ANSWERS = frozenset(
+    (
+        "replies",
+        "reply",
+        "children",
+        "answers",
+        "responses",
+        "comments",
+        "subcomments",
+        "childcomments",
+        "kids",
+    )
+)
+_WRAPPERS = frozenset({"data", "items", "nodes", "edges", "node", "list", "results"})
+"""Plain names: of lists below an article, of lists of answers below a comment, and of what may stand around either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The paths of one kind of record; see ``shapes.toml``."""
+
+    host: str
+    kind: str
+    keys: frozenset[str]
+    where: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    link: str = ""
+    strip: str = ""
+    prefix: str = ""
+    parent_of_id: str = ""
+    left_out: str = ""
+    flags: Mapping[str, PriorStatus] = field(default_factory=dict)
+
+    def first(self, record: object, field: str) -> Any:
+        """The first value of the field's paths that is not empty, or None."""
+        for path in self.paths.get(field, ()):
+            if (value := value_at(record, path)) not in (None, ""):
+                return value
+        return None
+
+    def text(self, record: object, field: str) -> str | None:
+        """The first value of the field's paths as text, or None."""
+        return as_text(self.first(record, field), field)
+
+    def address(self, record: object) -> str | None:
+        """The address of the record's thread, or None if a part of it is missing."""
+        if not self.link or (url := self.text(record, "url")):
+            return self.text(record, "url")
+        parts = {path: as_text(value_at(record, path), "id") for path in re.findall(r"{([^{}]+)}", self.link)}
+        return re.sub(r"{([^{}]+)}", lambda m: parts[m[1]] or "", self.link) if all(parts.values()) else url
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record of a comment or of what is left out, with what the records around it say.
+
+    Attributes:
+        record: The record.
+        shape: Its shape, None for a record that is known by the names of its fields.
+        parent: Record of the comment that it stands in, or None.
+        around: Fields of the thread that it stands in: thread, title, url, article.
+        key: Name under which an object of records holds it, or None.
+    """
+
+    record: Mapping[str, Any]
+    shape: Shape | None
+    parent: Mapping[str, Any] | None
+    around: Mapping[str, str | None]
+    key: str | None = None
+
+
+@cache
+def shapes() -> tuple[Shape, ...]:
+    """The shapes of ``shapes.toml``."""
+    tables = tomllib.loads((Path(__file__).parent / "shapes.toml").read_text("utf-8"))["shape"]
+    return tuple(_shape(table) for table in tables)
+
+
+def hosts() -> tuple[str, ...]:
+    """The names of the hosts whose records are known."""
+    return tuple(dict.fromkeys(shape.host for shape in shapes()))
+
+
+def shape_of(record: Mapping[str, Any], host: str | None = None) -> Shape | None:
+    """The first shape that fits a record, only of ``host`` if it is given."""
+    where = tuple(value if isinstance(value := record.get(name), str) else None for name in _WHERE)
+    return _fitting(tuple(record), where, host)
+
+
+def walk(value: object, host: str | None = None) -> Iterator[Found]:
+    """The records of known shapes in a JSON value, at any depth, in their order."""
+    stack: list[tuple[object, Mapping[str, Any] | None, Mapping[str, str | None]]] = [(value, None, {})]
+    while stack:
+        current, parent, around = stack.pop()
+        if isinstance(current, list):
+            stack.extend(
+                (child, parent, around) for child in reversed(current) if isinstance(child, dict | list)
+            )
+        elif isinstance(current, dict):
+            shape = shape_of(current, host)
+            if shape is not None:
+                yield Found(current, shape, parent, around)
+                if shape.kind == "thread":
+                    around = described(shape, current)
+                elif shape.kind == "comment":
+                    parent = current
+            below = [child for child in current.values() if isinstance(child, dict | list)]
+            stack.extend((child, parent, around) for child in reversed(below))
+
+
+def described(shape: Shape, record: Mapping[str, Any]) -> dict[str, str | None]:
+    """Thread, title, url and article of a record of a thread."""
+    id = shape.text(record, "id")
+    return {
+        "thread": id and shape.prefix + id.removeprefix(shape.prefix),
+        "title": shape.text(record, "title"),
+        "url": shape.address(record),
+        "article": shape.text(record, "article"),
+    }
+
+
+def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]:
+    """The records of comments in a JSON object, known by the names of their fields.
+
+    A comment is a record in a list, or the object itself, that has a text; its answers are in lists with names such as
+    ``replies``. Another object describes the thread of the comments in it. If nothing is a comment, the object itself
+    is given, except an article without comments.
+    """
+    empty = not any(plain_name(name) in _OF_AN_ARTICLE for name in value)
+    stack: list[tuple[object, bool, Found]] = [(value, True, Found({}, None, None, {}))]
+    while stack:
+        current, listed, found = stack.pop()
+        if isinstance(current, list):
+            stack.extend(
+                (child, True, found) for child in reversed(current) if isinstance(child, dict | list)
+            )
+        elif isinstance(current, dict):
+            below = {
+                name: child for name, child in current.items() if isinstance(child, dict | list) and child
+            }
+            if listed and _is_comment(current, below, mapped, top=current is value):
+                empty = False
+                yield Found(current, None, found.parent, found.around, found.key)
+                below = {name: child for name, child in below.items() if plain_name(name) in _ANSWERS}
+                found = Found({}, None, current, found.around)
+            elif below and found.parent is None:
+                found = Found({}, None, None, {**found.around, **_thread(current, mapped)})
+            for name, child in reversed(below.items()):
+                stack.extend(_below(plain_name(name), child, found))
+    if empty:
+        yield Found(value, None, None, {})
+
+
+def _below(name: str, child: Any, found: Found) -> list[tuple[object, bool, Found]]:
+    """A list, an object, or the records of an object that holds one under each key."""
+    keyed = isinstance(child, dict) and all(isinstance(one, dict) for one in child.values())
+    if not keyed or name not in _OF_AN_ARTICLE | _ANSWERS or _WRAPPERS & set(map(plain_name, child)):
+        return [(child, False, found)]
+    records = [(one, True, Found({}, None, found.parent, found.around, key)) for key, one in child.items()]
+    return list(reversed(records))
+
+
+def _is_comment(record: Mapping[str, Any], below: Mapping[str, Any], mapped: Mapped, *, top: bool) -> bool:
+    columns = columns_of(tuple(record), mapped)
+    if "text" not in columns or as_text(record[columns["text"]], "text") is None:
+        return False
+    below = {name: child for name, child in below.items() if name not in columns.values()}
+    names = set(map(plain_name, below))
+    by_somebody = "author" in columns or "parent" in columns
+    if names & _OF_AN_ARTICLE:
+        return "title" not in columns and by_somebody
+    # The answer of an API may have a message beside its list of comments.
+    return not top or by_somebody or bool(names & _ANSWERS) or not any(map(_holds_records, below.values()))
+
+
+def _holds_records(child: Any) -> bool:
+    inner = child.values() if isinstance(child, dict) else child
+    return any(isinstance(one, dict | list) for one in inner)
+
+
+def _thread(record: Mapping[str, Any], mapped: Mapped) -> dict[str, str | None]:
+    columns = columns_of(tuple(record), mapped)
+
+    def text(field: str, column: str) -> str | None:
+        return as_text(record[columns[column]], field) if column in columns else None
+
+    described = {
+        "thread": text("thread", "id") or text("thread", "thread"),
+        "title": text("title", "title"),
+        "url": text("url", "url"),
+        "article": text("article", "article") or text("text", "text"),
+    }
+    return {name: value for name, value in described.items() if value}
+
+
+def _shape(table: dict[str, Any]) -> Shape:
+    lists = {name: tuple(paths) for name, paths in table.items() if isinstance(paths, list)}
+    plain = {name: value for name, value in table.items() if not isinstance(value, list)}
+    return Shape(keys=frozenset(lists.pop("keys")), paths=lists, **plain)
+
+
+@lru_cache(maxsize=4096)
+def _fitting(names: tuple[str, ...], where: tuple[str | None, ...], host: str | None) -> Shape | None:
+    present, values = frozenset(names), dict(zip(_WHERE, where, strict=True))
+    for shape in shapes():
+        fits = shape.keys <= present and all(values[name] == value for name, value in shape.where.items())
+        if fits and host in (None, shape.host):
+            return shape
+    return None

@@ -1,0 +1,172 @@
+"""JSON of any shape: arrays, objects, comments under a key, answers at any depth."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belowline.data import ReadError, Reject, Thread, read_threads
+from belowline.data.archives import json_values as values
+from belowline.data.archives.readers import read_rows
+from tests.support.reading import read, refusal
+
+ANN = {"id": 1, "author": "Ann", "text": "One.", "time": "2024-05-09T07:12:00Z"}
+BO = {"id": 2, "author": "Bo", "text": "Two.", "parent": 1}
+
+
+def told(threads: list[Thread]) -> list[tuple]:
+    return [
+        (thread.title, [(c.id, c.parent, c.author, c.text) for c in thread.comments]) for thread in threads
+    ]
+
+
+BOTH = [("1", None, "Ann", "One."), ("2", "1", "Bo", "Two.")]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([ANN, BO], [(None, BOTH)]),
+        ([[ANN], [BO]], [(None, BOTH)]),
+        ({"comments": [ANN, BO]}, [(None, BOTH)]),
+        ({"status": "ok", "message": "found", "data": {"page": 1, "items": [ANN, BO]}}, [(None, BOTH)]),
+        ({"title": "Tram", "body": "The council voted.", "comments": [ANN, BO]}, [("Tram", BOTH)]),
+        ([{"title": "Tram", "comments": [ANN]}, {"title": "Bus", "comments": []}, {"title": "Car", "comments": [BO]}],
+         [("Tram", BOTH[:1]), ("Car", BOTH[1:])]),
+        ({"posts": {"p1": {"title": "Tram", "comments": {"1": {"text": "One.", "author": "Ann"}, "2": {**BO, "id": None}}}}},
+         [("Tram", BOTH)]),
+        ([{**ANN, "replies": [{"id": 2, "author": "Bo", "text": "Two."}]}], [(None, BOTH)]),
+        ([{**ANN, "children": {"data": [{"id": 2, "author": "Bo", "text": "Two."}]}}], [(None, BOTH)]),
+        ({"threads": [{"id": "t", "url": "https://x.example/t", "comments": [
+            {"name": "Ann", "message": "One.", "id": 1, "replies": [{"name": "Bo", "message": "Two.", "id": 2, "replies": []}]}
+        ]}]}, [("t", BOTH)]),
+        ({"text": "One.", "author": "Ann", "id": 1}, [(None, BOTH[:1])]),
+        ([{"author_name": "Ann", "author": 0, "id": 1, "post": 5, "parent": 0, "content": {"rendered": "<p>One.</p>"},
+           "status": "approved", "type": "comment"}], [("5", [("1", "0", "Ann", "One.")])]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", ["a.json", "a", "a.txt"])
+def test_comments_are_found_wherever_they_are(tmp_path, value, expected, indent, name):
+    assert told(read(tmp_path / name, json.dumps(value, indent=indent))) == expected
+
+
+def test_the_article_of_nested_comments(tmp_path):
+    (thread,) = read(
+        tmp_path / "a.json",
+        json.dumps(
+            {"title": "Tram", "url": "https://x.example", "content": "The council voted.", "comments": [ANN]}
+        ),
+    )
+    assert (thread.title, thread.url, thread.text) == ("Tram", "https://x.example", "The council voted.")
+
+
+def test_answers_in_lines_of_jsonl_are_kept(tmp_path):
+    lines = (
+        json.dumps({**ANN, "replies": [{"text": "Deep.", "replies": [{"text": "Deeper."}]}]})
+        + "\n"
+        + json.dumps(BO)
+    )
+    (thread,) = read(tmp_path / "a.jsonl", lines)
+    assert [comment.text for comment in thread.comments] == ["One.", "Deep.", "Deeper.", "Two."]
+    ids = [comment.id for comment in thread.comments]
+    assert len(set(ids)) == 4
+    assert [comment.parent for comment in thread.comments] == [None, "1", ids[1], "1"]
+
+
+def test_answers_of_any_depth(tmp_path):
+    value: dict = {"text": "Number 0."}
+    for number in range(1, 150):
+        value = {"text": f"Number {number}.", "replies": [value]}
+    (thread,) = read(tmp_path / "a.json", json.dumps([value]))
+    assert len(thread.comments) == 150
+    assert "levels" in refusal(tmp_path / "a.json", "[" + '{"replies":[' * 100_000)
+
+
+def test_columns_are_named_in_json_too(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"liste": [{"kommentar": "One.", "wer": "Ann"}, {"kommentar": "Two."}]}))
+    (thread,) = read_threads(path, columns={"text": "kommentar", "author": "wer"})
+    assert [(c.text, c.author) for c in thread.comments] == [("One.", "Ann"), ("Two.", None)]
+    with pytest.raises(ReadError, match=r"no field with the text.*--column text=NAME"):
+        list(read_threads(path))
+    rejects: list[Reject] = []
+    list(read_threads(path, columns={"text": "kommentar", "author": "who"}, on_reject=rejects.append))
+    assert [(reject.position, "'who'" in reject.reason) for reject in rejects] == [(None, True)]
+
+
+def test_rows_for_scoring_come_from_json_too(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"comments": [ANN, BO]}))
+    assert [row["text"] for _, row in read_rows(path, (("text", "text"),))] == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    ("content", "kept", "position"),
+    [
+        ('[{"text": "One."}, {"text": "Two."}, {"text": ', 2, 3),
+        ('[{"text": "One."}, {"text": "Two."}', 2, 3),
+        ('[{"text": "One."}, {"text" "Two."}, {"text": "Three."}]', 1, 2),
+        ('[{"text": "One."}, 5, {"text": "Two."}]', 2, 2),
+        ('[{"text": "One."}, {"text": ""}, {"text": "Two."}]', 2, 2),
+    ],
+)
+def test_what_stands_before_damage_is_kept(tmp_path, content, kept, position):
+    rejects: list[Reject] = []
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    threads = list(read_threads(path, on_reject=rejects.append))
+    assert sum(len(thread.comments) for thread in threads) == kept
+    assert [reject.position for reject in rejects] == [position]
+
+
+def test_long_arrays_are_read_in_parts_and_large_values_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(values, "_CHUNK", 50)
+    records = [{"text": f"Number {n}, é.", "author": "Zoë"} for n in range(500)]
+    (thread,) = read(tmp_path / "a.json", json.dumps(records, ensure_ascii=False))
+    assert [comment.text for comment in thread.comments] == [record["text"] for record in records]
+    monkeypatch.setattr(values, "LARGEST_VALUE", 1_000)
+    assert "JSON lines" in refusal(tmp_path / "a.json", json.dumps({"comments": records}))
+
+
+def test_hostile_json_takes_linear_time(tmp_path):
+    start = time.monotonic()
+    for content in (
+        '[{"text": "' + "x" * 20_000_000,
+        "[" * 5_000_000,
+        '[{"a":' * 1_000_000,
+        "[{}," * 1_000_000,
+    ):
+        refusal(tmp_path / "a.json", content)
+    assert time.monotonic() - start < 20
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(
+            ["id", "text", "body", "author", "comments", "replies", "children", "kind", "data", "title", "snippet", "type",
+             "link_id", "parent_id", "pid", "locator", "user", "cid", "votes", "storyID", "revisions", "parent", "metadata"]
+        ),
+        inner,
+        max_size=5,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON, st.sampled_from([None, "reddit", "youtube", "remark42", "coral", "hackernews", "json", "jsonl"]))
+@settings(max_examples=150, deadline=None)
+def test_any_json_is_read_or_refused(tmp_path_factory, value, format):
+    path = tmp_path_factory.mktemp("any") / "a.json"
+    path.write_text(json.dumps(value))
+    rejects: list[Reject] = []
+    threads = list(read_threads(path, on_reject=rejects.append, format=format))
+    assert threads or rejects
+    assert all(comment.text.strip() for thread in threads for comment in thread.comments)
+    for thread in threads:
+        ids = [comment.id for comment in thread.comments]
+        assert format not in ("reddit", "youtube") or len(ids) == len(set(ids))
