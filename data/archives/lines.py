@@ -82,6 +82,12 @@ def _line(number: int, raw: bytes, size: int, offset: int) -> Line:
     return Line(number, text.removeprefix("\ufeff") if number == 1 else text, size, problem)
 
 
+class Cells(list[str]):
+    """The cells of a CSV row; ``problem`` is the error of broken bytes among them, which are lone surrogates."""
+
+    problem: ReadError | None = None
+
+
 class CsvRows:
     """Iterator over CSV rows: the number of each row's first line, and its cells or its error.
 
@@ -96,7 +102,7 @@ class CsvRows:
         self._again: list[Line] = []
         self._size = self._read = self._reread = 0
 
-    def __iter__(self) -> Iterator[tuple[int, list[str] | ReadError]]:
+    def __iter__(self) -> Iterator[tuple[int, Cells | ReadError]]:
         reader = self._reader()
         while True:
             retried = bool(self._again)
@@ -127,10 +133,12 @@ class CsvRows:
         self._read += line.size + _LINE_COST if line else 0
         return line
 
-    def _checked(self, cells: list[str], retried: bool) -> list[str] | ReadError:
+    def _checked(self, row: list[str], retried: bool) -> Cells | ReadError:
         problem = next((line.problem for line in self._row if line.lost), None)
+        cells = Cells(row)
         if problem or not any(map(str.strip, cells)):
             return problem or cells
+        cells.problem = next((line.problem for line in self._row if line.problem), None)
         # Excel pads rows with empty cells.
         while len(cells) > self._width and not cells[-1].strip():
             cells.pop()

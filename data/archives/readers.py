@@ -24,7 +24,15 @@ from belowline.data.archives.lines import decode
 from belowline.data.archives.saved_page.page import has_comment_form, parse_page
 from belowline.data.archives.shapes import hosts, shape_of, walk_named
 from belowline.data.archives.side_fields import SideFields, SideRules
-from belowline.data.archives.table_reader import TableFormat, read_records, read_table, unit_of
+from belowline.data.archives.table_reader import (
+    Damaged,
+    TableFormat,
+    check_bytes,
+    read_records,
+    read_table,
+    unit_of,
+    values_of,
+)
 from belowline.data.archives.warc.pages import read_warc
 from belowline.data.archives.warc.records import looks_like_warc
 from belowline.data.archives.xml.disqus import is_disqus, read_disqus
@@ -152,7 +160,17 @@ def read_rows(
             # One object may hold all comments.
             yield from ((place, found.record) for found in walk_named(row, mapped))
         else:
-            yield place, row
+            yield place, _with_text(row, mapped)
+
+
+def _with_text(record: Mapping[str, object] | ReadError, mapped: Mapped) -> Mapping[str, object] | ReadError:
+    """The record, or the error of a text that is mostly broken bytes."""
+    try:
+        if isinstance(record, Damaged):
+            check_bytes(record, values_of(record, mapped, ("text",))["text"] or "")
+    except ReadError as error:
+        return error
+    return record
 
 
 def _reporting(on_reject: Callable[[Reject], None]) -> Report:

@@ -61,6 +61,20 @@ Values = Mapping[str, str | None]
 """Fields as text, or None."""
 
 
+class Damaged(dict[str, Any]):
+    """A record with broken bytes, which are lone surrogates; ``problem`` is their error."""
+
+    def __init__(self, record: Any, problem: ReadError) -> None:
+        super().__init__(record)
+        self.problem = problem
+
+
+def check_bytes(record: Mapping[str, object], text: str) -> None:
+    """Raises ReadError if at least half of a text of the record is broken bytes."""
+    if isinstance(record, Damaged) and 2 * text.count("\ufffd") >= len(text.strip()):
+        raise record.problem
+
+
 def read_table(
     path: Path,
     format: TableFormat,
@@ -197,8 +211,7 @@ def _text(text: str | None, record: Mapping[str, object], columns: Mapping[str, 
     text = plain_text(text)
     if not text.strip():
         raise _wrong(columns["text"], "holds no text beside its HTML; remove the row")
-    if 2 * text.count("\ufffd") >= len(text):
-        raise _wrong(columns["text"], "mostly bytes that are not UTF-8; export the file as UTF-8")
+    check_bytes(record, text)
     return text
 
 
@@ -296,7 +309,7 @@ def _lines(file: BinaryIO, side: SideFields) -> Iterator[Line]:
 def _jsonl_records(file: BinaryIO, side: SideFields) -> Records:
     for line in _lines(file, side):
         if line.lost or line.text.strip():
-            yield line.number, cast(ReadError, line.problem) if line.lost else _object(line.text)
+            yield line.number, cast(ReadError, line.problem) if line.lost else _object(line)
 
 
 def _json_records(file: BinaryIO, side: SideFields) -> Records:
@@ -309,11 +322,12 @@ def _is_page(value: object) -> bool:
     return isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
 
 
-def _object(line: str) -> Mapping[str, object] | ReadError:
+def _object(line: Line) -> Mapping[str, object] | ReadError:
     try:
-        return _checked(parse(line))
+        record = _checked(parse(line.text))
     except ReadError as error:
         return error
+    return Damaged(record, line.problem) if line.problem and isinstance(record, dict) else record
 
 
 def _checked(value: object) -> Mapping[str, object] | ReadError:
@@ -340,7 +354,11 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields) -
     some, names = list(islice(lines, _SNIFFED)), distinct(columns)
     escape = _escape(some, delimiter)
     for line, cells in CsvRows(chain(some, lines), delimiter, len(columns), escape):
-        yield line, cells if isinstance(cells, ReadError) else dict(zip(names, cells, strict=False))
+        if isinstance(cells, ReadError):
+            yield line, cells
+        else:
+            record = dict(zip(names, cells, strict=False))
+            yield line, Damaged(record, cells.problem) if cells.problem else record
 
 
 def _next_line(lines: Iterator[Line]) -> Line | None:
@@ -350,7 +368,7 @@ def _next_line(lines: Iterator[Line]) -> Line | None:
 def _escape(lines: Iterable[Line], delimiter: str) -> str | None:
     """A backslash if it stands before quotes within fields, as MySQL writes them; else quotes are doubled."""
     text = "".join(line.text for line in lines)
-    escaped = re.search(rf'\\"(?!\s*(?:{re.escape(delimiter)}|[\r\n]|$))', text)
+    escaped = re.search(rf'\\"(?!\s*(?:{re.escape(delimiter)}|["\r\n]|$))', text)
     return "\\" if escaped and not re.search(r'[^,;\t|\s"]""[^"]', text) else None
 
 

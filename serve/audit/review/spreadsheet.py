@@ -37,8 +37,8 @@ def sheet_writer(
 def read_sheet(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """The rows by their number, of which the header is 1; cells are stripped.
 
-    Columns are separated by commas, semicolons or tabs. Raises AuditError if a ``needed`` column is missing, for a row
-    with more cells than the header, and for another encoding than UTF-8.
+    Columns are separated by commas, semicolons, tabs or bars; the encoding is UTF-8, UTF-16 or Windows-1252. Raises
+    AuditError if a ``needed`` column is missing, and for a row with more cells than the header.
     """
     rows = []
     try:
@@ -50,5 +50,5 @@ def read_sheet(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, s
             cells = {name.strip().casefold(): str(value).strip() for name, value in record.items()}
             rows.append((number, dict.fromkeys(needed, "") | cells))
     except ReadError as error:
-        raise AuditError(f"{error}; keep the columns of sample.csv, and save it as CSV UTF-8") from None
+        raise AuditError(f"{error}; keep the columns of sample.csv, and save it as CSV") from None
     return rows

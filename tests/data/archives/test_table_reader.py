@@ -170,7 +170,7 @@ def test_short_csv_rows_and_blank_lines_are_fine(sheet):
         ('{"text": true}\n', ["line 1, field 'text'", "bool"]),
         ('{"text": {}}\n', ["line 1, field 'text'", "dict"]),
         ('{"text": "x", "id": ' + "9" * 5000 + "}\n", ["line 1", "number"]),
-        (b'{"text": "x"}\n{"text": "\xff"}\n', ["line 2, field 'text'", "UTF-8"]),
+        (b'{"text": "x"}\n{"text": "\xff"}\n', ["line 2", "byte 25", "UTF-8"]),
     ],
 )
 def test_refused_jsonl(jsonl, content, parts):
@@ -187,7 +187,7 @@ def test_refused_jsonl(jsonl, content, parts):
         ('text\n"never closed\n', ["line 2", "not valid CSV"]),
         ("text,author\nx,Ann\n ,Bob\n", ["line 3, field 'text'", ""]),
         ("text,author\n", ["no rows"]),
-        (b"text\nx\n\xff\xff\xffy\n", ["line 3, field 'text'", "UTF-8"]),
+        (b"text\nx\n\xff\xff\xffy\n", ["line 3", "byte 8", "UTF-8"]),
         ("\u00a0\n", ["no text column", "there are no columns"]),
     ],
 )

@@ -286,6 +286,9 @@ def test_bad_input_is_one_line_and_makes_no_folder(
     assert "unknown format 'pdf'" in failure(capsys, archive, "--out", out, "--format", "pdf")
     assert "field 'body'" in failure(capsys, archive, "--out", out, "--column", "body=text")
     assert "--column text: " in failure(capsys, archive, "--out", out, "--column", "text")
+    assert "WORD=STATUS" in failure(capsys, archive, "--out", out, "--status", "approved")
+    assert "'gone'" in failure(capsys, archive, "--out", out, "--status", "approved=gone")
+    assert "day-first" in failure(capsys, archive, "--out", out, "--time-format", "%H:%M")
     assert "text is already a" in failure(
         capsys, archive, "--out", out, "--column", "text=a", "--column", "text=b"
     )

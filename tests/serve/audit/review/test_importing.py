@@ -115,7 +115,7 @@ def test_training_reads_the_decisions(out: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
 def test_what_a_spreadsheet_made_of_the_file_does_not_matter(
     out: Path, delimiter: str, encoding: str
 ) -> None:
