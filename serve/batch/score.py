@@ -1,11 +1,14 @@
 """The command ``belowline score``: from a source of rows to a file of results."""
 
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from belowline.serve.batch.inventory import Inventory, check_rows, take_inventory
 from belowline.serve.batch.merge import Layout
@@ -147,9 +150,19 @@ def _chunks(
 
 @contextmanager
 def _interruptible(tally: Tally, target: Path | None) -> Iterator[None]:
+    """Say what an interruption leaves; SIGTERM also ends the block, so that no unfinished file stays."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _terminate) if main else None
     try:
         yield
-    except KeyboardInterrupt:
-        unchanged = f"; {target} is not written" if target else ""
-        print(f"belowline: interrupted after {tally.actions.total():,} comments{unchanged}", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit):
+        left = f"; {target} is {'unchanged' if target.exists() else 'not written'}" if target else ""
+        print(f"belowline: interrupted after {tally.actions.total():,} comments{left}", file=sys.stderr)
         raise
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(signum: int, frame: object) -> NoReturn:
+    sys.exit(128 + signum)
