@@ -207,9 +207,7 @@ def test_names_titles_and_notes_never_move_the_words_around_them(client: TestCli
     for path in (*pages.values(), "/console/log", "/console/keys", "/console/dashboard"):
         page = LexborHTMLParser(shown(client, f"GET {path}"))
         for node in page.css("*"):
-            own = "".join(
-                child.text() for child in node.iter(include_text=True) if child.tag == "-text"
-            )
+            own = "".join(child.text() for child in node.iter(include_text=True) if child.tag == "-text")
             if MOVING.search(own):
                 shows += 1
                 assert node.tag in OWN_DIRECTION, (path, node.html)
