@@ -197,6 +197,25 @@ def test_the_consoles_pages_are_made_of_the_same_elements_whatever_is_said(
         assert {tag for tag, _ in rows - everywhere} <= OF_THE_LISTS, path
 
 
+MOVING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+OWN_DIRECTION = {"bdi", "blockquote", "textarea", "pre", "input"}
+
+
+def test_names_titles_and_notes_never_move_the_words_around_them(client: TestClient) -> None:
+    pages, _ = told_to(client, "Bo \u202eBerg \u2067x")
+    shows = 0
+    for path in (*pages.values(), "/console/log", "/console/keys", "/console/dashboard"):
+        page = LexborHTMLParser(shown(client, f"GET {path}"))
+        for node in page.css("*"):
+            own = "".join(child.text() for child in node.iter(include_text=True) if child.tag == "-text")
+            if MOVING.search(own):
+                shows += 1
+                assert node.tag in OWN_DIRECTION, (path, node.html)
+        attributes = (node.attributes for node in page.css("*:not(input)"))
+        assert not any(MOVING.search(value or "") for found in attributes for value in found.values()), path
+    assert shows > 10
+
+
 OF_THE_LISTS = {
     *(
         "a",
