@@ -131,19 +131,19 @@ def read_threads(
 
 
 def read_rows(
-    path: Path, mapped: Mapped, optional: Mapped = ()
+    path: Path, mapped: Mapped, optional: Mapped = (), side: SideFields | None = None
 ) -> Iterator[tuple[Place, Mapping[str, object] | ReadError]]:
     """The rows of a JSONL, JSON, CSV or Parquet file, alone or packed, each with its place for errors.
 
     The format is detected as in ``read_threads``. Raises ReadError for other formats and without a ``mapped`` column;
-    a column of ``optional`` may be missing.
+    a column of ``optional`` may be missing. Replaced bytes are counted in ``side``.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if is_container(head) and not looks_like_warc(head):
         for member in unpack(path, lambda name: _may_be_member(name, None)):
             try:
-                for (source, number, unit), row in read_rows(member.path, mapped, optional):
+                for (source, number, unit), row in read_rows(member.path, mapped, optional, side):
                     yield (member.name + source.removeprefix(str(member.path)), number, unit), row
             except ReadError as error:
                 raise error.at(member.name, error.position, error.unit) from error
@@ -154,7 +154,7 @@ def read_rows(
         raise ReadError(
             f"not rows of JSONL, JSON, CSV or Parquet but the format {format!r}; use `belowline audit`", path
         )
-    for number, row in read_records(path, table, mapped, optional):
+    for number, row in read_records(path, table, mapped, optional, side=side):
         place = (str(path), number, unit_of(table))
         if table == "json" and not isinstance(row, ReadError):
             # One object may hold all comments.

@@ -17,6 +17,7 @@ from belowline.data.archives.columns import Mapped, columns_of, shown
 from belowline.data.archives.lines import lines_of
 from belowline.data.archives.readers import Place
 from belowline.data.archives.readers import read_rows as table_rows
+from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.table_reader import EVERY_COLUMN, values_of
 from belowline.data.comment import whole
 from belowline.model import ScoreInput
@@ -89,6 +90,7 @@ class Source:
         repeatable: Whether ``rows`` can be called again.
         columns: The named columns.
         from_spreadsheet: Whether the file begins as Excel begins a CSV file.
+        side: Counts what the reader replaced, such as bytes that are not UTF-8.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Source:
     repeatable: bool = True
     columns: Columns = Columns()
     from_spreadsheet: bool = False
+    side: SideFields = field(default_factory=SideFields)
 
 
 @contextmanager
@@ -105,8 +108,9 @@ def file_source(path: Path, columns: Columns) -> Iterator[Source]:
     if path.is_dir():
         raise ReadError("is a folder; name a file, or use belowline audit", path)
     with regular_file(path) as file:
-        rows = partial(read_rows, file, columns, name)
-        yield Source(name, rows, columns=columns, from_spreadsheet=_is_from_spreadsheet(file))
+        side = SideFields()
+        rows = partial(read_rows, file, columns, name, side)
+        yield Source(name, rows, columns=columns, from_spreadsheet=_is_from_spreadsheet(file), side=side)
 
 
 def text_source(texts: Sequence[str], article: str | None) -> Source:
@@ -155,14 +159,14 @@ def _unreadable(error: OSError, source: object) -> ReadError:
     return ReadError(f"cannot be read ({error.strerror or error}); check the path", source)
 
 
-def read_rows(path: Path, columns: Columns, name: str) -> Rows:
+def read_rows(path: Path, columns: Columns, name: str, side: SideFields) -> Rows:
     """The rows of a JSONL, CSV or Parquet file; ``name`` replaces ``path`` in errors.
 
     Raises ReadError for another format, without a text column, and if the file cannot be opened.
     """
     mapped = columns.mapped
     try:
-        for number, (place, record) in enumerate(table_rows(path, mapped, EVERY_COLUMN), 1):
+        for number, (place, record) in enumerate(table_rows(path, mapped, EVERY_COLUMN, side), 1):
             source, position, unit = place
             yield _row(number, record, mapped, (name + source.removeprefix(str(path)), position, unit))
     except ReadError as error:
@@ -233,14 +237,10 @@ def _side_values(
     record: Mapping[str, object], mapped: Mapped
 ) -> tuple[dict[str, str | None], tuple[str, ...]]:
     """The values of the side fields with a named column, and the fields whose value is unreadable."""
-    values: dict[str, str | None] = {}
-    unread = []
-    for name, _ in mapped:
-        if name in _SIDE_FIELDS:
-            try:
-                values |= values_of(record, mapped, (name,))
-            except ReadError:
-                unread.append(name)
+    named = {name for name, _ in mapped if name in _SIDE_FIELDS}
+    present = {name: column for name, column in columns_of(tuple(record), mapped).items() if name in named}
+    values = values_of(record, mapped, present)
+    unread = (name for name, column in present.items() if values[name] is None and as_text(record[column]))
     return values, tuple(unread)
 
 

@@ -93,6 +93,8 @@ def _score(source: Source, target: Path | None, load: Callable[[], ModerationPip
     inventory = take_inventory(source)
     if target:
         check_columns(target, inventory)
+    for note in source.side.notes():
+        print(f"note: {note}", file=sys.stderr)
     for name, count in inventory.unread.items():
         print(f"note: rows without a readable {name}, scored without it: {count:,}", file=sys.stderr)
     tally = score_rows(source.rows(), target, load(), inventory)

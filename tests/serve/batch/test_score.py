@@ -242,7 +242,7 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
         (
             "in.html",
             b"<!DOCTYPE html><p>x",
-            "in.html: not rows of JSONL, CSV or Parquet but the format 'html'",
+            "in.html: not rows of JSONL, JSON, CSV or Parquet but the format 'html'",
         ),
         ("in.zip", zipped(("a.csv", b"kommentar\nx\n")), "in.zip/a.csv, line 1: no text column"),
     ],
