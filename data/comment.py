@@ -81,6 +81,8 @@ class Comment:
         parent: ``id`` of the comment in the same thread that this comment replies to, or None.
         verdict: Prior status: the decision of the site's own moderators, or None if unknown.
         author_url: Website that the author gave, or None if unknown.
+        permalink: Address of the comment, or None if unknown.
+        line: Line of the source on which its record begins, in Parquet the row, or None if there is none.
     """
 
     id: str
@@ -90,6 +92,8 @@ class Comment:
     parent: str | None = None
     verdict: PriorStatus | None = None
     author_url: str | None = None
+    permalink: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

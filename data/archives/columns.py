@@ -73,6 +73,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         *("verdict", "status", "comment_approved", "moderation_status", "comment_status", "approved"),
         *("is_approved", "state"),
     ),
+    "permalink": ("permalink", "comment_url", "comment_link"),
 }
 """Each field and its possible column names, the preferred one first; case, spaces, ``_`` and ``-`` are ignored."""
 
@@ -140,6 +141,19 @@ def excel_delimiter(line: str) -> str | None:
 def has_text_column(columns: Iterable[str], mapped: Mapped = ()) -> bool:
     """True if one of the columns holds the comment's text."""
     return "text" in columns_of(tuple(columns), mapped)
+
+
+def distinct(columns: Iterable[str]) -> list[str]:
+    """Column names of which none is empty or repeated: ``column_3`` for the third without a name, ``text_2``."""
+    names: dict[str, None] = {}
+    uses: dict[str, int] = {}
+    for position, column in enumerate(columns, 1):
+        name = column = column or f"column_{position}"
+        while name in names:
+            uses[column] = uses.get(column, 1) + 1
+            name = f"{column}_{uses[column]}"
+        names[name] = None
+    return list(names)
 
 
 def shown(columns: Iterable[str]) -> str:

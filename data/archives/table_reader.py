@@ -24,6 +24,7 @@ from belowline.data.archives.columns import (
     check_columns,
     columns_of,
     csv_columns,
+    distinct,
     excel_delimiter,
     names_of,
     shown,
@@ -51,6 +52,10 @@ TableFormat = Literal["jsonl", "json", "csv", "parquet"]
 
 Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
 """Line or row number, and its record or error; the number is None if the rest of the file is unreadable."""
+
+
+EVERY_COLUMN: Mapped = (("", ""),)
+"""Optional columns for ``read_records`` with which every column is read."""
 
 
 Values = Mapping[str, str | None]
@@ -196,6 +201,8 @@ def _row(
         parent=values["parent"] or ids.get(builtins.id(found.parent)),
         verdict=_verdict(record, columns, side),
         author_url=values["author_url"],
+        permalink=values["permalink"],
+        line=number or None,
     )
 
 
@@ -345,13 +352,13 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields) -
             check_columns(columns, mapped)
     except ReadError as error:
         raise error.at(path, header.number if header else 1) from None
-    some = list(islice(lines, _SNIFFED))
+    names, some = distinct(columns), list(islice(lines, _SNIFFED))
     escape = _escape(some, delimiter)
     for line, cells in CsvRows(chain(some, lines), delimiter, len(columns), escape):
         if isinstance(cells, ReadError):
             yield line, cells
         else:
-            record = dict(reversed(list(zip(columns, cells, strict=False))))
+            record = dict(zip(names, cells, strict=False))
             yield line, Damaged(record, cells.problem) if cells.problem else record
 
 
@@ -377,7 +384,8 @@ def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Recor
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             check_columns(names, mapped)
-            columns = list(dict.fromkeys(columns_of(tuple(names), (*mapped, *optional)).values()))
+            used = columns_of(tuple(names), (*mapped, *optional)).values()
+            columns = None if optional == EVERY_COLUMN else list(dict.fromkeys(used))
             for batch in file.iter_batches(_LOOSE_ROWS, columns=columns):
                 for record in _batch_records(_in_microseconds(batch), broken):
                     number += 1

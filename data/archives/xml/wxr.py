@@ -48,14 +48,15 @@ def read_wxr(path: Path, side: SideFields | None = None) -> Iterator[Thread]:
 
 def _thread(source: str, line: int, item: Element, entries: list[Element], side: SideFields) -> Thread:
     others = Counter(kind for kind in map(_kind, entries) if not _OF_READERS.fullmatch(kind))
+    url = (item.findtext("link") or "").strip() or None
     comments, notes = comments_of(
-        [_post(line, entry, side) for entry in entries if _kind(entry) not in others]
+        [_post(line, entry, side) for entry in entries if _kind(entry) not in others], url
     )
     left_out = (f"left out, not written by readers: {count} {kind}" for kind, count in others.items())
     return Thread(
         source=source,
         title=one_line(item.findtext("title")),
-        url=(item.findtext("link") or "").strip() or None,
+        url=url,
         text=html_to_text(item.findtext("content:encoded") or ""),
         comments=comments,
         notes=(*notes, *left_out),
