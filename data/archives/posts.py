@@ -68,12 +68,12 @@ class Post:
 
 
 def comments_of(
-    posts: Sequence[Post], page: str | None = None
+    posts: Sequence[Post], page: str | None = None, mark: str = "#comment-"
 ) -> tuple[tuple[Comment, ...], tuple[str, ...]]:
     """The posts of one thread that have text, and notes on the others.
 
-    Identifiers become unique. A parent that is not among the comments becomes None. ``page`` is the article's address
-    if it marks each comment as ``#comment-ID``, as WordPress and Disqus do.
+    Identifiers become unique. A parent that is not among the comments becomes None. ``page`` is the article's address,
+    on which the host marks each comment as ``mark`` and its id.
     """
     address = urldefrag(page).url if page else None
     kept = [post for post in posts if post.text.strip()]
@@ -87,7 +87,7 @@ def comments_of(
             parent=post.parent if post.parent in known and post.parent != name else None,
             verdict=post.verdict,
             author_url=post.author_url,
-            permalink=f"{address}#comment-{post.id}" if address and post.id else None,
+            permalink=f"{address}{mark}{post.id}" if address and post.id else None,
             line=post.line or None,
         )
         for post, name in zip(kept, _unique(kept), strict=True)
@@ -139,12 +139,12 @@ class Gathering:
         self._database.execute("INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def threads(
-        self, note_unknown: str | None = None, *, named_by_id: bool = False, marked: bool = False
+        self, note_unknown: str | None = None, *, named_by_id: bool = False, mark: str | None = None
     ) -> Iterator[Thread]:
         """The threads with posts, those without a description last, with the note ``note_unknown``.
 
-        ``named_by_id`` gives a thread without title and address its id as title. ``marked`` means that the article's
-        page marks each comment as ``#comment-ID``.
+        ``named_by_id`` gives a thread without title and address its id as title. ``mark`` begins the fragment that
+        leads to a comment on its page.
         """
         self._adopt()
         self._database.execute(_INDEX)
@@ -153,7 +153,7 @@ class Gathering:
                 more = (note_unknown,) if note_unknown and not described else ()
                 name = title or (id if named_by_id and id and not url else None)
                 for posts in self._posts(id):
-                    comments, notes = comments_of(posts, url if marked else None)
+                    comments, notes = comments_of(posts, url if mark else None, mark or "")
                     yield Thread(f"{self._path}:{line}", name, url, text, comments, (*notes, *more))
 
     def _posts(self, thread: str) -> Iterator[list[Post]]:

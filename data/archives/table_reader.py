@@ -351,7 +351,7 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields) -
             check_columns(columns, mapped)
     except ReadError as error:
         raise error.at(path, header.number if header else 1) from None
-    some, names = list(islice(lines, _SNIFFED)), distinct(columns)
+    names, some = distinct(columns), list(islice(lines, _SNIFFED))
     escape = _escape(some, delimiter)
     for line, cells in CsvRows(chain(some, lines), delimiter, len(columns), escape):
         if isinstance(cells, ReadError):

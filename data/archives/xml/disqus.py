@@ -44,7 +44,7 @@ def read_disqus(path: Path, report: Report = refuse, side: SideFields | None = N
         except ReadError as error:
             damage = error
             report(error)
-        for thread in threads.threads(_UNDESCRIBED, marked=True):
+        for thread in threads.threads(_UNDESCRIBED, mark="#comment-"):
             empty = False
             yield thread
     if empty and damage is None:
