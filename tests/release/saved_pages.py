@@ -229,7 +229,6 @@ def _switch(paper: RealWordPress, layout: Layout) -> None:
 def _saved(page: Page, url: str) -> tuple[str, str]:
     """The page as HTML and as text, as Chromium shows it."""
     page.goto(url, wait_until="load", timeout=180_000)
-    page.wait_for_load_state("networkidle", timeout=180_000)
     return page.content(), page.evaluate("document.body.innerText")
 
 

@@ -36,7 +36,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """Whether dates stand above names, and blank lines between the lines of a header."""
+    """Order of the lines of a header: dates above names, blank lines between them, badges above names."""
 
     date_first: bool
     spaced: bool

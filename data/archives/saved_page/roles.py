@@ -260,7 +260,7 @@ def _facts(blocks: Sequence[Block], spacing: int) -> list[_Facts]:
 
 
 class _Evidence(NamedTuple):
-    """What the rest of the page says of a short line: it stands there again, or a "Reply to" names it."""
+    """Evidence of the rest of the page for a name: the line stands there again, or a "Reply to" names it."""
 
     repeated: bool
     answered: bool
