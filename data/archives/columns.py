@@ -80,7 +80,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 Mapped = tuple[tuple[str, str], ...]
 """Fields and the columns that the caller assigned to them; they take precedence over ``FIELDS``."""
 
-NAME_THE_TEXT = "name it 'text', or name its column: belowline audit FILE --out DIR --column text=NAME"
+COLUMN_OPTION = "belowline audit FILE --out DIR --column text=NAME"
+NAME_THE_TEXT = f"name one of them 'text', or say which holds the comments: {COLUMN_OPTION}"
 _SHOWN_NAMES = 20
 
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
+from belowline.data.archives.columns import COLUMN_OPTION
 from belowline.data.archives.posts import Post, comments_of, no_comments
 from belowline.data.archives.side_fields import SideFields
 from belowline.data.comment import PriorStatus, ReadError, Report, Thread, whole
@@ -72,7 +73,7 @@ def _guard(path: Path, database: sqlite3.Connection) -> None:
         if not needed <= found.get(table, set()):
             raise ReadError(
                 "an SQLite database that is not isso's; export the table of comments as CSV and name the column of "
-                "the text: belowline audit FILE --out DIR --column text=NAME",
+                f"the text: {COLUMN_OPTION}",
                 path,
             )
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from belowline.data.archives import isso
 from belowline.data.archives.columns import (
-    NAME_THE_TEXT,
+    COLUMN_OPTION,
     Mapped,
     csv_columns,
     excel_delimiter,
@@ -73,7 +73,7 @@ _NOT_ARCHIVES = re.compile(
 _KNOWN = (
     "saved pages as plain text or HTML, WARC, JSONL, JSON, CSV, Parquet, exports of WordPress (WXR), Disqus, isso "
     "(its SQLite file), Commento, remark42, Coral, Discourse, YouTube, Reddit and Hacker News, and gzip, zip and "
-    f"zstd files of these; for other tables {NAME_THE_TEXT}"
+    f"zstd files of these; for a table whose columns have other names: {COLUMN_OPTION}"
 )
 
 
@@ -363,9 +363,7 @@ def _sniff_page(path: Path, head: bytes) -> str:
     if b"\0" in head:
         raise ReadError(f"unknown format (binary); belowline reads {_KNOWN}", path)
     if path.suffix.lower() not in _PAGE_SUFFIXES and not has_comment_form(_page_text(path)):
-        raise ReadError(
-            f"unknown format; belowline reads {_KNOWN} (`format` names it where this is one)", path
-        )
+        raise ReadError(f"unknown format; belowline reads {_KNOWN}; --format NAME forces one", path)
     return "page"
 
 
