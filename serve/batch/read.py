@@ -221,7 +221,7 @@ def _row(
         text = _text(record, mapped, column)
     except ReadError as error:
         return RejectedRow(number, error.at(*place), column, record)
-    values, unread = _side_values(record, mapped)
+    values, unread = _side_values(record, mapped, present)
     id_column = present.get("id")
     row_id = _id(record[id_column]) if id_column else None
     around = (values.get(name) for name in _SIDE_FIELDS[1:])
@@ -230,7 +230,7 @@ def _row(
 
 
 def _side_values(
-    record: Mapping[str, object], mapped: Mapped
+    record: Mapping[str, object], mapped: Mapped, present: Mapping[str, str]
 ) -> tuple[dict[str, str | None], tuple[str, ...]]:
     """The values of the side fields with a named column, and the fields whose value is unreadable."""
     values: dict[str, str | None] = {}
@@ -240,6 +240,9 @@ def _side_values(
             try:
                 values |= values_of(record, mapped, (name,))
             except ReadError:
+                values[name] = None
+            sent = record.get(present.get(name, ""))
+            if values[name] is None and sent is not None and str(sent).strip():
                 unread.append(name)
     return values, tuple(unread)
 
