@@ -225,7 +225,7 @@ def _row(
         text = _text(record, mapped, column)
     except ReadError as error:
         return RejectedRow(number, error.at(*place), column, record)
-    values, unread = _side_values(record, mapped)
+    values, unread = _side_values(record, mapped, present)
     id_column = present.get("id")
     row_id = _id(record[id_column]) if id_column else None
     around = (values.get(name) for name in _SIDE_FIELDS[1:])
@@ -234,14 +234,21 @@ def _row(
 
 
 def _side_values(
-    record: Mapping[str, object], mapped: Mapped
+    record: Mapping[str, object], mapped: Mapped, present: Mapping[str, str]
 ) -> tuple[dict[str, str | None], tuple[str, ...]]:
     """The values of the side fields with a named column, and the fields whose value is unreadable."""
     named = {name for name, _ in mapped if name in _SIDE_FIELDS}
-    present = {name: column for name, column in columns_of(tuple(record), mapped).items() if name in named}
-    values = values_of(record, mapped, present)
-    unread = (name for name, column in present.items() if values[name] is None and as_text(record[column]))
-    return values, tuple(unread)
+    values = values_of(record, mapped, named)
+    unread = tuple(
+        name
+        for name, value in values.items()
+        if value is None and _is_sent(record.get(present.get(name, "")))
+    )
+    return values, unread
+
+
+def _is_sent(value: object) -> bool:
+    return value is not None and bool(str(value).strip())
 
 
 def _id(value: object) -> str | None:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import RejectedRow
@@ -31,7 +32,7 @@ def reject_writer(target: Path | None) -> Iterator[Callable[[RejectedRow], None]
         return
     path = rejects_path(target)
     with told(path), ExitStack() as stack:
-        files = []
+        files: list[BinaryIO] = []
 
         def write(row: RejectedRow) -> None:
             if not files:

@@ -111,8 +111,8 @@ class RefusedComment(Result):
 
 _FAULT = "is blank; send the comment's text"
 _DETAIL = f"comments[1].text {_FAULT}"
-_NO_RESULT = {"relevance": None, "evidence": [], "model": "0.4.1"}
-_EXAMPLE = {
+_NO_RESULT: dict[str, Any] = {"relevance": None, "evidence": [], "model": "0.4.1"}
+_EXAMPLE: dict[str, Any] = {
     "results": [
         {
             **_NO_RESULT,
