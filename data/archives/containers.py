@@ -50,6 +50,9 @@ _BROKEN = (
     zstandard.ZstdError,
 )
 
+_WORKBOOKS = frozenset({"xl/workbook.xml", "xl/workbook.bin"})
+"""Members by which a workbook of Excel is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -165,7 +168,10 @@ def _contents(container: Member, may_read: Callable[[PurePosixPath], bool]) -> I
             and may_read(PurePosixPath(info.filename.replace("\\", "/")))
         ]
         if not chosen:
+            names = {info.filename for info in archive.infolist()}
             reason = "the zip file holds no archives; see data/README.md for the suffixes"
+            if _WORKBOOKS & names:
+                reason = "a workbook; save the sheet as CSV UTF-8 (comma delimited)"
             raise ReadError(reason, container.name)
         for info in sorted(chosen, key=lambda info: info.filename):
             name = f"{container.name}/{_printable(info.filename)}"

@@ -237,7 +237,8 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
         ("in.jsonl", b'{"text": ["x"]}\n', "in.jsonl, line 1, field 'text': a JSON list"),
         ("in.jsonl", b'{"text": null}\n', "in.jsonl, line 1, field 'text': blank"),
         ("in.parquet", b"not parquet at all", "in.parquet: damaged, or not Parquet"),
-        ("in.xlsx", zipped(("xl/workbook.xml.rels", b"")), "in.xlsx: the zip file holds no archives"),
+        ("in.zip", zipped(("a.jpg", b"")), "in.zip: the zip file holds no archives"),
+        ("in.xlsx", zipped(("xl/workbook.xml", b"")), "in.xlsx: a workbook; save the sheet as CSV"),
         ("in", b"a line of text\n", "in: unknown format"),
         (
             "in.html",
