@@ -160,6 +160,8 @@ def _contents(container: Member, may_read: Callable[[PurePosixPath], bool]) -> I
     except _BROKEN as error:
         raise _broken(error, container.name) from error
     with archive:
+        if not _WORKBOOKS.isdisjoint(archive.namelist()):
+            raise ReadError("a workbook; save the sheet as CSV UTF-8 (comma delimited)", container.name)
         chosen = [
             info
             for info in archive.infolist()
@@ -168,11 +170,9 @@ def _contents(container: Member, may_read: Callable[[PurePosixPath], bool]) -> I
             and may_read(PurePosixPath(info.filename.replace("\\", "/")))
         ]
         if not chosen:
-            names = {info.filename for info in archive.infolist()}
-            reason = "the zip file holds no archives; see data/README.md for the suffixes"
-            if _WORKBOOKS & names:
-                reason = "a workbook; save the sheet as CSV UTF-8 (comma delimited)"
-            raise ReadError(reason, container.name)
+            raise ReadError(
+                "the zip file holds no archives; see data/README.md for the suffixes", container.name
+            )
         for info in sorted(chosen, key=lambda info: info.filename):
             name = f"{container.name}/{_printable(info.filename)}"
             yield name, functools.partial(_open_member, archive, info, name)

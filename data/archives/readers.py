@@ -152,7 +152,7 @@ def read_rows(
     table = _TABLES.get(format)
     if table is None:
         raise ReadError(
-            f"not rows of JSONL, CSV or Parquet but the format {format!r}; use `belowline audit`", path
+            f"not rows of JSONL, JSON, CSV or Parquet but the format {format!r}; use `belowline audit`", path
         )
     for number, row in read_records(path, table, mapped, optional, side=side):
         place = (str(path), number, unit_of(table))
