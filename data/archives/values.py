@@ -35,7 +35,9 @@ _TAGS = (
     "a|abbr|b|big|blockquote|br|center|cite|code|del|details|div|em|font|h[1-6]|hr|i|iframe|img|ins|kbd|li|ol|p|pre|q|"
     "s|script|small|span|strike|strong|style|sub|summary|sup|table|tbody|td|th|tr|tt|u|ul|video"
 )
-_HTML = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*|/)?/?>", re.IGNORECASE)
+_TAG = re.compile(rf"<(?P<end>/?)(?P<name>{_TAGS})(?:\s[^<>]*|/)?/?>", re.IGNORECASE)
+_ALONE = frozenset({"br", "hr", "img", "li", "p"})
+"""Tags that need no end tag."""
 _ENTITY = re.compile(
     r"&(?:amp|lt|gt|quot|apos|nbsp|hellip|[lr][sd]quo|[nm]dash|#\d{2,6}|#[xX][0-9a-fA-F]{2,5});"
 )
@@ -85,18 +87,24 @@ def as_text(value: object, field: str) -> str | None:
     return whole(value)
 
 
-def is_markup(text: str) -> bool:
-    """True for a text with HTML tags or entities."""
-    return ("<" in text and _HTML.search(text) is not None) or (
-        "&" in text and _ENTITY.search(text) is not None
-    )
-
-
 def plain_text(text: str) -> str:
-    """The text that readers saw: HTML is read, with the addresses of links; other text stays as it is."""
-    if "<" in text and _HTML.search(text):
+    """The text that readers saw: HTML is read, with the addresses of links; other text stays as it is.
+
+    A start tag without its end tag, or the reverse, is no HTML: a reader typed it.
+    """
+    if _has_tags(text):
         return html_to_text(text, links=True)
     return html.unescape(text) if "&" in text and _ENTITY.search(text) else text
+
+
+def _has_tags(text: str) -> bool:
+    begun = set[str]()
+    for tag in _TAG.finditer(text) if "<" in text else ():
+        name = tag["name"].casefold()
+        if name in (begun if tag["end"] else _ALONE):
+            return True
+        begun.add("" if tag["end"] else name)
+    return False
 
 
 def one_line(markup: str | None) -> str | None:

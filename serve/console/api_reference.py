@@ -56,11 +56,20 @@ def _fields(schema: Schema, schemas: Schema, prefix: str = "") -> Iterator[Field
 
 
 def _resolve(schema: Schema, schemas: Schema) -> Schema:
-    options = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    options = [_resolve(one, schemas) for one in schema.get("anyOf", ()) if one.get("type") != "null"]
     if len(options) == 1:
-        return _resolve(options[0], schemas)
+        return options[0]
+    if options and all("properties" in one for one in options):
+        return _one_of(options)
     reference = schema.get("$ref")
     return schemas[reference.rsplit("/", 1)[-1]] if reference else schema
+
+
+def _one_of(options: list[Schema]) -> Schema:
+    """The fields of all options; those that every option requires are required."""
+    fields = {name: field for one in options for name, field in one["properties"].items()}
+    required = set.intersection(*(set(one.get("required", ())) for one in options))
+    return {"type": "object", "properties": fields, "required": list(required)}
 
 
 def _type(schema: Schema, schemas: Schema) -> str:

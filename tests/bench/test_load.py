@@ -170,6 +170,7 @@ def test_the_program_loads_a_service_of_its_own(tiny_model_dir: Path, tmp_path: 
     assert (found["store"]["lost"], found["store"]["doubled"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="model"), served(tmp_path, "--model", str(tmp_path / "none")):
         pass

@@ -131,6 +131,7 @@ def test_score_and_audit(
         assert "other model" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_processes_of_an_audit_load_both(world: World, tmp_path: Path) -> None:
     models = ["--model", str(world.old), "--second-look", str(second_of(world))]
     arguments = ["audit", str(write_texts(tmp_path)), "--out", str(tmp_path / "out"), "--processes", "2"]

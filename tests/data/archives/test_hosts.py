@@ -108,6 +108,7 @@ def test_a_table_of_a_host_is_known_too(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_long_chains_of_answers_find_their_thread(tmp_path):
     rows = [{"id": 0, "title": "Bridge", "type": "story"}]
     rows += [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from belowline.data import ReadError, Reject, Thread, read_threads
 from belowline.data.archives.side_fields import STATUSES, SideFields
 from belowline.data.archives.times import check_time_format, read_time
+from belowline.data.archives.values import plain_text
 from tests.support.reading import read
 
 AT = datetime(2024, 5, 9, 7, 12, tzinfo=UTC)
@@ -374,3 +375,13 @@ def test_no_side_field_costs_a_comment(tmp_path_factory, fields):
     threads = list(read_threads(path, on_reject=rejects.append))
     assert rejects == []
     assert [comment.text for thread in threads for comment in thread.comments].count("Kept.") == 1
+
+
+def test_only_whole_tags_are_html() -> None:
+    for typed in ("use <b> or </script> here", "a < b > c", "</p><i>"):
+        assert plain_text(typed) == typed
+    assert [plain_text(text) for text in ("a <b>bold</b> word", "one<br>two", "<P>one")] == [
+        "a bold word",
+        "one\ntwo",
+        "one",
+    ]

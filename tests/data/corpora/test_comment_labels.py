@@ -8,6 +8,8 @@ from collections import defaultdict
 from importlib import resources
 from pathlib import Path
 
+import pytest
+
 from belowline.data.corpora import CORPORA, read_corpus
 from belowline.model.labels import DEFINITIONS, HARMFUL
 
@@ -37,6 +39,7 @@ def test_the_second_pass_repeats_rows_of_the_first() -> None:
     assert second < first
 
 
+@pytest.mark.slow
 def test_every_row_and_span_is_in_its_corpus(corpora: Path) -> None:
     wanted = defaultdict(list)
     for row in rows():

@@ -63,6 +63,7 @@ def test_a_row_that_its_corpus_lacks_is_an_error(corpus: list[Example], tmp_path
         list(own_labelled(tmp_path))
 
 
+@pytest.mark.slow
 def test_every_row_of_the_file_is_an_example_with_all_labels(corpora: Path) -> None:
     examples = list(own_labelled(corpora))
     assert len(examples) == len({example.row for example in examples}) == 6000

@@ -118,6 +118,7 @@ def test_repeated_texts_are_counted_and_one_that_fails_is_held(
     assert json.loads((out / "summary.json").read_text())["copies"] == {"comments": 4, "texts": 2}
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_order_processes_or_part_size(
     tiny_scorer: Scorer, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

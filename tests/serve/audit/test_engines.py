@@ -40,6 +40,7 @@ def done(engine: Engine, count: int = 9) -> dict[str, ScoredPart]:
     return {scored.part: scored for scored in engine(jobs(count))}
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_bytes(pipeline: ModerationPipeline, spec: PipelineSpec) -> None:
     here = done(partial(run_here, pipeline))
     assert len(here) == 9
@@ -47,6 +48,7 @@ def test_processes_give_the_same_bytes(pipeline: ModerationPipeline, spec: Pipel
     assert done(partial(run_in_processes, spec, 2)) == here
 
 
+@pytest.mark.slow
 def test_no_more_jobs_are_taken_than_there_is_room_for(spec: PipelineSpec) -> None:
     taken: list[str] = []
 

@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from belowline.serve.audit.group_index import GroupIndex
 
 LABELS = ("spam", "hate")
@@ -165,6 +167,7 @@ def test_groups_are_ranked_by_the_lower_bound_and_show_their_strongest() -> None
     assert index.strongest_of_authors(["small", "nobody"], 1) == {"small": [5]}
 
 
+@pytest.mark.slow
 def test_memory_grows_neither_with_threads_nor_with_comments(tmp_path: Path) -> None:
     def most(threads: int) -> int:
         tracemalloc.start()

@@ -420,6 +420,7 @@ def test_a_bad_target_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert "check the path" in failure(capsys, "--in", tmp_path / "none.csv")
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path, scorer: Any) -> None:
     peaks = []
     for count in (3_000, 12_000):

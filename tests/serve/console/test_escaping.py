@@ -178,6 +178,7 @@ def harmless(client: TestClient) -> dict[str, Skeleton]:
     return {kind: skeleton(shown(client, f"GET {path}")) for kind, path in pages.items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @example(WORST)
 @given(HOSTILE)

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from belowline.serve.active import policy_history as policies
 from belowline.serve.queue import queue_items
 from belowline.serve.queue.intake import Author, Thread, ingest
@@ -11,6 +13,7 @@ from belowline.serve.store.refusal import Refusal
 from tests.support.store_fakes import ANN, BEN, Desk, at_once
 
 
+@pytest.mark.slow
 def test_eight_moderators_decide_many_items_once_each(desk: Desk) -> None:
     with desk.database.write() as tx:
         kept = ingest(tx, desk.pipeline, "s", None, [desk.incoming("spam") for _ in range(160)])

@@ -52,6 +52,7 @@ def test_one_text_of_any_length(model: CommentModel, exported: Path, tokens: int
     assert largest_gap(model, exported, tokens) < 1e-4
 
 
+@pytest.mark.slow
 def test_attention_is_one_operator_in_the_file_only(model: CommentModel, exported: Path) -> None:
     assert "MultiHeadAttention" in operators(exported)
     before = model.encoder.config._attn_implementation

@@ -125,6 +125,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     return build_tiny_model(first, version="1.0"), build_tiny_model(second, version="2.0", seed=8)
 
 
+@pytest.mark.slow
 def test_the_directory_loads_with_the_second_model_and_holds_by_the_thresholds_of_both(
     run: Path, models: tuple[Path, Path], tmp_path: Path
 ) -> None:
