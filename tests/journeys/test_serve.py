@@ -98,7 +98,8 @@ def test_all_doors_give_the_same_results(service: httpx.Client, tiny_model_dir: 
     over_http = service.post("/v1/score", json=body).raise_for_status().json()["results"]
     columns = ("--article-column", "title")
     output_of(tmp_path, "score", "--in", str(source), "--out", "scores.jsonl", *columns, *model)
-    by_score = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    scored = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    by_score = [{name: row[name] for name in Result.model_fields} for row in scored]
     output_of(tmp_path, "audit", str(folder), "--out", "audit-out", *model)
     audited = [
         json.loads(line) for line in (tmp_path / "audit-out" / "comments.jsonl").read_text().splitlines()
