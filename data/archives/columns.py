@@ -108,6 +108,22 @@ def columns_of(present: tuple[str, ...], mapped: Mapped) -> Mapping[str, str]:
     return guessed | {field: column for field, column in named.items() if column is not None}
 
 
+def filled_columns(record: Mapping[str, object], mapped: Mapped = ()) -> Mapping[str, str]:
+    """Field to its column in a record; of several possible columns the first that is not blank."""
+    columns = columns_of(tuple(record), mapped)
+    if not any(is_blank(record[column]) for column in columns.values()):
+        return columns
+    return {
+        **columns,
+        **columns_of(tuple(name for name, value in record.items() if not is_blank(value)), mapped),
+    }
+
+
+def is_blank(value: object) -> bool:
+    """True for None, an empty list or object, and text without a visible character."""
+    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
+
+
 def plain_name(name: str) -> str:
     """A name without case, spaces and punctuation: ``Comment Text`` and ``commentText`` are ``commenttext``."""
     return "".join(filter(str.isalnum, name.casefold()))
