@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from belowline.data.archives.columns import Mapped, columns_of, plain_name
+from belowline.data.archives.columns import Mapped, columns_of, filled_columns, plain_name
 from belowline.data.archives.values import as_text, value_at
 from belowline.data.comment import PriorStatus
 
@@ -138,9 +138,9 @@ def described(shape: Shape, record: Mapping[str, Any]) -> dict[str, str | None]:
 def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]:
     """The records of comments in a JSON object, known by the names of their fields.
 
-    A comment is a record in a list, or the object itself, that has a text; its answers are in lists with names such as
-    ``replies``. Another object describes the thread of the comments in it. If nothing is a comment, the object itself
-    is given, except an article without comments.
+    A comment is a record in a list, or the object itself, that has a text, or had one; its answers are in lists with
+    names such as ``replies``. Another object describes the thread of the comments in it. If nothing is a comment, the
+    object itself is given, except an article without comments.
     """
     empty = not any(plain_name(name) in _OF_AN_ARTICLE for name in value)
     stack: list[tuple[object, bool, Found]] = [(value, True, Found({}, None, None, {}))]
@@ -177,16 +177,26 @@ def _below(name: str, child: Any, found: Found) -> list[tuple[object, bool, Foun
 
 
 def _is_comment(record: Mapping[str, Any], below: Mapping[str, Any], mapped: Mapped, *, top: bool) -> bool:
-    columns = columns_of(tuple(record), mapped)
-    if "text" not in columns or as_text(record[columns["text"]], "text") is None:
-        return False
-    below = {name: child for name, child in below.items() if name not in columns.values()}
-    names = set(map(plain_name, below))
+    columns = filled_columns(record, mapped)
     by_somebody = "author" in columns or "parent" in columns
+    lists = {name: child for name, child in below.items() if name not in columns.values()}
+    names = set(map(plain_name, lists))
+    if "text" not in columns or as_text(record[columns["text"]], "text") is None:
+        return not top and "title" not in columns and _is_emptied(columns, names, below, by_somebody)
     if names & _OF_AN_ARTICLE:
         return "title" not in columns and by_somebody
     # The answer of an API may have a message beside its list of comments.
-    return not top or by_somebody or bool(names & _ANSWERS) or not any(map(_holds_records, below.values()))
+    return not top or by_somebody or bool(names & _ANSWERS) or not any(map(_holds_records, lists.values()))
+
+
+def _is_emptied(
+    columns: Mapping[str, str], names: set[str], below: Mapping[str, Any], by_somebody: bool
+) -> bool:
+    """True for a comment that lost its text: it keeps the name of its text, or its answers."""
+    has_text_name = "text" in columns and not _holds_records(below.get(columns["text"], ()))
+    if names & _OF_AN_ARTICLE:
+        return has_text_name and by_somebody
+    return (by_somebody or "id" in columns) and (has_text_name or bool(names & _ANSWERS))
 
 
 def _holds_records(child: Any) -> bool:

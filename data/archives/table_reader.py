@@ -9,10 +9,8 @@ import builtins
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from datetime import time as clock
-from functools import lru_cache
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
@@ -26,6 +24,7 @@ from belowline.data.archives.columns import (
     csv_columns,
     distinct,
     excel_delimiter,
+    filled_columns,
     names_of,
     shown,
 )
@@ -153,22 +152,6 @@ def _found(record: Mapping[str, Any], mapped: Mapped) -> Iterable[Found]:
     return (Found(record, None, None, {}),)
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Columns of a table by what they hold: all fields, fields that are text, and types of comments."""
-
-    columns: Mapping[str, str]
-    texts: tuple[tuple[str, str], ...]
-    kinds: tuple[str, ...]
-
-
-@lru_cache(maxsize=1024)
-def _layout(names: tuple[str, ...], mapped: Mapped) -> _Layout:
-    columns = columns_of(names, mapped)
-    texts = tuple((field, column) for field, column in columns.items() if field not in _SIDE_FIELDS)
-    return _Layout(columns, texts, tuple(name for name in _KIND_NAMES if name in names))
-
-
 def _row(
     number: int, ids: dict[int, str], found: Found, mapped: Mapped, side: SideFields
 ) -> tuple[Values, Comment] | None:
@@ -177,15 +160,18 @@ def _row(
     ``ids`` holds the ids of the comments that stand in the same record of the file.
     """
     record = found.record
-    layout = _layout(tuple(record), mapped)
-    columns = layout.columns
-    for name in layout.kinds:
+    columns = filled_columns(record, mapped)
+    for name in filter(record.__contains__, _KIND_NAMES):
         if (kind := str(record.get(name)).strip().casefold()) in _MACHINE_WRITTEN:
             side.count(f"left out, not written by readers, {kind}")
             return None
     values = {
         **_NO_VALUES,
-        **{field: as_text(record[column], field) for field, column in layout.texts if column in record},
+        **{
+            field: as_text(record[name], field)
+            for field, name in columns.items()
+            if field not in _SIDE_FIELDS
+        },
     }
     values["text"] = text = _text(values["text"], record, columns, mapped)
     for field, value in found.around.items():
@@ -292,7 +278,7 @@ def values_of(
     record: Mapping[str, object], mapped: Mapped, fields: Iterable[str] = FIELDS
 ) -> dict[str, str | None]:
     """Fields of a record as text, None where missing, blank, or no text. Numbers are text, objects give their name."""
-    columns = columns_of(tuple(record), mapped)
+    columns = filled_columns(record, mapped)
     return {
         field: as_text(record[columns[field]], field) if columns.get(field) in record else None
         for field in fields

@@ -53,6 +53,36 @@ def test_comments_are_found_wherever_they_are(tmp_path, value, expected, indent,
     assert told(read(tmp_path / name, json.dumps(value, indent=indent))) == expected
 
 
+@pytest.mark.parametrize("empty", [None, "", "  ", [], {}])
+def test_of_several_texts_the_first_that_is_not_empty_counts(tmp_path, empty):
+    row = {"text": empty, "body": "One.", "author": empty, "username": "Ann", "created": "2024-05-09"}
+    for name, value in (("a.json", {"comments": [row]}), ("b.json", [row]), ("c.jsonl", row)):
+        (thread,) = read(tmp_path / name, json.dumps(value))
+        assert [(c.text, c.author, str(c.time)[:10]) for c in thread.comments] == [
+            ("One.", "Ann", "2024-05-09")
+        ]
+    (thread,) = read(tmp_path / "d.csv", "text,body,author,username\n,One.,,Ann\nTwo.,,Bo,\n")
+    assert [(c.text, c.author) for c in thread.comments] == [("One.", "Ann"), ("Two.", "Bo")]
+
+
+@pytest.mark.parametrize(
+    "emptied",
+    [
+        {"id": 4, "body": "", "author": "Cy"},
+        {"id": 4, "text": None},
+        {"id": 4, "deleted": True},
+        {"author": None, "content": {"rendered": ""}},
+    ],
+)
+@pytest.mark.parametrize("answers", ["replies", "children"])
+def test_answers_to_a_deleted_comment_stay_in_their_thread(tmp_path, emptied, answers):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"title": "Tram", "comments": [ANN, {**emptied, answers: [BO]}]}))
+    rejects: list[Reject] = []
+    assert told(list(read_threads(path, on_reject=rejects.append))) == [("Tram", BOTH)]
+    assert [reject.position for reject in rejects] == [1]
+
+
 def test_the_article_of_nested_comments(tmp_path):
     (thread,) = read(
         tmp_path / "a.json",
