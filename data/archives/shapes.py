@@ -162,16 +162,19 @@ def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]
             elif below and found.parent is None:
                 found = Found({}, None, None, {**found.around, **_thread(current, mapped)})
             for name, child in reversed(below.items()):
-                stack.extend(_below(plain_name(name), child, found))
+                stack.extend(_below(plain_name(name), child, found, listed and current is not value))
     if empty:
         yield Found(value, None, None, {})
 
 
-def _below(name: str, child: Any, found: Found) -> list[tuple[object, bool, Found]]:
-    """A list, an object, or the records of an object that holds one under each key."""
+def _below(name: str, child: Any, found: Found, listed: bool) -> list[tuple[object, bool, Found]]:
+    """A list, an object, or the records of an object that holds one under each key.
+
+    An object in a wrapper of a list, such as ``edges[].node``, is in that list.
+    """
     keyed = isinstance(child, dict) and all(isinstance(one, dict) for one in child.values())
     if not keyed or name not in _OF_AN_ARTICLE | _ANSWERS or _WRAPPERS & set(map(plain_name, child)):
-        return [(child, False, found)]
+        return [(child, listed and name in _WRAPPERS, found)]
     records = [(one, True, Found({}, None, found.parent, found.around, key)) for key, one in child.items()]
     return list(reversed(records))
 
@@ -183,8 +186,10 @@ def _is_comment(record: Mapping[str, Any], below: Mapping[str, Any], mapped: Map
     names = set(map(plain_name, lists))
     if "text" not in columns or as_text(record[columns["text"]], "text") is None:
         return not top and "title" not in columns and _is_emptied(columns, names, below, by_somebody)
+    if "title" in columns and is_article(record):
+        return False
     if names & _OF_AN_ARTICLE:
-        return "title" not in columns and by_somebody
+        return by_somebody
     # The answer of an API may have a message beside its list of comments.
     return not top or by_somebody or bool(names & _ANSWERS) or not any(map(_holds_records, lists.values()))
 
@@ -199,6 +204,15 @@ def _is_emptied(
     return (by_somebody or "id" in columns) and (has_text_name or bool(names & _ANSWERS))
 
 
+def is_article(record: Mapping[str, Any]) -> bool:
+    """True for a record with a place for comments, which may be empty."""
+    return any(
+        plain_name(name) in _OF_AN_ARTICLE
+        for name, value in record.items()
+        if value is None or isinstance(value, list | dict)
+    )
+
+
 def _holds_records(child: Any) -> bool:
     inner = child.values() if isinstance(child, dict) else child
     return any(isinstance(one, dict | list) for one in inner)
@@ -210,13 +224,15 @@ def _thread(record: Mapping[str, Any], mapped: Mapped) -> dict[str, str | None]:
     def text(field: str, column: str) -> str | None:
         return as_text(record[columns[column]], field) if column in columns else None
 
-    described = {
+    named = {
         "thread": text("thread", "id") or text("thread", "thread"),
         "title": text("title", "title"),
         "url": text("url", "url"),
         "article": text("article", "article") or text("text", "text"),
     }
-    return {name: value for name, value in described.items() if value}
+    shape = shape_of(record)
+    known = described(shape, record) if shape and shape.kind == "thread" else {}
+    return {name: value for name, value in (*named.items(), *known.items()) if value}
 
 
 def _shape(table: dict[str, Any]) -> Shape:

@@ -127,8 +127,9 @@ def _rows(
             report(record.at(path, number, unit_of(format)))
             continue
         ids: dict[int, str] = {}
+        alone = True
         for found in _found(record, mapped):
-            empty = False
+            alone = empty = False
             try:
                 row = _row(number or 0, ids, found, mapped, side)
             except ReadError as error:
@@ -138,6 +139,8 @@ def _rows(
                     yield number or 0, *row
             if unmet:
                 unmet.see(found.record)
+        if alone:
+            side.count("articles left out that have no comments")
     if empty:
         side.remark("the file holds no comments")
     if unmet and (missing := unmet.error()):
@@ -147,7 +150,7 @@ def _rows(
 def _found(record: Mapping[str, Any], mapped: Mapped) -> Iterable[Found]:
     """The comments of a record: itself, and those in it."""
     for value in record.values():
-        if isinstance(value, dict | list):
+        if value is None or isinstance(value, dict | list):
             return walk_named(record, mapped)
     return (Found(record, None, None, {}),)
 

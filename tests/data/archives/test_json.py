@@ -83,6 +83,34 @@ def test_answers_to_a_deleted_comment_stay_in_their_thread(tmp_path, emptied, an
     assert [reject.position for reject in rejects] == [1]
 
 
+@pytest.mark.parametrize("none", [[], None, {}])
+@pytest.mark.parametrize("name", ["comments", "posts", "Comments"])
+def test_an_article_without_comments_is_no_comment(tmp_path, none, name):
+    articles = [
+        {"title": "Tram", "content": "The council voted.", "author": "Ed", name: none},
+        {"title": "Bus", "content": "It is late.", "author": "Ed", "comments": [ANN]},
+    ]
+    lines = "".join(json.dumps(article) + "\n" for article in articles)
+    for file, content in (("a.json", json.dumps(articles)), ("b.jsonl", lines)):
+        (thread,) = read(tmp_path / file, content)
+        assert told([thread]) == [("Bus", BOTH[:1])]
+        assert thread.notes[-1].endswith(": 1")
+    (thread,) = read(tmp_path / "c.json", json.dumps({"articles": articles}))
+    assert told([thread]) == [("Bus", BOTH[:1])]
+
+
+@pytest.mark.parametrize("around", [("edges", "node"), ("items", "data"), ("nodes", "node")])
+def test_comments_in_the_wrappers_of_a_list(tmp_path, around):
+    def wrapped(*comments: dict) -> dict:
+        return {around[0]: [{"cursor": "c", around[1]: comment} for comment in comments]}
+
+    answer = {"id": 2, "author": {"username": "Bo"}, "body": "Two."}
+    comments = wrapped({**ANN, "replies": wrapped(answer)})
+    story = {"id": "s1", "url": "https://x.example", "metadata": {"title": "Tram"}, "comments": comments}
+    for value, title in (({"comments": comments}, None), ({"data": {"story": story}}, "Tram")):
+        assert told(read(tmp_path / "a.json", json.dumps(value))) == [(title, BOTH)]
+
+
 def test_the_article_of_nested_comments(tmp_path):
     (thread,) = read(
         tmp_path / "a.json",
