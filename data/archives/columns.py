@@ -33,6 +33,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
             "display_name",
         ),
         *("author_display_name", "nickname", "nick", "name", "user", "by", "posted_by", "created_by"),
+        *("from", "account", "actor", "attributed_to"),
     ),
     "author_url": ("author_url", "comment_author_url", "website", "author_website", "commenter_link"),
     "time": (

@@ -230,9 +230,23 @@ def _thread(record: Mapping[str, Any], mapped: Mapped) -> dict[str, str | None]:
         "url": text("url", "url"),
         "article": text("article", "article") or text("text", "text"),
     }
+    named = {**thread_of(record, columns), **{name: value for name, value in named.items() if value}}
     shape = shape_of(record)
     known = described(shape, record) if shape and shape.kind == "thread" else {}
     return {name: value for name, value in (*named.items(), *known.items()) if value}
+
+
+def thread_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str | None]:
+    """Title and url in the object that stands for a record's thread or article: ``thread: {id, title, url}``."""
+    around: dict[str, str | None] = {}
+    for place in ("article", "thread"):
+        inner = record.get(columns.get(place, ""))
+        if isinstance(inner, Mapping):
+            names = columns_of(tuple(inner), ())
+            around |= {
+                field: as_text(inner[names[field]], field) for field in ("title", "url") if field in names
+            }
+    return around
 
 
 def _shape(table: dict[str, Any]) -> Shape:

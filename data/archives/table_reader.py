@@ -32,7 +32,7 @@ from belowline.data.archives.encodings import open_utf8
 from belowline.data.archives.hosts import read_host
 from belowline.data.archives.json_values import json_values, parse
 from belowline.data.archives.lines import CsvRows, Line, lines_of
-from belowline.data.archives.shapes import Found, shape_of, walk, walk_named
+from belowline.data.archives.shapes import Found, shape_of, thread_of, walk, walk_named
 from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.values import as_text, plain_text, scalar
 from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread
@@ -165,7 +165,9 @@ def _row(
     record = found.record
     columns = filled_columns(record, mapped)
     for name in filter(record.__contains__, _KIND_NAMES):
-        if (kind := str(record.get(name)).strip().casefold()) in _MACHINE_WRITTEN:
+        kind = str(record.get(name)).strip()
+        # ActivityPub calls every comment a "Note"; WordPress writes "note".
+        if (kind := kind.casefold()) in _MACHINE_WRITTEN and record.get(name) != "Note":
             side.count(f"left out, not written by readers, {kind}")
             return None
     values = {
@@ -177,7 +179,7 @@ def _row(
         },
     }
     values["text"] = text = _text(values["text"], record, columns, mapped)
-    for field, value in found.around.items():
+    for field, value in {**thread_of(record, columns), **found.around}.items():
         values[field] = values.get(field) or value
     id = values["id"] or found.key or (f"line-{number}-{len(ids) + 1}" if ids else f"line-{number}")
     ids[builtins.id(record)] = id
@@ -207,7 +209,9 @@ def _text(text: str | None, record: Mapping[str, object], columns: Mapping[str, 
 def _scalar(record: Mapping[str, object], columns: Mapping[str, str], field: str) -> object:
     column = columns.get(field)
     value = record.get(column) if column is not None else None
-    return scalar(value, field) if isinstance(value, dict | list) else value
+    inner = scalar(value, field)
+    # A value that cannot be read is counted as such.
+    return (value or None) if inner is None else inner
 
 
 def _verdict(

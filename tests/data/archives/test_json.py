@@ -111,6 +111,39 @@ def test_comments_in_the_wrappers_of_a_list(tmp_path, around):
         assert told(read(tmp_path / "a.json", json.dumps(value))) == [(title, BOTH)]
 
 
+@pytest.mark.parametrize(
+    "author",
+    [
+        {"author": {"first_name": "Ann", "last_name": "Berg"}},
+        {"user": {"firstName": "Ann", "lastName": "Berg"}},
+        {"author": {"id": 5, "profile": {"name": "Ann Berg"}}},
+        {"from": {"name": "Ann Berg", "id": "9"}},
+        {"account": {"id": "9", "display_name": "", "username": "Ann Berg"}},
+        {"attributedTo": "Ann Berg", "type": "Note"},
+    ],
+)
+def test_names_and_threads_in_objects(tmp_path, author):
+    thread = {"id": "t", "title": "Tram", "url": "https://x.example/t"}
+    time = {"seconds": 1715238720, "nanoseconds": 0}
+    (read_thread,) = read(
+        tmp_path / "a.jsonl", json.dumps({**author, "text": "One.", "time": time, "thread": thread})
+    )
+    assert (read_thread.title, read_thread.url) == ("Tram", "https://x.example/t")
+    (comment,) = read_thread.comments
+    assert (comment.author, comment.time and comment.time.isoformat()) == (
+        "Ann Berg",
+        "2024-05-09T07:12:00+00:00",
+    )
+
+
+def test_an_article_beside_its_comments_and_an_unreadable_time(tmp_path):
+    article = {"title": "Tram", "url": "https://x.example"}
+    value = {"article": article, "comments": [{**ANN, "time": {"what": {"is": "it"}}}, BO]}
+    (thread,) = read(tmp_path / "a.json", json.dumps(value))
+    assert (thread.url, told([thread])) == ("https://x.example", [("Tram", BOTH)])
+    assert thread.notes[-1].startswith("1 of 1 times")
+
+
 def test_the_article_of_nested_comments(tmp_path):
     (thread,) = read(
         tmp_path / "a.json",
