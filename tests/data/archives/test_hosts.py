@@ -9,6 +9,8 @@ import pytest
 import zstandard
 
 from belowline.data import ReadError, Reject, Thread, read_threads
+from belowline.data.archives.readers import read_rows
+from belowline.data.archives.table_reader import values_of
 from tests.support.reading import read
 
 EXPORTS = Path(__file__).parent / "exports"
@@ -75,6 +77,14 @@ def test_exports_that_somebody_printed_or_packed(tmp_path, name):
     assert told(read(tmp_path / f"{name}.zst", packed)) == TRUTH[name]
     utf16 = text.encode("utf-16")
     assert told(read(tmp_path / f"16-{name}", utf16)) == TRUTH[name]
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_rows_for_scoring_are_the_comments_of_an_audit(name):
+    rows = [row for _, row in read_rows(EXPORTS / name, ())]
+    texts = [values_of(row, ())["text"] for row in rows if not isinstance(row, ReadError)]
+    audited = [comment[-1] for thread in TRUTH[name] for comment in thread["comments"]]
+    assert sorted(map(str, texts)) == sorted(audited)
 
 
 def test_what_is_left_out_is_counted():
