@@ -33,6 +33,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
             "display_name",
         ),
         *("author_display_name", "nickname", "nick", "name", "user", "by", "posted_by", "created_by"),
+        *("from", "account", "actor", "attributed_to"),
     ),
     "author_url": ("author_url", "comment_author_url", "website", "author_website", "commenter_link"),
     "time": (
@@ -106,6 +107,22 @@ def columns_of(present: tuple[str, ...], mapped: Mapped) -> Mapping[str, str]:
         for field, column in given.items()
     }
     return guessed | {field: column for field, column in named.items() if column is not None}
+
+
+def filled_columns(record: Mapping[str, object], mapped: Mapped = ()) -> Mapping[str, str]:
+    """Field to its column in a record; of several possible columns the first that is not blank."""
+    columns = columns_of(tuple(record), mapped)
+    if not any(is_blank(record[column]) for column in columns.values()):
+        return columns
+    return {
+        **columns,
+        **columns_of(tuple(name for name, value in record.items() if not is_blank(value)), mapped),
+    }
+
+
+def is_blank(value: object) -> bool:
+    """True for None, an empty list or object, and text without a visible character."""
+    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
 
 
 def plain_name(name: str) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from belowline.data.archives.columns import columns_of
-from belowline.data.archives.html.text import html_to_text
+from belowline.data.archives.columns import filled_columns
 from belowline.data.archives.posts import Gathering, Post, gathering, no_comments
 from belowline.data.archives.shapes import Found, Shape, described, walk
 from belowline.data.archives.side_fields import SideFields
@@ -19,6 +18,7 @@ _NO_TEXT = frozenset(
 _PEOPLE = ("commenters", "users", "authors")
 _PERSON_KEYS = ("commenterHex", "id", "_id")
 _PERSON_NAMES = ("username", "name", "displayName", "display_name")
+_NO_SHAPE = Shape("", "comment", frozenset())
 
 Records = Iterator[tuple[int | None, Mapping[str, Any] | ReadError]]
 
@@ -79,25 +79,33 @@ def _take(
 def _add(
     threads: Gathering, number: int, found: Found, shape: Shape, people: Mapping[str, str], side: SideFields
 ) -> None:
+    """Add a comment; a field that its shape leaves empty has the value of its named column."""
     record, around = found.record, found.around
-    thread = shape.text(record, "thread") or around.get("thread") or around.get("url") or ""
-    if thread:
-        own = {"thread": thread, "title": shape.text(record, "title"), "url": shape.address(record)}
-        _describe(threads, number, {**around, **{name: value for name, value in own.items() if value}})
-    id = (shape.text(record, "id") or "").removeprefix(shape.strip)
+    columns = filled_columns(record)
+    named = {field: as_text(record[column], field) for field, column in columns.items()}
+    thread = shape.text(record, "thread") or around.get("thread") or around.get("url")
+    thread = thread or named.get("thread") or named.get("url") or named.get("title") or ""
+    own = {"thread": thread, "title": shape.text(record, "title"), "url": shape.address(record)}
+    _describe(threads, number, _filled(named) | _filled(around) | _filled(own))
+    id = (shape.text(record, "id") or named.get("id") or "").removeprefix(shape.strip)
     threads.add_post(
         thread,
         Post(
             line=number,
             id=id,
-            text=_text(record, shape),
-            author=_author(record, shape, people),
-            time=side.time(scalar(shape.first(record, "time"), "time")),
-            parent=_parent(found, shape, id),
-            verdict=_verdict(record, shape, side),
+            text=text_of(record, shape, named.get("text")),
+            author=_author(record, shape, people, named.get("author")),
+            time=side.time(*_time(record, shape, columns)),
+            parent=_parent(found, shape, id, named.get("parent")),
+            verdict=_verdict(record, shape, side, columns.get("verdict")),
+            author_url=named.get("author_url"),
         ),
         by_time=False,
     )
+
+
+def _filled(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {name: value for name, value in values.items() if value}
 
 
 def _describe(threads: Gathering, number: int, around: Mapping[str, str | None]) -> None:
@@ -106,34 +114,49 @@ def _describe(threads: Gathering, number: int, around: Mapping[str, str | None])
         threads.add_thread(id, number, around.get("title"), around.get("url"), around.get("article") or "")
 
 
-def _text(record: Mapping[str, Any], shape: Shape) -> str:
+def text_of(record: Mapping[str, Any], shape: Shape, named: str | None = None) -> str:
+    """The plain text of a comment, from ``named`` if its shape leaves it empty; "" for a deleted one."""
     if (text := shape.text(record, "text")) is None:
         if (escaped := shape.text(record, "escaped")) is not None:
             text = html.unescape(escaped)
         else:
-            text = html_to_text(shape.text(record, "html") or "", links=True)
+            text = plain_text(shape.text(record, "html") or named or "")
     return "" if text.strip().casefold() in _NO_TEXT else text
 
 
-def _author(record: Mapping[str, Any], shape: Shape, people: Mapping[str, str]) -> str | None:
+def _author(
+    record: Mapping[str, Any], shape: Shape, people: Mapping[str, str], named: str | None
+) -> str | None:
     person = shape.text(record, "person")
-    author = shape.text(record, "author") or people.get(person or "") or person
+    author = shape.text(record, "author") or people.get(person or "") or named or person
     return None if author is None or author in ("[deleted]", "deleted") else html.unescape(author)
 
 
-def _parent(found: Found, shape: Shape, id: str) -> str | None:
-    if shape.parent_of_id:
-        return id.rpartition(shape.parent_of_id)[0] or None
-    parent = shape.text(found.record, "parent") or shape.text(found.parent, "id")
+def _time(record: Mapping[str, Any], shape: Shape, columns: Mapping[str, str]) -> tuple[object, object]:
+    own = scalar(shape.first(record, "time"), "time")
+    time, date = (scalar(record.get(columns.get(field, "")), field) for field in ("time", "date"))
+    return (time, date) if own is None else (own, None)
+
+
+def _parent(found: Found, shape: Shape, id: str, named: str | None) -> str | None:
+    parent = (
+        id.rpartition(shape.parent_of_id)[0] if shape.parent_of_id else shape.text(found.record, "parent")
+    )
+    parent = parent or named or shape.text(found.parent, "id")
     return parent and parent.removeprefix(shape.strip)
 
 
-def _verdict(record: Mapping[str, Any], shape: Shape, side: SideFields) -> PriorStatus | None:
+def _verdict(
+    record: Mapping[str, Any], shape: Shape, side: SideFields, column: str | None
+) -> PriorStatus | None:
     for name, status in shape.flags.items():
         value = record.get(name)
         if value not in (None, False, "", 0) and str(value).casefold() not in ("false", "0", "no"):
             return status
-    return side.status(scalar(shape.first(record, "status"), "verdict"))
+    value = shape.first(record, "status")
+    if value is None and column and column not in shape.flags:
+        value = record[column]
+    return side.status(scalar(value, "verdict"))
 
 
 def _people(record: Mapping[str, Any]) -> dict[str, str]:
@@ -154,17 +177,7 @@ def _people(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _take_unknown(threads: Gathering, number: int, record: Mapping[str, Any], side: SideFields) -> None:
     """Add a record of no known shape by the names of its fields."""
-    columns = columns_of(tuple(record), ())
-    values = {field: as_text(record[column], field) for field, column in columns.items()}
-    text = plain_text(values.get("text") or "")
-    if not text.strip():
+    if as_text(record.get(filled_columns(record).get("text", "")), "text") is None:
         side.count("records left out that are no comments")
-        return
-    thread = values.get("thread") or values.get("url") or ""
-    _describe(threads, number, {"thread": thread, "title": values.get("title"), "url": values.get("url")})
-    time = side.time(*(scalar(record.get(columns.get(field, "")), field) for field in ("time", "date")))
-    status = side.status(scalar(record.get(columns.get("verdict", "")), "verdict"))
-    post = Post(
-        number, values.get("id") or "", text, values.get("author"), time, values.get("parent"), status
-    )
-    threads.add_post(thread, post, by_time=False)
+    else:
+        _add(threads, number, Found(record, None, None, {}), _NO_SHAPE, {}, side)

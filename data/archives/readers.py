@@ -13,16 +13,18 @@ from belowline.data.archives.columns import (
     Mapped,
     csv_columns,
     excel_delimiter,
+    filled_columns,
     has_text_column,
     mapped_columns,
 )
 from belowline.data.archives.containers import is_container, unpack
 from belowline.data.archives.encodings import open_utf8, utf8_head
+from belowline.data.archives.hosts import text_of
 from belowline.data.archives.html.pages import looks_like_html, read_html
 from belowline.data.archives.json_values import parse
 from belowline.data.archives.lines import decode
 from belowline.data.archives.saved_page.page import has_comment_form, parse_page
-from belowline.data.archives.shapes import hosts, shape_of, walk_named
+from belowline.data.archives.shapes import hosts, shape_of, walk, walk_named
 from belowline.data.archives.side_fields import SideFields, SideRules
 from belowline.data.archives.table_reader import (
     Damaged,
@@ -33,6 +35,7 @@ from belowline.data.archives.table_reader import (
     unit_of,
     values_of,
 )
+from belowline.data.archives.values import as_text
 from belowline.data.archives.warc.pages import read_warc
 from belowline.data.archives.warc.records import looks_like_warc
 from belowline.data.archives.xml.disqus import is_disqus, read_disqus
@@ -156,11 +159,33 @@ def read_rows(
         )
     for number, row in read_records(path, table, mapped, optional, side=side):
         place = (str(path), number, unit_of(table))
-        if table == "json" and not isinstance(row, ReadError):
-            # One object may hold all comments.
-            yield from ((place, found.record) for found in walk_named(row, mapped))
-        else:
+        if isinstance(row, ReadError) or table not in ("json", "jsonl"):
             yield place, _with_text(row, mapped)
+        else:
+            yield from ((place, one) for one in _comments_in(row, table, mapped, side or SideFields()))
+
+
+def _comments_in(
+    record: Mapping[str, object], table: TableFormat, mapped: Mapped, side: SideFields
+) -> Iterator[Mapping[str, object] | ReadError]:
+    """The comments of a record: those of known hosts with their plain text, else those known by their names."""
+    known = () if "text" in dict(mapped) else [found for found in walk(record) if found.shape]
+    comments = [
+        (found.record, found.shape) for found in known if found.shape and found.shape.kind == "comment"
+    ]
+    for comment, shape in comments:
+        column = filled_columns(comment, mapped).get("text", "text")
+        text = text_of(comment, shape, as_text(comment.get(column), "text"))
+        yield (
+            {**comment, column: text} if text else ReadError("deleted, or without a text; leave the row out")
+        )
+    if known and not comments and not has_text_column(record, mapped):
+        side.count("records left out that are no comments")
+    elif not comments and table == "json":
+        # One object may hold all comments.
+        yield from (found.record for found in walk_named(record, mapped))
+    elif not comments:
+        yield _with_text(record, mapped)
 
 
 def _with_text(record: Mapping[str, object] | ReadError, mapped: Mapped) -> Mapping[str, object] | ReadError:

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from belowline.data.archives.columns import Mapped, columns_of, plain_name
+from belowline.data.archives.columns import Mapped, columns_of, filled_columns, plain_name
 from belowline.data.archives.values import as_text, value_at
 from belowline.data.comment import PriorStatus
 
@@ -138,9 +138,9 @@ def described(shape: Shape, record: Mapping[str, Any]) -> dict[str, str | None]:
 def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]:
     """The records of comments in a JSON object, known by the names of their fields.
 
-    A comment is a record in a list, or the object itself, that has a text; its answers are in lists with names such as
-    ``replies``. Another object describes the thread of the comments in it. If nothing is a comment, the object itself
-    is given, except an article without comments.
+    A comment is a record in a list, or the object itself, that has a text, or had one; its answers are in lists with
+    names such as ``replies``. Another object describes the thread of the comments in it. If nothing is a comment, the
+    object itself is given, except an article without comments.
     """
     empty = not any(plain_name(name) in _OF_AN_ARTICLE for name in value)
     stack: list[tuple[object, bool, Found]] = [(value, True, Found({}, None, None, {}))]
@@ -162,31 +162,55 @@ def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]
             elif below and found.parent is None:
                 found = Found({}, None, None, {**found.around, **_thread(current, mapped)})
             for name, child in reversed(below.items()):
-                stack.extend(_below(plain_name(name), child, found))
+                stack.extend(_below(plain_name(name), child, found, listed and current is not value))
     if empty:
         yield Found(value, None, None, {})
 
 
-def _below(name: str, child: Any, found: Found) -> list[tuple[object, bool, Found]]:
-    """A list, an object, or the records of an object that holds one under each key."""
+def _below(name: str, child: Any, found: Found, listed: bool) -> list[tuple[object, bool, Found]]:
+    """A list, an object, or the records of an object that holds one under each key.
+
+    An object in a wrapper of a list, such as ``edges[].node``, is in that list.
+    """
     keyed = isinstance(child, dict) and all(isinstance(one, dict) for one in child.values())
     if not keyed or name not in _OF_AN_ARTICLE | _ANSWERS or _WRAPPERS & set(map(plain_name, child)):
-        return [(child, False, found)]
+        return [(child, listed and name in _WRAPPERS, found)]
     records = [(one, True, Found({}, None, found.parent, found.around, key)) for key, one in child.items()]
     return list(reversed(records))
 
 
 def _is_comment(record: Mapping[str, Any], below: Mapping[str, Any], mapped: Mapped, *, top: bool) -> bool:
-    columns = columns_of(tuple(record), mapped)
-    if "text" not in columns or as_text(record[columns["text"]], "text") is None:
-        return False
-    below = {name: child for name, child in below.items() if name not in columns.values()}
-    names = set(map(plain_name, below))
+    columns = filled_columns(record, mapped)
     by_somebody = "author" in columns or "parent" in columns
+    lists = {name: child for name, child in below.items() if name not in columns.values()}
+    names = set(map(plain_name, lists))
+    if "text" not in columns or as_text(record[columns["text"]], "text") is None:
+        return not top and "title" not in columns and _is_emptied(columns, names, below, by_somebody)
+    if "title" in columns and is_article(record):
+        return False
     if names & _OF_AN_ARTICLE:
-        return "title" not in columns and by_somebody
+        return by_somebody
     # The answer of an API may have a message beside its list of comments.
-    return not top or by_somebody or bool(names & _ANSWERS) or not any(map(_holds_records, below.values()))
+    return not top or by_somebody or bool(names & _ANSWERS) or not any(map(_holds_records, lists.values()))
+
+
+def _is_emptied(
+    columns: Mapping[str, str], names: set[str], below: Mapping[str, Any], by_somebody: bool
+) -> bool:
+    """True for a comment that lost its text: it keeps the name of its text, or its answers."""
+    has_text_name = "text" in columns and not _holds_records(below.get(columns["text"], ()))
+    if names & _OF_AN_ARTICLE:
+        return has_text_name and by_somebody
+    return (by_somebody or "id" in columns) and (has_text_name or bool(names & _ANSWERS))
+
+
+def is_article(record: Mapping[str, Any]) -> bool:
+    """True for a record with a place for comments, which may be empty."""
+    return any(
+        plain_name(name) in _OF_AN_ARTICLE
+        for name, value in record.items()
+        if value is None or isinstance(value, list | dict)
+    )
 
 
 def _holds_records(child: Any) -> bool:
@@ -200,13 +224,29 @@ def _thread(record: Mapping[str, Any], mapped: Mapped) -> dict[str, str | None]:
     def text(field: str, column: str) -> str | None:
         return as_text(record[columns[column]], field) if column in columns else None
 
-    described = {
+    named = {
         "thread": text("thread", "id") or text("thread", "thread"),
         "title": text("title", "title"),
         "url": text("url", "url"),
         "article": text("article", "article") or text("text", "text"),
     }
-    return {name: value for name, value in described.items() if value}
+    named = {**thread_of(record, columns), **{name: value for name, value in named.items() if value}}
+    shape = shape_of(record)
+    known = described(shape, record) if shape and shape.kind == "thread" else {}
+    return {name: value for name, value in (*named.items(), *known.items()) if value}
+
+
+def thread_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str | None]:
+    """Title and url in the object that stands for a record's thread or article: ``thread: {id, title, url}``."""
+    around: dict[str, str | None] = {}
+    for place in ("article", "thread"):
+        inner = record.get(columns.get(place, ""))
+        if isinstance(inner, Mapping):
+            names = columns_of(tuple(inner), ())
+            around |= {
+                field: as_text(inner[names[field]], field) for field in ("title", "url") if field in names
+            }
+    return around
 
 
 def _shape(table: dict[str, Any]) -> Shape:

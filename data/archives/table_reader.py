@@ -9,10 +9,8 @@ import builtins
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from datetime import time as clock
-from functools import lru_cache
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
@@ -26,6 +24,7 @@ from belowline.data.archives.columns import (
     csv_columns,
     distinct,
     excel_delimiter,
+    filled_columns,
     names_of,
     shown,
 )
@@ -33,7 +32,7 @@ from belowline.data.archives.encodings import open_utf8
 from belowline.data.archives.hosts import read_host
 from belowline.data.archives.json_values import json_values, parse
 from belowline.data.archives.lines import CsvRows, Line, lines_of
-from belowline.data.archives.shapes import Found, shape_of, walk, walk_named
+from belowline.data.archives.shapes import Found, shape_of, thread_of, walk, walk_named
 from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.values import as_text, plain_text, scalar
 from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread
@@ -128,8 +127,9 @@ def _rows(
             report(record.at(path, number, unit_of(format)))
             continue
         ids: dict[int, str] = {}
+        alone = True
         for found in _found(record, mapped):
-            empty = False
+            alone = empty = False
             try:
                 row = _row(number or 0, ids, found, mapped, side)
             except ReadError as error:
@@ -139,6 +139,8 @@ def _rows(
                     yield number or 0, *row
             if unmet:
                 unmet.see(found.record)
+        if alone:
+            side.count("articles left out that have no comments")
     if empty:
         side.remark("the file holds no comments")
     if unmet and (missing := unmet.error()):
@@ -148,25 +150,9 @@ def _rows(
 def _found(record: Mapping[str, Any], mapped: Mapped) -> Iterable[Found]:
     """The comments of a record: itself, and those in it."""
     for value in record.values():
-        if isinstance(value, dict | list):
+        if value is None or isinstance(value, dict | list):
             return walk_named(record, mapped)
     return (Found(record, None, None, {}),)
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Columns of a table by what they hold: all fields, fields that are text, and types of comments."""
-
-    columns: Mapping[str, str]
-    texts: tuple[tuple[str, str], ...]
-    kinds: tuple[str, ...]
-
-
-@lru_cache(maxsize=1024)
-def _layout(names: tuple[str, ...], mapped: Mapped) -> _Layout:
-    columns = columns_of(names, mapped)
-    texts = tuple((field, column) for field, column in columns.items() if field not in _SIDE_FIELDS)
-    return _Layout(columns, texts, tuple(name for name in _KIND_NAMES if name in names))
 
 
 def _row(
@@ -177,18 +163,23 @@ def _row(
     ``ids`` holds the ids of the comments that stand in the same record of the file.
     """
     record = found.record
-    layout = _layout(tuple(record), mapped)
-    columns = layout.columns
-    for name in layout.kinds:
-        if (kind := str(record.get(name)).strip().casefold()) in _MACHINE_WRITTEN:
+    columns = filled_columns(record, mapped)
+    for name in filter(record.__contains__, _KIND_NAMES):
+        kind = str(record.get(name)).strip()
+        # ActivityPub calls every comment a "Note"; WordPress writes "note".
+        if (kind := kind.casefold()) in _MACHINE_WRITTEN and record.get(name) != "Note":
             side.count(f"left out, not written by readers, {kind}")
             return None
     values = {
         **_NO_VALUES,
-        **{field: as_text(record[column], field) for field, column in layout.texts if column in record},
+        **{
+            field: as_text(record[name], field)
+            for field, name in columns.items()
+            if field not in _SIDE_FIELDS
+        },
     }
     values["text"] = text = _text(values["text"], record, columns, mapped)
-    for field, value in found.around.items():
+    for field, value in {**thread_of(record, columns), **found.around}.items():
         values[field] = values.get(field) or value
     id = values["id"] or found.key or (f"line-{number}-{len(ids) + 1}" if ids else f"line-{number}")
     ids[builtins.id(record)] = id
@@ -218,7 +209,9 @@ def _text(text: str | None, record: Mapping[str, object], columns: Mapping[str, 
 def _scalar(record: Mapping[str, object], columns: Mapping[str, str], field: str) -> object:
     column = columns.get(field)
     value = record.get(column) if column is not None else None
-    return scalar(value, field) if isinstance(value, dict | list) else value
+    inner = scalar(value, field)
+    # A value that cannot be read is counted as such.
+    return (value or None) if inner is None else inner
 
 
 def _verdict(
@@ -292,7 +285,7 @@ def values_of(
     record: Mapping[str, object], mapped: Mapped, fields: Iterable[str] = FIELDS
 ) -> dict[str, str | None]:
     """Fields of a record as text, None where missing, blank, or no text. Numbers are text, objects give their name."""
-    columns = columns_of(tuple(record), mapped)
+    columns = filled_columns(record, mapped)
     return {
         field: as_text(record[columns[field]], field) if columns.get(field) in record else None
         for field in fields

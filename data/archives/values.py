@@ -19,11 +19,18 @@ _NAMES = (
     "screen_name",
     "full_name",
 )
+_TIMES = ("seconds", "_seconds", "iso", "date", "dateTime", "timestamp", "time", "value")
+_LAST_NAMES = {"first_name": "last_name", "firstName": "lastName"}
 _INNER: Mapping[str, tuple[str, ...]] = {
     "text": ("rendered", "text", "raw", "body", "html", "markdown", "content", "value", "plain"),
     "title": ("rendered", "title", "name", "text", "value"),
     "article": ("rendered", "text", "raw", "body", "html", "content", "value"),
-    "author": (*_NAMES, "fullName", "nickname", "nick", "login", "handle", "id", "value"),
+    "author": (
+        *(*_NAMES, "fullName", "nickname", "nick", "login", "handle", "preferredUsername"),
+        *("first_name", "firstName", "profile", "user", "account", "actor", "id", "value"),
+    ),
+    "time": _TIMES,
+    "date": _TIMES,
     "url": ("url", "href", "link", "value"),
     "author_url": ("url", "href", "link", "value"),
     "thread": ("id", "_id", "url", "slug", "title", "name", "value"),
@@ -62,7 +69,7 @@ def scalar(value: object, field: str) -> object:
     names = (*_WRAPPERS, *_INNER.get(field, _ANY))
     for _ in range(_DEPTH):
         if isinstance(value, Mapping):
-            value = next((value[name] for name in names if value.get(name) not in (None, "")), None)
+            value = next((_inner(value, name) for name in names if value.get(name) not in (None, "")), None)
         elif isinstance(value, list):
             value = _joined(value) if field == "text" else next(iter(value), None)
         else:
@@ -110,6 +117,11 @@ def _has_tags(text: str) -> bool:
 def one_line(markup: str | None) -> str | None:
     """The plain text of HTML on one line, or None if it is empty."""
     return " ".join(html_to_text(markup or "").split()) or None
+
+
+def _inner(value: Mapping[str, Any], name: str) -> object:
+    last = value.get(_LAST_NAMES.get(name, ""))
+    return f"{value[name]} {last}" if isinstance(last, str) else value[name]
 
 
 def _joined(values: list[object]) -> object:

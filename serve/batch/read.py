@@ -13,12 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO, TypeVar
 
 from belowline.data import ReadError
-from belowline.data.archives.columns import Mapped, columns_of, shown
+from belowline.data.archives.columns import Mapped, filled_columns, shown
 from belowline.data.archives.lines import lines_of
 from belowline.data.archives.readers import Place
 from belowline.data.archives.readers import read_rows as table_rows
 from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.table_reader import EVERY_COLUMN, values_of
+from belowline.data.archives.values import as_text as text_in
 from belowline.data.comment import whole
 from belowline.model import ScoreInput
 from belowline.serve.batch.values import as_text
@@ -219,7 +220,7 @@ def _row(
 ) -> Row | RejectedRow:
     if isinstance(record, ReadError):
         return RejectedRow(number, record.at(*place))
-    present = columns_of(tuple(record), mapped)
+    present = filled_columns(record, mapped)
     column = present.get("text")
     try:
         text = _text(record, mapped, column)
@@ -268,6 +269,8 @@ def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> 
     value = record[column]
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
+    if isinstance(value, dict | list):
+        value = text_in(value, "text") or value
     part = f"field {column!r}"
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ReadError(_BLANK, part=part)

@@ -9,6 +9,8 @@ import pytest
 import zstandard
 
 from belowline.data import ReadError, Reject, Thread, read_threads
+from belowline.data.archives.readers import read_rows
+from belowline.data.archives.table_reader import values_of
 from tests.support.reading import read
 
 EXPORTS = Path(__file__).parent / "exports"
@@ -77,6 +79,14 @@ def test_exports_that_somebody_printed_or_packed(tmp_path, name):
     assert told(read(tmp_path / f"16-{name}", utf16)) == TRUTH[name]
 
 
+@pytest.mark.parametrize("name", HOSTS)
+def test_rows_for_scoring_are_the_comments_of_an_audit(name):
+    rows = [row for _, row in read_rows(EXPORTS / name, ())]
+    texts = [values_of(row, ())["text"] for row in rows if not isinstance(row, ReadError)]
+    audited = [comment[-1] for thread in TRUTH[name] for comment in thread["comments"]]
+    assert sorted(map(str, texts)) == sorted(audited)
+
+
 def test_what_is_left_out_is_counted():
     (thread,) = read_threads(EXPORTS / "reddit-api.json")
     assert thread.notes[-1].endswith(": 1")
@@ -106,6 +116,40 @@ def test_a_table_of_a_host_is_known_too(tmp_path):
         ("9", None, "It's old.", None),
         ("10", "9", "No", "reject"),
     ]
+
+
+ROW = {
+    "id": 2,
+    "author": "Ann",
+    "parent_id": 1,
+    "status": "spam",
+    "created_at": "2024-05-01",
+    "url": "https://x.example/t",
+}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {**ROW, "thread": "T", "author_id": 5, "parent": 1, "text": "<p>Yo &amp; you</p>"},
+        {**ROW, "article_id": "T", "cid": 2, "votes": 3, "text": "Yo & you"},
+        {**ROW, "asset_id": "T", "author_id": "u1", "author": None, "author_name": "Ann", "body": "Yo & you"},
+        {**ROW, "story": "T", "body": "Yo & you"},
+        {**ROW, "thread": "T", "parent": 1, "time": "2024-05-01", "type": "comment", "by": "Ann", "text": "Yo & you"},
+        {**ROW, "storyID": "T", "revisions": None, "comment": "Yo & you"},
+        {**ROW, "link_id": "T", "body": "Yo & you", "author": None, "username": "Ann"},
+        {**ROW, "topic_id": "T", "cooked": "<p>Yo & you</p>", "post_number": 2},
+    ],
+)  # fmt: skip
+def test_a_table_with_some_names_of_a_host_loses_no_field(tmp_path, row):
+    row = {"title": "Tram", **row}
+    first = row | dict.fromkeys({"parent", "parent_id"} & set(row)) | {"id": 1, "cid": 1, "post_number": 1}
+    rows = [first, row]
+    (thread,) = read(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert (thread.title, thread.url) == ("Tram", "https://x.example/t")
+    comment = thread.comments[1]
+    assert (comment.id, comment.parent, comment.author) == ("2", "1", "Ann")
+    assert (comment.text, comment.verdict, str(comment.time)[:10]) == ("Yo & you", "spam", "2024-05-01")
 
 
 @pytest.mark.slow

@@ -53,6 +53,97 @@ def test_comments_are_found_wherever_they_are(tmp_path, value, expected, indent,
     assert told(read(tmp_path / name, json.dumps(value, indent=indent))) == expected
 
 
+@pytest.mark.parametrize("empty", [None, "", "  ", [], {}])
+def test_of_several_texts_the_first_that_is_not_empty_counts(tmp_path, empty):
+    row = {"text": empty, "body": "One.", "author": empty, "username": "Ann", "created": "2024-05-09"}
+    for name, value in (("a.json", {"comments": [row]}), ("b.json", [row]), ("c.jsonl", row)):
+        (thread,) = read(tmp_path / name, json.dumps(value))
+        assert [(c.text, c.author, str(c.time)[:10]) for c in thread.comments] == [
+            ("One.", "Ann", "2024-05-09")
+        ]
+    (thread,) = read(tmp_path / "d.csv", "text,body,author,username\n,One.,,Ann\nTwo.,,Bo,\n")
+    assert [(c.text, c.author) for c in thread.comments] == [("One.", "Ann"), ("Two.", "Bo")]
+
+
+@pytest.mark.parametrize(
+    "emptied",
+    [
+        {"id": 4, "body": "", "author": "Cy"},
+        {"id": 4, "text": None},
+        {"id": 4, "deleted": True},
+        {"author": None, "content": {"rendered": ""}},
+    ],
+)
+@pytest.mark.parametrize("answers", ["replies", "children"])
+def test_answers_to_a_deleted_comment_stay_in_their_thread(tmp_path, emptied, answers):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"title": "Tram", "comments": [ANN, {**emptied, answers: [BO]}]}))
+    rejects: list[Reject] = []
+    assert told(list(read_threads(path, on_reject=rejects.append))) == [("Tram", BOTH)]
+    assert [reject.position for reject in rejects] == [1]
+
+
+@pytest.mark.parametrize("none", [[], None, {}])
+@pytest.mark.parametrize("name", ["comments", "posts", "Comments"])
+def test_an_article_without_comments_is_no_comment(tmp_path, none, name):
+    articles = [
+        {"title": "Tram", "content": "The council voted.", "author": "Ed", name: none},
+        {"title": "Bus", "content": "It is late.", "author": "Ed", "comments": [ANN]},
+    ]
+    lines = "".join(json.dumps(article) + "\n" for article in articles)
+    for file, content in (("a.json", json.dumps(articles)), ("b.jsonl", lines)):
+        (thread,) = read(tmp_path / file, content)
+        assert told([thread]) == [("Bus", BOTH[:1])]
+        assert thread.notes[-1].endswith(": 1")
+    (thread,) = read(tmp_path / "c.json", json.dumps({"articles": articles}))
+    assert told([thread]) == [("Bus", BOTH[:1])]
+
+
+@pytest.mark.parametrize("around", [("edges", "node"), ("items", "data"), ("nodes", "node")])
+def test_comments_in_the_wrappers_of_a_list(tmp_path, around):
+    def wrapped(*comments: dict) -> dict:
+        return {around[0]: [{"cursor": "c", around[1]: comment} for comment in comments]}
+
+    answer = {"id": 2, "author": {"username": "Bo"}, "body": "Two."}
+    comments = wrapped({**ANN, "replies": wrapped(answer)})
+    story = {"id": "s1", "url": "https://x.example", "metadata": {"title": "Tram"}, "comments": comments}
+    for value, title in (({"comments": comments}, None), ({"data": {"story": story}}, "Tram")):
+        assert told(read(tmp_path / "a.json", json.dumps(value))) == [(title, BOTH)]
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        {"author": {"first_name": "Ann", "last_name": "Berg"}},
+        {"user": {"firstName": "Ann", "lastName": "Berg"}},
+        {"author": {"id": 5, "profile": {"name": "Ann Berg"}}},
+        {"from": {"name": "Ann Berg", "id": "9"}},
+        {"account": {"id": "9", "display_name": "", "username": "Ann Berg"}},
+        {"attributedTo": "Ann Berg", "type": "Note"},
+    ],
+)
+def test_names_and_threads_in_objects(tmp_path, author):
+    thread = {"id": "t", "title": "Tram", "url": "https://x.example/t"}
+    time = {"seconds": 1715238720, "nanoseconds": 0}
+    (read_thread,) = read(
+        tmp_path / "a.jsonl", json.dumps({**author, "text": "One.", "time": time, "thread": thread})
+    )
+    assert (read_thread.title, read_thread.url) == ("Tram", "https://x.example/t")
+    (comment,) = read_thread.comments
+    assert (comment.author, comment.time and comment.time.isoformat()) == (
+        "Ann Berg",
+        "2024-05-09T07:12:00+00:00",
+    )
+
+
+def test_an_article_beside_its_comments_and_an_unreadable_time(tmp_path):
+    article = {"title": "Tram", "url": "https://x.example"}
+    value = {"article": article, "comments": [{**ANN, "time": {"what": {"is": "it"}}}, BO]}
+    (thread,) = read(tmp_path / "a.json", json.dumps(value))
+    assert (thread.url, told([thread])) == ("https://x.example", [("Tram", BOTH)])
+    assert thread.notes[-1].startswith("1 of 1 times")
+
+
 def test_the_article_of_nested_comments(tmp_path):
     (thread,) = read(
         tmp_path / "a.json",

@@ -197,6 +197,13 @@ def test_tables_are_read_as_in_an_audit(tmp_path: Path, scorer: Any) -> None:
         assert [row["id"] for row in read(out)] == (["7", "8"] if name == "a.csv" else ["7"])
 
 
+@pytest.mark.parametrize("text", [{"rendered": "one"}, ["one"], [{"text": "one"}]])
+def test_a_text_in_an_object_is_read_as_in_an_audit(tmp_path: Path, scorer: Any, text: object) -> None:
+    source = write(tmp_path / "in.jsonl", [{"text": text}, {"text": "", "body": "two"}])
+    assert cli.run(["score", "--in", str(source), "--out", str(tmp_path / "out.jsonl")]) == 0
+    assert scorer.calls == [[ScoreInput("one"), ScoreInput("two")]]
+
+
 def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", [{"text": "explode"}, {"text": "fine"}])
     for name in ("out.jsonl", "out.parquet"):
@@ -234,7 +241,7 @@ def test_a_comment_that_cannot_be_scored_is_held(tmp_path: Path) -> None:
             b'{"kommentar": "x"}\n',
             "in.jsonl, line 1: no field with the text; the columns are 'kommentar'",
         ),
-        ("in.jsonl", b'{"text": ["x"]}\n', "in.jsonl, line 1, field 'text': a JSON list"),
+        ("in.jsonl", b'{"text": [[]]}\n', "in.jsonl, line 1, field 'text': a JSON list"),
         ("in.jsonl", b'{"text": null}\n', "in.jsonl, line 1, field 'text': blank"),
         ("in.parquet", b"not parquet at all", "in.parquet: damaged, or not Parquet"),
         ("in.zip", zipped(("a.jpg", b"")), "in.zip: the zip file holds no archives"),
