@@ -287,3 +287,34 @@ def test_comments_have_their_address_and_their_line(tmp_path):
         ("https://paper.example/#1", 2),
         (None, 4),
     ]
+
+
+@pytest.mark.parametrize("word", ["NULL", "null", "\\N", "nan", "NaN", "NaT", "<NA>", "None", " NULL "])
+def test_words_for_a_missing_value_are_no_value(sheet, word):
+    rows = f"id,author,text,time,status,parent,author_url\n7,{','.join([word, 'Well.', *[word] * 4])}\n"
+    (thread,) = read(sheet, rows)
+    (comment,) = thread.comments
+    found = (comment.author, comment.time, comment.verdict, comment.parent, comment.author_url)
+    assert found == (None, None, None, None, None)
+    assert thread.notes == ()
+
+
+def test_a_reader_may_write_null(sheet, jsonl):
+    rejects = []
+    (thread,) = read(sheet, "id,text\n1,NULL\n2,\\N\n3,nan\n", on_reject=rejects.append)
+    assert [comment.text for comment in thread.comments] == ["NULL", "nan"]
+    assert [reject.position for reject in rejects] == [3]
+    (thread,) = read(
+        jsonl, '{"text":"a","author":NaN,"time":NaN,"status":NaN,"parent":NaN}\n', on_reject=rejects.append
+    )
+    assert (thread.comments[0].author, thread.comments[0].parent, thread.notes) == (None, None, ())
+
+
+def test_whole_numbers_with_the_fraction_of_pandas(sheet):
+    rows = "id,text,parent,approved,thread\n1,a,,1.0,7.0\n2,b,1.0,0.0,7\n3,c,1.5,,7\n"
+    (thread,) = read(sheet, rows)
+    assert [(comment.id, comment.parent, comment.verdict) for comment in thread.comments] == [
+        ("1", None, "publish"),
+        ("2", "1", "hold"),
+        ("3", "1.5", None),
+    ]

@@ -562,7 +562,7 @@ def test_status_words_of_wxr_may_be_named(xml):
 
 
 @pytest.mark.parametrize(
-    "written, read_as",
+    ("written", "read_as"),
     [
         ("one <b>bold</b> text", "one bold text"),
         ("<p>a &lt; b</p> tail", "a < b\n\ntail"),
