@@ -55,7 +55,7 @@ class XmlText:
         declared = match[1].decode() if (match := _DECLARED.search(head)) else _UTF8
         try:
             name = codecs.lookup(declared).name
-            if found != "utf-16" and "<?xml".encode(name) == b"<?xml" and name != _UTF8:
+            if not (found or "").startswith("utf-16") and "<?xml".encode(name) == b"<?xml" and name != _UTF8:
                 # Browsers read these as Windows-1252 too, which holds all their letters.
                 return "cp1252" if name in _LATIN else name
         except (LookupError, ValueError):
