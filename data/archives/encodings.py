@@ -61,10 +61,10 @@ def encoding_of(path: Path) -> str | None:
 
 
 def _unmarked(chunk: bytes) -> str | None:
-    """The UTF-16 of a text without a byte order mark: one byte of many letters is zero, the other never is."""
+    """The UTF-16 of a text without a byte order mark: one byte of its first and many letters is zero."""
     units = len(chunk) // 2
     high, low = chunk[::2].count(0), chunk[1::2].count(0)
-    if 10 * max(high, low) < units or 50 * min(high, low) > units:
+    if chunk[:2].count(0) != 1 or 10 * max(high, low) < units or 50 * min(high, low) > units:
         return None
     return "utf-16-be" if high > low else "utf-16-le"
 

@@ -368,8 +368,9 @@ def _next_line(lines: Iterator[Line]) -> Line | None:
 def _escape(lines: Iterable[Line], delimiter: str) -> str | None:
     """A backslash if it stands before quotes within fields, as MySQL writes them; else quotes are doubled."""
     text = "".join(line.text for line in lines)
-    escaped = re.search(rf'\\"(?!\s*(?:{re.escape(delimiter)}|["\r\n]|$))', text)
-    return "\\" if escaped and not re.search(r'[^,;\t|\s"]""[^"]', text) else None
+    escaped = re.findall(rf'\\"(?!"|\s*(?:{re.escape(delimiter)}|["\r\n]|$))', text)
+    doubled = re.findall(r'[^,;\t|\s"]""[^"]', text)
+    return "\\" if len(escaped) > len(doubled) else None
 
 
 def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Records:
