@@ -322,3 +322,11 @@ def test_whole_numbers_with_the_fraction_of_pandas(sheet):
         ("2", "1", "hold"),
         ("3", "1.5", None),
     ]
+
+
+def test_rows_of_one_thread_that_stand_apart_are_noted(jsonl):
+    rows = [{"text": "a", "thread": str(number % 3)} for number in range(6)]
+    threads = read(jsonl, lines(*rows))
+    assert len(threads) == 6
+    assert ["sort the file by thread" in note for thread in threads for note in thread.notes] == [True]
+    assert [thread.notes for thread in read(jsonl, lines(*sorted(rows, key=str)))] == [()] * 3
