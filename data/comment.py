@@ -118,7 +118,8 @@ class Thread:
 
 
 def whole(text: str) -> str:
-    """``text`` with each lone surrogate replaced by U+FFFD: JSON can contain one, UTF-8 cannot."""
+    """``text`` without NUL, and U+FFFD for each lone surrogate: JSON can contain both, CSV and UTF-8 cannot."""
+    text = text.replace("\0", "")
     try:
         text.encode()
     except UnicodeEncodeError:

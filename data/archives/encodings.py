@@ -1,4 +1,4 @@
-"""Opens text files as UTF-8: UTF-16 with a byte order mark and Windows-1252 are converted while they are read."""
+"""Opens text files as UTF-8: UTF-16, Windows-1252 and the line ends of old Macs are converted while they are read."""
 
 import codecs
 import io
@@ -17,21 +17,30 @@ _LETTER = re.compile(rb"[A-Za-z]")
 _NOT_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d\xfe\xff]")
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _WINDOWS = "cp1252"
+_LINE_END = re.compile(rb"\r\n?|\n")
 
 
 def open_utf8(path: Path, side: SideFields | None = None) -> BinaryIO:
     """The bytes of a text file in UTF-8; another encoding is noted in ``side``."""
     encoding = encoding_of(path)
-    file = path.open("rb")
-    if encoding is None:
-        return file
     if side is not None and encoding == _WINDOWS:
         side.remark("the file is not in UTF-8; it is read as Windows-1252 (Western European)")
-    return cast(BinaryIO, io.BufferedReader(_Recoded(file, encoding), _CHUNK))
+    file = path.open("rb")
+    returns = _ends_in_returns(_decoded(file.read(_CHUNK), encoding))
+    file.seek(0)
+    if encoding is None and not returns:
+        return file
+    return cast(BinaryIO, io.BufferedReader(_Recoded(file, encoding, returns), _CHUNK))
+
+
+def _ends_in_returns(head: bytes) -> bool:
+    """True if a lone carriage return ends the first line, as programs of old Macs wrote it."""
+    match = _LINE_END.search(head)
+    return match is not None and match[0] == b"\r"
 
 
 def encoding_of(path: Path) -> str | None:
-    """``utf-16`` or ``cp1252``; None for UTF-8, also if some of its bytes are broken.
+    """``utf-16``, ``utf-16-le``, ``utf-16-be`` or ``cp1252``; None for UTF-8, also if some of its bytes are broken.
 
     A file is Windows-1252 if most bytes beyond ASCII in the megabyte after the first one are no valid UTF-8, and
     nearly none is free in Windows-1252, and so are most lines. A broken place in UTF-8 changes nothing.
@@ -41,12 +50,23 @@ def encoding_of(path: Path) -> str | None:
         for mark, encoding in _MARKS.items():
             if chunk.startswith(mark):
                 return encoding
+        if b"\0" in chunk and (encoding := _unmarked(chunk)):
+            return encoding
         while chunk and chunk.isascii():
             chunk = file.read(_CHUNK)
         if not chunk:
             return None
         sample = chunk + file.read(_EVIDENCE)
     return _WINDOWS if _is_windows(sample) else None
+
+
+def _unmarked(chunk: bytes) -> str | None:
+    """The UTF-16 of a text without a byte order mark: one byte of its first and many letters is zero."""
+    units = len(chunk) // 2
+    high, low = chunk[::2].count(0), chunk[1::2].count(0)
+    if chunk[:2].count(0) != 1 or 10 * max(high, low) < units or 50 * min(high, low) > units:
+        return None
+    return "utf-16-be" if high > low else "utf-16-le"
 
 
 def _is_windows(sample: bytes) -> bool:
@@ -70,18 +90,24 @@ def _is_utf8(line: bytes) -> bool:
 
 def utf8_head(path: Path, head: bytes) -> bytes:
     """The first bytes of a file in UTF-8, for finding its format."""
-    encoding = encoding_of(path) if not head.isascii() else None
+    head = _decoded(head, encoding_of(path) if not head.isascii() or b"\0" in head else None)
+    return re.sub(rb"\r(?!\n)", b"\n", head) if _ends_in_returns(head) else head
+
+
+def _decoded(head: bytes, encoding: str | None) -> bytes:
     if encoding is None:
         return head
     return codecs.getincrementaldecoder(encoding)("replace").decode(head).encode("utf-8", "replace")
 
 
 class _Recoded(io.RawIOBase):
-    """The bytes of a file, converted to UTF-8."""
+    """The bytes of a file, converted to UTF-8, and its returns to line feeds; bytes of broken UTF-8 stay."""
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    def __init__(self, file: BinaryIO, encoding: str | None, returns: bool) -> None:
         self._file, self._left = file, b""
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._errors = "replace" if encoding else "surrogateescape"
+        decoder = codecs.getincrementaldecoder(encoding or "utf-8")(self._errors)
+        self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True) if returns else decoder
 
     def readable(self) -> bool:
         return True
@@ -89,7 +115,7 @@ class _Recoded(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while not self._left:
             chunk = self._file.read(_CHUNK)
-            self._left = self._decoder.decode(chunk, final=not chunk).encode("utf-8", "replace")
+            self._left = self._decoder.decode(chunk, final=not chunk).encode("utf-8", self._errors)
             if not chunk:
                 break
         size = min(len(buffer), len(self._left))

@@ -1,7 +1,9 @@
 """Numbered, decoded and bounded lines of a text file, and CSV rows from them."""
 
 import csv
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import BinaryIO
@@ -14,6 +16,7 @@ LONGEST_LINE = 2**26
 _CHUNK = 2**20
 _LINE_COST = 100
 _REREADS = 4
+_QUOTED = re.compile(r'"((?:[^"]|"")*(?:\s".*)?)"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class Cells(list[str]):
 class CsvRows:
     """Iterator over CSV rows: the number of each row's first line, and its cells or its error.
 
+    A line that the file's rules for quotes do not fit is read by other rules, if they give it all fields.
+
     A row that is not valid CSV may have lost a quote and then contains the rows below it. Only its first line counts
     as wrong; the other lines are read again, up to a few times the cost of reading the file. Of the lines that are read
     again, only rows with all fields count, because other rows are likely parts of a text.
@@ -146,12 +151,35 @@ class CsvRows:
             return ReadError(f"{len(cells)} fields under a header of {self._width}; quote fields with commas")
         return cells
 
-    def _refused(self, error: csv.Error) -> ReadError:
-        below = self._row[1:]
+    def _refused(self, error: csv.Error) -> Cells | ReadError:
+        first, below = self._row[0], self._row[1:]
         if self._reread + self._size <= _REREADS * self._read:
             self._reread += self._size
             self._again.extend(reversed(below))
-        first = self._row[0]
+            if not first.lost and (cells := self._otherwise(first.text)):
+                cells.problem = first.problem
+                return cells
         return (first.problem if first.lost else None) or ReadError(
             f"not valid CSV ({error}); quote fields with commas, quotes or line ends"
         )
+
+    def _otherwise(self, line: str) -> Cells | None:
+        """The cells of a line with other rules for quotes than the file's, None if none gives all fields."""
+        for escape in (None, "\\"):
+            with suppress(csv.Error):
+                cells = next(
+                    csv.reader([line], delimiter=self._delimiter, escapechar=escape, strict=True), []
+                )
+                if len(cells) == self._width:
+                    return Cells(cells)
+        with suppress(csv.Error):
+            cells = next(csv.reader([line], delimiter=self._delimiter, quoting=csv.QUOTE_NONE), [])
+            if len(cells) == self._width and not any(cell.count('"') % 2 for cell in cells):
+                return Cells(map(_unquoted, cells))
+        return None
+
+
+def _unquoted(cell: str) -> str:
+    """A cell without the quotes around it; those of a quoted word at its start belong to the text."""
+    match = _QUOTED.fullmatch(cell)
+    return match[1].replace('""', '"') if match else cell

@@ -41,6 +41,8 @@ _FLAGS: Mapping[str, tuple[PriorStatus, PriorStatus | None]] = {
 
 _YES, _NO = ("true", "1", "yes", "y", "t"), ("false", "0", "no", "n", "f")
 _SHOWN_WORDS = 5
+_NO_VALUE = frozenset(("NULL", "null", "\\N", "nan", "NaN", "NaT", "<NA>", "None"))
+"""Words that databases and pandas write for a missing value."""
 
 
 @lru_cache(maxsize=1024)
@@ -54,6 +56,19 @@ def plain_word(word: str) -> str:
     """A status word in small letters, with one hyphen between its parts: ``heldForReview`` is ``held-for-review``."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", word.strip())
     return re.sub(r"[\s_-]+", "-", parted).casefold()
+
+
+def is_missing(value: object) -> bool:
+    """True for None, for NaN, for an empty text and for a word that a program writes in place of no value."""
+    if isinstance(value, str):
+        return not value or value.strip() in _NO_VALUE
+    return value is None or value != value
+
+
+def without_fraction(text: str) -> str:
+    """The text without the ``.0`` that pandas adds to whole numbers of a column with gaps."""
+    whole_number, point, fraction = text.strip().partition(".")
+    return whole_number if point and fraction == "0" and whole_number.isdecimal() else text
 
 
 STATUSES: Mapping[str, PriorStatus] = {word: status for status in _WORDS for word in _WORDS[status].split()}
@@ -97,11 +112,11 @@ class SideFields:
 
     def time(self, value: object, date: object = None) -> datetime | None:
         """A time, from a separate ``date`` if ``value`` is missing or a time of day; None is counted."""
-        if value is None or value == "":
+        if is_missing(value):
             value = date
-        elif date is not None and is_clock(value):
+        elif not is_missing(date) and is_clock(value):
             value = f"{date} {value}"
-        if value is None or value == "":
+        if is_missing(value):
             return None
         self._times += 1
         time = read_time(value, self._time_format)
@@ -110,17 +125,17 @@ class SideFields:
 
     def status(self, value: object) -> PriorStatus | None:
         """The prior status that a host's word or number means; None is counted."""
-        if value is None or value == "":
+        if is_missing(value):
             return None
         known = self._statuses.get(value) if isinstance(value, str) else None
         if known is not None:
             return known
-        word = plain_word(str(value))
+        word = plain_word(without_fraction(str(value)))
         status = self._statuses.get(word)
         if status is None and word:
             self._unread_words += 1
             if len(self._words) < _SHOWN_WORDS or word in self._words:
-                self._words[word if re.fullmatch(r"[\w-]{1,20}", word) else ""] += 1
+                self._words[word if re.fullmatch(r"[\w.-]{1,20}", word) else ""] += 1
         return status
 
     def flags(self, record: Mapping[str, object], without: str | None = None) -> PriorStatus | None:
@@ -131,7 +146,7 @@ class SideFields:
             value = record[column]
             if column == without or value is None or isinstance(value, Mapping | list):
                 continue
-            word = str(value).strip().casefold()
+            word = without_fraction(str(value).strip().casefold())
             if word in _YES:
                 return yes
             if no and word in _NO:

@@ -39,6 +39,8 @@ from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thre
 
 _LOOSE_ROWS = 1000
 _SNIFFED = 200
+_REMEMBERED = 100_000
+_APART = "rows of one thread stand apart, so it counts as several threads; sort the file by thread and read it again"
 _MAX_FIELD = 2**31 - 1
 _SIDE_FIELDS = frozenset({"time", "date", "verdict"})
 _NO_VALUES: Mapping[str, str | None] = dict.fromkeys(field for field in FIELDS if field not in _SIDE_FIELDS)
@@ -95,21 +97,26 @@ def read_table(
     if host or (not mapped and any(_is_of_host(record) for _, record in first)):
         yield from read_host(path, unit_of(format), records, host, report, side)
     else:
-        yield from _grouped(path, _rows(path, format, records, mapped, report, side))
+        yield from _grouped(path, _rows(path, format, records, mapped, report, side), side)
 
 
 def _is_of_host(record: object) -> bool:
     return any(found.shape and found.shape.kind == "comment" for found in walk(record))
 
 
-def _grouped(path: Path, rows: Iterator[tuple[int, Values, Comment]]) -> Iterator[Thread]:
+def _grouped(path: Path, rows: Iterator[tuple[int, Values, Comment]], side: SideFields) -> Iterator[Thread]:
     def part(numbered: tuple[int, tuple[int, Values, Comment]]) -> tuple[str, int]:
         # Rows without a thread are cut into parts, so that memory stays bounded.
         number, (_, values, _) = numbered
         key = values["thread"] or (values["url"] or "").partition("#")[0] or values["title"] or ""
         return key, 0 if key else number // _LOOSE_ROWS
 
-    for _, run in groupby(enumerate(rows), key=part):
+    seen = set[str]()
+    for (name, _), run in groupby(enumerate(rows), key=part):
+        if name in seen:
+            side.remark(_APART)
+        elif name and len(seen) < _REMEMBERED:
+            seen.add(name)
         lines, fields, comments = zip(*(row for _, row in run), strict=True)
         first = fields[0]
         article = next((values["article"] for values in fields if values["article"]), "")
@@ -361,8 +368,9 @@ def _next_line(lines: Iterator[Line]) -> Line | None:
 def _escape(lines: Iterable[Line], delimiter: str) -> str | None:
     """A backslash if it stands before quotes within fields, as MySQL writes them; else quotes are doubled."""
     text = "".join(line.text for line in lines)
-    escaped = re.search(rf'\\"(?!\s*(?:{re.escape(delimiter)}|["\r\n]|$))', text)
-    return "\\" if escaped and not re.search(r'[^,;\t|\s"]""[^"]', text) else None
+    escaped = re.findall(rf'\\"(?!"|\s*(?:{re.escape(delimiter)}|["\r\n]|$))', text)
+    doubled = re.findall(r'[^,;\t|\s"]""[^"]', text)
+    return "\\" if len(escaped) > len(doubled) else None
 
 
 def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Records:

@@ -3,9 +3,11 @@
 import html
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from belowline.data.archives.html.text import html_to_text
+from belowline.data.archives.side_fields import is_missing, without_fraction
 from belowline.data.comment import whole
 
 _WRAPPERS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")
@@ -37,6 +39,7 @@ _INNER: Mapping[str, tuple[str, ...]] = {
 }
 _ANY = ("id", "_id", "value", "name")
 _DEPTH = 4
+_REFERENCES = frozenset({"id", "parent", "thread"})
 
 _TAGS = (
     "a|abbr|b|big|blockquote|br|center|cite|code|del|details|div|em|font|h[1-6]|hr|i|iframe|img|ins|kbd|li|ol|p|pre|q|"
@@ -78,7 +81,10 @@ def scalar(value: object, field: str) -> object:
 
 
 def as_text(value: object, field: str) -> str | None:
-    """A value as text, None where it is missing, blank, yes-or-no or of another kind."""
+    """A value as text, None where it is missing, blank, yes-or-no or of another kind.
+
+    A reader may write "null" as a text, but no other field holds such a word.
+    """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
@@ -88,10 +94,12 @@ def as_text(value: object, field: str) -> str | None:
         if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
             return str(int(value)) if abs(value) < 1e300 else None
         if isinstance(value, float):
-            return str(value)
+            return str(value) if isfinite(value) else None
     if not isinstance(value, str) or not value.strip():
         return None
-    return whole(value)
+    if value == "\\N" if field == "text" else is_missing(value):
+        return None
+    return whole(without_fraction(value) if field in _REFERENCES else value)
 
 
 def plain_text(text: str) -> str:

@@ -13,7 +13,7 @@ from belowline.data.archives.html.text import html_to_text
 from belowline.data.archives.posts import Gathering, Post, gathering, no_comments
 from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.values import one_line
-from belowline.data.archives.xml.safe_xml import Root, read_records
+from belowline.data.archives.xml.safe_xml import Root, markup_of, read_records
 from belowline.data.comment import PriorStatus, ReadError, Report, Thread, refuse
 
 _NAMESPACE = "disqus.com"
@@ -52,8 +52,8 @@ def read_disqus(path: Path, report: Report = refuse, side: SideFields | None = N
 
 
 def _add_thread(threads: Gathering, line: int, record: Element) -> None:
-    title, url = one_line(record.findtext("title")), (record.findtext("link") or "").strip()
-    text = html_to_text(record.findtext("message") or "")
+    title, url = one_line(markup_of(record, "title")), (record.findtext("link") or "").strip()
+    text = html_to_text(markup_of(record, "message"))
     threads.add_thread(record.get("dsq:id", ""), line, title, url or None, text)
 
 
@@ -61,8 +61,8 @@ def _post(line: int, record: Element, side: SideFields) -> Post:
     return Post(
         line=line,
         id=record.get("dsq:id", ""),
-        text=html_to_text(record.findtext("message") or ""),
-        author=one_line(record.findtext("author/name")),
+        text=html_to_text(markup_of(record, "message")),
+        author=one_line(markup_of(record, "author/name")),
         time=side.time((record.findtext("createdAt") or "").strip()),
         parent=_reference(record, "parent"),
         verdict=_verdict(record),

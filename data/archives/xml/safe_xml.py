@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
-from xml.etree.ElementTree import Element, TreeBuilder
+from xml.etree.ElementTree import Element, TreeBuilder, tostring
 from xml.parsers import expat
 
 from belowline.data.archives.side_fields import SideFields
@@ -75,6 +75,17 @@ def find_root(path: Path) -> Root | None:
     if failure and not reader.root:
         raise failure
     return reader.root
+
+
+def markup_of(record: Element, name: str) -> str:
+    """The HTML of an element of the record, which may stand there as text or as elements; empty without one."""
+    found = record.find(name)
+    if found is None:
+        return ""
+    if not len(found):
+        return found.text or ""
+    inner = (tostring(child, "unicode", method="html") for child in found)
+    return html.escape(found.text or "") + "".join(inner)
 
 
 class _Reader:

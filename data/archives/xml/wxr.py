@@ -11,7 +11,7 @@ from belowline.data.archives.html.text import html_to_text
 from belowline.data.archives.posts import Post, comments_of, no_comments
 from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.values import one_line
-from belowline.data.archives.xml.safe_xml import Root, read_records
+from belowline.data.archives.xml.safe_xml import Root, markup_of, read_records
 from belowline.data.comment import Thread
 
 _WORDPRESS = r"wordpress\.org/export/[\d.]*"
@@ -55,9 +55,9 @@ def _thread(source: str, line: int, item: Element, entries: list[Element], side:
     left_out = (f"left out, not written by readers: {count} {kind}" for kind, count in others.items())
     return Thread(
         source=source,
-        title=one_line(item.findtext("title")),
+        title=one_line(markup_of(item, "title")),
         url=url,
-        text=html_to_text(item.findtext("content:encoded") or ""),
+        text=html_to_text(markup_of(item, "content:encoded")),
         comments=comments,
         notes=(*notes, *left_out),
     )
@@ -74,8 +74,8 @@ def _post(line: int, entry: Element, side: SideFields) -> Post:
     return Post(
         line=line,
         id=field("id"),
-        text=html_to_text(field("content")),
-        author=one_line(field("author")),
+        text=html_to_text(markup_of(entry, "wp:comment_content").strip()),
+        author=one_line(markup_of(entry, "wp:comment_author")),
         time=side.time(field("date_gmt")),
         parent=field("parent"),
         verdict=side.status(field("approved")),

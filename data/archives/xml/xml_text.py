@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +16,11 @@ _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([\w.:-]{1,40}
 _LATIN = frozenset({"iso8859-1", "ascii"})
 _UTF8 = "utf-8"
 _BROKEN = re.compile(r"[\udc80-\udcff]")
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
-    r"|&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])|[xX]0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]));"
-)
-_LONGEST_REFERENCE = 12
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_REFERENCES = re.compile(r"(?:&#(?:[xX][0-9a-fA-F]{1,9}|[0-9]{1,9});)+")
+_OPEN_END = re.compile(r"(?:&#(?:55[2-9]\d\d|56[0-2]\d\d|563[01]\d|[xX][dD][89abAB]\w\w);)?(?:&#?\w{0,12})?$")
+"""A reference that may go on in the next part, and a first half of a pair before it."""
+_LONGEST_END = 24
 
 
 class XmlText:
@@ -55,7 +56,7 @@ class XmlText:
         declared = match[1].decode() if (match := _DECLARED.search(head)) else _UTF8
         try:
             name = codecs.lookup(declared).name
-            if found != "utf-16" and "<?xml".encode(name) == b"<?xml" and name != _UTF8:
+            if not (found or "").startswith("utf-16") and "<?xml".encode(name) == b"<?xml" and name != _UTF8:
                 # Browsers read these as Windows-1252 too, which holds all their letters.
                 return "cp1252" if name in _LATIN else name
         except (LookupError, ValueError):
@@ -80,13 +81,30 @@ class XmlText:
         text, broken = _BROKEN.subn("\ufffd", text)
         if broken:
             self._side.count("bytes that are not UTF-8, replaced by \ufffd", broken)
-        text, controls = _CONTROL.subn("", text)
+        text, controls = _CONTROL.subn("", _REFERENCES.sub(_characters, text))
         if controls:
             self._side.count("control characters that XML does not allow, removed", controls)
         return text
 
 
+def _characters(references: re.Match[str]) -> str:
+    """The references, those to halves of a character joined, those to what XML does not allow as control characters."""
+    return "".join(map(_reference, _codes(references[0])))
+
+
+def _codes(references: str) -> str:
+    """The characters of references; a half without its other half is U+FFFD."""
+    numbers = (int("0" + part, 16 if part[0] in "xX" else 10) for part in references[2:-1].split(";&#"))
+    characters = "".join(chr(number) if number <= sys.maxunicode else "\0" for number in numbers)
+    return characters.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _reference(character: str) -> str:
+    return character if _CONTROL.match(character) else f"&#{ord(character)};"
+
+
 def _held_back(text: str) -> tuple[str, str]:
-    """The text, and its end if a character reference may begin there."""
-    start = text.rfind("&", max(0, len(text) - _LONGEST_REFERENCE))
-    return (text, "") if start < 0 or ";" in text[start:] else (text[:start], text[start:])
+    """The text, and its end if a character reference or the second half of a pair may begin there."""
+    end = _OPEN_END.search(text, max(0, len(text) - _LONGEST_END))
+    start = end.start() if end else len(text)
+    return text[:start], text[start:]

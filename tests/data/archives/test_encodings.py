@@ -147,3 +147,38 @@ def test_quotes_with_backslashes_as_mysql_writes_them(tmp_path):
     assert texts([thread]) == ['He said "no", twice.', "Two\\\nlines."]
     (thread,) = read(tmp_path / "b.csv", '"id","text"\n"1","Look in C:\\"\n"2","He said ""no""."\n')
     assert texts([thread]) == ["Look in C:\\", 'He said "no".']
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ["Plain words.", "Трамвай нужен всем жителям нашего города да."])
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a"])
+def test_utf_16_without_a_byte_order_mark(tmp_path, encoding, text, name):
+    rows = "id,author,text\n" + "".join(f"{n},Ann,{text}\n" for n in range(9))
+    (thread,) = read(tmp_path / name, rows.encode(encoding))
+    assert texts([thread]) == [text] * 9
+    record = json.dumps({"text": text}, ensure_ascii=False) + "\n"
+    assert texts(read(tmp_path / "a.jsonl", record.encode(encoding))) == [text]
+
+
+def test_nul_in_a_text_is_removed(tmp_path):
+    (thread,) = read(tmp_path / "a.csv", "id,author,text\n1,An\0n,He\0llo.\n")
+    assert (thread.comments[0].author, thread.comments[0].text) == ("Ann", "Hello.")
+    (thread,) = read(tmp_path / "a.jsonl", '{"text": "He\\u0000llo."}\n')
+    assert texts([thread]) == ["Hello."]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a"])
+def test_line_ends_of_old_macs(tmp_path, encoding, name):
+    rows = 'id,author,text\r1,Zoë,"Schön,\nja."\r2,Bo,Two.\r'
+    (thread,) = read(tmp_path / name, rows.encode(encoding))
+    assert texts([thread]) == ["Schön,\nja.", "Two."]
+    assert [comment.line for comment in thread.comments] == [2, 4]
+    records = '{"text": "One."}\r{"text": "Two."}\r'
+    assert texts(read(tmp_path / "a.jsonl", records.encode(encoding))) == ["One.", "Two."]
+
+
+def test_broken_bytes_between_returns(tmp_path):
+    (thread,) = read(tmp_path / "a.csv", "id,text\r1,Grün ist alles hier.\r2,Schö".encode()[:-1] + b"n so.\r")
+    assert texts([thread]) == ["Grün ist alles hier.", "Sch\ufffdn so."]
+    assert thread.notes[0].endswith(": 1")

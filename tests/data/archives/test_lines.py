@@ -151,3 +151,39 @@ def test_memory_stays_bounded_whatever_the_length_of_a_line(tmp_path):
     threads, position, kilobytes = done.stdout.split()
     assert (threads, position) == ("1", "[2]")
     assert int(kilobytes) < 300_000
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ('1,"Quoted" start', ["1", '"Quoted" start']),
+        ('1,"One" and "two"', ["1", '"One" and "two"']),
+        ('"1","He said "yes" today"', ["1", 'He said "yes" today']),
+        ('"1","He said ""no"" and "yes" today"', ["1", 'He said "no" and "yes" today']),
+        ('"1","He said \\"no, no\\" today"', ["1", 'He said "no, no" today']),
+    ],
+)
+def test_a_line_with_other_quotes_than_the_file(line, cells):
+    assert rows(f'0,"a ""b"""\n{line}\n2,"c\nd"\n'.encode()) == [
+        (1, ["0", 'a "b"']),
+        (2, cells),
+        (3, ["2", "c\nd"]),
+    ]
+
+
+def test_a_field_that_ends_in_a_backslash_beside_escaped_quotes(tmp_path):
+    texts = [f'"{n}","So \\"it\\" is.",Ann' for n in range(3)]
+    content = "\n".join(
+        ["id,text,author", *texts, '"3","In C:\\","Bo"', '"4","In D:\\",Cy', '"5","Well.",Di', ""]
+    )
+    (thread,), rejects = read(tmp_path / "a.csv", content.encode())
+    found = [comment.text for comment in thread.comments]
+    assert found == [*['So "it" is.'] * 3, "In C:\\", "In D:\\", "Well."]
+    assert rejects == []
+
+
+def test_one_doubled_quote_beside_escaped_quotes(tmp_path):
+    content = 'id,text\n1,"So \\"it\\", is."\n2,"A ""b"" c."\n3,"So \\"it\\" is \\"so\\"."\n'
+    (thread,), rejects = read(tmp_path / "a.csv", content.encode())
+    assert [comment.text for comment in thread.comments] == ['So "it", is.', 'A "b" c.', 'So "it" is "so".']
+    assert rejects == []

@@ -88,7 +88,7 @@ def test_bad_lines_of_jsonl(tmp_path):
 
 def test_bad_rows_of_csv(tmp_path):
     content = (
-        b'text,author,time\nOne.,Ann,\n"x" y,Ann,\nTwo.,Bob,\na,b,c,d\n"Three\nlines",Ann,\n"\xff\n\xff",Ann,\n'
+        b'text,author,time\nOne.,Ann,\n"x, y" z,Ann,\nTwo.,Bob,\na,b,c,d\n"Three\nlines",Ann,\n"\xff\n\xff",Ann,\n'
         b'Four.,\xff,never\n ,Ann,\na,b,c,d\nSix.,"Ann,\nSeven.,Bob,\nEight.,"Bob",\n'
     )
     threads, rejects = read(tmp_path / "a.csv", content)

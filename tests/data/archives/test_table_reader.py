@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from belowline.data import ReadError, read_threads
+from belowline.data.archives.side_fields import is_missing
 from tests.support.reading import read, refusal
 
 AT = datetime(2024, 5, 9, 7, 12, tzinfo=UTC)
@@ -183,7 +184,7 @@ def test_refused_jsonl(jsonl, content, parts):
     [
         ("id,words\n1,hello\n", ["line 1", "no text column", "'id', 'words'", "'text'"]),
         ("text,author\nx,Ann,Bob\n", ["line 2", "3 fields under a header of 2"]),
-        ('text\n"x" y\n', ["line 2", "not valid CSV"]),
+        ('text\n"x, y" z\n', ["line 2", "not valid CSV"]),
         ('text\n"never closed\n', ["line 2", "not valid CSV"]),
         ("text,author\nx,Ann\n ,Bob\n", ["line 3, field 'text'", ""]),
         ("text,author\n", ["no rows"]),
@@ -206,7 +207,10 @@ TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40
 ).filter(str.strip)
 RECORDS = st.lists(
-    st.fixed_dictionaries({"text": TEXTS, "thread": st.sampled_from(["a", "b"])}, optional={"author": TEXTS}),
+    st.fixed_dictionaries(
+        {"text": TEXTS, "thread": st.sampled_from(["a", "b"])},
+        optional={"author": TEXTS.filter(lambda name: not is_missing(name))},
+    ),
     min_size=1,
     max_size=8,
 )
@@ -287,3 +291,42 @@ def test_comments_have_their_address_and_their_line(tmp_path):
         ("https://paper.example/#1", 2),
         (None, 4),
     ]
+
+
+@pytest.mark.parametrize("word", ["NULL", "null", "\\N", "nan", "NaN", "NaT", "<NA>", "None", " NULL "])
+def test_words_for_a_missing_value_are_no_value(sheet, word):
+    rows = f"id,author,text,time,status,parent,author_url\n7,{','.join([word, 'Well.', *[word] * 4])}\n"
+    (thread,) = read(sheet, rows)
+    (comment,) = thread.comments
+    found = (comment.author, comment.time, comment.verdict, comment.parent, comment.author_url)
+    assert found == (None, None, None, None, None)
+    assert thread.notes == ()
+
+
+def test_a_reader_may_write_null(sheet, jsonl):
+    rejects = []
+    (thread,) = read(sheet, "id,text\n1,NULL\n2,\\N\n3,nan\n", on_reject=rejects.append)
+    assert [comment.text for comment in thread.comments] == ["NULL", "nan"]
+    assert [reject.position for reject in rejects] == [3]
+    (thread,) = read(
+        jsonl, '{"text":"a","author":NaN,"time":NaN,"status":NaN,"parent":NaN}\n', on_reject=rejects.append
+    )
+    assert (thread.comments[0].author, thread.comments[0].parent, thread.notes) == (None, None, ())
+
+
+def test_whole_numbers_with_the_fraction_of_pandas(sheet):
+    rows = "id,text,parent,approved,thread\n1,a,,1.0,7.0\n2,b,1.0,0.0,7\n3,c,1.5,,7\n"
+    (thread,) = read(sheet, rows)
+    assert [(comment.id, comment.parent, comment.verdict) for comment in thread.comments] == [
+        ("1", None, "publish"),
+        ("2", "1", "hold"),
+        ("3", "1.5", None),
+    ]
+
+
+def test_rows_of_one_thread_that_stand_apart_are_noted(jsonl):
+    rows = [{"text": "a", "thread": str(number % 3)} for number in range(6)]
+    threads = read(jsonl, lines(*rows))
+    assert len(threads) == 6
+    assert ["sort the file by thread" in note for thread in threads for note in thread.notes] == [True]
+    assert [thread.notes for thread in read(jsonl, lines(*sorted(rows, key=str)))] == [()] * 3

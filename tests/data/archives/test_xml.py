@@ -559,3 +559,47 @@ def test_status_words_of_wxr_may_be_named(xml):
     assert "delayed" in thread.notes[0]
     (thread,) = read_threads(xml, statuses={"delayed": "hold"})
     assert [comment.verdict for comment in thread.comments] == ["hold", "publish"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("one <b>bold</b> text", "one bold text"),
+        ("<p>a &lt; b</p> tail", "a < b\n\ntail"),
+        ("up<br/>down", "up\ndown"),
+        ("<wp:p>odd</wp:p> name", "odd name"),
+    ],
+)
+def test_texts_written_as_elements(xml, written, read_as):
+    body = (
+        '<rss xmlns:wp="http://wordpress.org/export/1.2/"><channel><item><title>A <i>b</i></title>'
+        f"<wp:comment><wp:comment_content>{written}</wp:comment_content></wp:comment></item></channel></rss>"
+    )
+    [thread] = read(xml, body)
+    assert (thread.title, [comment.text for comment in thread.comments]) == ("A b", [read_as])
+    disqus_body = (
+        '<disqus xmlns="http://disqus.com" xmlns:dsq="http://disqus.com/disqus-internals" '
+        'xmlns:wp="http://example.com/x"><thread dsq:id="1"/>'
+        f'<post dsq:id="5"><message>{written}</message><thread dsq:id="1"/></post></disqus>'
+    )
+    [thread] = read(xml, disqus_body)
+    assert [comment.text for comment in thread.comments] == [read_as]
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("&#55357;&#56832;", "😀"),
+        ("&#xD83D;&#xDE00;&#xd83d;&#xde00;", "😀😀"),
+        ("&#xD83D; and &#56832;", "\ufffd and \ufffd"),
+        ("&#233;&#60;&#xE9;", "é<é"),
+        ("&#65534;&#1114112;&#999999999;", ""),
+    ],
+)
+@pytest.mark.parametrize("size", [0, *range(65_536 - 40, 65_536)])
+def test_references_to_halves_of_a_character(xml, written, read_as, size):
+    start = '<rss xmlns:wp="http://wordpress.org/export/1.2/"><channel><item><title>'
+    middle = "</title><wp:comment><wp:comment_content>Oh "
+    end = f"{written}!</wp:comment_content></wp:comment></item></channel></rss>"
+    (thread,) = read(xml, f"{start}{'t' * max(0, size - len(start) - len(middle))}{middle}{end}")
+    assert [comment.text for comment in thread.comments] == [f"Oh {read_as}!"]
