@@ -644,3 +644,30 @@ def test_repeated_marks_take_linear_time(line):
     start = time.process_time()
     read(ARTICLE + FORM + "Ann Lee\nMay 3, 2024\n\nText.\n" + line * 5_000)
     assert time.process_time() - start < 20
+
+
+ABOVE = "\n\n3 responses to “Bridge”\n"
+THREE = [
+    ("Ann Lee", "One is here."),
+    ("Bob Ray", "Two, or\n\nReply\n\nor so."),
+    ("Carl Foe", "Three\n\nis here."),
+]
+CLASSIC = "{name} says:\nMay 3, 2024 at 5:12 pm\n\n{text}\n\nReply\n"
+FOOTERS = {
+    "imprint": "\nImprint\nContact us\nPrivacy\n",
+    "letter": "\n\nGet our letter\nYour name\n\nWritten in ink\n",
+    "known": "\nGet our letter\nSign up\n© 2024 The Courier",
+}
+
+
+def written(form: str, rows: list[tuple[str, str]] = THREE) -> str:
+    return "".join(form.format(name=name, text=text) for name, text in rows)
+
+
+@pytest.mark.parametrize("footer", FOOTERS)
+@pytest.mark.parametrize("above", [ABOVE, "\n\nComments\n"])
+@pytest.mark.parametrize("form", [CLASSIC, CLASSIC.replace("Reply", "0\nReply")])
+def test_an_unknown_footer_is_no_comment(footer, above, form):
+    found = said(read(ARTICLE + above + written(form) + FOOTERS[footer]))
+    assert found[0] == THREE[0]
+    assert above != ABOVE or found == THREE
