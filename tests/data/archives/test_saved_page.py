@@ -656,6 +656,7 @@ CLASSIC = "{name} says:\nMay 3, 2024 at 5:12 pm\n\n{text}\n\nReply\n"
 FOOTERS = {
     "imprint": "\nImprint\nContact us\nPrivacy\n",
     "letter": "\n\nGet our letter\nYour name\n\nWritten in ink\n",
+    "one line": "\nLeave a Reply Cancel reply\nComment *\n",
     "known": "\nGet our letter\nSign up\n© 2024 The Courier",
 }
 
@@ -671,3 +672,9 @@ def test_an_unknown_footer_is_no_comment(footer, above, form):
     found = said(read(ARTICLE + above + written(form) + FOOTERS[footer]))
     assert found[0] == THREE[0]
     assert above != ABOVE or found == THREE
+
+
+@pytest.mark.parametrize("prompt", ["Leave a Reply Cancel reply", "Leave a Comment Cancel Reply", "Post a comment"])
+def test_a_prompt_on_one_line_ends_a_page_without_buttons(prompt):
+    page = written(CLASSIC.replace("\n\nReply", "\n"), [THREE[0], THREE[2]])
+    assert said(read(ARTICLE + f"\n\nComments\n{page}\n{prompt}\nComment *\nName *")) == [THREE[0], THREE[2]]
