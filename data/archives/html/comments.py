@@ -58,6 +58,7 @@ class Markup:
     anchor: str | None = None
 
 
+_LINKBACK = ".pingback, .trackback"
 _MARKUPS_FILE = tomllib.loads(files(__package__).joinpath("markups.toml").read_text("utf-8"))
 
 MARKUPS: Sequence[Markup] = tuple(Markup(**markup) for markup in _MARKUPS_FILE["markups"])
@@ -136,6 +137,7 @@ def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) 
         "time": ids_of(page, markup.time),
         "pending": ids_of(page, markup.pending),
         "website": ids_of(page, markup.website),
+        "linkback": ids_of(page, _LINKBACK),
     }
     parts = list(_parts(page, markup, containers))
     replies = ids_of(page, markup.replies)
@@ -213,6 +215,9 @@ def _comment(
     drop: AbstractSet[int],
     counts: Counter[str],
 ) -> Comment | None:
+    if part.node.mem_id in kinds["linkback"]:
+        counts["linkback"] += 1
+        return None
     written = next(filter(None, (_first(part.elements, choice) for choice in texts)), None)
     text = text_of(written, drop=drop, links=True) if written is not None else ""
     if not text:

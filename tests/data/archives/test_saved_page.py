@@ -674,7 +674,22 @@ def test_an_unknown_footer_is_no_comment(footer, above, form):
     assert above != ABOVE or found == THREE
 
 
-@pytest.mark.parametrize("prompt", ["Leave a Reply Cancel reply", "Leave a Comment Cancel Reply", "Post a comment"])
+@pytest.mark.parametrize(
+    "prompt", ["Leave a Reply Cancel reply", "Leave a Comment Cancel Reply", "Post a comment"]
+)
 def test_a_prompt_on_one_line_ends_a_page_without_buttons(prompt):
     page = written(CLASSIC.replace("\n\nReply", "\n"), [THREE[0], THREE[2]])
     assert said(read(ARTICLE + f"\n\nComments\n{page}\n{prompt}\nComment *\nName *")) == [THREE[0], THREE[2]]
+
+
+@pytest.mark.parametrize("buttons", ["\n\nReply", ""])
+def test_pingbacks_are_left_out_and_counted(buttons):
+    form = CLASSIC.replace("\n\nReply", buttons)
+    rows = [THREE[0], ("Bob Ray", "Pingback: a word I do not know."), THREE[2]]
+    first, rest = written(form, rows[:1]), written(form, rows[1:])
+    page = (
+        f"Pingback: Another blog\n\n{first}\nTrackback: Boats\n\n{rest}\nPingback: Nets\nPingback: Ropes\n\n"
+    )
+    thread = read(f"{ARTICLE}\n\n7 thoughts on “Bridge”\n{page}Leave a Reply\nComment *")
+    assert said(thread) == rows
+    assert thread.notes == ("comments: 4 left out as pingbacks or trackbacks",)
