@@ -444,3 +444,16 @@ def test_comments_have_their_address_if_the_page_states_its_own():
 
 
 ANCHORED = {"comment-11": WPDISCUZ, "comment-5": WORDPRESS, "post-501": DISQUS}
+
+
+@pytest.mark.parametrize("id", ["", 'id="comment-a1b2"', 'id="comment-1"'])
+def test_comments_without_an_id_of_their_own_are_read(id):
+    comment = '<li class="comment" {}><article class="comment-body"><b class="fn">{}</b><div class="comment-content">{}</div></article></li>'
+    first = comment.format('id="comment-1"', "Ann Lee", "One.")
+    page = HEAD + f"<ol>{first}{comment.format(id, 'Bob Ray', 'Two.')}{first}</ol>"
+    thread = read(page)
+    assert [(comment.author, comment.text) for comment in thread.comments] == [
+        ("Ann Lee", "One."),
+        ("Bob Ray", "Two."),
+    ]
+    assert len({comment.id for comment in thread.comments}) == 2
