@@ -47,8 +47,9 @@ def read_dated(
     missing = None if stated is None else stated - len(headers)
     buttons = _buttons(parts, closed=stop < end, missing=missing)
     lost = sum(map(_has_wide_gap, parts))
-    buttons_below = sum(_kind(line) == "reply" for part in parts for line in part)
-    covering = len(headers) * 2 >= (buttons_below if stated is None else stated)
+    buttons_below = sum(_kind(line) == "reply" for line in lines[start:stop])
+    # The file may hold a part of the comments that the page states: buttons count those in the file.
+    covering = len(headers) * 2 >= (buttons_below or stated or 0)
     if not covering or not (buttons.reply or missing == 0 or lost * 5 < len(headers) > 1):
         return None
     drafts = list(_orphans(lines[start : headers[0].first], buttons))

@@ -693,3 +693,10 @@ def test_pingbacks_are_left_out_and_counted(buttons):
     thread = read(f"{ARTICLE}\n\n7 thoughts on “Bridge”\n{page}Leave a Reply\nComment *")
     assert said(thread) == rows
     assert thread.notes == ("comments: 4 left out as pingbacks or trackbacks",)
+
+
+@pytest.mark.parametrize("above", [ABOVE.replace("3", "60"), f"{FORM}60 Comments\n"])
+@pytest.mark.parametrize("form", [CLASSIC, CLASSIC.replace("Reply", "0\nReply")])
+def test_a_file_with_few_of_the_stated_comments_holds_them(above, form):
+    rows = [THREE[0], THREE[2], ("Dora Marsh", "4"), ("Tim [guest]", "Reply")]
+    assert said(read(ARTICLE + above + written(form, rows) + "\nLeave a Reply\nComment *\n")) == rows
