@@ -13,7 +13,7 @@ from belowline.data.archives.saved_page.roles import Role, assign_roles
 from belowline.data.archives.words import pattern_of
 from belowline.data.comment import Comment, Thread
 
-_LINKBACK = pattern_of("linkback")
+_LINKBACK, _PENDING = pattern_of("linkback"), pattern_of("pending")
 _DEEPEST = 20  # replies to replies
 _READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")
 
@@ -24,8 +24,9 @@ def parse_page(text: str, source: str) -> Thread:
     Parents are None unless the page prints "Reply to NAME". ``notes`` lists the uncertainties.
     """
     whole = _lines(text)
-    lines = list(_without_linkbacks(whole))
-    linkbacks = sum(map(bool, whole)) - sum(map(bool, lines))
+    lines = list(_without_notices(whole))
+    pending = sum(_PENDING.fullmatch(line) is not None for line in whole)
+    linkbacks = sum(map(bool, whole)) - sum(map(bool, lines)) - pending
     layout = find_layout(lines)
     if layout.stated is not None:
         layout = replace(layout, stated=max(0, layout.stated - linkbacks))
@@ -33,6 +34,8 @@ def parse_page(text: str, source: str) -> Thread:
     title, url, article = article_of(lines[: layout.comments], body)
     comments = _comments(drafts)
     notes = list(_notes(layout, len(drafts), len(comments)))
+    if pending:
+        notes.append(f"comments: {pending} waiting for a moderator")
     if linkbacks:
         notes.append(f"comments: {linkbacks} left out as pingbacks or trackbacks")
     return Thread(source, title, url, article, comments, tuple(notes))
@@ -81,11 +84,15 @@ def _lines(text: str) -> list[str]:
     return lines if "" in lines[1:-1] else [part for line in lines for part in (line, "")]
 
 
-def _without_linkbacks(lines: Sequence[str]) -> Iterator[str]:
-    """The lines without pingbacks and the blank line below each; one right below a date is a comment's text."""
+def _without_notices(lines: Sequence[str]) -> Iterator[str]:
+    """The lines without pingbacks and notices, and without the blank line below each.
+
+    What looks like a pingback right below a date is a comment's text.
+    """
     before, left_out = "", False
     for line in lines:
-        above, left_out = left_out, bool(_LINKBACK.fullmatch(line)) and not is_dated(before)
+        above = left_out
+        left_out = bool(_PENDING.fullmatch(line) or (_LINKBACK.fullmatch(line) and not is_dated(before)))
         if not left_out and (line or not above):
             yield line
         before = line or before

@@ -700,3 +700,13 @@ def test_pingbacks_are_left_out_and_counted(buttons):
 def test_a_file_with_few_of_the_stated_comments_holds_them(above, form):
     rows = [THREE[0], THREE[2], ("Dora Marsh", "4"), ("Tim [guest]", "Reply")]
     assert said(read(ARTICLE + above + written(form, rows) + "\nLeave a Reply\nComment *\n")) == rows
+
+
+@pytest.mark.parametrize("place", ["says:\n{}\n", "5:12 pm\n{}\n", "5:12 pm\n\n{}\n"])
+def test_a_notice_to_the_writer_is_neither_author_nor_text(place):
+    before = place.partition("{")[0]
+    page = written(CLASSIC, [THREE[0], THREE[2]])
+    page = page.replace(before.rstrip("\n") + "\n", place.format("Your comment is awaiting moderation."), 1)
+    thread = read(f"{ARTICLE}\n\n2 thoughts on “Bridge”\n{page}\nLeave a Reply\n")
+    assert said(thread) == [THREE[0], THREE[2]]
+    assert thread.notes == ("comments: 1 waiting for a moderator",)
