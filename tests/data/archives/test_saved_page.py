@@ -609,6 +609,18 @@ def test_a_date_in_a_comment_is_no_author_line():
             "just now",
             "May 3rd, 2024 @ 5:12 pm",
             "on May 3, 2024 at 5:12 pm said:",
+            "May 3, 2024 at 5:12 pm Edit",
+            "May 3, 2024 at 5:12 pm (Edit)",
+        ),
+        *(
+            "2 years, 3 months ago",
+            "2y ago",
+            "3 d ago",
+            "5/3/24",
+            "May 3, 2024 at 17:12 CET",
+            "3 May 2024 17:12 UTC+2",
+            "May 3, 2024 | Reply",
+            "May 3, 2024 at 5:12 pm — Reply",
         ),
     ],
 )
