@@ -37,7 +37,7 @@ class Markup:
         drop: Elements below ``text`` that are not part of it.
         pending: Marks of a pending comment.
         cut: Marks of a comment that the page shows only in part.
-        numbered: True if comments without an ``id`` are read too.
+        numbered: Containers that are read without an ``id`` too.
         website: Links to the author's website, if within ``author``.
         anchor: Fragment that leads to a comment, with ``{id}``; default: the ``id`` of the container.
     """
@@ -53,11 +53,12 @@ class Markup:
     drop: str | None = None
     pending: str | None = None
     cut: str | None = None
-    numbered: bool = False
+    numbered: str | None = None
     website: str | None = None
     anchor: str | None = None
 
 
+_LINKBACK = ".pingback, .trackback"
 _MARKUPS_FILE = tomllib.loads(files(__package__).joinpath("markups.toml").read_text("utf-8"))
 
 MARKUPS: Sequence[Markup] = tuple(Markup(**markup) for markup in _MARKUPS_FILE["markups"])
@@ -84,6 +85,7 @@ class _Part:
     node: LexborNode
     id: str
     parent: str | None
+    stated: str | None
     elements: list[LexborNode] = field(default_factory=list)
     cut: bool = False
     mark: str | None = None
@@ -91,7 +93,7 @@ class _Part:
     @property
     def anchor(self) -> str | None:
         """The fragment of the page's address that leads to the comment."""
-        name = self.mark.format(id=self.id) if self.mark else (self.node.attributes.get("id") or "").strip()
+        name = self.mark or (self.node.attributes.get("id") or "").strip()
         return f"#{name}" if name else None
 
 
@@ -136,6 +138,7 @@ def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) 
         "time": ids_of(page, markup.time),
         "pending": ids_of(page, markup.pending),
         "website": ids_of(page, markup.website),
+        "linkback": ids_of(page, _LINKBACK),
     }
     parts = list(_parts(page, markup, containers))
     replies = ids_of(page, markup.replies)
@@ -144,10 +147,16 @@ def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) 
     choices = [ids_of(page, selector) for selector in markup.text]
     found = Found(markup.name, (), containers=frozenset(part.node.mem_id for part in parts) | replies)
     comments: dict[str, Comment] = {}
+    seen: set[tuple[str, str | None, str]] = set()
     for part in parts:
         comment = _comment(part, choices, kinds, drop, found.counts)
-        if comment is not None and comment.id not in comments:
+        if comment is None:
+            continue
+        # Pages print a comment twice, and themes give two comments one id.
+        same = (part.stated or comment.id, comment.author, comment.text)
+        if same not in seen:
             comments[comment.id] = comment
+        seen.add(same)
     found.comments = with_known_parents(comments)
     return found
 
@@ -165,6 +174,7 @@ def with_known_parents(comments: Mapping[str, Comment]) -> tuple[Comment, ...]:
 def _parts(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) -> Iterator[_Part]:
     """The containers in the page's order, each with its elements outside of the comment's text."""
     texts, replies, cut = (ids_of(page, which) for which in (markup.text[0], markup.replies, markup.cut))
+    numbered = ids_of(page, markup.numbered)
     taken: set[str] = set()
     stack: list[tuple[LexborNode, _Part | None, str | None, bool]] = []
     if page.root is not None:
@@ -173,7 +183,7 @@ def _parts(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int])
         node, owner, parent, written = stack.pop()
         known = node.mem_id
         if known in containers:
-            part = _part(node, markup, owner, parent, taken)
+            part = _part(node, markup, owner, parent, taken, numbered=known in numbered)
             if part is not None and part is not owner:
                 owner, parent, written = part, part.id, False
                 yield part
@@ -188,22 +198,29 @@ def _parts(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int])
 
 
 def _part(
-    node: LexborNode, markup: Markup, owner: _Part | None, parent: str | None, taken: set[str]
+    node: LexborNode,
+    markup: Markup,
+    owner: _Part | None,
+    parent: str | None,
+    taken: set[str],
+    *,
+    numbered: bool,
 ) -> _Part | None:
     attributes = node.attributes
     matches = (re.match(markup.id, attributes.get(name) or "") for name in markup.id_from)
     match = next(filter(None, matches), None)
-    if match is None and not markup.numbered:
+    if match is None and not numbered:
         return None
     id = match["id"] if match else f"{len(taken) + 1}"
     if owner is not None and match and id == owner.id:
         return owner
-    while id in taken and markup.numbered:
+    if id in taken:
         id = f"n-{len(taken) + 1}"
     taken.add(id)
     stated = match.groupdict().get("parent") if match else None
-    mark = markup.anchor if match else None
-    return _Part(node, id, stated if stated and stated != "0" else parent, mark=mark)
+    mark = markup.anchor.format(id=match["id"]) if match and markup.anchor else None
+    known = match["id"] if match else None
+    return _Part(node, id, stated if stated and stated != "0" else parent, known, mark=mark)
 
 
 def _comment(
@@ -213,10 +230,14 @@ def _comment(
     drop: AbstractSet[int],
     counts: Counter[str],
 ) -> Comment | None:
+    if part.node.mem_id in kinds["linkback"]:
+        counts["linkback"] += 1
+        return None
     written = next(filter(None, (_first(part.elements, choice) for choice in texts)), None)
     text = text_of(written, drop=drop, links=True) if written is not None else ""
     if not text:
-        counts["empty"] += 1
+        # Some themes put the element with the id inside a container without one.
+        counts["empty"] += part.stated is not None or _author_element(part.elements, kinds) is not None
         return None
     counts["pending"] += _first(part.elements, kinds["pending"]) is not None
     counts["cut"] += part.cut

@@ -41,6 +41,7 @@ _MORE = (
 _MOST_BODIES = 20
 _COUNTED = {
     "empty": "{} without text in the page (a picture, or removed) left out",
+    "linkback": "{} left out as pingbacks or trackbacks",
     "pending": "{} waiting for a moderator",
     "cut": "{} cut short by the page (read more)",
     "unzoned": "{} with a date that names no time zone; the time is left open",
@@ -183,7 +184,7 @@ def _within(node: LexborNode, outer: AbstractSet[int]) -> bool:
 def _notes(page: LexborHTMLParser, found: Found | None) -> Iterator[str]:
     stated = stated_number(page)
     number = len(found.comments) if found else 0
-    if stated is not None and stated != number:
+    if stated is not None and stated != number + (found.counts["linkback"] if found else 0):
         yield f"the page states {stated} comments; {number} with text were found"
     if found is None:
         yield "no comment markup found: the page may load its comments with a script"

@@ -47,13 +47,16 @@ def read_dated(
     missing = None if stated is None else stated - len(headers)
     buttons = _buttons(parts, closed=stop < end, missing=missing)
     lost = sum(map(_has_wide_gap, parts))
-    buttons_below = sum(_kind(line) == "reply" for part in parts for line in part)
-    covering = len(headers) * 2 >= (buttons_below if stated is None else stated)
+    buttons_below = sum(_kind(line) == "reply" for line in lines[start:stop])
+    # The file may hold a part of the comments that the page states: buttons count those in the file.
+    covering = len(headers) * 2 >= (buttons_below or stated or 0)
     if not covering or not (buttons.reply or missing == 0 or lost * 5 < len(headers) > 1):
         return None
     drafts = list(_orphans(lines[start : headers[0].first], buttons))
     for header, part in zip(headers, parts, strict=True):
-        drafts += _drafts(header, part, buttons, footer=header is headers[-1] and stop == end)
+        drafts += _drafts(
+            header, part, buttons, footer=header is headers[-1] and (stop == end or missing == 0)
+        )
     return headers[0].first, drafts
 
 
@@ -132,11 +135,17 @@ def _drafts(header: Header, part: Sequence[str], buttons: _Buttons, *, footer: b
     """The comment below an author line, and those after it whose author line was lost."""
     *closed, rest = _pieces(part, buttons)
     if not (closed and footer):
-        closed.append(_without_tail(rest, buttons))
+        closed.append(_without_tail(_above_footer(rest) if footer and buttons.reply else rest, buttons))
     yield Draft(header.author, header.reply_to, _paragraphs(closed[0]))
     for piece in closed[1:]:
         if any(piece):
             yield Draft(None, None, _paragraphs(piece))
+
+
+def _above_footer(part: list[str]) -> list[str]:
+    """A part up to its last reply button with text above it; the whole part without one."""
+    places = (i for i in range(len(part) - 1, 0, -1) if _kind(part[i]) == "reply" and any(part[:i]))
+    return part[: next(places, len(part)) + 1]
 
 
 def _pieces(part: Sequence[str], buttons: _Buttons) -> list[list[str]]:

@@ -67,7 +67,7 @@ def find_layout(lines: Sequence[str]) -> Layout:
     form = next((i for i, line in enumerate(lines) if _FORM.fullmatch(line)), None)
     start = None if form is None else _end_of_form(lines, form)
     end = next((i for i in range(len(lines) - 1, start or 0, -1) if _CLOSING.fullmatch(lines[i])), len(lines))
-    dated = [i for i in range(end) if _is_dated(lines[i])]
+    dated = [i for i in range(end) if is_dated(lines[i])]
     announced = _announcement(lines, end, dated) if form is None else None
     if announced is not None:
         form, start = announced, announced + 1
@@ -78,7 +78,8 @@ def find_layout(lines: Sequence[str]) -> Layout:
     return Layout(form, start, end, next(counts, None), partial)
 
 
-def _is_dated(line: str) -> bool:
+def is_dated(line: str) -> bool:
+    """True if a line is a date, or ends an author line as "NAME on DATE said:" does."""
     return 0 < len(line) <= _LONGEST_DATED and (
         kind_of_stamp(line) not in (None, "month") or _SAID.search(line) is not None
     )

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from belowline.data.archives.saved_page.article import article_of
 from belowline.data.archives.saved_page.dated import Draft, read_dated
 from belowline.data.archives.saved_page.footer import end_of_comments, head_of
-from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout
+from belowline.data.archives.saved_page.lines import IMAGE, Block, Layout, blocks_of, find_layout, is_dated
 from belowline.data.archives.saved_page.roles import Role, assign_roles
+from belowline.data.archives.words import pattern_of
 from belowline.data.comment import Comment, Thread
 
+_LINKBACK, _PENDING = pattern_of("linkback"), pattern_of("pending")
 _DEEPEST = 20  # replies to replies
 _READ_MORE = re.compile(r"\s*(?:…|\.\.\.)?\s*Read more ?»$")
 
@@ -20,12 +23,22 @@ def parse_page(text: str, source: str) -> Thread:
 
     Parents are None unless the page prints "Reply to NAME". ``notes`` lists the uncertainties.
     """
-    lines = _lines(text)
+    whole = _lines(text)
+    lines = list(_without_notices(whole))
+    pending = sum(_PENDING.fullmatch(line) is not None for line in whole)
+    linkbacks = sum(map(bool, whole)) - sum(map(bool, lines)) - pending
     layout = find_layout(lines)
+    if layout.stated is not None:
+        layout = replace(layout, stated=max(0, layout.stated - linkbacks))
     body, drafts = _read_dated(lines, layout) or _read_undated(lines, layout)
     title, url, article = article_of(lines[: layout.comments], body)
     comments = _comments(drafts)
-    return Thread(source, title, url, article, comments, tuple(_notes(layout, len(drafts), len(comments))))
+    notes = list(_notes(layout, len(drafts), len(comments)))
+    if pending:
+        notes.append(f"comments: {pending} waiting for a moderator")
+    if linkbacks:
+        notes.append(f"comments: {linkbacks} left out as pingbacks or trackbacks")
+    return Thread(source, title, url, article, comments, tuple(notes))
 
 
 def _read_dated(lines: Sequence[str], layout: Layout) -> tuple[list[Block], list[Draft]] | None:
@@ -69,6 +82,20 @@ def has_comment_form(text: str) -> bool:
 def _lines(text: str) -> list[str]:
     lines = [line.strip(" \t\u00a0\u200b\ufeff").strip() for line in re.split(r"\r\n|\n|\r", text)]
     return lines if "" in lines[1:-1] else [part for line in lines for part in (line, "")]
+
+
+def _without_notices(lines: Sequence[str]) -> Iterator[str]:
+    """The lines without pingbacks and notices, and without the blank line below each.
+
+    What looks like a pingback right below a date is a comment's text.
+    """
+    before, left_out = "", False
+    for line in lines:
+        above = left_out
+        left_out = bool(_PENDING.fullmatch(line) or (_LINKBACK.fullmatch(line) and not is_dated(before)))
+        if not left_out and (line or not above):
+            yield line
+        before = line or before
 
 
 def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[Draft]:

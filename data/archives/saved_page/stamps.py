@@ -8,11 +8,17 @@ _MONTH = (
 )
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
-_CLOCK = r"(?:,? ?(?:(?:at|@|\||-|–|—|·) ?)?\d{1,2}[:.]\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?)"
+_CLOCK = (
+    r"(?:,? ?(?:(?:at|@|\||-|–|—|·) ?)?\d{1,2}[:.]\d{2}(?::\d{2})?(?: ?[ap]\.?m\.?)?"
+    r"(?: \(?(?:utc|gmt|[a-z]{1,3}[sd]t|[a-z]{2,3}t)(?:[+-]\d{1,2}(?::?\d{2})?)?\)?)?)"
+)
+_UNIT = r"(?:second|minute|min|hour|day|week|month|year)s?"
+_AGE = rf"(?:(?:an?|one|\d+) {_UNIT}(?:(?:,| and|, and)? \d+ {_UNIT}){{0,3}}|\d+ ?(?:s|m|h|hrs?|d|w|mo|mos|y|yrs?)) ago"
+_BUTTON = r"(?: ?[|·—–-]? ?(?:reply|\(?edit\)?)){0,2}"
 _STAMP = re.compile(
     rf"{_WEEKDAY}(?:{_MONTH} {_DAY},? \d{{4}}|(?P<month>{_MONTH} \d{{4}})|{_DAY}\.? {_MONTH},? \d{{4}}"
-    rf"|\d{{4}}[-/.]\d{{2}}[-/.]\d{{2}}|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{4}})(?P<clock>{_CLOCK})?"
-    r"|(?P<age>(?:an?|one|\d+) (?:second|minute|min|hour|day|week|month|year)s? ago|(?:just|right) now)",
+    rf"|\d{{4}}[-/.]\d{{2}}[-/.]\d{{2}}|\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{4}}|\d{{1,2}}/\d{{1,2}}/\d{{2}})(?P<clock>{_CLOCK})?{_BUTTON}"
+    rf"|(?P<age>{_AGE}|(?:just|right) now){_BUTTON}",
     re.IGNORECASE,
 )
 _LONGEST = 60

@@ -190,8 +190,9 @@ def test_native_wordpress():
     assert said(thread) == [
         ("5", "Ann Lee", "First.\n\nSecond\nline.", None),
         ("6", "Bob", "Not so fast.", "5"),
-        ("7", None, "Pingback:", None),
     ]
+    assert "comments: 1 left out as pingbacks or trackbacks" in thread.notes
+    assert not any("states" in note for note in thread.notes)
     assert thread.comments[0].time == MORNING
     assert any(note.startswith("comments: 1 ") for note in thread.notes)
 
@@ -327,7 +328,7 @@ def test_read_html(tmp_path):
     file.write_bytes(WORDPRESS.encode())
     (thread,) = read_html(file)
     assert thread.source == str(file)
-    assert len(thread.comments) == 3
+    assert len(thread.comments) == 2
     file.write_bytes(b"<html>")
     with pytest.raises(ReadError, match="title"):
         list(read_html(file))
@@ -443,3 +444,16 @@ def test_comments_have_their_address_if_the_page_states_its_own():
 
 
 ANCHORED = {"comment-11": WPDISCUZ, "comment-5": WORDPRESS, "post-501": DISQUS}
+
+
+@pytest.mark.parametrize("id", ["", 'id="comment-a1b2"', 'id="comment-1"'])
+def test_comments_without_an_id_of_their_own_are_read(id):
+    comment = '<li class="comment" {}><article class="comment-body"><b class="fn">{}</b><div class="comment-content">{}</div></article></li>'
+    first = comment.format('id="comment-1"', "Ann Lee", "One.")
+    page = HEAD + f"<ol>{first}{comment.format(id, 'Bob Ray', 'Two.')}{first}</ol>"
+    thread = read(page)
+    assert [(comment.author, comment.text) for comment in thread.comments] == [
+        ("Ann Lee", "One."),
+        ("Bob Ray", "Two."),
+    ]
+    assert len({comment.id for comment in thread.comments}) == 2

@@ -609,6 +609,18 @@ def test_a_date_in_a_comment_is_no_author_line():
             "just now",
             "May 3rd, 2024 @ 5:12 pm",
             "on May 3, 2024 at 5:12 pm said:",
+            "May 3, 2024 at 5:12 pm Edit",
+            "May 3, 2024 at 5:12 pm (Edit)",
+        ),
+        *(
+            "2 years, 3 months ago",
+            "2y ago",
+            "3 d ago",
+            "5/3/24",
+            "May 3, 2024 at 17:12 CET",
+            "3 May 2024 17:12 UTC+2",
+            "May 3, 2024 | Reply",
+            "May 3, 2024 at 5:12 pm — Reply",
         ),
     ],
 )
@@ -644,3 +656,69 @@ def test_repeated_marks_take_linear_time(line):
     start = time.process_time()
     read(ARTICLE + FORM + "Ann Lee\nMay 3, 2024\n\nText.\n" + line * 5_000)
     assert time.process_time() - start < 20
+
+
+ABOVE = "\n\n3 responses to “Bridge”\n"
+THREE = [
+    ("Ann Lee", "One is here."),
+    ("Bob Ray", "Two, or\n\nReply\n\nor so."),
+    ("Carl Foe", "Three\n\nis here."),
+]
+CLASSIC = "{name} says:\nMay 3, 2024 at 5:12 pm\n\n{text}\n\nReply\n"
+FOOTERS = {
+    "imprint": "\nImprint\nContact us\nPrivacy\n",
+    "letter": "\n\nGet our letter\nYour name\n\nWritten in ink\n",
+    "one line": "\nLeave a Reply Cancel reply\nComment *\n",
+    "known": "\nGet our letter\nSign up\n© 2024 The Courier",
+}
+
+
+def written(form: str, rows: list[tuple[str, str]] = THREE) -> str:
+    return "".join(form.format(name=name, text=text) for name, text in rows)
+
+
+@pytest.mark.parametrize("footer", FOOTERS)
+@pytest.mark.parametrize("above", [ABOVE, "\n\nComments\n"])
+@pytest.mark.parametrize("form", [CLASSIC, CLASSIC.replace("Reply", "0\nReply")])
+def test_an_unknown_footer_is_no_comment(footer, above, form):
+    found = said(read(ARTICLE + above + written(form) + FOOTERS[footer]))
+    assert found[0] == THREE[0]
+    assert above != ABOVE or found == THREE
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Leave a Reply Cancel reply", "Leave a Comment Cancel Reply", "Post a comment"]
+)
+def test_a_prompt_on_one_line_ends_a_page_without_buttons(prompt):
+    page = written(CLASSIC.replace("\n\nReply", "\n"), [THREE[0], THREE[2]])
+    assert said(read(ARTICLE + f"\n\nComments\n{page}\n{prompt}\nComment *\nName *")) == [THREE[0], THREE[2]]
+
+
+@pytest.mark.parametrize("buttons", ["\n\nReply", ""])
+def test_pingbacks_are_left_out_and_counted(buttons):
+    form = CLASSIC.replace("\n\nReply", buttons)
+    rows = [THREE[0], ("Bob Ray", "Pingback: a word I do not know."), THREE[2]]
+    first, rest = written(form, rows[:1]), written(form, rows[1:])
+    page = (
+        f"Pingback: Another blog\n\n{first}\nTrackback: Boats\n\n{rest}\nPingback: Nets\nPingback: Ropes\n\n"
+    )
+    thread = read(f"{ARTICLE}\n\n7 thoughts on “Bridge”\n{page}Leave a Reply\nComment *")
+    assert said(thread) == rows
+    assert thread.notes == ("comments: 4 left out as pingbacks or trackbacks",)
+
+
+@pytest.mark.parametrize("above", [ABOVE.replace("3", "60"), f"{FORM}60 Comments\n"])
+@pytest.mark.parametrize("form", [CLASSIC, CLASSIC.replace("Reply", "0\nReply")])
+def test_a_file_with_few_of_the_stated_comments_holds_them(above, form):
+    rows = [THREE[0], THREE[2], ("Dora Marsh", "4"), ("Tim [guest]", "Reply")]
+    assert said(read(ARTICLE + above + written(form, rows) + "\nLeave a Reply\nComment *\n")) == rows
+
+
+@pytest.mark.parametrize("place", ["says:\n{}\n", "5:12 pm\n{}\n", "5:12 pm\n\n{}\n"])
+def test_a_notice_to_the_writer_is_neither_author_nor_text(place):
+    before = place.partition("{")[0]
+    page = written(CLASSIC, [THREE[0], THREE[2]])
+    page = page.replace(before.rstrip("\n") + "\n", place.format("Your comment is awaiting moderation."), 1)
+    thread = read(f"{ARTICLE}\n\n2 thoughts on “Bridge”\n{page}\nLeave a Reply\n")
+    assert said(thread) == [THREE[0], THREE[2]]
+    assert thread.notes == ("comments: 1 waiting for a moderator",)
