@@ -172,6 +172,10 @@ def _below(name: str, child: Any, found: Found, listed: bool) -> list[tuple[obje
 
     An object in a wrapper of a list, such as ``edges[].node``, is in that list.
     """
+    if name == "comments" and isinstance(child, list):
+        # Texts have spaces; ids have none.
+        plain = any(isinstance(one, str) and " " in one.strip() for one in child)
+        child = [{"text": one} if plain and isinstance(one, str) else one for one in child]
     keyed = isinstance(child, dict) and all(isinstance(one, dict) for one in child.values())
     if not keyed or name not in _OF_AN_ARTICLE | _ANSWERS or _WRAPPERS & set(map(plain_name, child)):
         return [(child, listed and name in _WRAPPERS, found)]

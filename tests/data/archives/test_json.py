@@ -144,6 +144,15 @@ def test_an_article_beside_its_comments_and_an_unreadable_time(tmp_path):
     assert thread.notes[-1].startswith("1 of 1 times")
 
 
+def test_comments_that_are_only_texts(tmp_path):
+    (thread,) = read(
+        tmp_path / "a.json", json.dumps({"title": "Tram", "comments": ["It is late.", "Why?", ANN]})
+    )
+    assert [comment.text for comment in thread.comments] == ["It is late.", "Why?", "One."]
+    (thread,) = read(tmp_path / "b.json", json.dumps({"comments": ["5f1a", "5f1b"]}))
+    assert not thread.comments
+
+
 def test_the_article_of_nested_comments(tmp_path):
     (thread,) = read(
         tmp_path / "a.json",
