@@ -50,8 +50,8 @@ def encoding_of(path: Path) -> str | None:
         for mark, encoding in _MARKS.items():
             if chunk.startswith(mark):
                 return encoding
-        if b"\0" in chunk and (encoding := _unmarked(chunk)):
-            return encoding
+        if b"\0" in chunk and (unmarked := _unmarked(chunk)):
+            return unmarked
         while chunk and chunk.isascii():
             chunk = file.read(_CHUNK)
         if not chunk:
