@@ -737,3 +737,8 @@ def test_author_lines_of_sites(header):
     rows = [*THREE, ("Dora Marsh", "Edit"), ("Tim [guest]", "5:12")]
     page = written(header + "\n\n{text}\n\nReply\n", rows)
     assert said(read(f"{ARTICLE}\n\n5 thoughts on “Bridge”\n{page}\nLeave a Reply\n")) == rows
+
+
+def test_a_number_of_likes_in_words_is_no_text():
+    page = written(CLASSIC.replace("Reply", "Liked by 3 people\nReply"), [THREE[0], THREE[2]])
+    assert said(read(f"{ARTICLE}\n\n2 thoughts on “Bridge”\n{page}\nLeave a Reply\n")) == [THREE[0], THREE[2]]
