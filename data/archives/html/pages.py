@@ -19,6 +19,11 @@ LARGEST_PAGE = 50 * 2**20
 """Limit of a page's size in bytes."""
 
 _PROLOGUE = re.compile(r"\A(?:\s|<\?xml\b[^>]*\?>|<!--.*?-->)*+", re.DOTALL)
+# Messages that PHP prints above a page.
+_MESSAGE = re.compile(
+    r"\A(?:(?:\s|<br ?/?>)*(?:<b>)?(?:warning|notice|deprecated|fatal error)(?:</b>)?: [^\n]*\n)+\s*(?=<)",
+    re.IGNORECASE,
+)
 _HTML = re.compile(
     r"<!doctype\s+html\b|<(?:html|head|body|meta|link|base|script|style|div|main|ol|ul|p|h1)(?=[\s/>])",
     re.IGNORECASE,
@@ -50,7 +55,8 @@ _COUNTED = {
 
 def looks_like_html(head: bytes) -> bool:
     """True if a file that starts with ``head`` is an HTML page, and not other XML."""
-    text = _PROLOGUE.sub("", decode_page(head).removeprefix("\ufeff").lstrip()[:65_536], count=1)
+    text = _MESSAGE.sub("", decode_page(head).removeprefix("\ufeff").lstrip()[:65_536], count=1)
+    text = _PROLOGUE.sub("", text, count=1)
     return _HTML.match(text) is not None
 
 

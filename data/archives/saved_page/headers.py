@@ -16,9 +16,12 @@ _REPLY_TO, _REPLY_TO_NEXT = pattern_of("reply_to"), pattern_of("reply_to_next")
 _END_OF_COMMENT = pattern_of("reply_button", "beside_comment")
 _BYLINE, _VOTE = pattern_of("byline"), pattern_of("vote")
 _ONE_LINE = re.compile(
-    r"(?P<name>\S.{0,60}?) ?(?:\bon (?P<said>.+) said:|[·•|–—,] ?(?P<dated>.+))", re.IGNORECASE
+    r"(?:comment by )?(?P<name>\S.{0,60}?) ?"
+    r"(?:\bon (?P<said>.+) said:|\bcommented on (?P<commented>.+):|[·•|–—,] ?(?P<dated>.+))",
+    re.IGNORECASE,
 )
 _ON_SAID = re.compile(r"on (?P<stamp>.+?)(?: said:)?", re.IGNORECASE)
+_BELOW_DATE = re.compile(r"\(?edit\)?|\d{1,2}[:.]\d{2} ?(?:[ap]\.?m\.?)?", re.IGNORECASE)
 _LONGEST_LINE = 120
 _MOST_LINES = 6
 _LONGEST_NAME = 80
@@ -74,7 +77,7 @@ def _stamp(line: str) -> str | None:
     if kind is None and (match := _ON_SAID.fullmatch(line)):
         kind = kind_of_stamp(match["stamp"])
     if kind is None and (match := _ONE_LINE.fullmatch(line)):
-        kind = kind_of_stamp(match["said"] or match["dated"])
+        kind = kind_of_stamp(match["said"] or match["commented"] or match["dated"])
     return None if kind == "month" else kind  # as in a list of archives
 
 
@@ -130,11 +133,20 @@ def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -
         return None
     if style.spaced and below < end and not lines[below]:
         below += 1
+    below += _is_below_date(lines, i, below)
     if below < end and (match := _REPLY_TO.fullmatch(lines[below])) and not (style.spaced and reply_to):
         reply_to, below = match["name"], below + 1
     elif below + 1 < end and _REPLY_TO_NEXT.fullmatch(lines[below]) and lines[below + 1]:
         reply_to, below = lines[below + 1], below + 2
     return Header(i if first is None else first, below, author, reply_to)
+
+
+def _is_below_date(lines: Sequence[str], i: int, below: int) -> bool:
+    """True if a time or "Edit" stands right below the date in line ``i``, and the comment's text below that."""
+    if lines[below : below + 2] != [*lines[i + 1 : i + 2], ""] or not _BELOW_DATE.fullmatch(lines[below]):
+        return False
+    buttons = [_END_OF_COMMENT.fullmatch(line) is not None for line in lines[below + 2 : below + 6] if line]
+    return buttons[:2] not in ([True, False], [True], [])
 
 
 def _above(lines: Sequence[str], i: int, floor: int, style: _Style) -> Iterator[int]:

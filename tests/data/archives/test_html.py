@@ -314,6 +314,12 @@ def test_charset(page, charset, text):
         ("\ufeff<html>".encode("utf-16-le"), True),
         (b'<?xml version="1.0"?><rss version="2.0">', False),
         (b'<?xml version="1.0"?><disqus>', False),
+        (
+            b"<br />\n<b>Warning</b>:  Undefined in <b>/x.php</b> on line <b>3</b><br />\n<!doctype html><p>",
+            True,
+        ),
+        (b"Notice: Undefined variable\nWarning: also\n<!doctype html><html>", True),
+        (b"Notice: the bridge is closed\nuntil May <html>", False),
         (b"<directory>", False),
         (b"Plain text <html>", False),
         (b"", False),

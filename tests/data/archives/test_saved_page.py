@@ -722,3 +722,23 @@ def test_a_notice_to_the_writer_is_neither_author_nor_text(place):
     thread = read(f"{ARTICLE}\n\n2 thoughts on “Bridge”\n{page}\nLeave a Reply\n")
     assert said(thread) == [THREE[0], THREE[2]]
     assert thread.notes == ("comments: 1 waiting for a moderator",)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{name} says:\nMay 3, 2024 at 5:12 pm\nEdit",
+        "{name}\nMay 3, 2024\n5:12 pm",
+        "{name} commented on May 3, 2024 at 5:12 pm:",
+        "Comment by {name} — May 3, 2024",
+    ],
+)
+def test_author_lines_of_sites(header):
+    rows = [*THREE, ("Dora Marsh", "Edit"), ("Tim [guest]", "5:12")]
+    page = written(header + "\n\n{text}\n\nReply\n", rows)
+    assert said(read(f"{ARTICLE}\n\n5 thoughts on “Bridge”\n{page}\nLeave a Reply\n")) == rows
+
+
+def test_a_number_of_likes_in_words_is_no_text():
+    page = written(CLASSIC.replace("Reply", "Liked by 3 people\nReply"), [THREE[0], THREE[2]])
+    assert said(read(f"{ARTICLE}\n\n2 thoughts on “Bridge”\n{page}\nLeave a Reply\n")) == [THREE[0], THREE[2]]
