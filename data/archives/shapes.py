@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from belowline.data.archives.columns import Mapped, columns_of, filled_columns, plain_name
+from belowline.data.archives.side_fields import FLAGS
 from belowline.data.archives.values import as_text, value_at
 from belowline.data.comment import PriorStatus
 
@@ -27,6 +28,7 @@ _ANSWERS = frozenset(
         "kids",
     )
 )
+_KINDS = frozenset({"type", "commenttype"})
 _WRAPPERS = frozenset({"data", "items", "nodes", "edges", "node", "list", "results"})
 """Plain names: of lists below an article, of lists of answers below a comment, and of what may stand around either."""
 
@@ -186,7 +188,11 @@ def _below(name: str, child: Any, found: Found, listed: bool) -> list[tuple[obje
 def _is_comment(record: Mapping[str, Any], below: Mapping[str, Any], mapped: Mapped, *, top: bool) -> bool:
     columns = filled_columns(record, mapped)
     by_somebody = "author" in columns or "parent" in columns
-    lists = {name: child for name, child in below.items() if name not in columns.values()}
+    lists = {
+        name: child
+        for name, child in below.items()
+        if name not in columns.values() and plain_name(name) not in FLAGS | _KINDS
+    }
     names = set(map(plain_name, lists))
     if "text" not in columns or as_text(record[columns["text"]], "text") is None:
         return not top and "title" not in columns and _is_emptied(columns, names, below, by_somebody)

@@ -38,6 +38,8 @@ _FLAGS: Mapping[str, tuple[PriorStatus, PriorStatus | None]] = {
     **dict.fromkeys(("isapproved", "approved", "ispublished"), ("publish", "hold")),
 }
 """Names of yes-or-no fields, in order of preference: the status of a yes, and that of a no."""
+FLAGS = frozenset(_FLAGS)
+"""Names of yes-or-no fields, plain."""
 
 _YES, _NO = ("true", "1", "yes", "y", "t"), ("false", "0", "no", "n", "f")
 _SHOWN_WORDS = 5

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -270,3 +271,10 @@ def test_any_json_is_read_or_refused(tmp_path_factory, value, format):
     for thread in threads:
         ids = [comment.id for comment in thread.comments]
         assert format not in ("reddit", "youtube") or len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", ["is_spam", "type", "author"])
+def test_a_list_in_a_side_field_holds_no_comments(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"text": "Kept.", "id": None, name: [{"text": 0}]}) + "\n")
+    assert [comment.text for thread in read_threads(path) for comment in thread.comments] == ["Kept."]
