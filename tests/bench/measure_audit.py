@@ -19,15 +19,7 @@ from typing import Any
 
 from belowline.serve.audit.run import PART_COMMENTS
 from tests.support.archive_of_c3 import TAILS, write_archive
-
-COMPARED = (
-    "comments.csv",
-    "comments.jsonl",
-    "comments.parquet",
-    "threads.parquet",
-    "campaigns.jsonl",
-    "rejects.jsonl",
-)
+from tests.support.audit_fakes import TABLES
 
 
 def audited(archive: Path, out: Path, *options: str, parts: int, kills: int = 0) -> dict[str, Any]:
@@ -45,7 +37,7 @@ def audited(archive: Path, out: Path, *options: str, parts: int, kills: int = 0)
         "seconds": round(took, 1),
         "memory_mb": [(round(at), round(mb)) for at, mb in memory],
         "bytes": {file.name: file.stat().st_size for file in sorted(out.iterdir())},
-        "sha256": {name: _digest(out / name) for name in COMPARED},
+        "sha256": {name: _digest(out / name) for name in TABLES},
     }
 
 

@@ -6,6 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+TABLES = (
+    "comments.csv",
+    "comments.jsonl",
+    "comments.parquet",
+    "threads.parquet",
+    "campaigns.jsonl",
+    "rejects.jsonl",
+)
+"""Files of an audit whose bytes depend on the archive, model and policy alone."""
 MADE_WITH = {"inputs": "f00d", "model": "9.9.9 (abc)", "policy": "3 (def)"}
 THRESHOLDS = {"spam": 0.5, "hate": 0.6, "on_topic": None}
 

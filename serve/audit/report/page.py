@@ -11,7 +11,6 @@ from belowline.serve.audit.summary_counts import WORTH_A_LOOK, Tally, TopItems
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.templating import inline_css, templates
 
-__all__ = ["TEXT_SHOWN", "render_report"]
 THREADS_SHOWN = 50
 MONTHS_SHOWN = 240
 

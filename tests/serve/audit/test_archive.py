@@ -16,6 +16,7 @@ from belowline.serve.audit.archive import Archive
 from belowline.serve.audit.engines import PipelineSpec, run_in_processes
 from belowline.serve.audit.run import run_audit
 from belowline.serve.scoring.pipeline import ModerationPipeline
+from tests.support.audit_fakes import TABLES
 from tests.support.serve_fakes import FakeScorer, fake_scorer
 
 
@@ -133,15 +134,9 @@ def test_results_do_not_depend_on_order_processes_or_part_size(
     run_audit(archive, whole, pipeline)
     monkeypatch.setattr("belowline.serve.audit.run.PART_COMMENTS", 5)
     run_audit(archive, other, pipeline, engine=engine)
-    same = (
-        "comments.csv",
-        "comments.jsonl",
-        "comments.parquet",
-        "threads.parquet",
-        "campaigns.jsonl",
-        "rejects.jsonl",
-    )
-    assert [(whole / name).read_bytes() for name in same] == [(other / name).read_bytes() for name in same]
+    assert [(whole / name).read_bytes() for name in TABLES] == [
+        (other / name).read_bytes() for name in TABLES
+    ]
     run_audit(Archive([written(tmp_path / "b.jsonl", *reversed(rows))]), backwards, pipeline)
     results = [
         {

@@ -19,6 +19,7 @@ from belowline.serve.audit.outputs import comments_schema
 from belowline.serve.audit.run import run_audit
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
+from tests.support.audit_fakes import TABLES
 from tests.support.serve_fakes import LABELS, fake_scorer
 
 ROWS = [
@@ -30,16 +31,7 @@ ROWS = [
 ]
 
 
-FILES = {
-    "comments.csv",
-    "comments.jsonl",
-    "comments.parquet",
-    "threads.parquet",
-    "campaigns.jsonl",
-    "rejects.jsonl",
-    "summary.json",
-    "report.html",
-}
+FILES = {*TABLES, "summary.json", "report.html"}
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from belowline.serve.audit.archive import Archive
-from belowline.serve.audit.report.page import TEXT_SHOWN, render_report
+from belowline.serve.audit.report.listing import TEXT_SHOWN
+from belowline.serve.audit.report.page import render_report
 from belowline.serve.audit.run import run_audit
 from belowline.serve.audit.summary_counts import Tally
 from belowline.serve.scoring.pipeline import ModerationPipeline
