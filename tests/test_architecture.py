@@ -96,9 +96,11 @@ ROOMS = {
 ARCHIVES = (
     *(
         "readers",
+        "formats",
         "isso",
         "table_reader",
         "hosts",
+        "records",
         "shapes",
         "warc",
         "saved_page",

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -28,9 +28,9 @@ _ANSWERS = frozenset(
         "kids",
     )
 )
-_KINDS = frozenset({"type", "commenttype"})
 _WRAPPERS = frozenset({"data", "items", "nodes", "edges", "node", "list", "results"})
 """Plain names: of lists below an article, of lists of answers below a comment, and of what may stand around either."""
+_KINDS = frozenset({"type", "commenttype"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,7 @@ def walk(value: object, host: str | None = None) -> Iterator[Found]:
     while stack:
         current, parent, around = stack.pop()
         if isinstance(current, list):
-            stack.extend(
-                (child, parent, around) for child in reversed(current) if isinstance(child, dict | list)
-            )
+            stack.extend((child, parent, around) for child in _nested(current))
         elif isinstance(current, dict):
             shape = shape_of(current, host)
             if shape is not None:
@@ -122,8 +120,12 @@ def walk(value: object, host: str | None = None) -> Iterator[Found]:
                     around = described(shape, current)
                 elif shape.kind == "comment":
                     parent = current
-            below = [child for child in current.values() if isinstance(child, dict | list)]
-            stack.extend((child, parent, around) for child in reversed(below))
+            stack.extend((child, parent, around) for child in _nested(current.values()))
+
+
+def _nested(values: Iterable[object]) -> Sequence[object]:
+    """The objects and lists among values, the last one first, as a stack takes them."""
+    return [value for value in values if isinstance(value, dict | list)][::-1]
 
 
 def described(shape: Shape, record: Mapping[str, Any]) -> dict[str, str | None]:
@@ -149,9 +151,7 @@ def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]
     while stack:
         current, listed, found = stack.pop()
         if isinstance(current, list):
-            stack.extend(
-                (child, True, found) for child in reversed(current) if isinstance(child, dict | list)
-            )
+            stack.extend((child, True, found) for child in _nested(current))
         elif isinstance(current, dict):
             below = {
                 name: child for name, child in current.items() if isinstance(child, dict | list) and child

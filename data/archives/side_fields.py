@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import get_args
+from typing import cast, get_args
 
 from belowline.data.archives.columns import plain_name
 from belowline.data.archives.times import check_time_format, is_clock, read_time
@@ -79,7 +79,7 @@ STATUSES: Mapping[str, PriorStatus] = {word: status for status in _WORDS for wor
 
 @dataclass(frozen=True, slots=True)
 class SideRules:
-    """The caller's own ways of reading: a time format (see ``read_time``) and status words."""
+    """The caller's own ways of reading: a time format (see ``read_time``) and status words, both as checked."""
 
     time_format: str | None = None
     statuses: Mapping[str, str] = field(default_factory=dict)
@@ -100,12 +100,7 @@ class SideFields:
     def __init__(self, rules: SideRules | None = None) -> None:
         rules = rules or SideRules()
         self._time_format = rules.time_format
-        own: dict[str, PriorStatus] = {
-            plain_word(word): one
-            for word, status in rules.statuses.items()
-            for one in get_args(PriorStatus)
-            if one == status
-        }
+        own = {plain_word(word): cast(PriorStatus, status) for word, status in rules.statuses.items()}
         self._statuses = {**STATUSES, **own}
         self._unread_times = self._unread_words = self._times = 0
         self._words: Counter[str] = Counter()

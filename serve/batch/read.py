@@ -17,12 +17,13 @@ from belowline.data.archives.columns import Mapped, filled_columns, shown
 from belowline.data.archives.lines import lines_of
 from belowline.data.archives.readers import Place
 from belowline.data.archives.readers import read_rows as table_rows
+from belowline.data.archives.records import EVERY_COLUMN
 from belowline.data.archives.side_fields import SideFields
-from belowline.data.archives.table_reader import EVERY_COLUMN, values_of
-from belowline.data.archives.values import as_text as text_in
+from belowline.data.archives.table_reader import values_of
+from belowline.data.archives.values import as_text
 from belowline.data.comment import whole
 from belowline.model import ScoreInput
-from belowline.serve.batch.values import as_text
+from belowline.serve.batch.values import text_or_json
 from belowline.serve.scoring.fault_isolation import article_context
 
 STANDARD_INPUT = Path("-")
@@ -239,7 +240,7 @@ def _side_values(
 ) -> tuple[dict[str, str | None], tuple[str, ...]]:
     """The values of the side fields with a named column, and the fields whose value is unreadable."""
     named = {name for name, _ in mapped if name in _SIDE_FIELDS}
-    values = values_of(record, mapped, named)
+    values = values_of(record, present, named)
     unread = tuple(
         name
         for name, value in values.items()
@@ -256,7 +257,7 @@ def _id(value: object) -> str | None:
     """An id of any type as text, without the ``.0`` that pandas adds to numbers; None if it is blank."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = as_text(value)
+    text = text_or_json(value)
     return text if text and text.strip() and text != "null" else None
 
 
@@ -270,7 +271,7 @@ def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> 
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if isinstance(value, dict | list):
-        value = text_in(value, "text") or value
+        value = as_text(value, "text") or value
     part = f"field {column!r}"
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ReadError(_BLANK, part=part)

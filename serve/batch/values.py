@@ -20,7 +20,7 @@ def json_bytes(value: object) -> bytes:
         return b"null"
 
 
-def as_text(value: object) -> str | None:
+def text_or_json(value: object) -> str | None:
     """A value as text: a string as it is, None for no value, everything else as JSON."""
     if value is None:
         return None

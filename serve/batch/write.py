@@ -18,7 +18,7 @@ from belowline.serve.batch.inventory import MOST_COLUMNS, Inventory
 from belowline.serve.batch.merge import OF_REASON, Layout
 from belowline.serve.batch.read import Row
 from belowline.serve.batch.terminal import print_result
-from belowline.serve.batch.values import as_text, json_bytes
+from belowline.serve.batch.values import json_bytes, text_or_json
 from belowline.serve.scoring.results import Result
 from belowline.serve.scoring.safe_text import cell
 
@@ -171,7 +171,7 @@ def _write_parquet(file: BinaryIO, layout: Layout) -> Iterator[Write]:
 
         def add(scored: Scored) -> None:
             rows = [layout.merged(row, result.model_dump()) for row, result in scored]
-            write([row | {name: as_text(row.get(name)) for name in texts} for row in rows])
+            write([row | {name: text_or_json(row.get(name)) for name in texts} for row in rows])
 
         yield add
 
@@ -188,7 +188,7 @@ def _parquet_rows(
 
 
 def _cell(value: object) -> object:
-    text = as_text(value)
+    text = text_or_json(value)
     return text if text is None or _NUMBER.fullmatch(text) else cell(text, None)
 
 

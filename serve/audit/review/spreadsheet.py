@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from belowline.data import ReadError
-from belowline.data.archives.table_reader import read_records
+from belowline.data.archives.records import read_records
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.scoring.safe_text import cell

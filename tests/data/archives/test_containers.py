@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from belowline.data import ReadError, read_threads
-from belowline.data.archives import containers, readers
+from belowline.data.archives import containers, formats
 from tests.support.containers import CSV, encrypted, zipped
 from tests.support.reading import read, refusal
 
@@ -214,7 +214,7 @@ def test_leaving_early_leaves_nothing(tmp_path, scratch):
 
 
 def test_pages_are_not_read_into_memory_whatever_their_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "LARGEST_PAGE", 50)
+    monkeypatch.setattr(formats, "LARGEST_PAGE", 50)
     assert "saved page" in refusal(tmp_path / "a.txt.gz", gzip.compress(PAGE))
 
 

@@ -9,6 +9,7 @@ import pytest
 import zstandard
 
 from belowline.data import ReadError, Reject, Thread, read_threads
+from belowline.data.archives.columns import filled_columns
 from belowline.data.archives.readers import read_rows
 from belowline.data.archives.table_reader import values_of
 from tests.support.reading import read
@@ -82,7 +83,7 @@ def test_exports_that_somebody_printed_or_packed(tmp_path, name):
 @pytest.mark.parametrize("name", HOSTS)
 def test_rows_for_scoring_are_the_comments_of_an_audit(name):
     rows = [row for _, row in read_rows(EXPORTS / name, ())]
-    texts = [values_of(row, ())["text"] for row in rows if not isinstance(row, ReadError)]
+    texts = [values_of(row, filled_columns(row))["text"] for row in rows if not isinstance(row, ReadError)]
     audited = [comment[-1] for thread in TRUTH[name] for comment in thread["comments"]]
     assert sorted(map(str, texts)) == sorted(audited)
 
