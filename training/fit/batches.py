@@ -33,6 +33,7 @@ class Batch:
     evidence: Tensor  # [B, T, harmful labels]
     weights: Tensor  # [B]
     taught: Tensor  # [B, labels], probabilities of another teacher
+    taught_evidence: Tensor  # [B, T, harmful labels], the same for tokens
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on ``device``."""
@@ -92,13 +93,14 @@ class Encoder:
     """Encoder of dataset rows as batches: augmentation, normalisation, tokens, aligned targets.
 
     Attributes:
-        teacher: Function from texts to another teacher's probabilities [n, labels], NaN for labels that it lacks.
+        teacher: Function from texts to another teacher's probabilities: of each text [labels] and of its tokens
+            [T, harmful labels], NaN for labels that it lacks.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> None:
         self.tokenizer = tokenizer
         self.recipe = recipe
-        self.teacher: Callable[[Sequence[str]], np.ndarray] | None = None
+        self.teacher: Callable[[Sequence[str]], Sequence[tuple[np.ndarray, np.ndarray]]] | None = None
         self.harmful = tuple(label for label in recipe.labels if label in HARMFUL)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -151,17 +153,23 @@ class Encoder:
             torch.from_numpy(labels),
             torch.from_numpy(evidence),
             torch.tensor([row.get("weight", 1.0) for row in rows], dtype=torch.float32),
-            torch.from_numpy(self._taught([row["text"] for row in rows])),
+            *map(torch.from_numpy, self._taught([row["text"] for row in rows], encoded["offset_mapping"])),
         )
 
     def augmented_text(self, row: dict[str, Any], seed: int) -> str:
         """Return the text of a row as ``batch`` reads it with this seed."""
         return str(self._augmented(row, random.Random(seed))["text"])
 
-    def _taught(self, texts: Sequence[str]) -> np.ndarray:
-        if self.teacher is None:
-            return np.full((len(texts), len(self.recipe.labels)), np.nan, dtype=np.float32)
-        return self.teacher(texts).astype(np.float32)
+    def _taught(self, texts: Sequence[str], offsets: Any) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.full((len(texts), len(self.recipe.labels)), np.nan, dtype=np.float32)
+        evidence = np.full((*offsets.shape[:2], max(1, len(self.harmful))), np.nan, dtype=np.float32)
+        for i, (of_text, of_tokens) in enumerate(self.teacher(texts) if self.teacher else ()):
+            labels[i] = of_text
+            words = np.flatnonzero(offsets[i, :, 0] < offsets[i, :, 1])
+            # A teacher with another vocabulary cuts the text into other tokens.
+            if len(words) and words[-1] == len(of_tokens) - 2:
+                evidence[i, words] = of_tokens[words]
+        return labels, evidence
 
     def in_batches(
         self, rows: Sequence[dict[str, Any]], device: torch.device

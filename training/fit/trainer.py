@@ -229,7 +229,11 @@ class Trainer:
         fit, distil = self.recipe.fit, self.recipe.distil
         weights = {"evidence": fit.evidence_weight, "hold": fit.hold_weight, "start": fit.hold_start}
         if distil:
-            weights |= {"labels": distil.verdicts, "probabilities": distil.probabilities}
+            weights |= {
+                "labels": distil.verdicts,
+                "probabilities": distil.probabilities,
+                "taught evidence": distil.evidence,
+            }
         return weights
 
     def _losses(self, batch: Batch, *, hold: bool) -> dict[str, Tensor]:
@@ -243,6 +247,9 @@ class Trainer:
             }
             if self.encoder.teacher is not None:
                 losses["probabilities"] = masked_loss(outputs.logits, batch.taught, share=self._mean_count)
+                losses["taught evidence"] = masked_loss(
+                    outputs.evidence, batch.taught_evidence, share=self._mean_count
+                )
             if hold and self.recipe.fit.hold_weight:
                 losses["hold"] = self._embedding_loss(outputs, ids, mask)
             if hold and self.start is not None:

@@ -109,13 +109,14 @@ class Fit(_Section):
 class Distil(_Section):
     """A network with some layers of the start that learns from the start, or from another network.
 
-    ``fit`` weighs evidence and embeddings. Another teacher gives probabilities only: for every text of every corpus in
-    the mix, also where the corpus knows no label.
+    ``fit`` weighs marked evidence and embeddings. Another teacher gives probabilities of labels and, if it cuts texts
+    into the same tokens, of evidence: for every text of every corpus in the mix, also where the corpus knows no label.
     """
 
     layers: tuple[int, ...] = Field(min_length=1)  # layers of the start, from 0, that the student begins with
     teacher: str = ""  # another teacher: the name of a run beside this one, or a run directory
     probabilities: Positive = 4.0  # weight of the loss on the teacher's probabilities
+    evidence: Weight = 1.0  # weight of the loss on another teacher's evidence
     verdicts: Weight = 0.25  # weight of the loss on the corpora's labels
     states: Weight = (
         1.0  # weight of the loss on the states of the start's last layer; not for another teacher

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset
@@ -305,3 +306,21 @@ def test_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:
         {"text": "a", "passes": 1.0},
         {"text": "c", "passes": 3.0},
     ]
+
+
+def test_a_teachers_words_are_targets_where_it_cuts_the_text_alike(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    texts = ["you are rude", "you"]
+    encoder = Encoder(tokenizer, recipe())
+    tokens = [len(tokenizer(text)["input_ids"]) for text in texts]
+    alike = np.full((tokens[0], len(HARMFUL)), 0.25)
+    other = np.full((tokens[1] + 1, len(HARMFUL)), 0.25)
+    encoder.teacher = lambda asked: [(np.full(8, 0.5), alike), (np.full(8, 0.75), other)][: len(asked)]
+    batch = encoder.batch([row(text) for text in texts])
+    assert batch.taught[:, 0].tolist() == [0.5, 0.75]
+    known = ~torch.isnan(batch.taught_evidence[..., 0])
+    words = slice(1, tokens[0] - 1)
+    assert known[0, words].all()
+    assert known.sum() == tokens[0] - 2
+    assert (batch.taught_evidence[0, words] == 0.25).all()
