@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from belowline.data.comment import ReadError
 from belowline.data.decision_labels import decision_labels, implied
 from belowline.data.example import Example, digest, known
-from belowline.model.errors import first_problem
+from belowline.model.errors import all_problems
 
 FORMAT: Final = "belowline-decisions/1"
 MOST_WEIGHT = 100.0
@@ -247,10 +247,15 @@ def _parsed(kind: type[Kind], line: bytes, path: Path, number: int) -> Kind:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
-        problem = first_problem(error)
-    if problem.kind == "json_invalid":
+        problems = all_problems(error)
+    if problems[0].kind == "json_invalid":
         raise ReadError(
-            "not a file of decisions, or truncated; write it with `belowline decisions export`", path, number
+            "not a file of decisions, or truncated; write it with `belowline decisions export`, or from a table of "
+            "your own labels with `belowline-train import`",
+            path,
+            number,
         )
-    reason = f"{problem.message}; correct the field or export the file again"
-    raise ReadError(reason, path, number, part=f"field '{problem.field}'")
+    names = ", ".join(f"'{problem.field}'" for problem in problems)
+    reason = "; ".join(dict.fromkeys(problem.message for problem in problems))
+    part = f"field{'s' if len(problems) > 1 else ''} {names}"
+    raise ReadError(f"{reason}; correct the line or export the file again", path, number, part=part)

@@ -1,6 +1,7 @@
-"""The base class of belowline's errors, and the first problem of a pydantic validation error."""
+"""The base class of belowline's errors, and the problems of a pydantic validation error."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -24,7 +25,7 @@ class BelowlineError(Exception):
 
 
 class FieldProblem(NamedTuple):
-    """The first problem of a ValidationError.
+    """A problem of a ValidationError.
 
     Attributes:
         field: Path of the field with dots, in printable characters; ``(all)`` for the whole object.
@@ -39,9 +40,17 @@ class FieldProblem(NamedTuple):
     location: tuple[str | int, ...]
 
 
+def all_problems(error: ValidationError) -> list[FieldProblem]:
+    """The problems of ``error``, at least one."""
+    return [_problem(one) for one in error.errors(include_input=False, include_url=False)]
+
+
 def first_problem(error: ValidationError) -> FieldProblem:
     """The first problem of ``error``."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    parts = [part if part.isprintable() else ascii(part) for part in map(str, first["loc"])]
-    message = first["msg"].removeprefix("Value error, ")
-    return FieldProblem(".".join(parts) or "(all)", message, first["type"], first["loc"])
+    return all_problems(error)[0]
+
+
+def _problem(found: Mapping[str, Any]) -> FieldProblem:
+    parts = [part if part.isprintable() else ascii(part) for part in map(str, found["loc"])]
+    message = found["msg"].removeprefix("Value error, ")
+    return FieldProblem(".".join(parts) or "(all)", message, found["type"], found["loc"])

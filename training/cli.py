@@ -2,19 +2,27 @@
 
 import importlib.util
 import sys
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from typer import Abort, BadParameter
 
 from belowline.data.corpora import CORPORA, CorpusError
 from belowline.data.corpora.fetch import fetch as fetch_corpora
 from belowline.model.errors import BelowlineError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Train, measure and export belowline's models."
+    help="Train, measure and export belowline's models.",
+    rich_markup_mode="markdown",  # the default takes [gates] for markup
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold comments
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+UsageError = BadParameter.__mro__[1]
+REJECTED = 3
+"""Exit status of ``import`` if rows were rejected."""
 _RUNS = Path("runs")
 
 Corpora = Annotated[Path, typer.Option("--corpora", help="Folder with the corpora that `fetch` downloads.")]
@@ -26,18 +34,39 @@ Run = Annotated[Path, typer.Option("--run", help="Run directory of `fit`.")]
 
 
 def main() -> None:
-    """Run the command; an expected error is one line on standard error and exit status 1."""
+    """Run the command; an expected error is one line on standard error and a non-zero exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with ``arguments`` and return its exit status: 2 for a wrong command, 1 for other errors."""
+    status = 1
     try:
-        app()
+        return app(arguments, prog_name="belowline-train", standalone_mode=False) or 0
+    except UsageError as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", "belowline-train")
+        message, status = f"{error.format_message().rstrip('.')}; see {command} --help", 2  # type: ignore[attr-defined]
+    except (Abort, KeyboardInterrupt):
+        message, status = "interrupted; the same command resumes", 130
     except BelowlineError as error:
         message = str(error)
     except ImportError as error:
         missing = "torch" if importlib.util.find_spec("torch") is None else error.name
         message = f"{missing} not installed; run: pip install 'belowline[train]'"
-    else:
-        return
     print(f"belowline-train: {message}", file=sys.stderr)
-    sys.exit(1)
+    return status
+
+
+@app.callback(invoke_without_command=True)
+def belowline_train(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Train, measure and export belowline's models."""
+    if show_version:
+        print(f"belowline-train {package_version('belowline')}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
@@ -57,6 +86,52 @@ def fetch(
     fetch_corpora([CORPORA[name] for name in corpus or CORPORA], to, mirror, console=Console(stderr=True))
 
 
+@app.command(name="import")
+def import_command(
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="CSV, JSON, JSONL or Parquet, a comment in each row.")
+    ],
+    text: Annotated[str | None, typer.Option(help="Column of the text; default by name.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN[=LABEL]",
+            help="Column whose cells name labels, or COLUMN=LABEL for one of 0 and 1, yes and no, or shares; "
+            "repeatable; default: columns named like a label, or `label`.",
+        ),
+    ] = None,
+    map: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORD=LABEL,...",
+            help="Meanings of words in the cells: `abuse=personal_attack`, `slur=hate+toxicity`, `none=` if no label "
+            "applies, `unsure=?` to ignore it; repeatable.",
+        ),
+    ] = None,
+    id: Annotated[
+        str | None, typer.Option(help="Column of the id; default by name, else row numbers.")
+    ] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="Column of the thread, which stays in one split; default by name.")
+    ] = None,
+    article: Annotated[
+        str | None, typer.Option(help="Column of the article's text; default by name.")
+    ] = None,
+    parent: Annotated[str | None, typer.Option(help="Column of the parent comment's text.")] = None,
+    site: Annotated[str, typer.Option(help="Site of the examples; default the name of the file.")] = "",
+    out: Annotated[Path, typer.Option("--out", help="File of decisions to write.")] = Path("labels.jsonl"),
+) -> int:
+    """Turn a table with labels of your own into examples for `fit`, `check`, `compare` and `tune`."""
+    from belowline.data.labelled_table import LabelledTable, label_columns, meanings
+    from belowline.training.dataset.import_labels import import_labels
+
+    given = {"text": text, "id": id, "thread": thread, "article": article, "parent": parent}
+    columns = {field: column for field, column in given.items() if column is not None}
+    told = LabelledTable(table, columns, label_columns(label or ()), meanings(map or ()), site)
+    rejected = import_labels(told, out, Console(highlight=False, soft_wrap=True))
+    return REJECTED if rejected else 0
+
+
 @app.command(name="fit")
 def fit_command(
     recipe: Recipe,
@@ -71,6 +146,7 @@ def fit_command(
     version: Annotated[
         str | None, typer.Option(help="Version of the trained model; default the recipe's.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run of that name.")] = False,
 ) -> None:
     """Fine-tune by a recipe; the same command resumes an interrupted run."""
     from belowline.model import model_directory
@@ -79,7 +155,8 @@ def fit_command(
 
     loaded = load_recipe(recipe_file(recipe), name=name, version=version)
     begin = None if start is None else model_directory(start)
-    print(fit(loaded, corpora, runs / loaded.name, Console(stderr=True), begin, decisions or ()))
+    run, console = runs / loaded.name, Console(stderr=True)
+    print(fit(loaded, corpora, run, console, begin, decisions or (), force=force))
 
 
 @app.command(name="check")
@@ -188,7 +265,7 @@ def export_command(
 ) -> None:
     """Export a model directory: ONNX quantised, calibrated, with thresholds; refused if it differs from the weights."""
     if (like is None) != (not version):
-        raise typer.BadParameter("--like and --version go together")
+        raise BadParameter("--like and --version go together")
     from belowline.model import model_directory
     from belowline.training.export.export import export
 

@@ -137,9 +137,13 @@ def check_columns(present: Iterable[str], mapped: Mapped) -> None:
     """Raises ReadError if a table lacks a mapped column or a text column."""
     names = tuple(present)
     found = columns_of(names, mapped)
-    for field, column in mapped:
-        if field not in found:
-            raise ReadError(f"no column {column!r} for the field {field!r}; {shown(names)}")
+    missing = {field: column for field, column in mapped if field not in found}
+    if missing:
+        columns, fields = (", ".join(map(repr, part)) for part in (missing.values(), missing))
+        one = len(missing) == 1
+        raise ReadError(
+            f"no column{'' if one else 's'} {columns} for the field{'' if one else 's'} {fields}; {shown(names)}"
+        )
     if "text" not in found:
         raise ReadError(f"no text column; {shown(names)}; {NAME_THE_TEXT}")
 

@@ -161,7 +161,7 @@ def test_a_field_at_fault_is_named(file: Path, change: dict[str, Any], said: str
         (b'{"text": "words"}\n', "field 'format'"),
         (b'{"format": 1}\n', "field 'format'"),
         (b'{"format": "belowline-decisions/2"}\n', "belowline-decisions/1"),
-        (b'{"format": "belowline-decisions/1"}\n', "line 1, field 'exported_at'"),
+        (b'{"format": "belowline-decisions/1"}\n', "line 1, fields 'exported_at', "),
     ],
 )
 def test_another_file_is_refused(file: Path, content: bytes, said: str) -> None:

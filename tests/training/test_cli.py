@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from belowline.data.corpora import CORPORA
+from belowline.data.decisions import read_decided
 from belowline.training import cli
 from tests.support.tiny_training import write_corpora, write_decisions, write_recipe
 
@@ -179,3 +180,43 @@ def test_a_lent_calibration_needs_a_version_and_the_other_way_round(
         shown = " ".join(capsys.readouterr().err.split())
         assert "--like" in shown
         assert "Traceback" not in shown
+
+
+def test_a_table_of_labels_becomes_decisions(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table, out = tmp_path / "my.csv", tmp_path / "out.jsonl"
+    table.write_text("text,label\nCheap watches,ad\n,ad\nThank you,none\nPerhaps,\n", "utf-8")
+    (line,) = failure(monkeypatch, capsys, "import", table, "--out", out)
+    assert "'ad' (2), 'none' (1)" in line
+    assert not out.exists()
+    assert cli.run(["import", str(table), "--map", "ad=spam,none=", "--out", str(out)]) == cli.REJECTED
+    shown = capsys.readouterr().out
+    assert "spam: 1 yes, 1 no" in shown
+    assert "1 without a label" in shown
+    assert [one.labels["spam"] for one in read_decided(out)] == [1.0, 0.0]
+    [reject] = map(json.loads, Path(f"{out}.rejects.jsonl").read_text("utf-8").splitlines())
+    assert (reject["position"], "watches" in reject["reason"]) == (3, False)
+    table.write_text("text,label\nCheap watches,spam\n", "utf-8")
+    assert cli.run(["import", str(table), "--out", str(out)]) == 0
+    assert not Path(f"{out}.rejects.jsonl").exists()
+    before = out.read_bytes()
+    table.write_text("text,label\n,spam\n", "utf-8")
+    failure(monkeypatch, capsys, "import", table, "--out", out)
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("given", [["fit"], ["fit", "--recipes", "x"], ["import"], ["nothing"]])
+def test_a_wrong_command_is_one_line(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(given) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("belowline-train: ")
+    assert line.endswith("--help")
+
+
+def test_version_and_help_have_short_names(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--version"], ["-h"], ["compare", "-h"], []):
+        assert cli.run(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "[gates]" in shown
+    assert "Usage: belowline-train compare" in shown

@@ -1,8 +1,9 @@
 """Fine-tuning, from recipe to weights: build the data, start the network, train it, finish it."""
 
 import copy
+import shutil
 import timeit
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Job:
     run: RunDirectory
     corpora: Path
     decisions: Sequence[Path]
+    checksums: Mapping[str, str]  # of the decisions, by file name
     start: Path | None  # folder with the weights to start from, None for the base alone
     console: Console
     accelerator: Accelerator
@@ -56,6 +58,8 @@ def fit(
     console: Console,
     start: Path | None = None,
     decisions: Sequence[Path] = (),
+    *,
+    force: bool = False,
 ) -> Path:
     """Train by ``recipe`` within ``run`` and return the folder with the weights.
 
@@ -63,28 +67,42 @@ def fit(
     every process trains on its share of each batch and the first one writes.
 
     ``start`` is a model directory to start from instead of what the recipe names. A recipe that starts from another
-    recipe trains that one first, within ``run / "start"``. ``decisions`` are files of a site's decisions.
+    recipe trains that one first, within ``run / "start"``. ``decisions`` are files of a site's decisions. ``force``
+    removes a former run in the directory.
 
     Raises:
         CorpusError: Corpora are missing.
         DataProblem: The recipe forbids to train on such data.
-        RunError: ``run`` belongs to another recipe, or the start does not fit.
+        RunError: A file is missing; ``run`` belongs to another recipe, start or decisions; or the start does not fit.
     """
+    checksums = _checksums(decisions)
     # Heads that a batch has no targets for get no gradient.
     accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     console = console if accelerator.is_main_process else Console(quiet=True)
     directory = RunDirectory(run)
     with accelerator.main_process_first():
-        directory.belongs_to(recipe)
+        if force and accelerator.is_main_process:
+            shutil.rmtree(run, ignore_errors=True)
+        begun = directory.belongs_to(recipe, checksums)
+        if begun and start is not None:
+            directory.record_start(origin(start))
         if directory.model.exists():
-            console.print(f"{run}: already trained")
+            console.print(f"{run}: already trained with this recipe and these inputs")
             return directory.model
     start = start_folder(recipe, corpora, run, console, start)
-    job = Job(recipe, directory, corpora, decisions, start, console, accelerator)
+    job = Job(recipe, directory, corpora, decisions, checksums, start, console, accelerator)
     data = build_data(job)
     network = start_network(job)
     train(network, data, job)
     return finish(network, data, job)
+
+
+def _checksums(decisions: Sequence[Path]) -> dict[str, str]:
+    """Return file name to checksum; raises RunError for a file that cannot be read."""
+    try:
+        return {file.name: checksum_of(file) for file in decisions}
+    except OSError as error:
+        raise RunError(f"{error.filename}: cannot be read ({error.strerror}); check --decisions") from None
 
 
 def start_folder(
@@ -105,21 +123,16 @@ def build_data(job: Job) -> DatasetDict:
     with job.accelerator.main_process_first():
         # A start without weights is refused before anything is mixed.
         begun = None if job.start is None else origin(job.start)
-        checksums = {file.name: checksum_of(file) for file in job.decisions}
         folder = job.run.path / "data"
         if not folder.exists():
             recipe, examples, missing = check(
                 job.recipe, job.corpora, job.run.path, job.console, job.decisions
             )
             job.run.claim(job.recipe)
-            job.run.record(decisions=checksums, missing_corpora=missing)
+            job.run.record(decisions=job.checksums, missing_corpora=missing)
             with new_folder(folder) as part:
                 build(recipe, job.corpora, examples).save_to_disk(str(part))
         job.run.claim(job.recipe)
-        if job.decisions and job.run.info.get("decisions") != checksums:
-            raise RunError(
-                f"{job.run.path}: begun with other decisions; give the run another name or remove the directory"
-            )
         data = job.run.data()
         job.run.record(
             corpora_fingerprint={split: part._fingerprint for split, part in data.items()},

@@ -21,6 +21,8 @@ from belowline.training.errors import RunError
 from belowline.training.files import write_json
 from belowline.training.recipes.recipe import Recipe
 
+_ANEW = "give the run another --name, or --force to replace it"
+
 
 class RunDirectory:
     """One run directory.
@@ -66,8 +68,12 @@ class RunDirectory:
             raise RunError(f"{folder}: not a dataset of belowline-train; remove it")
         return data
 
-    def belongs_to(self, recipe: Recipe) -> bool:
-        """Return False for a directory that no training has begun; raises RunError for one of another recipe."""
+    def belongs_to(self, recipe: Recipe, decisions: Mapping[str, str] | None = None) -> bool:
+        """Return False for a directory that no training has begun.
+
+        ``decisions`` are file names and checksums. Raises RunError for a directory of another recipe or of other
+        decisions.
+        """
         if not self._file.exists():
             return False
         try:
@@ -75,8 +81,11 @@ class RunDirectory:
         except ValueError:  # written by a version whose recipes had other fields
             begun = None
         if begun is None or begun.model_copy(update={"gates": recipe.gates}) != recipe:
+            raise RunError(f"{self.path}: begun with another recipe; {_ANEW}")
+        before = self.info.get("decisions", decisions)
+        if decisions is not None and sorted(before.values()) != sorted(decisions.values()):
             raise RunError(
-                f"{self.path}: begun with another recipe; give the recipe another name or remove the directory"
+                f"{self.path}: begun with other decisions ({_listed(before)}), not with {_listed(decisions)}; {_ANEW}"
             )
         return True
 
@@ -100,10 +109,12 @@ class RunDirectory:
     def record_start(self, origin: Mapping[str, str]) -> None:
         """Record the weights that the run starts from; raises RunError if it was begun from others."""
         if self.info.get("start", origin) != origin:
-            raise RunError(
-                f"{self.path}: begun from other weights; start from the same or remove the directory"
-            )
+            raise RunError(f"{self.path}: begun from other weights; start from the same; or {_ANEW}")
         self.record(start=origin)
+
+
+def _listed(checksums: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}, sha256 {checksum[:12]}" for name, checksum in checksums.items()) or "none"
 
 
 def _without_gates(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -92,10 +92,21 @@ def test_other_decisions_are_another_run(
         started,
         [workshop / "decisions.jsonl"],
     )
-    (run / "model").rename(tmp_path / "taken")
-    other = write_decisions(tmp_path / "decisions.jsonl", 91)
-    with pytest.raises(RunError, match="other decisions"):
-        fit(retraining(plain, passes=0.1), workshop / "corpora", run, QUIET, started, [other])
+    other, recipe = write_decisions(tmp_path / "decisions.jsonl", 91), retraining(plain, passes=0.1)
+    arguments = (recipe, workshop / "corpora", run, QUIET, started)
+    same = tmp_path / "renamed.jsonl"
+    same.write_bytes((workshop / "decisions.jsonl").read_bytes())
+    assert fit(*arguments, [same]) == run / "model"
+    for finished in (True, False):
+        for wrong in ([other], [other, same], []):
+            with pytest.raises(RunError, match=r"other decisions .*--name, or --force"):
+                fit(*arguments, wrong)
+        with pytest.raises(RunError, match=r"gone\.jsonl: cannot be read"):
+            fit(*arguments, [tmp_path / "gone.jsonl"])
+        if finished:
+            (run / "model").rename(tmp_path / "taken")
+    fit(*arguments, [other], force=True)
+    assert list(json.loads((run / "run.json").read_text("utf-8"))["decisions"]) == [other.name]
 
 
 def test_without_corpora_it_warns_and_is_held_to_its_start(
