@@ -1,7 +1,9 @@
 # Every target sets up what it needs in .venv first: `make serve` and `make test` are all the set-up there is.
-PYTHON ?= python3.11
+# The first Python that is new enough; PYTHON=/path/to/python names another one.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3 python,$(shell \
+  $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
-PIP := $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --config-settings editable_mode=strict
+PIP := PYTHONWARNINGS=ignore $(BIN)/pip --disable-pip-version-check -q install -c constraints.txt --config-settings editable_mode=strict
 # A strict editable install links single files: a new file changes its folder and calls for another install.
 # The paths are absolute because there is a target named serve.
 FOLDERS := $(shell find $(CURDIR)/data $(CURDIR)/model $(CURDIR)/training $(CURDIR)/serve -type d -not -name __pycache__)
@@ -16,6 +18,7 @@ MARKED := slow or browser or postgres or clients or chaos
 .DEFAULT_GOAL := install
 
 .venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "belowline needs Python 3.11 or newer; install it, or give make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv --upgrade-deps .venv
 .venv/.base: .venv/bin/python pyproject.toml constraints.txt $(FOLDERS)
 	$(PIP) -e . && touch $@

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, BadParameter, Option
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from belowline.serve.scoring.pipeline import ModerationPipeline
 
 app = typer.Typer(
     help="Self-hosted moderation for reader comments: score, decide, queue, audit.",
-    add_completion=False,
+    rich_markup_mode="markdown",  # the default takes words in brackets for markup
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold comments
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -34,6 +34,13 @@ class _AuditUnlessNamed(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and args[0] in self.commands
         return super().parse_args(ctx, args if named else ["run", *args])
+
+
+class _WithoutRun(TyperCommand):
+    """A command whose usage leaves out ``run``, as people write it."""
+
+    def get_usage(self, ctx: Any) -> str:
+        return super().get_usage(ctx).replace("belowline audit run", "belowline audit")
 
 
 audits = typer.Typer(cls=_AuditUnlessNamed)
@@ -210,7 +217,7 @@ def score(
     return score_command(texts or (), source, target, columns, article, load)
 
 
-@audits.command(name="run")
+@audits.command(name="run", cls=_WithoutRun)
 def audit(
     paths: Annotated[
         list[Path],

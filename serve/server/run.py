@@ -106,6 +106,8 @@ def _log(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(OneLineFormatter(f"%(levelname)s {process}%(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    # The store logs an upgrade in one line; Alembic takes seven for a new database.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def of_each_worker(settings: Settings) -> Settings:

@@ -262,3 +262,6 @@ def _migrate(engine: Engine) -> None:
             command.stamp(config, "head", purge=True)
         else:
             command.upgrade(config, "head")
+            after = MigrationContext.configure(connection).get_current_revision()
+            if after != current:
+                logger.info("the database was upgraded from revision %s to %s", current, after)
