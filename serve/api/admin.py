@@ -34,7 +34,7 @@ _RESERVED = (SYSTEM, LOCAL.name)
 """Actors of decisions that have no key."""
 
 
-@router.get("/policy", summary="The active policy")
+@router.get("/policy", tags=["policy"], summary="The active policy")
 def read_policy(service: ServiceDep, actor: Reader) -> Table:
     """The policy's text; `number` is 0 for the file that the service was started with."""
     with service.database.read() as tx:
@@ -42,14 +42,16 @@ def read_policy(service: ServiceDep, actor: Reader) -> Table:
         return {"number": newest(tx), "version": version, "text": service.active.text(tx)}
 
 
-@router.get("/policy/history", summary="All policies that were active, newest first")
+@router.get("/policy/history", tags=["policy"], summary="All policies that were active, newest first")
 def policy_history(service: ServiceDep, actor: Admin) -> list[Table]:
     """With the time and the name of the key."""
     with service.database.read() as tx:
         return _rows(history(tx))
 
 
-@router.post("/policy/dry-run", summary="Compare a policy with the active one on recent comments")
+@router.post(
+    "/policy/dry-run", tags=["policy"], summary="Compare a policy with the active one on recent comments"
+)
 def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
     """Applies both policies to the stored scores of the newest comments; changes nothing."""
     proposed = _proposed(service, request.text)
@@ -72,7 +74,7 @@ def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
     }
 
 
-@router.put("/policy", summary="Activate a policy")
+@router.put("/policy", tags=["policy"], summary="Activate a policy")
 def replace_policy(service: ServiceDep, actor: Admin, request: PolicyIn) -> Table:
     """This worker applies it at once, all others within a second. Earlier decisions do not change."""
     _proposed(service, request.text)

@@ -1,6 +1,5 @@
 """The API: the queue, claims, decisions, and the decision log."""
 
-import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from belowline.model import Policy
@@ -178,7 +178,7 @@ def log(
     number, moment = _since(since)
     wanted = decision_log.LogFilter(sites=sites_of(actor, site), by_people=people, since=moment)
     rows = decision_log.stream(service.database, wanted, number)
-    lines = (json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in rows)
+    lines = (to_json(row) + b"\n" for row in rows)
     return StreamingResponse(lines, media_type="application/jsonl")
 
 

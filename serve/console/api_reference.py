@@ -1,9 +1,17 @@
 """The API's OpenAPI document, flattened for a page that needs no script."""
 
+import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 Schema = Mapping[str, Any]
+GROUPS = ("score", "comments", "queue", "policy", "administration")
+"""Tags of the operations, in the order of the page."""
+EXAMPLES: Mapping[str, Mapping[str, str]] = tomllib.loads(
+    Path(__file__).with_name("api_examples.toml").read_text("utf-8")
+)
+"""Operation, such as ``POST /v1/score``, to a command (``curl``, without the address) and its ``answer``."""
 
 
 class FieldRow(NamedTuple):
@@ -15,14 +23,23 @@ class FieldRow(NamedTuple):
     description: str
 
 
-def operations(openapi: Schema) -> list[dict[str, Any]]:
-    """All operations of an OpenAPI document, in its order, with flat fields; ``problems`` are (status, meaning)."""
+def operations(openapi: Schema) -> dict[str, list[dict[str, Any]]]:
+    """Group to its operations, in the document's order, with flat fields; ``problems`` are (status, meaning)."""
     schemas = openapi.get("components", {}).get("schemas", {})
-    return [
-        _operation(operation, schemas) | {"method": method.upper(), "path": path}
-        for path, methods in openapi["paths"].items()
-        for method, operation in methods.items()
-    ]
+    groups: dict[str, list[dict[str, Any]]] = {group: [] for group in GROUPS}
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            name = f"{method.upper()} {path}"
+            shown = {"method": method.upper(), "path": path, "example": EXAMPLES.get(name)}
+            # The tag of a call comes after that of its router; health and metrics have none.
+            groups[operation.get("tags", GROUPS)[-1]].append(_operation(operation, schemas) | shown)
+    return groups
+
+
+def common_problems(groups: Mapping[str, list[dict[str, Any]]]) -> list[tuple[str, str]]:
+    """The (status, meaning) that all operations have."""
+    every = [one["problems"] for operations in groups.values() for one in operations]
+    return [problem for problem in every[0] if all(problem in problems for problems in every)]
 
 
 def _operation(operation: Schema, schemas: Schema) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from belowline.model import ScoreInput
 from belowline.serve.api.score import check_text
-from belowline.serve.console.api_reference import operations
+from belowline.serve.console.api_reference import common_problems, operations
 from belowline.serve.console.forms import Form
 from belowline.serve.http.auth import asks_for_key, by_key
 from belowline.serve.http.errors import Problem
@@ -62,7 +62,8 @@ async def try_comment(request: Request, service: ServiceDep) -> HTMLResponse:
 @pages.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     """The API's reference, without scripts."""
-    values = {"operations": operations(request.app.openapi()), "base": request.base_url}
+    groups = operations(request.app.openapi())
+    values = {"groups": groups, "problems": common_problems(groups), "base": str(request.base_url)}
     return HTMLResponse(templates.get_template("docs.html").render(values))
 
 

@@ -1,3 +1,5 @@
+import html
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -7,6 +9,8 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from belowline.model import Scorer
+from belowline.serve.console import api_reference
 from belowline.serve.console.api_reference import operations
 from belowline.serve.console.try_page import EXAMPLES
 from belowline.serve.scoring.results import EvidenceSpan
@@ -179,18 +183,59 @@ def test_the_reference_describes_every_operation(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
     for path, methods in schema["paths"].items():
         for method in methods:
-            assert f"<h2><code>{method.upper()} {path}</code></h2>" in page.text
+            assert f"<summary><code>{method.upper()} {path}</code>" in page.text
     assert "<strong>429</strong> " in page.text
-    rows = {row.name: row for one in operations(schema) for row in one["body"]}
+    groups = operations(schema)
+    assert all(groups.values())
+    every = [one for group in groups.values() for one in group]
+    rows = {row.name: row for one in every for row in one["body"]}
     assert rows["comments[].text"].required
     assert rows["comments[].text"].type == "string"
     assert rows["article.title"].type == "string"
     assert not rows["article"].required
-    answer = {row.name: row for one in operations(schema) for row in one["answer"]}
+    answer = {row.name: row for one in every for row in one["answer"]}
     assert answer["results[].action"].type == "publish or hold or reject"
-    for one in operations(schema):
+    for one in every:
         for row in one["parameters"] + one["body"]:
             assert row.description, row.name
+
+
+def test_every_example_of_the_reference_gets_its_answer(tmp_path: Path) -> None:
+    with client_of(tmp_path, Scorer.load()) as client:
+        page = client.get("/docs").text
+        for name, example in api_reference.EXAMPLES.items():
+            method, _ = name.split()
+            address, body = (
+                re.search(r"ADDRESS(/[^ ']+)", example["curl"]),
+                re.search("-d '(.*)'", example["curl"], re.S),
+            )
+            assert address
+            content = json.loads(body[1]) if body else None
+            answer = client.request(method, address[1], json=content)
+            assert answer.status_code < 300, name
+            assert html.escape(address[1]).replace("&amp;", "&") in html.unescape(page)
+            if "answer" in example:
+                _check_part(json.loads(example["answer"]), answer.json())
+
+
+def _check_part(part: object, whole: object) -> None:
+    """Check that ``whole`` has the keys of ``part``, and values of the same type; texts are equal but for secrets."""
+    if isinstance(part, dict):
+        assert isinstance(whole, dict)
+        for key, value in part.items():
+            _check_part(value, whole[key])
+    elif isinstance(part, list):
+        assert isinstance(whole, list)
+        assert len(part) == len(whole)
+        for one, other in zip(part, whole, strict=True):
+            _check_part(one, other)
+    elif isinstance(part, float):
+        assert isinstance(whole, float)
+    elif isinstance(part, str) and part.startswith("whsec_"):
+        assert isinstance(whole, str)
+        assert whole.startswith("whsec_")
+    else:
+        assert part == whole
 
 
 @st.composite
