@@ -206,7 +206,7 @@ def test_every_example_of_the_reference_gets_its_answer(tmp_path: Path) -> None:
         for name, example in api_reference.EXAMPLES.items():
             method, _ = name.split()
             address, body = (
-                re.search(r"ADDRESS(/[^ ']+)", example["curl"]),
+                re.search(r"ADDRESS(/[^ '\n]+)", example["curl"]),
                 re.search("-d '(.*)'", example["curl"], re.S),
             )
             assert address
