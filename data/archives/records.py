@@ -23,6 +23,7 @@ from belowline.data.archives.json_values import json_values, parse
 from belowline.data.archives.lines import CsvRows, Line, lines_of
 from belowline.data.archives.shapes import shape_of
 from belowline.data.archives.side_fields import SideFields
+from belowline.data.archives.values import kind_of
 from belowline.data.comment import ReadError
 
 _IN_BATCH = 1000
@@ -144,7 +145,7 @@ def _object(line: Line) -> Mapping[str, object] | ReadError:
 def _checked(value: object) -> Mapping[str, object] | ReadError:
     if isinstance(value, dict | ReadError):
         return value
-    return ReadError(f"a JSON {type(value).__name__}, not an object; write one object on each line")
+    return ReadError(f"{kind_of(value)} in place of a record; write each comment as an object")
 
 
 def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields) -> Records:
@@ -167,8 +168,14 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields) -
     for line, cells in CsvRows(chain(some, lines), delimiter, len(columns), escape):
         if isinstance(cells, ReadError):
             yield line, cells
+            continue
+        record = dict(zip(names, cells, strict=False))
+        if len(cells) < len(names) and "text" not in columns_of(tuple(record), mapped):
+            yield (
+                line,
+                ReadError(f"row has {len(cells)} of {len(names)} fields and no text; complete or remove it"),
+            )
         else:
-            record = dict(zip(names, cells, strict=False))
             yield line, Garbled(record, cells.problem) if cells.problem else record
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC
@@ -19,6 +20,8 @@ from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.safe_text import json_line
 
 _REJECTS_IN_SUMMARY = 20
+LINE = re.compile(r":(\d{1,15})$")
+"""The end of a source with a line or row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ class Inventory:
 
     Attributes:
         folder: The deepest folder that holds all of it.
-        comments: Their number.
+        files: Number of the files in it that hold threads or unreadable records.
+        comments: Number of comments.
         fingerprint: Covers everything that scores depend on.
         rejects: Number of unreadable records.
         first_rejects: The first of them.
@@ -99,12 +103,21 @@ class Inventory:
     """
 
     folder: str = ""
+    files: int = 0
     comments: int = 0
     fingerprint: str = ""
     rejects: int = 0
     first_rejects: list[dict[str, Any]] = field(default_factory=list)
     reasons: Messages = field(default_factory=Messages)
     notes: Messages = field(default_factory=Messages)
+    _file: str = ""
+
+    def enter(self, source: str) -> str:
+        """Count the file of a thread or a reject if it is not the one before; return its name."""
+        file = LINE.sub("", source)
+        self.files += file != self._file
+        self._file = file
+        return file
 
 
 def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Inventory:
@@ -118,6 +131,7 @@ def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Invent
         def on_reject(reject: Reject) -> None:
             row = asdict(reject)
             rejected.write(json_line(row))
+            inventory.enter(reject.source)
             inventory.rejects += 1
             inventory.reasons.add(reject.reason)
             if len(inventory.first_rejects) < _REJECTS_IN_SUMMARY:
@@ -128,8 +142,9 @@ def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Invent
                 digest.update(json.dumps(astuple(one)).encode())
             index.add_thread(thread.source, thread.title or thread.source, thread.url, thread.notes)
             inventory.comments += len(thread.comments)
+            file = inventory.enter(thread.source)
             for note in thread.notes:
-                inventory.notes.add(note)
+                inventory.notes.add(note, file)
             advance(len(thread.comments))
     inventory.fingerprint = digest.hexdigest()
     return inventory

@@ -20,7 +20,7 @@ from belowline.data.archives.readers import read_rows as table_rows
 from belowline.data.archives.records import EVERY_COLUMN
 from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.table_reader import values_of
-from belowline.data.archives.values import as_text
+from belowline.data.archives.values import as_text, kind_of
 from belowline.data.comment import whole
 from belowline.model import ScoreInput
 from belowline.serve.batch.values import text_or_json
@@ -276,7 +276,7 @@ def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> 
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ReadError(_BLANK, part=part)
     if not isinstance(value, str):
-        raise ReadError(f"a JSON {type(value).__name__}, not a string; write it as a string", part=part)
+        raise ReadError(f"{kind_of(value)} in place of a text; write it as a string", part=part)
     return whole(value)
 
 
