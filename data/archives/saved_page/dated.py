@@ -1,5 +1,6 @@
 """Reads comments whose author lines carry a date, by their author lines and by the buttons below each comment."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from belowline.data.archives.saved_page.headers import Header, below_button, fin
 from belowline.data.archives.words import pattern_of
 
 _REPLY, _VOTE, _BESIDE = pattern_of("reply_button"), pattern_of("vote"), pattern_of("beside_comment")
+_COUNTER = re.compile(r"[+\-−–]?\d{1,5}")
 _COMMON = 1 / 3
 
 
@@ -23,10 +25,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Buttons:
-    """Buttons that stand below most comments of a page, and whether single ones part comments."""
+    """Buttons that stand below most comments of a page, the most counters of votes, whether single buttons part."""
 
     reply: bool
-    vote: bool
+    votes: int
     parting: bool
     shapes: frozenset[tuple[str, ...]] = frozenset()
 
@@ -85,35 +87,45 @@ def _kind(line: str) -> str | None:
 
 def _buttons(parts: Sequence[Sequence[str]], *, closed: bool, missing: int | None) -> _Buttons:
     """The buttons that end a third of the comments or more; the last one counts if its end is known."""
-    tails = [_tail(part, _Buttons(True, True, False)) for part in (parts if closed else parts[:-1])]
+    ended = parts if closed else parts[:-1]
+    # Likes and dislikes may have counters of their own.
+    most = 2 if sum(map(_has_two_counters, ended)) * 2 > len(ended) else 1
+    tails = [_tail(part, _Buttons(True, most, False)) for part in ended]
     kinds = [tuple(kind for _, kind in tail) for tail in tails]
     needed = max(1, len(tails) * _COMMON)
     reply = sum("reply" in tail for tail in kinds) >= needed
-    vote = sum("vote" in tail for tail in kinds) >= needed
+    votes = most if sum("vote" in tail for tail in kinds) >= needed else 0
     if not tails:
         reply = any(_kind(line) == "reply" for line in parts[-1])
-        vote = reply
+        votes = 1 + _has_two_counters(parts[-1]) if reply else 0
     below_text = Counter(
         shape
         for part, tail, shape in zip(parts, tails, kinds, strict=False)
         if tail and any(part[: tail[0][0]])
     )
     shapes = frozenset(shape for shape, count in below_text.items() if count > 1)
-    return _Buttons(reply, vote, missing is None or missing > 0, shapes)
+    return _Buttons(reply, votes, missing is None or missing > 0, shapes)
+
+
+def _has_two_counters(part: Sequence[str]) -> bool:
+    """True if two counters of votes stand right above the last reply button."""
+    last = next((i for i in range(len(part) - 1, -1, -1) if _kind(part[i]) == "reply"), 0)
+    above = [line for line in part[max(0, last - 4) : last] if line][-2:]
+    return len(above) == 2 and all(map(_COUNTER.fullmatch, above))
 
 
 def _tail(part: Sequence[str], buttons: _Buttons) -> list[tuple[int, str]]:
-    """Places and kinds of the buttons at the end of a part; no more than one vote and one reply button."""
+    """Places and kinds of the buttons at the end of a part; no more votes than usual and one reply button."""
     tail: list[tuple[int, str]] = []
-    seen: set[str] = set()
+    room = {"reply": int(buttons.reply), "vote": buttons.votes}
     for i in range(len(part) - 1, -1, -1):
         if not part[i]:
             continue
         kind = _kind(part[i])
-        wanted = kind == "beside" or (kind == "reply" and buttons.reply) or (kind == "vote" and buttons.vote)
-        if kind is None or not wanted or (kind != "beside" and kind in seen):
+        if kind is None or (kind != "beside" and not room[kind]):
             break
-        seen.add(kind)
+        if kind != "beside":
+            room[kind] -= 1
         tail.append((i, kind))
     return tail[::-1]
 
@@ -154,8 +166,8 @@ def _pieces(part: Sequence[str], buttons: _Buttons) -> list[list[str]]:
     for line in part:
         piece = pieces[-1]
         kind = _kind(line)
-        vote = _vote_at_end(piece) if kind == "reply" and buttons.vote else None
-        parting = vote is not None or (buttons.parting and not buttons.vote)
+        vote = _votes_at_end(piece, buttons.votes) if kind == "reply" else None
+        parting = vote is not None or (buttons.parting and not buttons.votes)
         if kind == "reply" and buttons.reply and parting and any(piece):
             del piece[len(piece) if vote is None else vote :]
             pieces.append([])
@@ -164,10 +176,14 @@ def _pieces(part: Sequence[str], buttons: _Buttons) -> list[list[str]]:
     return pieces
 
 
-def _vote_at_end(piece: Sequence[str]) -> int | None:
-    """The line with a number of votes below the text of a comment, or None."""
-    last = next((i for i in range(len(piece) - 1, -1, -1) if piece[i]), None)
-    return last if last and _kind(piece[last]) == "vote" and any(piece[:last]) else None
+def _votes_at_end(piece: Sequence[str], most: int) -> int | None:
+    """The first of up to ``most`` lines with a number of votes below the text of a comment, or None."""
+    first = None
+    for i in [i for i in range(len(piece) - 1, -1, -1) if piece[i]][:most]:
+        if _kind(piece[i]) != "vote" or not any(piece[:i]):
+            break
+        first = i
+    return first
 
 
 def _without_tail(part: list[str], buttons: _Buttons) -> list[str]:

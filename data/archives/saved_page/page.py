@@ -159,5 +159,5 @@ def _notes(layout: Layout, drafts: int, comments: int) -> Iterator[str]:
         yield f"the page states {layout.stated} comments; {comments} with text were found"
     elif layout.stated is None and not drafts:
         yield "no comments found"
-    if drafts > comments:
+    if drafts > comments and layout.stated != 0:
         yield f"{drafts - comments} of {drafts} comments have no text in the file (a picture, or a lost line)"

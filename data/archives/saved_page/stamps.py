@@ -21,7 +21,15 @@ _STAMP = re.compile(
     rf"|(?P<age>{_AGE}|(?:just|right) now){_BUTTON}",
     re.IGNORECASE,
 )
+_DAY_OF_YEAR = re.compile(
+    rf"{_WEEKDAY}(?:{_MONTH} {_DAY}|{_DAY}\.? {_MONTH}){_CLOCK}?{_BUTTON}", re.IGNORECASE
+)
 _LONGEST = 60
+
+
+def is_day_of_year(line: str) -> bool:
+    """True for a date without a year, such as "May 4", which may also be what a comment says."""
+    return len(line) <= _LONGEST and _DAY_OF_YEAR.fullmatch(line) is not None
 
 
 def kind_of_stamp(line: str) -> str | None:
