@@ -9,6 +9,7 @@ from belowline.data.archives.saved_page.footer import end_of_comments, head_of
 from belowline.data.archives.saved_page.headers import Header, below_button, find_headers
 from belowline.data.archives.words import pattern_of
 
+_REPLY_TO = pattern_of("reply_to")
 _REPLY, _VOTE, _BESIDE = pattern_of("reply_button"), pattern_of("vote"), pattern_of("beside_comment")
 _COUNTER = re.compile(r"[+\-−–]?\d{1,5}")
 _COMMON = 1 / 3
@@ -45,7 +46,10 @@ def read_dated(
         return None
     stop = end_of_comments(lines, headers[-1].after, end, head_of(lines[: headers[0].first]))
     ends = [header.first for header in headers[1:]] + [stop]
-    parts = [lines[header.after : last] for header, last in zip(headers, ends, strict=True)]
+    parts = [
+        _with_plain_button(lines[header.after : last], header)
+        for header, last in zip(headers, ends, strict=True)
+    ]
     missing = None if stated is None else stated - len(headers)
     buttons = _buttons(parts, closed=stop < end, missing=missing)
     lost = sum(map(_has_wide_gap, parts))
@@ -54,6 +58,8 @@ def read_dated(
     covering = len(headers) * 2 >= (buttons_below or stated or 0)
     if not covering or not (buttons.reply or missing == 0 or lost * 5 < len(headers) > 1):
         return None
+    if missing == 0 and stop < end and not buttons.reply and lost == 1:
+        parts[-1] = _above_gap(parts[-1])
     drafts = list(_orphans(lines[start : headers[0].first], buttons))
     for header, part in zip(headers, parts, strict=True):
         drafts += _drafts(
@@ -128,6 +134,20 @@ def _tail(part: Sequence[str], buttons: _Buttons) -> list[tuple[int, str]]:
             room[kind] -= 1
         tail.append((i, kind))
     return tail[::-1]
+
+
+def _with_plain_button(part: Sequence[str], header: Header) -> Sequence[str]:
+    """A part with "Reply" in place of "Reply to NAME" at its end, if NAME is its own author."""
+    last = next((i for i in range(len(part) - 1, 0, -1) if part[i]), 0)
+    match = _REPLY_TO.fullmatch(part[last]) if last and header.author else None
+    own = match and match["name"].casefold() == str(header.author).casefold()
+    return [*part[:last], "Reply", *part[last + 1 :]] if own else part
+
+
+def _above_gap(part: Sequence[str]) -> Sequence[str]:
+    """A part up to its first two blank lines below text, as above a footer that says anything."""
+    places = (i for i in range(1, len(part) - 1) if any(part[:i]) and not (part[i] or part[i + 1]))
+    return part[: next(places, len(part))]
 
 
 def _has_wide_gap(part: Sequence[str]) -> bool:

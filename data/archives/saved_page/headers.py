@@ -24,6 +24,8 @@ _DATE_NAME = re.compile(r"(?P<stamp>.{6,40}?) ?[|·•–—-] (?:by )?(?P<name>
 _ON_SAID = re.compile(r"on (?P<stamp>.+?)(?: said:)?", re.IGNORECASE)
 _BELOW_DATE = re.compile(r"\(?edit\)?|\d{1,2}[:.]\d{2} ?(?:[ap]\.?m\.?)?", re.IGNORECASE)
 _LONGEST_LINE = 120
+_NUMBERED = re.compile(r"\d{1,4}[.)] (?P<name>\S.*)")
+_FEWEST_NUMBERED = 2
 _MOST_LINES = 6
 _LONGEST_NAME, _LONGEST_SAYS, _LONGEST_LABEL = 80, 160, 40
 
@@ -64,7 +66,7 @@ def find_headers(lines: Sequence[str], start: int, end: int) -> list[Header]:
         # A date of another kind, alone in a paragraph, is a part of a comment.
         if header and (kind == common or (header.author and below_button(lines, header.first))):
             headers.append(header)
-    return _without_labels(lines, headers, start)
+    return _without_numbers(_without_labels(lines, headers, start))
 
 
 def _with_date_first(lines: Sequence[str], start: int, end: int) -> list[tuple[int, str]]:
@@ -84,6 +86,14 @@ def _days_of_year(lines: Sequence[str], start: int, end: int) -> list[tuple[int,
     days = [i for i in range(max(start, 1), end) if is_day_of_year(lines[i])]
     named = sum(_NAME_SAYS.fullmatch(lines[i - 1][:_LONGEST_SAYS]) is not None for i in days)
     return [(i, "day") for i in days] if named * 2 > len(days) else []
+
+
+def _without_numbers(headers: Sequence[Header]) -> list[Header]:
+    """The headers without the numbers of a list, such as "1. ", if every name has one."""
+    matches = [_NUMBERED.fullmatch(header.author or "") for header in headers]
+    if len(headers) < _FEWEST_NUMBERED or not all(matches):
+        return list(headers)
+    return [replace(one, author=match["name"]) for one, match in zip(headers, matches, strict=True) if match]
 
 
 def _without_labels(lines: Sequence[str], headers: Sequence[Header], start: int) -> list[Header]:

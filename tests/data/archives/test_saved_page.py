@@ -785,3 +785,24 @@ def test_a_page_without_comments_has_no_note_on_lost_ones():
         + "\n0 Comments\nOldest\n\nPost navigation\nOlder boats\nRecent Posts\nNets"
     )
     assert (thread.comments, thread.notes) == ((), ())
+
+
+def test_a_button_with_the_name_of_its_comment_is_no_text():
+    rows = [*THREE, ("Dora Marsh", "Reply to Ann Lee")]
+    page = "".join(
+        written(CLASSIC.replace("Reply", f"Reply to {name}"), [(name, text)]) for name, text in rows
+    )
+    assert said(read(f"{ARTICLE}\n\n4 thoughts on “Bridge”\n{page}\nLeave a Reply\n")) == rows
+
+
+def test_the_numbers_of_a_list_are_no_part_of_names():
+    rows = [(f"{number}. {name}", text) for number, (name, text) in enumerate(THREE, 1)]
+    assert said(read(f"{ARTICLE}{ABOVE}{written(CLASSIC, rows)}\nLeave a Reply\n")) == THREE
+
+
+def test_a_gap_ends_the_last_comment_of_a_page_without_buttons():
+    rows = [THREE[0], THREE[2]]
+    page = written("{name}\n2 years ago\n\n{text}\n\n", rows)
+    form = FORM.rstrip("\n") + "\n2 Comments\nOldest\n"
+    footer = "\nGet our letter every Friday\nSign up\n\nContact\n© 2024 The Courier"
+    assert said(read(ARTICLE + form + page + footer)) == rows
