@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from belowline.data import ReadError, Reject, Thread, read_threads
 from belowline.data.archives import json_values as values
-from belowline.data.archives.readers import read_rows
+from belowline.data.archives.rows import read_rows
 from tests.support.reading import read, refusal
 
 ANN = {"id": 1, "author": "Ann", "text": "One.", "time": "2024-05-09T07:12:00Z"}

@@ -261,7 +261,7 @@ def test_parquet_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"row 2, field 'text': "):
         list(read_threads(file))
     parquet.write_table(pa.table({"text": [True]}), file)
-    with pytest.raises(ReadError, match=r"row 1, field 'text': .*bool"):
+    with pytest.raises(ReadError, match=r"row 1, field 'text': true or false"):
         list(read_threads(file))
     whole = file.read_bytes()
     for damaged in (whole[:40], whole[:-4] + b"PAR2", b"PAR1" + b"\0" * 60):
