@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -20,6 +20,7 @@ from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.safe_text import json_line
 
 _REJECTS_IN_SUMMARY = 20
+_REMEMBERED = 100_000
 LINE = re.compile(r":(\d{1,15})$")
 """The end of a source with a line or row."""
 
@@ -83,8 +84,8 @@ class Archive:
 
     def comments(self) -> Iterator[ArchiveComment]:
         """Every readable comment, in the readers' order."""
-        for thread in self.threads(lambda _: None):
-            yield from comments_of(thread)
+        for thread, first in positioned(self.threads(lambda _: None)):
+            yield from comments_of(thread, first)
 
 
 @dataclass(slots=True)
@@ -137,8 +138,8 @@ def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Invent
             if len(inventory.first_rejects) < _REJECTS_IN_SUMMARY:
                 inventory.first_rejects.append(row)
 
-        for thread in archive.threads(on_reject):
-            for one in comments_of(thread):
+        for thread, first in positioned(archive.threads(on_reject)):
+            for one in comments_of(thread, first):
                 digest.update(json.dumps(astuple(one)).encode())
             index.add_thread(thread.source, thread.title or thread.source, thread.url, thread.notes)
             inventory.comments += len(thread.comments)
@@ -150,11 +151,26 @@ def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Invent
     return inventory
 
 
-def comments_of(thread: Thread) -> Iterator[ArchiveComment]:
-    """The comments of a thread with the article and the parent as context."""
+def positioned(threads: Iterable[Thread]) -> Iterator[tuple[Thread, int]]:
+    """The threads with the positions of their first comments, which go on where parts of a thread stand apart.
+
+    Of the many threads of a large archive only the first ones are remembered.
+    """
+    following: dict[int, int] = {}
+    for thread in threads:
+        key, first = hash((LINE.sub("", thread.source), thread.title, thread.url)), 0
+        if thread.title or thread.url:
+            first = following.get(key, 0)
+            if first or len(following) < _REMEMBERED:
+                following[key] = first + len(thread.comments)
+        yield thread, first
+
+
+def comments_of(thread: Thread, first: int = 0) -> Iterator[ArchiveComment]:
+    """The comments of a thread, from the position ``first`` on, with the article and the parent as context."""
     texts = {comment.id: comment.text for comment in thread.comments}
     article = article_context(thread.title, thread.text)
-    for position, comment in enumerate(thread.comments):
+    for position, comment in enumerate(thread.comments, first):
         yield ArchiveComment(
             source=thread.source,
             thread=thread.title or thread.source,
