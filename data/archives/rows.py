@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from belowline.data.archives.columns import Mapped, filled_columns
 from belowline.data.archives.containers import is_container, unpack
@@ -15,9 +15,9 @@ from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.table_reader import values_of
 from belowline.data.archives.values import as_text
 from belowline.data.archives.warc.records import looks_like_warc
-from belowline.data.comment import Comment, ReadError, Thread
+from belowline.data.comment import Comment, ReadError, Thread, Unit
 
-Place = tuple[str, int | None, Literal["line", "row"]]
+Place = tuple[str, int | None, Unit]
 """Source, position and its unit."""
 
 Rows = Iterator[tuple[Place, Mapping[str, object] | ReadError]]

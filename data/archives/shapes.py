@@ -199,7 +199,7 @@ def _below(key: str, child: Any, found: Found, listed: bool) -> list[_Place]:
 
 def _keyed(records: Mapping[str, Any], found: Found) -> Iterator[_Place]:
     """The records that an object holds under their keys, or under those of their threads; the last one first."""
-    for key, record in reversed(records.items()):
+    for key, record in reversed(list(records.items())):
         if _holds_keyed(record):
             yield from _keyed(record, _in_thread(key, found))
         else:
