@@ -46,8 +46,13 @@ class Garbled(dict[str, Any]):
 
 def check_bytes(record: Mapping[str, object], text: str) -> None:
     """Raises ReadError if at least half of a text of the record is broken bytes."""
-    if isinstance(record, Garbled) and 2 * text.count("\ufffd") >= len(text.strip()):
+    if isinstance(record, Garbled) and is_mostly_broken(text):
         raise record.problem
+
+
+def is_mostly_broken(text: str) -> bool:
+    """True if at least half of a text is U+FFFD, which stands for broken bytes."""
+    return 2 * text.count("\ufffd") >= len(text.strip())
 
 
 def read_records(

@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeVar
 from belowline.data import ReadError
 from belowline.data.archives.columns import Mapped, filled_columns, shown
 from belowline.data.archives.lines import lines_of
+from belowline.data.archives.records import is_mostly_broken
 from belowline.data.archives.rows import Place
 from belowline.data.archives.rows import read_rows as table_rows
 from belowline.data.archives.side_fields import SideFields
@@ -186,7 +187,7 @@ def read_lines(lines: BinaryIO, article: str | None) -> Rows:
     """Standard input with one comment a line, with the same article; wrong bytes become U+FFFD if few are wrong."""
     for line in lines_of(lines):
         text = line.text.rstrip("\r\n").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        if line.problem and 2 * text.count("\ufffd") >= len(text):
+        if line.problem and is_mostly_broken(text):
             yield RejectedRow(line.number, line.problem.at(_NAME, line.number))
         else:
             yield _plain_row(line.number, text, article, _NAME, line.number)
