@@ -17,11 +17,12 @@ _COMMON = 1 / 3
 
 @dataclass(slots=True)
 class Draft:
-    """A comment before its parent is known; ``author`` is None if its author line was lost."""
+    """A comment before its parent is known; ``author`` is None if its author line was lost, ``age`` is in seconds."""
 
     author: str | None
     reply_to: str | None = None
     paragraphs: list[str] = field(default_factory=list)
+    age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def _drafts(header: Header, part: Sequence[str], buttons: _Buttons, *, footer: b
     *closed, rest = _pieces(part, buttons)
     if not (closed and footer):
         closed.append(_without_tail(_above_footer(rest) if footer and buttons.reply else rest, buttons))
-    yield Draft(header.author, header.reply_to, _paragraphs(closed[0]))
+    yield Draft(header.author, header.reply_to, _paragraphs(closed[0]), header.age)
     for piece in closed[1:]:
         if any(piece):
             yield Draft(None, None, _paragraphs(piece))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from belowline.data.archives.saved_page.stamps import is_day_of_year, kind_of_stamp
+from belowline.data.archives.saved_page.stamps import age_of, is_day_of_year, kind_of_stamp
 from belowline.data.archives.words import pattern_of
 
 _BADGE, _SAYS, _NAME_SAYS = pattern_of("badge"), pattern_of("says"), pattern_of("name_says")
@@ -32,12 +32,16 @@ _LONGEST_NAME, _LONGEST_SAYS, _LONGEST_LABEL = 80, 160, 40
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The lines from ``first`` up to ``after`` (not included) that name the author of the next comment."""
+    """The lines from ``first`` up to ``after`` (not included) that name the author of the next comment.
+
+    ``age`` is that of the comment in seconds, if the page prints it.
+    """
 
     first: int
     after: int
     author: str | None
     reply_to: str | None = None
+    age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -
         reply_to, below = match["name"], below + 1
     elif below + 1 < end and _REPLY_TO_NEXT.fullmatch(lines[below]) and lines[below + 1]:
         reply_to, below = lines[below + 1], below + 2
-    return Header(i if first is None else first, below, author, reply_to)
+    return Header(i if first is None else first, below, author, reply_to, age_of(lines[i]))
 
 
 def _is_below_date(lines: Sequence[str], i: int, below: int) -> bool:

@@ -806,3 +806,25 @@ def test_a_gap_ends_the_last_comment_of_a_page_without_buttons():
     form = FORM.rstrip("\n") + "\n2 Comments\nOldest\n"
     footer = "\nGet our letter every Friday\nSign up\n\nContact\n© 2024 The Courier"
     assert said(read(ARTICLE + form + page + footer)) == rows
+
+
+@pytest.mark.parametrize(
+    ("ages", "parent"),
+    [
+        (("3 days", "2 days", "1 day", "20 hours"), "3"),
+        (("3 days", "2 days", "20 hours", "1 day"), "1"),
+        (("1 year, 2 months", "1 year", "3 weeks", "1 month"), "1"),
+        (("2 years", "2 years", "2 years", "2 years"), "3"),
+        (("1 day", "1 day", "1 day", "2 days"), "3"),
+    ],
+)
+def test_a_reply_is_not_older_than_what_it_answers(ages, parent):
+    rows = (("Ann Lee", ""), ("Bob Ray", "Ann Lee"), ("Ann Lee", "Bob Ray"), ("Carl Foe", "Ann Lee"))
+    page = "".join(
+        f"{name}\n{age} ago\n"
+        + (f"Reply to {answered}\n" if answered else "")
+        + f"\nNumber {number}.\n\n0\nReply\n"
+        for number, ((name, answered), age) in enumerate(zip(rows, ages, strict=True))
+    )
+    comments = read(ARTICLE + FORM + page + CLOSING).comments
+    assert [comment.parent for comment in comments] == [None, "1", "2", parent]
