@@ -149,7 +149,8 @@ def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) 
     drop = containers | left_out
     kinds["bare"] = ids_of(page, markup.bare) - left_out
     kinds["not bare"] = left_out | kinds["bare"]
-    kinds["not name"] = (drop | ids_of(page, _BADGE)) - kinds["author"]
+    kinds["not name"] = drop - kinds["author"]
+    kinds["badge"] = kinds["not name"] | ids_of(page, _BADGE) - kinds["author"]
     choices = [ids_of(page, selector) for selector in markup.text]
     found = Found(markup.name, (), containers=frozenset(part.node.mem_id for part in parts) | replies)
     comments: dict[str, Comment] = {}
@@ -303,7 +304,9 @@ def _name(
     """The marked name inside the author's element, else its text."""
     named = (node for node in elements if node.mem_id in kinds["name"] and _inside(node, author))
     chosen = next(named, author)
-    return (chosen.attributes.get("content") or "").strip() or line_of(chosen, drop=kinds["not name"]) or None
+    stated = (chosen.attributes.get("content") or "").strip() or line_of(chosen, drop=kinds["badge"])
+    # A name in an element that only sounds like a badge is a name.
+    return stated or line_of(chosen, drop=kinds["not name"]) or None
 
 
 def _website(

@@ -231,6 +231,8 @@ def test_the_number_in_a_heading_is_what_the_page_states(tag):
 def test_a_badge_in_the_authors_element_is_no_part_of_the_name(kind):
     page = CLASSIC.replace("Carl</cite>", f'Carl <span class="{kind}">Staff</span></cite>')
     assert read(page).comments[0].author == "Carl"
+    page = CLASSIC.replace("Carl</cite>", f'<span class="{kind}">Carl</span></cite>')
+    assert read(page).comments[0].author == "Carl"
     page = WPDISCUZ.replace("Lindqvist</a></div>", f'Lindqvist</a><span class="{kind}">VIP</span></div>')
     assert [comment.author for comment in read(page).comments] == [
         comment.author for comment in read(WPDISCUZ).comments
