@@ -27,6 +27,7 @@ class BelowlineError(Exception):
 
 _EXPECTED = {
     "missing": "is missing",
+    "extra_forbidden": "is not a known field",
     "string_type": "must be a string",
     "model_": "must be an object",
     "dict_type": "must be an object",

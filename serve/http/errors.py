@@ -50,7 +50,6 @@ _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
 }
 
 _ADVICE = {
-    "extra_forbidden": "is not a known field",
     "string_unicode": "has a lone surrogate; send valid Unicode",
     "string_too_short": "is empty; send at least one character",
 }
