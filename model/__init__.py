@@ -16,7 +16,7 @@ from belowline.model.directory import (
     Thresholds,
     model_directory,
 )
-from belowline.model.errors import BelowlineError, FieldProblem, first_problem
+from belowline.model.errors import BelowlineError, FieldProblem, first_problem, message_of
 from belowline.model.evidence import Evidence
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import DEFINITIONS, HARMFUL
@@ -47,6 +47,7 @@ __all__ = [
     "draw",
     "first_problem",
     "masked",
+    "message_of",
     "model_directory",
     "normalise",
     "sampled",

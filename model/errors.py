@@ -1,5 +1,6 @@
 """The base class of belowline's errors, and the problems of a pydantic validation error."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -22,6 +23,27 @@ class BelowlineError(Exception):
 
     ``serve`` and ``training`` derive their own errors from it.
     """
+
+
+_EXPECTED = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known field",
+    "string_type": "must be a string",
+    "model_": "must be an object",
+    "dict_type": "must be an object",
+    "mapping_type": "must be an object",
+    "dataclass_": "must be an object",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "set_type": "must be a list",
+    "int_": "must be a whole number",
+    "float_": "must be a number",
+    "bool_": "must be true or false",
+    "none_required": "must be null",
+    "datetime_": "must be a time such as 2026-11-25T12:00:00Z",
+    "timezone_": "must be a time with a zone, such as 2026-11-25T12:00:00Z",
+}
+"""The beginnings of pydantic's types of errors, and their words in place of pydantic's own, which are Python's."""
 
 
 class FieldProblem(NamedTuple):
@@ -50,7 +72,16 @@ def first_problem(error: ValidationError) -> FieldProblem:
     return all_problems(error)[0]
 
 
+def message_of(error: Mapping[str, Any]) -> str:
+    """An error of pydantic in plain words that follow the name of a field: ``must be a list``."""
+    kind = str(error["type"])
+    known = next((words for part, words in _EXPECTED.items() if kind.startswith(part)), None)
+    if known:
+        return known
+    message = str(error["msg"]).removeprefix("Value error, ").replace(" after validation", "")
+    return re.sub(r"^(?:Input|Value|String|List|Dictionary|Tuple|Set|Data) should ", "must ", message)
+
+
 def _problem(found: Mapping[str, Any]) -> FieldProblem:
     parts = [part if part.isprintable() else ascii(part) for part in map(str, found["loc"])]
-    message = found["msg"].removeprefix("Value error, ")
-    return FieldProblem(".".join(parts) or "(all)", message, found["type"], found["loc"])
+    return FieldProblem(".".join(parts) or "(all)", message_of(found), found["type"], found["loc"])

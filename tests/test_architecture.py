@@ -95,6 +95,7 @@ ROOMS = {
 
 ARCHIVES = (
     *(
+        "rows",
         "readers",
         "formats",
         "isso",

@@ -147,8 +147,12 @@ class CsvRows:
         # Excel pads rows with empty cells.
         while len(cells) > self._width and not cells[-1].strip():
             cells.pop()
-        if len(cells) > self._width or (retried and len(cells) < self._width):
-            return ReadError(f"{len(cells)} fields under a header of {self._width}; quote fields with commas")
+        if retried and len(cells) < self._width:
+            return ReadError(f"row has {len(cells)} of {self._width} fields; quote fields with line ends")
+        if len(cells) > self._width:
+            return ReadError(
+                f"row has {len(cells)} fields, the header {self._width}; quote fields with commas"
+            )
         return cells
 
     def _refused(self, error: csv.Error) -> Cells | ReadError:

@@ -5,25 +5,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import Literal
 
 from belowline.data.archives import isso
-from belowline.data.archives.columns import (
-    Mapped,
-    filled_columns,
-    has_text_column,
-    mapped_columns,
-)
+from belowline.data.archives.columns import Mapped, mapped_columns
 from belowline.data.archives.containers import is_container, unpack
 from belowline.data.archives.formats import HEAD, PAGE_SUFFIXES, ROW_SUFFIXES, TABLES, format_of, page_text
-from belowline.data.archives.hosts import text_of
 from belowline.data.archives.html.pages import read_html
-from belowline.data.archives.records import Garbled, TableFormat, check_bytes, read_records, unit_of
+from belowline.data.archives.records import TableFormat
 from belowline.data.archives.saved_page.page import parse_page
-from belowline.data.archives.shapes import hosts, walk, walk_named
+from belowline.data.archives.shapes import hosts
 from belowline.data.archives.side_fields import SideFields, SideRules
-from belowline.data.archives.table_reader import read_table, values_of
-from belowline.data.archives.values import as_text
+from belowline.data.archives.table_reader import read_table
 from belowline.data.archives.warc.pages import read_warc
 from belowline.data.archives.warc.records import looks_like_warc
 from belowline.data.archives.xml.disqus import read_disqus
@@ -32,9 +24,6 @@ from belowline.data.comment import ReadError, Reject, Report, Thread, refuse
 
 SAMPLE_DIR = Path(__file__).resolve().parents[1] / "sample"
 """The sample archive, with invented comments."""
-
-Place = tuple[str, int | None, Literal["line", "row"]]
-"""Source, position and its unit."""
 
 _OTHER_SUFFIXES = frozenset(
     {".htm", ".html", ".warc", ".xhtml", ".xml", ".zip", ".db", ".sqlite", ".sqlite3"}
@@ -46,8 +35,8 @@ _NOT_ARCHIVES = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _How:
-    """Options of a call."""
+class How:
+    """Options of a call of ``read_threads``."""
 
     format: str | None
     mapped: Mapped
@@ -88,79 +77,14 @@ def read_threads(
             after the threads before, for a folder without archives and, without ``on_reject``, for a file that is
             empty, malformed or of an unknown format.
     """
-    if format is not None and format not in _READERS:
+    if format is not None and format not in READERS:
         raise ReadError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
     rules = SideRules(time_format, statuses or {})
     rules.check()
-    how = _How(format, mapped_columns(columns), _reporting(on_reject) if on_reject else refuse, rules)
+    how = How(format, mapped_columns(columns), _reporting(on_reject) if on_reject else refuse, rules)
     if not path.exists():
         raise ReadError("no such file or folder; check the path", path)
     return _read(path, how) if name is None else _read_as(name, path, how)
-
-
-def read_rows(
-    path: Path, mapped: Mapped, optional: Mapped = (), side: SideFields | None = None
-) -> Iterator[tuple[Place, Mapping[str, object] | ReadError]]:
-    """The rows of a JSONL, JSON, CSV or Parquet file, alone or packed, each with its place for errors.
-
-    The format is detected as in ``read_threads``. Raises ReadError for other formats and without a ``mapped`` column;
-    a column of ``optional`` may be missing. Replaced bytes are counted in ``side``.
-    """
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    if is_container(head) and not looks_like_warc(head):
-        for member in unpack(path, lambda name: _may_be_member(name, None)):
-            try:
-                for (source, number, unit), row in read_rows(member.path, mapped, optional, side):
-                    yield (member.name + source.removeprefix(str(member.path)), number, unit), row
-            except ReadError as error:
-                raise error.at(member.name, error.position, error.unit) from error
-        return
-    format = format_of(path, head, mapped)
-    table = TABLES.get(format)
-    if table is None:
-        raise ReadError(
-            f"not rows of JSONL, JSON, CSV or Parquet but the format {format!r}; use `belowline audit`", path
-        )
-    for number, row in read_records(path, table, mapped, optional, side=side):
-        place = (str(path), number, unit_of(table))
-        if isinstance(row, ReadError) or table not in ("json", "jsonl"):
-            yield place, _with_text(row, mapped)
-        else:
-            yield from ((place, one) for one in _comments_in(row, table, mapped, side or SideFields()))
-
-
-def _comments_in(
-    record: Mapping[str, object], table: TableFormat, mapped: Mapped, side: SideFields
-) -> Iterator[Mapping[str, object] | ReadError]:
-    """The comments of a record: those of known hosts with their plain text, else those known by their names."""
-    known = () if "text" in dict(mapped) else [found for found in walk(record) if found.shape]
-    comments = [
-        (found.record, found.shape) for found in known if found.shape and found.shape.kind == "comment"
-    ]
-    for comment, shape in comments:
-        column = filled_columns(comment, mapped).get("text", "text")
-        text = text_of(comment, shape, as_text(comment.get(column), "text"))
-        yield (
-            {**comment, column: text} if text else ReadError("deleted, or without a text; leave the row out")
-        )
-    if known and not comments and not has_text_column(record, mapped):
-        side.count("records left out that are no comments")
-    elif not comments and table == "json":
-        # One object may hold all comments.
-        yield from (found.record for found in walk_named(record, mapped))
-    elif not comments:
-        yield _with_text(record, mapped)
-
-
-def _with_text(record: Mapping[str, object] | ReadError, mapped: Mapped) -> Mapping[str, object] | ReadError:
-    """The record, or the error of a text that is mostly broken bytes."""
-    try:
-        if isinstance(record, Garbled):
-            check_bytes(record, values_of(record, filled_columns(record, mapped), ("text",))["text"] or "")
-    except ReadError as error:
-        return error
-    return record
 
 
 def _reporting(on_reject: Callable[[Reject], None]) -> Report:
@@ -171,11 +95,11 @@ def _reporting(on_reject: Callable[[Reject], None]) -> Report:
     return report
 
 
-def _read(path: Path, how: _How) -> Iterator[Thread]:
+def _read(path: Path, how: How) -> Iterator[Thread]:
     return _read_folder(path, how) if path.is_dir() else _read_file(path, how)
 
 
-def _read_as(name: str, path: Path, how: _How) -> Iterator[Thread]:
+def _read_as(name: str, path: Path, how: How) -> Iterator[Thread]:
     """The threads of a file, with ``name`` in place of its path."""
 
     def named(source: str) -> str:
@@ -191,7 +115,7 @@ def _read_as(name: str, path: Path, how: _How) -> Iterator[Thread]:
         raise error.at(named(error.source), error.position, error.unit) from error
 
 
-def _read_folder(folder: Path, how: _How) -> Iterator[Thread]:
+def _read_folder(folder: Path, how: How) -> Iterator[Thread]:
     files = sorted(file for file in _walk(folder, how.report) if _may_be_archive(file, how.format))
     if not files:
         raise ReadError(
@@ -223,7 +147,7 @@ def _has_known_suffix(file: PurePath) -> bool:
     return suffix in PAGE_SUFFIXES or suffix in ROW_SUFFIXES or suffix in _OTHER_SUFFIXES
 
 
-def _read_file(path: Path, how: _How) -> Iterator[Thread]:
+def _read_file(path: Path, how: How) -> Iterator[Thread]:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -232,7 +156,7 @@ def _read_file(path: Path, how: _How) -> Iterator[Thread]:
         else:
             side = SideFields(how.rules)
             yield from _with_notes(
-                _READERS[format_of(path, head, how.mapped, how.format)](path, how, side), path, side
+                READERS[format_of(path, head, how.mapped, how.format)](path, how, side), path, side
             )
     except ReadError as error:
         how.report(error)
@@ -259,12 +183,13 @@ def _with_notes(threads: Iterator[Thread], path: Path, side: SideFields) -> Iter
         yield Thread(str(path), None, None, "", (), notes)
 
 
-def _read_container(path: Path, how: _How) -> Iterator[Thread]:
-    for member in unpack(path, lambda name: _may_be_member(name, how.format), how.report):
+def _read_container(path: Path, how: How) -> Iterator[Thread]:
+    for member in unpack(path, lambda name: may_be_member(name, how.format), how.report):
         yield from _read_as(member.name, member.path, how)
 
 
-def _may_be_member(name: PurePath, known: str | None) -> bool:
+def may_be_member(name: PurePath, known: str | None) -> bool:
+    """True for a file in a zip file that may be an archive; ``known`` is its format, if the caller named one."""
     hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.parts)
     return not hidden and _may_be_archive(name, known)
 
@@ -273,7 +198,7 @@ def _read_page(path: Path, side: SideFields) -> Iterator[Thread]:
     yield parse_page(page_text(path, side), str(path))
 
 
-def _host(path: Path, how: _How, side: SideFields, host: str) -> Iterator[Thread]:
+def _host(path: Path, how: How, side: SideFields, host: str) -> Iterator[Thread]:
     """The threads of a file of a known host, whatever table holds its records."""
     with path.open("rb") as file:
         head = file.read(HEAD)
@@ -281,7 +206,7 @@ def _host(path: Path, how: _How, side: SideFields, host: str) -> Iterator[Thread
     return read_table(path, TABLES.get(format, "jsonl"), how.mapped, how.report, side, host)
 
 
-_Reader = Callable[[Path, _How, SideFields], Iterator[Thread]]
+_Reader = Callable[[Path, How, SideFields], Iterator[Thread]]
 
 
 def _table(format: TableFormat) -> _Reader:
@@ -292,7 +217,7 @@ def _of_host(host: str) -> _Reader:
     return lambda path, how, side: _host(path, how, side, host)
 
 
-_READERS: Mapping[str, _Reader] = {
+READERS: Mapping[str, _Reader] = {
     "page": lambda path, _, side: _read_page(path, side),
     "html": lambda path, _, __: read_html(path),
     "warc": lambda path, how, _: read_warc(path, how.report),
@@ -302,6 +227,7 @@ _READERS: Mapping[str, _Reader] = {
     "isso": lambda path, how, side: isso.read_isso(path, how.report, side),
     **{host: _of_host(host) for host in hosts()},
 }
+"""The reader of each format."""
 
-FORMATS = tuple(_READERS)
+FORMATS = tuple(READERS)
 """Names of the formats."""

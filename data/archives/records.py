@@ -23,6 +23,7 @@ from belowline.data.archives.json_values import json_values, parse
 from belowline.data.archives.lines import CsvRows, Line, lines_of
 from belowline.data.archives.shapes import shape_of
 from belowline.data.archives.side_fields import SideFields
+from belowline.data.archives.values import kind_of
 from belowline.data.comment import ReadError
 
 _IN_BATCH = 1000
@@ -33,9 +34,6 @@ TableFormat = Literal["jsonl", "json", "csv", "parquet"]
 
 Records = Iterator[tuple[int | None, Mapping[str, object] | ReadError]]
 """Line or row number, and its record or error; the number is None if the rest of the file is unreadable."""
-
-EVERY_COLUMN: Mapped = (("", ""),)
-"""Optional columns for ``read_records`` with which every column is read."""
 
 
 class Garbled(dict[str, Any]):
@@ -48,32 +46,37 @@ class Garbled(dict[str, Any]):
 
 def check_bytes(record: Mapping[str, object], text: str) -> None:
     """Raises ReadError if at least half of a text of the record is broken bytes."""
-    if isinstance(record, Garbled) and 2 * text.count("\ufffd") >= len(text.strip()):
+    if isinstance(record, Garbled) and is_mostly_broken(text):
         raise record.problem
+
+
+def is_mostly_broken(text: str) -> bool:
+    """True if at least half of a text is U+FFFD, which stands for broken bytes."""
+    return 2 * text.count("\ufffd") >= len(text.strip())
 
 
 def read_records(
     path: Path,
     format: TableFormat,
     mapped: Mapped,
-    optional: Mapped = (),
     *,
     side: SideFields | None = None,
     every_row: bool = True,
+    with_text: bool = True,
 ) -> Records:
     """The records of a file or their errors, without any check of the values.
 
     Raises ReadError if a CSV or Parquet file lacks a ``mapped`` column. A row of JSONL may lack one; a column that
-    every row lacks is an error after the last row, if ``every_row`` is a comment. A column of ``optional`` may be
-    missing. Bytes that are not UTF-8 are replaced and counted in ``side``.
+    every row lacks is an error after the last row, if ``every_row`` is a comment. Bytes that are not UTF-8 are replaced
+    and counted in ``side``. A row of CSV that ends before the text is an error, unless rows may be without text.
     """
     side = side or SideFields()
     if format == "parquet":
-        yield from _parquet_records(path, mapped, optional)
+        yield from _parquet_records(path, mapped)
         return
     with open_utf8(path, side) as file:
         if format == "csv":
-            yield from _csv_records(path, file, mapped, side)
+            yield from _csv_records(path, file, mapped, side, with_text=with_text)
             return
         unmet = Unmet(mapped if every_row else ())
         for number, record in (_jsonl_records if format == "jsonl" else _json_records)(file, side):
@@ -144,10 +147,10 @@ def _object(line: Line) -> Mapping[str, object] | ReadError:
 def _checked(value: object) -> Mapping[str, object] | ReadError:
     if isinstance(value, dict | ReadError):
         return value
-    return ReadError(f"a JSON {type(value).__name__}, not an object; write one object on each line")
+    return ReadError(f"{kind_of(value)} in place of a record; write each comment as an object")
 
 
-def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields) -> Records:
+def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields, *, with_text: bool) -> Records:
     csv.field_size_limit(_MAX_FIELD)
     lines = _lines(file, side)
     header = _next_line(lines)
@@ -167,8 +170,14 @@ def _csv_records(path: Path, file: BinaryIO, mapped: Mapped, side: SideFields) -
     for line, cells in CsvRows(chain(some, lines), delimiter, len(columns), escape):
         if isinstance(cells, ReadError):
             yield line, cells
+            continue
+        record = dict(zip(names, cells, strict=False))
+        if with_text and len(cells) < len(names) and "text" not in columns_of(tuple(record), mapped):
+            yield (
+                line,
+                ReadError(f"row has {len(cells)} of {len(names)} fields and no text; complete or remove it"),
+            )
         else:
-            record = dict(zip(names, cells, strict=False))
             yield line, Garbled(record, cells.problem) if cells.problem else record
 
 
@@ -184,7 +193,7 @@ def _escape(lines: Iterable[Line], delimiter: str) -> str | None:
     return "\\" if len(escaped) > len(doubled) else None
 
 
-def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Records:
+def _parquet_records(path: Path, mapped: Mapped) -> Records:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -193,11 +202,8 @@ def _parquet_records(path: Path, mapped: Mapped, optional: Mapped = ()) -> Recor
     number = 0
     try:
         with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            check_columns(names, mapped)
-            used = columns_of(tuple(names), (*mapped, *optional)).values()
-            columns = None if optional == EVERY_COLUMN else list(dict.fromkeys(used))
-            for batch in file.iter_batches(_IN_BATCH, columns=columns):
+            check_columns(file.schema_arrow.names, mapped)
+            for batch in file.iter_batches(_IN_BATCH):
                 for record in _batch_records(_in_microseconds(batch), broken):
                     number += 1
                     yield number, record

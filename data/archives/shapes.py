@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from belowline.data.archives.columns import Mapped, columns_of, filled_columns, plain_name
+from belowline.data.archives.columns import FIELDS, Mapped, columns_of, filled_columns, plain_name
 from belowline.data.archives.side_fields import FLAGS
 from belowline.data.archives.values import as_text, value_at
 from belowline.data.comment import PriorStatus
@@ -31,6 +31,10 @@ _ANSWERS = frozenset(
 _WRAPPERS = frozenset({"data", "items", "nodes", "edges", "node", "list", "results"})
 """Plain names: of lists below an article, of lists of answers below a comment, and of what may stand around either."""
 _KINDS = frozenset({"type", "commenttype"})
+_NAMES = (
+    frozenset(plain_name(name) for names in FIELDS.values() for name in names) | _OF_AN_ARTICLE | _ANSWERS
+)
+"""Names of one thing each, which are no keys of records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ class Found:
     parent: Mapping[str, Any] | None
     around: Mapping[str, str | None]
     key: str | None = None
+
+
+_Place = tuple[object, bool, Found]
+"""A value to look into, whether a list holds it, and what stands around it."""
 
 
 @cache
@@ -147,7 +155,8 @@ def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]
     object itself is given, except an article without comments.
     """
     empty = not any(plain_name(name) in _OF_AN_ARTICLE for name in value)
-    stack: list[tuple[object, bool, Found]] = [(value, True, Found({}, None, None, {}))]
+    start = Found({}, None, None, {})
+    stack: list[_Place] = list(_keyed(value, start)) if _holds_keyed(value) else [(value, True, start)]
     while stack:
         current, listed, found = stack.pop()
         if isinstance(current, list):
@@ -164,25 +173,53 @@ def walk_named(value: Mapping[str, Any], mapped: Mapped = ()) -> Iterator[Found]
             elif below and found.parent is None:
                 found = Found({}, None, None, {**found.around, **_thread(current, mapped)})
             for name, child in reversed(below.items()):
-                stack.extend(_below(plain_name(name), child, found, listed and current is not value))
+                stack.extend(_below(name, child, found, listed and current is not value))
     if empty:
         yield Found(value, None, None, {})
 
 
-def _below(name: str, child: Any, found: Found, listed: bool) -> list[tuple[object, bool, Found]]:
+def _below(key: str, child: Any, found: Found, listed: bool) -> list[_Place]:
     """A list, an object, or the records of an object that holds one under each key.
 
     An object in a wrapper of a list, such as ``edges[].node``, is in that list.
     """
+    name = plain_name(key)
     if name == "comments" and isinstance(child, list):
         # Texts have spaces; ids have none.
         plain = any(isinstance(one, str) and " " in one.strip() for one in child)
         child = [{"text": one} if plain and isinstance(one, str) else one for one in child]
-    keyed = isinstance(child, dict) and all(isinstance(one, dict) for one in child.values())
-    if not keyed or name not in _OF_AN_ARTICLE | _ANSWERS or _WRAPPERS & set(map(plain_name, child)):
-        return [(child, listed and name in _WRAPPERS, found)]
-    records = [(one, True, Found({}, None, found.parent, found.around, key)) for key, one in child.items()]
-    return list(reversed(records))
+    if name in _OF_AN_ARTICLE | _ANSWERS:
+        keyed = isinstance(child, dict) and all(isinstance(one, dict) for one in child.values())
+        if keyed and not _WRAPPERS & set(map(plain_name, child)):
+            return list(_keyed(child, found))
+    elif _holds_keyed(child):
+        return list(_keyed(child, found if name in _WRAPPERS else _in_thread(key, found)))
+    return [(child, listed and name in _WRAPPERS, found)]
+
+
+def _keyed(records: Mapping[str, Any], found: Found) -> Iterator[_Place]:
+    """The records that an object holds under their keys, or under those of their threads; the last one first."""
+    for key, record in reversed(list(records.items())):
+        if _holds_keyed(record):
+            yield from _keyed(record, _in_thread(key, found))
+        else:
+            yield record, True, Found({}, None, found.parent, found.around, key)
+
+
+def _in_thread(name: str, found: Found) -> Found:
+    return Found({}, None, found.parent, {"thread": name, **found.around})
+
+
+def _holds_keyed(value: Any) -> bool:
+    """True for an object that holds a record of a comment under each of its keys, as Firebase exports them."""
+    if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
+        return False
+    return bool(value) and _NAMES.isdisjoint(map(plain_name, value)) and all(map(_is_signed, value.values()))
+
+
+def _is_signed(record: Mapping[str, Any]) -> bool:
+    fields = columns_of(tuple(record), ()).keys()
+    return "text" in fields and not fields.isdisjoint(("author", "parent", "time", "date"))
 
 
 def _is_comment(record: Mapping[str, Any], below: Mapping[str, Any], mapped: Mapped, *, top: bool) -> bool:

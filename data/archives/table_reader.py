@@ -16,7 +16,7 @@ from belowline.data.archives.hosts import read_host
 from belowline.data.archives.records import Records, TableFormat, Unmet, check_bytes, read_records, unit_of
 from belowline.data.archives.shapes import Found, thread_of, walk, walk_named
 from belowline.data.archives.side_fields import SideFields
-from belowline.data.archives.values import as_text, plain_text, scalar
+from belowline.data.archives.values import as_text, kind_of, plain_text, scalar
 from belowline.data.comment import Comment, PriorStatus, ReadError, Report, Thread
 
 _LOOSE_ROWS = 1000
@@ -199,7 +199,7 @@ def _without_text(column: str | None, record: Mapping[str, object], mapped: Mapp
         value = record.get(column)
         if isinstance(value, str) or value is None:
             return _wrong(column, "empty; remove the row or fill it")
-        return _wrong(column, f"a JSON {type(value).__name__}, not a string; write it as a string")
+        return _wrong(column, f"{kind_of(value)} in place of a text; write it as a string")
     wanted = dict(mapped).get("text")
     if wanted is not None:
         return ReadError(f"no field {wanted!r} with the text; {shown(record)}; name the one that has it")

@@ -39,6 +39,13 @@ _INNER: Mapping[str, tuple[str, ...]] = {
 }
 _ANY = ("id", "_id", "value", "name")
 _DEPTH = 4
+_KINDS: tuple[tuple[Any, str], ...] = (
+    (bool, "true or false"),
+    (int | float, "a number"),
+    (str, "text"),
+    (Mapping, "an object"),
+    (list, "a list"),
+)
 _REFERENCES = frozenset({"id", "parent", "thread"})
 
 _TAGS = (
@@ -120,6 +127,11 @@ def _has_tags(text: str) -> bool:
             return True
         begun.add("" if tag["end"] else name)
     return False
+
+
+def kind_of(value: object) -> str:
+    """The kind of a JSON value in words, such as ``a list``."""
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), "null")
 
 
 def one_line(markup: str | None) -> str | None:

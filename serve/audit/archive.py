@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -19,6 +20,9 @@ from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.safe_text import json_line
 
 _REJECTS_IN_SUMMARY = 20
+_REMEMBERED = 100_000
+LINE = re.compile(r":(\d{1,15})$")
+"""The end of a source with a line or row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,8 @@ class Archive:
 
     def comments(self) -> Iterator[ArchiveComment]:
         """Every readable comment, in the readers' order."""
-        for thread in self.threads(lambda _: None):
-            yield from comments_of(thread)
+        for thread, first in positioned(self.threads(lambda _: None)):
+            yield from comments_of(thread, first)
 
 
 @dataclass(slots=True)
@@ -90,7 +94,8 @@ class Inventory:
 
     Attributes:
         folder: The deepest folder that holds all of it.
-        comments: Their number.
+        files: Number of the files in it that hold threads or unreadable records.
+        comments: Number of comments.
         fingerprint: Covers everything that scores depend on.
         rejects: Number of unreadable records.
         first_rejects: The first of them.
@@ -99,12 +104,21 @@ class Inventory:
     """
 
     folder: str = ""
+    files: int = 0
     comments: int = 0
     fingerprint: str = ""
     rejects: int = 0
     first_rejects: list[dict[str, Any]] = field(default_factory=list)
     reasons: Messages = field(default_factory=Messages)
     notes: Messages = field(default_factory=Messages)
+    _file: str = ""
+
+    def enter(self, source: str) -> str:
+        """Count the file of a thread or a reject if it is not the one before; return its name."""
+        file = LINE.sub("", source)
+        self.files += file != self._file
+        self._file = file
+        return file
 
 
 def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Inventory:
@@ -118,28 +132,45 @@ def take_inventory(archive: Archive, rejects: Path, index: GroupIndex) -> Invent
         def on_reject(reject: Reject) -> None:
             row = asdict(reject)
             rejected.write(json_line(row))
+            inventory.enter(reject.source)
             inventory.rejects += 1
             inventory.reasons.add(reject.reason)
             if len(inventory.first_rejects) < _REJECTS_IN_SUMMARY:
                 inventory.first_rejects.append(row)
 
-        for thread in archive.threads(on_reject):
-            for one in comments_of(thread):
+        for thread, first in positioned(archive.threads(on_reject)):
+            for one in comments_of(thread, first):
                 digest.update(json.dumps(astuple(one)).encode())
             index.add_thread(thread.source, thread.title or thread.source, thread.url, thread.notes)
             inventory.comments += len(thread.comments)
+            file = inventory.enter(thread.source)
             for note in thread.notes:
-                inventory.notes.add(note)
+                inventory.notes.add(note, file)
             advance(len(thread.comments))
     inventory.fingerprint = digest.hexdigest()
     return inventory
 
 
-def comments_of(thread: Thread) -> Iterator[ArchiveComment]:
-    """The comments of a thread with the article and the parent as context."""
+def positioned(threads: Iterable[Thread]) -> Iterator[tuple[Thread, int]]:
+    """The threads with the positions of their first comments, which go on where parts of a thread stand apart.
+
+    Of the many threads of a large archive only the first ones are remembered.
+    """
+    following: dict[int, int] = {}
+    for thread in threads:
+        key, first = hash((LINE.sub("", thread.source), thread.title, thread.url)), 0
+        if thread.title or thread.url:
+            first = following.get(key, 0)
+            if first or len(following) < _REMEMBERED:
+                following[key] = first + len(thread.comments)
+        yield thread, first
+
+
+def comments_of(thread: Thread, first: int = 0) -> Iterator[ArchiveComment]:
+    """The comments of a thread, from the position ``first`` on, with the article and the parent as context."""
     texts = {comment.id: comment.text for comment in thread.comments}
     article = article_context(thread.title, thread.text)
-    for position, comment in enumerate(thread.comments):
+    for position, comment in enumerate(thread.comments, first):
         yield ArchiveComment(
             source=thread.source,
             thread=thread.title or thread.source,

@@ -15,15 +15,14 @@ from typing import BinaryIO, TypeVar
 from belowline.data import ReadError
 from belowline.data.archives.columns import Mapped, filled_columns, shown
 from belowline.data.archives.lines import lines_of
-from belowline.data.archives.readers import Place
-from belowline.data.archives.readers import read_rows as table_rows
-from belowline.data.archives.records import EVERY_COLUMN
+from belowline.data.archives.records import is_mostly_broken
+from belowline.data.archives.rows import Place
+from belowline.data.archives.rows import read_rows as table_rows
 from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.table_reader import values_of
-from belowline.data.archives.values import as_text
+from belowline.data.archives.values import as_text, kind_of
 from belowline.data.comment import whole
 from belowline.model import ScoreInput
-from belowline.serve.batch.values import text_or_json
 from belowline.serve.scoring.fault_isolation import article_context
 
 STANDARD_INPUT = Path("-")
@@ -168,7 +167,7 @@ def read_rows(path: Path, columns: Columns, name: str, side: SideFields) -> Rows
     """
     mapped = columns.mapped
     try:
-        for number, (place, record) in enumerate(table_rows(path, mapped, EVERY_COLUMN, side), 1):
+        for number, (place, record) in enumerate(table_rows(path, mapped, side), 1):
             source, position, unit = place
             yield _row(number, record, mapped, (name + source.removeprefix(str(path)), position, unit))
     except ReadError as error:
@@ -188,7 +187,7 @@ def read_lines(lines: BinaryIO, article: str | None) -> Rows:
     """Standard input with one comment a line, with the same article; wrong bytes become U+FFFD if few are wrong."""
     for line in lines_of(lines):
         text = line.text.rstrip("\r\n").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        if line.problem and 2 * text.count("\ufffd") >= len(text):
+        if line.problem and is_mostly_broken(text):
             yield RejectedRow(line.number, line.problem.at(_NAME, line.number))
         else:
             yield _plain_row(line.number, text, article, _NAME, line.number)
@@ -229,7 +228,7 @@ def _row(
         return RejectedRow(number, error.at(*place), column, record)
     values, unread = _side_values(record, mapped, present)
     id_column = present.get("id")
-    row_id = _id(record[id_column]) if id_column else None
+    row_id = as_text(record[id_column], "id") if id_column else None
     around = (values.get(name) for name in _SIDE_FIELDS[1:])
     comment = ScoreInput(text, article_context(values.get("article"), None), *around)
     return Row(row_id or str(number), comment, record, unread)
@@ -253,14 +252,6 @@ def _is_sent(value: object) -> bool:
     return value is not None and bool(str(value).strip())
 
 
-def _id(value: object) -> str | None:
-    """An id of any type as text, without the ``.0`` that pandas adds to numbers; None if it is blank."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = text_or_json(value)
-    return text if text and text.strip() and text != "null" else None
-
-
 def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> str:
     """The comment's text; raises ReadError, which never quotes it."""
     if column is None:
@@ -276,7 +267,7 @@ def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> 
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ReadError(_BLANK, part=part)
     if not isinstance(value, str):
-        raise ReadError(f"a JSON {type(value).__name__}, not a string; write it as a string", part=part)
+        raise ReadError(f"{kind_of(value)} in place of a text; write it as a string", part=part)
     return whole(value)
 
 

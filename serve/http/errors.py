@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from belowline.model import BelowlineError
+from belowline.model import BelowlineError, message_of
 from belowline.serve.store.database import StoreError
 from belowline.serve.store.refusal import Refusal
 
@@ -50,9 +50,6 @@ _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
 }
 
 _ADVICE = {
-    "missing": "is missing",
-    "extra_forbidden": "is not a known field",
-    "string_type": "must be a string",
     "string_unicode": "has a lone surrogate; send valid Unicode",
     "string_too_short": "is empty; send at least one character",
 }
@@ -197,7 +194,7 @@ def field_name(location: Sequence[str | int]) -> str:
 
 
 def _advice(error: Mapping[str, Any]) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = message_of(error)
     return _ADVICE.get(error["type"], message[:1].lower() + message[1:])
 
 

@@ -131,7 +131,7 @@ def test_fields_that_a_later_version_adds_are_passed_over(file: Path) -> None:
     [
         ({"weight": 0.0}, "line 2, field 'weight"),
         ({"weight": MOST_WEIGHT + 1}, "line 2, field 'weight"),
-        ({"labels": {"spam": 1.5}}, "line 2, field 'labels.spam': Input should be less than or equal to 1"),
+        ({"labels": {"spam": 1.5}}, "line 2, field 'labels.spam': must be less than or equal to 1"),
         ({"labels": {"": 1}}, "line 2, field 'labels."),
         ({"labels": {"\n": 2}}, r"line 2, field 'labels.'\n''"),
         ({"scores": {"spam": "0.5"}}, "line 2, field 'scores.spam'"),

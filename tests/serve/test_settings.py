@@ -63,7 +63,7 @@ def test_keys_are_kept_as_hashes_only(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value", "words"),
     [
         ("PORT", "70000", "less than or equal to 65535"),
-        ("PORT", "eight", "valid integer"),
+        ("PORT", "eight", "must be a whole number"),
         ("API_KEYS", "short-secret", "at least 16 characters"),
         ("LOG_LEVEL", "loud", "'debug'"),
         ("QUEUE_COMMENTS", "10", "greater than or equal to 256"),

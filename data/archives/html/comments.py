@@ -34,6 +34,7 @@ class Markup:
         id: Regular expression for the comment's ``id``, and perhaps its ``parent``, in ``id_from`` of the container.
         id_from: Attributes of the container, the preferred first.
         replies: Elements with replies, whose ``data-testid`` names the parent comment.
+        bare: Elements with the text in containers without such an element.
         drop: Elements below ``text`` that are not part of it.
         pending: Marks of a pending comment.
         cut: Marks of a comment that the page shows only in part.
@@ -50,6 +51,7 @@ class Markup:
     id: str
     id_from: Sequence[str] = ("id",)
     replies: str | None = None
+    bare: str | None = None
     drop: str | None = None
     pending: str | None = None
     cut: str | None = None
@@ -59,6 +61,7 @@ class Markup:
 
 
 _LINKBACK = ".pingback, .trackback"
+_BADGE = '[class*="badge"], [class*="label"], [class*="role"]'
 _MARKUPS_FILE = tomllib.loads(files(__package__).joinpath("markups.toml").read_text("utf-8"))
 
 MARKUPS: Sequence[Markup] = tuple(Markup(**markup) for markup in _MARKUPS_FILE["markups"])
@@ -101,7 +104,7 @@ def find_comments(page: LexborHTMLParser) -> Found | None:
     """The comments of the first markup that matches, or None."""
     for markup in MARKUPS:
         containers = ids_of(page, markup.container)
-        if containers and ids_of(page, ", ".join(markup.text)):
+        if containers and ids_of(page, ", ".join(filter(None, (*markup.text, markup.bare)))):
             found = _read(page, markup, containers)
             if found.comments:
                 return found
@@ -142,8 +145,12 @@ def _read(page: LexborHTMLParser, markup: Markup, containers: AbstractSet[int]) 
     }
     parts = list(_parts(page, markup, containers))
     replies = ids_of(page, markup.replies)
-    drop = containers | replies | ids_of(page, markup.drop)
+    left_out = replies | ids_of(page, markup.drop)
+    drop = containers | left_out
+    kinds["bare"] = ids_of(page, markup.bare) - left_out
+    kinds["not bare"] = left_out | kinds["bare"]
     kinds["not name"] = drop - kinds["author"]
+    kinds["badge"] = kinds["not name"] | ids_of(page, _BADGE) - kinds["author"]
     choices = [ids_of(page, selector) for selector in markup.text]
     found = Found(markup.name, (), containers=frozenset(part.node.mem_id for part in parts) | replies)
     comments: dict[str, Comment] = {}
@@ -234,7 +241,10 @@ def _comment(
         counts["linkback"] += 1
         return None
     written = next(filter(None, (_first(part.elements, choice) for choice in texts)), None)
-    text = text_of(written, drop=drop, links=True) if written is not None else ""
+    if written is not None:
+        text = text_of(written, drop=drop, links=True)
+    else:
+        text = "\n\n".join(text_of(node, drop=drop, links=True) for node in _bare(part, kinds))
     if not text:
         # Some themes put the element with the id inside a container without one.
         counts["empty"] += part.stated is not None or _author_element(part.elements, kinds) is not None
@@ -254,6 +264,23 @@ def _comment(
         author_url=_website(author, part.elements, kinds) if author else None,
         permalink=part.anchor,
     )
+
+
+def _bare(part: _Part, kinds: Mapping[str, AbstractSet[int]]) -> list[LexborNode]:
+    """The outermost elements of a part that may hold its text."""
+    bare = [node for node in part.elements if node.mem_id in kinds["bare"]]
+    return [node for node in bare if not _is_below(node, kinds["not bare"], part.node)]
+
+
+def _is_below(node: LexborNode, outer: AbstractSet[int], top: LexborNode) -> bool:
+    above = node.parent
+    for _ in range(_PERSON_DEPTH):
+        if above is None or above.mem_id == top.mem_id:
+            return False
+        if above.mem_id in outer:
+            return True
+        above = above.parent
+    return True
 
 
 def _first(elements: Sequence[LexborNode], wanted: AbstractSet[int]) -> LexborNode | None:
@@ -277,7 +304,9 @@ def _name(
     """The marked name inside the author's element, else its text."""
     named = (node for node in elements if node.mem_id in kinds["name"] and _inside(node, author))
     chosen = next(named, author)
-    return (chosen.attributes.get("content") or "").strip() or line_of(chosen, drop=kinds["not name"]) or None
+    stated = (chosen.attributes.get("content") or "").strip() or line_of(chosen, drop=kinds["badge"])
+    # A name in an element that only sounds like a badge is a name.
+    return stated or line_of(chosen, drop=kinds["not name"]) or None
 
 
 def _website(

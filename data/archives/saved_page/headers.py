@@ -6,9 +6,9 @@ Such a header is a name with a date above or below it, and with badges, "says:" 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from belowline.data.archives.saved_page.stamps import kind_of_stamp
+from belowline.data.archives.saved_page.stamps import age_of, is_day_of_year, kind_of_stamp
 from belowline.data.archives.words import pattern_of
 
 _BADGE, _SAYS, _NAME_SAYS = pattern_of("badge"), pattern_of("says"), pattern_of("name_says")
@@ -16,25 +16,32 @@ _REPLY_TO, _REPLY_TO_NEXT = pattern_of("reply_to"), pattern_of("reply_to_next")
 _END_OF_COMMENT = pattern_of("reply_button", "beside_comment")
 _BYLINE, _VOTE = pattern_of("byline"), pattern_of("vote")
 _ONE_LINE = re.compile(
-    r"(?:comment by )?(?P<name>\S.{0,60}?) ?"
+    r"(?:comment by )?(?P<name>\S.{0,80}?) ?"
     r"(?:\bon (?P<said>.+) said:|\bcommented on (?P<commented>.+):|[·•|–—,] ?(?P<dated>.+))",
     re.IGNORECASE,
 )
+_DATE_NAME = re.compile(r"(?P<stamp>.{6,40}?) ?[|·•–—-] (?:by )?(?P<name>\S.{0,60})", re.IGNORECASE)
 _ON_SAID = re.compile(r"on (?P<stamp>.+?)(?: said:)?", re.IGNORECASE)
 _BELOW_DATE = re.compile(r"\(?edit\)?|\d{1,2}[:.]\d{2} ?(?:[ap]\.?m\.?)?", re.IGNORECASE)
 _LONGEST_LINE = 120
+_NUMBERED = re.compile(r"\d{1,4}[.)] (?P<name>\S.*)")
+_FEWEST_NUMBERED = 2
 _MOST_LINES = 6
-_LONGEST_NAME = 80
+_LONGEST_NAME, _LONGEST_SAYS, _LONGEST_LABEL = 80, 160, 40
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The lines from ``first`` up to ``after`` (not included) that name the author of the next comment."""
+    """The lines from ``first`` up to ``after`` (not included) that name the author of the next comment.
+
+    ``age`` is that of the comment in seconds, if the page prints it.
+    """
 
     first: int
     after: int
     author: str | None
     reply_to: str | None = None
+    age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,10 @@ class _Style:
 
 def find_headers(lines: Sequence[str], start: int, end: int) -> list[Header]:
     """The headers between two lines, in order; empty on a page that prints no dates beside names."""
-    stamps = [(i, kind) for i in range(start, end) if (kind := _stamp(lines[i]))]
+    stamps = _with_date_first(lines, start, end) or [
+        (i, kind) for i in range(start, end) if (kind := _stamp(lines[i]))
+    ]
+    stamps = stamps or _days_of_year(lines, start, end)
     if not stamps:
         return []
     common = Counter(kind for _, kind in stamps).most_common(1)[0][0]
@@ -60,7 +70,69 @@ def find_headers(lines: Sequence[str], start: int, end: int) -> list[Header]:
         # A date of another kind, alone in a paragraph, is a part of a comment.
         if header and (kind == common or (header.author and below_button(lines, header.first))):
             headers.append(header)
-    return headers
+    return _without_numbers(_without_labels(lines, headers, start))
+
+
+def _with_date_first(lines: Sequence[str], start: int, end: int) -> list[tuple[int, str]]:
+    """The lines such as "DATE | NAME" if most dates of a page stand in such lines."""
+    found = [(i, kind) for i in range(start, end) if (kind := _kind_of_date_and_name(lines[i]))]
+    others = sum(_stamp(lines[i]) is not None for i in range(start, end)) if found else 0
+    return found if len(found) > others else []
+
+
+def _kind_of_date_and_name(line: str) -> str | None:
+    match = _DATE_NAME.fullmatch(line) if len(line) <= _LONGEST_LINE else None
+    return kind_of_stamp(match["stamp"]) if match and not _stamp(line) else None
+
+
+def _days_of_year(lines: Sequence[str], start: int, end: int) -> list[tuple[int, str]]:
+    """The dates without a year if most of them stand below a name with "says:"."""
+    days = [i for i in range(max(start, 1), end) if is_day_of_year(lines[i])]
+    named = sum(_NAME_SAYS.fullmatch(lines[i - 1][:_LONGEST_SAYS]) is not None for i in days)
+    return [(i, "day") for i in days] if named * 2 > len(days) else []
+
+
+def _without_numbers(headers: Sequence[Header]) -> list[Header]:
+    """The headers without the numbers of a list, such as "1. ", if every name has one."""
+    matches = [_NUMBERED.fullmatch(header.author or "") for header in headers]
+    if len(headers) < _FEWEST_NUMBERED or not all(matches):
+        return list(headers)
+    return [replace(one, author=match["name"]) for one, match in zip(headers, matches, strict=True) if match]
+
+
+def _without_labels(lines: Sequence[str], headers: Sequence[Header], start: int) -> list[Header]:
+    """The headers with the labels of roles that hosts make up, such as "Captain", above or below the names.
+
+    Such a label stands alone between a name and the button of the comment before, or the beginning.
+    """
+    floors = [start, *(header.after for header in headers[:-1])]
+    labels = {
+        header: i
+        for header, floor in zip(headers, floors, strict=True)
+        if (i := _free_label(lines, header, floor, start)) is not None
+    }
+    if not labels:
+        return list(headers)
+    names = {header.author for header in headers if header not in labels}
+    names |= {header.reply_to for header in headers}
+    above = [lines[i] for i in labels.values()]
+    below = [header.author for header in labels]
+    named_above = (sum(name in names for name in above), len(set(above)))
+    label_below = named_above > (sum(name in names for name in below), len(set(below)))
+    return [
+        replace(header, first=labels[header], author=lines[labels[header]] if label_below else header.author)
+        if header in labels
+        else header
+        for header in headers
+    ]
+
+
+def _free_label(lines: Sequence[str], header: Header, floor: int, start: int) -> int | None:
+    i = header.first - 1
+    if header.author is None or i < max(floor, 1) or not 0 < len(lines[i]) <= _LONGEST_LABEL:
+        return None
+    at_start = i == start or _END_OF_COMMENT.fullmatch(lines[i - 1]) is not None
+    return i if at_start and not (_END_OF_COMMENT.fullmatch(lines[i]) or _VOTE.fullmatch(lines[i])) else None
 
 
 def below_button(lines: Sequence[str], first: int) -> bool:
@@ -83,9 +155,11 @@ def _stamp(line: str) -> str | None:
 
 def _one_line(lines: Sequence[str], i: int) -> Header | None:
     """The header of "NAME on DATE said:" or "NAME · DATE"."""
-    if kind_of_stamp(lines[i]) or _ON_SAID.fullmatch(lines[i]):
+    if kind_of_stamp(lines[i]) or is_day_of_year(lines[i]) or _ON_SAID.fullmatch(lines[i]):
         return None
     match = _ONE_LINE.fullmatch(lines[i])
+    if match is None or _stamp(lines[i]) is None:
+        match = _DATE_NAME.fullmatch(lines[i])
     return Header(i, i + 1, match["name"]) if match else None
 
 
@@ -138,7 +212,7 @@ def _header(lines: Sequence[str], i: int, floor: int, end: int, style: _Style) -
         reply_to, below = match["name"], below + 1
     elif below + 1 < end and _REPLY_TO_NEXT.fullmatch(lines[below]) and lines[below + 1]:
         reply_to, below = lines[below + 1], below + 2
-    return Header(i if first is None else first, below, author, reply_to)
+    return Header(i if first is None else first, below, author, reply_to, age_of(lines[i]))
 
 
 def _is_below_date(lines: Sequence[str], i: int, below: int) -> bool:
@@ -159,7 +233,8 @@ def _above(lines: Sequence[str], i: int, floor: int, style: _Style) -> Iterator[
         if not line and not style.spaced:
             return
         if line:
-            if _END_OF_COMMENT.fullmatch(line) or len(line) > _LONGEST_NAME or seen == _MOST_LINES:
+            long = len(line) > _LONGEST_NAME and not _NAME_SAYS.fullmatch(line[:_LONGEST_SAYS])
+            if _END_OF_COMMENT.fullmatch(line) or long or seen == _MOST_LINES:
                 return
             seen += 1
             yield j

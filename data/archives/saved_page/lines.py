@@ -22,7 +22,7 @@ _BESIDE_ARTICLE = pattern_of("money", "of_sites", "beside_article")
 _SAID = re.compile(r"\b\d{4}.* said:$")
 _LONGEST_DATED = 120
 _NEAR, _FAR = 4, 12  # lines with text, lines
-_LONGEST_FURNITURE, _LONGEST_NAME = 250, 60
+_LONGEST_FURNITURE, _LONGEST_NAME, _LONGEST_SAYS = 250, 60, 70
 _URL = re.compile(r"https?://\S+")
 
 IMAGE = "comment image"
@@ -222,7 +222,7 @@ class _Builder:
         if not self._lines:
             return
         name = _name_in(self._lines) if self._comments else None
-        if self._saying and (match := _NAME_SAYS.fullmatch(name or self._lines[-1])):
+        if self._saying and (match := _NAME_SAYS.fullmatch((name or self._lines[-1])[:_LONGEST_SAYS])):
             name = match["name"]
         text = name or "\n".join(self._lines)
         gap = max(self._gap, self._gap_before_furniture, 1)

@@ -114,10 +114,11 @@ def _drafts(blocks: Sequence[Block], roles: Sequence[Role]) -> Iterator[Draft]:
 
 
 class _Place(NamedTuple):
-    """Author and id of a comment; the id is None for a comment without text, which is left out."""
+    """Author, id and age of a comment; the id is None for a comment without text, which is left out."""
 
     author: str
     id: str | None
+    age: int | None
 
 
 def _comments(drafts: Sequence[Draft]) -> tuple[Comment, ...]:
@@ -126,8 +127,8 @@ def _comments(drafts: Sequence[Draft]) -> tuple[Comment, ...]:
     path: list[_Place] = []  # the last comment below those that it answers
     for position, draft in enumerate(drafts, start=1):
         text = _text_of(draft)
-        path = _path_to(draft.reply_to.casefold(), path, latest) if draft.reply_to else []
-        place = _Place((draft.author or "").casefold(), str(position) if text else None)
+        path = _path_to(draft, path, latest) if draft.reply_to else []
+        place = _Place((draft.author or "").casefold(), str(position) if text else None, draft.age)
         if text:
             comments.append(Comment(str(position), text, draft.author, parent=path[-1].id if path else None))
         path.append(place)
@@ -136,12 +137,26 @@ def _comments(drafts: Sequence[Draft]) -> tuple[Comment, ...]:
     return tuple(comments)
 
 
-def _path_to(name: str, path: list[_Place], latest: Mapping[str, _Place]) -> list[_Place]:
-    """The path up to the nearest comment of an author; replies stand right below what they answer."""
-    for length in range(len(path), max(0, len(path) - _DEEPEST), -1):
-        if path[length - 1].author == name:
-            return path[max(0, length - _DEEPEST) : length]
+def _path_to(draft: Draft, path: list[_Place], latest: Mapping[str, _Place]) -> list[_Place]:
+    """The path up to the nearest comment that a reply may answer; replies stand right below what they answer.
+
+    It is by the author whom the reply names, and not younger than the reply.
+    """
+    name = (draft.reply_to or "").casefold()
+    lengths = [
+        length
+        for length in range(len(path), max(0, len(path) - _DEEPEST), -1)
+        if path[length - 1].author == name
+    ]
+    older = (length for length in lengths if not _is_younger(path[length - 1], draft))
+    if lengths:
+        length = next(older, lengths[0])
+        return path[max(0, length - _DEEPEST) : length]
     return [latest[name]] if name in latest else []
+
+
+def _is_younger(place: _Place, draft: Draft) -> bool:
+    return place.age is not None and draft.age is not None and place.age < draft.age
 
 
 def _text_of(draft: Draft) -> str:
@@ -159,5 +174,5 @@ def _notes(layout: Layout, drafts: int, comments: int) -> Iterator[str]:
         yield f"the page states {layout.stated} comments; {comments} with text were found"
     elif layout.stated is None and not drafts:
         yield "no comments found"
-    if drafts > comments:
+    if drafts > comments and layout.stated != 0:
         yield f"{drafts - comments} of {drafts} comments have no text in the file (a picture, or a lost line)"

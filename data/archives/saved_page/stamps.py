@@ -21,7 +21,35 @@ _STAMP = re.compile(
     rf"|(?P<age>{_AGE}|(?:just|right) now){_BUTTON}",
     re.IGNORECASE,
 )
+_DAY_OF_YEAR = re.compile(
+    rf"{_WEEKDAY}(?:{_MONTH} {_DAY}|{_DAY}\.? {_MONTH}){_CLOCK}?{_BUTTON}", re.IGNORECASE
+)
+_PART_OF_AGE = re.compile(r"(an?|one|\d+) ?(second|minute|min|hour|day|week|month|year|s|mo|m|h|d|w|y)")
+_MINUTE, _DAY_S = 60, 86_400
+_SECONDS = {
+    **dict.fromkeys(("s", "second"), 1),
+    **dict.fromkeys(("m", "min", "minute"), _MINUTE),
+    **dict.fromkeys(("h", "hour"), 60 * _MINUTE),
+    **dict.fromkeys(("d", "day"), _DAY_S),
+    **dict.fromkeys(("w", "week"), 7 * _DAY_S),
+    **dict.fromkeys(("mo", "month"), 30 * _DAY_S),
+    **dict.fromkeys(("y", "year"), 365 * _DAY_S),
+}
 _LONGEST = 60
+
+
+def age_of(line: str) -> int | None:
+    """The seconds of an age such as "2 years, 3 months ago", in the precision of the page; None for another line."""
+    match = _STAMP.fullmatch(line) if len(line) <= _LONGEST else None
+    if not match or not match["age"]:
+        return None
+    parts = _PART_OF_AGE.findall(match["age"].casefold())
+    return sum((int(number) if number.isdecimal() else 1) * _SECONDS[unit] for number, unit in parts)
+
+
+def is_day_of_year(line: str) -> bool:
+    """True for a date without a year, such as "May 4", which may also be what a comment says."""
+    return len(line) <= _LONGEST and _DAY_OF_YEAR.fullmatch(line) is not None
 
 
 def kind_of_stamp(line: str) -> str | None:

@@ -62,7 +62,7 @@ def _post(line: int, record: Element, side: SideFields) -> Post:
         line=line,
         id=record.get("dsq:id", ""),
         text=html_to_text(markup_of(record, "message")),
-        author=one_line(markup_of(record, "author/name")),
+        author=one_line(markup_of(record, "author/name")) or one_line(markup_of(record, "author/username")),
         time=side.time((record.findtext("createdAt") or "").strip()),
         parent=_reference(record, "parent"),
         verdict=_verdict(record),

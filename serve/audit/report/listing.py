@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from belowline.serve.audit.archive import LINE
 from belowline.serve.audit.evidence import deciding_spans
 from belowline.serve.audit.summary_counts import TopComment, strength
 from belowline.serve.scoring.segments import Segment, stretch
@@ -14,10 +15,14 @@ TEXT_SHOWN = 4000
 """Most characters of a comment in the report; comments.jsonl has the whole text."""
 _OF_GROUP = 1000
 _EXCERPT, _BEFORE = 160, 30
-_LINE = re.compile(r":(\d{1,15})$")
 _IN_ROWS = re.compile(r"\.(parquet|sqlite3?|db)$", re.IGNORECASE)
 _WEB = re.compile(r"https?://\S+$", re.IGNORECASE)
 _LONGEST_LINK = 2000
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with its thing, ``2 threads``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +76,24 @@ class Listing:
         inside = self.folder and source.startswith(f"{self.folder.rstrip(os.sep)}{os.sep}")
         return source[len(self.folder) :].lstrip(os.sep) if inside else source
 
+    def about(self, note: Mapping[str, Any], files: int) -> str:
+        """The files of a note if there are several ``files``, else the number of its threads if it has several."""
+        if files > 1 and note.get("files"):
+            more = note["in_files"] - len(note["files"])
+            names = ", ".join(map(self.file, note["files"]))
+            return f"{names} and {counted(more, 'more file')}" if more else names
+        return counted(note["times"], "thread") if note["times"] > 1 else ""
+
     def place(self, row: Mapping[str, Any]) -> str:
         """The file of a comment, with its line, in tables of other kinds the row."""
         line = row.get("line")
         if line is None:
             return self.source(row["source"])
-        return self._numbered(_LINE.sub("", self.file(row["source"])), line)
+        return self._numbered(LINE.sub("", self.file(row["source"])), line)
 
     def source(self, source: str) -> str:
         """As ``file``, with the line or row of a thread in words."""
-        found = _LINE.search(source)
+        found = LINE.search(source)
         return (
             self._numbered(self.file(source[: found.start()]), int(found[1])) if found else self.file(source)
         )

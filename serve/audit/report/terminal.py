@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from belowline.serve.audit.report.charts import percent
-from belowline.serve.audit.report.listing import Listing
+from belowline.serve.audit.report.listing import Listing, counted
 from belowline.serve.scoring.safe_text import on_one_line
 from belowline.serve.scoring.wording import code_words
 
@@ -16,7 +16,7 @@ def finding_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """The findings of summary.json as lines."""
     actions, threads = summary["actions"], summary["threads"]
     found = actions["hold"] + actions["reject"]
-    yield f"{_counted(summary['comments'], 'comment')} in {_counted(threads['threads'], 'thread')}"
+    yield f"{counted(summary['comments'], 'comment')} in {counted(threads['threads'], 'thread')}"
     if found:
         reasons = (
             f"{code_words(code)} {count:,}" for code, count in summary["reasons"].items() if code != "none"
@@ -28,8 +28,9 @@ def finding_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     if worst:
         yield f"worst threads: {worst}"
     for note in summary.get("notes", [])[:_SHOWN]:
-        threads_with = f" ({_counted(note['times'], 'thread')})" if note["times"] > 1 else ""
-        yield f"note: {on_one_line(note['message'], _LONGEST)}{threads_with}"
+        about = Listing(summary.get("folder", "")).about(note, summary.get("files", 1))
+        place = f" ({on_one_line(about, _LONGEST)})" if about else ""
+        yield f"note: {on_one_line(note['message'], _LONGEST)}{place}"
 
 
 def unread_lines(summary: Mapping[str, Any], file: object) -> Iterator[str]:
@@ -49,7 +50,3 @@ def _worst_threads(summary: Mapping[str, Any]) -> Iterator[str]:
     for one in ([one for one in bad if one.get("interval")] or bad)[:_SHOWN]:
         name = on_one_line(listing.source(one["thread"]), 60)
         yield f"{name} ({one['comments'] - one['actions']['publish']:,} of {one['comments']:,})"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

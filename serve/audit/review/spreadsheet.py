@@ -43,7 +43,7 @@ def read_sheet(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, s
     rows = []
     try:
         for number, (line, record) in enumerate(
-            read_records(path, "csv", tuple((name, name) for name in needed)), 2
+            read_records(path, "csv", tuple((name, name) for name in needed), with_text=False), 2
         ):
             if isinstance(record, ReadError):
                 raise record.at(path, line)

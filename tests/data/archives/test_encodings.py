@@ -10,7 +10,7 @@ import pytest
 from belowline.data import Reject, read_threads
 from belowline.data.archives.columns import excel_delimiter
 from belowline.data.archives.encodings import encoding_of, open_utf8
-from belowline.data.archives.readers import read_rows
+from belowline.data.archives.rows import read_rows
 from tests.support.containers import zipped
 from tests.support.reading import read
 

@@ -1,18 +1,23 @@
 """Exports of known hosts, with the structure that the hosts' own programs write."""
 
+import csv
 import json
 import shutil
 import sqlite3
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import zstandard
+from pyarrow import parquet
 
 from belowline.data import ReadError, Reject, Thread, read_threads
 from belowline.data.archives.columns import filled_columns
-from belowline.data.archives.readers import read_rows
+from belowline.data.archives.rows import read_rows
+from belowline.data.archives.side_fields import SideFields
 from belowline.data.archives.table_reader import values_of
 from tests.support.reading import read
+from tests.support.xml_exports import disqus, entry, item, post, wxr
 
 EXPORTS = Path(__file__).parent / "exports"
 TRUTH = json.loads((EXPORTS / "truth.json").read_text("utf-8"))
@@ -86,6 +91,62 @@ def test_rows_for_scoring_are_the_comments_of_an_audit(name):
     texts = [values_of(row, filled_columns(row))["text"] for row in rows if not isinstance(row, ReadError)]
     audited = [comment[-1] for thread in TRUTH[name] for comment in thread["comments"]]
     assert sorted(map(str, texts)) == sorted(audited)
+
+
+def table_of(path: Path, rows: list[dict]) -> Path:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if path.suffix == ".parquet":
+        texts = {name: [None if row.get(name) is None else str(row[name]) for row in rows] for name in names}
+        parquet.write_table(pa.table(texts), path)
+        return path
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("name", ["pushshift.jsonl", "youtube-comment-downloader.jsonl", "hackernews.jsonl"])
+def test_tables_of_hosts_give_the_rows_of_an_audit(tmp_path, name, suffix):
+    lines = map(json.loads, (EXPORTS / name).read_text("utf-8").splitlines())
+    flat = [{key: one for key, one in line.items() if not isinstance(one, dict | list)} for line in lines]
+    path = table_of(tmp_path / f"a{suffix}", flat)
+    rows = [row for _, row in read_rows(path, ())]
+    texts = [values_of(row, filled_columns(row))["text"] for row in rows if not isinstance(row, ReadError)]
+    audited = [comment.text for thread in read_threads(path) for comment in thread.comments]
+    assert sorted(map(str, texts)) == sorted(audited)
+    assert audited
+
+
+def test_exports_that_are_no_tables_give_rows_too(tmp_path):
+    path = isso(tmp_path / "comments.db")
+    comments = [(thread, comment) for thread in read_threads(path) for comment in thread.comments]
+    rows = [(place, row) for place, row in read_rows(path, ())]
+    assert [(row["id"], row["text"], row["author"], row["parent"], row["thread"]) for _, row in rows] == [
+        (one.id, one.text, one.author, one.parent, thread.title) for thread, one in comments
+    ]
+    assert [place for place, _ in rows] == [(str(path), one.line, "row") for _, one in comments]
+    path = tmp_path / "export.xml"
+    path.write_text(wxr(item(entry("One."), entry("Two."))))
+    assert [row["text"] for _, row in read_rows(path, ())] == ["One.", "Two."]
+    posts = disqus(post("1", "t", "<p>One.</p>"), post("2", "t"))
+    path.write_text(posts.partition("</createdAt>")[0] + posts.rpartition("</createdAt>")[0][-200:])
+    found = [(place[0], getattr(row, "reason", None) and "error") for place, row in read_rows(path, ())]
+    assert found == [(str(path), "error")]
+    path.write_text(posts.rpartition("</createdAt>")[0])
+    assert {type(row) for _, row in read_rows(path, ())} == {dict, ReadError}
+
+
+@pytest.mark.parametrize(
+    "line", [{"title": "Tram", "body": "The council voted.", "comments": [{"text": "One.", "by": "A"}]}]
+)
+def test_an_article_in_a_line_is_no_row_but_its_comments_are(tmp_path, line):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(line) + "\n" + json.dumps({**line, "comments": []}) + "\n")
+    side = SideFields()
+    assert [row["text"] for _, row in read_rows(path, (), side=side)] == ["One."]
+    assert list(side.notes()) == ["articles left out that have no comments: 1"]
 
 
 def test_what_is_left_out_is_counted():

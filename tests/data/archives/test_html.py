@@ -204,6 +204,41 @@ def test_older_wordpress_themes_without_an_element_for_the_text():
     assert any("time zone" in note for note in thread.notes)
 
 
+BARE = (
+    HEAD
+    + """<h2>2 Comments</h2><ol><li class="comment" id="li-comment-7"><div id="comment-7">
+<div class="comment-author vcard"><cite class="fn">Ann</cite> <span class="badge">Staff</span><p>Since 2019</p></div>
+<p>One.</p><blockquote><p>Quoted.</p></blockquote><p>Two.</p><div class="reply"><p>Reply</p></div></div>
+<ul class="children"><li class="comment" id="li-comment-8"><div id="comment-8"><cite class="fn">Bo</cite><p>Three.</p>
+</div></li></ul></li><li class="comment" id="li-comment-9"><div id="comment-9"><cite class="fn">Cy</cite></div></li></ol>"""
+)
+
+
+def test_paragraphs_without_an_element_around_them_are_the_text():
+    thread = read(BARE)
+    assert said(thread) == [("7", "Ann", "One.\n\n> Quoted.\n\nTwo.", None), ("8", "Bo", "Three.", "7")]
+    assert "comments: 1 without text in the page (a picture, or removed) left out" in thread.notes
+    assert not any("states" in note for note in thread.notes)
+
+
+@pytest.mark.parametrize("tag", ["h2", "h3", "h4"])
+def test_the_number_in_a_heading_is_what_the_page_states(tag):
+    page = CLASSIC.replace("<ol", f"<{tag}>7 Comments</{tag}><ol", 1)
+    assert "the page states 7 comments; 2 with text were found" in read(page).notes
+
+
+@pytest.mark.parametrize("kind", ["badge", "wpd-user-badge", "role", "wpd-comment-label"])
+def test_a_badge_in_the_authors_element_is_no_part_of_the_name(kind):
+    page = CLASSIC.replace("Carl</cite>", f'Carl <span class="{kind}">Staff</span></cite>')
+    assert read(page).comments[0].author == "Carl"
+    page = CLASSIC.replace("Carl</cite>", f'<span class="{kind}">Carl</span></cite>')
+    assert read(page).comments[0].author == "Carl"
+    page = WPDISCUZ.replace("Lindqvist</a></div>", f'Lindqvist</a><span class="{kind}">VIP</span></div>')
+    assert [comment.author for comment in read(page).comments] == [
+        comment.author for comment in read(WPDISCUZ).comments
+    ]
+
+
 def test_disqus():
     assert said(read(DISQUS)) == [("501", "Ann Lee", "First.", None), ("502", "Bob", "Second.", "501")]
 

@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from belowline.data import ReadError, Reject, Thread, read_threads
 from belowline.data.archives import json_values as values
-from belowline.data.archives.readers import read_rows
+from belowline.data.archives.rows import read_rows
 from tests.support.reading import read, refusal
 
 ANN = {"id": 1, "author": "Ann", "text": "One.", "time": "2024-05-09T07:12:00Z"}
 BO = {"id": 2, "author": "Bo", "text": "Two.", "parent": 1}
+
+
+KEYED = {"1": {**ANN, "id": None}, "2": {**BO, "id": None}}
+"""Records under their keys, as Firebase exports them."""
 
 
 def told(threads: list[Thread]) -> list[tuple]:
@@ -44,6 +48,11 @@ BOTH = [("1", None, "Ann", "One."), ("2", "1", "Bo", "Two.")]
             {"name": "Ann", "message": "One.", "id": 1, "replies": [{"name": "Bo", "message": "Two.", "id": 2, "replies": []}]}
         ]}]}, [("t", BOTH)]),
         ({"text": "One.", "author": "Ann", "id": 1}, [(None, BOTH[:1])]),
+        (KEYED, [(None, BOTH)]),
+        ({"data": KEYED}, [(None, BOTH)]),
+        ({"tram": KEYED, "bus": {"3": ANN}}, [("tram", BOTH), ("bus", BOTH[:1])]),
+        ({"comments": {"tram": KEYED, "bus": KEYED}}, [("tram", BOTH), ("bus", BOTH)]),
+        ({"labels": {"send": {"text": "Send"}, "stop": {"text": "Stop"}}, "comments": KEYED}, [(None, BOTH)]),
         ([{"author_name": "Ann", "author": 0, "id": 1, "post": 5, "parent": 0, "content": {"rendered": "<p>One.</p>"},
            "status": "approved", "type": "comment"}], [("5", [("1", "0", "Ann", "One.")])]),
     ],

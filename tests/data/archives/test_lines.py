@@ -96,7 +96,7 @@ def test_a_row_with_a_lost_quote_does_not_take_those_below_with_it():
     assert [line for line, _ in found] == [1, 2, 3, 5, 6]
     assert str(found[0][1]).startswith("not valid CSV")
     assert found[1] == (2, ["c", "d"])
-    assert str(found[2][1]).startswith("1 fields under a header of 2")
+    assert str(found[2][1]).startswith("row has 1 of 2 fields")
     assert found[3:] == [(5, ["f", "g"]), (6, ["h"])]
 
 

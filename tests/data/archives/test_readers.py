@@ -86,7 +86,7 @@ def test_a_format_that_is_named_is_not_guessed(tmp_path):
         (b"<!DOCTYPE html>", "neither a title nor any text"),
         (b"WARC/1.0\r\n", "WARC"),
         (b'["x"]', "unknown format"),
-        (b'[["x"]]', "a JSON list"),
+        (b'[["x"]]', "a list"),
         (b'{\n  "words": "x"\n}', "no field with the text.*--column text=NAME"),
         (b"SQLite format 3\0" + b"\0" * 100, "SQLite"),
         (b"int main() { return 0; }\n", "unknown format"),

@@ -76,7 +76,7 @@ def test_bad_lines_of_jsonl(tmp_path):
             "list",
             "byte ",
             "field 'text': ",
-            "field 'text': .*bool",
+            "field 'text': true or false",
             "text.*'author'",
             "JSON",
         ],

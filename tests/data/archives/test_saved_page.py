@@ -731,6 +731,10 @@ def test_a_notice_to_the_writer_is_neither_author_nor_text(place):
         "{name}\nMay 3, 2024\n5:12 pm",
         "{name} commented on May 3, 2024 at 5:12 pm:",
         "Comment by {name} — May 3, 2024",
+        "May 3, 2024 at 5:12 pm | {name}",
+        "May 3, 2024 – by {name}",
+        "{name} says:\nMay 3",
+        "{name} said:\n3 May at 5:12 pm",
     ],
 )
 def test_author_lines_of_sites(header):
@@ -742,3 +746,85 @@ def test_author_lines_of_sites(header):
 def test_a_number_of_likes_in_words_is_no_text():
     page = written(CLASSIC.replace("Reply", "Liked by 3 people\nReply"), [THREE[0], THREE[2]])
     assert said(read(f"{ARTICLE}\n\n2 thoughts on “Bridge”\n{page}\nLeave a Reply\n")) == [THREE[0], THREE[2]]
+
+
+DISCUZ = "{label}{name}\n2 years ago{parent}\n\n{text}\n\n0\nReply\n"
+ROLES = {"Ann Lee": "Captain", "Carl Foe": "Top Commenter", "Dora Marsh": "Captain"}
+
+
+@pytest.mark.parametrize("stated", ["", "5 Comments\n"])
+@pytest.mark.parametrize("below_name", [False, True])
+def test_the_label_of_a_role_is_neither_a_comment_nor_a_name(stated, below_name):
+    rows = [*THREE, ("Dora Marsh", "Captain"), ("Ann Lee", "Me\n\nagain.")]
+    page = ""
+    for name, text in rows:
+        label = f"{ROLES[name]}\n" if name in ROLES else ""
+        shown = f"{name}\n{label}".rstrip("\n") if below_name else name
+        page += DISCUZ.format(label="" if below_name else label, name=shown, parent="", text=text)
+    assert said(read(ARTICLE + FORM.rstrip("\n") + "\n" + stated + page + CLOSING)) == rows
+
+
+@pytest.mark.parametrize("counters", ["+1\n-0", "0\n0", "+12\n−3"])
+def test_two_counters_of_votes_are_no_text(counters):
+    rows = [*THREE, ("Dora Marsh", "42"), ("Tim [guest]", "+1"), ("Ann Lee", "Reply")]
+    page = written("{name}\n2 years ago\n\n{text}\n\n0\nReply\n".replace("0\nR", f"{counters}\nR"), rows)
+    assert below(page) == rows
+
+
+def test_long_names_are_names():
+    name = "Somebody Who Likes To Write All The Titles That She Ever Had In Her Name, MSc, PhD"
+    rows = [THREE[0], (name, "Two."), THREE[2]]
+    thread = read(f"{ARTICLE}{ABOVE}{written(CLASSIC, rows)}\nLeave a Reply\n")
+    assert said(thread) == rows
+
+
+def test_a_page_without_comments_has_no_note_on_lost_ones():
+    thread = read(
+        ARTICLE
+        + FORM.rstrip("\n")
+        + "\n0 Comments\nOldest\n\nPost navigation\nOlder boats\nRecent Posts\nNets"
+    )
+    assert (thread.comments, thread.notes) == ((), ())
+
+
+def test_a_button_with_the_name_of_its_comment_is_no_text():
+    rows = [*THREE, ("Dora Marsh", "Reply to Ann Lee")]
+    page = "".join(
+        written(CLASSIC.replace("Reply", f"Reply to {name}"), [(name, text)]) for name, text in rows
+    )
+    assert said(read(f"{ARTICLE}\n\n4 thoughts on “Bridge”\n{page}\nLeave a Reply\n")) == rows
+
+
+def test_the_numbers_of_a_list_are_no_part_of_names():
+    rows = [(f"{number}. {name}", text) for number, (name, text) in enumerate(THREE, 1)]
+    assert said(read(f"{ARTICLE}{ABOVE}{written(CLASSIC, rows)}\nLeave a Reply\n")) == THREE
+
+
+def test_a_gap_ends_the_last_comment_of_a_page_without_buttons():
+    rows = [THREE[0], THREE[2]]
+    page = written("{name}\n2 years ago\n\n{text}\n\n", rows)
+    form = FORM.rstrip("\n") + "\n2 Comments\nOldest\n"
+    footer = "\nGet our letter every Friday\nSign up\n\nContact\n© 2024 The Courier"
+    assert said(read(ARTICLE + form + page + footer)) == rows
+
+
+@pytest.mark.parametrize(
+    ("ages", "parent"),
+    [
+        (("3 days", "2 days", "1 day", "20 hours"), "3"),
+        (("3 days", "2 days", "20 hours", "1 day"), "1"),
+        (("1 year, 2 months", "1 year", "3 weeks", "1 month"), "1"),
+        (("2 years", "2 years", "2 years", "2 years"), "3"),
+        (("1 day", "1 day", "1 day", "2 days"), "3"),
+    ],
+)
+def test_a_reply_is_not_older_than_what_it_answers(ages, parent):
+    rows = (("Ann Lee", ""), ("Bob Ray", "Ann Lee"), ("Ann Lee", "Bob Ray"), ("Carl Foe", "Ann Lee"))
+    page = "".join(
+        f"{name}\n{age} ago\n"
+        + (f"Reply to {answered}\n" if answered else "")
+        + f"\nNumber {number}.\n\n0\nReply\n"
+        for number, ((name, answered), age) in enumerate(zip(rows, ages, strict=True))
+    )
+    comments = read(ARTICLE + FORM + page + CLOSING).comments
+    assert [comment.parent for comment in comments] == [None, "1", "2", parent]

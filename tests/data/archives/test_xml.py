@@ -603,3 +603,10 @@ def test_references_to_halves_of_a_character(xml, written, read_as, size):
     end = f"{written}!</wp:comment_content></wp:comment></item></channel></rss>"
     (thread,) = read(xml, f"{start}{'t' * max(0, size - len(start) - len(middle))}{middle}{end}")
     assert [comment.text for comment in thread.comments] == [f"Oh {read_as}!"]
+
+
+@pytest.mark.parametrize("name", ["<name/>", "<name> </name>", ""])
+def test_a_disqus_author_without_a_name_has_the_username(xml: Path, name: str) -> None:
+    record = post("1", "t").replace("<name>Ann</name>", f"{name}<username>ann42</username>")
+    (found,) = read(xml, disqus(thread("t"), record))
+    assert found.comments[0].author == "ann42"

@@ -146,3 +146,15 @@ def test_results_do_not_depend_on_order_processes_or_part_size(
         for out in (whole, backwards)
     ]
     assert results[0] == results[1]
+
+
+def test_positions_go_on_in_the_parts_of_a_thread(tmp_path: Path) -> None:
+    rows = [{"title": title, "text": "fine"} for title in ("Tram", "Tram", "Bus", "Tram", "Bus")]
+    comments = list(Archive([written(tmp_path / "a.jsonl", *rows, {"text": "loose"})]).comments())
+    assert [(one.thread, one.position) for one in comments[:5]] == [
+        *(("Tram", 0), ("Tram", 1), ("Bus", 0)),
+        *(("Tram", 2), ("Bus", 1)),
+    ]
+    assert comments[5].position == 0
+    written(tmp_path / "b.jsonl", *rows)
+    assert [one.position for one in Archive([tmp_path]).comments()][6:] == [0, 1, 0, 2, 1]

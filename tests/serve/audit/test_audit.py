@@ -238,6 +238,27 @@ def test_another_audit_is_replaced_only_when_forced(
     assert summary_of(out)["comments"] == (1 if other == "inputs" else 5)
 
 
+def test_notes_name_their_files_if_there_are_several(
+    tmp_path: Path, pipeline: ModerationPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = [{"text": "fine", "time": "soon", "thread": str(number)} for number in range(2)]
+    folder = write_archive(tmp_path / "archive", odd)
+    note = "2 of 2 times cannot be read for sure"
+    out = tmp_path / "out"
+    assert cli.run(["audit", str(folder), "--out", str(out)]) == 0
+    assert [(one["files"], one["in_files"]) for one in summary_of(out)["notes"]] == [
+        ([f"{folder}/a.jsonl"], 1)
+    ]
+    assert "a.jsonl" not in "".join(line for line in capsys.readouterr().out.splitlines() if note in line)
+    for name in "bcde":
+        (folder / f"{name}.jsonl").write_bytes((folder / "a.jsonl").read_bytes())
+    assert cli.run(["audit", str(folder), "--out", str(out), "--force"]) == 0
+    shown = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("note: 10 of 10"))
+    assert shown.endswith("(a.jsonl, b.jsonl, c.jsonl and 2 more files)")
+    assert summary_of(out)["files"] == 5
+    assert "a.jsonl, b.jsonl, c.jsonl and 2 more files" in (out / "report.html").read_text("utf-8")
+
+
 def test_a_failing_audit_leaves_the_finished_one_alone(
     archive: Path, pipeline: ModerationPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,10 +22,24 @@ def test_counts_are_summed_and_other_numbers_stay() -> None:
         *("in windows-1252, not UTF-8: 3 names", "in windows-1252, not UTF-8: 4 names"),
         "at 12:30 on 2024-05-09",
     )
-    assert [one["message"] for one in messages.most_common(9, summed=True)] == [
+    assert [one["message"] for one in messages.summed(9)] == [
         "3 of 64 comments have no text",
         "in windows-1252, not UTF-8: 7 names",
         "at 12:30 on 2024-05-09",
+    ]
+
+
+def test_the_first_files_of_a_kind_are_named_and_all_are_counted() -> None:
+    messages = Messages()
+    for file in "aabcde":
+        messages.add("3 comments have no text", file)
+    assert messages.summed(1) == [
+        {
+            "message": "18 comments have no text",
+            "times": 6,
+            "files": ["a", "b", "c"],
+            "in_files": 5,
+        }
     ]
 
 

@@ -127,7 +127,10 @@ def test_another_column_for_the_id_leaves_the_column_id(tmp_path: Path) -> None:
         ("x", "x"),
         (None, "1"),
         (" ", "1"),
-        ({"$oid": "5f"}, '{"$oid":"5f"}'),
+        ({"$oid": "5f"}, "5f"),
+        ("7.0", "7"),
+        ("NULL", "1"),
+        (True, "1"),
     ],
 )
 def test_an_id_of_any_type_is_a_text(tmp_path: Path, sent: object, expected: str) -> None:

@@ -107,14 +107,14 @@ def test_what_is_left_out_has_a_default(written: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("name", None, "Field required"),
+        ("name", None, "is missing"),
         ("name", '""', "at least 1 character"),
         ("name", '"../out"', "match pattern"),
-        ("name", "7", "valid string"),
-        ("version", "1.0", "valid string"),
-        ("base", None, "Field required"),
+        ("name", "7", "must be a string"),
+        ("version", "1.0", "must be a string"),
+        ("base", None, "is missing"),
         ("seed", "-1", "greater than or equal to 0"),
-        ("seed", "1.5", "valid integer"),
+        ("seed", "1.5", "must be a whole number"),
         ("labels", "[]", "at least 1 item"),
         ("labels", '["spam", "spma"]', "unknown spma; known: spam, hate"),
         ("labels", '["spam", "spam"]', "named twice"),
@@ -124,7 +124,7 @@ def test_what_is_left_out_has_a_default(written: Callable[..., Path]) -> None:
         ("overlap_tokens", "160", "less than max_tokens"),
         ("hold_precision", "1.2", "less than or equal to 1"),
         ("limit", "0", "greater than or equal to 1"),
-        ("spede", "1", "Extra inputs are not permitted"),
+        ("spede", "1", "is not a known field"),
     ],
 )
 def test_a_wrong_field_is_named(
@@ -139,13 +139,13 @@ def test_a_wrong_field_is_named(
 @pytest.mark.parametrize(
     ("sections", "field", "words"),
     [
-        ("", "mix", "Field required"),
+        ("", "mix", "is missing"),
         ("[mix]", "mix", "at least 1 item"),
         ("[mix]\njigsaw = 0", "mix.jigsaw", "greater than 0"),
-        ("[mix]\njigsaw = 'often'", "mix.jigsaw", "valid number"),
+        ("[mix]\njigsaw = 'often'", "mix.jigsaw", "must be a number"),
         ("[mix]\njigsaw = nan", "mix.jigsaw", ""),
         ("[mix]\njigsaw = 1\n[fit]\npasses = inf", "fit.passes", "finite"),
-        ("[mix]\njigsaw = 1\n[fit]\nrate = 1", "fit.rate", "Extra inputs"),
+        ("[mix]\njigsaw = 1\n[fit]\nrate = 1", "fit.rate", "is not a known field"),
         ("[mix]\njigsaw = 1\n[fit]\ntokens_per_batch = 8", "fit.tokens_per_batch", "or equal to 16"),
         ("[mix]\njigsaw = 1\n[fit]\nlearning_rate = 0", "fit.learning_rate", "greater than 0"),
         ("[mix]\njigsaw = 1\n[fit]\nprecision = 'fp8'", "fit.precision", "'auto', 'bf16' or 'fp32'"),
@@ -155,7 +155,11 @@ def test_a_wrong_field_is_named(
         ("[mix]\njigsaw = 1\n[augment]\ndisguise = 2", "augment.disguise", "or equal to 1"),
         ("[mix]\njigsaw = 1\n[augment]\nswap_in = ['ghc']", "augment", "swap_in names ghc, not in the mix"),
         ("[mix]\njigsaw = 1\n[generated]\nlink-spam = -5", "generated.link-spam", "or equal to 0"),
-        ("[mix]\njigsaw = 1\n[generated]\nlink-spam = 'some'", "generated.link-spam", "valid integer"),
+        (
+            "[mix]\njigsaw = 1\n[generated]\nlink-spam = 'some'",
+            "generated.link-spam",
+            "must be a whole number",
+        ),
     ],
 )
 def test_a_wrong_field_of_a_section_is_named(

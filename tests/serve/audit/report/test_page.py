@@ -139,7 +139,7 @@ def test_notes_of_the_readers_are_shown() -> None:
     told = section(render_report(summary_of([], tally, notes=notes), tally, pipeline), "notes")
     assert "4 times &lt;not&gt; read" in told
     assert "one page is cut" in told
-    assert "in 7 " in told
+    assert "7 threads" in told
 
 
 def section(report: str, id: str) -> str:

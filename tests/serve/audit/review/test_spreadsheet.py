@@ -74,7 +74,7 @@ def test_short_rows_are_filled_and_long_ones_refused(tmp_path: Path) -> None:
     file.write_text("number,text,decision\n1\n2,a,publish\n")
     assert [row["decision"] for _, row in read_sheet(file, COLUMNS)] == ["", "publish"]
     file.write_text("number,text,decision\n1,a,b,publish\n")
-    with pytest.raises(AuditError, match="4 fields under a header of 3"):
+    with pytest.raises(AuditError, match="row has 4 fields, the header 3"):
         read_sheet(file, COLUMNS)
 
 
