@@ -5,14 +5,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from pydantic import ValidationError
 
+from belowline.model import PolicyError
 from belowline.serve.console.forms import Form
 from belowline.serve.http.auth import SESSION_COOKIE, asks_for_key, authenticate, by_key, refuse_foreign_pages
-from belowline.serve.http.errors import Problem
+from belowline.serve.http.errors import Problem, invalid_fields
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.store import accounts
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
+from belowline.serve.store.refusal import Refusal
 from belowline.serve.templating import templates
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -84,6 +87,14 @@ def render(
         "signed_in": SESSION_COOKIE in request.cookies,
     }
     return HTMLResponse(templates.get_template(template).render(common | values), status)
+
+
+def detail_of(error: Problem | Refusal | PolicyError | ValidationError) -> str:
+    """The text of an error for the form that was sent."""
+    if isinstance(error, ValidationError):
+        errors = error.errors(include_input=False)
+        return invalid_fields([{**one, "loc": ("form", *one["loc"])} for one in errors]).detail
+    return str(error) if isinstance(error, PolicyError) else error.detail
 
 
 def redirect(to: str) -> RedirectResponse:
