@@ -53,7 +53,7 @@ def change_keys(console: Console, form: FormDep) -> HTMLResponse:
     try:
         return _keys_page(console, made=_change(console, form))
     except (Problem, Refusal, ValidationError) as error:
-        return _keys_page(console, status=422, problem=detail_of(error))
+        return _keys_page(console, status=422, problem=detail_of(error), typed=form)
 
 
 def _change(console: ConsoleRequest, form: Form) -> tuple[str, str] | None:
@@ -90,7 +90,9 @@ def _keys_page(
     status: int = 200,
     made: tuple[str, str] | None = None,
     problem: str | None = None,
+    typed: Form | None = None,
 ) -> HTMLResponse:
+    """The page of keys and webhooks; ``typed`` is a form that failed."""
     with console.service.database.read() as tx:
         hooks = endpoints.enabled_webhooks(tx)
         values: dict[str, Any] = {
@@ -99,7 +101,10 @@ def _keys_page(
             "deliveries": {hook.id: endpoints.delivery_log(tx, hook.id, 5) for hook in hooks},
             "trail": accounts.audit_trail(tx, 20),
         }
-    choices = {"roles": accounts.ROLES, "events": EVENTS}
+    typed = typed or Form(b"")
+    fields = {name: typed.first(name) for name in ("name", "role", "sites", "url")}
+    fields |= {"events": typed.all("events") if "url" in typed else EVENTS}
+    choices = {"roles": accounts.ROLES, "events": EVENTS, "typed": fields}
     return console.page("console_keys.html", status, **values, **choices, made=made, problem=problem)
 
 
@@ -110,7 +115,8 @@ def quality(console: Console) -> HTMLResponse:
     with console.service.database.read() as tx:
         following = reviews.golden_for(tx, actor.name, actor.sites)
         golden = comments.load(tx, [following]) if following is not None else []
-        results = [row for row in reviews.results(tx) if actor.may("read the log") or row.actor == actor.name]
+        # Agreement of others is for admins: moderators shall not compare themselves in public.
+        results = [row for row in reviews.results(tx) if actor.may("administer") or row.actor == actor.name]
     one, agreed = card(golden[0]) if golden else None, console.request.query_params.get("agreed")
     return console.page("console_quality.html", one=one, results=results, agreed=agreed)
 

@@ -1,7 +1,7 @@
 """Sign-in to the console with a key, and the requests of signed-in moderators."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -22,6 +22,8 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HOME = "/console"
 _BLIND_COOKIE = "belowline_blind"
 _BLUR_COOKIE = "belowline_blur"
+_TYPED = {"note", "text", "name", "sites", "url", "words", "message", "reason", "title", "tags"}
+"""Fields of all forms into which a person types words that would be lost."""
 _PERSONS = ("triage", "moderator", "admin")
 _SESSION_S = 12 * 3600
 _YEAR_S = 365 * 24 * 3600
@@ -68,7 +70,8 @@ async def _console(
 
 
 async def _form(request: Request) -> Form:
-    return Form(await request.body())
+    request.state.form = Form(await request.body())  # for a page of a problem, which shows what was typed
+    return cast(Form, request.state.form)
 
 
 Console = Annotated[ConsoleRequest, Depends(_console)]
@@ -95,6 +98,14 @@ def detail_of(error: Problem | Refusal | PolicyError | ValidationError) -> str:
         errors = error.errors(include_input=False)
         return invalid_fields([{**one, "loc": ("form", *one["loc"])} for one in errors]).detail
     return str(error) if isinstance(error, PolicyError) else error.detail
+
+
+def typed_in(request: Request) -> list[tuple[str, str]]:
+    """The texts that a person typed into the form of a request, by field; never a key."""
+    form: Form | None = getattr(request.state, "form", None)
+    sent = request.query_params.multi_items() if form is None else form.items()
+    typed = _TYPED if form is not None else {*_TYPED, "site", "who", "label", "language", "days"}
+    return [(name, value) for name, value in sent if name in typed and value.strip()]
 
 
 def redirect(to: str) -> RedirectResponse:
