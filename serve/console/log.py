@@ -19,6 +19,7 @@ from belowline.serve.queue.log_rows import KINDS, readable, recent_actors
 from belowline.serve.scoring.reason_codes import CODES
 from belowline.serve.scoring.safe_text import cell
 from belowline.serve.store.accounts import Actor
+from belowline.serve.store.database import now
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _PAGE = 100
@@ -79,6 +80,7 @@ def log(console: Console, chosen: ChosenDep, after: After = None) -> HTMLRespons
     actor = console.actor
     actor.require("read the log")
     values: dict[str, Any] = {"chosen": chosen, "kinds": KINDS, "codes": CODES, "problem": None}
+    values["year"] = now().year
     with console.service.database.read() as tx:
         values["actors"] = recent_actors(tx, actor.sites)
         try:

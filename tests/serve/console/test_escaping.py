@@ -223,6 +223,7 @@ OF_THE_LISTS = {
         "button",
         "caption",
         "code",
+        "datalist",
         "dd",
         "details",
         "dl",
