@@ -190,7 +190,7 @@ def _put_list(table: Any, name: str, value: Sequence[str], present: Sequence[str
             if entry not in present:
                 own.append(entry)
         return
-    table[name] = tomlkit.item(list(value)).multiline(len(value) > 3)  # type: ignore[attr-defined]
+    table[name] = tomlkit.item(list(value)).multiline(len(value) > 3)
 
 
 def _differences(site: str | None, before: Settings, after: Settings) -> Iterator[Difference]:

@@ -102,7 +102,7 @@ def _keys_page(
             "trail": accounts.audit_trail(tx, 20),
         }
     typed = typed or Form(b"")
-    fields = {name: typed.first(name) for name in ("name", "role", "sites", "url")}
+    fields: dict[str, Any] = {name: typed.first(name) for name in ("name", "role", "sites", "url")}
     fields |= {"events": typed.all("events") if "url" in typed else EVENTS}
     choices = {"roles": accounts.ROLES, "events": EVENTS, "typed": fields}
     return console.page("console_keys.html", status, **values, **choices, made=made, problem=problem)

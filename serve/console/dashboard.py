@@ -69,7 +69,7 @@ def dashboard(console: Console, days: str = str(_DAYS), site: str = "") -> HTMLR
     """The figures of the last days, for all sites or for one; a filter that cannot be keeps what was typed."""
     actor = console.actor
     actor.require("read the log")
-    typed = {"days": days, "site": site, "problem": None}
+    typed: dict[str, Any] = {"days": days, "site": site, "problem": None}
     with console.service.database.read() as tx:
         sites = known_sites(tx, actor.sites)
         try:

@@ -58,12 +58,12 @@ class Chosen:
         """The store's filter, limited to the sites of ``actor``; raises Problem for a value that cannot be."""
         if self.shown_kind not in (*KINDS, ""):
             raise invalid_field("kind", "is not one of the list; choose one")
-        until = _day("until", self.until)
+        until = _day("to", self.until)
         return LogFilter(
             sites_of(actor, self.site.strip() or None),
             self.who.strip() or None,
             self.action or None,
-            since=_day("since", self.since),
+            since=_day("from", self.since),
             until=until and until + timedelta(days=1),
             kind=self.shown_kind or None,
             code=self.code or None,

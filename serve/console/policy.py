@@ -1,6 +1,8 @@
 """The console's policy page: a form with the effect of each threshold, a dry run, the text, and the history."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from time import monotonic
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,12 +23,14 @@ from belowline.serve.console.queue import card
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep, detail_of, redirect
 from belowline.serve.http.errors import Problem
 from belowline.serve.queue import comments
-from belowline.serve.queue.score_sample import score_sample
+from belowline.serve.queue.score_sample import ScoreSample, score_sample
 from belowline.serve.queue.sites import known_sites
+from belowline.serve.store.database import Database
 from belowline.serve.store.refusal import Refusal, unknown
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _DRY_RUN = 2000
+_FRESH_S = 20
 _DIRECTIONS = {
     "stricter": "Newly held or rejected",
     "milder": "No longer held or rejected",
@@ -91,9 +95,16 @@ def live_effects(console: Console, request: Request, site: str = "") -> JSONResp
     console.actor.require("read the log")
     labels = list(console.service.pipeline.scorer.thresholds)
     limits = thresholds_in(request.query_params, labels)
-    with console.service.database.read() as tx:
-        sample = score_sample(tx, labels, sites_of(console.actor, _site(console, site)))
+    sites = sites_of(console.actor, _site(console, site))
+    sample = _recent(console.service.database, tuple(labels), sites, int(monotonic() // _FRESH_S))
     return JSONResponse(effects(sample, limits, bool(request.query_params.get("automatic_rejection"))))
+
+
+@lru_cache(maxsize=8)
+def _recent(database: Database, labels: tuple[str, ...], sites: tuple[str, ...], _span: int) -> ScoreSample:
+    """The scores of a span of ``_FRESH_S`` seconds: a moving slider asks for effects several times a second."""
+    with database.read() as tx:
+        return score_sample(tx, labels, sites)
 
 
 def _site(console: ConsoleRequest, site: str) -> str | None:

@@ -52,7 +52,8 @@ def settings_in(fields: Mapping[str, str], present: Settings) -> tuple[Settings,
 
     A setting whose fields show its ``present`` value stays as it is; one with a problem too.
     """
-    settings, problems = dict(present), {}
+    settings = dict(present)
+    problems: dict[str, str] = {}
     for path, value in present.items():
         shown = _shown(path, value)
         typed = {name: fields.get(name, "").strip() for name in shown}

@@ -122,9 +122,9 @@ def _from(both: Thresholds, rejecting: bool) -> float | None:
 def _newest(tx: Connection, sites: Sequence[str]) -> list[Any]:
     """Return id and time of the newest comments, newest first; each site's are found by an index."""
     rows: list[Any] = []
-    for site in sites or [None]:
+    for some in [[site] for site in sites] or [[]]:
         query = select(comments.c.id, comments.c.received).order_by(comments.c.id.desc()).limit(MOST)
-        rows += tx.execute(within(query, comments.c.site, [site] if site else [])).all()
+        rows += tx.execute(within(query, comments.c.site, some)).all()
     return sorted(rows, key=lambda row: -row.id)[:MOST]
 
 
