@@ -22,6 +22,11 @@ from belowline.serve.scoring.wording import label_name
 Settings = dict[str, Any]
 """Values by their path in the TOML, such as ``links.max``; a label's are ``Thresholds``, lists are tuples."""
 _THRESHOLDS = "thresholds."
+_NOT_WRITTEN = "the form cannot write this change; edit the policy as text"
+_FEW_ENTRIES = 50
+"""Entries of a list that are changed in place; more take tomlkit quadratic time."""
+_LONG = 20_000
+"""Characters of a text that is not written anew, which takes tomlkit quadratic time."""
 _NAMES = {
     "version": "Name of the policy",
     "automatic_rejection": "Automatic rejection",
@@ -94,10 +99,12 @@ class PolicyText:
                 return written
         except (TOMLKitError, PolicyError):
             pass
+        if len(text) > _LONG:
+            raise PolicyError(_NOT_WRITTEN)
         # Some ways to write TOML, such as dotted keys before a table, cannot be edited in place: comments are lost.
         written = self._written(tomlkit.item(tomllib.loads(text)), site, changed)
         if written.settings(site) != present | wanted:
-            raise PolicyError("the form cannot write this change; edit the policy as text")
+            raise PolicyError(_NOT_WRITTEN)
         return written
 
     def _written(self, document: Any, site: str | None, changed: Settings) -> "PolicyText":
@@ -116,7 +123,8 @@ class PolicyText:
         general = list(_differences(None, self.settings(), other.settings()))
         yield from general
         shared = {(one.name, one.before, one.after) for one in general}
-        for site in sorted({*self.sites, *other.sites}):
+        own, theirs = self._file.sites, other._file.sites
+        for site in sorted(site for site in {*own, *theirs} if own.get(site) != theirs.get(site)):
             for one in _differences(site, self.settings(site), other.settings(site)):
                 if (one.name, one.before, one.after) not in shared:
                     yield one
@@ -183,14 +191,19 @@ def _put_thresholds(table: AbstractTable, value: Thresholds) -> None:
 def _put_list(table: Any, name: str, value: Sequence[str], present: Sequence[str]) -> None:
     """Change the entries of a list one by one, because comments stand between them."""
     own = table.get(name)
-    if isinstance(own, Array) and len(own) == len(present) == len(set(present)):
-        for number in reversed([at for at, entry in enumerate(present) if entry not in value]):
+    wanted, there = set(value), set(present)
+    in_place = isinstance(own, Array) and len(own) == len(present) == len(there)
+    if in_place and len(wanted ^ there) <= _FEW_ENTRIES:
+        for number in reversed([at for at, entry in enumerate(present) if entry not in wanted]):
             del own[number]
         for entry in value:
-            if entry not in present:
+            if entry not in there:
                 own.append(entry)
         return
-    table[name] = tomlkit.item(list(value)).multiline(len(value) > 3)
+    entries = [tomlkit.string(entry).as_string() for entry in value]
+    # Parsed, because tomlkit takes quadratic time to append to an array.
+    listed = ", ".join(entries) if len(entries) <= 3 else "\n    " + ",\n    ".join(entries) + ",\n"
+    table[name] = tomlkit.value(f"[{listed}]")
 
 
 def _differences(site: str | None, before: Settings, after: Settings) -> Iterator[Difference]:
@@ -211,8 +224,9 @@ def _differences(site: str | None, before: Settings, after: Settings) -> Iterato
 
 
 def _listed(entries: Sequence[str], others: Sequence[str], sign: str) -> str:
-    found = [f"{sign} {entry}" for entry in entries if entry not in others]
-    return ", ".join(found) or ("–" if set(entries) != set(others) else "another order")
+    known = set(others)
+    found = [f"{sign} {entry}" for entry in entries if entry not in known]
+    return ", ".join(found) or ("–" if set(entries) != known else "another order")
 
 
 def _in_words(value: Any) -> str:
