@@ -308,6 +308,11 @@ def _lower(both: Thresholds) -> float | None:
     return min((value for value in (both.hold, both.reject) if value is not None), default=None)
 
 
+def label_code(label: str) -> str:
+    """The reason code of a decision for a label."""
+    return _CODES.get(label, label)
+
+
 def _furthest_above(
     scores: Scores, thresholds: Mapping[str, float | None], action: Action
 ) -> PolicyDecision | None:
@@ -320,7 +325,7 @@ def _furthest_above(
     if not above:
         return None
     label = max(above, key=lambda label: above[label])
-    return PolicyDecision(action, _CODES.get(label, label), f"{label} >= {thresholds[label]:g}", label)
+    return PolicyDecision(action, label_code(label), f"{label} >= {thresholds[label]:g}", label)
 
 
 def _listed(action: Action, listed: Listed, context: Context) -> PolicyDecision | None:

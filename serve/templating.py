@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from belowline.serve.scoring.safe_text import visible
+from belowline.serve.scoring.safe_text import on_one_line, visible
 from belowline.serve.scoring.wording import ACTIONS, DONE, age, code_words, label_name, likelihood, with_code
 from belowline.serve.store.database import now
 
@@ -42,5 +42,6 @@ templates.filters.update(
     count="{:,}".format,
     isolated=isolated,
     visible=visible,
+    one_line=on_one_line,
 )
 templates.globals.update(action_words=ACTIONS.__getitem__, done_words=DONE.__getitem__)

@@ -8,13 +8,13 @@ from sqlalchemy import Row
 
 from belowline.model import PolicyError
 from belowline.serve.active.policy_history import history, newest, replace
-from belowline.serve.api.comments import Admin
+from belowline.serve.api.comments import Admin, sites_of
 from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, Number, PolicyIn, Table
 from belowline.serve.http.auth import LOCAL, allowed, asks_for_key
 from belowline.serve.http.errors import Problem, documented
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.json_body import JsonRoute
-from belowline.serve.queue.dry_run import DryRun, dry_run
+from belowline.serve.queue.dry_run import Change, DryRun, dry_run
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.store import accounts
 from belowline.serve.store.accounts import Actor
@@ -53,11 +53,16 @@ def policy_history(service: ServiceDep, actor: Admin) -> list[Table]:
     "/policy/dry-run", tags=["policy"], summary="Compare a policy with the active one on recent comments"
 )
 def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
-    """Applies both policies to the stored scores of the newest comments; changes nothing."""
+    """Applies both policies to the stored scores of the newest comments; changes nothing.
+
+    `changes` counts comments with another action, `moved` those that keep their action for another reason. `examples`
+    has up to ten comments that the new policy decides more strictly, more mildly, or for another reason.
+    """
     proposed = _proposed(service, request.text)
     with service.database.read() as tx:
         present = service.pair_in(tx)
-        run = dry_run(tx, present.policy, proposed.policy, actor.sites, request.limit)
+        sites = sites_of(actor, request.site)
+        run = dry_run(tx, present.policy, proposed.policy, sites, request.limit)
     return {
         "compared": run.compared,
         "before": dict(run.before),
@@ -66,11 +71,23 @@ def try_policy(service: ServiceDep, actor: Reader, request: DryRunIn) -> Table:
             {"before": before, "after": after, "comments": number}
             for (before, after), number in run.changes.most_common()
         ],
-        "summary": _summary_of(run),
-        "examples": [
-            dict(zip(("comment", "before", "after", "rule"), example, strict=True))
-            for example in run.examples
+        "moved": [
+            {"action": action, "code": code, "comments": number}
+            for (action, code), number in run.moved.most_common()
         ],
+        "directions": dict(run.directions),
+        "summary": _summary_of(run),
+        "examples": [_example(change) for change in run.examples],
+    }
+
+
+def _example(change: Change) -> Table:
+    before, after = change.before, change.after
+    return {
+        "comment": change.comment,
+        "direction": change.direction,
+        **{"before": before.action, "code_before": before.code, "rule_before": before.rule},
+        **{"after": after.action, "code": after.code, "rule": after.rule},
     }
 
 

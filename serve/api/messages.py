@@ -258,6 +258,7 @@ class DryRunIn(Message):
 
     text: PolicyText
     limit: int = Field(1000, ge=1, le=20_000, description="Number of newest comments to compare.")
+    site: Site | None = Field(None, description="Only comments of this site.")
 
 
 class KeyIn(Message):

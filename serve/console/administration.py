@@ -1,4 +1,4 @@
-"""The console's policy editor, models, keys, webhooks and quality check."""
+"""The console's models, keys, webhooks and quality check."""
 
 from typing import Any
 
@@ -7,13 +7,12 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 
 from belowline.serve.active import model_history as models
-from belowline.serve.active import policy_history as policies
 from belowline.serve.api import admin
-from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, PolicyIn
+from belowline.serve.api.messages import HookIn, KeyIn
 from belowline.serve.console.forms import Form
 from belowline.serve.console.queue import card
-from belowline.serve.console.session import Console, ConsoleRequest, FormDep, redirect
-from belowline.serve.http.errors import Problem, invalid_fields
+from belowline.serve.console.session import Console, ConsoleRequest, FormDep, detail_of, redirect
+from belowline.serve.http.errors import Problem
 from belowline.serve.queue import comments, reviews
 from belowline.serve.store import accounts
 from belowline.serve.store.refusal import Refusal
@@ -21,63 +20,6 @@ from belowline.serve.webhooks import endpoints
 from belowline.serve.webhooks.outbox import EVENTS
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-_DRY_RUN = 2000
-
-
-@router.get("/console/policy")
-def policy(console: Console) -> HTMLResponse:
-    """The active policy in an editor."""
-    console.actor.require("read the log")
-    return _policy_page(console)
-
-
-@router.post("/console/policy")
-def change_policy(console: Console, form: FormDep) -> Response:
-    """Tries a policy on recent comments, or activates it; a policy with an error stays in the editor."""
-    console.actor.require("read the log")
-    service, actor, text = console.service, console.actor, form.first("text")
-    try:
-        if form.first("do") == "replace":
-            actor.require("administer")
-            note = form.first("note").strip() or None
-            admin.replace_policy(service, actor, PolicyIn(text=text, note=note, after=form.number("after")))
-            return redirect("/console/policy?replaced=1")
-        run = admin.try_policy(service, actor, DryRunIn(text=text, limit=_DRY_RUN))
-    except (Problem, Refusal, ValidationError) as error:
-        return _policy_page(console, text, status=422, problem=_detail(error))
-    changes = {change["comment"]: change for change in run["examples"]}
-    with service.database.read() as tx:
-        examples = [(card(comment), changes[comment.id]) for comment in comments.load(tx, list(changes))]
-    return _policy_page(console, text, tried={"summary": run["summary"], "examples": examples})
-
-
-def _detail(error: Problem | Refusal | ValidationError) -> str:
-    if not isinstance(error, ValidationError):
-        return error.detail
-    errors = error.errors(include_input=False)
-    return invalid_fields([{**one, "loc": ("form", *one["loc"])} for one in errors]).detail
-
-
-def _policy_page(
-    console: ConsoleRequest,
-    text: str | None = None,
-    *,
-    status: int = 200,
-    problem: str | None = None,
-    tried: dict[str, Any] | None = None,
-) -> HTMLResponse:
-    service = console.service
-    with service.database.read() as tx:
-        values: dict[str, Any] = {
-            "version": service.pair_in(tx).policy.version,
-            "text": service.active.text(tx) if text is None else text,
-            "number": policies.newest(tx),
-            "history": policies.history(tx),
-        }
-    replaced = "replaced" in console.request.query_params
-    return console.page(
-        "console_policy.html", status, **values, problem=problem, tried=tried, replaced=replaced
-    )
 
 
 @router.get("/console/models")
@@ -111,7 +53,7 @@ def change_keys(console: Console, form: FormDep) -> HTMLResponse:
     try:
         return _keys_page(console, made=_change(console, form))
     except (Problem, Refusal, ValidationError) as error:
-        return _keys_page(console, status=422, problem=_detail(error))
+        return _keys_page(console, status=422, problem=detail_of(error), typed=form)
 
 
 def _change(console: ConsoleRequest, form: Form) -> tuple[str, str] | None:
@@ -148,7 +90,9 @@ def _keys_page(
     status: int = 200,
     made: tuple[str, str] | None = None,
     problem: str | None = None,
+    typed: Form | None = None,
 ) -> HTMLResponse:
+    """The page of keys and webhooks; ``typed`` is a form that failed."""
     with console.service.database.read() as tx:
         hooks = endpoints.enabled_webhooks(tx)
         values: dict[str, Any] = {
@@ -157,7 +101,10 @@ def _keys_page(
             "deliveries": {hook.id: endpoints.delivery_log(tx, hook.id, 5) for hook in hooks},
             "trail": accounts.audit_trail(tx, 20),
         }
-    choices = {"roles": accounts.ROLES, "events": EVENTS}
+    typed = typed or Form(b"")
+    fields: dict[str, Any] = {name: typed.first(name) for name in ("name", "role", "sites", "url")}
+    fields |= {"events": typed.all("events") if "url" in typed else EVENTS}
+    choices = {"roles": accounts.ROLES, "events": EVENTS, "typed": fields}
     return console.page("console_keys.html", status, **values, **choices, made=made, problem=problem)
 
 
@@ -168,7 +115,8 @@ def quality(console: Console) -> HTMLResponse:
     with console.service.database.read() as tx:
         following = reviews.golden_for(tx, actor.name, actor.sites)
         golden = comments.load(tx, [following]) if following is not None else []
-        results = [row for row in reviews.results(tx) if actor.may("read the log") or row.actor == actor.name]
+        # Agreement of others is for admins: moderators shall not compare themselves in public.
+        results = [row for row in reviews.results(tx) if actor.may("administer") or row.actor == actor.name]
     one, agreed = card(golden[0]) if golden else None, console.request.query_params.get("agreed")
     return console.page("console_quality.html", one=one, results=results, agreed=agreed)
 

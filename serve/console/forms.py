@@ -25,6 +25,10 @@ class Form:
     def __contains__(self, name: str) -> bool:
         return name in self._fields
 
+    def items(self) -> list[tuple[str, str]]:
+        """All fields with all their values."""
+        return [(name, value) for name, values in self._fields.items() for value in values]
+
     def all(self, name: str) -> list[str]:
         """All values of a field."""
         return self._fields.get(name, [])

@@ -5,10 +5,10 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import Response
 
-from belowline.serve.console import administration, browse, queue, reports, session
+from belowline.serve.console import administration, browse, dashboard, log, policy, queue, session
 from belowline.serve.http.errors import PROBLEMS, Problem
 
-ROUTERS = [part.router for part in (session, queue, browse, reports, administration)]
+ROUTERS = [part.router for part in (session, queue, browse, log, dashboard, policy, administration)]
 
 
 def as_page(request: Request, problem: Problem) -> Response | None:
@@ -19,7 +19,8 @@ def as_page(request: Request, problem: Problem) -> Response | None:
     if problem.kind == "invalid-key":
         return session.redirect(f"/console/sign-in?next={quote(path)}")
     actor = getattr(request.state, "person", None)
-    values = {"heading": PROBLEMS[problem.kind][1], "detail": problem.detail}
+    typed = session.typed_in(request) if actor else []
+    values = {"heading": PROBLEMS[problem.kind][1], "detail": problem.detail, "typed": typed}
     page = session.render("console_problem.html", request, actor, problem.status_code, **values)
     page.headers.update(problem.headers or {})
     return page

@@ -1,24 +1,29 @@
 """Sign-in to the console with a key, and the requests of signed-in moderators."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from pydantic import ValidationError
 
+from belowline.model import PolicyError
 from belowline.serve.console.forms import Form
 from belowline.serve.http.auth import SESSION_COOKIE, asks_for_key, authenticate, by_key, refuse_foreign_pages
-from belowline.serve.http.errors import Problem
+from belowline.serve.http.errors import Problem, invalid_fields
 from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.store import accounts
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
+from belowline.serve.store.refusal import Refusal
 from belowline.serve.templating import templates
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HOME = "/console"
 _BLIND_COOKIE = "belowline_blind"
 _BLUR_COOKIE = "belowline_blur"
+_TYPED = {"note", "text", "name", "sites", "url", "words", "message", "reason", "title", "tags"}
+"""Fields of all forms into which a person types words that would be lost."""
 _PERSONS = ("triage", "moderator", "admin")
 _SESSION_S = 12 * 3600
 _YEAR_S = 365 * 24 * 3600
@@ -65,7 +70,8 @@ async def _console(
 
 
 async def _form(request: Request) -> Form:
-    return Form(await request.body())
+    request.state.form = Form(await request.body())  # for a page of a problem, which shows what was typed
+    return cast(Form, request.state.form)
 
 
 Console = Annotated[ConsoleRequest, Depends(_console)]
@@ -84,6 +90,22 @@ def render(
         "signed_in": SESSION_COOKIE in request.cookies,
     }
     return HTMLResponse(templates.get_template(template).render(common | values), status)
+
+
+def detail_of(error: Problem | Refusal | PolicyError | ValidationError) -> str:
+    """The text of an error for the form that was sent."""
+    if isinstance(error, ValidationError):
+        errors = error.errors(include_input=False)
+        return invalid_fields([{**one, "loc": ("form", *one["loc"])} for one in errors]).detail
+    return str(error) if isinstance(error, PolicyError) else error.detail
+
+
+def typed_in(request: Request) -> list[tuple[str, str]]:
+    """The texts that a person typed into the form of a request, by field; never a key."""
+    form: Form | None = getattr(request.state, "form", None)
+    sent = request.query_params.multi_items() if form is None else form.items()
+    typed = _TYPED if form is not None else {*_TYPED, "site", "who", "label", "language", "days"}
+    return [(name, value) for name, value in sent if name in typed and value.strip()]
 
 
 def redirect(to: str) -> RedirectResponse:

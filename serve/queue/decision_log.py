@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from belowline.model import Policy
 from belowline.serve.queue.comments import last_scores
+from belowline.serve.queue.log_rows import KINDS
 from belowline.serve.store import cursor
 from belowline.serve.store.database import Database, within
 from belowline.serve.store.tables import comments, decisions
@@ -21,7 +22,8 @@ _AT_ONCE = 500
 class LogFilter:
     """Conditions for decisions; None and no sites mean any.
 
-    ``unclear`` selects rejections with an unclear reason that no person has replaced.
+    ``unclear`` selects rejections with an unclear reason that no person has replaced. ``kind`` is a key of ``KINDS``;
+    decisions at ``until`` and later are left out.
     """
 
     sites: Sequence[str] = ()
@@ -30,6 +32,9 @@ class LogFilter:
     by_people: bool = False
     unclear: bool = False
     since: datetime | None = None
+    until: datetime | None = None
+    kind: str | None = None
+    code: str | None = None
 
 
 def add(
@@ -85,21 +90,17 @@ def number(tx: Connection, wanted: LogFilter) -> int:
 def _select(wanted: LogFilter) -> Select[Any]:
     own = (comments.c[name] for name in ("site", "caller_id", "received", "written", "language"))
     query = select(decisions, *own).join(comments, comments.c.id == decisions.c.comment_id)
-    exact = {decisions.c.actor: wanted.actor, decisions.c.action: wanted.action}
+    exact = {
+        decisions.c.actor: wanted.actor,
+        decisions.c.action: wanted.action,
+        decisions.c.code: wanted.code,
+    }
     query = query.where(*(column == value for column, value in exact.items() if value is not None))
-    if wanted.by_people:
-        query = query.where(decisions.c.via != "policy")
-    if wanted.unclear:
-        query = query.where(*_unclear())
+    for kind in (wanted.kind, "people" if wanted.by_people else None, "unclear" if wanted.unclear else None):
+        if kind is not None:
+            query = query.where(*KINDS[kind][1]())
     if wanted.since is not None:
         query = query.where(decisions.c.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(decisions.c.at < wanted.until)
     return within(query, comments.c.site, wanted.sites)
-
-
-def _unclear() -> tuple[ColumnElement[bool], ...]:
-    later = decisions.alias("later")
-    replaced = exists().where(
-        later.c.comment_id == decisions.c.comment_id, later.c.id > decisions.c.id, later.c.via != "policy"
-    )
-    rejected = (decisions.c.code_choice == "unclear") & (decisions.c.action == "reject")
-    return rejected, comments.c.erased.is_(None), ~replaced

@@ -120,6 +120,7 @@ comments = _numbered(
     Index("ix_comments_campaign", "campaign"),
     Index("ix_comments_action", "action", "id"),
     Index("ix_comments_text_hash", "text_hash", "site"),
+    Index("ix_comments_site_id", "site", "id"),
 )
 bands = _table(
     "bands",

@@ -194,7 +194,8 @@ def test_a_policy_is_tried_and_put_in_force(client: TestClient) -> None:
     assert (entry["note"], entry["actor"]) == ("stricter", "local")
     assert keep(client, c7="fine")[0]["reason"]["label"] == "toxicity"
     assert set(tried["before"]) <= {"publish", "hold", "reject"}
-    assert set(tried["examples"][0]) == {"comment", "before", "after", "rule"}
+    named = {"comment", "direction", "before", "code_before", "rule_before", "after", "code", "rule"}
+    assert set(tried["examples"][0]) == named
 
 
 def test_a_webhook_is_added_rotated_and_removed(client: TestClient) -> None:

@@ -223,6 +223,7 @@ OF_THE_LISTS = {
         "button",
         "caption",
         "code",
+        "datalist",
         "dd",
         "details",
         "dl",
@@ -252,6 +253,7 @@ OF_THE_LISTS = {
         "title",
     ),
     *("thead", "time", "tr", "ul", "b", "br", "section", "summary", "h2", "h1"),
+    *("fieldset", "legend", "line", "output"),
 }
 """Elements of lists, which grow from one example to the next."""
 

@@ -47,6 +47,7 @@ ROUTES: Mapping[str, str | None] = {
     "GET /console/dashboard": "read the log",
     "GET /console/policy": "read the log",
     "POST /console/policy": "read the log",
+    "GET /console/policy/effects": "read the log",
     "GET /console/models": "read the log",
     "GET /console/keys": "administer",
     "POST /console/keys": "administer",

@@ -216,7 +216,7 @@ def test_a_dry_run_counts_what_another_policy_would_do(desk: Desk) -> None:
     assert found.before == {"publish": 2, "hold": 3}
     assert found.after == {"publish": 2, "hold": 2, "reject": 1}
     assert found.changes == {("hold", "publish"): 1, ("publish", "hold"): 1, ("hold", "reject"): 1}
-    assert [example[:3] for example in found.examples] == [
+    assert [(one.comment, one.before.action, one.after.action) for one in found.examples] == [
         (ids[4], "hold", "reject"),
         (ids[3], "publish", "hold"),
         (ids[1], "hold", "publish"),
