@@ -153,21 +153,27 @@ class Encoder:
             torch.from_numpy(labels),
             torch.from_numpy(evidence),
             torch.tensor([row.get("weight", 1.0) for row in rows], dtype=torch.float32),
-            *map(torch.from_numpy, self._taught([row["text"] for row in rows], encoded["offset_mapping"])),
+            *map(torch.from_numpy, self._taught(rows, encoded["offset_mapping"])),
         )
 
     def augmented_text(self, row: dict[str, Any], seed: int) -> str:
         """Return the text of a row as ``batch`` reads it with this seed."""
         return str(self._augmented(row, random.Random(seed))["text"])
 
-    def _taught(self, texts: Sequence[str], offsets: Any) -> tuple[np.ndarray, np.ndarray]:
-        labels = np.full((len(texts), len(self.recipe.labels)), np.nan, dtype=np.float32)
+    def taught_text(self, row: dict[str, Any], seed: int) -> str:
+        """Return the text that the teacher reads for the row with this seed: that of a disguised copy is the plain one."""
+        augmented = self._augmented(row, random.Random(seed))
+        return str(augmented.get("plain", augmented["text"]))
+
+    def _taught(self, rows: Sequence[dict[str, Any]], offsets: Any) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.full((len(rows), len(self.recipe.labels)), np.nan, dtype=np.float32)
         evidence = np.full((*offsets.shape[:2], max(1, len(self.harmful))), np.nan, dtype=np.float32)
+        texts = [row.get("plain", row["text"]) for row in rows]
         for i, (of_text, of_tokens) in enumerate(self.teacher(texts) if self.teacher else ()):
             labels[i] = of_text
             words = np.flatnonzero(offsets[i, :, 0] < offsets[i, :, 1])
-            # A teacher with another vocabulary cuts the text into other tokens.
-            if len(words) and words[-1] == len(of_tokens) - 2:
+            # A teacher with another vocabulary cuts the text into other tokens, and a disguised text has others.
+            if "plain" not in rows[i] and len(words) and words[-1] == len(of_tokens) - 2:
                 evidence[i, words] = of_tokens[words]
         return labels, evidence
 
@@ -185,11 +191,13 @@ class Encoder:
         if row["source"] in options.swap_in and rng.random() < options.swap:
             text, names_jews = swap_group(text, rng)
             self._set_antisemitism(labels, names_jews)
+        plain = text
         if rng.random() < options.disguise:
             text = disguised(text, rng)
         if text == row["text"]:
             return row
-        return {**row, "text": text, "labels": labels, "spans": [], "spans_known": False}
+        changed = {**row, "text": text, "labels": labels, "spans": [], "spans_known": False}
+        return changed if text == plain else {**changed, "plain": plain}
 
     def _set_antisemitism(self, labels: list[float | None], names_jews: bool | None) -> None:
         """Set antisemitism after a swap: hate of a group is antisemitism if and only if Jews are the group."""

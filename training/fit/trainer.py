@@ -124,7 +124,7 @@ class Trainer:
                 chosen = [draws[at] for at in batch]
                 rows = rows_of(columns, [draw.index for draw in chosen])
                 for row, draw in zip(rows, chosen, strict=True):
-                    yield self.encoder.augmented_text(row, draw.seed)
+                    yield self.encoder.taught_text(row, draw.seed)
 
     def _rate(self, step: int) -> float:
         warmup = max(1, round(self.recipe.fit.warmup * self.total))

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,18 @@ def test_a_teachers_words_are_targets_where_it_cuts_the_text_alike(
     assert known[0, words].all()
     assert known.sum() == tokens[0] - 2
     assert (batch.taught_evidence[0, words] == 0.25).all()
+
+
+def test_a_disguised_copy_has_the_answer_of_the_plain_text(tokenizer: PreTrainedTokenizerFast) -> None:
+    encoder, asked = Encoder(tokenizer, recipe(augment={"disguise": 1.0})), []
+
+    def teacher(texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+        asked.extend(texts)
+        return [(np.full(8, 0.5), np.full((3, len(HARMFUL)), 0.5)) for _ in texts]
+
+    encoder.teacher, text = teacher, "you are rude and you are loud"
+    texts = {encoder.augmented_text(row(text), seed) for seed in range(20)}
+    assert len(texts) > 5
+    batch = encoder.batch([row(text)] * 20, range(20))
+    assert set(asked) == {text} == {encoder.taught_text(row(text), seed) for seed in range(20)}
+    assert (batch.taught == 0.5).all()
