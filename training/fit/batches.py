@@ -161,7 +161,7 @@ class Encoder:
         return str(self._augmented(row, random.Random(seed))["text"])
 
     def taught_text(self, row: dict[str, Any], seed: int) -> str:
-        """Return the text that the teacher reads for the row with this seed: that of a disguised copy is the plain one."""
+        """Return the text that the teacher reads for the row with this seed: for a disguised copy the plain text."""
         augmented = self._augmented(row, random.Random(seed))
         return str(augmented.get("plain", augmented["text"]))
 
