@@ -154,6 +154,15 @@ def last_decision(tx: Connection, comment_id: int, *conditions: ColumnElement[bo
     return _newest(tx, decisions, comment_id, *conditions)
 
 
+def standing_decision(tx: Connection, comment_id: int, before: int | None = None) -> Row[Any] | None:
+    """Return the newest decision on a comment that was not undone and is no undo; with ``before``, of older ones."""
+    undos = select(decisions.c.undoes).where(
+        decisions.c.comment_id == comment_id, decisions.c.undoes.is_not(None)
+    )
+    older = [decisions.c.id < before] if before is not None else []
+    return last_decision(tx, comment_id, decisions.c.undoes.is_(None), decisions.c.id.not_in(undos), *older)
+
+
 def last_scores(tx: Connection, comment_id: int) -> Row[Any]:
     """Return the newest scores of a comment; every stored comment has some."""
     row = _newest(tx, scores, comment_id)
