@@ -195,10 +195,23 @@ class ReleaseIn(Message):
 class _Decision(Message):
     action: Action = Field(description="The action for the comment.")
     labels: list[str] = Field(default=[], max_length=10, description="Labels of the model that apply.")
-    code: Code = "none"  # a rejection without a code is recorded as ``other``
+    code: Code = "none"  # a rejection without a code gets that of its labels, else ``other``
     note: Note | None = Field(
         None, description="A note for other moderators; erased together with the comment."
     )
+    message: Note | None = Field(
+        None,
+        description="Words for the author of a rejected comment. Webhooks deliver them (`message`); they are "
+        "erased together with the comment.",
+        examples=["Please argue about the harbour, not about Ann."],
+    )
+
+    @field_validator("message")
+    @classmethod
+    def _to_whom_is_rejected(cls, message: str | None, info: ValidationInfo) -> str | None:
+        if message and info.data.get("action") != "reject":
+            raise ValueError("goes with a rejection only; leave it out")
+        return message or None
 
 
 class DecisionIn(_Decision):
@@ -235,6 +248,49 @@ class BulkOut(BaseModel):
 
     decisions: list[int]
     skipped: list[int] = Field(description="Comments that another moderator holds or must review.")
+    act: int | None = Field(None, description="The act; null if nothing was decided.", examples=[31])
+
+
+class ActOut(Record):
+    """Something that a person did: one entry of the undo stack."""
+
+    id: int = Field(examples=[31])
+    kind: Literal["decision", "bulk", "standing", "note", "escalation"] = Field(
+        description="`decision` (one comment), `bulk` (many), `standing` or `note` (an author), or `escalation`."
+    )
+    site: str | None = Field(description="Null for comments of several sites.")
+    comment_id: int | None
+    author_id: int | None
+    value: str | None = Field(
+        description="The action, the standing, or the receiver of an escalation.", examples=["reject"]
+    )
+    until: datetime | None = Field(description="End of a suspension.")
+    note: str | None
+    actor: str
+    at: datetime
+    state: Literal["done", "undone", "kept"] = Field(
+        description="`kept`: an undo came too late and changed nothing."
+    )
+    undone_by: str | None
+    undone_at: datetime | None
+
+
+class ActPage(BaseModel):
+    """A page of acts."""
+
+    items: list[ActOut]
+    next: str | None = Field(description="Pass it as `after` for the next page; null on the last page.")
+
+
+class UndoOut(BaseModel):
+    """Outcome of an undo."""
+
+    act: ActOut
+    decisions: list[DecisionOut] = Field(description="The decisions that restore the earlier actions.")
+    skipped: dict[int, str] = Field(
+        description="Comments that stay as they are, such as those with a newer decision, and why.",
+        examples=[{"17": "only the latest decision can be undone, and an undo cannot itself be undone"}],
+    )
 
 
 class AppealIn(Message):

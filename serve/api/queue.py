@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from belowline.model import Policy
 from belowline.serve.api.comments import Reader, Reference, comment_id, comment_page, sites_of
+from belowline.serve.api.decision_reason import agreeing
 from belowline.serve.api.messages import (
     BulkIn,
     BulkOut,
@@ -142,7 +143,7 @@ def decide_many(
             chosen=request.comments,
             queued_only=request.queued_only,
         )
-        return {"decisions": result.decisions, "skipped": result.skipped}
+        return {"decisions": result.decisions, "skipped": result.skipped, "act": result.act}
 
     asked = f"bulk {request.model_dump_json()}"
     return BulkOut.model_validate(_once(service, actor, idempotency_key, asked, make))
@@ -235,15 +236,17 @@ def check_labels(labels: tuple[str, ...], service: Service) -> None:
 def _decision_of(request: DecisionIn | BulkIn, service: Service) -> ModeratorDecision:
     """Return the requested decision.
 
-    A rejection without a reason code gets ``other``, which says nothing about labels.
+    A rejection without a reason code gets that of its labels, or ``other``, which says nothing about labels.
     """
-    decision = ModeratorDecision(request.action, tuple(request.labels), note=request.note)
+    decision = ModeratorDecision(
+        request.action, tuple(request.labels), note=request.note, message=request.message
+    )
     check_labels(decision.labels, service)
     if request.code != "none":
-        return replace(decision, code=request.code, code_choice="person")
-    return (
-        replace(decision, code=NO_REASON, code_choice="default") if request.action == "reject" else decision
-    )
+        decision = replace(decision, code=request.code, code_choice="person")
+    elif request.action == "reject":
+        decision = replace(decision, code=NO_REASON, code_choice="default")
+    return agreeing(decision, service.pipeline.scorer.labels)
 
 
 def _once(

@@ -93,12 +93,16 @@ class DecisionOut(Record):
         description="Start and end of the evidence for the rule."
     )
     note: str | None
+    message: str | None = Field(description="Words for the author.")
     policy: str
     model: str
     model_digest: str | None = Field(description="SHA-256 of the model's files; null for older decisions.")
     scores: dict[str, float]
     blind: bool = Field(description="Whether the scores were hidden from the moderator.")
     undoes: int | None
+    act_id: int | None = Field(
+        description="The act that the decision belongs to; `POST /v1/acts/{act}/undo` undoes it."
+    )
     at: datetime
 
 

@@ -72,8 +72,8 @@ def record_decision(
 ) -> Row[Any]:
     """Add a decision to a comment and close its queue item; returns the new row.
 
-    The decision belongs to ``act``, or to an act of its own for None. Raises Refusal for an unknown or erased comment, one that another moderator holds or has to review, and
-    one that has changed.
+    The decision belongs to ``act``, or to an act of its own for None. Raises Refusal for an unknown or erased comment,
+    one that another moderator holds or has to review, and one that has changed.
     """
     moment, comment = now(), locked(tx, comment_id)
     if comment is None or not who.sees(comment.site):

@@ -33,6 +33,8 @@ TABLE: Mapping[str, Row] = {
     "POST /v1/queue/release": Row("work the queue", 200, 200, {}),
     "POST /v1/decisions/bulk": Row("decide in bulk", 201, 201, DECISION | {"comments": [999_999]}),
     "POST /v1/decisions/{decision}/undo": Row("work the queue", 404, 404),
+    "GET /v1/acts": Row("work the queue", 200, 200),
+    "POST /v1/acts/{act}/undo": Row("work the queue", 404, 404),
     "GET /v1/decisions": Row("read the log", 200, 200),
     "GET /v1/decisions/{decision}": Row("read the log", 404, 404),
     "GET /v1/decisions/{decision}/statement": Row("read the log", 404, 404),
@@ -58,4 +60,4 @@ TABLE: Mapping[str, Row] = {
 }
 
 
-UNKNOWN = dict.fromkeys(("reference", "decision", "key", "hook"), "999999")
+UNKNOWN = dict.fromkeys(("reference", "decision", "act", "key", "hook"), "999999")

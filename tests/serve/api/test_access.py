@@ -43,6 +43,7 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
         ids = {
             "reference": str(number),
             "decision": str(made.json()["id"]),
+            "act": str(made.json()["act_id"]),
             "key": "999999",
             "hook": "999999",
         }
