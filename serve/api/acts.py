@@ -7,12 +7,11 @@ from fastapi import APIRouter, Path, Query
 from belowline.serve.api.messages import ActOut, ActPage, Number, UndoOut
 from belowline.serve.api.queue import Worker
 from belowline.serve.http.errors import documented
-from belowline.serve.http.service import Service, ServiceDep
+from belowline.serve.http.service import ServiceDep
 from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import acts
 from belowline.serve.queue.comments import DecisionOut
 from belowline.serve.queue.undo import Undone, undo_act
-from belowline.serve.store.accounts import Actor
 
 router = APIRouter(
     prefix="/v1",

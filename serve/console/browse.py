@@ -30,7 +30,7 @@ def comment(console: Console, number: Id) -> HTMLResponse:
     shown = api.read(console.service, console.actor, str(number))
     with console.service.database.read() as tx:
         is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == shown.id)).scalar()
-    values: dict[str, Any] = {"one": card(shown), "history": shown, "golden": is_golden}
+    values: dict[str, Any] = {"one": card(shown, blind=console.blind), "history": shown, "golden": is_golden}
     return console.page("console_comment.html", **values, **choices(console))
 
 
@@ -126,7 +126,8 @@ def search(
     wanted = comments.Search(sites_of(console.actor, site or None), words or None, action or None)
     with console.service.database.read() as tx:
         page, following = comments.search(tx, wanted, _PAGE, after)
-    chosen, cards = {"words": words, "site": site, "action": action}, [card(comment) for comment in page]
+    chosen = {"words": words, "site": site, "action": action}
+    cards = [card(comment, blind=console.blind) for comment in page]
     return console.page("console_search.html", cards=cards, following=following, chosen=chosen)
 
 
@@ -147,7 +148,7 @@ def _list(
         kind=kind,
         title=title,
         facts=facts,
-        cards=[card(comment) for comment in page],
+        cards=[card(comment, blind=console.blind) for comment in page],
         following=following,
         bulk=bulk if console.actor.may("decide in bulk") else None,
         author=author,

@@ -56,10 +56,18 @@ def owned(tx: Connection, who: Actor, act: int) -> Row[Any]:
 
 def seen(tx: Connection, who: Actor, act: int, *, lock: bool = False) -> Row[Any]:
     """Return an act of the sites of ``who``; raises Refusal for an unknown one."""
+    row = read(tx, act, lock=lock)
+    if row.actor != who.name and not who.sees(row.site or ""):
+        raise unknown("act")
+    return row
+
+
+def read(tx: Connection, act: int, *, lock: bool = False) -> Row[Any]:
+    """Return an act; raises Refusal for an unknown one."""
     query = select(acts).where(acts.c.id == act)
     row = tx.execute(query.with_for_update() if lock else query).one_or_none()
-    if row is None or (row.actor != who.name and not who.sees(row.site or "")):
-        raise unknown("action")
+    if row is None:
+        raise unknown("act")
     return row
 
 

@@ -55,11 +55,16 @@ class ModeratorDecision:
 
 @dataclass(slots=True)
 class BulkResult:
-    """Decisions that were recorded, comments that were skipped, and the act; None if nothing was decided."""
+    """The recorded decision of each comment, comments that were skipped, and the act; None if nothing was decided."""
 
-    decisions: list[int] = field(default_factory=list)
+    made: dict[int, int] = field(default_factory=dict)
     skipped: list[int] = field(default_factory=list)
     act: int | None = None
+
+    @property
+    def decisions(self) -> list[int]:
+        """The ids of the decisions."""
+        return list(self.made.values())
 
 
 def record_decision(
@@ -126,10 +131,10 @@ def record_for_all(
     result = BulkResult(act=act)
     for row in found:
         try:
-            result.decisions.append(record_decision(tx, who, row.id, decision, policy, act).id)
+            result.made[row.id] = record_decision(tx, who, row.id, decision, policy, act).id
         except Refusal:
             result.skipped.append(row.id)
-    if not result.decisions:
+    if not result.made:
         acts.drop(tx, act)
         result.act = None
     return result

@@ -176,6 +176,14 @@ def test_many_are_decided_at_once_and_counted(client: TestClient) -> None:
     assert len(figures["received"]) == 7
 
 
+def test_an_act_is_listed_and_undone(client: TestClient) -> None:
+    acts = call(client, "GET /v1/acts", own=True)["items"]
+    assert (acts[0]["kind"], acts[0]["value"], acts[0]["author_id"]) == ("bulk", "publish", 1)
+    undone = call(client, "POST /v1/acts/{act}/undo", 201, act=acts[0]["id"])
+    assert (len(undone["decisions"]), undone["skipped"], undone["act"]["id"]) == (4, {}, acts[0]["id"])
+    assert call(client, "GET /v1/acts", limit=1)["items"][0]["state"] == "undone"
+
+
 def test_a_golden_item_is_made_and_dropped(client: TestClient) -> None:
     call(client, "PUT /v1/comments/{reference}/golden", 204, reference=f"{SITE}:p0")
     call(client, "DELETE /v1/comments/{reference}/golden", 204, reference=f"{SITE}:p0")
