@@ -354,7 +354,9 @@ class HookIn(Message):
         pattern=r"^https?://[^\s\x00-\x1f\x7f]+$",
         description="Address for deliveries; redirects are not followed.",
     )
-    events: list[str] = Field(min_length=1, max_length=10, description="`comment.held`, `comment.decided`.")
+    events: list[str] = Field(
+        min_length=1, max_length=10, description="`comment.held`, `comment.decided`, `author.changed`."
+    )
 
     @field_validator("url")
     @classmethod

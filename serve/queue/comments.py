@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 
-from belowline.model.policy import Action
+from belowline.model.policy import Action, Standing
+from belowline.serve.queue import author_acts
 from belowline.serve.scoring.results import EvidenceSpan
 from belowline.serve.store import cursor
 from belowline.serve.store.database import within
@@ -42,8 +43,18 @@ class ThreadOut(Record):
     lead: str | None = Field(None, exclude=True)
 
 
+class NoteOut(Record):
+    """A moderator's note about an author, or about a change of their standing."""
+
+    id: int = Field(description="Id of the act; `POST /v1/acts/{act}/undo` removes the note.")
+    note: str
+    actor: str
+    at: datetime
+    value: str | None = Field(description="The standing that was set with the note.")
+
+
 class AuthorOut(Record):
-    """An author with counts of published, held and rejected comments."""
+    """An author with counts of published, held and rejected comments, their standing and moderators' notes."""
 
     id: int
     site: str = Field(exclude=True)
@@ -54,6 +65,11 @@ class AuthorOut(Record):
     published: int
     held: int
     rejected: int
+    standing: Standing | None = Field(
+        None, description="What moderators decided about the author; null for none.", examples=["suspended"]
+    )
+    until: datetime | None = Field(None, description="End of a suspension.")
+    notes: list[NoteOut] = Field(default=[], description="Notes for moderators, newest first; at most ten.")
 
 
 class ItemOut(Record):
@@ -68,6 +84,12 @@ class ItemOut(Record):
     created: datetime
     claimed_by: str | None
     claimed_until: datetime | None
+    escalated_to: str | None = Field(
+        None,
+        description="The receiver of an escalation: `person:NAME` or `role:ROLE`.",
+        examples=["role:admin"],
+    )
+    escalated_by: str | None = None
 
 
 class DecisionOut(Record):
@@ -145,6 +167,7 @@ class Search:
     campaign: int | None = None
 
 
+_MOST_NOTES = 10
 _UNSCORED: Mapping[str, Any] = {"probabilities": {}, "relevance": None, "evidence": [], "model": None}
 
 
@@ -246,12 +269,16 @@ def records(tx: Connection, ids: set[int]) -> dict[int, AuthorOut]:
         .group_by(comments.c.author_id, comments.c.action)
     )
     numbers = {(author, action): number for author, action, number in tx.execute(counted)}
+    standings, notes = author_acts.standings(tx, ids), author_acts.notes(tx, ids)
     return {
         row["id"]: AuthorOut(
             **row,
             published=numbers.get((row["id"], "publish"), 0),
             held=numbers.get((row["id"], "hold"), 0),
             rejected=numbers.get((row["id"], "reject"), 0),
+            standing=standings[row["id"]].standing if row["id"] in standings else None,
+            until=standings[row["id"]].until if row["id"] in standings else None,
+            notes=[NoteOut.model_validate(note) for note in notes.get(row["id"], ())[:_MOST_NOTES]],
         )
         for row in tx.execute(select(authors).where(authors.c.id.in_(ids))).mappings()
     }

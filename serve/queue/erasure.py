@@ -11,6 +11,7 @@ from belowline.serve.store.database import now
 from belowline.serve.store.refusal import unknown
 from belowline.serve.store.tables import (
     LIVE,
+    acts,
     appeals,
     authors,
     bands,
@@ -26,7 +27,7 @@ _AT_ONCE = 500
 
 
 def erase_comment(tx: Connection, who: Actor, comment_id: int) -> None:
-    """Erase a comment's text, revisions, evidence, notes and appeals; raises Refusal for an unknown comment.
+    """Erase a comment's text, revisions, evidence, notes, messages and appeals; raises Refusal for an unknown comment.
 
     If the comment was erased before, feedback received since then is erased.
     """
@@ -48,7 +49,7 @@ def erase_feedback(tx: Connection, who: Actor, site: str, caller_id: str) -> Non
 
 
 def erase_author(tx: Connection, who: Actor, author_id: int) -> int:
-    """Erase an author's name and id and all their comments; returns the number of comments.
+    """Erase an author's name and id, the notes about them and all their comments; returns the number of comments.
 
     Raises Refusal for an unknown or erased author.
     """
@@ -59,6 +60,7 @@ def erase_author(tx: Connection, who: Actor, author_id: int) -> int:
     ids = list(tx.execute(alive).scalars())
     for start in range(0, len(ids), _AT_ONCE):
         _erase(tx, ids[start : start + _AT_ONCE])
+    tx.execute(update(acts).where(acts.c.author_id == author_id).values(note=None))
     forgotten = {"caller_id": None, "name": None, "role": None}
     tx.execute(update(authors).where(authors.c.id == author_id).values(**forgotten))
     log(tx, who.name, "erase author", f"{author.site}:{author_id}", comments=len(ids))
@@ -73,7 +75,8 @@ def _erase(tx: Connection, ids: list[int]) -> None:
     details: dict[Table, dict[str, Any]] = {
         revisions: {"text": None},
         scores: {"evidence": []},
-        decisions: {"note": None, "spans": []},
+        decisions: {"note": None, "message": None, "spans": []},
+        acts: {"note": None},
         appeals: {"text": None},
     }
     for table, values in details.items():

@@ -251,6 +251,10 @@ def _check(
             raise Refusal("conflict", "another moderator holds this comment; take the next one")
         if item.not_for == who.name:
             raise Refusal("forbidden", "you decided this comment first; another moderator has to review it")
+        escalated = item.escalated_to not in (None, *queue_items.addresses(who))
+        if escalated and not who.may("administer"):
+            name = item.escalated_to.partition(":")[2]
+            raise Refusal("forbidden", f"this comment was escalated to {name}, who decides it")
         if item.kind == "appeal" and not who.may("answer appeals"):
             raise Refusal("forbidden", "only a moderator or an admin can answer an appeal")
     if decision.revision not in (None, comment.revision):
@@ -312,7 +316,8 @@ def _settle(
 ) -> None:
     """Apply a decision to the queue item that it answers."""
     if decision.action == "hold":  # the item stays for another moderator
-        tx.execute(update(items).where(items.c.id == item.id).values(**queue_items.UNCLAIMED))
+        everybody = {"escalated_to": None, "escalated_by": None, **queue_items.UNCLAIMED}
+        tx.execute(update(items).where(items.c.id == item.id).values(**everybody))
         return
     queue_items.close(tx, comment.id, decision.at)
     answer_appeals(tx, decision)

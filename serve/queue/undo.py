@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from belowline.model import Policy
-from belowline.serve.queue import acts, moderator_decisions
+from belowline.serve.queue import acts, author_acts, escalation, moderator_decisions
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.tables import decisions
@@ -33,13 +33,18 @@ class Undone:
 
 
 def undo_act(tx: Connection, who: Actor, act: int, policy: Policy) -> Undone:
-    """Undo the decisions of an act that are still the last ones on their comments.
+    """Undo an act: of its decisions those that are still the last ones on their comments.
 
     Raises Refusal for an act that is unknown, another person's (unless ``who`` is an admin) or undone.
     """
     result = Undone(acts.owned(tx, who, act))
+    row = result.act
+    if row.kind == "escalation" and not escalation.undone(tx, who, row.comment_id, row.value):
+        result.skipped[row.comment_id] = "the comment does not wait for that receiver any more"
     _undo_decisions(tx, who, result, policy)
     acts.close(tx, act, who, result.state)
+    if row.kind == "standing":  # after the act is closed, so that the standing before counts again
+        author_acts.undone(tx, row)
     return result
 
 

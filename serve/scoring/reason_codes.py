@@ -36,6 +36,9 @@ CODES: Mapping[str, Code] = {
     "misinformation": Code("misleading claims", "MISINFORMATION"),
     "new_author": Code("first comments of an author are read before they appear"),
     "language": Code("a language that cannot be judged automatically"),
+    "suspended": Code("the author is suspended for a time"),
+    "banned": Code("the author is banned"),
+    "pre_moderated": Code("all comments of the author are read before they appear"),
     "edited": Code("edited after it was rejected"),
     "scoring_failed": Code("could not be judged automatically"),
     "other": Code("against the site's terms"),
@@ -47,7 +50,10 @@ CODES: Mapping[str, Code] = {
 NO_REASON = "other"
 """The code of a rejection without a reason; it implies no label."""
 
-_BY_POLICY = ("banned_word", "links", "campaign", "new_author", "language", "edited", "scoring_failed")
+_BY_POLICY = (
+    *("banned_word", "links", "campaign", "new_author", "language", "edited", "scoring_failed"),
+    *("suspended", "banned", "pre_moderated"),
+)
 MODERATOR_CODES = tuple(code for code in CODES if code not in (*_BY_POLICY, "undo", "none"))
 """Codes that a moderator can choose, the labels in the order of ``model.labels``."""
 REASON_KEYS: Mapping[str, str] = {

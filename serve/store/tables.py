@@ -168,6 +168,7 @@ items = _numbered(
     Column("claimed_until", UtcDateTime()),
     Column("not_for", String(120)),  # who decided first; an appeal or a second review needs another person
     Column("escalated_to", String(130)),  # person:NAME or role:ROLE; the item is in nobody else's queue
+    Column("escalated_by", String(120)),
     Index("ix_items_priority", "state", "priority", "id"),
     Index("ix_items_uncertainty", "state", "uncertainty", "id"),
     Index("ix_items_age", "state", "id"),

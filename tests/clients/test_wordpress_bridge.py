@@ -364,8 +364,8 @@ def test_what_is_decided_here_is_carried_to_wordpress(
     desk.rule(find(desk, second).id, "reject")
     desk.rule(find(desk, third).id, "hold")
     found = rounds(paper, desk, policy_file)
-    assert [found[one].outcome for one in (first, second, third)] == ["approve", "spam", "hold"]
-    assert [paper.status(one) for one in (first, second, third)] == ["approved", "spam", "hold"]
+    assert [found[one].outcome for one in (first, second, third)] == ["approve", "trash", "hold"]
+    assert [paper.status(one) for one in (first, second, third)] == ["approved", "trash", "hold"]
     assert rounds(paper, desk, policy_file) == {}
 
 

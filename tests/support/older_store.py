@@ -26,6 +26,7 @@ from belowline.serve.store.database import MIGRATIONS
 _SINCE_0_7 = (
     *(("api_keys", "protocol"), ("comments", "text_hash"), ("decisions", "code_choice")),
     *(("decisions", "act_id"), ("decisions", "message"), ("items", "escalated_to")),
+    ("items", "escalated_by"),
 )
 _SINCE_0_5 = ("models", "pepper", "usage", "bridges", "feedback")
 _held = Table(

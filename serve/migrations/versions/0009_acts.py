@@ -35,3 +35,4 @@ def upgrade() -> None:
     op.add_column("decisions", sa.Column("message", sa.Text))
     op.create_index("ix_decisions_act", "decisions", ["act_id"])
     op.add_column("items", sa.Column("escalated_to", sa.String(130)))
+    op.add_column("items", sa.Column("escalated_by", sa.String(120)))
