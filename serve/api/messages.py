@@ -20,7 +20,8 @@ from pydantic import (
 from belowline.model.policy import Action
 from belowline.serve.http.items import EachByItself
 from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, NamedAuthor, RefusedComment, Site
-from belowline.serve.queue.comments import CommentOut, DecisionOut, Record
+from belowline.serve.queue.author_acts import Choice
+from belowline.serve.queue.comments import AuthorOut, CommentOut, DecisionOut, Record
 from belowline.serve.queue.queue_items import Kind, Order
 from belowline.serve.scoring.reason_codes import CODES
 from belowline.serve.scoring.results import Result
@@ -181,6 +182,7 @@ class ClaimIn(Message):
     site: Site | None = Field(None, description="Only this site.")
     label: str | None = Field(None, max_length=50, description="Only comments held for this label.")
     kind: Kind | None = Field(None, description="Only items of this kind.")
+    escalated: bool = Field(False, description="Only items that were escalated to you.")
     language: str | None = Field(None, max_length=10, description="Only this language, such as `en`.")
 
 
@@ -291,6 +293,49 @@ class UndoOut(BaseModel):
         description="Comments that stay as they are, such as those with a newer decision, and why.",
         examples=[{"17": "only the latest decision can be undone, and an undo cannot itself be undone"}],
     )
+
+
+class StandingIn(Message):
+    """A standing of an author."""
+
+    standing: Choice = Field(
+        description="`suspended` (until a time) or `banned`: new comments are held, or rejected if the policy's "
+        "`banned_authors` says so; `pre_moderated`: all are held; `trusted`: held for labels, listed words and blocked "
+        "domains only; `normal` ends the standing.",
+        examples=["suspended"],
+    )
+    until: Moment | None = Field(
+        None, description="End of a suspension, ISO 8601 with a zone.", examples=["2026-12-07T12:00:00Z"]
+    )
+    note: Note | None = Field(
+        None, description="The reason, for other moderators.", examples=["third insult"]
+    )
+
+
+class NoteIn(Message):
+    """A note about an author."""
+
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)] = Field(
+        description="Words for other moderators.", examples=["Argues hard, but corrects mistakes when asked."]
+    )
+
+
+class EscalationIn(Message):
+    """An escalation."""
+
+    to: str = Field(
+        max_length=130,
+        pattern=r"^(person|role):.+$",
+        description="`person:NAME`, the name of a key, or `role:moderator` or `role:admin`.",
+        examples=["role:admin"],
+    )
+    note: Note | None = Field(None, description="A note for the receiver.", examples=["Is this libel?"])
+
+
+class FullAuthor(AuthorOut):
+    """An author with their site."""
+
+    site: str = Field(examples=["paper.example"])
 
 
 class AppealIn(Message):
@@ -409,4 +454,5 @@ class QueueQuery(_PageQuery):
     older_than: float | None = Field(None, ge=0, le=3650, description="Age of the item in days.")
     newer_than: float | None = Field(None, ge=0, le=3650, description="Age of the item in days.")
     unclaimed: bool = Field(False, description="Only items that nobody holds.")
+    escalated: bool = Field(False, description="Only items that were escalated to you.")
     sort: Order = Field("priority", description="Sort order.")

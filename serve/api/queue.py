@@ -62,7 +62,8 @@ _LONGEST_ACTOR = 120
 @router.get("/queue", summary="List open queue items")
 def queue(service: ServiceDep, actor: Reader, query: Annotated[QueueQuery, Query()]) -> CommentPage:
     """Comments in the queue for which all conditions hold."""
-    wanted = Filter(sites_of(actor, query.site), **query.conditions())
+    reader = actor if query.escalated else None
+    wanted = Filter(sites_of(actor, query.site), reader=reader, **query.conditions())
     with service.database.read() as tx:
         rows, following = queue_items.page(tx, wanted, query.sort, query.limit, query.after)
         return comment_page(tx, [row.comment_id for row in rows], following)
@@ -71,8 +72,9 @@ def queue(service: ServiceDep, actor: Reader, query: Annotated[QueueQuery, Query
 @router.post("/queue/claim", summary="Claim the next items")
 def claim(service: ServiceDep, actor: Worker, request: ClaimIn) -> CommentPage:
     """A claim lasts five minutes. It renews the items that you already hold, which come first."""
-    conditions = request.model_dump(include={"label", "kind", "language"})
-    wanted = Filter(sites_of(actor, request.site), appeals=actor.may("answer appeals"), **conditions)
+    conditions = request.model_dump(include={"label", "kind", "language", "escalated"})
+    conditions |= {"appeals": actor.may("answer appeals"), "reader": actor}
+    wanted = Filter(sites_of(actor, request.site), **conditions)
     with service.database.write() as tx:
         rows = queue_items.claim(tx, actor.name, wanted, request.sort, request.limit)
         return comment_page(tx, [row.comment_id for row in rows])

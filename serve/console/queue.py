@@ -53,7 +53,7 @@ class Chosen:
         return urlencode({name: value for name, value in asdict(self).items() if value})
 
     def filter(self, actor: Actor, *, blind: bool = False) -> Filter:
-        """The store's filter, limited to the sites of ``actor``; a blind review has no filter that tells the decision."""
+        """The store's filter, limited to the sites of ``actor``; a blind review has no filter that tells it."""
         kinds = _BLIND_KINDS if blind else _KINDS
         return Filter(
             sites=sites_of(actor, self.site or None),
