@@ -259,8 +259,8 @@ def test_comments_and_authors_are_erased(client: TestClient) -> None:
     call(client, "DELETE /v1/comments/{reference}", 204, reference=f"{SITE}:p0")
     gone = call(client, "GET /v1/comments/{reference}", reference=f"{SITE}:p0")
     assert (gone["text"], gone["evidence"], [one["text"] for one in gone["revisions"]]) == (None, [], [None])
-    assert [one["action"] for one in gone["decisions"]] == ["hold", "reject", "publish"]
-    assert call(client, "DELETE /v1/authors/{reference}", reference=f"{SITE}:u%2F5") == {"comments": 7}
+    assert [one["action"] for one in gone["decisions"]] == ["hold", "reject", "publish", "reject"]
+    assert call(client, "DELETE /v1/authors/{reference}", reference=f"{SITE}:u%2F5") == {"comments": 8}
     assert call(client, "GET /v1/comments")["items"] == []
     assert call(client, "GET /v1/queue")["items"] == []
 
