@@ -12,6 +12,7 @@ from belowline.serve.api.comments import sites_of
 from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card, choices
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep, redirect
+from belowline.serve.console.toasts import standing_words
 from belowline.serve.queue import comments, queue_items
 from belowline.serve.queue.comments import CommentOut
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES
@@ -85,12 +86,13 @@ def author(console: Console, number: Id, after: After = None) -> HTMLResponse:
         ("Published", f"{record.published:,}"),
         ("Held", f"{record.held:,}"),
         ("Rejected", f"{record.rejected:,}"),
+        ("Standing", standing_words(record.standing, record.until) or "–"),
         ("First seen", record.first_seen.date().isoformat() if record.first_seen else "–"),
     ]
     title = record.name or record.caller_id or "Erased author"
     erasable = record if console.actor.may("erase") and record.caller_id else None
     bulk = ("author", number, record.held)
-    return _list(console, "Author", title, facts, page, following, bulk=bulk, author=erasable)
+    return _list(console, "Author", title, facts, page, following, bulk=bulk, author=erasable, record=record)
 
 
 @router.post("/console/authors/{number}/erase")
@@ -141,6 +143,7 @@ def _list(
     *,
     bulk: tuple[str, int, int] | None = None,
     author: Any = None,
+    record: Any = None,
 ) -> HTMLResponse:
     """A list of comments; ``bulk`` is the field that names them in a bulk decision, its value, and how many wait."""
     return console.page(
@@ -152,5 +155,6 @@ def _list(
         following=following,
         bulk=bulk if console.actor.may("decide in bulk") else None,
         author=author,
+        record=record,
         codes=MODERATOR_CODES,
     )

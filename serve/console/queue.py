@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from belowline.model.policy import Action
 from belowline.serve.api import queue as api
@@ -17,9 +17,9 @@ from belowline.serve.api.messages import ReleaseIn
 from belowline.serve.api.queue import check_labels
 from belowline.serve.console.forms import Form
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep
-from belowline.serve.console.toasts import Toast, toast_of
+from belowline.serve.console.toasts import Toast, receiver_words, toast_of
 from belowline.serve.http.errors import Problem, invalid_field
-from belowline.serve.queue import comments, moderator_decisions, queue_items
+from belowline.serve.queue import comments, escalation, moderator_decisions, queue_items
 from belowline.serve.queue.comments import CommentOut
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.queue_items import ORDERS, Filter, Order
@@ -33,7 +33,8 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _CARDS = 10
 _LONGEST_MESSAGE = 4000
 _KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "second": "Second review"}
-_BLIND_KINDS = {kind: _KINDS[kind] for kind in ("appeal", "second")}
+_KINDS["escalated"] = "Escalated to me"
+_BLIND_KINDS = {kind: _KINDS[kind] for kind in ("appeal", "second", "escalated")}
 _BLIND_ORDERS: tuple[Order, ...] = ("oldest", "newest")
 
 
@@ -58,7 +59,9 @@ class Chosen:
         return Filter(
             sites=sites_of(actor, self.site or None),
             label=None if blind else self.label or None,
-            kind=self.kind if self.kind in kinds else None,
+            kind=self.kind if self.kind in kinds and self.kind != "escalated" else None,
+            escalated=self.kind == "escalated",
+            reader=actor,
             language=self.language or None,
             appeals=actor.may("answer appeals"),
         )
@@ -161,11 +164,13 @@ def release(console: Console, form: FormDep) -> Response:
     return console.done(form, api.release(console.service, console.actor, ReleaseIn(items=None)))
 
 
-def card(comment: CommentOut, plea: str | None = None, *, blind: bool = False) -> dict[str, Any]:
+def card(
+    comment: CommentOut, plea: str | None = None, escalated: Row[Any] | None = None, *, blind: bool = False
+) -> dict[str, Any]:
     """A comment with the values of its card.
 
-    ``plea`` is the text of its author's open appeal. ``blind`` leaves out the evidence, and this comment from the
-    author's record.
+    ``plea`` is the text of its author's open appeal, ``escalated`` the act that escalated it. ``blind`` leaves out the
+    evidence, and this comment from the author's record.
     """
     text = comment.text or ""
     return {
@@ -173,6 +178,7 @@ def card(comment: CommentOut, plea: str | None = None, *, blind: bool = False) -
         "segments": excerpt(text, [] if blind else comment.evidence),
         "cut": len(text) > WHOLE,
         "plea": plea,
+        "escalation": escalated,
         "default_code": NO_REASON if blind else _default_code(comment),
         "probabilities": [] if blind else sorted(comment.probabilities.items(), key=lambda pair: -pair[1]),
         "record": _record(comment, blind=blind),
@@ -190,7 +196,10 @@ def _record(comment: CommentOut, *, blind: bool) -> dict[str, int]:
 def choices(console: ConsoleRequest) -> dict[str, Any]:
     """The choices that cards offer."""
     labels, may_bulk = console.service.pipeline.scorer.labels, console.actor.may("decide in bulk")
-    return {"labels": labels, "codes": MODERATOR_CODES, "may_bulk": may_bulk}
+    with console.service.database.read() as tx:
+        receivers = escalation.receivers(tx, console.actor.sites)
+    colleagues = [(to, receiver_words(to)) for to in receivers if to != f"person:{console.actor.name}"]
+    return {"labels": labels, "codes": MODERATOR_CODES, "may_bulk": may_bulk, "colleagues": colleagues}
 
 
 def _default_code(comment: CommentOut) -> str:
@@ -207,7 +216,9 @@ def _cards(tx: Connection, ids: Sequence[int], *, blind: bool) -> list[dict[str,
         appeals.c.comment_id.in_(ids), appeals.c.state == "open"
     )
     pleas = {row.comment_id: row.text or "" for row in tx.execute(query)}
-    return [card(comment, pleas.get(comment.id), blind=blind) for comment in comments.load(tx, ids)]
+    loaded = comments.load(tx, ids)
+    escalated = escalation.newest(tx, [one.id for one in loaded if one.item and one.item.escalated_to])
+    return [card(one, pleas.get(one.id), escalated.get(one.id), blind=blind) for one in loaded]
 
 
 def _action(form: Form) -> Action:

@@ -5,10 +5,10 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import Response
 
-from belowline.serve.console import administration, browse, queue, reports, session, undo
+from belowline.serve.console import administration, authors, browse, queue, reports, session, undo
 from belowline.serve.http.errors import PROBLEMS, Problem
 
-ROUTERS = [part.router for part in (session, queue, undo, browse, reports, administration)]
+ROUTERS = [part.router for part in (session, queue, undo, authors, browse, reports, administration)]
 
 
 def as_page(request: Request, problem: Problem) -> Response | None:

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.datastructures import URL
 
 from belowline.serve.console.forms import Form
-from belowline.serve.console.toasts import FIELD, toast_in
+from belowline.serve.console.toasts import FIELD, standing_words, toast_in
 from belowline.serve.http.auth import SESSION_COOKIE, asks_for_key, authenticate, by_key, refuse_foreign_pages
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import Service, ServiceDep
@@ -98,6 +98,7 @@ def render(
         "here": str(URL(str(request.url)).remove_query_params(FIELD).replace(scheme="", netloc="")),
         "toast": None,
         "reason_keys": REASON_KEYS,
+        "standing_words": standing_words,
         "blind": request.cookies.get(_BLIND_COOKIE) == "1",
         "blur": request.cookies.get(_BLUR_COOKIE) == "1",
         "signed_in": SESSION_COOKIE in request.cookies,

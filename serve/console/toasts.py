@@ -1,6 +1,7 @@
 """Toasts: a sentence about the last act with a button that undoes it."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -13,6 +14,13 @@ from belowline.serve.store.tables import decisions
 
 FIELD = "did"
 """The field of a page's address with the act that led to the page."""
+_STANDINGS = {
+    "suspended": "suspended",
+    "banned": "banned",
+    "pre_moderated": "every comment is read first",
+    "trusted": "trusted",
+    "normal": "nothing special any more",
+}
 _DONE = {"publish": "published", "reject": "rejected", "hold": "left for others"}
 
 
@@ -73,4 +81,21 @@ def _words(act: Row[Any], comments: int, decision: Row[Any] | None) -> str:
     if act.kind == "decision":
         why = f": {code_words(decision.code)}" if decision is not None and act.value == "reject" else ""
         return f"Comment {_DONE[act.value]}{why}"
-    return act.kind.capitalize()
+    if act.kind == "standing":
+        return f"Author: {standing_words(act.value, act.until)}"
+    if act.kind == "escalation":
+        return f"Escalated to {receiver_words(act.value)}"
+    return "Note added"
+
+
+def standing_words(standing: str | None, until: datetime | None) -> str:
+    """An author's standing in words, empty for None."""
+    if standing is None:
+        return ""
+    return _STANDINGS[standing] + (f" until {until:%Y-%m-%d %H:%M} UTC" if until is not None else "")
+
+
+def receiver_words(to: str) -> str:
+    """The receiver of an escalation in words."""
+    kind, _, name = to.partition(":")
+    return f"any {name}" if kind == "role" else name

@@ -1,14 +1,18 @@
 """The console's undo, and the correction of a reason right after a rejection."""
 
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Connection, Row
 
 from belowline.serve.api.decision_reason import agreeing
 from belowline.serve.console.queue import chosen_code
 from belowline.serve.console.session import Console, FormDep
-from belowline.serve.console.toasts import toast_of
+from belowline.serve.console.toasts import standing_words, toast_of
 from belowline.serve.http.errors import invalid_field
-from belowline.serve.queue import moderator_decisions
+from belowline.serve.queue import acts, author_acts, moderator_decisions
+from belowline.serve.queue.comments import last_decision
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.undo import undo_act, undo_newest
 
@@ -33,9 +37,23 @@ def undo(console: Console, form: FormDep) -> Response:
             )
             rows, skipped, act = result.decisions, len(result.skipped), result.act.id
             words = toast_of(tx, act).words
-    restored = {row.comment_id: row.id for row in rows}  # the later one of two
-    answer = {"act": act, "words": words, "restored": restored, "skipped": skipped}
+        restored = {row.comment_id: row.id for row in rows}  # the later one of two
+        answer = {"act": act, "words": words, "restored": restored, "skipped": skipped}
+        if act is not None:
+            answer |= _besides(tx, acts.read(tx, act))
     return console.done(form, answer, act)
+
+
+def _besides(tx: Connection, act: Row[Any]) -> dict[str, Any]:
+    """The comment whose escalation was undone, or the author's standing that counts again."""
+    if act.kind == "escalation" and act.state == "undone":
+        last = last_decision(tx, act.comment_id)
+        return {"restored": {act.comment_id: last.id if last is not None else ""}}
+    if act.kind == "standing":
+        standing = author_acts.standings(tx, [act.author_id]).get(act.author_id)
+        words = standing_words(standing.standing, standing.until) if standing else ""
+        return {"author": act.author_id, "standing": words}
+    return {}
 
 
 @router.post("/console/reason")

@@ -1,12 +1,16 @@
 """Escalation: a held comment goes to a colleague or a role, with a note, and leaves everybody else's queue."""
 
-from sqlalchemy import Connection, select, update
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
 
 from belowline.serve.queue import acts, queue_items
 from belowline.serve.queue.comments import locked
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import now
 from belowline.serve.store.refusal import Refusal, unknown
+from belowline.serve.store.tables import acts as acts_table
 from belowline.serve.store.tables import api_keys, items
 
 _ROLES = ("moderator", "admin")
@@ -46,6 +50,13 @@ def escalate(tx: Connection, who: Actor, comment_id: int, to: str, note: str | N
     values = {"escalated_to": to, "escalated_by": who.name, **queue_items.UNCLAIMED}
     tx.execute(update(items).where(items.c.id == item.id).values(**values))
     return acts.begin(tx, who, "escalation", site=comment.site, comment_id=comment_id, value=to, note=note)
+
+
+def newest(tx: Connection, ids: Collection[int]) -> dict[int, Row[Any]]:
+    """Return the newest act that escalated each of these comments and is not undone."""
+    query = select(acts_table).where(acts_table.c.kind == "escalation", acts_table.c.state == "done")
+    query = query.where(acts_table.c.comment_id.in_(ids)).order_by(acts_table.c.id)
+    return {row.comment_id: row for row in tx.execute(query)}
 
 
 def undone(tx: Connection, who: Actor, comment_id: int, to: str) -> bool:

@@ -134,6 +134,8 @@ if (cards) {
     u: () => Acts.undo(),
     n: () => more(true),
     x: () => { const box = focused()?.querySelector(".pick input"); if (box && bulk) { box.checked = !box.checked; show(); } },
+    a: () => Acts.openForm(focused(), ".author-menu"),
+    e: () => Acts.openForm(focused(), ".escalate"),
     c: () => focused()?.querySelector(".campaign a")?.click(),
     b: () => (cards.querySelector(".blurred") ? document.body.classList.toggle("show-text") : press("blur")),
     h: () => press("blind"),

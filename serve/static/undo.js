@@ -69,6 +69,7 @@ const Acts = (() => {
     const answer = await post("/console/undo", new URLSearchParams(what));
     if (!answer) return;
     show({ words: answer.words });
+    if ("author" in answer) setStanding(answer);
     const card = reopen(answer.restored);
     document.dispatchEvent(new CustomEvent("undone", { detail: card }));
   }
@@ -92,6 +93,33 @@ const Acts = (() => {
     if (card?.classList.contains("done")) settle(card, answer.words.replace("Comment r", "R"), { act: answer.act });
   }
 
+  function openForm(card, name) {
+    const details = card?.querySelector(name);
+    if (!details) return;
+    details.open = !details.open;
+    (details.open ? details.querySelector("select, input:not([type=hidden])") : card).focus();
+  }
+
+  function setStanding({ author, standing }) {
+    document.querySelectorAll(`.standing[data-author="${author}"]`).forEach((tag) => {
+      tag.textContent = standing;
+      tag.hidden = !standing;
+    });
+  }
+
+  // The forms of a card that act on the author, or pass the comment on.
+  async function sendForm(form) {
+    const answer = await post(form.getAttribute("action"), new URLSearchParams(new FormData(form)));
+    if (!answer) return;
+    show(answer);
+    form.reset();
+    form.closest("details").open = false;
+    const card = form.closest(".card");
+    if ("author" in answer) setStanding(answer);
+    else settle(card, answer.words, { act: answer.act });
+    document.dispatchEvent(new CustomEvent("undone", { detail: "author" in answer ? card : null }));
+  }
+
   const codeOf = (key) => toast.querySelector(`[data-key="${CSS.escape(key)}"]`)?.value;
 
   // True if a key chose the reason of the rejection just before.
@@ -110,6 +138,11 @@ const Acts = (() => {
       if (event.target.matches(".undo")) undo({ act: event.target.elements.act.value });
       else correct(event.submitter.value);
     });
+    document.getElementById("cards")?.addEventListener("submit", (event) => {
+      if (!event.target.matches(".author-menu form, .escalate form")) return;
+      event.preventDefault();
+      sendForm(event.target);
+    });
     // In a list of reasons the key of a reason chooses it.
     document.addEventListener("keydown", (event) => {
       const code = event.target.matches("select[name=code]") && !event.ctrlKey && !event.metaKey && !event.altKey && codeOf(event.key);
@@ -120,5 +153,5 @@ const Acts = (() => {
       if (event.target.dataset.asked) event.target.form.requestSubmit(event.target.form.querySelector("[value=reject]"));
     });
   }
-  return { show, settle, undo, expect, reasonKey };
+  return { show, settle, undo, expect, reasonKey, openForm };
 })();
