@@ -154,7 +154,7 @@ def change_reason(
             "conflict", "only your own rejection can get another reason; decide the comment instead"
         )
     same = {name: row._mapping[name] for name in ("note", "message", "blind", "via")}
-    decision, moment = ModeratorDecision("reject", **(same | reason)), now()
+    decision, moment = ModeratorDecision("reject", **{**same, **reason}), now()
     _check(who, comment, None, last, decision, moment)
     if row.act_id is None:
         raise Refusal("conflict", "an earlier version recorded this rejection; decide the comment again")

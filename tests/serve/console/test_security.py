@@ -31,6 +31,10 @@ ROUTES: Mapping[str, str | None] = {
     "GET /console/cards": PERSON,
     "POST /console/decide": PERSON,
     "POST /console/undo": PERSON,
+    "POST /console/reason": PERSON,
+    "POST /console/authors/{number}/act": PERSON,  # a note; a standing needs "act on authors"
+    "POST /console/comments/{number}/escalate": PERSON,
+    "GET /console/acts": PERSON,
     "POST /console/bulk": "decide in bulk",
     "POST /console/release": PERSON,
     "GET /console/comments/{number}": PERSON,
