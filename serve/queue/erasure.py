@@ -17,11 +17,13 @@ from belowline.serve.store.tables import (
     bands,
     comments,
     decisions,
+    deliveries,
     golden,
     idempotency,
     revisions,
     scores,
 )
+from belowline.serve.webhooks import outbox
 
 _AT_ONCE = 500
 
@@ -61,6 +63,7 @@ def erase_author(tx: Connection, who: Actor, author_id: int) -> int:
     for start in range(0, len(ids), _AT_ONCE):
         _erase(tx, ids[start : start + _AT_ONCE])
     tx.execute(update(acts).where(acts.c.author_id == author_id).values(note=None))
+    _forget_in_outbox(tx, author_id)
     forgotten = {"caller_id": None, "name": None, "role": None}
     tx.execute(update(authors).where(authors.c.id == author_id).values(**forgotten))
     log(tx, who.name, "erase author", f"{author.site}:{author_id}", comments=len(ids))
@@ -99,3 +102,11 @@ def _forget_as_parent(tx: Connection, ids: list[int]) -> None:
     named = select(parents.c.site, parents.c.caller_id).where(parents.c.id.in_(ids))
     replies = tuple_(comments.c.site, comments.c.parent).in_(named)
     tx.execute(update(comments).where(replies).values(parent_text=None))
+
+
+def _forget_in_outbox(tx: Connection, author_id: int) -> None:
+    """Erase the author's id from deliveries about their standing."""
+    about = deliveries.c.event == outbox.AUTHOR, deliveries.c.payload["author"].as_integer() == author_id
+    for row in tx.execute(select(deliveries.c.id, deliveries.c.payload).where(*about)).all():
+        payload = {**row.payload, "caller_id": None}
+        tx.execute(update(deliveries).where(deliveries.c.id == row.id).values(payload=payload))

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from belowline.model import ScoreInput
 from belowline.model.policy import Context, Policy, decide
 from belowline.serve.queue import acts, author_acts, comments, escalation, queue_items, undo
 from belowline.serve.queue.erasure import erase_author, erase_comment
@@ -95,8 +96,6 @@ def test_a_trusted_author_is_held_for_labels_words_and_blocked_domains_only() ->
     policy = Policy.parse(
         text + "[new_authors]\ncomments = 3\n[words]\nhold = ['casino']\n", "test", fake_scorer().thresholds
     )
-    scores = fake_scorer().score([])
-    assert scores == []
     codes: dict[str, list[str]] = {"": [], "trusted": []}
     for standing, found in codes.items():
         for said, more in (
@@ -108,16 +107,10 @@ def test_a_trusted_author_is_held_for_labels_words_and_blocked_domains_only() ->
             ("see http://bad.example", {}),
         ):
             context = Context(said, author="u", standing=standing or None, **{"published": 9} | more)  # type: ignore[arg-type]
-            [one] = fake_scorer().score([_input(said)])
+            [one] = fake_scorer().score([ScoreInput(said)])
             found.append(decide(one, policy, context).code)
     assert codes[""] == ["links", "campaign", "new_author", "spam", "banned_word", "links"]
     assert codes["trusted"] == ["none", "none", "none", "spam", "banned_word", "links"]
-
-
-def _input(said: str) -> Any:
-    from belowline.model import ScoreInput
-
-    return ScoreInput(said)
 
 
 def test_what_cannot_be_set_is_refused(desk: Desk) -> None:
@@ -169,7 +162,8 @@ def receive(desk: Desk) -> list[dict[str, Any]]:
 
 
 def test_hosts_are_told_of_standings_and_of_words_for_the_author(desk: Desk) -> None:
-    desk.do(endpoints.add_webhook, "chief", "http://127.0.0.1/hook", ["author.changed", "comment.decided"])
+    events = ["author.changed", "comment.decided"]
+    desk.do(endpoints.add_webhook, "chief", "http://127.0.0.1/hook", events)
     first, second = (desk.take("spam", author="u").comment for _ in range(2))
     author = author_of(desk, first)
     end = now() + WEEK
@@ -190,6 +184,15 @@ def test_hosts_are_told_of_standings_and_of_words_for_the_author(desk: Desk) -> 
     ]
     stored = desk.see(lambda tx: tx.execute(select(deliveries.c.payload)).scalars().all())
     assert "advertise" not in str(stored)
+    desk.do(erase_author, CHIEF, author)
+    stored = desk.see(lambda tx: tx.execute(select(deliveries.c.payload)).scalars().all())
+    assert {one["caller_id"] for one in stored if "standing" in one} == {None}
+    assert {row.message for row in desk.rows("decisions")} == {None}
+
+
+def test_a_message_is_kept_with_its_decision(desk: Desk) -> None:
+    first = desk.take("spam", author="u").comment
+    desk.rule(first, "reject", message="Please do not advertise here.")
     assert "advertise" in desk.row("decisions", comment_id=first, actor="ann").message
 
 
