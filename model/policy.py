@@ -18,7 +18,7 @@ DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 Action = Literal["publish", "hold", "reject"]
 Span = tuple[int, int]
 Standing = Literal["suspended", "banned", "pre_moderated", "trusted"]
-"""What moderators decided about an author."""
+"""A decision of moderators about an author."""
 
 _CODES = {"hate": "hate_speech"}
 """Reason codes that differ from the label's name."""
