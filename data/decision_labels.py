@@ -28,6 +28,7 @@ REJECTED: Mapping[str, Mapping[str, float]] = MappingProxyType(
         # Rules of the site or of its workflow: they settle none of the labels.
         **dict.fromkeys(("banned_word", "links", "campaign", "illegal", "misinformation"), _NOTHING),
         **dict.fromkeys(("new_author", "language", "edited", "scoring_failed"), _NOTHING),
+        **dict.fromkeys(("suspended", "banned", "pre_moderated"), _NOTHING),
         **dict.fromkeys(("other", "undo", "none"), _NOTHING),
     }
 )

@@ -17,6 +17,8 @@ DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 
 Action = Literal["publish", "hold", "reject"]
 Span = tuple[int, int]
+Standing = Literal["suspended", "banned", "pre_moderated", "trusted"]
+"""A decision of moderators about an author."""
 
 _CODES = {"hate": "hate_speech"}
 """Reason codes that differ from the label's name."""
@@ -29,8 +31,8 @@ class PolicyDecision:
     Attributes:
         action: ``publish``, ``hold`` or ``reject``.
         code: Reason code: ``spam``, ``hate_speech``, ``antisemitism``, ``threat``, ``personal_attack``, ``profanity``,
-            ``toxicity``, ``banned_word``, ``links``, ``campaign``, ``new_author``, ``language``, ``scoring_failed``
-            or ``none``.
+            ``toxicity``, ``banned_word``, ``links``, ``campaign``, ``new_author``, ``language``, ``suspended``,
+            ``banned``, ``pre_moderated``, ``scoring_failed`` or ``none``.
         rule: The policy rule that fired, in readable form: ``spam >= 0.62``.
         label: The label that the rule checked, or None.
         spans: Offsets in the original text of the words or links that the rule found. For a label, see
@@ -55,6 +57,8 @@ class Context:
         role: The author's role there, such as ``staff``.
         url: The author's website.
         published: Number of the author's published comments, or None if unknown.
+        standing: What moderators decided about the author, or None.
+        until: The day on which a suspension ends, such as ``2026-12-07``.
         copies: Number of near-duplicates, this comment included.
         plain: ``text``, normalised, if the caller has it; ``decide`` normalises the text otherwise.
     """
@@ -65,6 +69,8 @@ class Context:
     role: str | None = None
     url: str | None = None
     published: int | None = None
+    standing: Standing | None = None
+    until: str | None = None
     copies: int = 1
     plain: Normalised | None = field(default=None, repr=False, compare=False)
 
@@ -75,6 +81,12 @@ class Context:
 
 
 _NOTHING_KNOWN = Context()
+_RESTRICTED: Mapping[str | None, str] = {
+    "suspended": "author suspended",
+    "banned": "author banned",
+    "pre_moderated": "every comment of the author is read first",
+}
+"""Standings that withhold a comment, with the words of the rule."""
 _NO_WORDS = Listed()
 
 
@@ -93,6 +105,7 @@ class Policy:
     languages: tuple[str, ...] = ("en",)
     trusted_authors: frozenset[str] = frozenset()
     trusted_roles: frozenset[str] = frozenset()
+    banned_authors: Literal["hold", "reject"] = "hold"
     max_links: int | None = None
     blocked_domains: tuple[str, ...] = ()
     allowed_domains: tuple[str, ...] = ()
@@ -163,6 +176,7 @@ class Policy:
             languages=languages,
             trusted_authors=frozenset(rules.trusted_authors),
             trusted_roles=frozenset(rules.trusted_roles),
+            banned_authors=rules.banned_authors,
             max_links=rules.links.max,
             blocked_domains=rules.links.blocked,
             allowed_domains=rules.links.allowed,
@@ -188,10 +202,10 @@ class Policy:
 def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KNOWN) -> PolicyDecision:
     """The decision of the first rule that fires, else to publish.
 
-    Order of the rules: reject words, trusted authors and roles, labels that reject, hold words, labels that hold,
-    blocked links (in the text or as the author's website), too many links, campaigns, new authors, language.
-    ``scores`` is None if scoring
-    failed: the comment is held.
+    Order of the rules: reject words, banned authors that the policy rejects, trusted authors and roles, labels that
+    reject, authors that moderators restrict, hold words, labels that hold, blocked links (in the text or as the
+    author's website), too many links, campaigns, new authors, language. An author that moderators trust is not held
+    by the last four. ``scores`` is None if scoring failed: the comment is held.
     """
     if scores is None:
         return PolicyDecision("hold", "scoring_failed", "scoring failed", None)
@@ -200,7 +214,7 @@ def decide(scores: Scores | None, policy: Policy, context: Context = _NOTHING_KN
         # Up to three rules search the normalised text: normalising takes most of their time.
         plain = scores.plain.get(context.text)
         context = replace(context, plain=normalise(context.text) if plain is None else plain)
-    for rule in _RULES:
+    for rule in _RULES_FOR_TRUSTED if context.standing == "trusted" else _RULES:
         decision = rule(scores, policy, context)
         if decision is not None:
             return decision
@@ -217,7 +231,25 @@ def _reject_words(scores: Scores, policy: Policy, context: Context) -> PolicyDec
     return _listed("reject" if policy.automatic_rejection else "hold", policy.reject_words, context)
 
 
+def _banned(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
+    """Rejects if the policy says so: a person ordered it, so ``automatic_rejection`` does not count."""
+    rejects = policy.banned_authors == "reject" and context.standing in ("suspended", "banned")
+    return _for_standing("reject", context) if rejects else None
+
+
+def _restricted(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
+    return _for_standing("hold", context) if context.standing in _RESTRICTED else None
+
+
+def _for_standing(action: Action, context: Context) -> PolicyDecision | None:
+    standing = context.standing or ""
+    until = f" until {context.until}" if standing == "suspended" and context.until else ""
+    return PolicyDecision(action, standing, f"{_RESTRICTED[standing]}{until}", None)
+
+
 def _trusted(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
+    if context.standing in _RESTRICTED:  # decided for this author, and later than the policy's lists
+        return None
     if context.author is not None and context.author in policy.trusted_authors:
         return PolicyDecision("publish", "none", "trusted author", None)
     if context.role is not None and context.role in policy.trusted_roles:
@@ -339,8 +371,10 @@ def _listed(action: Action, listed: Listed, context: Context) -> PolicyDecision 
 
 _RULES: tuple[Callable[[Scores, Policy, Context], PolicyDecision | None], ...] = (
     _reject_words,
+    _banned,
     _trusted,
     _reject,
+    _restricted,
     _hold_words,
     _hold,
     _blocked,
@@ -349,3 +383,4 @@ _RULES: tuple[Callable[[Scores, Policy, Context], PolicyDecision | None], ...] =
     _new_author,
     _language,
 )
+_RULES_FOR_TRUSTED = tuple(rule for rule in _RULES if rule not in (_links, _campaign, _new_author, _language))

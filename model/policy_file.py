@@ -78,6 +78,7 @@ class SiteRules(_Table):
     thresholds: dict[str, Annotated[Thresholds, AfterValidator(_ordered)]] = {}
     trusted_authors: tuple[_Id, ...] = ()
     trusted_roles: tuple[_Id, ...] = ()
+    banned_authors: Literal["hold", "reject"] = "hold"
     links: Links = Links()
     campaign: Campaign = Campaign()
     words: Words = Words()

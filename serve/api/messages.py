@@ -20,7 +20,8 @@ from pydantic import (
 from belowline.model.policy import Action
 from belowline.serve.http.items import EachByItself
 from belowline.serve.http.schemas import MAX_COMMENTS, CommentId, Message, NamedAuthor, RefusedComment, Site
-from belowline.serve.queue.comments import CommentOut, DecisionOut, Record
+from belowline.serve.queue.author_acts import Choice
+from belowline.serve.queue.comments import AuthorOut, CommentOut, DecisionOut, Record
 from belowline.serve.queue.queue_items import Kind, Order
 from belowline.serve.scoring.reason_codes import CODES
 from belowline.serve.scoring.results import Result
@@ -181,6 +182,7 @@ class ClaimIn(Message):
     site: Site | None = Field(None, description="Only this site.")
     label: str | None = Field(None, max_length=50, description="Only comments held for this label.")
     kind: Kind | None = Field(None, description="Only items of this kind.")
+    escalated: bool = Field(False, description="Only items that were escalated to you.")
     language: str | None = Field(None, max_length=10, description="Only this language, such as `en`.")
 
 
@@ -195,10 +197,23 @@ class ReleaseIn(Message):
 class _Decision(Message):
     action: Action = Field(description="The action for the comment.")
     labels: list[str] = Field(default=[], max_length=10, description="Labels of the model that apply.")
-    code: Code = "none"  # a rejection without a code is recorded as ``other``
+    code: Code = "none"  # a rejection without a code gets that of its labels, else ``other``
     note: Note | None = Field(
         None, description="A note for other moderators; erased together with the comment."
     )
+    message: Note | None = Field(
+        None,
+        description="Words for the author of a rejected comment. Webhooks deliver them (`message`); they are "
+        "erased together with the comment.",
+        examples=["Please argue about the harbour, not about Ann."],
+    )
+
+    @field_validator("message")
+    @classmethod
+    def _to_whom_is_rejected(cls, message: str | None, info: ValidationInfo) -> str | None:
+        if message and info.data.get("action") != "reject":
+            raise ValueError("goes with a rejection only; leave it out")
+        return message or None
 
 
 class DecisionIn(_Decision):
@@ -235,6 +250,92 @@ class BulkOut(BaseModel):
 
     decisions: list[int]
     skipped: list[int] = Field(description="Comments that another moderator holds or must review.")
+    act: int | None = Field(None, description="The act; null if nothing was decided.", examples=[31])
+
+
+class ActOut(Record):
+    """Something that a person did: one entry of the undo stack."""
+
+    id: int = Field(examples=[31])
+    kind: Literal["decision", "bulk", "standing", "note", "escalation"] = Field(
+        description="`decision` (one comment), `bulk` (many), `standing` or `note` (an author), or `escalation`."
+    )
+    site: str | None = Field(description="Null for comments of several sites.")
+    comment_id: int | None
+    author_id: int | None
+    value: str | None = Field(
+        description="The action, the standing, or the receiver of an escalation.", examples=["reject"]
+    )
+    until: datetime | None = Field(description="End of a suspension.")
+    note: str | None
+    actor: str
+    at: datetime
+    state: Literal["done", "undone", "kept"] = Field(
+        description="`kept`: an undo came too late and changed nothing."
+    )
+    undone_by: str | None
+    undone_at: datetime | None
+
+
+class ActPage(BaseModel):
+    """A page of acts."""
+
+    items: list[ActOut]
+    next: str | None = Field(description="Pass it as `after` for the next page; null on the last page.")
+
+
+class UndoOut(BaseModel):
+    """Outcome of an undo."""
+
+    act: ActOut
+    decisions: list[DecisionOut] = Field(description="The decisions that restore the earlier actions.")
+    skipped: dict[int, str] = Field(
+        description="Comments that stay as they are, such as those with a newer decision, and why.",
+        examples=[{"17": "only the latest decision can be undone, and an undo cannot itself be undone"}],
+    )
+
+
+class StandingIn(Message):
+    """A standing of an author."""
+
+    standing: Choice = Field(
+        description="`suspended` (until a time) or `banned`: new comments are held, or rejected if the policy's "
+        "`banned_authors` says so; `pre_moderated`: all are held; `trusted`: held for labels, listed words and blocked "
+        "domains only; `normal` ends the standing.",
+        examples=["suspended"],
+    )
+    until: Moment | None = Field(
+        None, description="End of a suspension, ISO 8601 with a zone.", examples=["2026-12-07T12:00:00Z"]
+    )
+    note: Note | None = Field(
+        None, description="The reason, for other moderators.", examples=["third insult"]
+    )
+
+
+class NoteIn(Message):
+    """A note about an author."""
+
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)] = Field(
+        description="Words for other moderators.", examples=["Argues hard, but corrects mistakes when asked."]
+    )
+
+
+class EscalationIn(Message):
+    """An escalation."""
+
+    to: str = Field(
+        max_length=130,
+        pattern=r"^(person|role):.+$",
+        description="`person:NAME`, the name of a key, or `role:moderator` or `role:admin`.",
+        examples=["role:admin"],
+    )
+    note: Note | None = Field(None, description="A note for the receiver.", examples=["Is this libel?"])
+
+
+class FullAuthor(AuthorOut):
+    """An author with their site."""
+
+    site: str = Field(examples=["paper.example"])
 
 
 class AppealIn(Message):
@@ -299,7 +400,9 @@ class HookIn(Message):
         pattern=r"^https?://[^\s\x00-\x1f\x7f]+$",
         description="Address for deliveries; redirects are not followed.",
     )
-    events: list[str] = Field(min_length=1, max_length=10, description="`comment.held`, `comment.decided`.")
+    events: list[str] = Field(
+        min_length=1, max_length=10, description="`comment.held`, `comment.decided`, `author.changed`."
+    )
 
     @field_validator("url")
     @classmethod
@@ -352,4 +455,5 @@ class QueueQuery(_PageQuery):
     older_than: float | None = Field(None, ge=0, le=3650, description="Age of the item in days.")
     newer_than: float | None = Field(None, ge=0, le=3650, description="Age of the item in days.")
     unclaimed: bool = Field(False, description="Only items that nobody holds.")
+    escalated: bool = Field(False, description="Only items that were escalated to you.")
     sort: Order = Field("priority", description="Sort order.")

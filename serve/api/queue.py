@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from belowline.model import Policy
 from belowline.serve.api.comments import Reader, Reference, comment_id, comment_page, sites_of
+from belowline.serve.api.decision_reason import agreeing
 from belowline.serve.api.messages import (
     BulkIn,
     BulkOut,
@@ -61,7 +62,8 @@ _LONGEST_ACTOR = 120
 @router.get("/queue", summary="List open queue items")
 def queue(service: ServiceDep, actor: Reader, query: Annotated[QueueQuery, Query()]) -> CommentPage:
     """Comments in the queue for which all conditions hold."""
-    wanted = Filter(sites_of(actor, query.site), **query.conditions())
+    reader = actor if query.escalated else None
+    wanted = Filter(sites_of(actor, query.site), reader=reader, **query.conditions())
     with service.database.read() as tx:
         rows, following = queue_items.page(tx, wanted, query.sort, query.limit, query.after)
         return comment_page(tx, [row.comment_id for row in rows], following)
@@ -70,8 +72,9 @@ def queue(service: ServiceDep, actor: Reader, query: Annotated[QueueQuery, Query
 @router.post("/queue/claim", summary="Claim the next items")
 def claim(service: ServiceDep, actor: Worker, request: ClaimIn) -> CommentPage:
     """A claim lasts five minutes. It renews the items that you already hold, which come first."""
-    conditions = request.model_dump(include={"label", "kind", "language"})
-    wanted = Filter(sites_of(actor, request.site), appeals=actor.may("answer appeals"), **conditions)
+    conditions = request.model_dump(include={"label", "kind", "language", "escalated"})
+    conditions |= {"appeals": actor.may("answer appeals"), "reader": actor}
+    wanted = Filter(sites_of(actor, request.site), **conditions)
     with service.database.write() as tx:
         rows = queue_items.claim(tx, actor.name, wanted, request.sort, request.limit)
         return comment_page(tx, [row.comment_id for row in rows])
@@ -142,7 +145,7 @@ def decide_many(
             chosen=request.comments,
             queued_only=request.queued_only,
         )
-        return {"decisions": result.decisions, "skipped": result.skipped}
+        return {"decisions": result.decisions, "skipped": result.skipped, "act": result.act}
 
     asked = f"bulk {request.model_dump_json()}"
     return BulkOut.model_validate(_once(service, actor, idempotency_key, asked, make))
@@ -235,15 +238,17 @@ def check_labels(labels: tuple[str, ...], service: Service) -> None:
 def _decision_of(request: DecisionIn | BulkIn, service: Service) -> ModeratorDecision:
     """Return the requested decision.
 
-    A rejection without a reason code gets ``other``, which says nothing about labels.
+    A rejection without a reason code gets that of its labels, or ``other``, which says nothing about labels.
     """
-    decision = ModeratorDecision(request.action, tuple(request.labels), note=request.note)
+    decision = ModeratorDecision(
+        request.action, tuple(request.labels), note=request.note, message=request.message
+    )
     check_labels(decision.labels, service)
     if request.code != "none":
-        return replace(decision, code=request.code, code_choice="person")
-    return (
-        replace(decision, code=NO_REASON, code_choice="default") if request.action == "reject" else decision
-    )
+        decision = replace(decision, code=request.code, code_choice="person")
+    elif request.action == "reject":
+        decision = replace(decision, code=NO_REASON, code_choice="default")
+    return agreeing(decision, service.pipeline.scorer.labels)
 
 
 def _once(

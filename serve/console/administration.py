@@ -117,7 +117,7 @@ def quality(console: Console) -> HTMLResponse:
         golden = comments.load(tx, [following]) if following is not None else []
         # Agreement of others is for admins: moderators shall not compare themselves in public.
         results = [row for row in reviews.results(tx) if actor.may("administer") or row.actor == actor.name]
-    one, agreed = card(golden[0]) if golden else None, console.request.query_params.get("agreed")
+    one, agreed = card(golden[0], blind=True) if golden else None, console.request.query_params.get("agreed")
     return console.page("console_quality.html", one=one, results=results, agreed=agreed)
 
 

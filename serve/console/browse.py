@@ -12,6 +12,7 @@ from belowline.serve.api.comments import sites_of
 from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card, choices
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep, redirect
+from belowline.serve.console.toasts import standing_words
 from belowline.serve.queue import comments, queue_items
 from belowline.serve.queue.comments import CommentOut
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES
@@ -30,7 +31,7 @@ def comment(console: Console, number: Id) -> HTMLResponse:
     shown = api.read(console.service, console.actor, str(number))
     with console.service.database.read() as tx:
         is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == shown.id)).scalar()
-    values: dict[str, Any] = {"one": card(shown), "history": shown, "golden": is_golden}
+    values: dict[str, Any] = {"one": card(shown, blind=console.blind), "history": shown, "golden": is_golden}
     return console.page("console_comment.html", **values, **choices(console))
 
 
@@ -85,12 +86,13 @@ def author(console: Console, number: Id, after: After = None) -> HTMLResponse:
         ("Published", f"{record.published:,}"),
         ("Held", f"{record.held:,}"),
         ("Rejected", f"{record.rejected:,}"),
+        ("Standing", standing_words(record.standing, record.until) or "–"),
         ("First seen", record.first_seen.date().isoformat() if record.first_seen else "–"),
     ]
     title = record.name or record.caller_id or "Erased author"
     erasable = record if console.actor.may("erase") and record.caller_id else None
     bulk = ("author", number, record.held)
-    return _list(console, "Author", title, facts, page, following, bulk=bulk, author=erasable)
+    return _list(console, "Author", title, facts, page, following, bulk=bulk, author=erasable, record=record)
 
 
 @router.post("/console/authors/{number}/erase")
@@ -126,7 +128,8 @@ def search(
     wanted = comments.Search(sites_of(console.actor, site or None), words or None, action or None)
     with console.service.database.read() as tx:
         page, following = comments.search(tx, wanted, _PAGE, after)
-    chosen, cards = {"words": words, "site": site, "action": action}, [card(comment) for comment in page]
+    chosen = {"words": words, "site": site, "action": action}
+    cards = [card(comment, blind=console.blind) for comment in page]
     return console.page("console_search.html", cards=cards, following=following, chosen=chosen)
 
 
@@ -140,6 +143,7 @@ def _list(
     *,
     bulk: tuple[str, int, int] | None = None,
     author: Any = None,
+    record: Any = None,
 ) -> HTMLResponse:
     """A list of comments; ``bulk`` is the field that names them in a bulk decision, its value, and how many wait."""
     return console.page(
@@ -147,9 +151,10 @@ def _list(
         kind=kind,
         title=title,
         facts=facts,
-        cards=[card(comment) for comment in page],
+        cards=[card(comment, blind=console.blind) for comment in page],
         following=following,
         bulk=bulk if console.actor.may("decide in bulk") else None,
         author=author,
+        record=record,
         codes=MODERATOR_CODES,
     )

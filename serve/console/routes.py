@@ -5,10 +5,22 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import Response
 
-from belowline.serve.console import administration, browse, dashboard, log, policy, queue, session
+from belowline.serve.console import (
+    administration,
+    authors,
+    browse,
+    dashboard,
+    log,
+    policy,
+    queue,
+    session,
+    undo,
+)
 from belowline.serve.http.errors import PROBLEMS, Problem
 
-ROUTERS = [part.router for part in (session, queue, browse, log, dashboard, policy, administration)]
+ROUTERS = [
+    part.router for part in (session, queue, undo, authors, browse, log, dashboard, policy, administration)
+]
 
 
 def as_page(request: Request, problem: Problem) -> Response | None:

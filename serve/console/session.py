@@ -6,12 +6,15 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import ValidationError
+from starlette.datastructures import URL
 
 from belowline.model import PolicyError
 from belowline.serve.console.forms import Form
+from belowline.serve.console.toasts import FIELD, standing_words, toast_in
 from belowline.serve.http.auth import SESSION_COOKIE, asks_for_key, authenticate, by_key, refuse_foreign_pages
 from belowline.serve.http.errors import Problem, invalid_fields
 from belowline.serve.http.service import Service, ServiceDep
+from belowline.serve.scoring.reason_codes import REASON_KEYS
 from belowline.serve.store import accounts
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
@@ -37,15 +40,28 @@ class ConsoleRequest:
     service: Service
     actor: Actor
 
-    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page of the console."""
-        return render(template, self.request, self.actor, status, **values)
+    @property
+    def blind(self) -> bool:
+        """True if the moderator hides scores, and all that gives the policy's decision away."""
+        return self.request.cookies.get(_BLIND_COOKIE) == "1"
 
-    def done(self, form: Form, answer: dict[str, Any]) -> Response:
-        """The answer to a form: JSON for a script, else a redirect to the form's ``next`` page."""
+    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page of the console, with a toast about the act that led to it."""
+        toast = None
+        if field := self.request.query_params.get(FIELD):
+            with self.service.database.read() as tx:
+                toast = toast_in(tx, self.actor, field)
+        return render(template, self.request, self.actor, status, toast=toast, **values)
+
+    def done(self, form: Form, answer: dict[str, Any], act: int | None = None) -> Response:
+        """The answer to a form: JSON for a script, else a redirect to the form's ``next`` page.
+
+        The page shows a toast about ``act``.
+        """
         if wants_json(self.request):
             return JSONResponse(answer)
-        return redirect(_inside(form.first("next", HOME)))
+        onward = URL(_inside(form.first("next", HOME))).remove_query_params(FIELD)
+        return redirect(str(onward if act is None else onward.include_query_params(**{FIELD: act})))
 
 
 async def person(request: Request) -> Actor:
@@ -85,6 +101,10 @@ def render(
     common = {
         "actor": actor,
         "path": request.url.path,
+        "here": str(URL(str(request.url)).remove_query_params(FIELD).replace(scheme="", netloc="")),
+        "toast": None,
+        "reason_keys": REASON_KEYS,
+        "standing_words": standing_words,
         "blind": request.cookies.get(_BLIND_COOKIE) == "1",
         "blur": request.cookies.get(_BLUR_COOKIE) == "1",
         "signed_in": SESSION_COOKIE in request.cookies,

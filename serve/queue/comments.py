@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 
-from belowline.model.policy import Action
+from belowline.model.policy import Action, Standing
+from belowline.serve.queue import author_acts
 from belowline.serve.scoring.results import EvidenceSpan
 from belowline.serve.store import cursor
 from belowline.serve.store.database import within
@@ -42,8 +43,18 @@ class ThreadOut(Record):
     lead: str | None = Field(None, exclude=True)
 
 
+class NoteOut(Record):
+    """A moderator's note about an author, or about a change of their standing."""
+
+    id: int = Field(description="Id of the act; `POST /v1/acts/{act}/undo` removes the note.")
+    note: str
+    actor: str
+    at: datetime
+    value: str | None = Field(description="The standing that was set with the note.")
+
+
 class AuthorOut(Record):
-    """An author with counts of published, held and rejected comments."""
+    """An author with counts of published, held and rejected comments, their standing and moderators' notes."""
 
     id: int
     site: str = Field(exclude=True)
@@ -54,6 +65,11 @@ class AuthorOut(Record):
     published: int
     held: int
     rejected: int
+    standing: Standing | None = Field(
+        None, description="What moderators decided about the author; null for none.", examples=["suspended"]
+    )
+    until: datetime | None = Field(None, description="End of a suspension.")
+    notes: list[NoteOut] = Field(default=[], description="Notes for moderators, newest first; at most ten.")
 
 
 class ItemOut(Record):
@@ -68,6 +84,12 @@ class ItemOut(Record):
     created: datetime
     claimed_by: str | None
     claimed_until: datetime | None
+    escalated_to: str | None = Field(
+        None,
+        description="The receiver of an escalation: `person:NAME` or `role:ROLE`.",
+        examples=["role:admin"],
+    )
+    escalated_by: str | None = None
 
 
 class DecisionOut(Record):
@@ -93,12 +115,16 @@ class DecisionOut(Record):
         description="Start and end of the evidence for the rule."
     )
     note: str | None
+    message: str | None = Field(description="Words for the author.")
     policy: str
     model: str
     model_digest: str | None = Field(description="SHA-256 of the model's files; null for older decisions.")
     scores: dict[str, float]
     blind: bool = Field(description="Whether the scores were hidden from the moderator.")
     undoes: int | None
+    act_id: int | None = Field(
+        description="The act that the decision belongs to; `POST /v1/acts/{act}/undo` undoes it."
+    )
     at: datetime
 
 
@@ -141,6 +167,7 @@ class Search:
     campaign: int | None = None
 
 
+_MOST_NOTES = 10
 _UNSCORED: Mapping[str, Any] = {"probabilities": {}, "relevance": None, "evidence": [], "model": None}
 
 
@@ -152,6 +179,15 @@ def locked(tx: Connection, comment_id: int) -> Row[Any] | None:
 def last_decision(tx: Connection, comment_id: int, *conditions: ColumnElement[bool]) -> Row[Any] | None:
     """Return the newest decision on a comment for which ``conditions`` hold."""
     return _newest(tx, decisions, comment_id, *conditions)
+
+
+def standing_decision(tx: Connection, comment_id: int, before: int | None = None) -> Row[Any] | None:
+    """Return the newest decision on a comment that was not undone and is no undo; with ``before``, of older ones."""
+    undos = select(decisions.c.undoes).where(
+        decisions.c.comment_id == comment_id, decisions.c.undoes.is_not(None)
+    )
+    older = [decisions.c.id < before] if before is not None else []
+    return last_decision(tx, comment_id, decisions.c.undoes.is_(None), decisions.c.id.not_in(undos), *older)
 
 
 def last_scores(tx: Connection, comment_id: int) -> Row[Any]:
@@ -233,12 +269,16 @@ def records(tx: Connection, ids: set[int]) -> dict[int, AuthorOut]:
         .group_by(comments.c.author_id, comments.c.action)
     )
     numbers = {(author, action): number for author, action, number in tx.execute(counted)}
+    standings, notes = author_acts.standings(tx, ids), author_acts.notes(tx, ids)
     return {
         row["id"]: AuthorOut(
             **row,
             published=numbers.get((row["id"], "publish"), 0),
             held=numbers.get((row["id"], "hold"), 0),
             rejected=numbers.get((row["id"], "reject"), 0),
+            standing=standings[row["id"]].standing if row["id"] in standings else None,
+            until=standings[row["id"]].until if row["id"] in standings else None,
+            notes=[NoteOut.model_validate(note) for note in notes.get(row["id"], ())[:_MOST_NOTES]],
         )
         for row in tx.execute(select(authors).where(authors.c.id.in_(ids))).mappings()
     }

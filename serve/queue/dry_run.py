@@ -84,4 +84,6 @@ def context_of(comment: CommentOut, text: str) -> Context:
     if (author := comment.author) is None:
         return context
     published = max(0, author.published - (comment.action == "publish"))
-    return replace(context, author=author.caller_id, role=author.role, published=published)
+    until = author.until.date().isoformat() if author.until else None
+    context = replace(context, author=author.caller_id, role=author.role, published=published)
+    return replace(context, standing=author.standing, until=until)

@@ -11,22 +11,25 @@ from belowline.serve.store.database import now
 from belowline.serve.store.refusal import unknown
 from belowline.serve.store.tables import (
     LIVE,
+    acts,
     appeals,
     authors,
     bands,
     comments,
     decisions,
+    deliveries,
     golden,
     idempotency,
     revisions,
     scores,
 )
+from belowline.serve.webhooks import outbox
 
 _AT_ONCE = 500
 
 
 def erase_comment(tx: Connection, who: Actor, comment_id: int) -> None:
-    """Erase a comment's text, revisions, evidence, notes and appeals; raises Refusal for an unknown comment.
+    """Erase a comment's text, revisions, evidence, notes, messages and appeals; raises Refusal for an unknown comment.
 
     If the comment was erased before, feedback received since then is erased.
     """
@@ -48,7 +51,7 @@ def erase_feedback(tx: Connection, who: Actor, site: str, caller_id: str) -> Non
 
 
 def erase_author(tx: Connection, who: Actor, author_id: int) -> int:
-    """Erase an author's name and id and all their comments; returns the number of comments.
+    """Erase an author's name and id, the notes about them and all their comments; returns the number of comments.
 
     Raises Refusal for an unknown or erased author.
     """
@@ -59,6 +62,8 @@ def erase_author(tx: Connection, who: Actor, author_id: int) -> int:
     ids = list(tx.execute(alive).scalars())
     for start in range(0, len(ids), _AT_ONCE):
         _erase(tx, ids[start : start + _AT_ONCE])
+    tx.execute(update(acts).where(acts.c.author_id == author_id).values(note=None))
+    _forget_in_outbox(tx, author_id)
     forgotten = {"caller_id": None, "name": None, "role": None}
     tx.execute(update(authors).where(authors.c.id == author_id).values(**forgotten))
     log(tx, who.name, "erase author", f"{author.site}:{author_id}", comments=len(ids))
@@ -73,7 +78,8 @@ def _erase(tx: Connection, ids: list[int]) -> None:
     details: dict[Table, dict[str, Any]] = {
         revisions: {"text": None},
         scores: {"evidence": []},
-        decisions: {"note": None, "spans": []},
+        decisions: {"note": None, "message": None, "spans": []},
+        acts: {"note": None},
         appeals: {"text": None},
     }
     for table, values in details.items():
@@ -96,3 +102,11 @@ def _forget_as_parent(tx: Connection, ids: list[int]) -> None:
     named = select(parents.c.site, parents.c.caller_id).where(parents.c.id.in_(ids))
     replies = tuple_(comments.c.site, comments.c.parent).in_(named)
     tx.execute(update(comments).where(replies).values(parent_text=None))
+
+
+def _forget_in_outbox(tx: Connection, author_id: int) -> None:
+    """Erase the author's id from deliveries about their standing."""
+    about = deliveries.c.event == outbox.AUTHOR, deliveries.c.payload["author"].as_integer() == author_id
+    for row in tx.execute(select(deliveries.c.id, deliveries.c.payload).where(*about)).all():
+        payload = {**row.payload, "caller_id": None}
+        tx.execute(update(deliveries).where(deliveries.c.id == row.id).values(payload=payload))

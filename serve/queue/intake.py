@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, Table, func, insert, select, upd
 
 from belowline.model import Context, PolicyDecision, Scores, normalise, sampled
 from belowline.model.signatures import Signature, signature_of_plain
-from belowline.serve.queue import decision_log, near_duplicates, queue_items
+from belowline.serve.queue import author_acts, decision_log, near_duplicates, queue_items
 from belowline.serve.queue.comments import last_decision, last_scores
 from belowline.serve.queue.moderator_decisions import answer_appeals
 from belowline.serve.scoring.pipeline import ModerationPipeline, overruled
@@ -161,8 +161,13 @@ def _context(
     copies = near_duplicates.copies_in(tx, campaign, own) + 1
     context = Context(text=text, site=site, url=comment.author_url, copies=copies, plain=plain)
     if author := comment.author:
-        published = _published(tx, site, author)
-        context = replace(context, author=author.caller_id, role=author.role, published=published)
+        number = tx.execute(_named(authors, site, author.caller_id)).scalar()
+        context = replace(
+            context, author=author.caller_id, role=author.role, published=_published(tx, number)
+        )
+        if number is not None and (standing := author_acts.standings(tx, [number]).get(number)):
+            until = standing.until.date().isoformat() if standing.until else None
+            context = replace(context, standing=standing.standing, until=until)
     return context, signature, campaign
 
 
@@ -285,7 +290,6 @@ def _same(tx: Connection, table: Table, site: str, caller_id: str, sent: dict[st
     return int(known.id)
 
 
-def _published(tx: Connection, site: str, author: Author) -> int:
-    theirs = select(authors.c.id).where(authors.c.site == site, authors.c.caller_id == author.caller_id)
-    published = comments.c.author_id == theirs.scalar_subquery(), comments.c.action == "publish"
-    return tx.execute(select(func.count()).where(*published)).scalar_one()
+def _published(tx: Connection, author: int | None) -> int:
+    published = comments.c.author_id == author, comments.c.action == "publish"
+    return tx.execute(select(func.count()).where(*published)).scalar_one() if author is not None else 0

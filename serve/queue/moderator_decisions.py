@@ -1,6 +1,6 @@
 """Decisions of moderators: on one comment, on many at once, and undo. Every decision is a new row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, select, update
 
 from belowline.model import Policy
 from belowline.model.policy import Action
-from belowline.serve.queue import decision_log, queue_items, reviews
-from belowline.serve.queue.comments import last_decision, locked
+from belowline.serve.queue import acts, decision_log, queue_items, reviews
+from belowline.serve.queue.comments import last_decision, locked, standing_decision
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import now, within
 from belowline.serve.store.refusal import Refusal, unknown
@@ -30,6 +30,7 @@ class ModeratorDecision:
         code: The reason code.
         code_choice: Whether a person chose ``code`` or left the preselected one; None without a choice.
         note: A note for other moderators.
+        message: Words for the author, which webhooks deliver.
         blind: Whether the scores were hidden.
         revision: The revision that the moderator read; a newer one is a conflict. None: any.
         after: The decision that the moderator saw; a newer one is a conflict. None: any.
@@ -43,6 +44,7 @@ class ModeratorDecision:
     code: str = "none"
     code_choice: CodeChoice | None = None
     note: str | None = None
+    message: str | None = None
     blind: bool = False
     revision: int | None = None
     after: int | None = None
@@ -53,26 +55,40 @@ class ModeratorDecision:
 
 @dataclass(slots=True)
 class BulkResult:
-    """Decisions that were recorded, and comments that were skipped."""
+    """The recorded decision of each comment, comments that were skipped, and the act; None if nothing was decided."""
 
-    decisions: list[int] = field(default_factory=list)
+    made: dict[int, int] = field(default_factory=dict)
     skipped: list[int] = field(default_factory=list)
+    act: int | None = None
+
+    @property
+    def decisions(self) -> list[int]:
+        """The ids of the decisions."""
+        return list(self.made.values())
 
 
 def record_decision(
-    tx: Connection, who: Actor, comment_id: int, decision: ModeratorDecision, policy: Policy
+    tx: Connection,
+    who: Actor,
+    comment_id: int,
+    decision: ModeratorDecision,
+    policy: Policy,
+    act: int | None = None,
 ) -> Row[Any]:
     """Add a decision to a comment and close its queue item; returns the new row.
 
-    Raises Refusal for an unknown or erased comment, one that another moderator holds or has to review, and
-    one that has changed.
+    The decision belongs to ``act``, or to an act of its own for None. Raises Refusal for an unknown or erased comment,
+    one that another moderator holds or has to review, and one that has changed.
     """
     moment, comment = now(), locked(tx, comment_id)
     if comment is None or not who.sees(comment.site):
         raise unknown("comment")
     item, before = queue_items.open_item(tx, comment_id), last_decision(tx, comment_id)
     _check(who, comment, item, before, decision, moment)
-    row = _add(tx, who, comment, item, before, decision, policy, moment)
+    if act is None:
+        own = {"site": comment.site, "comment_id": comment_id, "value": decision.action}
+        act = acts.begin(tx, who, "decision", **own)
+    row = _add(tx, who, comment, item, before, decision, policy, moment, act)
     if item is not None:
         _settle(tx, item, comment, row, before, policy)
     elif decision.action == "hold":  # a held comment is always in the queue
@@ -105,41 +121,111 @@ def record_for_all(
         conditions.append(comments.c.id.in_(select(items.c.comment_id).where(items.c.state == LIVE)))
     else:
         conditions.append(comments.c.action != decision.action)
-    query = select(comments.c.id).where(*conditions).order_by(comments.c.id).limit(MOST_AT_ONCE)
-    result = BulkResult()
-    for comment in tx.execute(within(query, comments.c.site, who.sites)).scalars().all():
+    query = (
+        select(comments.c.id, comments.c.site).where(*conditions).order_by(comments.c.id).limit(MOST_AT_ONCE)
+    )
+    found = tx.execute(within(query, comments.c.site, who.sites)).all()
+    sites = {row.site for row in found}
+    one_site = sites.pop() if len(sites) == 1 else None
+    act = acts.begin(tx, who, "bulk", site=one_site, author_id=author, value=decision.action)
+    result = BulkResult(act=act)
+    for row in found:
         try:
-            result.decisions.append(record_decision(tx, who, comment, decision, policy).id)
+            result.made[row.id] = record_decision(tx, who, row.id, decision, policy, act).id
         except Refusal:
-            result.skipped.append(comment)
+            result.skipped.append(row.id)
+    if not result.made:
+        acts.drop(tx, act)
+        result.act = None
     return result
 
 
-def undo(tx: Connection, who: Actor, decision_id: int, policy: Policy) -> Row[Any]:
+def change_reason(
+    tx: Connection, who: Actor, decision_id: int, reason: Mapping[str, Any], policy: Policy
+) -> Row[Any]:
+    """Record a rejection again with another code; it belongs to the same act, so that one undo takes back both.
+
+    ``reason`` has the fields of the new reason. Raises Refusal unless the rejection is the comment's last decision,
+    made by ``who``.
+    """
+    row, comment, last = _found(tx, who, decision_id)
+    if row.action != "reject" or row.actor != who.name:
+        raise Refusal(
+            "conflict", "only your own rejection can get another reason; decide the comment instead"
+        )
+    same = {name: row._mapping[name] for name in ("note", "message", "blind", "via")}
+    decision, moment = ModeratorDecision("reject", **{**same, **reason}), now()
+    _check(who, comment, None, last, decision, moment)
+    if row.act_id is None:
+        raise Refusal("conflict", "an earlier version recorded this rejection; decide the comment again")
+    return _add(tx, who, comment, None, last, decision, policy, moment, row.act_id, via=row.via)
+
+
+def undo(tx: Connection, who: Actor, decision_id: int, policy: Policy, *, closing: bool = True) -> Row[Any]:
     """Take back the last decision of a comment by a new one, and reopen the queue item that it had closed.
 
-    Raises Refusal unless it is the comment's last decision, made by ``who``, or by any person if ``who`` is an admin.
+    Decisions that were undone do not count. The new decision has the reason and the evidence of the one that counts
+    again. ``closing`` also marks the act as undone if nothing of it is left. Raises Refusal unless it is the
+    comment's last decision, made by ``who``, or by any person if ``who`` is an admin.
     """
-    undone = tx.execute(select(decisions).where(decisions.c.id == decision_id)).one_or_none()
-    comment = locked(tx, undone.comment_id) if undone is not None else None
-    if undone is None or comment is None or not who.sees(comment.site):
-        raise unknown("decision")
+    undone, comment, last = _found(tx, who, decision_id)
     decision = ModeratorDecision(undone.before or "hold", code="undo", via="undo", undoes=decision_id)
-    last, moment = last_decision(tx, comment.id), now()
+    moment = now()
     _check(who, comment, None, last, decision, moment)
-    if last is None or last.id != decision_id or undone.undoes is not None:
-        raise Refusal(
-            "conflict", "only the latest decision can be undone, and an undo cannot itself be undone"
-        )
     if undone.actor == SYSTEM:
         raise Refusal("conflict", "a decision of the policy cannot be undone; decide the comment instead")
     if undone.actor != who.name and not who.may("administer"):
         raise Refusal("forbidden", "only the moderator who decided, or an admin, can undo this decision")
-    row = _add(tx, who, comment, None, last, decision, policy, moment)
+    restored = standing_decision(tx, comment.id, before=decision_id)
+    row = _add(
+        tx,
+        who,
+        comment,
+        None,
+        last,
+        decision,
+        policy,
+        moment,
+        undone.act_id,
+        **_reason_of(restored, decision),
+    )
     _reopen(tx, who, undone, moment)
     if row.action == "publish":
         answer_appeals(tx, row)
+    if closing and undone.act_id is not None and not _left_of(tx, undone.act_id):
+        acts.close(tx, undone.act_id, who, "undone")
     return row
+
+
+def _found(tx: Connection, who: Actor, decision_id: int) -> tuple[Row[Any], Row[Any], Row[Any] | None]:
+    """Return a decision that counts for its comment, the comment, and the newest row of its log.
+
+    Raises Refusal for any other decision.
+    """
+    row = tx.execute(select(decisions).where(decisions.c.id == decision_id)).one_or_none()
+    comment = locked(tx, row.comment_id) if row is not None else None
+    if row is None or comment is None or not who.sees(comment.site):
+        raise unknown("decision")
+    standing = standing_decision(tx, comment.id)
+    if standing is None or standing.id != decision_id:
+        raise Refusal(
+            "conflict", "only the latest decision can be undone, and an undo cannot itself be undone"
+        )
+    return row, comment, last_decision(tx, comment.id)
+
+
+def _reason_of(restored: Row[Any] | None, decision: ModeratorDecision) -> dict[str, Any]:
+    """Return the reason of the decision that counts again: the comment keeps why it was held."""
+    if restored is None or restored.action != decision.action:
+        return {}
+    return {name: restored._mapping[name] for name in ("labels", "code", "code_choice", "rule", "spans")}
+
+
+def _left_of(tx: Connection, act: int) -> bool:
+    """Return whether an act has a decision that is not undone."""
+    made = tx.execute(select(decisions.c.id, decisions.c.undoes).where(decisions.c.act_id == act)).all()
+    undone = {row.undoes for row in made}
+    return any(row.undoes is None and row.id not in undone for row in made)
 
 
 def answer_appeals(tx: Connection, decision: Row[Any]) -> None:
@@ -165,6 +251,10 @@ def _check(
             raise Refusal("conflict", "another moderator holds this comment; take the next one")
         if item.not_for == who.name:
             raise Refusal("forbidden", "you decided this comment first; another moderator has to review it")
+        escalated = item.escalated_to not in (None, *queue_items.addresses(who))
+        if escalated and not who.may("administer"):
+            name = item.escalated_to.partition(":")[2]
+            raise Refusal("forbidden", f"this comment was escalated to {name}, who decides it")
         if item.kind == "appeal" and not who.may("answer appeals"):
             raise Refusal("forbidden", "only a moderator or an admin can answer an appeal")
     if decision.revision not in (None, comment.revision):
@@ -182,8 +272,10 @@ def _add(
     decision: ModeratorDecision,
     policy: Policy,
     moment: datetime,
+    act: int | None,
+    **instead: Any,
 ) -> Row[Any]:
-    """Insert the decision, apply its action to the comment, and notify webhooks."""
+    """Insert the decision, apply its action to the comment, and notify webhooks; ``instead`` replaces its columns."""
     kind = item.kind if item is not None else None
     values = {
         "actor": who.name,
@@ -196,8 +288,11 @@ def _add(
         "rule": _rule(decision),
         "spans": [],
         "note": decision.note,
+        "message": decision.message,
         "blind": decision.blind,
         "undoes": decision.undoes,
+        "act_id": act,
+        **instead,
     }
     tx.execute(update(comments).where(comments.c.id == comment.id).values(action=decision.action))
     return decision_log.add(tx, comment, policy, item.id if item is not None else None, moment, values)
@@ -221,7 +316,8 @@ def _settle(
 ) -> None:
     """Apply a decision to the queue item that it answers."""
     if decision.action == "hold":  # the item stays for another moderator
-        tx.execute(update(items).where(items.c.id == item.id).values(**queue_items.UNCLAIMED))
+        everybody = {"escalated_to": None, "escalated_by": None, **queue_items.UNCLAIMED}
+        tx.execute(update(items).where(items.c.id == item.id).values(**everybody))
         return
     queue_items.close(tx, comment.id, decision.at)
     answer_appeals(tx, decision)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from belowline.model import Policy, draw
 from belowline.serve.scoring.results import Result
 from belowline.serve.store import cursor
+from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import now
 from belowline.serve.store.tables import LIVE, items
 
@@ -33,7 +34,10 @@ _COPIED = ("site", "thread_id", "author_id", "campaign", "language")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions for queue items; None and an empty ``sites`` mean any. Ages are in days."""
+    """Conditions for queue items; None and an empty ``sites`` mean any. Ages are in days.
+
+    ``reader`` leaves out what was escalated to others; ``escalated`` selects what was escalated to the reader.
+    """
 
     sites: Sequence[str] = ()
     label: str | None = None
@@ -48,6 +52,8 @@ class Filter:
     newer_than: float | None = None
     unclaimed: bool = False
     appeals: bool = True
+    reader: Actor | None = None
+    escalated: bool = False
     moment: datetime = field(default_factory=now)
 
     def clauses(self) -> list[ColumnElement[bool]]:
@@ -67,11 +73,25 @@ class Filter:
             clauses.append(items.c.created <= self.moment - timedelta(days=self.older_than))
         if self.newer_than is not None:
             clauses.append(items.c.created >= self.moment - timedelta(days=self.newer_than))
+        clauses += self._addressed()
         if not self.appeals:
             clauses.append(items.c.kind != "appeal")
         if self.unclaimed:
             clauses.append(_free(self.moment))
         return clauses
+
+    def _addressed(self) -> list[ColumnElement[bool]]:
+        escalated = items.c.escalated_to.is_not(None)
+        if self.reader is None or (self.escalated and self.reader.may("administer")):
+            return [escalated] if self.escalated else []
+        theirs = items.c.escalated_to.in_(addresses(self.reader)) & (items.c.escalated_by != self.reader.name)
+        return [theirs if self.escalated else or_(~escalated, theirs)]
+
+
+def addresses(who: Actor) -> tuple[str, ...]:
+    """Return the receivers of an escalation that ``who`` is one of; an admin is a moderator too."""
+    roles = ("admin", "moderator") if who.role == "admin" else (who.role,)
+    return (f"person:{who.name}", *(f"role:{role}" for role in roles))
 
 
 def waiting(comment: int) -> ColumnElement[bool]:

@@ -24,8 +24,8 @@ CODES: Mapping[str, Code] = {
     "spam": Code("spam or advertising", "SPAM", "SCAMS_AND_FRAUD"),
     "hate_speech": Code("hatred against people for who they are", *_HATE),
     "antisemitism": Code("hatred against Jews", *_HATE),
-    "threat": Code("a threat of violence", "HARASSMENT_BULLYING", "VIOLENCE"),
     "personal_attack": Code("an attack on a person", "HARASSMENT_BULLYING", "CYBER_VIOLENCE"),
+    "threat": Code("a threat of violence", "HARASSMENT_BULLYING", "VIOLENCE"),
     "profanity": Code("coarse language", "OFFENSIVE"),
     "toxicity": Code("a tone that drives others out of the discussion", "ABUSIVE"),
     "banned_word": Code("a word that the site does not allow", "BANNED_WORD"),
@@ -36,6 +36,9 @@ CODES: Mapping[str, Code] = {
     "misinformation": Code("misleading claims", "MISINFORMATION"),
     "new_author": Code("first comments of an author are read before they appear"),
     "language": Code("a language that cannot be judged automatically"),
+    "suspended": Code("the author is suspended for a time"),
+    "banned": Code("the author is banned"),
+    "pre_moderated": Code("all comments of the author are read before they appear"),
     "edited": Code("edited after it was rejected"),
     "scoring_failed": Code("could not be judged automatically"),
     "other": Code("against the site's terms"),
@@ -47,9 +50,29 @@ CODES: Mapping[str, Code] = {
 NO_REASON = "other"
 """The code of a rejection without a reason; it implies no label."""
 
-_BY_POLICY = ("banned_word", "links", "campaign", "new_author", "language", "edited", "scoring_failed")
+_BY_POLICY = (
+    *("banned_word", "links", "campaign", "new_author", "language", "edited", "scoring_failed"),
+    *("suspended", "banned", "pre_moderated"),
+)
 MODERATOR_CODES = tuple(code for code in CODES if code not in (*_BY_POLICY, "undo", "none"))
-"""Codes that a moderator can choose."""
+"""Codes that a moderator can choose, the labels in the order of ``model.labels``."""
+REASON_KEYS: Mapping[str, str] = {
+    **{code: str(at) for at, code in enumerate(MODERATOR_CODES[:9], start=1)},
+    "misinformation": "m",
+    NO_REASON: "0",
+}
+"""Code to the key that chooses it; a label and its code have the same digit."""
+
+LABELS: Mapping[str, str] = {
+    "threat": "threat",
+    "antisemitism": "antisemitism",
+    "hate_speech": "hate",
+    "personal_attack": "personal_attack",
+    "spam": "spam",
+    "profanity": "profanity",
+    "toxicity": "toxicity",
+}
+"""Codes that say that a label applies, the gravest first."""
 
 _VISIBILITY = {
     "reject": ["DECISION_VISIBILITY_CONTENT_REMOVED"],

@@ -14,7 +14,7 @@ from belowline.model import Scorer
 from belowline.serve.active.active import Active
 from belowline.serve.active.follower import Follower, Poller
 from belowline.serve.active.loading import active_at_start
-from belowline.serve.api import admin, comments, queue, score
+from belowline.serve.api import acts, admin, authors, comments, queue, score
 from belowline.serve.console.routes import ROUTERS, as_page
 from belowline.serve.console.try_page import pages
 from belowline.serve.http.auth import require_known_host
@@ -77,7 +77,16 @@ def create_app(settings: Settings, scorer: Scorer | None = None) -> FastAPI:
         RequestMiddleware, service=service, scores=_scores, keeps_when_full=_keeps_when_full, render=_rendered
     )
     app.add_middleware(PredictAtRoot)  # outermost, because RequestMiddleware goes by the path
-    for router in (*ROUTERS, comments.router, queue.router, admin.router, health, pages):
+    for router in (
+        *ROUTERS,
+        comments.router,
+        queue.router,
+        acts.router,
+        authors.router,
+        admin.router,
+        health,
+        pages,
+    ):
         app.include_router(router)
     for protocol in PROTOCOLS:
         app.include_router(protocol.router)

@@ -5,7 +5,6 @@ document.documentElement.classList.add("js");
 if (cards) {
   const trouble = document.getElementById("trouble");
   const bulk = document.getElementById("bulk");
-  const undone = [];
   let loading = false;
   let exhausted = false;
 
@@ -28,13 +27,6 @@ if (cards) {
     return null;
   }
 
-  function settle(card, words, decision) {
-    card.classList.add("done");
-    card.querySelector(".outcome").textContent = words;
-    card.querySelectorAll("button, select, input, summary").forEach((part) => { part.tabIndex = -1; });
-    if (decision) undone.push({ card, decision });
-  }
-
   function step(from, by) {
     const all = [...cards.querySelectorAll(".card")];
     for (let at = all.indexOf(from) + by; at >= 0 && at < all.length; at += by) {
@@ -50,11 +42,14 @@ if (cards) {
     card.dataset.busy = "1";
     const fields = new URLSearchParams(new FormData(card.querySelector(".decide")));
     fields.set("action", action);
-    const answer = await send("/console/decide", fields);
+    const sent = send("/console/decide", fields);
+    Acts.expect(sent, action);
+    const answer = await sent;
     delete card.dataset.busy;
     if (!answer) { focus(card); return; }
     const next = step(card, 1) ?? step(card, -1);
-    settle(card, `${WORDS[action]} – u to undo`, answer.decision);
+    Acts.settle(card, WORDS[action], { act: answer.act });
+    Acts.show(answer);
     focus(next);
     if (open().length < 4) more();
     if (!next) document.getElementById("empty").hidden = open().length > 0;
@@ -62,8 +57,9 @@ if (cards) {
 
   async function decideAll(action) {
     if (action === "reject" && !bulk.elements.code.value) {
+      bulk.elements.code.dataset.asked = "1";
       bulk.elements.code.focus();
-      say("Choose the reason for the selected comments, then press Enter and d, or Reject.");
+      say("Choose the reason for the selected comments: press its key (1–9, m or 0), or choose it and press Reject.");
       return;
     }
     const chosen = picked();
@@ -73,25 +69,18 @@ if (cards) {
     chosen.forEach((box) => fields.append("comments", box.value));
     const answer = await send("/console/bulk", fields);
     if (!answer) return;
-    chosen.forEach((box) => { box.checked = false; settle(box.closest(".card"), `${WORDS[action]} with ${answer.decided - 1} others`); });
+    chosen.filter((box) => answer.made[box.value]).forEach((box) => {
+      box.checked = false;
+      const words = answer.decided > 1 ? `${WORDS[action]} with ${answer.decided - 1} more` : WORDS[action];
+      Acts.settle(box.closest(".card"), words, { decision: answer.made[box.value] });
+    });
     bulk.elements.code.value = ""; // each selection needs its own reason
+    delete bulk.elements.code.dataset.asked;
+    Acts.show(answer);
     if (answer.skipped) say(`${answer.skipped} comments were skipped: other moderators have claimed them.`);
     show();
     focus(open()[0]);
     more();
-  }
-
-  async function undo() {
-    const last = undone.pop();
-    if (!last) { say("There is nothing to undo on this page. The log has older decisions."); return; }
-    const answer = await send("/console/undo", new URLSearchParams({ decision: last.decision }));
-    if (!answer) { undone.push(last); return; }
-    last.card.classList.remove("done");
-    last.card.querySelector(".outcome").textContent = "";
-    last.card.querySelector("[name=after]").value = answer.decision;
-    last.card.querySelectorAll("[tabindex='-1']").forEach((part) => { if (part !== last.card) part.removeAttribute("tabindex"); });
-    document.getElementById("empty").hidden = true;
-    focus(last.card);
   }
 
   async function more(byHand = false) {
@@ -142,9 +131,11 @@ if (cards) {
     f: () => (picked().length ? decideAll("publish") : decide(focused(), "publish")),
     d: () => (picked().length ? decideAll("reject") : decide(focused(), "reject")),
     s: () => decide(focused(), "hold"),
-    u: undo,
+    u: () => Acts.undo(),
     n: () => more(true),
     x: () => { const box = focused()?.querySelector(".pick input"); if (box && bulk) { box.checked = !box.checked; show(); } },
+    a: () => Acts.openForm(focused(), ".author-menu"),
+    e: () => Acts.openForm(focused(), ".escalate"),
     c: () => focused()?.querySelector(".campaign a")?.click(),
     b: () => (cards.querySelector(".blurred") ? document.body.classList.toggle("show-text") : press("blur")),
     h: () => press("blind"),
@@ -155,10 +146,15 @@ if (cards) {
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const handled = relabel(focused(), event.key) || (KEYS[event.key] && (KEYS[event.key](), true));
+    const handled = relabel(focused(), event.key) || Acts.reasonKey(event.key) || (KEYS[event.key] && (KEYS[event.key](), true));
     if (handled) event.preventDefault();
   });
+  document.addEventListener("undone", (event) => {
+    document.getElementById("empty").hidden = open().length > 0;
+    if (event.detail) focus(event.detail);
+  });
   cards.addEventListener("submit", (event) => {
+    if (!event.target.matches(".decide")) return;
     event.preventDefault();
     decide(event.target.closest(".card"), event.submitter.value);
   });

@@ -21,6 +21,7 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "work the queue": ("triage", "moderator", "admin"),
     "decide in bulk": ("moderator", "admin"),
     "answer appeals": ("moderator", "admin"),
+    "act on authors": ("moderator", "admin"),
     "appeal": ("service", "moderator", "admin"),
     "read the log": ("service", "moderator", "admin"),
     "erase": ("service", "admin"),

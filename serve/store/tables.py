@@ -168,6 +168,8 @@ items = _numbered(
     Column("claimed_by", String(120)),
     Column("claimed_until", UtcDateTime()),
     Column("not_for", String(120)),  # who decided first; an appeal or a second review needs another person
+    Column("escalated_to", String(130)),  # person:NAME or role:ROLE; the item is in nobody else's queue
+    Column("escalated_by", String(120)),
     Index("ix_items_priority", "state", "priority", "id"),
     Index("ix_items_uncertainty", "state", "uncertainty", "id"),
     Index("ix_items_age", "state", "id"),
@@ -207,10 +209,30 @@ decisions = _numbered(
     Column("blind", Boolean, nullable=False),  # whether the scores were hidden from the moderator
     Column("undoes", Integer, ForeignKey("decisions.id")),
     Column("item_id", Integer),
+    Column("act_id", Integer),  # the act that the decision belongs to; null for the policy's
+    Column("message", Text),  # a moderator's words for the author; null once erased
     Column("at", UtcDateTime(), nullable=False),
+    Index("ix_decisions_act", "act_id"),
     Index("ix_decisions_comment", "comment_id", "id"),
     Index("ix_decisions_actor", "actor", "id"),
     Index("ix_decisions_at", "at"),
+)
+acts = _numbered(
+    "acts",
+    Column("kind", String(20), nullable=False),  # decision, bulk, standing, note or escalation
+    Column("site", String(100)),  # null for comments of several sites
+    Column("comment_id", Integer, ForeignKey("comments.id")),
+    Column("author_id", Integer, ForeignKey("authors.id")),
+    Column("value", String(130)),  # the action, the standing, or the receiver of an escalation
+    Column("until", UtcDateTime()),  # end of a suspension
+    Column("note", Text),  # null once erased
+    *_by(),
+    Column("state", String(10), nullable=False),  # done, undone, or kept: there was nothing left to undo
+    Column("undone_by", String(120)),
+    Column("undone_at", UtcDateTime()),
+    Index("ix_acts_actor", "actor", "id"),
+    Index("ix_acts_author", "author_id", "id"),
+    Index("ix_acts_comment", "comment_id", "id"),
 )
 appeals = _numbered(
     "appeals",

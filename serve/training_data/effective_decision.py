@@ -118,7 +118,9 @@ def _labels(
     decision: Row[Any], ticked: Sequence[str], code: str, policy: Row[Any] | None
 ) -> dict[str, float]:
     maker = _maker(decision)
-    held_for = policy.labels if maker in ("moderator", "bulk") and policy is not None else ()
+    # In a blind review the moderator saw neither the label that held the comment nor its evidence.
+    seen = maker in ("moderator", "bulk") and not decision.blind
+    held_for = policy.labels if seen and policy is not None else ()
     labels = decision_labels(decision.action, code, ticked, held_for)
     # Akismet's clients decide about spam only.
     return {label: value for label, value in labels.items() if maker != "akismet" or label == "spam"}

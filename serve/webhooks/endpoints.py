@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from belowline.serve.store.accounts import log
 from belowline.serve.store.database import now
 from belowline.serve.store.refusal import Refusal, unknown
-from belowline.serve.store.tables import deliveries, webhooks
+from belowline.serve.store.tables import decisions, deliveries, webhooks
 from belowline.serve.webhooks.outbox import EVENTS
 
 BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600))
@@ -64,7 +64,7 @@ def delivery_log(tx: Connection, webhook: int, limit: int) -> Sequence[Row[Any]]
 
 
 def take_due(tx: Connection, limit: int) -> Sequence[Row[Any]]:
-    """Return due deliveries with their webhook's url and secrets; no other worker gets them for a minute."""
+    """Return due deliveries with url, secrets and a decision's message; no other worker gets them for a minute."""
     moment = now()
     due = (
         select(deliveries.c.id)
@@ -75,7 +75,9 @@ def take_due(tx: Connection, limit: int) -> Sequence[Row[Any]]:
     )
     mine = deliveries.c.id.in_(tx.execute(due).scalars().all())
     tx.execute(update(deliveries).where(mine).values(next_try=moment + _LEASE))
-    query = select(deliveries, webhooks.c.url, webhooks.c.secrets).join(webhooks)
+    about = decisions.c.id == deliveries.c.payload["decision"].as_integer()
+    query = select(deliveries, webhooks.c.url, webhooks.c.secrets, decisions.c.message).join(webhooks)
+    query = query.outerjoin(decisions, about)
     return tx.execute(query.where(mine).order_by(deliveries.c.id)).all()
 
 

@@ -103,7 +103,8 @@ class Sender:
     async def _post(self, client: httpx.AsyncClient, delivery: Row[Any]) -> int:
         url = httpx.URL(delivery.url)
         address = await self._address(url)
-        body = json.dumps({"id": delivery.id, **delivery.payload}).encode()
+        message = {"message": delivery.message} if delivery.message else {}
+        body = json.dumps({"id": delivery.id, **delivery.payload, **message}).encode()
         # The request goes to the address that was checked: the name may mean another one a moment later.
         host = f"[{address}]" if ":" in address else address
         request = client.build_request(

@@ -17,7 +17,7 @@ from belowline.serve.wordpress.remote_comment import RawText, RemoteComment
 
 PAGE = 100
 """The largest page of comments that WordPress allows."""
-Status = Literal["approved", "hold", "spam"]
+Status = Literal["approved", "hold", "spam", "trash"]
 Shape = TypeVar("Shape")
 _OF_TRANSFER = (b"content-encoding", b"content-length", b"transfer-encoding")
 _TRIES = 4

@@ -25,6 +25,7 @@ PASSWORD = "BELOWLINE_WORDPRESS_PASSWORD"  # noqa: S105 - the variable's name
 _WORDS: Mapping[Outcome, str] = {
     "approve": "approved",
     "spam": "marked as spam",
+    "trash": "put into the trash",
     "hold": "put on hold again",
     "wait": "left on hold",
     "learn": "decided in WordPress",

@@ -3,7 +3,8 @@
 For every linked comment the store knows its last status in WordPress. A round compares that status, the present
 status in WordPress, and the action here (of the policy or of a moderator).
 
-- WordPress is unchanged, the action here differs: WordPress is changed.
+- WordPress is unchanged, the action here differs: WordPress is changed. A rejection for spam is marked as spam there,
+  any other goes to the trash.
 - WordPress changed: a moderator decided there. It becomes a decision here, by ``wordpress:USER``; spam and trash tell
   the reason.
 - Both changed, to different actions: WordPress counts, because readers see it. The newest decision wins from round to
@@ -39,9 +40,14 @@ from belowline.serve.wordpress.remote_comment import RemoteComment
 logger = logging.getLogger(__name__)
 WATCHED = timedelta(days=30)
 """Time for which a decided comment is compared with WordPress."""
-Outcome = Literal["approve", "spam", "hold", "wait", "learn", "leave", "later", "fail"]
-_STATUSES: Mapping[str, Status] = {"publish": "approved", "hold": "hold", "reject": "spam"}
-_OUTCOMES: Mapping[str, Outcome] = {"publish": "approve", "hold": "hold", "reject": "spam"}
+Outcome = Literal["approve", "spam", "trash", "hold", "wait", "learn", "leave", "later", "fail"]
+_OUTCOMES: Mapping[str, Outcome] = {"publish": "approve", "hold": "hold"}
+_STATUSES: Mapping[Outcome, Status] = {
+    "approve": "approved",
+    "hold": "hold",
+    "spam": "spam",
+    "trash": "trash",
+}
 _DECISIONS: Mapping[str, ModeratorDecision] = {
     "approved": ModeratorDecision("publish", via="wordpress", elsewhere=True),
     "hold": ModeratorDecision("hold", via="wordpress", elsewhere=True),
@@ -137,7 +143,7 @@ class Bridge:
                 bridges.remember(tx, link.id, theirs.action)
             return None
         if theirs.action == link.theirs:
-            return _step(tx, link, _OUTCOMES[link.action], status)
+            return _step(tx, link, _OUTCOMES.get(link.action, "trash"), status)
         if link.erased is not None:
             return None
         moderator_decisions.record_decision(tx, self._who, link.id, theirs, self._active.within(tx).policy)
@@ -158,7 +164,7 @@ class Bridge:
     def _change(self, step: Step) -> Outcome:
         """Changes the status in WordPress and stores it."""
         try:
-            unchanged = self._remote.change(step.remote, step.seen, _STATUSES[step.action])
+            unchanged = self._remote.change(step.remote, step.seen, _STATUSES[step.outcome])
         except Refused as error:
             logger.warning("comment %d: %s", step.remote, error)
             return "fail"
@@ -181,6 +187,10 @@ class Bridge:
 def _step(tx: Connection, link: Row[Any], outcome: Outcome, seen: str) -> Step:
     decision = last_decision(tx, link.id)
     code, rule = (decision.code, decision.rule) if decision is not None else ("none", "")
+    if (
+        outcome == "trash" and code == "spam"
+    ):  # WordPress and its spam filters learn from what is marked as spam
+        outcome = "spam"
     return Step(link.id, int(link.caller_id), outcome, link.action, seen, code, rule)
 
 

@@ -1,7 +1,7 @@
 <?php
 /**
  * Plugin Name:       belowline
- * Description:       Scores each new comment with your own belowline service before it is stored, and publishes it, holds it or marks it as spam by your policy.
+ * Description:       Scores each new comment with your own belowline service before it is stored, and publishes it, holds it or rejects it by your policy.
  * Version:           0.7.0
  * Requires at least: 5.5
  * Requires PHP:      7.4
@@ -22,7 +22,7 @@ defined( 'ABSPATH' ) || exit;
  * decision seen.
  */
 final class Belowline {
-	const STATUSES = array( 'publish' => '1', 'hold' => '0', 'reject' => 'spam' );
+	const STATUSES = array( 'publish' => '1', 'hold' => '0', 'reject' => 'trash' ); // See rejected() for spam.
 	const JOB      = 'belowline_job_';
 
 	/** @var array|null The comment that was scored and is not stored yet. */
@@ -258,7 +258,15 @@ final class Belowline {
 			return $own;
 		}
 		$action = is_array( $result ) ? $result['stands'] : 'hold';
-		return 'reject' === $action ? 'spam' : ( 'publish' === $action ? $own : '0' );
+		if ( 'reject' === $action ) {
+			return self::rejected( 'reject' === $result['action'] ? $result['reason']['code'] : 'other' );
+		}
+		return 'publish' === $action ? $own : '0';
+	}
+
+	/** Returns the status of a rejected comment: spam only for spam, because spam filters learn from it. */
+	private static function rejected( $code ) {
+		return 'spam' === $code || ! EMPTY_TRASH_DAYS ? 'spam' : 'trash'; // Without a trash nobody would find the comment again.
 	}
 
 	/** Scores a comment that WordPress is about to store; returns its status. */
@@ -474,6 +482,9 @@ final class Belowline {
 	/** Applies a decision. Policy decisions came with the answer to the comment; an older decision than the last one changes nothing. */
 	public static function receive( $request ) {
 		$event = json_decode( $request->get_body(), true );
+		if ( isset( $event['event'] ) && is_string( $event['event'] ) && 0 !== strpos( $event['event'], 'comment.' ) ) {
+			return array( 'result' => 'ignored' ); // An author's standing: belowline applies it to their comments.
+		}
 		$whole = isset( $event['site'], $event['caller_id'], $event['decision'], $event['action'], $event['by'] )
 			&& is_scalar( $event['caller_id'] ) && is_scalar( $event['decision'] ) && is_string( $event['action'] );
 		if ( ! $whole || ! isset( self::STATUSES[ $event['action'] ] ) ) {
@@ -493,10 +504,14 @@ final class Belowline {
 			return array( 'result' => 'old' );
 		}
 		update_comment_meta( $comment->comment_ID, '_belowline_decision', (int) $event['decision'] );
+		if ( 'reject' === $event['action'] && ! empty( $event['message'] ) && is_string( $event['message'] ) ) {
+			do_action( 'belowline_message', $comment, $event['message'] ); // For a plugin that tells the author why.
+		}
 		if ( self::action_of( $comment->comment_approved ) === $event['action'] ) { // Spam and trash are both rejected.
 			return array( 'result' => 'unchanged' );
 		}
-		self::set_status( $comment, self::STATUSES[ $event['action'] ] );
+		$code = isset( $event['code'] ) ? $event['code'] : 'other';
+		self::set_status( $comment, 'reject' === $event['action'] ? self::rejected( $code ) : self::STATUSES[ $event['action'] ] );
 		return array( 'result' => 'changed' );
 	}
 

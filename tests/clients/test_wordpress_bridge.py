@@ -154,8 +154,8 @@ def test_what_waits_is_approved_held_or_marked_as_spam(
     threat, broken = paper.write("a threat"), paper.write("explode")
     found = rounds(paper, desk, policy_file)
     outcomes = {remote: step.outcome for remote, step in found.items()}
-    assert outcomes == {fine: "approve", hateful: "wait", spam: "spam", threat: "spam", broken: "wait"}
-    assert [paper.status(one) for one in found] == ["approved", "hold", "spam", "spam", "hold"]
+    assert outcomes == {fine: "approve", hateful: "wait", spam: "spam", threat: "trash", broken: "wait"}
+    assert [paper.status(one) for one in found] == ["approved", "hold", "spam", "trash", "hold"]
     assert (found[spam].code, found[spam].rule) == ("spam", "spam >= 0.8")
     assert found[broken].code == "scoring_failed"
     assert desk.waiting(find(desk, hateful).id) is not None
@@ -364,8 +364,8 @@ def test_what_is_decided_here_is_carried_to_wordpress(
     desk.rule(find(desk, second).id, "reject")
     desk.rule(find(desk, third).id, "hold")
     found = rounds(paper, desk, policy_file)
-    assert [found[one].outcome for one in (first, second, third)] == ["approve", "spam", "hold"]
-    assert [paper.status(one) for one in (first, second, third)] == ["approved", "spam", "hold"]
+    assert [found[one].outcome for one in (first, second, third)] == ["approve", "trash", "hold"]
+    assert [paper.status(one) for one in (first, second, third)] == ["approved", "trash", "hold"]
     assert rounds(paper, desk, policy_file) == {}
 
 

@@ -326,7 +326,7 @@ def test_markup_comes_through_approve_spam_and_edit_unchanged(site: Site) -> Non
     assert stored == MARKUP + "<p>hate</p>"
     kept = site.kept(held)
     assert kept["text"] == "First line\nsecond & last\none\ntwo\na\n  b\nhate"
-    for action, status in (("publish", "1"), ("reject", "spam"), ("hold", "0")):
+    for action, status in (("publish", "1"), ("reject", "trash"), ("hold", "0")):
         site.service.decide(kept["id"], action)
         wait_for(lambda status=status: site.status(held) == status)  # type: ignore[misc]
         assert site.raw(held) == stored

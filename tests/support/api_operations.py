@@ -28,11 +28,17 @@ TABLE: Mapping[str, Row] = {
     "PUT /v1/comments/{reference}/golden": Row("administer", 404, 404),
     "DELETE /v1/comments/{reference}/golden": Row("administer", 404, 404),
     "DELETE /v1/authors/{reference}": Row("erase", 404, 404),
+    "GET /v1/authors/{reference}/record": Row("read", 404, 404),
+    "POST /v1/authors/{reference}/standing": Row("act on authors", 404, 404, {"standing": "banned"}),
+    "POST /v1/authors/{reference}/notes": Row("work the queue", 404, 404, {"note": "a word"}),
+    "POST /v1/comments/{reference}/escalation": Row("work the queue", 404, 404, {"to": "role:admin"}),
     "GET /v1/queue": Row("read", 200, 200),
     "POST /v1/queue/claim": Row("work the queue", 200, 403, {"site": SITE}),
     "POST /v1/queue/release": Row("work the queue", 200, 200, {}),
     "POST /v1/decisions/bulk": Row("decide in bulk", 201, 201, DECISION | {"comments": [999_999]}),
     "POST /v1/decisions/{decision}/undo": Row("work the queue", 404, 404),
+    "GET /v1/acts": Row("work the queue", 200, 200),
+    "POST /v1/acts/{act}/undo": Row("work the queue", 404, 404),
     "GET /v1/decisions": Row("read the log", 200, 200),
     "GET /v1/decisions/{decision}": Row("read the log", 404, 404),
     "GET /v1/decisions/{decision}/statement": Row("read the log", 404, 404),
@@ -58,4 +64,4 @@ TABLE: Mapping[str, Row] = {
 }
 
 
-UNKNOWN = dict.fromkeys(("reference", "decision", "key", "hook"), "999999")
+UNKNOWN = dict.fromkeys(("reference", "decision", "act", "key", "hook"), "999999")

@@ -23,7 +23,11 @@ from sqlalchemy import (
 
 from belowline.serve.store.database import MIGRATIONS
 
-_SINCE_0_7 = {"api_keys": "protocol", "comments": "text_hash", "decisions": "code_choice"}
+_SINCE_0_7 = (
+    *(("api_keys", "protocol"), ("comments", "text_hash"), ("decisions", "code_choice")),
+    *(("decisions", "act_id"), ("decisions", "message"), ("items", "escalated_to")),
+    ("items", "escalated_by"),
+)
 _SINCE_0_5 = ("models", "pepper", "usage", "bridges", "feedback")
 _held = Table(
     "held_comments",
@@ -53,8 +57,10 @@ def back_to(url: str, revision: str) -> None:
     """Take the schema of a present database back to that of 0.7.0 (``0005``) or 0.4.0 (``0003``)."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("DROP INDEX ix_comments_text_hash"))
-        for table, column in _SINCE_0_7.items():
+        for index in ("ix_comments_text_hash", "ix_decisions_act"):
+            connection.execute(text(f"DROP INDEX {index}"))
+        connection.execute(text("DROP TABLE acts"))
+        for table, column in _SINCE_0_7:
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         if revision == "0003":
             for table in _SINCE_0_5:

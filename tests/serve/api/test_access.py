@@ -43,6 +43,7 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
         ids = {
             "reference": str(number),
             "decision": str(made.json()["id"]),
+            "act": str(made.json()["act_id"]),
             "key": "999999",
             "hook": "999999",
         }
@@ -141,7 +142,7 @@ def test_a_role_that_may_score_but_not_take_in_keeps_nothing(callers: Callers) -
 def test_a_moderator_of_another_site_decides_none_of_these_in_bulk(callers: Callers) -> None:
     body = {"action": "publish", "comments": [int(callers.ids["reference"])], "queued_only": False}
     answer = ask(callers, "POST /v1/decisions/bulk", "foreign moderator", {}, body)
-    assert answer.json() == {"decisions": [], "skipped": []}
+    assert answer.json() == {"decisions": [], "skipped": [], "act": None}
 
 
 def test_triage_answers_no_appeal_and_undoes_nobody_elses_decision(callers: Callers) -> None:

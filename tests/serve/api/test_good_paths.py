@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.api_operations import TABLE
-from tests.support.serve_fakes import client_on
+from tests.support.serve_fakes import check_problem, client_on
 
 SITE = "paper.example"
 SEEN: set[str] = {"GET /v1/events"}  # tests/serve/http/test_events.py
@@ -176,6 +177,45 @@ def test_many_are_decided_at_once_and_counted(client: TestClient) -> None:
     assert len(figures["received"]) == 7
 
 
+def test_an_act_is_listed_and_undone(client: TestClient) -> None:
+    acts = call(client, "GET /v1/acts", own=True)["items"]
+    assert (acts[0]["kind"], acts[0]["value"], acts[0]["author_id"]) == ("bulk", "publish", 1)
+    undone = call(client, "POST /v1/acts/{act}/undo", 201, act=acts[0]["id"])
+    assert (len(undone["decisions"]), undone["skipped"], undone["act"]["id"]) == (4, {}, acts[0]["id"])
+    assert call(client, "GET /v1/acts", limit=1)["items"][0]["state"] == "undone"
+
+
+def test_an_author_is_suspended_noted_and_trusted_again(client: TestClient) -> None:
+    known = call(client, "GET /v1/authors/{reference}/record", reference=1)
+    reference = f"{SITE}:{known['caller_id']}"
+    assert (known["standing"], known["notes"], known["site"]) == (None, [], SITE)
+    sent = {"standing": "suspended", "until": "2099-01-01T00:00:00Z", "note": "third time"}
+    check_problem(client.post(f"/v1/authors/{reference}/standing", json=sent), 422, "invalid-request")
+    sent["until"] = (datetime.now(UTC) + timedelta(days=7)).isoformat()
+    made = call(client, "POST /v1/authors/{reference}/standing", 201, sent, reference=reference)
+    assert (made["kind"], made["value"], made["author_id"]) == ("standing", "suspended", 1)
+    noted = call(client, "POST /v1/authors/{reference}/notes", 201, {"note": "a word"}, reference=reference)
+    found = call(client, "GET /v1/authors/{reference}/record", reference=reference)
+    assert (found["standing"], [one["note"] for one in found["notes"]]) == (
+        "suspended",
+        ["a word", "third time"],
+    )
+    for act in (made, noted):
+        call(client, "POST /v1/acts/{act}/undo", 201, act=act["id"])
+    assert call(client, "GET /v1/authors/{reference}/record", reference=1) == known
+
+
+def test_a_comment_is_escalated(client: TestClient) -> None:
+    keep(client, esc="spam for the boss")
+    sent = {"to": "role:admin", "note": "is this libel?"}
+    made = call(client, "POST /v1/comments/{reference}/escalation", 201, sent, reference=f"{SITE}:esc")
+    assert (made["kind"], made["value"], made["note"]) == ("escalation", "role:admin", "is this libel?")
+    [item] = call(client, "GET /v1/queue", escalated=True)["items"]
+    assert (item["caller_id"], item["item"]["escalated_to"]) == ("esc", "role:admin")
+    call(client, "POST /v1/acts/{act}/undo", 201, act=made["id"])
+    assert call(client, "GET /v1/queue", escalated=True)["items"] == []
+
+
 def test_a_golden_item_is_made_and_dropped(client: TestClient) -> None:
     call(client, "PUT /v1/comments/{reference}/golden", 204, reference=f"{SITE}:p0")
     call(client, "DELETE /v1/comments/{reference}/golden", 204, reference=f"{SITE}:p0")
@@ -185,7 +225,7 @@ def test_a_policy_is_tried_and_put_in_force(client: TestClient) -> None:
     present = call(client, "GET /v1/policy")
     assert (present["number"], present["version"]) == (0, "default")
     tried = call(client, "POST /v1/policy/dry-run", body={"text": POLICY, "limit": 100})
-    assert tried["compared"] == 6
+    assert tried["compared"] == 7
     assert tried["summary"].startswith("This change would have held")
     asked = {"text": POLICY, "note": "stricter", "after": 0}
     assert call(client, "PUT /v1/policy", body=asked) == {"number": 1, "version": "strict"}
@@ -220,8 +260,8 @@ def test_comments_and_authors_are_erased(client: TestClient) -> None:
     call(client, "DELETE /v1/comments/{reference}", 204, reference=f"{SITE}:p0")
     gone = call(client, "GET /v1/comments/{reference}", reference=f"{SITE}:p0")
     assert (gone["text"], gone["evidence"], [one["text"] for one in gone["revisions"]]) == (None, [], [None])
-    assert [one["action"] for one in gone["decisions"]] == ["hold", "reject", "publish"]
-    assert call(client, "DELETE /v1/authors/{reference}", reference=f"{SITE}:u%2F5") == {"comments": 7}
+    assert [one["action"] for one in gone["decisions"]] == ["hold", "reject", "publish", "reject"]
+    assert call(client, "DELETE /v1/authors/{reference}", reference=f"{SITE}:u%2F5") == {"comments": 8}
     assert call(client, "GET /v1/comments")["items"] == []
     assert call(client, "GET /v1/queue")["items"] == []
 

@@ -46,7 +46,7 @@ def decision(**changed: Any) -> dict[str, Any]:
 
 
 def test_the_policys_codes_are_as_documented() -> None:
-    assert len(POLICY_CODES) == 14
+    assert len(POLICY_CODES) == 17
     assert {"spam", "hate_speech", "scoring_failed", "none"} <= set(POLICY_CODES)
 
 

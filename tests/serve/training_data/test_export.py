@@ -97,6 +97,19 @@ def test_a_decision_with_all_that_is_known_of_it(desk: Desk, tmp_path: Path) -> 
     assert "ann" not in found.file.read_text("utf-8")
 
 
+def test_publishing_blind_settles_nothing_that_the_moderator_did_not_see(desk: Desk, tmp_path: Path) -> None:
+    for name, more in {
+        "a": {},
+        "b": {"blind": True},
+        "c": {"blind": True, "labels": ("personal_attack",)},
+    }.items():
+        desk.rule(desk.take("a personal_attack of sorts", name).comment, "publish", **more)
+    found = Exported(desk, tmp_path).rows
+    assert found["s:a"].labels == {**CLEAN, "personal_attack": 0.0}
+    assert found["s:b"].labels == CLEAN
+    assert found["s:c"].labels == {**CLEAN, "personal_attack": 1.0}
+
+
 def test_publishing_answers_what_the_comment_was_held_for(desk: Desk, tmp_path: Path) -> None:
     desk.rule(desk.take("a personal_attack of sorts", "a").comment, "publish")
     desk.rule(desk.take("a word", "b").comment, "publish", labels=("on_topic",))

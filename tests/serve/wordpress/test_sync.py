@@ -277,7 +277,27 @@ def test_a_decision_of_the_console_stays_until_wordpress_is_decided(
     desk.rule(comment, "reject")
     assert (rounds(paper, desk), posts(paper)) == ({1: "leave"}, [])
     paper.write(1, "hate, edited", status="approved")
-    assert (rounds(paper, desk), paper.comments[1]["status"]) == ({1: "spam"}, "spam")
+    assert (rounds(paper, desk), paper.comments[1]["status"]) == ({1: "trash"}, "trash")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("spam", "spam"),
+        ("hate_speech", "trash"),
+        ("personal_attack", "trash"),
+        ("other", "trash"),
+        ("none", "trash"),
+    ],
+)
+def test_only_a_rejection_for_spam_is_marked_as_spam(
+    paper: FakeWordPress, desk: Desk, code: str, status: str
+) -> None:
+    paper.write(1, "hate, edited")
+    rounds(paper, desk)
+    desk.rule(desk.row("comments").id, "reject", code=code)
+    assert (rounds(paper, desk), paper.comments[1]["status"]) == ({1: status}, status)
+    assert rounds(paper, desk) == {}
 
 
 def test_a_comment_that_gets_markup_during_a_round_is_left(paper: FakeWordPress, desk: Desk) -> None:

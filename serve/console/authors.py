@@ -1,0 +1,95 @@
+"""The console's actions on authors, escalations, and the list of acts."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import HTMLResponse, Response
+
+from belowline.serve.api import authors as api
+from belowline.serve.api.messages import EscalationIn, NoteIn, Number, StandingIn
+from belowline.serve.console.forms import Form
+from belowline.serve.console.session import Console, ConsoleRequest, FormDep
+from belowline.serve.console.toasts import standing_words, toast_of
+from belowline.serve.http.errors import invalid_field
+from belowline.serve.queue import acts, author_acts
+from belowline.serve.store.database import now
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+Id = Annotated[Number, Path()]
+_LONGEST = 4000
+
+
+@router.post("/console/authors/{number}/act")
+def act_on_author(console: Console, number: Id, form: FormDep) -> Response:
+    """Sets an author's standing, with a note if there is one, or adds a note alone."""
+    note, choice = _note(form), form.first("do", "note")
+    if choice == "note":
+        if not note:
+            raise invalid_field("note", "is empty; write the note, or choose what to do with the author")
+        act = api.add_note(console.service, console.actor, str(number), NoteIn(note=note))
+    else:
+        console.actor.require("act on authors")
+        act = api.set_standing(console.service, console.actor, str(number), _standing(choice, form, note))
+    return _done(console, form, act.id, {"author": number, "standing": _present(console, number)})
+
+
+@router.post("/console/comments/{number}/escalate")
+def escalate(console: Console, number: Id, form: FormDep) -> Response:
+    """Gives a waiting comment to a colleague or a role."""
+    to = form.first("to")
+    if not to.startswith(("person:", "role:")) or len(to) > 130:
+        raise invalid_field("to", "is missing; choose who gets the comment")
+    act = api.escalate(console.service, console.actor, str(number), EscalationIn(to=to, note=_note(form)))
+    return _done(console, form, act.id, {"comment": number})
+
+
+@router.get("/console/acts")
+def list_acts(
+    console: Console, own: bool = False, after: Annotated[str | None, Query(max_length=200)] = None
+) -> HTMLResponse:
+    """The acts of moderators, newest first, with their undo; triage sees its own only."""
+    actor = console.actor
+    with console.service.database.read() as tx:
+        own = own or not actor.may("read the log")
+        rows, following = acts.page(tx, actor, 50, after, own=own)
+        shown = [(row, toast_of(tx, row.id).words) for row in rows]
+    return console.page("console_acts.html", rows=shown, following=following, own=own)
+
+
+def _done(console: ConsoleRequest, form: Form, act: int, answer: dict[str, Any]) -> Response:
+    with console.service.database.read() as tx:
+        toast = toast_of(tx, act)
+    return console.done(form, answer | toast.answer, act)
+
+
+def _present(console: ConsoleRequest, author: int) -> str:
+    with console.service.database.read() as tx:
+        standing = author_acts.standings(tx, [author]).get(author)
+    return standing_words(standing.standing, standing.until) if standing else ""
+
+
+def _standing(choice: str, form: Form, note: str | None) -> StandingIn:
+    """The standing that a form asks for, such as ``suspended 7`` (days), ``suspended`` (until a date) or ``banned``."""
+    standing, _, days = choice.partition(" ")
+    if standing not in author_acts.CHOICES or (days and days not in ("1", "7", "30")):
+        raise invalid_field("do", "is not on the list; choose what to do with the author")
+    until = None
+    if standing == "suspended":
+        until = now() + timedelta(days=int(days)) if days else _end(form.first("until"))
+    return StandingIn.model_validate({"standing": standing, "note": note}).model_copy(update={"until": until})
+
+
+def _end(text: str) -> datetime:
+    """The end of a day in UTC."""
+    try:
+        return datetime.combine(date.fromisoformat(text), time.max, UTC).replace(microsecond=0)
+    except ValueError:
+        raise invalid_field("until", "is not a date; write it like 2026-12-07") from None
+
+
+def _note(form: Form) -> str | None:
+    note = form.first("note").strip()
+    if len(note) > _LONGEST:
+        raise invalid_field("note", f"is longer than {_LONGEST:,} characters; shorten it")
+    return note or None
