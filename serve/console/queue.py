@@ -1,94 +1,87 @@
 """The console's queue: cards to decide with one key press, campaigns to decide at once."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from typing import Annotated, Any, get_args
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlalchemy import Connection, select
 
+from belowline.model import Policy
 from belowline.model.policy import Action
 from belowline.serve.api import queue as api
-from belowline.serve.api.comments import sites_of
 from belowline.serve.api.messages import ReleaseIn
 from belowline.serve.api.queue import check_labels
+from belowline.serve.console.copies import CampaignCard, campaign_card
 from belowline.serve.console.forms import Form
+from belowline.serve.console.queue_filter import Chosen, ChosenDep, lists, without_conditions
+from belowline.serve.console.scores import bars, not_judged
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep
 from belowline.serve.http.errors import Problem, invalid_field
-from belowline.serve.queue import comments, moderator_decisions, queue_items
+from belowline.serve.queue import card_claims, comments, moderator_decisions, queue_items
 from belowline.serve.queue.comments import CommentOut
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
-from belowline.serve.queue.queue_items import ORDERS, Filter, Order
+from belowline.serve.queue.queue_items import Filter
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES, NO_REASON
-from belowline.serve.scoring.segments import WHOLE, excerpt
-from belowline.serve.store.accounts import Actor
-from belowline.serve.store.tables import appeals
+from belowline.serve.scoring.results import EvidenceSpan
+from belowline.serve.scoring.segments import WHOLE, Segment, excerpt, stretch
+from belowline.serve.store.tables import LIVE, appeals
+from belowline.serve.templating import templates
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _CARDS = 10
-_KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "second": "Second review"}
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The filter and the order of the queue, from the page's address."""
-
-    site: str = ""
-    label: str = ""
-    kind: str = ""
-    language: str = ""
-    sort: Order = "priority"
-
-    @property
-    def query(self) -> str:
-        """The part of the page's address."""
-        return urlencode({name: value for name, value in asdict(self).items() if value})
-
-    def filter(self, actor: Actor) -> Filter:
-        """The store's filter, limited to the sites of ``actor``."""
-        return Filter(
-            sites=sites_of(actor, self.site or None),
-            label=self.label or None,
-            kind=self.kind or None,
-            language=self.language or None,
-            appeals=actor.may("answer appeals"),
-        )
-
-
-ChosenDep = Annotated[Chosen, Depends()]
+_LONG, _LINES, _FOLDED = 420, 5, 330
+"""A comment of more characters or lines is folded to so many characters."""
 
 
 @router.get("/console")
 def queue(console: Console, chosen: ChosenDep) -> HTMLResponse:
-    """Claims the next ten comments for the moderator and shows them."""
+    """Releases what the moderator holds, claims the first comments under this filter and order, and shows them."""
     with console.service.database.write() as tx:
-        wanted = chosen.filter(console.actor)
-        rows = queue_items.claim(tx, console.actor.name, wanted, chosen.sort, _CARDS)
-        cards = _cards(tx, [row.comment_id for row in rows])
-        waiting = queue_items.count(tx, wanted)
-    return console.page(
-        "console_queue.html",
-        cards=cards,
-        waiting=waiting,
-        chosen=chosen,
-        orders=ORDERS,
-        kinds=_KINDS,
-        **choices(console),
-    )
+        queue_items.release(tx, console.actor.name)
+        cards = _claimed(tx, console, chosen)
+    return _page(console, chosen, cards)
+
+
+@router.get("/console/paused")
+def paused(console: Console, chosen: ChosenDep) -> HTMLResponse:
+    """The queue without any comment; it claims nothing."""
+    return _page(console, chosen, [], paused=True)
 
 
 @router.get("/console/cards")
 def more_cards(
-    console: Console, chosen: ChosenDep, have: Annotated[tuple[int, ...], Query(max_length=200)] = ()
+    console: Console,
+    chosen: ChosenDep,
+    have: Annotated[tuple[int, ...], Query(max_length=200)] = (),
+    campaign: Annotated[int, Query(ge=0, lt=2**31)] = 0,
 ) -> HTMLResponse:
-    """The next cards alone, for a page that runs low, without those of the items in ``have``."""
+    """The next cards alone, for a page that runs low, without those of the items in ``have``.
+
+    With ``campaign`` it is the card of that campaign's held copies, those that arrived since included.
+    """
     with console.service.database.write() as tx:
-        wanted = chosen.filter(console.actor)
-        rows = queue_items.claim(tx, console.actor.name, wanted, chosen.sort, _CARDS + len(have))
-        cards = _cards(tx, [row.comment_id for row in rows if row.id not in have][:_CARDS])
-    return console.page("console_cards.html", cards=cards, **choices(console))
+        cards = _claimed(tx, console, chosen, have, campaign or None)
+    return console.page("console_cards.html", cards=cards, **choices(console), here=_address(chosen))
+
+
+@router.get("/console/state")
+def state(
+    console: Console,
+    chosen: ChosenDep,
+    campaign: Annotated[tuple[int, ...], Query(max_length=200)] = (),
+) -> JSONResponse:
+    """Numbers of what waits, the words of an empty queue, and the number of held copies of campaigns on cards."""
+    wanted = chosen.filter(console.actor)
+    with console.service.database.read() as tx:
+        found = _rest(tx, console, chosen)
+        copies = card_claims.copies(
+            tx, campaign, console.actor.name, replace(wanted, sites=console.actor.sites)
+        )
+    words = templates.get_template("console_empty.html").render(found, chosen=chosen, paused=False)
+    numbers = {number: len(one.comments) for number, one in copies.items()}
+    return JSONResponse({"waiting": found["waiting"], "empty": words, "copies": numbers})
 
 
 @router.post("/console/decide")
@@ -121,42 +114,73 @@ def undo(console: Console, form: FormDep) -> Response:
 
 @router.post("/console/bulk")
 def bulk(console: Console, form: FormDep) -> Response:
-    """Decides the selected comments, a campaign or an author's comments at once."""
+    """Decides the selected comments, a campaign or an author's comments at once.
+
+    With ``until`` it decides the held copies of a campaign up to that item, and counts those that arrived later.
+    """
     console.actor.require("decide in bulk")
-    campaign, author = form.optional_number("campaign"), form.optional_number("author")
+    campaign, until = form.optional_number("campaign"), form.optional_number("until")
+    aims: dict[str, Any] = {
+        "campaign": campaign,
+        "author": form.optional_number("author"),
+        "chosen": form.numbers("comments"),
+    }
     decision = ModeratorDecision(action=_action(form), **_reason_for_many(form), note=_note(form), via="bulk")
     with console.service.database.write() as tx:
+        if campaign and until:
+            aims = {"chosen": _held_copies(tx, console, campaign, until)}
         done = moderator_decisions.record_for_all(
             tx,
             console.actor,
             decision,
             console.service.pair_in(tx).policy,
-            campaign=campaign,
-            author=author,
-            chosen=form.numbers("comments"),
+            **aims,
             queued_only=form.first("scope", "queued") == "queued",
         )
+        arrived = len(_held_copies(tx, console, campaign)) if campaign and until else 0
     answer = {"decided": len(done.decisions), "skipped": len(done.skipped), "decisions": done.decisions}
-    return console.done(form, answer | {"action": decision.action})
+    return console.done(form, answer | {"action": decision.action, "arrived": arrived})
 
 
 @router.post("/console/release")
 def release(console: Console, form: FormDep) -> Response:
-    """Releases all items that the moderator has claimed."""
+    """Releases all items that the moderator has claimed; the next page claims nothing."""
     return console.done(form, api.release(console.service, console.actor, ReleaseIn(items=None)))
 
 
-def card(comment: CommentOut, plea: str | None = None) -> dict[str, Any]:
-    """A comment with the values of its card; ``plea`` is the text of its author's open appeal."""
+def card(
+    comment: CommentOut,
+    plea: str | None = None,
+    *,
+    policy: Policy | None = None,
+    campaign: CampaignCard | None = None,
+) -> dict[str, Any]:
+    """A comment with the values of its card, without scores if ``policy`` is None.
+
+    ``plea`` is the text of its author's open appeal; ``campaign`` has the copies that the card decides too.
+    """
     text = comment.text or ""
+    rule = comment.decision.rule if comment.decision else ""
+    scores = bars(comment.probabilities, policy, comment.site, rule) if policy else []
     return {
         "comment": comment,
         "segments": excerpt(text, comment.evidence),
+        "fold": _fold(text, comment.evidence),
+        "blind_fold": _fold(text, []),
         "cut": len(text) > WHOLE,
         "plea": plea,
         "default_code": _default_code(comment),
-        "probabilities": sorted(comment.probabilities.items(), key=lambda pair: -pair[1]),
+        "bars": sorted(scores, key=lambda bar: (bar.state != "over", -bar.probability)),
+        "not_judged": not_judged(comment.language, policy) if policy else None,
+        "campaign": campaign,
     }
+
+
+def _fold(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
+    """The part of a long text that is shown at first: its beginning, or the surroundings of its evidence."""
+    if len(text) <= _LONG and text.count("\n") < _LINES:
+        return []
+    return stretch(text.replace("\n", " "), evidence, _FOLDED)
 
 
 def choices(console: ConsoleRequest) -> dict[str, Any]:
@@ -174,12 +198,79 @@ def _default_code(comment: CommentOut) -> str:
     return next((code for code in codes if code in MODERATOR_CODES and code != NO_REASON), NO_REASON)
 
 
-def _cards(tx: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
+def _address(chosen: Chosen, path: str = "/console") -> str:
+    return f"{path}?{chosen.query}" if chosen.query else path
+
+
+def _page(
+    console: ConsoleRequest, chosen: Chosen, cards: list[dict[str, Any]], *, paused: bool = False
+) -> HTMLResponse:
+    with console.service.database.read() as tx:
+        values = lists(tx, chosen, console.actor) | _rest(tx, console, chosen)
+    values |= {"here": _address(chosen), "away": _address(chosen, "/console/paused")}
+    return console.page("console_queue.html", cards=cards, paused=paused, **values, **choices(console))
+
+
+def _rest(tx: Connection, console: ConsoleRequest, chosen: Chosen) -> dict[str, Any]:
+    """Numbers of what waits: under the filter, of that what the moderator can decide, and without the filter."""
+    wanted = chosen.filter(console.actor)
+    anything = without_conditions(chosen)
+    return {
+        "waiting": queue_items.count(tx, wanted),
+        "free": card_claims.free(tx, console.actor.name, wanted),
+        "elsewhere": queue_items.count(tx, anything.filter(console.actor)) if chosen.conditions else 0,
+        "anything": _address(anything),
+        "here": _address(chosen),
+    }
+
+
+def _claimed(
+    tx: Connection,
+    console: ConsoleRequest,
+    chosen: Chosen,
+    have: Sequence[int] = (),
+    campaign: int | None = None,
+) -> list[dict[str, Any]]:
+    """The next cards under a filter, or that of one campaign; their items are leased to the moderator."""
+    actor, wanted = console.actor, chosen.filter(console.actor)
+    grouped = actor.may("decide in bulk")
+    if campaign is not None:
+        wanted = Filter(sites=actor.sites, kind="held", campaign=campaign)
+    limit = _CARDS if campaign is None else 1
+    rows = card_claims.claim_cards(tx, actor.name, wanted, chosen.sort, limit, have=have, grouped=grouped)
+    everywhere = replace(wanted, sites=actor.sites)
+    joined = {row.campaign for row in rows if grouped and row.kind == "held" and row.campaign is not None}
+    copies = card_claims.copies(tx, joined, actor.name, everywhere)
+    shown = comments.load(tx, [row.comment_id for row in rows])
+    pleas, policy = _pleas(tx, [comment.id for comment in shown]), console.service.pair_in(tx).policy
+    return [
+        card(
+            comment,
+            pleas.get(comment.id),
+            policy=policy,
+            campaign=campaign_card(tx, comment, copies.get(row.campaign)) if row.kind == "held" else None,
+        )
+        for row, comment in zip(rows, shown, strict=True)
+    ]
+
+
+def _pleas(tx: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Texts of the open appeals of these comments."""
     query = select(appeals.c.comment_id, appeals.c.text).where(
-        appeals.c.comment_id.in_(ids), appeals.c.state == "open"
+        appeals.c.comment_id.in_(ids), appeals.c.state == LIVE
     )
-    pleas = {row.comment_id: row.text or "" for row in tx.execute(query)}
-    return [card(comment, pleas.get(comment.id)) for comment in comments.load(tx, ids)]
+    return {row.comment_id: row.text or "" for row in tx.execute(query)}
+
+
+def _held_copies(
+    tx: Connection, console: ConsoleRequest, campaign: int, until: int | None = None
+) -> tuple[int, ...]:
+    """Comments of a campaign that the moderator can decide, of items up to ``until``."""
+    wanted = Filter(sites=console.actor.sites)
+    found = card_claims.copies(tx, [campaign], console.actor.name, wanted, until)
+    if until is not None and campaign not in found:
+        raise Problem("conflict", "none of these copies waits for you any longer; take the next card")
+    return found[campaign].comments if campaign in found else ()
 
 
 def _action(form: Form) -> Action:

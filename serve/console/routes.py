@@ -5,10 +5,21 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import Response
 
-from belowline.serve.console import administration, browse, queue, reports, session
+from belowline.serve.console import (
+    administration,
+    browse,
+    queue,
+    queue_filter,
+    reports,
+    search,
+    session,
+    threads,
+)
 from belowline.serve.http.errors import PROBLEMS, Problem
 
-ROUTERS = [part.router for part in (session, queue, browse, reports, administration)]
+ROUTERS = [
+    part.router for part in (session, queue, queue_filter, threads, search, browse, reports, administration)
+]
 
 
 def as_page(request: Request, problem: Problem) -> Response | None:

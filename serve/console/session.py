@@ -19,6 +19,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HOME = "/console"
 _BLIND_COOKIE = "belowline_blind"
 _BLUR_COOKIE = "belowline_blur"
+_VIEW_COOKIE = "belowline_view"
 _PERSONS = ("triage", "moderator", "admin")
 _SESSION_S = 12 * 3600
 _YEAR_S = 365 * 24 * 3600
@@ -81,6 +82,7 @@ def render(
         "path": request.url.path,
         "blind": request.cookies.get(_BLIND_COOKIE) == "1",
         "blur": request.cookies.get(_BLUR_COOKIE) == "1",
+        "wide": request.cookies.get(_VIEW_COOKIE) == "1",
         "signed_in": SESSION_COOKIE in request.cookies,
     }
     return HTMLResponse(templates.get_template(template).render(common | values), status)
@@ -133,9 +135,9 @@ def sign_out(console: Console) -> Response:
 
 @router.post("/console/preferences")
 def preferences(console: Console, form: FormDep) -> Response:
-    """Hides or shows scores before a decision, and blurs or shows texts."""
+    """Hides or shows scores before a decision, blurs or shows texts, and sets the view of cards."""
     response = redirect(_inside(form.first("next", HOME)))
-    for name, field in ((_BLIND_COOKIE, "blind"), (_BLUR_COOKIE, "blur")):
+    for name, field in ((_BLIND_COOKIE, "blind"), (_BLUR_COOKIE, "blur"), (_VIEW_COOKIE, "wide")):
         if field in form:
             _set_cookie(response, console.request, name, "1" if form.first(field) == "1" else "0", _YEAR_S)
     return response
