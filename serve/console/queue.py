@@ -145,7 +145,8 @@ def bulk(console: Console, form: FormDep) -> Response:
 @router.post("/console/release")
 def release(console: Console, form: FormDep) -> Response:
     """Releases all items that the moderator has claimed; the next page claims nothing."""
-    return console.done(form, api.release(console.service, console.actor, ReleaseIn(items=None)))
+    released = api.release(console.service, console.actor, ReleaseIn(items=None))
+    return console.done(form, released, "/console/paused")
 
 
 def card(

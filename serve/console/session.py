@@ -37,11 +37,11 @@ class ConsoleRequest:
         """A page of the console."""
         return render(template, self.request, self.actor, status, **values)
 
-    def done(self, form: Form, answer: dict[str, Any]) -> Response:
-        """The answer to a form: JSON for a script, else a redirect to the form's ``next`` page."""
+    def done(self, form: Form, answer: dict[str, Any], home: str = HOME) -> Response:
+        """The answer to a form: JSON for a script, else a redirect to the form's ``next`` page, or ``home``."""
         if wants_json(self.request):
             return JSONResponse(answer)
-        return redirect(_inside(form.first("next", HOME)))
+        return redirect(_inside(form.first("next", home)))
 
 
 async def person(request: Request) -> Actor:

@@ -97,7 +97,7 @@ def skeleton(page: str) -> Skeleton:
     """
     found: Skeleton = []
     tree = LexborHTMLParser(page)
-    for node in tree.css(".chip, .fold > summary, #tools option"):
+    for node in tree.css(".chip, .fold > summary, #tools option, datalist option"):
         node.decompose()
     for node in tree.css("*:not(.fold)"):
         assert node.tag is not None
@@ -195,7 +195,7 @@ def test_the_consoles_pages_are_made_of_the_same_elements_whatever_is_said(
         assert skeleton(page) == harmless[kind], kind
         if kind == "comment" and not links_in(text) and not {"\r", "\x00"} & set(text):
             said = [node.text() for node in LexborHTMLParser(page).css("blockquote.comment")]
-            assert said[0] == text, "and what was said is there, as it was said"
+            assert said[0].endswith(text), "and what was said is there, as it was said"
     everywhere = set().union(*harmless.values())
     for path in ("log", "log?people=true", "dashboard", "keys", "quality", "policy", "search"):
         rows = set(skeleton(shown(client, f"GET /console/{path}")))
