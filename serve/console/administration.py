@@ -169,7 +169,7 @@ def quality(console: Console) -> HTMLResponse:
         following = reviews.golden_for(tx, actor.name, actor.sites)
         golden = comments.load(tx, [following]) if following is not None else []
         results = [row for row in reviews.results(tx) if actor.may("read the log") or row.actor == actor.name]
-    one, agreed = card(golden[0]) if golden else None, console.request.query_params.get("agreed")
+    one, agreed = card(golden[0], blind=True) if golden else None, console.request.query_params.get("agreed")
     return console.page("console_quality.html", one=one, results=results, agreed=agreed)
 
 

@@ -29,9 +29,8 @@ def comment(console: Console, number: Id) -> HTMLResponse:
     shown = api.read(console.service, console.actor, str(number))
     with console.service.database.read() as tx:
         is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == shown.id)).scalar()
-    one = card(shown, policy=console.service.pipeline.policy)
+    one = card(shown, blind=console.blind, policy=console.service.pipeline.policy)
     values: dict[str, Any] = {"one": one, "history": shown, "golden": is_golden}
-    values["here"] = f"/console/comments/{number}"
     return console.page("console_comment.html", **values, **choices(console))
 
 
@@ -120,7 +119,7 @@ def _list(
         kind=kind,
         title=title,
         facts=facts,
-        cards=[card(comment) for comment in page],
+        cards=[card(comment, blind=console.blind) for comment in page],
         following=following,
         bulk=bulk if console.actor.may("decide in bulk") else None,
         author=author,

@@ -26,6 +26,7 @@ from belowline.serve.queue.queue_items import Filter
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES, NO_REASON
 from belowline.serve.scoring.results import EvidenceSpan
 from belowline.serve.scoring.segments import WHOLE, Segment, excerpt, stretch
+from belowline.serve.scoring.wording import DONE
 from belowline.serve.store.tables import LIVE, appeals
 from belowline.serve.templating import templates
 
@@ -153,28 +154,38 @@ def card(
     comment: CommentOut,
     plea: str | None = None,
     *,
+    blind: bool = False,
     policy: Policy | None = None,
     campaign: CampaignCard | None = None,
 ) -> dict[str, Any]:
     """A comment with the values of its card, without scores if ``policy`` is None.
 
-    ``plea`` is the text of its author's open appeal; ``campaign`` has the copies that the card decides too.
+    ``plea`` is the text of its author's open appeal. ``blind`` leaves out the scores, the evidence, and this comment
+    from the author's record. ``campaign`` has the copies that the card decides too.
     """
-    text = comment.text or ""
+    text, evidence = comment.text or "", [] if blind else comment.evidence
     rule = comment.decision.rule if comment.decision else ""
-    scores = bars(comment.probabilities, policy, comment.site, rule) if policy else []
+    scores = bars(comment.probabilities, policy, comment.site, rule) if policy and not blind else []
     return {
         "comment": comment,
-        "segments": excerpt(text, comment.evidence),
-        "fold": _fold(text, comment.evidence),
-        "blind_fold": _fold(text, []),
+        "segments": excerpt(text, evidence),
+        "fold": _fold(text, evidence),
         "cut": len(text) > WHOLE,
         "plea": plea,
-        "default_code": _default_code(comment),
+        "default_code": NO_REASON if blind else _default_code(comment),
         "bars": sorted(scores, key=lambda bar: (bar.state != "over", -bar.probability)),
         "not_judged": not_judged(comment.language, policy) if policy else None,
         "campaign": campaign,
+        "record": _record(comment, blind=blind),
+        "blind": blind,
     }
+
+
+def _record(comment: CommentOut, *, blind: bool) -> dict[str, int]:
+    """The numbers of the author's published and rejected comments; in a blind review without this one."""
+    author, own = comment.author, DONE[comment.action] if blind else ""
+    counts = {"published": author.published, "rejected": author.rejected} if author else {}
+    return {name: number - (name == own) for name, number in counts.items()}
 
 
 def _fold(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
@@ -207,14 +218,14 @@ def _page(
     console: ConsoleRequest, chosen: Chosen, cards: list[dict[str, Any]], *, paused: bool = False
 ) -> HTMLResponse:
     with console.service.database.read() as tx:
-        values = lists(tx, chosen, console.actor) | _rest(tx, console, chosen)
+        values = lists(tx, chosen, console.actor, blind=console.blind) | _rest(tx, console, chosen)
     values |= {"here": _address(chosen), "away": _address(chosen, "/console/paused")}
     return console.page("console_queue.html", cards=cards, paused=paused, **values, **choices(console))
 
 
 def _rest(tx: Connection, console: ConsoleRequest, chosen: Chosen) -> dict[str, Any]:
     """Numbers of what waits: under the filter, of that what the moderator can decide, and without the filter."""
-    wanted = chosen.filter(console.actor)
+    wanted = chosen.filter(console.actor, blind=console.blind)
     anything = without_conditions(chosen)
     return {
         "waiting": queue_items.count(tx, wanted),
@@ -233,12 +244,13 @@ def _claimed(
     campaign: int | None = None,
 ) -> list[dict[str, Any]]:
     """The next cards under a filter, or that of one campaign; their items are leased to the moderator."""
-    actor, wanted = console.actor, chosen.filter(console.actor)
-    grouped = actor.may("decide in bulk")
+    actor, blind = console.actor, console.blind
+    wanted, order = chosen.filter(actor, blind=blind), chosen.order(blind=blind)
+    grouped = actor.may("decide in bulk") and not blind  # who judges by the text alone judges each text
     if campaign is not None:
         wanted = Filter(sites=actor.sites, kind="held", campaign=campaign)
     limit = _CARDS if campaign is None else 1
-    rows = card_claims.claim_cards(tx, actor.name, wanted, chosen.sort, limit, have=have, grouped=grouped)
+    rows = card_claims.claim_cards(tx, actor.name, wanted, order, limit, have=have, grouped=grouped)
     everywhere = replace(wanted, sites=actor.sites)
     joined = {row.campaign for row in rows if grouped and row.kind == "held" and row.campaign is not None}
     copies = card_claims.copies(tx, joined, actor.name, everywhere)
@@ -248,6 +260,7 @@ def _claimed(
         card(
             comment,
             pleas.get(comment.id),
+            blind=blind,
             policy=policy,
             campaign=campaign_card(tx, comment, copies.get(row.campaign)) if row.kind == "held" else None,
         )

@@ -1,5 +1,6 @@
 """The queue's filter and order in the page's address, lists of what waits, and saved filters."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
@@ -17,7 +18,9 @@ from belowline.serve.store.accounts import Actor
 
 router = APIRouter(include_in_schema=False)
 _KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "second": "Second review"}
-_NAMES = {
+_BLIND_KINDS = ("appeal", "second")
+_BLIND_ORDERS: tuple[Order, ...] = ("oldest", "newest")
+_NAMES: Mapping[str, Callable[[str], str]] = {
     "label": label_name,
     "kind": lambda kind: _KINDS.get(kind, kind),
     "language": language_name,
@@ -48,33 +51,39 @@ class Chosen:
         """The number of conditions."""
         return sum(bool(value) for name, value in asdict(self).items() if name != "sort")
 
-    def filter(self, actor: Actor) -> Filter:
-        """The store's filter, limited to the sites of ``actor``."""
+    def filter(self, actor: Actor, *, blind: bool = False) -> Filter:
+        """The store's filter, limited to the sites of ``actor``; a blind review has none that tells the decision."""
+        kinds = _BLIND_KINDS if blind else _KINDS
         return Filter(
             sites=sites_of(actor, self.site or None),
-            label=self.label or None,
-            kind=self.kind or None,
+            label=None if blind else self.label or None,
+            kind=self.kind if self.kind in kinds else None,
             language=self.language or None,
             appeals=actor.may("answer appeals"),
         )
+
+    def order(self, *, blind: bool) -> Order:
+        """The order; priority and uncertainty tell the scores, so a blind review has the order of arrival."""
+        return "oldest" if blind and self.sort not in _BLIND_ORDERS else self.sort
 
 
 ChosenDep = Annotated[Chosen, Depends()]
 
 
-def lists(tx: Connection, chosen: Chosen, actor: Actor) -> dict[str, Any]:
+def lists(tx: Connection, chosen: Chosen, actor: Actor, *, blind: bool) -> dict[str, Any]:
     """Values of the filter form: for each list its values with their names and the number of waiting items."""
-    waiting = card_claims.waiting(tx, chosen.filter(actor), actor.sites)
+    waiting = card_claims.waiting(tx, chosen.filter(actor, blind=blind), actor.sites)
+    if blind:
+        waiting["kind"] = {kind: number for kind, number in waiting["kind"].items() if kind in _BLIND_KINDS}
     found: dict[str, list[tuple[str, str, int]]] = {}
-    for name, counts in waiting.items():
-        picked = getattr(chosen, name)
+    for name in ("kind", "site", "language") if blind else ("label", "kind", "site", "language"):
+        picked, counts = getattr(chosen, name), waiting[name]
         numbers = counts | ({picked: 0} if picked and picked not in counts else {})
         if len(numbers) > 1 or picked or name in _ALWAYS:
             found[name] = [(value, _NAMES[name](value), number) for value, number in numbers.items()]
-    order = ("label", "kind", "site", "language")
     return {
-        "lists": {name: found[name] for name in order if name in found},
-        "orders": ORDERS,
+        "lists": found,
+        "orders": _BLIND_ORDERS if blind else ORDERS,
         "saved": saved_filters.saved(tx, actor.name),
         "chosen": chosen,
     }

@@ -44,7 +44,7 @@ def search(
     with console.service.database.read() as tx:
         page, following = comments.search(tx, wanted, _PAGE, after)
         sites = card_claims.waiting(tx, Filter(), console.actor.sites)["site"]
-    cards: list[dict[str, Any]] = [card(comment) for comment in page]
+    cards: list[dict[str, Any]] = [card(comment, blind=console.blind) for comment in page]
     return console.page("console_search.html", cards=cards, following=following, fields=fields, sites=sites)
 
 

@@ -33,6 +33,11 @@ class ConsoleRequest:
     service: Service
     actor: Actor
 
+    @property
+    def blind(self) -> bool:
+        """True if the moderator hides scores, and all that gives the policy's decision away."""
+        return self.request.cookies.get(_BLIND_COOKIE) == "1"
+
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page of the console."""
         return render(template, self.request, self.actor, status, **values)
@@ -80,6 +85,7 @@ def render(
     common = {
         "actor": actor,
         "path": request.url.path,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "blind": request.cookies.get(_BLIND_COOKIE) == "1",
         "blur": request.cookies.get(_BLUR_COOKIE) == "1",
         "wide": request.cookies.get(_VIEW_COOKIE) == "1",

@@ -29,12 +29,16 @@ def thread(console: Console, number: Id, after: After = None) -> HTMLResponse:
         places = conversation.tree(tx, number)
         begin = _after(places, after)
         shown = places[begin : begin + _PAGE]
-        replies = _replies(tx, shown)
-    following = shown[-1].comment if begin + _PAGE < len(places) else None
-    numbers = {"count": len(places), "following": following, "full": len(places) >= conversation.MOST}
-    here = f"/console/threads/{number}"
+        replies = _replies(tx, shown, blind=console.blind)
+    values: dict[str, Any] = {
+        "thread": row,
+        "replies": replies,
+        "count": len(places),
+        "following": shown[-1].comment if begin + _PAGE < len(places) else None,
+        "full": len(places) >= conversation.MOST,
+    }
     return console.page(
-        "console_thread.html", thread=row, replies=replies, own=0, here=here, **numbers, **choices(console)
+        "console_thread.html", own=0, here=f"/console/threads/{number}", **values, **choices(console)
     )
 
 
@@ -43,7 +47,7 @@ def around(console: Console, number: Id, part: bool = False) -> HTMLResponse:
     """The comments that a comment answers through, those beside it and its replies; ``part`` is without a page."""
     shown = api.read(console.service, console.actor, str(number))
     with console.service.database.read() as tx:
-        replies = _replies(tx, conversation.around(tx, shown.id))
+        replies = _replies(tx, conversation.around(tx, shown.id), blind=console.blind)
     template = "console_conversation_part.html" if part else "console_conversation.html"
     here = f"/console/comments/{number}/conversation"
     return console.page(
@@ -51,10 +55,10 @@ def around(console: Console, number: Id, part: bool = False) -> HTMLResponse:
     )
 
 
-def _replies(tx: Connection, places: list[Place]) -> list[dict[str, Any]]:
+def _replies(tx: Connection, places: list[Place], *, blind: bool) -> list[dict[str, Any]]:
     depths = {place.comment: place.depth for place in places}
     return [
-        card(comment) | {"depth": depths[comment.id]}
+        card(comment, blind=blind) | {"depth": depths[comment.id]}
         for comment in comments.load(tx, [place.comment for place in places])
     ]
 

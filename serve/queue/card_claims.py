@@ -54,7 +54,7 @@ def claim_cards(
         rows = tx.execute(rest.limit(limit - len(cards)).with_for_update(skip_locked=True)).all()
         if not rows:
             break
-        cards += _one_each(rows) if grouped else rows
+        cards += _one_each(rows) if grouped else list(rows)
     _lease(tx, actor, chosen, [*shown, *cards], grouped=grouped)
     return cards
 
@@ -89,8 +89,8 @@ def waiting(tx: Connection, chosen: Filter, sites: Sequence[str]) -> dict[str, d
 
     A facet counts the items that meet the conditions on the other facets.
     """
-    anything = replace(chosen, sites=sites, **dict.fromkeys(FACETS[1:]))
-    columns = [items.c[name] for name in FACETS]
+    anything = replace(chosen, sites=sites, label=None, kind=None, language=None)
+    columns: list[ColumnElement[Any]] = [items.c[name] for name in FACETS]
     rows = tx.execute(select(*columns, func.count()).where(*anything.clauses()).group_by(*columns)).all()
     allowed = {name: [getattr(chosen, name)] for name in FACETS[1:] if getattr(chosen, name)}
     allowed["site"] = list(chosen.sites)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_
 
 from belowline.serve.queue.comments import said_at
 from belowline.serve.store.tables import comments
@@ -13,7 +13,9 @@ from belowline.serve.store.tables import comments
 MOST = 5000
 """Most comments of a thread in its tree, the oldest ones."""
 _ANCESTORS, _BESIDE, _REPLIES = 20, 5, 20
-_COLUMNS = (comments.c.id, comments.c.site, comments.c.caller_id, comments.c.thread_id, comments.c.parent)
+_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    *(comments.c.id, comments.c.site, comments.c.caller_id, comments.c.thread_id, comments.c.parent),
+)
 _OLDEST_FIRST = said_at, comments.c.id
 
 
@@ -27,7 +29,8 @@ class Place:
 
 def tree(tx: Connection, thread: int) -> list[Place]:
     """Return a thread's comments, oldest first, each reply below its parent; erased ones only if they have replies."""
-    query = select(*_COLUMNS, comments.c.erased).where(comments.c.thread_id == thread)
+    columns = [*_COLUMNS, comments.c.erased]
+    query = select(*columns).where(comments.c.thread_id == thread)
     rows = tx.execute(query.order_by(*_OLDEST_FIRST).limit(MOST)).all()
     known = {row.caller_id for row in rows}
     replies: dict[str | None, list[Row[Any]]] = defaultdict(list)
@@ -53,7 +56,8 @@ def _walk(rows: Sequence[Row[Any]], replies: dict[str | None, list[Row[Any]]]) -
 
 def around(tx: Connection, comment: int) -> list[Place]:
     """Return the comments that a comment answers through, those beside it, itself, and its replies, as in a tree."""
-    [own] = tx.execute(select(*_COLUMNS, said_at.label("moment")).where(comments.c.id == comment)).all()
+    columns = [*_COLUMNS, said_at.label("moment")]
+    own = tx.execute(select(*columns).where(comments.c.id == comment)).one()
     above = _ancestors(tx, own)
     depth = len(above)
     places = [Place(row.id, at) for at, row in enumerate(above)]
@@ -69,7 +73,7 @@ def _ancestors(tx: Connection, row: Row[Any]) -> list[Row[Any]]:
     found: dict[int, Row[Any]] = {row.id: row}
     while row.parent is not None and len(found) <= _ANCESTORS:
         named = comments.c.site == row.site, comments.c.caller_id == row.parent
-        parent = tx.execute(select(*_COLUMNS).where(*named)).one_or_none()
+        parent: Row[Any] | None = tx.execute(select(*_COLUMNS).where(*named)).one_or_none()
         if parent is None or parent.id in found:
             break
         found[parent.id] = row = parent
@@ -89,7 +93,8 @@ def _beside(tx: Connection, own: Row[Any]) -> tuple[list[int], list[int]]:
 
 
 def _before(own: Row[Any]) -> ColumnElement[bool]:
-    return (own.moment > said_at) | ((own.moment == said_at) & (comments.c.id < own.id))
+    earlier: ColumnElement[bool] = tuple_(said_at, comments.c.id) < tuple_(own.moment, own.id)
+    return earlier
 
 
 def _answering(site: str, parent: str | None) -> Select[Any]:

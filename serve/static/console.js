@@ -67,6 +67,7 @@ if (cards) {
   function asksForReason(form, action) {
     const code = form.elements.code;
     if (action !== "reject" || !code?.required || code.value) return false;
+    code.dataset.asked = "1";
     code.focus();
     say("Choose the reason for all copies, then press Enter and d, or Reject.");
     return true;
@@ -178,6 +179,7 @@ if (cards) {
     if (handled) event.preventDefault();
   });
   cards.addEventListener("submit", (event) => {
+    if (!event.target.matches(".decide")) return;
     event.preventDefault();
     decide(event.target.closest(".card, .reply"), event.submitter.value);
   });
