@@ -21,6 +21,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs the packag
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium (Debian: apt install chromium)")
 OFFER = "spam: my {} made {} in a week from home with this simple trick, look at my page for the whole story"
 WHO = ("aunt", "uncle", "sister", "friend", "neighbour", "boss", "cousin")
+WORDS = ["harbour", "council", "money", "steel", "ferry", "summer", "fish", "boat", "price", "people", "rain"]
 MACHINE = {"X-API-Key": "the-machine-of-the-newspaper"}
 OPEN = ".card:not(.done)"
 
@@ -72,7 +73,7 @@ def ordinary(number: int, label: str = "toxicity") -> list[dict[str, Any]]:
     return [
         {
             "id": f"{label}{at}",
-            "text": f"This is {label}, {' '.join(f'word{at}{part}' for part in range(9))} and more of it.",
+            "text": f"{' '.join(chr(97 + at) * len(label) + word for word in WORDS)}, which is {label}",
             "author": {"id": f"u{at % 5}", "name": names[at % 5]},
         }
         for at in range(number)
