@@ -69,7 +69,7 @@ def copies(
     query = query.where(*_open_to(actor, chosen), *_sites(chosen))
     if until is not None:
         query = query.where(items.c.id <= until)
-    found: dict[int, list[Row[Any]]] = {}
+    found: dict[int, list[Any]] = {}
     for row in tx.execute(query.order_by(items.c.id)):
         found.setdefault(row.campaign, []).append(row)
     return {

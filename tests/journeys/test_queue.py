@@ -73,7 +73,7 @@ def ordinary(number: int, label: str = "toxicity") -> list[dict[str, Any]]:
     return [
         {
             "id": f"{label}{at}",
-            "text": f"{' '.join(chr(97 + at) * len(label) + word for word in WORDS)}, which is {label}",
+            "text": f"{' '.join(chr(97 + at) + label[:2] + word for word in WORDS)}, which is {label}",
             "author": {"id": f"u{at % 5}", "name": names[at % 5]},
         }
         for at in range(number)

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(60), nullable=False),
         sa.Column("query", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_saved_filters"),
-        sa.UniqueConstraint("actor", "name", name="uq_saved_filters_actor"),
+        sa.UniqueConstraint("actor", "name", name="uq_saved_filters_actor_name"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_comments_parent", "comments", ["site", "parent"])
