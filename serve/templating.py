@@ -7,7 +7,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from belowline.serve.scoring.safe_text import on_one_line, visible
-from belowline.serve.scoring.wording import ACTIONS, DONE, age, code_words, label_name, likelihood, with_code
+from belowline.serve.scoring.wording import (
+    ACTIONS,
+    DONE,
+    age,
+    code_words,
+    label_name,
+    language_name,
+    likelihood,
+    with_code,
+)
 from belowline.serve.store.database import now
 
 _HERE = Path(__file__).parent
@@ -34,6 +43,7 @@ templates = Environment(
 )
 templates.filters.update(
     label=label_name,
+    language=language_name,
     likelihood=likelihood,
     code=with_code,
     ago=time_ago,

@@ -441,6 +441,16 @@ class SearchQuery(_PageQuery):
 
     id: str | None = Field(None, description="The caller's id; needs `site`.")
     words: str | None = Field(None, max_length=200, description="A part of the text, in any case.")
+    anything: str | None = Field(
+        None,
+        max_length=200,
+        description="A part of the text or of the author's name, in any case, or an id of the comment or its author.",
+    )
+    since: Moment | None = Field(
+        None,
+        description="Not written before this time, ISO 8601 with a zone; received, if that is not known.",
+    )
+    until: Moment | None = Field(None, description="Written before this time.")
 
 
 class QueueQuery(_PageQuery):

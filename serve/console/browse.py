@@ -1,4 +1,4 @@
-"""The console's other views of comments: one with its history, a thread, an author, a campaign, a search."""
+"""The console's other views of comments: one with its history, an author, a campaign, a search."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -8,7 +8,6 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import select
 
 from belowline.serve.api import comments as api
-from belowline.serve.api.comments import sites_of
 from belowline.serve.api.messages import Number
 from belowline.serve.console.queue import card, choices
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep, redirect
@@ -17,7 +16,7 @@ from belowline.serve.queue import comments, queue_items
 from belowline.serve.queue.comments import CommentOut
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES
 from belowline.serve.store.refusal import unknown
-from belowline.serve.store.tables import golden, threads
+from belowline.serve.store.tables import golden
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Id = Annotated[Number, Path()]
@@ -31,7 +30,8 @@ def comment(console: Console, number: Id) -> HTMLResponse:
     shown = api.read(console.service, console.actor, str(number))
     with console.service.database.read() as tx:
         is_golden = tx.execute(select(golden.c.action).where(golden.c.comment_id == shown.id)).scalar()
-    values: dict[str, Any] = {"one": card(shown, blind=console.blind), "history": shown, "golden": is_golden}
+    one = card(shown, blind=console.blind, policy=console.service.pipeline.policy)
+    values: dict[str, Any] = {"one": one, "history": shown, "golden": is_golden}
     return console.page("console_comment.html", **values, **choices(console))
 
 
@@ -59,18 +59,6 @@ def erase(console: Console, number: Id) -> Response:
     console.actor.require("erase")
     api.erase(console.service, console.actor, str(number))
     return redirect(f"/console/comments/{number}")
-
-
-@router.get("/console/threads/{number}")
-def thread(console: Console, number: Id, after: After = None) -> HTMLResponse:
-    """An article's comments, newest first."""
-    with console.service.database.read() as tx:
-        row = tx.execute(select(threads).where(threads.c.id == number)).one_or_none()
-        if row is None or not console.actor.sees(row.site):
-            raise unknown("thread")
-        page, following = comments.search(tx, comments.Search(thread=number), _PAGE, after)
-    facts = [("Site", row.site), ("Address", row.url or row.caller_id)]
-    return _list(console, "Thread", row.title or row.caller_id, facts, page, following)
 
 
 @router.get("/console/authors/{number}")
@@ -114,23 +102,6 @@ def campaign(console: Console, number: Id, after: After = None) -> HTMLResponse:
         raise unknown("campaign")
     title, facts = f"{page[0].copies:,} near-duplicates", [("Waiting", f"{waiting:,}")]
     return _list(console, "Campaign", title, facts, page, following, bulk=("campaign", number, waiting))
-
-
-@router.get("/console/search")
-def search(
-    console: Console,
-    words: Annotated[str, Query(max_length=200)] = "",
-    site: str = "",
-    action: str = "",
-    after: After = None,
-) -> HTMLResponse:
-    """Comments by a part of their text."""
-    wanted = comments.Search(sites_of(console.actor, site or None), words or None, action or None)
-    with console.service.database.read() as tx:
-        page, following = comments.search(tx, wanted, _PAGE, after)
-    chosen = {"words": words, "site": site, "action": action}
-    cards = [card(comment, blind=console.blind) for comment in page]
-    return console.page("console_search.html", cards=cards, following=following, chosen=chosen)
 
 
 def _list(

@@ -1,111 +1,91 @@
 """The console's queue: cards to decide with one key press, campaigns to decide at once."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from typing import Annotated, Any, get_args
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlalchemy import Connection, Row, select
 
+from belowline.model import Policy
 from belowline.model.policy import Action
 from belowline.serve.api import queue as api
-from belowline.serve.api.comments import sites_of
 from belowline.serve.api.decision_reason import agreeing
 from belowline.serve.api.messages import ReleaseIn
 from belowline.serve.api.queue import check_labels
+from belowline.serve.console.copies import CampaignCard, campaign_card
 from belowline.serve.console.forms import Form
+from belowline.serve.console.queue_filter import Chosen, ChosenDep, lists, without_conditions
+from belowline.serve.console.scores import bars, not_judged
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep
 from belowline.serve.console.toasts import Toast, receiver_words, toast_of
 from belowline.serve.http.errors import Problem, invalid_field
-from belowline.serve.queue import comments, escalation, moderator_decisions, queue_items
+from belowline.serve.queue import card_claims, comments, escalation, moderator_decisions, queue_items
 from belowline.serve.queue.comments import CommentOut
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
-from belowline.serve.queue.queue_items import ORDERS, Filter, Order
+from belowline.serve.queue.queue_items import Filter
 from belowline.serve.scoring.reason_codes import MODERATOR_CODES, NO_REASON
-from belowline.serve.scoring.segments import WHOLE, excerpt
+from belowline.serve.scoring.results import EvidenceSpan
+from belowline.serve.scoring.segments import WHOLE, Segment, excerpt, stretch
 from belowline.serve.scoring.wording import DONE
-from belowline.serve.store.accounts import Actor
-from belowline.serve.store.tables import appeals
+from belowline.serve.store.tables import LIVE, appeals
+from belowline.serve.templating import templates
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _CARDS = 10
 _LONGEST_MESSAGE = 4000
-_KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "second": "Second review"}
-_KINDS["escalated"] = "Escalated to me"
-_BLIND_KINDS = {kind: _KINDS[kind] for kind in ("appeal", "second", "escalated")}
-_BLIND_ORDERS: tuple[Order, ...] = ("oldest", "newest")
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The filter and the order of the queue, from the page's address."""
-
-    site: str = ""
-    label: str = ""
-    kind: str = ""
-    language: str = ""
-    sort: Order = "priority"
-
-    @property
-    def query(self) -> str:
-        """The part of the page's address."""
-        return urlencode({name: value for name, value in asdict(self).items() if value})
-
-    def filter(self, actor: Actor, *, blind: bool = False) -> Filter:
-        """The store's filter, limited to the sites of ``actor``; a blind review has no filter that tells it."""
-        kinds = _BLIND_KINDS if blind else _KINDS
-        return Filter(
-            sites=sites_of(actor, self.site or None),
-            label=None if blind else self.label or None,
-            kind=self.kind if self.kind in kinds and self.kind != "escalated" else None,
-            escalated=self.kind == "escalated",
-            reader=actor,
-            language=self.language or None,
-            appeals=actor.may("answer appeals"),
-        )
-
-    def order(self, *, blind: bool) -> Order:
-        """The order; priority and uncertainty tell the scores, so a blind review has the order of arrival."""
-        return "oldest" if blind and self.sort not in _BLIND_ORDERS else self.sort
-
-
-ChosenDep = Annotated[Chosen, Depends()]
+_LONG, _LINES, _FOLDED = 420, 5, 330
+"""A comment of more characters or lines is folded to so many characters."""
 
 
 @router.get("/console")
 def queue(console: Console, chosen: ChosenDep) -> HTMLResponse:
-    """Claims the next ten comments for the moderator and shows them."""
-    blind = console.blind
+    """Releases what the moderator holds, claims the first comments under this filter and order, and shows them."""
     with console.service.database.write() as tx:
-        wanted = chosen.filter(console.actor, blind=blind)
-        rows = queue_items.claim(tx, console.actor.name, wanted, chosen.order(blind=blind), _CARDS)
-        cards = _cards(tx, [row.comment_id for row in rows], blind=blind)
-        waiting = queue_items.count(tx, wanted)
-    return console.page(
-        "console_queue.html",
-        cards=cards,
-        waiting=waiting,
-        chosen=chosen,
-        orders=_BLIND_ORDERS if blind else ORDERS,
-        kinds=_BLIND_KINDS if blind else _KINDS,
-        **choices(console),
-    )
+        queue_items.release(tx, console.actor.name)
+        cards = _claimed(tx, console, chosen)
+    return _page(console, chosen, cards)
+
+
+@router.get("/console/paused")
+def paused(console: Console, chosen: ChosenDep) -> HTMLResponse:
+    """The queue without any comment; it claims nothing."""
+    return _page(console, chosen, [], paused=True)
 
 
 @router.get("/console/cards")
 def more_cards(
-    console: Console, chosen: ChosenDep, have: Annotated[tuple[int, ...], Query(max_length=200)] = ()
+    console: Console,
+    chosen: ChosenDep,
+    have: Annotated[tuple[int, ...], Query(max_length=200)] = (),
+    campaign: Annotated[int, Query(ge=0, lt=2**31)] = 0,
 ) -> HTMLResponse:
-    """The next cards alone, for a page that runs low, without those of the items in ``have``."""
+    """The next cards alone, for a page that runs low, without those of the items in ``have``.
+
+    With ``campaign`` it is the card of that campaign's held copies, those that arrived since included.
+    """
     with console.service.database.write() as tx:
-        blind = console.blind
-        wanted, order = chosen.filter(console.actor, blind=blind), chosen.order(blind=blind)
-        rows = queue_items.claim(tx, console.actor.name, wanted, order, _CARDS + len(have))
-        shown = [row.comment_id for row in rows if row.id not in have][:_CARDS]
-        cards = _cards(tx, shown, blind=blind)
-    return console.page("console_cards.html", cards=cards, **choices(console))
+        cards = _claimed(tx, console, chosen, have, campaign or None)
+    return console.page("console_cards.html", cards=cards, **choices(console), here=_address(chosen))
+
+
+@router.get("/console/state")
+def state(
+    console: Console,
+    chosen: ChosenDep,
+    campaign: Annotated[tuple[int, ...], Query(max_length=200)] = (),
+) -> JSONResponse:
+    """Numbers of what waits, the words of an empty queue, and the number of held copies of campaigns on cards."""
+    wanted = chosen.filter(console.actor)
+    with console.service.database.read() as tx:
+        found = _rest(tx, console, chosen)
+        copies = card_claims.copies(
+            tx, campaign, console.actor.name, replace(wanted, sites=console.actor.sites)
+        )
+    words = templates.get_template("console_empty.html").render(found, chosen=chosen, paused=False)
+    numbers = {number: len(one.comments) for number, one in copies.items()}
+    return JSONResponse({"waiting": found["waiting"], "empty": words, "copies": numbers})
 
 
 @router.post("/console/decide")
@@ -135,52 +115,78 @@ def decide(console: Console, form: FormDep) -> Response:
 
 @router.post("/console/bulk")
 def bulk(console: Console, form: FormDep) -> Response:
-    """Decides the selected comments, a campaign or an author's comments at once."""
+    """Decides the selected comments, a campaign or an author's comments at once.
+
+    With ``until`` it decides the held copies of a campaign up to that item, and counts those that arrived later.
+    """
     console.actor.require("decide in bulk")
-    campaign, author = form.optional_number("campaign"), form.optional_number("author")
+    campaign, until = form.optional_number("campaign"), form.optional_number("until")
+    aims: dict[str, Any] = {
+        "campaign": campaign,
+        "author": form.optional_number("author"),
+        "chosen": form.numbers("comments"),
+    }
     decision = ModeratorDecision(
         action=_action(form), **_reason_for_many(form), note=_note(form), message=_message(form), via="bulk"
     )
     decision = agreeing(decision, console.service.pipeline.scorer.labels)
     with console.service.database.write() as tx:
+        if campaign and until:
+            aims = {"chosen": _held_copies(tx, console, campaign, until)}
         done = moderator_decisions.record_for_all(
             tx,
             console.actor,
             decision,
             console.service.pair_in(tx).policy,
-            campaign=campaign,
-            author=author,
-            chosen=form.numbers("comments"),
+            **aims,
             queued_only=form.first("scope", "queued") == "queued",
         )
+        arrived = len(_held_copies(tx, console, campaign)) if campaign and until else 0
         toast = toast_of(tx, done.act) if done.act is not None else Toast("Nothing was decided")
-    answer = {"decided": len(done.decisions), "skipped": len(done.skipped), "made": done.made}
+    answer = {
+        "decided": len(done.decisions),
+        "skipped": len(done.skipped),
+        "made": done.made,
+        "arrived": arrived,
+    }
     return console.done(form, answer | {"action": decision.action} | toast.answer, done.act)
 
 
 @router.post("/console/release")
 def release(console: Console, form: FormDep) -> Response:
-    """Releases all items that the moderator has claimed."""
-    return console.done(form, api.release(console.service, console.actor, ReleaseIn(items=None)))
+    """Releases all items that the moderator has claimed; the next page claims nothing."""
+    released = api.release(console.service, console.actor, ReleaseIn(items=None))
+    return console.done(form, released, "/console/paused")
 
 
 def card(
-    comment: CommentOut, plea: str | None = None, escalated: Row[Any] | None = None, *, blind: bool = False
+    comment: CommentOut,
+    plea: str | None = None,
+    escalated: Row[Any] | None = None,
+    *,
+    blind: bool = False,
+    policy: Policy | None = None,
+    campaign: CampaignCard | None = None,
 ) -> dict[str, Any]:
-    """A comment with the values of its card.
+    """A comment with the values of its card, without scores if ``policy`` is None.
 
-    ``plea`` is the text of its author's open appeal, ``escalated`` the act that escalated it. ``blind`` leaves out the
-    evidence, and this comment from the author's record.
+    ``plea`` is the text of its author's open appeal, ``escalated`` the act that escalated it. ``blind`` leaves out the scores, the evidence, and this comment
+    from the author's record. ``campaign`` has the copies that the card decides too.
     """
-    text = comment.text or ""
+    text, evidence = comment.text or "", [] if blind else comment.evidence
+    rule = comment.decision.rule if comment.decision else ""
+    scores = bars(comment.probabilities, policy, comment.site, rule) if policy and not blind else []
     return {
         "comment": comment,
-        "segments": excerpt(text, [] if blind else comment.evidence),
+        "segments": excerpt(text, evidence),
+        "fold": _fold(text, evidence),
         "cut": len(text) > WHOLE,
         "plea": plea,
         "escalation": escalated,
         "default_code": NO_REASON if blind else _default_code(comment),
-        "probabilities": [] if blind else sorted(comment.probabilities.items(), key=lambda pair: -pair[1]),
+        "bars": sorted(scores, key=lambda bar: (bar.state != "over", -bar.probability)),
+        "not_judged": not_judged(comment.language, policy) if policy else None,
+        "campaign": campaign,
         "record": _record(comment, blind=blind),
         "blind": blind,
     }
@@ -191,6 +197,13 @@ def _record(comment: CommentOut, *, blind: bool) -> dict[str, int]:
     author, own = comment.author, DONE[comment.action] if blind else ""
     counts = {"published": author.published, "rejected": author.rejected} if author else {}
     return {name: number - (name == own) for name, number in counts.items()}
+
+
+def _fold(text: str, evidence: Sequence[EvidenceSpan]) -> list[Segment]:
+    """The part of a long text that is shown at first: its beginning, or the surroundings of its evidence."""
+    if len(text) <= _LONG and text.count("\n") < _LINES:
+        return []
+    return stretch(text.replace("\n", " "), evidence, _FOLDED)
 
 
 def choices(console: ConsoleRequest) -> dict[str, Any]:
@@ -211,14 +224,83 @@ def _default_code(comment: CommentOut) -> str:
     return next((code for code in codes if code in MODERATOR_CODES and code != NO_REASON), NO_REASON)
 
 
-def _cards(tx: Connection, ids: Sequence[int], *, blind: bool) -> list[dict[str, Any]]:
+def _address(chosen: Chosen, path: str = "/console") -> str:
+    return f"{path}?{chosen.query}" if chosen.query else path
+
+
+def _page(
+    console: ConsoleRequest, chosen: Chosen, cards: list[dict[str, Any]], *, paused: bool = False
+) -> HTMLResponse:
+    with console.service.database.read() as tx:
+        values = lists(tx, chosen, console.actor, blind=console.blind) | _rest(tx, console, chosen)
+    values |= {"here": _address(chosen), "away": _address(chosen, "/console/paused")}
+    return console.page("console_queue.html", cards=cards, paused=paused, **values, **choices(console))
+
+
+def _rest(tx: Connection, console: ConsoleRequest, chosen: Chosen) -> dict[str, Any]:
+    """Numbers of what waits: under the filter, of that what the moderator can decide, and without the filter."""
+    wanted = chosen.filter(console.actor, blind=console.blind)
+    anything = without_conditions(chosen)
+    return {
+        "waiting": queue_items.count(tx, wanted),
+        "free": card_claims.free(tx, console.actor.name, wanted),
+        "elsewhere": queue_items.count(tx, anything.filter(console.actor)) if chosen.conditions else 0,
+        "anything": _address(anything),
+        "here": _address(chosen),
+    }
+
+
+def _claimed(
+    tx: Connection,
+    console: ConsoleRequest,
+    chosen: Chosen,
+    have: Sequence[int] = (),
+    campaign: int | None = None,
+) -> list[dict[str, Any]]:
+    """The next cards under a filter, or that of one campaign; their items are leased to the moderator."""
+    actor, blind = console.actor, console.blind
+    wanted, order = chosen.filter(actor, blind=blind), chosen.order(blind=blind)
+    grouped = actor.may("decide in bulk") and not blind  # who judges by the text alone judges each text
+    if campaign is not None:
+        wanted = Filter(sites=actor.sites, kind="held", campaign=campaign)
+    limit = _CARDS if campaign is None else 1
+    rows = card_claims.claim_cards(tx, actor.name, wanted, order, limit, have=have, grouped=grouped)
+    everywhere = replace(wanted, sites=actor.sites)
+    joined = {row.campaign for row in rows if grouped and row.kind == "held" and row.campaign is not None}
+    copies = card_claims.copies(tx, joined, actor.name, everywhere)
+    shown = comments.load(tx, [row.comment_id for row in rows])
+    pleas, policy = _pleas(tx, [comment.id for comment in shown]), console.service.pair_in(tx).policy
+    escalated = escalation.newest(tx, [one.id for one in shown if one.item and one.item.escalated_to])
+    return [
+        card(
+            comment,
+            pleas.get(comment.id),
+            escalated.get(comment.id),
+            blind=blind,
+            policy=policy,
+            campaign=campaign_card(tx, comment, copies.get(row.campaign)) if row.kind == "held" else None,
+        )
+        for row, comment in zip(rows, shown, strict=True)
+    ]
+
+
+def _pleas(tx: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Texts of the open appeals of these comments."""
     query = select(appeals.c.comment_id, appeals.c.text).where(
-        appeals.c.comment_id.in_(ids), appeals.c.state == "open"
+        appeals.c.comment_id.in_(ids), appeals.c.state == LIVE
     )
-    pleas = {row.comment_id: row.text or "" for row in tx.execute(query)}
-    loaded = comments.load(tx, ids)
-    escalated = escalation.newest(tx, [one.id for one in loaded if one.item and one.item.escalated_to])
-    return [card(one, pleas.get(one.id), escalated.get(one.id), blind=blind) for one in loaded]
+    return {row.comment_id: row.text or "" for row in tx.execute(query)}
+
+
+def _held_copies(
+    tx: Connection, console: ConsoleRequest, campaign: int, until: int | None = None
+) -> tuple[int, ...]:
+    """Comments of a campaign that the moderator can decide, of items up to ``until``."""
+    wanted = Filter(sites=console.actor.sites)
+    found = card_claims.copies(tx, [campaign], console.actor.name, wanted, until)
+    if until is not None and campaign not in found:
+        raise Problem("conflict", "none of these copies waits for you any longer; take the next card")
+    return found[campaign].comments if campaign in found else ()
 
 
 def _action(form: Form) -> Action:

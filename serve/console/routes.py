@@ -13,13 +13,30 @@ from belowline.serve.console import (
     log,
     policy,
     queue,
+    queue_filter,
+    search,
     session,
+    threads,
     undo,
 )
 from belowline.serve.http.errors import PROBLEMS, Problem
 
 ROUTERS = [
-    part.router for part in (session, queue, undo, authors, browse, log, dashboard, policy, administration)
+    part.router
+    for part in (
+        session,
+        queue,
+        queue_filter,
+        undo,
+        authors,
+        threads,
+        search,
+        browse,
+        log,
+        dashboard,
+        policy,
+        administration,
+    )
 ]
 
 

@@ -27,6 +27,7 @@ _BLIND_COOKIE = "belowline_blind"
 _BLUR_COOKIE = "belowline_blur"
 _TYPED = {"note", "text", "name", "sites", "url", "words", "message", "reason", "title", "tags"}
 """Fields of all forms into which a person types words that would be lost."""
+_VIEW_COOKIE = "belowline_view"
 _PERSONS = ("triage", "moderator", "admin")
 _SESSION_S = 12 * 3600
 _YEAR_S = 365 * 24 * 3600
@@ -53,14 +54,14 @@ class ConsoleRequest:
                 toast = toast_in(tx, self.actor, field)
         return render(template, self.request, self.actor, status, toast=toast, **values)
 
-    def done(self, form: Form, answer: dict[str, Any], act: int | None = None) -> Response:
-        """The answer to a form: JSON for a script, else a redirect to the form's ``next`` page.
+    def done(self, form: Form, answer: dict[str, Any], act: int | None = None, home: str = HOME) -> Response:
+        """The answer to a form: JSON for a script, else a redirect to the form's ``next`` page, or ``home``.
 
         The page shows a toast about ``act``.
         """
         if wants_json(self.request):
             return JSONResponse(answer)
-        onward = URL(_inside(form.first("next", HOME))).remove_query_params(FIELD)
+        onward = URL(_inside(form.first("next", home))).remove_query_params(FIELD)
         return redirect(str(onward if act is None else onward.include_query_params(**{FIELD: act})))
 
 
@@ -107,6 +108,7 @@ def render(
         "standing_words": standing_words,
         "blind": request.cookies.get(_BLIND_COOKIE) == "1",
         "blur": request.cookies.get(_BLUR_COOKIE) == "1",
+        "wide": request.cookies.get(_VIEW_COOKIE) == "1",
         "signed_in": SESSION_COOKIE in request.cookies,
     }
     return HTMLResponse(templates.get_template(template).render(common | values), status)
@@ -175,9 +177,9 @@ def sign_out(console: Console) -> Response:
 
 @router.post("/console/preferences")
 def preferences(console: Console, form: FormDep) -> Response:
-    """Hides or shows scores before a decision, and blurs or shows texts."""
+    """Hides or shows scores before a decision, blurs or shows texts, and sets the view of cards."""
     response = redirect(_inside(form.first("next", HOME)))
-    for name, field in ((_BLIND_COOKIE, "blind"), (_BLUR_COOKIE, "blur")):
+    for name, field in ((_BLIND_COOKIE, "blind"), (_BLUR_COOKIE, "blur"), (_VIEW_COOKIE, "wide")):
         if field in form:
             _set_cookie(response, console.request, name, "1" if form.first(field) == "1" else "0", _YEAR_S)
     return response

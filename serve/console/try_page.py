@@ -7,10 +7,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from belowline.model import ScoreInput
+from belowline.model import Policy, ScoreInput
 from belowline.serve.api.score import check_text
 from belowline.serve.console.api_reference import common_problems, operations
 from belowline.serve.console.forms import Form
+from belowline.serve.console.scores import Bar, bars, not_judged
 from belowline.serve.http.auth import asks_for_key, by_key
 from belowline.serve.http.errors import Problem
 from belowline.serve.http.service import Service, ServiceDep
@@ -88,7 +89,8 @@ async def _page(
         "examples": {name: title for name, (title, *_) in EXAMPLES.items()},
         "result": result,
         "segments": segments(fields["text"], result.evidence) if result else [],
-        "rows": _rows(result) if result else [],
+        "rows": _rows(result, service.pipeline.policy) if result else [],
+        "foreign": not_judged(result.language, service.pipeline.policy) if result else None,
         "reads_context": service.pipeline.scorer.config.relevance is not None,
         "reads_author": service.pipeline.scorer.config.author is not None,
         "problem": problem,
@@ -100,7 +102,7 @@ async def _page(
     return HTMLResponse(templates.get_template("page.html").render(values), status, headers)
 
 
-def _rows(result: Result) -> list[tuple[str, float]]:
+def _rows(result: Result, policy: Policy) -> list[Bar]:
     """The probability of every label, and the relevance if there is an article."""
-    relevance = [] if result.relevance is None else [("relevance", result.relevance)]
-    return [*result.scores.items(), *relevance]
+    relevance = {} if result.relevance is None else {"relevance": result.relevance}
+    return bars(result.scores | relevance, policy, None, result.reason.rule)

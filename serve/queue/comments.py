@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
 
 from belowline.model.policy import Action, Standing
 from belowline.serve.queue import author_acts
@@ -145,8 +145,12 @@ class CommentOut(Record):
     erased: datetime | None
     thread: ThreadOut | None
     author: AuthorOut | None
-    parent: str | None
-    parent_text: str | None
+    parent: str | None = Field(description="The caller's id of the parent comment.")
+    parent_id: int | None = Field(None, description="Id of the parent comment here, if it is stored.")
+    parent_author: str | None = Field(None, description="Name or id of the stored parent's author.")
+    parent_text: str | None = Field(
+        description="Present text of the parent comment if it is stored, else the text that was sent with the reply."
+    )
     probabilities: dict[str, float]
     relevance: float | None
     evidence: list[EvidenceSpan]
@@ -157,10 +161,17 @@ class CommentOut(Record):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Conditions for comments; None means any. ``words`` is a part of the text, in any case."""
+    """Conditions for comments; None means any. ``words`` is a part of the text, in any case.
+
+    ``anything`` is a part of the text or of the author's name, in any case, or an id of the comment or of its author.
+    ``since`` and ``until`` limit the time of writing, or of receipt where that is unknown; ``until`` is excluded.
+    """
 
     sites: Sequence[str] = ()
     words: str | None = None
+    anything: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     action: str | None = None
     thread: int | None = None
     author: int | None = None
@@ -168,6 +179,8 @@ class Search:
 
 
 _MOST_NOTES = 10
+said_at = func.coalesce(comments.c.written, comments.c.received)
+"""Time of a comment: of writing, or of receipt where that is unknown."""
 _UNSCORED: Mapping[str, Any] = {"probabilities": {}, "relevance": None, "evidence": [], "model": None}
 
 
@@ -232,11 +245,13 @@ def load(tx: Connection, ids: Sequence[int]) -> list[CommentOut]:
     articles = _by(tx, select(threads).where(threads.c.id.in_({row["thread_id"] for row in found})), "id")
     known = records(tx, {row["author_id"] for row in found if row["author_id"] is not None})
     sizes = _campaign_sizes(tx, {row["campaign"] for row in found if row["campaign"] is not None})
+    parents = _parents(tx, [row["id"] for row in found if row["parent"] is not None])
     return [
         CommentOut.model_validate(
             {
                 **scored.get(row["id"], _UNSCORED),
                 **row,
+                **parents.get(row["id"], {}),
                 "copies": sizes.get(row["campaign"], 1),
                 "thread": articles.get(row["thread_id"]),
                 "author": known.get(row["author_id"]),
@@ -298,9 +313,42 @@ def search(
     query = query.where(*(column == value for column, value in exact.items() if value is not None))
     if wanted.words:
         query = query.where(comments.c.text.icontains(wanted.words, autoescape=True))
+    if wanted.anything:
+        query = query.where(_mentions(wanted.anything))
+    if wanted.since is not None:
+        query = query.where(said_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(said_at < wanted.until)
     query = within(query, comments.c.site, wanted.sites)
     rows, following = cursor.page(tx, query, "newest", (comments.c.id,), limit, after)
     return load(tx, [row.id for row in rows]), following
+
+
+def _mentions(part: str) -> ColumnElement[bool]:
+    """Return the condition for comments whose text or author has ``part``, or whose id it is."""
+    named = or_(authors.c.name.icontains(part, autoescape=True), authors.c.caller_id == part)
+    found = [
+        comments.c.text.icontains(part, autoescape=True),
+        comments.c.author_id.in_(select(authors.c.id).where(named)),
+        comments.c.caller_id == part,
+    ]
+    if part.isascii() and part.isdecimal() and len(part) < 10:
+        found.append(comments.c.id == int(part))
+    return or_(*found)
+
+
+def _parents(tx: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return what is known here of the parents of these comments; parents that are not stored are left out."""
+    parents = comments.alias("parents")
+    named = and_(parents.c.site == comments.c.site, parents.c.caller_id == comments.c.parent)
+    query = (
+        select(comments.c.id, parents.c.id.label("parent_id"), parents.c.text.label("parent_text"))
+        .add_columns(func.coalesce(authors.c.name, authors.c.caller_id).label("parent_author"))
+        .join(parents, and_(named, parents.c.id != comments.c.id))
+        .outerjoin(authors, authors.c.id == parents.c.author_id)
+        .where(comments.c.id.in_(ids))
+    )
+    return {row.pop("id"): row for row in map(dict, tx.execute(query).mappings())}
 
 
 def _last(tx: Connection, table: Table, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:

@@ -77,7 +77,7 @@ class Filter:
         if not self.appeals:
             clauses.append(items.c.kind != "appeal")
         if self.unclaimed:
-            clauses.append(_free(self.moment))
+            clauses.append(unclaimed(self.moment))
         return clauses
 
     def _addressed(self) -> list[ColumnElement[bool]]:
@@ -183,16 +183,20 @@ def count(tx: Connection, chosen: Filter) -> int:
     return tx.execute(select(func.count()).select_from(items).where(*chosen.clauses())).scalar_one()
 
 
+def sorting(order: Order) -> list[ColumnElement[Any]]:
+    """Return the columns of an order, for ``order_by``."""
+    return [column.asc() if order == "oldest" else column.desc() for column in _COLUMNS[order]]
+
+
 def claim(tx: Connection, actor: str, chosen: Filter, order: Order, limit: int) -> Sequence[Row[Any]]:
     """Lease up to ``limit`` items to ``actor`` for five minutes, first those that ``actor`` already holds."""
     moment = chosen.moment
-    columns = [column.asc() if order == "oldest" else column.desc() for column in _COLUMNS[order]]
-    query = select(items).where(*chosen.clauses()).order_by(*columns)
+    query = select(items).where(*chosen.clauses()).order_by(*sorting(order))
     held = query.where(items.c.claimed_by == actor, items.c.claimed_until > moment)
     rows = list(tx.execute(held.limit(limit)).all())
     if len(rows) < limit:
         others = or_(items.c.not_for.is_(None), items.c.not_for != actor)
-        free = query.where(_free(moment), others).limit(limit - len(rows))
+        free = query.where(unclaimed(moment), others).limit(limit - len(rows))
         rows += tx.execute(free.with_for_update(skip_locked=True)).all()
     mine = items.c.id.in_([row.id for row in rows])
     tx.execute(update(items).where(mine).values(claimed_by=actor, claimed_until=moment + LEASE))
@@ -214,7 +218,8 @@ def claimed_by_other(item: Row[Any], actor: str, moment: datetime) -> bool:
     return item.claimed_by not in (None, actor) and current
 
 
-def _free(moment: datetime) -> ColumnElement[bool]:
+def unclaimed(moment: datetime) -> ColumnElement[bool]:
+    """Return the condition for items that nobody holds."""
     until = items.c.claimed_until
     # A lease that ends too late was made before the clock was set back, and is over.
     return or_(until.is_(None), until <= moment, until > moment + 2 * LEASE)

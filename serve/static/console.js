@@ -9,7 +9,7 @@ if (cards) {
   let exhausted = false;
 
   const open = () => [...cards.querySelectorAll(".card:not(.done)")];
-  const focused = () => document.activeElement?.closest?.(".card") ?? open()[0];
+  const focused = () => document.activeElement?.closest?.(".card, .reply") ?? open()[0];
   const focus = (card) => { card?.focus({ preventScroll: true }); card?.scrollIntoView({ block: "nearest" }); };
   const picked = () => [...cards.querySelectorAll(".card:not(.done) .pick input:checked")];
   const say = (text) => { trouble.textContent = text; trouble.hidden = !text; };
@@ -28,9 +28,9 @@ if (cards) {
   }
 
   function step(from, by) {
-    const all = [...cards.querySelectorAll(".card")];
+    const all = [...cards.querySelectorAll(".card, .reply")];
     for (let at = all.indexOf(from) + by; at >= 0 && at < all.length; at += by) {
-      if (!all[at].classList.contains("done")) return all[at];
+      if (!all[at].closest(".done, [hidden]")) return all[at];
     }
     return null;
   }
@@ -39,20 +39,33 @@ if (cards) {
 
   async function decide(card, action) {
     if (!card || card.classList.contains("done") || card.dataset.busy) return;
+    const form = card.querySelector(".decide");
+    if (!form || asksForReason(form, action)) return;
     card.dataset.busy = "1";
-    const fields = new URLSearchParams(new FormData(card.querySelector(".decide")));
+    const fields = new URLSearchParams(new FormData(form));
     fields.set("action", action);
-    const sent = send("/console/decide", fields);
+    const sent = send(form.getAttribute("action"), fields);
     Acts.expect(sent, action);
     const answer = await sent;
     delete card.dataset.busy;
     if (!answer) { focus(card); return; }
     const next = step(card, 1) ?? step(card, -1);
-    Acts.settle(card, WORDS[action], { act: answer.act });
+    Acts.settle(card, `${WORDS[action]}${answer.decided ? ` ${answer.decided}` : ""}`, { act: answer.act });
     Acts.show(answer);
     focus(next);
+    card.dispatchEvent(new CustomEvent("decided", { bubbles: true, detail: answer }));
     if (open().length < 4) more();
     if (!next) document.getElementById("empty").hidden = open().length > 0;
+  }
+
+  // A campaign's card preselects no reason. Its first rejection asks for one, its second decides.
+  function asksForReason(form, action) {
+    const code = form.elements.code;
+    if (action !== "reject" || !code?.required || code.value) return false;
+    code.dataset.asked = "1";
+    code.focus();
+    say("Choose the reason for all copies: press its key (1–9, m or 0), or choose it and press Reject.");
+    return true;
   }
 
   async function decideAll(action) {
@@ -84,7 +97,8 @@ if (cards) {
   }
 
   async function more(byHand = false) {
-    if (loading || (exhausted && !byHand)) return;
+    if (cards.dataset.paused && byHand) location.assign(`/console?${cards.dataset.query}`);
+    if (loading || cards.dataset.paused || (exhausted && !byHand)) return;
     loading = true;
     const note = document.getElementById("new");
     note.textContent = "loading…";
@@ -101,6 +115,7 @@ if (cards) {
     loading = false;
     note.textContent = "";
     document.getElementById("empty").hidden = open().length > 0;
+    if (!open().length) cards.dispatchEvent(new Event("changed"));
     if (!document.activeElement?.closest?.(".card:not(.done)")) focus(open()[0]);
   }
 
@@ -122,9 +137,9 @@ if (cards) {
     return false;
   }
 
-  const dense = document.getElementById("dense");
   const help = document.getElementById("help");
   const press = (name) => document.querySelector(`.preferences [name=${name}]`).click();
+  const toggle = (part) => { const details = focused()?.querySelector(part); if (details) details.open = !details.open; };
   const KEYS = {
     j: () => focus(step(focused(), 1) ?? focused()),
     k: () => focus(step(focused(), -1) ?? focused()),
@@ -136,10 +151,11 @@ if (cards) {
     x: () => { const box = focused()?.querySelector(".pick input"); if (box && bulk) { box.checked = !box.checked; show(); } },
     a: () => Acts.openForm(focused(), ".author-menu"),
     e: () => Acts.openForm(focused(), ".escalate"),
-    c: () => focused()?.querySelector(".campaign a")?.click(),
+    c: () => toggle(".copies"),
+    m: () => toggle(".fold"),
     b: () => (cards.querySelector(".blurred") ? document.body.classList.toggle("show-text") : press("blur")),
     h: () => press("blind"),
-    v: () => { dense.setAttribute("aria-pressed", String(cards.classList.toggle("dense"))); },
+    v: () => press("wide"),
     "?": () => help.showModal(),
   };
 
@@ -156,35 +172,30 @@ if (cards) {
   cards.addEventListener("submit", (event) => {
     if (!event.target.matches(".decide")) return;
     event.preventDefault();
-    decide(event.target.closest(".card"), event.submitter.value);
+    decide(event.target.closest(".card, .reply"), event.submitter.value);
   });
   cards.addEventListener("change", (event) => { if (event.target.closest(".pick")) show(); });
   if (bulk) bulk.noValidate = true; // decideAll asks for the reason, by key and by mouse alike
-  bulk?.addEventListener("keydown", (event) => {
+  document.addEventListener("keydown", (event) => {
     if (event.target.name !== "code" || !["Enter", "Escape"].includes(event.key)) return;
     event.preventDefault();
-    focus(picked()[0]?.closest(".card"));
+    focus(event.target.closest(".card, .reply") ?? picked()[0]?.closest(".card"));
   });
   bulk?.addEventListener("submit", (event) => { event.preventDefault(); decideAll(event.submitter.value); });
-  dense.hidden = document.getElementById("ask").hidden = false;
-  dense.addEventListener("click", KEYS.v);
+  document.getElementById("ask").hidden = false;
   document.getElementById("ask").addEventListener("click", KEYS["?"]);
   focus(open()[0]);
 
-  const shown = new URLSearchParams(cards.dataset.query);
-  const site = shown.get("site");
-  const counted = !["label", "kind", "language"].some((name) => shown.has(name)); // events count the whole queue
+  const site = new URLSearchParams(cards.dataset.query).get("site");
   const events = new EventSource(`/v1/events${site ? `?site=${encodeURIComponent(site)}` : ""}`);
   let newest = null;
   events.addEventListener("queue", (event) => {
     const state = JSON.parse(event.data);
-    if (counted) {
-      document.getElementById("waiting").textContent = state.waiting.toLocaleString("en");
-      document.title = `Queue (${state.waiting}) · belowline`;
-    }
     if (newest !== null && state.newest > newest) document.getElementById("new").textContent = "new comments – n to fetch";
     if (newest !== null && state.newest > newest) exhausted = false;
     newest = Math.max(newest ?? 0, state.newest);
+    cards.dispatchEvent(new Event("changed"));
   });
   addEventListener("pagehide", () => events.close());
+  globalThis.queue = { cards, KEYS, open, focused, focus, more, say };
 }

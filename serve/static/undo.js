@@ -53,7 +53,7 @@ const Acts = (() => {
 
   function reopen(restored) {
     const cards = Object.entries(restored).map(([comment, decision]) => {
-      const card = document.getElementById(`c${comment}`);
+      const card = document.getElementById(`c${comment}`) ?? document.getElementById(`r${comment}`);
       if (!card?.classList.contains("done")) return null;
       card.classList.remove("done");
       card.querySelector(".outcome").replaceChildren();
@@ -89,7 +89,7 @@ const Acts = (() => {
     if (!answer) return;
     sent = Promise.resolve(answer);
     show(answer);
-    const card = document.getElementById(`c${answer.comment}`);
+    const card = document.getElementById(`c${answer.comment}`) ?? document.getElementById(`r${answer.comment}`);
     if (card?.classList.contains("done")) settle(card, answer.words.replace("Comment r", "R"), { act: answer.act });
   }
 

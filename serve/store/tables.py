@@ -121,6 +121,7 @@ comments = _numbered(
     Index("ix_comments_action", "action", "id"),
     Index("ix_comments_text_hash", "text_hash", "site"),
     Index("ix_comments_site_id", "site", "id"),
+    Index("ix_comments_parent", "site", "parent"),
 )
 bands = _table(
     "bands",
@@ -179,6 +180,7 @@ items = _numbered(
     Index("ix_items_campaign", "state", "campaign"),
     Index("ix_items_author", "state", "author_id"),
     Index("ix_items_claimed", "claimed_by", "claimed_until"),
+    Index("ix_items_waiting", "state", "site", "language", "label", "kind"),
     Index(
         "uq_items_open_comment",
         "comment_id",
@@ -306,6 +308,13 @@ api_keys = _numbered(
     Column("protocol", String(20)),  # the only protocol that accepts the key; null: every call
     Column("created", UtcDateTime(), nullable=False),
     Column("revoked", UtcDateTime()),
+)
+saved_filters = _numbered(
+    "saved_filters",
+    Column("actor", String(120), nullable=False),
+    Column("name", String(60), nullable=False),
+    Column("query", Text, nullable=False),  # the filter as a part of the console's address
+    UniqueConstraint("actor", "name"),
 )
 sessions = _table(
     "sessions",

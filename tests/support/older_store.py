@@ -57,9 +57,10 @@ def back_to(url: str, revision: str) -> None:
     """Take the schema of a present database back to that of 0.7.0 (``0005``) or 0.4.0 (``0003``)."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        for index in ("ix_comments_text_hash", "ix_decisions_act"):
+        for index in ("ix_comments_text_hash", "ix_decisions_act", "ix_comments_parent", "ix_items_waiting"):
             connection.execute(text(f"DROP INDEX {index}"))
-        connection.execute(text("DROP TABLE acts"))
+        for table in ("acts", "saved_filters"):
+            connection.execute(text(f"DROP TABLE {table}"))
         for table, column in _SINCE_0_7:
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         if revision == "0003":

@@ -92,10 +92,14 @@ numbers = count(1)
 def skeleton(page: str) -> Skeleton:
     """Return every element with the names of its attributes, in order, without the marks of evidence.
 
-    Checks that no link leads to another site and that there is no inline script.
+    Checks that no link leads to another site and that there is no inline script. Parts that depend on the scores, the
+    length of the text or what waits are left out.
     """
     found: Skeleton = []
-    for node in LexborHTMLParser(page).css("*"):
+    tree = LexborHTMLParser(page)
+    for node in tree.css(".chip, .fold > summary, #tools option, datalist option"):
+        node.decompose()
+    for node in tree.css("*:not(.fold)"):
         assert node.tag is not None
         if node.tag == "mark":
             assert set(node.attributes) == {"title"}
@@ -191,7 +195,7 @@ def test_the_consoles_pages_are_made_of_the_same_elements_whatever_is_said(
         assert skeleton(page) == harmless[kind], kind
         if kind == "comment" and not links_in(text) and not {"\r", "\x00"} & set(text):
             said = [node.text() for node in LexborHTMLParser(page).css("blockquote.comment")]
-            assert said[0] == text, "and what was said is there, as it was said"
+            assert said[0].endswith(text), "and what was said is there, as it was said"
     everywhere = set().union(*harmless.values())
     for path in ("log", "log?people=true", "dashboard", "keys", "quality", "policy", "search"):
         rows = set(skeleton(shown(client, f"GET /console/{path}")))
