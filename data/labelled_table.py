@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from belowline.data.archives.columns import Mapped, columns_of, filled_columns, is_blank, plain_name, shown
-from belowline.data.archives.readers import Place, read_rows
-from belowline.data.archives.records import EVERY_COLUMN, check_bytes
+from belowline.data.archives.records import check_bytes
+from belowline.data.archives.rows import Rows, read_rows
 from belowline.data.archives.side_fields import without_fraction
 from belowline.data.archives.table_reader import values_of
 from belowline.data.archives.values import plain_text, scalar
@@ -127,8 +127,8 @@ def _field(column: str) -> str:
     return f"label {column}"
 
 
-def _records(table: LabelledTable) -> Iterator[tuple[Place, Mapping[str, object] | ReadError]]:
-    return read_rows(table.path, table.mapped, EVERY_COLUMN)
+def _records(table: LabelledTable) -> Rows:
+    return read_rows(table.path, table.mapped)
 
 
 def _words(table: LabelledTable) -> Meanings:

@@ -43,9 +43,6 @@ def run(arguments: list[str]) -> int:
     status = 1
     try:
         return app(arguments, prog_name="belowline-train", standalone_mode=False) or 0
-    except UsageError as error:
-        command = getattr(getattr(error, "ctx", None), "command_path", "belowline-train")
-        message, status = f"{error.format_message().rstrip('.')}; see {command} --help", 2  # type: ignore[attr-defined]
     except (Abort, KeyboardInterrupt):
         message, status = "interrupted; the same command resumes", 130
     except BelowlineError as error:
@@ -53,6 +50,11 @@ def run(arguments: list[str]) -> int:
     except ImportError as error:
         missing = "torch" if importlib.util.find_spec("torch") is None else error.name
         message = f"{missing} not installed; run: pip install 'belowline[train]'"
+    except Exception as error:
+        if not isinstance(error, UsageError):
+            raise
+        command = getattr(getattr(error, "ctx", None), "command_path", "belowline-train")
+        message, status = f"{error.format_message().rstrip('.')}; see {command} --help", 2  # type: ignore[attr-defined]
     print(f"belowline-train: {message}", file=sys.stderr)
     return status
 

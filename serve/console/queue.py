@@ -156,7 +156,7 @@ def bulk(console: Console, form: FormDep) -> Response:
 def release(console: Console, form: FormDep) -> Response:
     """Releases all items that the moderator has claimed; the next page claims nothing."""
     released = api.release(console.service, console.actor, ReleaseIn(items=None))
-    return console.done(form, released, "/console/paused")
+    return console.done(form, released, home="/console/paused")
 
 
 def card(
@@ -170,8 +170,9 @@ def card(
 ) -> dict[str, Any]:
     """A comment with the values of its card, without scores if ``policy`` is None.
 
-    ``plea`` is the text of its author's open appeal, ``escalated`` the act that escalated it. ``blind`` leaves out the scores, the evidence, and this comment
-    from the author's record. ``campaign`` has the copies that the card decides too.
+    ``plea`` is the text of its author's open appeal, ``escalated`` the act that escalated it. ``blind`` leaves out the
+    scores, the evidence, and this comment from the author's record. ``campaign`` has the copies that the card decides
+    too.
     """
     text, evidence = comment.text or "", [] if blind else comment.evidence
     rule = comment.decision.rule if comment.decision else ""

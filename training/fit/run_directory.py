@@ -82,8 +82,10 @@ class RunDirectory:
             begun = None
         if begun is None or begun.model_copy(update={"gates": recipe.gates}) != recipe:
             raise RunError(f"{self.path}: begun with another recipe; {_ANEW}")
-        before = self.info.get("decisions", decisions)
-        if decisions is not None and sorted(before.values()) != sorted(decisions.values()):
+        if decisions is None:
+            return True
+        before: Mapping[str, str] = self.info.get("decisions", decisions)
+        if sorted(before.values()) != sorted(decisions.values()):
             raise RunError(
                 f"{self.path}: begun with other decisions ({_listed(before)}), not with {_listed(decisions)}; {_ANEW}"
             )
