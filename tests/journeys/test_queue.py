@@ -177,7 +177,7 @@ def test_a_copy_that_arrives_unseen_is_the_next_card(browser: Any, service: http
     take(service, *offers(3, 1))
     page.select_option(".card.many [name=code]", "spam")
     page.click(".card.many button[value=reject]")
-    assert page.url.endswith("/console?sort=oldest")
+    assert "/console?sort=oldest" in page.url
     assert [action(service, f"s{at}") for at in range(4)] == [*["reject"] * 3, "hold"]
     assert page.locator(".card").count() == 3
     page.context.close()
