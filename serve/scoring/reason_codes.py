@@ -27,7 +27,7 @@ CODES: Mapping[str, Code] = {
     "personal_attack": Code("an attack on a person", "HARASSMENT_BULLYING", "CYBER_VIOLENCE"),
     "threat": Code("a threat of violence", "HARASSMENT_BULLYING", "VIOLENCE"),
     "profanity": Code("coarse language", "OFFENSIVE"),
-    "toxicity": Code("a tone that drives others out of the discussion", "ABUSIVE"),
+    "toxicity": Code("a hostile tone", "ABUSIVE"),
     "banned_word": Code("a word that the site does not allow", "BANNED_WORD"),
     "links": Code("links that the site does not allow", "AD"),
     "campaign": Code("the same text posted many times", "SPAM", "SCAMS_AND_FRAUD"),
