@@ -49,8 +49,12 @@ class Draw:
 
 
 def draws_of_epoch(passes: Sequence[float], recipe: Recipe, number: int) -> list[Draw]:
-    """Draw the examples of epoch ``number``, shuffled: example i ``passes[i]`` times, a fractional part by chance."""
-    rng = random.Random(recipe.seed * 1000003 + number)  # reproducible, not secret
+    """Draw the examples of epoch ``number``, shuffled: example i ``passes[i]`` times, a fractional part by chance.
+
+    A student of another teacher gets the same draws in every epoch, because that teacher reads each text of them.
+    """
+    taught = recipe.distil is not None and recipe.distil.teacher
+    rng = random.Random(recipe.seed * 1000003 + (0 if taught else number))  # reproducible, not secret
     # The whole part always, the rest by chance.
     times = [int(number) + (rng.random() < number - int(number)) for number in passes]
     indices = [index for index, count in enumerate(times) for _ in range(count)]

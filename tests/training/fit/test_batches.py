@@ -340,3 +340,13 @@ def test_a_disguised_copy_has_the_answer_of_the_plain_text(tokenizer: PreTrained
     batch = encoder.batch([row(text)] * 20, range(20))
     assert set(asked) == {text} == {encoder.taught_text(row(text), seed) for seed in range(20)}
     assert (batch.taught == 0.5).all()
+
+
+def test_a_student_of_another_teacher_gets_the_same_texts_in_every_epoch() -> None:
+    passes = [0.5] * 100
+    taught = recipe(start="released", distil={"layers": [0], "teacher": "other"})
+    alone = recipe(start="released", distil={"layers": [0]})
+    assert draws_of_epoch(passes, taught, 0) == draws_of_epoch(passes, taught, 1)
+    assert draws_of_epoch(passes, alone, 0) != draws_of_epoch(passes, alone, 1)
+    first, second = (plan([8] * 100, taught, number) for number in (0, 1))
+    assert first != second
