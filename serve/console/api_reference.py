@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 Schema = Mapping[str, Any]
-GROUPS = ("score", "comments", "queue", "policy", "administration")
+GROUPS = ("score", "comments", "queue", "authors", "policy", "administration")
 """Tags of the operations, in the order of the page."""
 EXAMPLES: Mapping[str, Mapping[str, str]] = tomllib.loads(
     Path(__file__).with_name("api_examples.toml").read_text("utf-8")

@@ -89,7 +89,7 @@ def test_preferences_and_decisions_without_a_script_come_back_to_the_same_filter
         one.attributes["name"]: one.attributes["value"] for one in queue.css(".decide input[type=hidden]")
     }
     done = client.post("/console/decide", data=form | {"action": "publish"}, follow_redirects=False)
-    assert done.headers["Location"] == here
+    assert done.headers["Location"] == f"{here}&did=1"
 
 
 def test_an_empty_queue_says_what_waits_and_for_whom(client: TestClient) -> None:
@@ -173,7 +173,7 @@ def test_a_thread_can_be_decided_on_its_page_and_goes_on(client: TestClient) -> 
         for one in first.css_first(".reply .decide").css("input[type=hidden]")
     }
     done = client.post("/console/decide", data=form | {"action": "reject"}, follow_redirects=False)
-    assert done.headers["Location"] == f"/console/threads/{number}"
+    assert done.headers["Location"] == f"/console/threads/{number}?did=1"
     assert client.get(f"/v1/comments/{ids[0]}").json()["action"] == "reject"
     more = first.css_first("main > p > a.button").attributes["href"]
     assert [one.attributes["id"] for one in page(client, str(more)).css(".reply")] == [f"r{ids[50]}"]

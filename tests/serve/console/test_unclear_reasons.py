@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from belowline.data.decisions import read_decided
 from belowline.serve.queue import decision_log
@@ -15,6 +16,7 @@ from belowline.serve.queue.appeals import appeal
 from belowline.serve.queue.decision_log import LogFilter
 from belowline.serve.queue.reviews import make_golden
 from belowline.serve.store.database import Database
+from belowline.serve.store.tables import decisions
 from belowline.serve.training_data.export import export_decisions, run_export
 from tests.support.older_store import back_to
 from tests.support.serve_fakes import client_of
@@ -51,6 +53,8 @@ def of_version_0_7(desk: Desk) -> None:
     reject("appealed", "casino")
     desk.do(appeal, ANN, desk.row("comments", caller_id="appealed").id, "why?")
     desk.undo(reject("undone", "a threat", code="threat"))
+    with desk.database.write() as tx:  # an undo had no reason then
+        tx.execute(update(decisions).where(decisions.c.undoes.is_not(None)).values(code="undo", labels=[]))
     desk.rule(desk.row("comments", caller_id="undone").id, "reject", via="console", code="spam")
     desk.pipeline = desk.pipeline.with_policy(SECOND + LISTED, "test")
     reject("second", "casino")

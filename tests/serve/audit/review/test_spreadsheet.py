@@ -81,9 +81,9 @@ def test_short_rows_are_filled_and_long_ones_refused(tmp_path: Path) -> None:
 def test_missing_columns_and_damage_are_told(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     for content, message in (
-        (b"", "no column 'number'"),
+        (b"", "no columns 'number', "),
         (b"number,text\n", "no column 'decision'"),
-        (b"\xff\xfenumber\x00\xd8", "no column 'number'"),
+        (b"\xff\xfenumber\x00\xd8", "no columns? 'number'"),
     ):
         file.write_bytes(content)
         with pytest.raises(AuditError, match=message) as caught:
