@@ -36,8 +36,8 @@ test-rest: .venv/.dev  ## the tests that `make test` leaves out
 	$(PYTEST) -m "$(MARKED)"
 test-all: .venv/.dev  ## every test
 	$(PYTEST)
-check: .venv/.dev  ## format, lint, types, help pages
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest tests/test_help.py
+check: .venv/.dev  ## format, lint, types, help pages, words
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest tests/test_help.py tests/test_style.py
 audit-dependencies: .venv/.dev  ## known vulnerabilities of every pin; says NOT AUDITED where no service can be asked
 	$(BIN)/python -m tests.release.audit_dependencies
 wheel: .venv/.dev  ## sdist, wheel, plugin for WordPress, bill of materials, checksums; installed into a clean environment, one comment scored

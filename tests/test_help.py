@@ -42,6 +42,7 @@ def test_every_command_and_option_is_explained(path: str, command: Any) -> None:
         assert option.help.rstrip().endswith("."), f"{path} {option.name}: {option.help}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "command"), all_commands())
 def test_the_page_shows_quickly(path: str, command: Any) -> None:
     program, *names = path.split()

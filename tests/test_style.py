@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 
+import pytest
+
 from tests.conftest import ROOT
 
 FOLDERS = ("data", "model", "training", "serve")
@@ -129,6 +131,7 @@ def all_faults() -> Mapping[str, list[str]]:
     return {name: each for name, each in found.items() if each}
 
 
+@pytest.mark.slow
 def test_docstrings_comments_documents_and_exceptions_keep_the_rules() -> None:
     wrong = [
         f"{name}: {fault}" for name in all_faults() if name not in PENDING for fault in all_faults()[name]

@@ -392,6 +392,7 @@ def damaged(draw: st.DrawFn, good: bytes) -> bytes:
     return bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ARCHIVES)
 @pytest.mark.parametrize("named", [True, False])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -421,6 +422,7 @@ def spoil(line: bytes, damage: list[tuple[int, int, bytes]]) -> bytes:
     return line.replace(b"\n", b"") + b"\n"
 
 
+@pytest.mark.slow
 @given(st.lists(WORDS, min_size=1, max_size=8), st.integers(0, 8), DAMAGE)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lines_around_a_damaged_line_are_all_read(tmp_path, written, at, damage):
@@ -444,6 +446,7 @@ def csv_line(*cells: str) -> bytes:
     return target.getvalue().encode()
 
 
+@pytest.mark.slow
 @given(st.lists(WORDS, min_size=1, max_size=8), st.integers(0, 8), DAMAGE)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_around_a_damaged_row_are_all_read(tmp_path, written, at, damage):

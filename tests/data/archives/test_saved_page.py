@@ -332,6 +332,7 @@ def test_wide_spacing():
     assert said(read(page.replace("\n", "\n\n"))) == [("Ann Lee", "One."), (None, "Two.\n\nMore of two.")]
 
 
+@pytest.mark.slow
 def test_linear_time():
     page = ARTICLE + FORM + "Ann Lee\n\nIt is an old bridge.\n\n\nVery old indeed.\n\n" * 10_000
     start = time.process_time()

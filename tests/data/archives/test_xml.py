@@ -241,6 +241,7 @@ def test_html_as_text_with_links(markup, text):
     assert html_to_text(markup, links=True) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [
@@ -419,6 +420,7 @@ def read_or_refused(path: Path) -> list[Thread]:
     return found
 
 
+@pytest.mark.slow
 @given(st.sampled_from(GOOD), st.integers(0, 1_000), st.integers(0, 60), SPLICED, st.booleans())
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_spliced_exports_are_read_or_refused_in_one_line(tmp_path, good, start, length, spliced, named):
