@@ -174,7 +174,7 @@ def demo(
 ) -> None:
     """Fill a new store with an invented site and open the console on it.
 
-    Three articles, 120 comments of one week, two moderators. Some comments are rude; all are invented.
+    Three articles, some 130 comments of one week, two moderators. Some comments are rude; all are invented.
     """
     from belowline.serve.demo.command import run_demo
 

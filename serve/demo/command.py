@@ -1,6 +1,8 @@
 """The command ``belowline demo``."""
 
 import shutil
+import signal
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +29,9 @@ def run_demo(store: Path | None, **overrides: Any) -> None:
             f"{store} exists, and the demo fills only a new store; name another file, or serve this one: "
             f"BELOWLINE_DATABASE_URL={_url(store)} belowline serve"
         )
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # so that the temporary store is deleted
     with TemporaryDirectory(prefix="belowline-demo-") as folder:
         file = Path(folder) / "demo.sqlite3"
         fill_store(load_settings(database_url=_url(file), **overrides))
@@ -43,7 +48,9 @@ def fill_store(settings: Settings) -> None:
         refused = fill(settings, week, count)
     authors = {comment["author"] for comment in week.comments}
     acts = len(week.events) - len(week.comments) - len(refused)
-    print(f"filled: {len(week.comments)} comments by {len(authors)} authors, {acts} acts of moderators and authors")
+    print(
+        f"filled: {len(week.comments)} comments by {len(authors)} authors, {acts} acts of moderators and authors"
+    )
     for why in refused:
         print(f"left out, because this model decides otherwise: {why}")
 

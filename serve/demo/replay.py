@@ -66,6 +66,7 @@ class _Replay:
             "escalate": self._escalate,
             "appeal": self._appeal,
             "golden": self._golden,
+            "check": self._check,
             "filter": self._filter,
             "policy": self._policy,
             "feedback": self._feedback,
@@ -172,6 +173,9 @@ class _Replay:
 
     def _golden(self, tx: Connection, who: Actor, fields: Fields) -> None:
         reviews.make_golden(tx, who.name, self._number(tx, fields["comment"]))
+
+    def _check(self, tx: Connection, who: Actor, fields: Fields) -> None:
+        reviews.answer_golden(tx, who.name, self._number(tx, fields["comment"]), fields["answer"])
 
     def _filter(self, tx: Connection, who: Actor, fields: Fields) -> None:
         saved_filters.save(tx, who.name, fields["name"], fields["query"])
