@@ -22,8 +22,10 @@ class DemoError(BelowlineError):
 def run_demo(store: Path | None, **overrides: Any) -> None:
     """Fill a new store and serve it until interrupted.
 
-    The store is a temporary file, or ``store``, which stays; raises DemoError if that exists.
+    The store is a temporary file, or ``store``, which stays; raises DemoError if that exists or has no folder.
     """
+    if store is not None and not store.parent.is_dir():
+        raise DemoError(f"the folder {store.parent} does not exist; make it, or name another file")
     if store is not None and store.exists():
         raise DemoError(
             f"{store} exists, and the demo fills only a new store; name another file, or serve this one: "
@@ -34,7 +36,9 @@ def run_demo(store: Path | None, **overrides: Any) -> None:
     )  # so that the temporary store is deleted
     with TemporaryDirectory(prefix="belowline-demo-") as folder:
         file = Path(folder) / "demo.sqlite3"
-        fill_store(load_settings(database_url=_url(file), **overrides))
+        settings = load_settings(database_url=_url(file), **overrides)
+        settings.check_exposure()  # before the seconds that the filling takes
+        fill_store(settings)
         if store is not None:  # moved only when it is complete
             shutil.move(file, store)
             file = store

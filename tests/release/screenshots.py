@@ -33,7 +33,7 @@ def _queue(page: Page, base: str) -> None:
 
 
 def _conversation(page: Page, base: str) -> None:
-    page.goto(f"{base}/console/search?text=Biscuit")
+    page.goto(f"{base}/console/search?words=Biscuit")
     page.click("main a[href*='/console/threads/']")
     page.wait_for_load_state()
 
@@ -43,7 +43,7 @@ def _try(page: Page, base: str) -> None:
     page.fill("[name=text]", _INSULT)
     page.fill("[name=title]", "Council Votes 31 To 24 For The Tram To Northfield")
     page.click("main form button:not([name])")
-    page.wait_for_load_state()
+    page.wait_for_selector("#answer.decision")
 
 
 _STEPS: Mapping[str, Step] = {

@@ -87,7 +87,7 @@ def test_the_queue_has_work_of_several_kinds(settings: Settings) -> None:
     [
         ("/console", "Insults only"),
         ("/console?label=personal_attack", "dishonest woman"),
-        ("/console/search?text=Biscuit", "Fen Ward"),
+        ("/console/search?words=Biscuit", "answers to Biscuit"),
         ("/console/threads/{tram}", "The depot is in annex 2"),
         ("/console/comments/{b08}", "She started it"),
         ("/console/comments/{b08}/conversation", "You clown"),

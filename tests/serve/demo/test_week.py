@@ -1,5 +1,6 @@
 """The invented week: every reference resolves, and all of it is invented."""
 
+import ast
 import re
 import threading
 from collections import Counter
@@ -106,9 +107,12 @@ def test_the_clock_is_set_for_one_thread_and_one_block() -> None:
 
 
 def test_only_the_demo_sets_the_clock() -> None:
-    names = re.compile(r"from belowline\.serve\.store\.database import [^\n]*\bat\b|\bdatabase\.at\(")
     users = {
-        path.parent.name for path in (FOLDER.parent).rglob("*.py") if names.search(path.read_text("utf-8"))
+        path.parent.name
+        for path in FOLDER.parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "belowline.serve.store.database"
+        if "at" in {name.name for name in node.names}
     }
     assert users == {"demo"}
 
@@ -120,3 +124,8 @@ def test_a_store_that_exists_is_left_alone(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(DemoError, match=r"kept\.sqlite3"):
         run_demo(store)
     assert store.read_bytes() == b"comments"
+
+
+def test_a_store_needs_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(DemoError, match="missing"):
+        run_demo(tmp_path / "missing" / "demo.sqlite3")
