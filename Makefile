@@ -14,7 +14,7 @@ FOLDERS := $(shell find $(CURDIR)/data $(CURDIR)/model $(CURDIR)/training $(CURD
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=2
 MARKED := slow or browser or postgres or clients or chaos
 
-.PHONY: install serve audit test test-rest test-all check audit-dependencies wheel bench soak
+.PHONY: install serve demo audit test test-rest test-all check audit-dependencies wheel bench soak
 .DEFAULT_GOAL := install
 
 .venv/bin/python:
@@ -28,6 +28,8 @@ MARKED := slow or browser or postgres or clients or chaos
 install: .venv/.base  ## what serves, scores and audits
 serve: install  ## the service on http://127.0.0.1:8000
 	$(BIN)/belowline serve
+demo: install  ## the console on an invented site: a week of comments, campaign, appeals and decisions, in a temporary store
+	$(BIN)/belowline demo
 audit: install  ## the invented sample, audited
 	$(BIN)/belowline audit data/sample --out audit-out --force
 test: .venv/.dev  ## the tests that need no other program, in minutes; at the end it says what it left out

@@ -158,6 +158,30 @@ def serve(
 
 
 @app.command()
+def demo(
+    store: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE",
+            help="New SQLite file for the demo, which stays; default: a temporary one, which is deleted at the end.",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, Option(min=0, max=65535, help="Port to listen on, 0 for a free one; default: 8000.")
+    ] = None,
+    model: ModelOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Fill a new store with an invented site and open the console on it.
+
+    Three articles, some 130 comments of one week, two moderators. Some comments are rude; all are invented.
+    """
+    from belowline.serve.demo.command import run_demo
+
+    run_demo(store, port=port, model_dir=model, threads=threads)
+
+
+@app.command()
 def score(
     texts: Annotated[list[str] | None, Argument(metavar="TEXT...", help="Comments to score.")] = None,
     source: Annotated[

@@ -21,6 +21,7 @@ ALLOWED = {
 SERVE_ROOMS = (
     *(
         "cli",
+        "demo",
         "server",
         "console",
         "protocols",

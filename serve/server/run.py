@@ -35,13 +35,13 @@ class ServerError(BelowlineError):
     """The service cannot listen at the address, or not with several workers; the message is one line."""
 
 
-def run_server(settings: Settings) -> None:
-    """Serves until interrupted; raises a BelowlineError if it cannot start."""
+def run_server(settings: Settings, page: str = "") -> None:
+    """Serves until interrupted, and prints the address of ``page``; raises a BelowlineError if it cannot start."""
     settings.check_exposure()
     hint = "press Ctrl+C to stop"
     if settings.workers == 1:
         with _bound(settings.host, settings.port, listen=True) as listener:
-            serve(settings, listener, lambda: _say(f"{_url(listener)} ({hint})"))
+            serve(settings, listener, lambda: _say(f"{_url(listener)}{page} ({hint})"))
         return
     _log(settings)
     with _reserved(settings.host, settings.port) as reserved:
@@ -49,7 +49,7 @@ def run_server(settings: Settings) -> None:
         run_workers(
             functools.partial(_serve_in_worker, each),
             settings.workers,
-            serving=lambda: _say(f"{_url(reserved)} with {settings.workers} workers ({hint})"),
+            serving=lambda: _say(f"{_url(reserved)}{page} with {settings.workers} workers ({hint})"),
             ending=reserved.close,
         )
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -51,6 +52,7 @@ _ADVICE = {
     "unable to open": "check BELOWLINE_DATABASE_URL, and that its folder is writable",
 }
 """Advice by a part of the driver's message."""
+_moment: ContextVar[datetime | None] = ContextVar("moment", default=None)
 
 
 class StoreError(BelowlineError):
@@ -160,8 +162,18 @@ class Database:
 
 
 def now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
+    """Return the current time in UTC, or the one of ``at``."""
+    return _moment.get() or datetime.now(UTC)
+
+
+@contextmanager
+def at(moment: datetime) -> Iterator[None]:
+    """Make ``now`` return ``moment`` within the block, for this thread only; only the demo writes its own past so."""
+    before = _moment.set(moment)
+    try:
+        yield
+    finally:
+        _moment.reset(before)
 
 
 def digest(secret: str) -> str:
