@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StringConstraints,
     ValidationInfo,
     field_validator,
@@ -182,7 +183,7 @@ class ClaimIn(Message):
     site: Site | None = Field(None, description="Only this site.")
     label: str | None = Field(None, max_length=50, description="Only comments held for this label.")
     kind: Kind | None = Field(None, description="Only items of this kind.")
-    escalated: bool = Field(False, description="Only items that were escalated to you.")
+    escalated: StrictBool = Field(False, description="Only items that were escalated to you.")
     language: str | None = Field(None, max_length=10, description="Only this language, such as `en`.")
 
 
@@ -219,7 +220,7 @@ class _Decision(Message):
 class DecisionIn(_Decision):
     """A decision on one comment."""
 
-    blind: bool = Field(False, description="Whether the scores were hidden.")
+    blind: StrictBool = Field(False, description="Whether the scores were hidden.")
     revision: Number | None = Field(
         None, description="The revision that was read; a newer one is a conflict."
     )
@@ -240,7 +241,7 @@ class BulkIn(_Decision):
     campaign: Number | None = Field(None, description="`campaign` of any of the near-duplicates.")
     author: Number | None = Field(None, description="Id of an author here.")
     comments: list[Number] = Field(default=[], max_length=1000, description="Ids of comments here.")
-    queued_only: bool = Field(
+    queued_only: StrictBool = Field(
         True, description="Only comments in the queue; false: also those with another action."
     )
 
