@@ -263,7 +263,7 @@ def _claimed(
     wanted, order = chosen.filter(actor, blind=blind), chosen.order(blind=blind)
     grouped = actor.may("decide in bulk") and not blind  # who judges by the text alone judges each text
     if campaign is not None:
-        wanted = Filter(sites=actor.sites, kind="held", campaign=campaign)
+        wanted = Filter(sites=actor.sites, kind="held", campaign=campaign, reader=actor)
     limit = _CARDS if campaign is None else 1
     rows = card_claims.claim_cards(tx, actor.name, wanted, order, limit, have=have, grouped=grouped)
     everywhere = replace(wanted, sites=actor.sites)
@@ -297,7 +297,7 @@ def _held_copies(
     tx: Connection, console: ConsoleRequest, campaign: int, until: int | None = None
 ) -> tuple[int, ...]:
     """Comments of a campaign that the moderator can decide, of items up to ``until``."""
-    wanted = Filter(sites=console.actor.sites)
+    wanted = Filter(sites=console.actor.sites, reader=console.actor)
     found = card_claims.copies(tx, [campaign], console.actor.name, wanted, until)
     if until is not None and campaign not in found:
         raise Problem("conflict", "none of these copies waits for you any longer; take the next card")

@@ -11,14 +11,16 @@ from sqlalchemy import Connection
 
 from belowline.serve.api.comments import sites_of
 from belowline.serve.console.session import Console, FormDep, redirect
-from belowline.serve.queue import card_claims, saved_filters
+from belowline.serve.queue import card_claims, queue_items, saved_filters
 from belowline.serve.queue.queue_items import ORDERS, Filter, Order
 from belowline.serve.scoring.wording import label_name, language_name
 from belowline.serve.store.accounts import Actor
 
 router = APIRouter(include_in_schema=False)
+_ESCALATED = "escalated"
 _KINDS = {"held": "Held", "appeal": "Appeals", "sample": "Random sample", "second": "Second review"}
-_BLIND_KINDS = ("appeal", "second")
+_KINDS[_ESCALATED] = "Escalated to me"
+_BLIND_KINDS = ("appeal", "second", _ESCALATED)
 _BLIND_ORDERS: tuple[Order, ...] = ("oldest", "newest")
 _NAMES: Mapping[str, Callable[[str], str]] = {
     "label": label_name,
@@ -57,7 +59,9 @@ class Chosen:
         return Filter(
             sites=sites_of(actor, self.site or None),
             label=None if blind else self.label or None,
-            kind=self.kind if self.kind in kinds else None,
+            kind=self.kind if self.kind in kinds and self.kind != _ESCALATED else None,
+            escalated=self.kind == _ESCALATED,
+            reader=actor,
             language=self.language or None,
             appeals=actor.may("answer appeals"),
         )
@@ -72,7 +76,10 @@ ChosenDep = Annotated[Chosen, Depends()]
 
 def lists(tx: Connection, chosen: Chosen, actor: Actor, *, blind: bool) -> dict[str, Any]:
     """Values of the filter form: for each list its values with their names and the number of waiting items."""
-    waiting = card_claims.waiting(tx, chosen.filter(actor, blind=blind), actor.sites)
+    wanted = chosen.filter(actor, blind=blind)
+    waiting = card_claims.waiting(tx, wanted, actor.sites)
+    if escalated := queue_items.count(tx, replace(wanted, kind=None, escalated=True)):
+        waiting["kind"][_ESCALATED] = escalated
     if blind:
         waiting["kind"] = {kind: number for kind, number in waiting["kind"].items() if kind in _BLIND_KINDS}
     found: dict[str, list[tuple[str, str, int]]] = {}

@@ -142,7 +142,8 @@ def _mine_or_free(actor: str, chosen: Filter) -> ColumnElement[bool]:
 
 
 def _open_to(actor: str, chosen: Filter) -> tuple[ColumnElement[bool], ...]:
-    return _mine_or_free(actor, chosen), or_(items.c.not_for.is_(None), items.c.not_for != actor)
+    another = or_(items.c.not_for.is_(None), items.c.not_for != actor)
+    return _mine_or_free(actor, chosen), another, *chosen.addressed()
 
 
 def _held_by_another(actor: str, chosen: Filter) -> ColumnElement[bool]:

@@ -73,14 +73,15 @@ class Filter:
             clauses.append(items.c.created <= self.moment - timedelta(days=self.older_than))
         if self.newer_than is not None:
             clauses.append(items.c.created >= self.moment - timedelta(days=self.newer_than))
-        clauses += self._addressed()
+        clauses += self.addressed()
         if not self.appeals:
             clauses.append(items.c.kind != "appeal")
         if self.unclaimed:
             clauses.append(unclaimed(self.moment))
         return clauses
 
-    def _addressed(self) -> list[ColumnElement[bool]]:
+    def addressed(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on escalations alone."""
         escalated = items.c.escalated_to.is_not(None)
         if self.reader is None or (self.escalated and self.reader.may("administer")):
             return [escalated] if self.escalated else []

@@ -310,3 +310,35 @@ def test_differences_are_bounded() -> None:
         (" three", False),
     ]
     assert sum(len(one.shown) for one in found) < 2000
+
+
+def test_an_escalated_comment_is_in_nobody_elses_queue_and_has_a_filter(tmp_path: Path) -> None:
+    with client_of(tmp_path, api_keys="the-machine-of-the-newspaper") as client:
+        client.headers["X-API-Key"] = "the-machine-of-the-newspaper"
+        take(client, "spam one", *(OFFER.format(one, at) for at, one in enumerate(("sister", "mother"))))
+        keys = {
+            name: client.post("/v1/keys", json={"name": name, "role": "moderator"}).json()["key"]
+            for name in ("ann", "ben", "cleo")
+        }
+
+        def queue(name: str, path: str = "/console?sort=oldest") -> list[int]:
+            client.headers["X-API-Key"] = keys[name]
+            found = shown(client, path)
+            client.post("/v1/queue/release", json={}).raise_for_status()
+            return found
+
+        alone, one, other = 1, 2, 3
+        assert queue("ann") == [alone, one]
+        for comment in (alone, other):
+            sent = {"to": "person:ben", "note": "is this libel?"}
+            client.post(f"/v1/comments/{comment}/escalation", json=sent).raise_for_status()
+        assert queue("ann") == queue("cleo") == [one]
+        assert page(client).css_first(".card").attributes.get("data-copies") in (None, "1"), (
+            "one copy is left"
+        )
+        client.post("/v1/queue/release", json={}).raise_for_status()
+        assert queue("ben", "/console?kind=escalated&sort=oldest") == [alone, other]
+        assert "is this libel?" in page(client, "/console?kind=escalated").css_first(".card").text()
+        options = {one.attributes["value"]: one.text() for one in page(client).css("[name=kind] option")}
+        assert options["escalated"] == "Escalated to me (2)"
+        assert queue("cleo", "/console?kind=escalated") == []
