@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from belowline.model import Scorer
 from belowline.serve.store.database import Database
+from tests.support.browser import chromium
 from tests.support.selection import Selection
 from tests.support.sqlite_store import sqlite_url
 from tests.support.store_fakes import Desk, PostgresServer, postgres_server
@@ -51,6 +53,13 @@ def shared(name: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs ../shared/{name}, which is not part of the project")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium, for one module: its event loop must not run beside those of other tests."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="session")

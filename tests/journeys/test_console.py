@@ -1,13 +1,10 @@
 """A moderator's session in a real browser. With BELOWLINE_SCREENSHOTS=folder every stage saves a screenshot there."""
 
 import json
-import os
-import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,11 +14,9 @@ import uvicorn
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.support.accessibility import serious
+from tests.support.browser import picture
 from tests.support.serve_fakes import fake_scorer
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium (Debian: apt install chromium)")
 OFFER = "spam: my {} made {} in a week from home with this simple trick, look at cash-{}.example/go"
 HEADERS = {"X-API-Key": "the-machine-of-the-newspaper"}
 
@@ -54,20 +49,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         yield client
     server.should_exit = True
     thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-def picture(page: Any, name: str) -> None:
-    if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 def ingest(service: httpx.Client) -> None:

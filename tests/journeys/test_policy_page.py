@@ -1,7 +1,5 @@
 """The policy is changed in a real browser: by keyboard alone, and without scripts; pages on a telephone."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,9 @@ import httpx
 import pytest
 
 from tests.support.accessibility import serious
+from tests.support.browser import picture
 from tests.support.serve_fakes import served
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium (Debian: apt install chromium)")
 NAMES = ("Ann Miller", "Ben", "Cleo")
 PAGES = ("policy", "log", "dashboard", "models", "keys", "quality", "search", "comments/1", "log?since=never")
 
@@ -37,14 +33,6 @@ def service(tmp_path: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 def page_of(browser: Any, service: httpx.Client, width: int = 1280, **more: Any) -> Any:
     context = browser.new_context(
         viewport={"width": width, "height": 800}, base_url=str(service.base_url), **more
@@ -53,12 +41,6 @@ def page_of(browser: Any, service: httpx.Client, width: int = 1280, **more: Any)
     page.errors = []
     page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
     return page
-
-
-def picture(page: Any, name: str) -> None:
-    if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 def action_of(service: httpx.Client, name: str, text: str) -> str:

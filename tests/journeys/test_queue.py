@@ -3,8 +3,6 @@
 With BELOWLINE_SCREENSHOTS=folder every stage saves a screenshot there.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,10 @@ import httpx
 import pytest
 
 from tests.support.accessibility import serious
+from tests.support.browser import picture
 from tests.support.serve_fakes import served
 from tests.support.waiting import until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium (Debian: apt install chromium)")
 OFFER = "spam: my {} made {} in a week from home with this simple trick, look at my page for the whole story"
 WHO = ("aunt", "uncle", "sister", "friend", "neighbour", "boss", "cousin")
 WORDS = ["harbour", "council", "money", "steel", "ferry", "summer", "fish", "boat", "price", "people", "rain"]
@@ -33,14 +29,6 @@ def service(tmp_path: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 def enter(browser: Any, service: httpx.Client, name: str, **options: Any) -> Any:
     """Return a page of a new moderator, whose key goes with every request."""
     key = service.post("/v1/keys", json={"name": name, "role": "moderator"}).json()["key"]
@@ -52,11 +40,6 @@ def enter(browser: Any, service: httpx.Client, name: str, **options: Any) -> Any
     page.click("main button")
     page.wait_for_selector("#cards", state="attached")
     return page
-
-
-def picture(page: Any, name: str) -> None:
-    if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):
-        page.screenshot(path=f"{folder}/{name}.png")
 
 
 def take(service: httpx.Client, *comments: dict[str, Any]) -> None:
@@ -140,7 +123,7 @@ def test_two_moderators_with_different_filters_see_everything_once(
         page.wait_for_function("() => document.getElementById('waiting').textContent === '0'")
         assert page.locator("#empty h2").is_visible()
         assert page.locator("#empty a").count() == bool(link), "only a filter can be left"
-    picture(bob, "queue-empty")
+    picture(bob, "queue-empty", whole=False)
     for page in (ann, bob):
         page.context.close()
 
@@ -155,7 +138,7 @@ def test_a_campaign_is_decided_at_once_and_a_late_copy_is_told(browser: Any, ser
     assert many.locator(".copies li").count() == 4
     assert many.locator("mark.differs").first.inner_text() == "friend"
     clean(page)
-    picture(page, "campaign-card")
+    picture(page, "campaign-card", whole=False)
     take(service, *offers(5, 1))
     page.wait_for_selector(".card.many[data-copies='6']")
     assert many.locator(".arrived").inner_text()
@@ -201,7 +184,7 @@ def test_a_conversation_opens_by_a_key_and_each_of_it_can_be_decided(
     depths = [one.get_attribute("class").split()[1] for one in page.locator(".reply").all()]
     assert depths == ["depth-0", "depth-1", "depth-2", "depth-2"]
     clean(page)
-    picture(page, "conversation")
+    picture(page, "conversation", whole=False)
     page.keyboard.press("k")
     decide(page, "d")
     assert action(service, "r") == "reject"
@@ -213,7 +196,7 @@ def test_a_conversation_opens_by_a_key_and_each_of_it_can_be_decided(
     page.goto(f"/console/threads/{number['thread']['id']}")
     assert page.locator(".reply").count() == 4
     clean(page)
-    picture(page, "thread")
+    picture(page, "thread", whole=False)
     page.locator(f"#r{number['id']} button[value=reject]").click()
     until(lambda: action(service, "q") == "reject", seconds=10)
     page.context.close()
@@ -228,7 +211,7 @@ def test_six_ordinary_comments_are_on_a_screen_and_long_ones_are_folded(
     page.goto("/console?sort=newest")
     boxes = [one.bounding_box() for one in page.locator(".card").all()]
     inside = [one for one in boxes if one["y"] >= 0 and one["y"] + one["height"] <= 800]
-    picture(page, "queue-list")
+    picture(page, "queue-list", whole=False)
     assert len(inside) >= 6
     clean(page)
     assert page.locator(".chip.reason").first.is_visible()
@@ -246,7 +229,7 @@ def test_six_ordinary_comments_are_on_a_screen_and_long_ones_are_folded(
     clean(page)
     page.locator(".all summary").first.click()
     assert page.locator(".card .tick").count() > 0
-    picture(page, "queue-large")
+    picture(page, "queue-large", whole=False)
     page.context.close()
 
 
@@ -257,10 +240,10 @@ def test_a_phone_by_touch(browser: Any, service: httpx.Client) -> None:
     assert page.locator(".card").first.bounding_box()["y"] <= 200
     assert not page.locator("[name=sort]").is_visible(), "filters are behind one button"
     clean(page)
-    picture(page, "phone")
+    picture(page, "phone", whole=False)
     page.locator(".menu").tap()
     page.select_option("[name=sort]", "oldest")
-    picture(page, "phone-filters")
+    picture(page, "phone-filters", whole=False)
     clean(page)
     page.locator(".filters button", has_text="Show").first.tap()
     page.wait_for_url("**sort=oldest**")

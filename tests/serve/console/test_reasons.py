@@ -1,7 +1,5 @@
 """The default reason of a rejection by key, by mouse and without a script. Screenshots as in test_console_journey."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +9,10 @@ import httpx
 import pytest
 
 from belowline.model import ScoreInput, Scores
+from tests.support.browser import picture
 from tests.support.serve_fakes import FakeScorer, check_problem, served
 from tests.support.waiting import until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium (Debian: apt install chromium)")
 POLICY = """
 sample = 1.0
 [links]
@@ -60,14 +56,6 @@ def service(tmp_path: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 def page_of(browser: Any, service: httpx.Client, *, blind: bool = False, script: bool = True) -> Any:
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, java_script_enabled=script, base_url=str(service.base_url)
@@ -76,11 +64,6 @@ def page_of(browser: Any, service: httpx.Client, *, blind: bool = False, script:
         cookie = {"name": "belowline_blind", "value": "1", "url": str(service.base_url)}
         context.add_cookies([cookie])
     return context.new_page()
-
-
-def picture(page: Any, name: str) -> None:
-    if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 def take(service: httpx.Client, comments: list[dict[str, Any]]) -> None:

@@ -1,7 +1,5 @@
 """Undo, toasts and reasons in a browser: by key, by mouse, by touch on a phone, and without a script."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,9 @@ import httpx
 import pytest
 
 from tests.support.accessibility import serious
+from tests.support.browser import picture
 from tests.support.serve_fakes import served
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium (Debian: apt install chromium)")
 TEXTS = ("spam one", "a personal_attack on Ann", "a threat of letters", "hate here", "toxicity", "more spam")
 SAID = "document.querySelector('#toast .said').textContent"
 
@@ -35,14 +31,6 @@ def service(tmp_path: Path) -> Iterator[httpx.Client]:
             client.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
 def open_page(browser: Any, service: httpx.Client) -> Iterator[Any]:
     pages = []
@@ -61,11 +49,6 @@ def open_page(browser: Any, service: httpx.Client) -> Iterator[Any]:
     yield opened
     for page in pages:
         page.context.close()
-
-
-def picture(page: Any, name: str) -> None:
-    if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):
-        page.screenshot(path=f"{folder}/{name}.png")
 
 
 def stands(service: httpx.Client) -> list[str]:
@@ -95,7 +78,7 @@ def test_keys_decide_correct_select_and_undo_everything(service: httpx.Client, o
     for key in "xjxd1":
         page.keyboard.press(key)
     page.wait_for_function("() => " + SAID + ".includes('2 comments rejected')")
-    picture(page, "undo-bulk")
+    picture(page, "undo-bulk", whole=False)
     done(page, 4)
     assert [last(service, f"c{at}")["code"] for at in (2, 3)] == ["spam", "spam"]
     assert stands(service) == ["reject", "publish", "reject", "reject", "hold", "hold"]
@@ -161,7 +144,7 @@ def test_each_decided_card_undoes_its_own_decision(
     assert last(service, "c1")["code"] == "threat"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert serious(page) == []
-    picture(page, f"undo-{'touch' if device else 'mouse'}")
+    picture(page, f"undo-{'touch' if device else 'mouse'}", whole=False)
 
 
 def test_without_a_script_the_next_page_offers_the_undo(service: httpx.Client, open_page: Any) -> None:
@@ -247,7 +230,7 @@ def test_an_author_is_suspended_and_a_comment_escalated_by_key(service: httpx.Cl
     page.keyboard.press("Enter")
     page.wait_for_function("() => " + SAID + ".includes('suspended until')")
     assert page.locator(".standing:visible").count() == 3, "on each of the author's cards"
-    picture(page, "author-suspended")
+    picture(page, "author-suspended", whole=False)
     comment = {"id": "new", "text": "fine words", "author": {"id": "u0"}}
     kept = service.post("/v1/comments", json={"site": "s", "comments": [comment]}).json()["results"][0]
     assert (kept["action"], kept["reason"]["code"]) == ("hold", "suspended")

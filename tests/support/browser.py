@@ -1,0 +1,31 @@
+"""A browser for tests, and pictures of its pages."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Yield a launched Chromium; skip the test without one."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs a Chromium (Debian: apt install chromium)")
+    with playwright.sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+def picture(page: Any, name: str, *, whole: bool = True) -> None:
+    """Save a screenshot, of the whole page or of its window, in the folder BELOWLINE_SCREENSHOTS if it is set."""
+    if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}.png", full_page=whole)
