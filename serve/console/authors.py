@@ -10,20 +10,19 @@ from belowline.serve.api import authors as api
 from belowline.serve.api.messages import EscalationIn, NoteIn, Number, StandingIn
 from belowline.serve.console.forms import Form
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep
-from belowline.serve.console.toasts import standing_words, toast_of
+from belowline.serve.console.toasts import standing_words, toast_of, toasts
 from belowline.serve.http.errors import invalid_field
 from belowline.serve.queue import acts, author_acts
 from belowline.serve.store.database import now
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Id = Annotated[Number, Path()]
-_LONGEST = 4000
 
 
 @router.post("/console/authors/{number}/act")
 def act_on_author(console: Console, number: Id, form: FormDep) -> Response:
     """Sets an author's standing, with a note if there is one, or adds a note alone."""
-    note, choice = _note(form), form.first("do", "note")
+    note, choice = form.words("note"), form.first("do", "note")
     if choice == "note":
         if not note:
             raise invalid_field("note", "is empty; write the note, or choose what to do with the author")
@@ -40,7 +39,9 @@ def escalate(console: Console, number: Id, form: FormDep) -> Response:
     to = form.first("to")
     if not to.startswith(("person:", "role:")) or len(to) > 130:
         raise invalid_field("to", "is missing; choose who gets the comment")
-    act = api.escalate(console.service, console.actor, str(number), EscalationIn(to=to, note=_note(form)))
+    act = api.escalate(
+        console.service, console.actor, str(number), EscalationIn(to=to, note=form.words("note"))
+    )
     return _done(console, form, act.id, {"comment": number})
 
 
@@ -53,7 +54,7 @@ def list_acts(
     with console.service.database.read() as tx:
         own = own or not actor.may("read the log")
         rows, following = acts.page(tx, actor, 50, after, own=own)
-        shown = [(row, toast_of(tx, row.id).words) for row in rows]
+        shown = [(row, toast.words) for row, toast in zip(rows, toasts(tx, rows), strict=True)]
     return console.page("console_acts.html", rows=shown, following=following, own=own)
 
 
@@ -86,10 +87,3 @@ def _end(text: str) -> datetime:
         return datetime.combine(date.fromisoformat(text), time.max, UTC).replace(microsecond=0)
     except ValueError:
         raise invalid_field("until", "is not a date; write it like 2026-12-07") from None
-
-
-def _note(form: Form) -> str | None:
-    note = form.first("note").strip()
-    if len(note) > _LONGEST:
-        raise invalid_field("note", f"is longer than {_LONGEST:,} characters; shorten it")
-    return note or None

@@ -2,9 +2,10 @@
 
 from urllib.parse import parse_qs
 
-from belowline.serve.http.errors import Problem
+from belowline.serve.http.errors import Problem, invalid_field
 
 _MOST_FIELDS = 2000
+_LONGEST = 4000
 
 
 class Form:
@@ -36,6 +37,13 @@ class Form:
     def first(self, name: str, default: str = "") -> str:
         """The first value of a field."""
         return self._fields.get(name, [default])[0]
+
+    def words(self, name: str) -> str | None:
+        """The stripped text of a field, None if it is blank; raises Problem for one of more than 4,000 characters."""
+        text = self.first(name).strip()
+        if len(text) > _LONGEST:
+            raise invalid_field(name, f"is longer than {_LONGEST:,} characters; shorten it")
+        return text or None
 
     def numbers(self, name: str) -> list[int]:
         """All values of a field that holds ids; raises Problem for anything else."""

@@ -34,7 +34,6 @@ from belowline.serve.templating import templates
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _CARDS = 10
-_LONGEST_MESSAGE = 4000
 _LONG, _LINES, _FOLDED = 420, 5, 330
 """A comment of more characters or lines is folded to so many characters."""
 
@@ -318,10 +317,8 @@ def _note(form: Form) -> str | None:
 
 def _message(form: Form) -> str | None:
     """The words for the author, which go with a rejection only."""
-    message = form.first("message").strip()
-    if len(message) > _LONGEST_MESSAGE:
-        raise invalid_field("message", f"is longer than {_LONGEST_MESSAGE:,} characters; shorten it")
-    return (message or None) if _action(form) == "reject" else None
+    message = form.words("message")
+    return message if _action(form) == "reject" else None
 
 
 def _reason(form: Form) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Toasts: a sentence about the last act with a button that undoes it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -46,10 +47,21 @@ class Toast:
 
 def toast_of(tx: Connection, act: int) -> Toast:
     """The toast of an act; raises Refusal for an unknown one."""
-    row = acts.read(tx, act)
-    made = tx.execute(
-        select(decisions).where(decisions.c.act_id == act).order_by(decisions.c.id.desc())
-    ).all()
+    [toast] = toasts(tx, [acts.read(tx, act)])
+    return toast
+
+
+def toasts(tx: Connection, rows: Sequence[Row[Any]]) -> list[Toast]:
+    """The toast of each act."""
+    columns = (decisions.c[name] for name in ("id", "act_id", "comment_id", "undoes", "code"))
+    query = select(*columns).where(decisions.c.act_id.in_([row.id for row in rows]))
+    made: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
+    for one in tx.execute(query.order_by(decisions.c.id.desc())):
+        made[one.act_id].append(one)
+    return [_toast(row, made[row.id]) for row in rows]
+
+
+def _toast(row: Row[Any], made: Sequence[Row[Any]]) -> Toast:
     undone = {one.undoes for one in made}
     there = [one for one in made if one.undoes is None]
     comments = {one.comment_id for one in there}
@@ -57,7 +69,7 @@ def toast_of(tx: Connection, act: int) -> Toast:
     words = _words(row, len(comments), there[0] if there else None)
     if row.state == "done":
         rejected = row.kind == "decision" and row.value == "reject"
-        return Toast(words, act, there[0].id if rejected and there else None)
+        return Toast(words, row.id, there[0].id if rejected and there else None)
     if row.state == "kept":
         return Toast(f"Nothing was undone, because there are newer decisions: {words}")
     missing = f" ({len(left):,} not, because of newer decisions)" if left else ""

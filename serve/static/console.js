@@ -14,18 +14,7 @@ if (cards) {
   const picked = () => [...cards.querySelectorAll(".card:not(.done) .pick input:checked")];
   const say = (text) => { trouble.textContent = text; trouble.hidden = !text; };
 
-  async function send(action, fields) {
-    say("");
-    try {
-      const answer = await fetch(action, { method: "POST", body: fields, headers: { Accept: "application/json" } });
-      const body = await answer.json();
-      if (answer.ok) return body;
-      say(body.detail ?? "The service refused the request.");
-    } catch {
-      say("The service did not answer. Nothing was decided. Check your connection and press the key again.");
-    }
-    return null;
-  }
+  const send = (action, fields) => { say(""); return Acts.post(action, fields, say); };
 
   function step(from, by) {
     const all = [...cards.querySelectorAll(".card, .reply")];

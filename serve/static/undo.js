@@ -7,14 +7,14 @@ const Acts = (() => {
   let sent = Promise.resolve(null); // the answer to the last rejection
   let timer = 0;
 
-  async function post(address, fields) {
+  async function post(address, fields, tell = (words) => show({ words })) {
     try {
       const answer = await fetch(address, { method: "POST", body: fields, headers: { Accept: "application/json" } });
       const body = await answer.json();
       if (answer.ok) return body;
-      show({ words: body.detail ?? "The service refused the request." });
+      tell(body.detail ?? "The service refused the request.");
     } catch {
-      show({ words: "The service did not answer. Nothing was changed. Check your connection and try again." });
+      tell("The service did not answer. Nothing was changed. Check your connection and try again.");
     }
     return null;
   }
@@ -153,5 +153,5 @@ const Acts = (() => {
       if (event.target.dataset.asked) event.target.form.requestSubmit(event.target.form.querySelector("[value=reject]"));
     });
   }
-  return { show, settle, undo, expect, reasonKey, openForm };
+  return { post, show, settle, undo, expect, reasonKey, openForm };
 })();

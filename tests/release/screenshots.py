@@ -4,7 +4,6 @@ Each page is taken in light and in dark, 1280 pixels wide, and the queue also on
 """
 
 import argparse
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from belowline.serve.cli import run
 from belowline.serve.demo.command import fill_store
 from belowline.serve.settings import load_settings
 from tests.conftest import ROOT
+from tests.support.browser import CHROMIUM
 from tests.support.served_process import served
 from tests.support.sqlite_store import sqlite_url
 
@@ -78,11 +78,10 @@ def _service(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
+    if CHROMIUM is None:
         raise SystemExit("no Chromium; Debian: apt install chromium")
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
 
