@@ -139,13 +139,16 @@ def check_columns(present: Iterable[str], mapped: Mapped) -> None:
     found = columns_of(names, mapped)
     missing = {field: column for field, column in mapped if field not in found}
     if missing:
-        columns, fields = (", ".join(map(repr, part)) for part in (missing.values(), missing))
-        one = len(missing) == 1
-        raise ReadError(
-            f"no column{'' if one else 's'} {columns} for the field{'' if one else 's'} {fields}; {shown(names)}"
-        )
+        raise ReadError(f"no {columns_for(missing)}; {shown(names)}")
     if "text" not in found:
         raise ReadError(f"no text column; {shown(names)}; {NAME_THE_TEXT}")
+
+
+def columns_for(mapped: Mapping[str, str]) -> str:
+    """Columns and their fields, for an error message: ``column 'words' for the field 'text'``."""
+    columns, fields = (", ".join(map(repr, part)) for part in (mapped.values(), mapped))
+    many = "s" if len(mapped) > 1 else ""
+    return f"column{many} {columns} for the field{many} {fields}"
 
 
 def csv_columns(header: str, mapped: Mapped = ()) -> tuple[str, list[str]]:

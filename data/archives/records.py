@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Literal, cast
 from belowline.data.archives.columns import (
     Mapped,
     check_columns,
+    columns_for,
     columns_of,
     csv_columns,
     distinct,
@@ -107,10 +108,10 @@ class Unmet:
                 self._missing.pop(field, None)
 
     def error(self) -> ReadError | None:
-        """The error of the first column that every record lacks."""
-        for field, column in self._missing.items() if self._some else ():
-            return ReadError(f"no row has the column {column!r} for the field {field!r}; check its name")
-        return None
+        """The error of the columns that every record lacks."""
+        if not (self._some and self._missing):
+            return None
+        return ReadError(f"no row has the {columns_for(self._missing)}; check the name")
 
 
 def _lines(file: BinaryIO, side: SideFields) -> Iterator[Line]:

@@ -88,6 +88,8 @@ def test_numbers_as_words_lists_and_words_with_a_comma(tmp_path: Path) -> None:
 def test_all_missing_columns_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"no columns 'words', 'kind', 'toxic'.*the columns are 'body'"):
         read(table(tmp_path / "my.csv", WORDS, "kind", "toxic=toxicity", text="words"))
+    with pytest.raises(ReadError, match=r"no row has the columns 'kind', 'toxic' for the fields"):
+        read(table(tmp_path / "my.jsonl", '{"text": "a"}\n', "kind", "toxic=toxicity"))
 
 
 @pytest.mark.parametrize("given", ["abuse=insult", "abuse", "=?=x"])
