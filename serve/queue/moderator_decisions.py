@@ -125,10 +125,12 @@ def record_for_all(
         select(comments.c.id, comments.c.site).where(*conditions).order_by(comments.c.id).limit(MOST_AT_ONCE)
     )
     found = tx.execute(within(query, comments.c.site, who.sites)).all()
+    result = BulkResult()
+    if not found:  # perhaps there is no such author, whom an act could not name
+        return result
     sites = {row.site for row in found}
     one_site = sites.pop() if len(sites) == 1 else None
-    act = acts.begin(tx, who, "bulk", site=one_site, author_id=author, value=decision.action)
-    result = BulkResult(act=act)
+    act = result.act = acts.begin(tx, who, "bulk", site=one_site, author_id=author, value=decision.action)
     for row in found:
         try:
             result.made[row.id] = record_decision(tx, who, row.id, decision, policy, act).id

@@ -93,11 +93,11 @@ def skeleton(page: str) -> Skeleton:
     """Return every element with the names of its attributes, in order, without the marks of evidence.
 
     Checks that no link leads to another site and that there is no inline script. Parts that depend on the scores, the
-    length of the text or what waits are left out.
+    length of the text, what waits or whom there is to ask are left out.
     """
     found: Skeleton = []
     tree = LexborHTMLParser(page)
-    for node in tree.css(".chip, .fold > summary, #tools option, datalist option"):
+    for node in tree.css(".chip, .fold > summary, #tools option, datalist option, [action$='/escalate'] option"):
         node.decompose()
     for node in tree.css("*:not(.fold)"):
         assert node.tag is not None

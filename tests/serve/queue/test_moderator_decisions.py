@@ -282,6 +282,7 @@ def test_one_ruling_decides_an_authors_comments(desk: Desk) -> None:
     assert len(desk.rule_all("reject", author=author, queued_only=False).decisions) == 1
     assert desk.stands(published) == "reject"
     assert desk.rule_all("reject", author=author, queued_only=False).decisions == []
+    assert desk.rule_all("reject", author=author + 9).act is None, "nobody is there, so there is no act"
 
 
 def test_one_ruling_decides_chosen_comments_of_sites_that_are_seen(desk: Desk) -> None:
