@@ -129,7 +129,7 @@ def export(
     for folder in (fp32, int8):
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     parity = measure_parity(model, fp32, int8, validation)
-    write_json(run / "parity.json", asdict(parity))
+    write_json(run / "parity.json", asdict(parity) | {"bits": bits})
     parity.check()
     if kept is None:
         thresholds = {f"{label}.{kind}": asdict(found) for (label, kind), found in operating.items() if found}

@@ -43,17 +43,18 @@ def teacher_folder(name: str, run: Path) -> Path:
 
 
 def answers(
-    teacher: Path, texts: Iterable[str], run: Path, recipe: Recipe, console: Console
+    teacher: Path, texts: Iterable[str], run: Path, recipe: Recipe, console: Console, *, bf16: bool = False
 ) -> Callable[[Sequence[str]], list[Answer]]:
     """Return the function from some of ``texts`` to the answers of ``teacher``.
 
     They are kept in a file beside ``run`` that belongs to the teacher's weights and to the length of the window, so
-    an interrupted call resumes, and another student of the same teacher reads only other texts.
+    an interrupted call resumes, and another student of the same teacher reads only other texts. ``bf16`` computes
+    products of matrices in that format.
     """
     by_key = {text_hash(text): text for text in texts}
     file = run.parent / f"teacher-{checksum_of(teacher / WEIGHTS)[:16]}-{recipe.max_tokens}.sqlite"
     console.print(f"{len(by_key):,} texts for the teacher {teacher}; answers are kept in {file}")
-    reader = _Reader(teacher, recipe)
+    reader = _Reader(teacher, recipe, bf16)
     with closing(sqlite3.connect(file)) as database:
         database.execute(
             "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, labels BLOB, tokens BLOB)"
@@ -105,8 +106,8 @@ def _chosen(values: Halves, columns: Sequence[int]) -> Halves:
 class _Reader:
     """A trained network, loaded when the first text is read."""
 
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
-        self.folder, self.recipe = folder, recipe
+    def __init__(self, folder: Path, recipe: Recipe, bf16: bool) -> None:
+        self.folder, self.recipe, self.bf16 = folder, recipe, bf16
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def read(self, texts: Sequence[str]) -> list[Answer]:
@@ -118,7 +119,8 @@ class _Reader:
         unknown = [None] * len(self.model.labels)
         rows = [{"text": text, "labels": unknown, "spans": [], "spans_known": False} for text in texts]
         found: dict[int, Answer] = {}
-        with torch.inference_mode():
+        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+        with torch.inference_mode(), autocast:
             for numbers, batch in self.encoder.in_batches(rows, self.device):
                 outputs = self.model(batch.input_ids, batch.attention_mask)
                 lengths = batch.attention_mask.sum(1).tolist()

@@ -198,12 +198,14 @@ def finish(network: Network, data: DatasetDict, job: Job) -> Path:
     if job.accelerator.is_main_process:
         encoder = Encoder(network.tokenizer, job.recipe)
         enough = not network.adopted or len(data["train"]) >= _TEXTS_FOR_EMBEDDING
-        if options.hold_weight and not options.only_heads and enough:
-            job.console.print("fitting the embedding head")
-            base = frozen(network.base, next(model.parameters()).device)
-            fit_embedding_head(model, base, encoder, data["train"])
-        if "validation" in data:
-            fit_length_weight(model, encoder, data["validation"])
+        device = next(model.parameters()).device
+        bf16 = decide_precision(job.run, job.recipe) == "bf16"
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+            if options.hold_weight and not options.only_heads and enough:
+                job.console.print("fitting the embedding head")
+                fit_embedding_head(model, frozen(network.base, device), encoder, data["train"])
+            if "validation" in data:
+                fit_length_weight(model, encoder, data["validation"])
         save_model(model, network.tokenizer, job.run.model)
         remove_checkpoint(job.run.path)
     job.accelerator.wait_for_everyone()

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from belowline.training.fit.batches import Encoder, rows_of
 from belowline.training.fit.network import CommentModel, mean_pool, read_length
 
-_TEXTS = 15000
+_TEXTS = 8000
 _FEWEST = 100
 _RIDGE = 1e-2
 """Of the mean square of a state; with these texts the best of 1e-4 to 5e-2 on others (training/LOG.md)."""
@@ -76,7 +76,7 @@ def _read(
     read: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.no_grad():
         for _, batch in encoder.in_batches(rows, device):
-            logits = model(batch.input_ids, batch.attention_mask).logits[:, label].cpu()
+            logits = model(batch.input_ids, batch.attention_mask).logits[:, label].float().cpu()
             read.append(
                 (logits, read_length(batch.attention_mask).flatten().cpu(), batch.labels[:, label].cpu())
             )

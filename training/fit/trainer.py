@@ -115,7 +115,9 @@ class Trainer:
     def _ask(self, teacher: Path) -> None:
         """Read every text of the plan with the network in ``teacher`` once, for the targets of all batches."""
         with self.accelerator.main_process_first():
-            self.encoder.teacher = answers(teacher, self._texts(), self.run, self.recipe, self.console)
+            self.encoder.teacher = answers(
+                teacher, self._texts(), self.run, self.recipe, self.console, bf16=self.bf16
+            )
 
     def _texts(self) -> Iterator[str]:
         columns = self.data.select_columns(["text", "labels", "source"])
