@@ -223,7 +223,9 @@ def claimed_by_other(item: Row[Any], actor: str, moment: datetime) -> bool:
 
 def not_left_by(actor: str, moment: datetime) -> ColumnElement[bool]:
     """Return the condition for items that ``actor`` did not leave for others during the last lease."""
-    newest = select(acts).where(acts.c.actor == actor).order_by(acts.c.id.desc()).limit(_RECENT_ACTS).subquery()
+    newest = (
+        select(acts).where(acts.c.actor == actor).order_by(acts.c.id.desc()).limit(_RECENT_ACTS).subquery()
+    )
     left = newest.c.kind == "decision", newest.c.value == "hold", newest.c.state == "done"
     return items.c.comment_id.not_in(select(newest.c.comment_id).where(*left, newest.c.at > moment - LEASE))
 
