@@ -172,9 +172,9 @@ def act_on_author(mona: Moderator, comment: str, group: str) -> None:
     """Act on the author of a comment, and decide it."""
     match group:
         case "remark":
-            mona.act_on_author(comment, "add a note", "note", "warned twice")
+            mona.act_on_author(comment, "add a note", note="warned twice")
             mona.undo()
-            mona.act_on_author(comment, "add a note", "note", "warned once")
+            mona.act_on_author(comment, "add a note", note="warned once")
             assert "warned once" in mona.card("other0").locator(".author-note").inner_text()
             mona.publish(comment)
         case "warn":

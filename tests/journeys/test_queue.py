@@ -186,8 +186,12 @@ def test_a_conversation_opens_by_a_key_and_each_of_it_can_be_decided(
     clean(page)
     picture(page, "conversation", whole=False)
     page.keyboard.press("k")
+    for key, words in (("s", "left for others"), ("f", "published already")):
+        page.keyboard.press(key)
+        assert words in page.inner_text("#trouble"), "what is published stays so"
     decide(page, "d")
     assert action(service, "r") == "reject"
+    assert len(service.get("/v1/comments/paper.example:r").json()["decisions"]) == 2
     page.keyboard.press("t")
     page.wait_for_selector(".conversation", state="hidden")
     page.locator(".talk").first.click()

@@ -4,7 +4,7 @@ Each way does the same things, so a test that gets one of them says once what is
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # Counts what the page gets. Words typed into a text field are no commands: a telephone has a keyboard for them too.
@@ -170,4 +170,4 @@ class Touch(Mouse):
         control.tap(position=position)
 
 
-WAYS = {"keyboard": Keyboard, "mouse": Mouse, "touch": Touch}
+WAYS: Mapping[str, Callable[[Any, str], Hands]] = {"keyboard": Keyboard, "mouse": Mouse, "touch": Touch}

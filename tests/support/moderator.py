@@ -111,8 +111,8 @@ class Moderator:
         self.hands.act(card, "t", card.locator(".talk"))
         reply.wait_for(state="hidden")
 
-    def act_on_author(self, comment: str, what: str, value: str, note: str = "") -> None:
-        """Choose an action on the author of a comment, with a note."""
+    def act_on_author(self, comment: str, what: str, standing: str | None = None, note: str = "") -> None:
+        """Choose an action on the author of a comment; without a standing it is a note alone."""
         card = self.card(comment)
         menu = card.locator(".author-menu")
         self.hands.act(card, "a", menu.locator("summary"))
@@ -121,8 +121,8 @@ class Moderator:
             self.hands.write(menu.locator("[name=note]"), note)
         with self._posting():
             self.hands.press(menu.locator("form button"))
-        self._said("Note added" if value == "note" else "Author:")
-        self._note(*(("note", None) if value == "note" else ("standing", value)), None)
+        self._said("Author:" if standing else "Note added")
+        self._note("standing" if standing else "note", standing, None)
 
     def escalate(self, comment: str, to: str, note: str) -> None:
         """Pass a comment on to a colleague."""
