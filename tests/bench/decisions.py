@@ -87,15 +87,8 @@ def main() -> None:
             for name, checkout in versions.items():
                 found[name].append(measure(browser, checkout))
     table = Table("100 decisions", *found)
-    for figure, form in (
-        ("keys", "{:.0f}"),
-        ("pages", "{:.0f}"),
-        ("requests", "{:.0f}"),
-        ("seconds", "{:.1f}"),
-    ):
-        table.add_row(
-            figure, *(form.format(median(one[figure] for one in rounds)) for rounds in found.values())
-        )
+    for figure in ("cards", "keys", "pages", "requests", "seconds"):
+        table.add_row(figure, *(f"{median(one[figure] for one in rounds):.0f}" for rounds in found.values()))
     Console().print(table)
 
 
@@ -113,10 +106,11 @@ def measure(browser: Any, checkout: Path) -> dict[str, float]:
         begin = time.perf_counter()
         _decide_all(hands, groups, before=before)
         seconds = time.perf_counter() - begin
-        counts = hands.counts()
+        counts, cards = hands.counts(), hands.page.locator(".card").count()
         hands.context.close()
         _check(service)
-    return {"keys": counts["keys"], "pages": counts["pages"], "requests": len(requests), "seconds": seconds}
+    counted = {"cards": cards, "keys": counts["keys"], "pages": counts["pages"], "requests": len(requests)}
+    return counted | {"seconds": seconds}
 
 
 def _decide_all(hands: Keyboard, groups: dict[str, str], *, before: bool) -> None:
