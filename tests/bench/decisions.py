@@ -1,4 +1,4 @@
-"""Key presses, page loads and time for 100 decisions in the console: ``python -m tests.bench.decisions [--checkout DIR]``.
+"""Key presses, page loads and time of 100 decisions: ``python -m tests.bench.decisions [--checkout DIR]``.
 
 A queue of 100 comments with two campaigns is decided in Chromium by keyboard alone. ``--checkout`` is a folder with
 version 0.7.0, whose console is then measured with the packages of this environment.

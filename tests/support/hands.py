@@ -16,6 +16,8 @@ _COUNT = """
   addEventListener("keydown", (event) => count(writes(event.target) ? "typed" : "keys"), true);
   addEventListener("pointerdown", (event) => count(event.pointerType), true);
   count("pages");
+  const later = setTimeout;  // a loaded machine is slower than a person: a message stays until the next one
+  window.setTimeout = (run, ms, ...more) => later(run, ms === 15000 ? 600000 : ms, ...more);
 })();
 """
 _PLACE = """
@@ -32,7 +34,7 @@ _STEPS = """
   return all.indexOf(card) - all.indexOf(at);
 }
 """
-_PATIENCE_MS = 180_000
+_PATIENCE_MS = 120_000
 
 
 class Hands(ABC):
