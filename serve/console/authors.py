@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Connection
 
 from belowline.serve.api import authors as api
 from belowline.serve.api.messages import EscalationIn, NoteIn, Number, StandingIn
@@ -12,8 +13,9 @@ from belowline.serve.console.forms import Form
 from belowline.serve.console.session import Console, ConsoleRequest, FormDep
 from belowline.serve.console.toasts import standing_words, toast_of, toasts
 from belowline.serve.http.errors import invalid_field
-from belowline.serve.queue import acts, author_acts
+from belowline.serve.queue import acts, author_acts, comments
 from belowline.serve.store.database import now
+from belowline.serve.templating import templates
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Id = Annotated[Number, Path()]
@@ -30,7 +32,9 @@ def act_on_author(console: Console, number: Id, form: FormDep) -> Response:
     else:
         console.actor.require("act on authors")
         act = api.set_standing(console.service, console.actor, str(number), _standing(choice, form, note))
-    return _done(console, form, act.id, {"author": number, "standing": _present(console, number)})
+    with console.service.database.read() as tx:
+        answer = on_cards(tx, number)
+    return _done(console, form, act.id, answer)
 
 
 @router.post("/console/comments/{number}/escalate")
@@ -64,10 +68,12 @@ def _done(console: ConsoleRequest, form: Form, act: int, answer: dict[str, Any])
     return console.done(form, answer | toast.answer, act)
 
 
-def _present(console: ConsoleRequest, author: int) -> str:
-    with console.service.database.read() as tx:
-        standing = author_acts.standings(tx, [author]).get(author)
-    return standing_words(standing.standing, standing.until) if standing else ""
+def on_cards(tx: Connection, number: int) -> dict[str, Any]:
+    """The standing and the notes of an author, as all cards of the author show them."""
+    author = comments.records(tx, {number})[number]
+    macros = templates.get_template("console_author.html").make_module({"standing_words": standing_words})
+    notes = str(macros.notes(author))  # type: ignore[attr-defined]
+    return {"author": number, "standing": standing_words(author.standing, author.until), "notes": notes}
 
 
 def _standing(choice: str, form: Form, note: str | None) -> StandingIn:

@@ -7,11 +7,12 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection, Row
 
 from belowline.serve.api.decision_reason import agreeing
+from belowline.serve.console.authors import on_cards
 from belowline.serve.console.queue import chosen_code
 from belowline.serve.console.session import Console, FormDep
-from belowline.serve.console.toasts import standing_words, toast_of
+from belowline.serve.console.toasts import toast_of
 from belowline.serve.http.errors import invalid_field
-from belowline.serve.queue import acts, author_acts, moderator_decisions
+from belowline.serve.queue import acts, moderator_decisions
 from belowline.serve.queue.comments import last_decision
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
 from belowline.serve.queue.undo import undo_act, undo_newest
@@ -45,15 +46,11 @@ def undo(console: Console, form: FormDep) -> Response:
 
 
 def _besides(tx: Connection, act: Row[Any]) -> dict[str, Any]:
-    """The comment whose escalation was undone, or the author's standing that counts again."""
+    """The comment whose escalation was undone, or the author's standing and notes that count again."""
     if act.kind == "escalation" and act.state == "undone":
         last = last_decision(tx, act.comment_id)
         return {"restored": {act.comment_id: last.id if last is not None else ""}}
-    if act.kind == "standing":
-        standing = author_acts.standings(tx, [act.author_id]).get(act.author_id)
-        words = standing_words(standing.standing, standing.until) if standing else ""
-        return {"author": act.author_id, "standing": words}
-    return {}
+    return on_cards(tx, act.author_id) if act.kind in ("standing", "note") else {}
 
 
 @router.post("/console/reason")

@@ -143,7 +143,8 @@ def _mine_or_free(actor: str, chosen: Filter) -> ColumnElement[bool]:
 
 def _open_to(actor: str, chosen: Filter) -> tuple[ColumnElement[bool], ...]:
     another = or_(items.c.not_for.is_(None), items.c.not_for != actor)
-    return _mine_or_free(actor, chosen), another, *chosen.addressed()
+    left = queue_items.not_left_by(actor, chosen.moment)
+    return _mine_or_free(actor, chosen), another, left, *chosen.addressed()
 
 
 def _held_by_another(actor: str, chosen: Filter) -> ColumnElement[bool]:

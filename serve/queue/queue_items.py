@@ -12,7 +12,7 @@ from belowline.serve.scoring.results import Result
 from belowline.serve.store import cursor
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import now
-from belowline.serve.store.tables import LIVE, items
+from belowline.serve.store.tables import LIVE, acts, items
 
 Kind = Literal["held", "sample", "appeal", "second"]
 Order = Literal["priority", "uncertainty", "newest", "oldest"]
@@ -21,6 +21,8 @@ LEASE = timedelta(minutes=5)
 APPEAL_PRIORITY = 1.0
 UNKNOWN_PRIORITY = 0.5
 """Priority of an item without a label."""
+_RECENT_ACTS = 500
+"""Newest acts of a moderator among which those of the last five minutes are looked for."""
 UNCLAIMED: Mapping[str, None] = {"claimed_by": None, "claimed_until": None}
 _COLUMNS: Mapping[Order, tuple[ColumnElement[Any], ...]] = {
     "priority": (items.c.priority, items.c.id),
@@ -197,7 +199,7 @@ def claim(tx: Connection, actor: str, chosen: Filter, order: Order, limit: int) 
     rows = list(tx.execute(held.limit(limit)).all())
     if len(rows) < limit:
         others = or_(items.c.not_for.is_(None), items.c.not_for != actor)
-        free = query.where(unclaimed(moment), others).limit(limit - len(rows))
+        free = query.where(unclaimed(moment), others, not_left_by(actor, moment)).limit(limit - len(rows))
         rows += tx.execute(free.with_for_update(skip_locked=True)).all()
     mine = items.c.id.in_([row.id for row in rows])
     tx.execute(update(items).where(mine).values(claimed_by=actor, claimed_until=moment + LEASE))
@@ -217,6 +219,15 @@ def claimed_by_other(item: Row[Any], actor: str, moment: datetime) -> bool:
     until = item.claimed_until
     current = until is not None and moment < until <= moment + 2 * LEASE
     return item.claimed_by not in (None, actor) and current
+
+
+def not_left_by(actor: str, moment: datetime) -> ColumnElement[bool]:
+    """Return the condition for items that ``actor`` did not leave for others during the last lease."""
+    newest = (
+        select(acts).where(acts.c.actor == actor).order_by(acts.c.id.desc()).limit(_RECENT_ACTS).subquery()
+    )
+    left = newest.c.kind == "decision", newest.c.value == "hold", newest.c.state == "done"
+    return items.c.comment_id.not_in(select(newest.c.comment_id).where(*left, newest.c.at > moment - LEASE))
 
 
 def unclaimed(moment: datetime) -> ColumnElement[bool]:

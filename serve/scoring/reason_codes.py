@@ -78,6 +78,8 @@ _VISIBILITY = {
     "reject": ["DECISION_VISIBILITY_CONTENT_REMOVED"],
     "hold": ["DECISION_VISIBILITY_CONTENT_DISABLED"],
 }
+_ACCOUNT = {"suspended": "DECISION_ACCOUNT_SUSPENDED", "banned": "DECISION_ACCOUNT_SUSPENDED"}
+"""Codes of comments that are restricted because their author is; a ban here does not end the account on the site."""
 
 
 def coral_code(code: str) -> str:
@@ -95,8 +97,10 @@ def statement_of_reasons(decision: Mapping[str, Any]) -> dict[str, Any]:
     automatic, illegal = decision["via"] == "policy", decision["code"] == "illegal"
     ground = "illegal_content" if illegal else "incompatible_content"
     written = decision["written"] or decision["received"]
+    restrictions = _VISIBILITY.get(decision["action"], [])
     return {
-        "decision_visibility": _VISIBILITY.get(decision["action"], []),
+        "decision_visibility": restrictions,
+        "decision_account": _ACCOUNT.get(decision["code"]) if restrictions else None,
         "decision_ground": f"DECISION_GROUND_{ground.upper()}",
         f"{ground}_explanation": f"The comment was found to be: {code.words}.",
         "incompatible_content_ground": None if illegal else "the site's terms for comments",

@@ -29,7 +29,7 @@ if (cards) {
   async function decide(card, action) {
     if (!card || card.classList.contains("done") || card.dataset.busy) return;
     const form = card.querySelector(".decide");
-    if (!form || asksForReason(form, action)) return;
+    if (!form || !offers(form, action) || asksForReason(form, action)) return;
     card.dataset.busy = "1";
     const fields = new URLSearchParams(new FormData(form));
     fields.set("action", action);
@@ -45,6 +45,13 @@ if (cards) {
     card.dispatchEvent(new CustomEvent("decided", { bubbles: true, detail: answer }));
     if (open().length < 4) more();
     if (!next) document.getElementById("empty").hidden = open().length > 0;
+  }
+
+  // A comment of a conversation may be published already, and only a single comment that waits can be left for others.
+  function offers(form, action) {
+    const offered = form.querySelector(`[name=action][value=${action}]`);
+    if (!offered) say(action === "hold" ? "Only a single comment that waits can be left for others. Press j for the next one." : `This comment is ${WORDS[action].toLowerCase()} already.`);
+    return Boolean(offered);
   }
 
   // A campaign's card preselects no reason. Its first rejection asks for one, its second decides.

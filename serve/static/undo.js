@@ -40,8 +40,14 @@ const Acts = (() => {
     hideLater();
   }
 
-  // A decided card keeps one line, and a button that undoes exactly its decision.
+  // A decided card keeps one line, and a button that undoes exactly its decision. A comment may also be on the page as
+  // a part of a conversation.
   function settle(card, words, undoing) {
+    const shown = document.querySelectorAll(`[data-comment="${card.dataset.comment}"]:not(.many, .own)`);
+    new Set([card, ...shown]).forEach((one) => close(one, words, undoing));
+  }
+
+  function close(card, words, undoing) {
     card.classList.add("done");
     card.querySelectorAll("button, select, input, summary, a").forEach((part) => { part.tabIndex = -1; });
     const button = document.createElement("button");
@@ -52,16 +58,17 @@ const Acts = (() => {
   }
 
   function reopen(restored) {
-    const cards = Object.entries(restored).map(([comment, decision]) => {
-      const card = document.getElementById(`c${comment}`) ?? document.getElementById(`r${comment}`);
-      if (!card?.classList.contains("done")) return null;
-      card.classList.remove("done");
-      card.querySelector(".outcome").replaceChildren();
-      card.querySelector("[name=after]").value = decision;
-      card.querySelectorAll("[tabindex='-1']").forEach((part) => { if (!part.matches(".card, .comment")) part.removeAttribute("tabindex"); });
-      return card;
+    const cards = Object.entries(restored).flatMap(([comment, decision]) => {
+      const shown = [...document.querySelectorAll(`.done[data-comment="${comment}"]`)];
+      shown.forEach((card) => {
+        card.classList.remove("done");
+        card.querySelector(".outcome").replaceChildren();
+        card.querySelector("[name=after]").value = decision;
+        card.querySelectorAll("[tabindex='-1']").forEach((part) => { if (!part.matches(".card, .reply, .comment")) part.removeAttribute("tabindex"); });
+      });
+      return shown;
     });
-    return cards.find(Boolean) ?? null;
+    return cards.find((card) => card.checkVisibility()) ?? null;
   }
 
   async function undo(what = {}) {
@@ -69,7 +76,7 @@ const Acts = (() => {
     const answer = await post("/console/undo", new URLSearchParams(what));
     if (!answer) return;
     show({ words: answer.words });
-    if ("author" in answer) setStanding(answer);
+    if ("author" in answer) showAuthor(answer);
     const card = reopen(answer.restored);
     document.dispatchEvent(new CustomEvent("undone", { detail: card }));
   }
@@ -100,11 +107,12 @@ const Acts = (() => {
     (details.open ? details.querySelector("select, input:not([type=hidden])") : card).focus();
   }
 
-  function setStanding({ author, standing }) {
+  function showAuthor({ author, standing, notes }) {
     document.querySelectorAll(`.standing[data-author="${author}"]`).forEach((tag) => {
       tag.textContent = standing;
       tag.hidden = !standing;
     });
+    document.querySelectorAll(`.author-notes[data-author="${author}"]`).forEach((place) => { place.innerHTML = notes; });
   }
 
   // The forms of a card that act on the author, or pass the comment on.
@@ -115,7 +123,7 @@ const Acts = (() => {
     form.reset();
     form.closest("details").open = false;
     const card = form.closest(".card");
-    if ("author" in answer) setStanding(answer);
+    if ("author" in answer) showAuthor(answer);
     else settle(card, answer.words, { act: answer.act });
     document.dispatchEvent(new CustomEvent("undone", { detail: "author" in answer ? card : null }));
   }

@@ -1,6 +1,7 @@
 """A moderator's session in a real browser. With BELOWLINE_SCREENSHOTS=folder every stage saves a screenshot there."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -10,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi.routing import APIRoute
 
+from belowline.serve.console.routes import ROUTERS
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.support.accessibility import serious
@@ -200,20 +203,35 @@ def test_a_campaign_is_rejected_at_once_and_an_appeal_is_another_moderators(
 
 
 PAGES = (
-    "",
-    "/search",
-    "/log",
-    "/dashboard",
-    "/quality",
-    "/policy",
-    "/keys",
-    "/comments/1",
-    "/threads/1",
-    "/authors/1",
-    "/paused",
-    "/comments/1/conversation",
-    "/search?words=Ann",
+    *(
+        "",
+        "/paused",
+        "/search",
+        "/search?words=Ann",
+        "/log",
+        "/acts",
+        "/dashboard",
+        "/quality",
+        "/models",
+        "/keys",
+    ),
+    *("/policy", "/policy?site=paper.example", "/comments/1", "/comments/1/conversation", "/threads/1"),
+    *("/authors/1", "/campaigns/{}", "/sign-in"),
 )
+NOT_FOUND = "/comments/99999"
+NO_PAGES = {"/cards", "/state", "/policy/effects", "/log.csv", "/comments/{number}/text"}
+"""Addresses that answer a script, or with a file."""
+
+
+def test_every_page_is_among_those_that_are_checked() -> None:
+    addresses = {
+        route.path.removeprefix("/console")
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and "GET" in route.methods
+    }
+    checked = {re.sub(r"/(\d+|{})(?=/|$)", "/{number}", page.partition("?")[0]) for page in PAGES}
+    assert checked == addresses - NO_PAGES
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -221,13 +239,23 @@ def test_every_page_for_everybody(
     browser: Any, service: httpx.Client, keys: dict[str, str], scheme: str
 ) -> None:
     base = str(service.base_url).rstrip("/")
+    body = {
+        "site": "paper.example",
+        "thread": {"id": "a-18", "title": "Pages"},
+        "comments": [{"id": f"{scheme}{at}", "text": OFFER.format(at, at, at)} for at in range(2)],
+    }
+    service.post("/v1/comments", json=body).raise_for_status()
+    campaign = service.get(f"/v1/comments/paper.example:{scheme}1").json()["campaign"]
     for width in (360, 1280):
         context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
         page = context.new_page()
         sign_in(page, base, keys["Adam"])
-        for path in PAGES:
-            assert page.goto(f"{base}/console{path}").status == 200, path
-            picture(page, f"page{path.replace('/', '-') or '-queue'}-{scheme}-{width}")
+        for path in (*PAGES, NOT_FOUND):
+            path = path.format(campaign)
+            assert page.goto(f"{base}/console{path}").status == (404 if path == NOT_FOUND else 200), path
+            if width == 360:  # with the menus of the cards, and all that is folded
+                page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+            picture(page, f"page{path.replace('/', '-').replace('?', '-') or '-queue'}-{scheme}-{width}")
             assert serious(page) == [], path
             wider = page.evaluate(
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"

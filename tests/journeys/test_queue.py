@@ -186,8 +186,12 @@ def test_a_conversation_opens_by_a_key_and_each_of_it_can_be_decided(
     clean(page)
     picture(page, "conversation", whole=False)
     page.keyboard.press("k")
+    for key, words in (("s", "left for others"), ("f", "published already")):
+        page.keyboard.press(key)
+        assert words in page.inner_text("#trouble"), "what is published stays so"
     decide(page, "d")
     assert action(service, "r") == "reject"
+    assert len(service.get("/v1/comments/paper.example:r").json()["decisions"]) == 2
     page.keyboard.press("t")
     page.wait_for_selector(".conversation", state="hidden")
     page.locator(".talk").first.click()
@@ -254,6 +258,17 @@ def test_a_phone_by_touch(browser: Any, service: httpx.Client) -> None:
     second.locator("button[value=publish]").tap()
     page.wait_for_selector(".card.done")
     assert action(service, "toxicity1") == "publish"
+    toast = page.locator("#toast").bounding_box()
+    assert toast["y"] + toast["height"] <= 740 - 60, "the message leaves Publish and Reject free"
+    picture(page, "phone-decided", whole=False)
+    page.context.set_offline(True)
+    page.locator(".card").last.locator("button[value=publish]").tap()
+    page.wait_for_selector("#trouble:not([hidden])")
+    trouble = page.locator("#trouble").bounding_box()
+    assert trouble["y"] >= 0, "a problem is in sight wherever the page is"
+    assert trouble["y"] + trouble["height"] <= 740
+    picture(page, "phone-offline", whole=False)
+    page.context.set_offline(False)
     page.locator(".menu").tap()
     page.locator("text=Release my comments").tap()
     page.wait_for_url("**/console/paused**")

@@ -106,6 +106,16 @@ def test_a_hold_disables_and_a_publication_restricts_nothing() -> None:
     assert statement_of_reasons(decision(action="publish"))["decision_visibility"] == []
 
 
+@pytest.mark.parametrize("code", ["suspended", "banned"])
+@pytest.mark.parametrize("action", ["hold", "reject"])
+def test_a_comment_of_a_suspended_author_names_the_suspension(code: str, action: str) -> None:
+    assert statement_of_reasons(decision(code=code, action=action))["decision_account"] == (
+        "DECISION_ACCOUNT_SUSPENDED"
+    )
+    assert statement_of_reasons(decision(code=code, action="publish"))["decision_account"] is None
+    assert statement_of_reasons(decision(action=action))["decision_account"] is None
+
+
 @pytest.mark.parametrize(
     "start", ["=1+1", "+1", "-1", "@SUM(1)", '=HYPERLINK("http://evil.example")', '\u00e9,"quoted"']
 )

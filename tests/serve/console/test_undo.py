@@ -230,6 +230,7 @@ def test_an_author_is_suspended_and_a_comment_escalated_by_key(service: httpx.Cl
     page.keyboard.press("Enter")
     page.wait_for_function("() => " + SAID + ".includes('suspended until')")
     assert page.locator(".standing:visible").count() == 3, "on each of the author's cards"
+    assert page.locator(".author-note", has_text="third insult").count() == 3
     picture(page, "author-suspended", whole=False)
     comment = {"id": "new", "text": "fine words", "author": {"id": "u0"}}
     kept = service.post("/v1/comments", json={"site": "s", "comments": [comment]}).json()["results"][0]
@@ -248,4 +249,5 @@ def test_an_author_is_suspended_and_a_comment_escalated_by_key(service: httpx.Cl
     page.locator(".card").first.focus()
     page.keyboard.press("u")
     page.wait_for_function("() => document.querySelectorAll('.standing:not([hidden])').length === 0")
+    assert page.locator(".author-note").count() == 0
     assert service.get("/v1/authors/s:u0/record").json()["standing"] is None

@@ -85,6 +85,25 @@ def test_a_page_that_runs_low_gets_other_cards_and_keeps_its_own(desk: Desk) -> 
     assert {desk.waiting(one).claimed_by for one in first} == {"ann"}
 
 
+def test_a_comment_left_for_others_comes_back_only_after_a_lease(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = desk.hold(2)
+    assert cards(desk) == [first, second]
+    left = desk.rule(first, "hold").id
+    assert cards(desk) == [second], "the leaver gets the other one alone"
+    assert desk.claim("ann", 5) == [second]
+    assert desk.see(card_claims.free, "ann", Filter()) == 1
+    assert cards(desk, "ben") == [first]
+    desk.do(queue_items.release, "ben")
+    desk.undo(left)
+    assert cards(desk) == [first, second], "an undone leave does not count"
+    desk.rule(first, "hold")
+    later = queue_items.now() + queue_items.LEASE
+    monkeypatch.setattr(queue_items, "now", lambda: later)
+    assert cards(desk, moment=later) == [first, second]
+
+
 def test_appeals_and_second_reviews_of_copies_are_cards_of_their_own(desk: Desk) -> None:
     many = offers(desk, 3)
     desk.do(
