@@ -1,4 +1,4 @@
-"""README.md: its commands run, its outputs are what comes, its figures are those of the card, its links lead somewhere."""
+"""README.md: commands run, outputs are what comes, figures are those of the card, links lead somewhere."""
 
 import os
 import re

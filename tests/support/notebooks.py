@@ -1,4 +1,4 @@
-"""Notebooks with their outputs: ``python -m tests.support.notebooks --write`` runs all and saves them, after a new model.
+"""Notebooks with their outputs: ``python -m tests.support.notebooks --write`` runs and saves all, after a new model.
 
 Names after ``--write`` select some of them: ``--write 01_first_look``.
 """
