@@ -4,8 +4,9 @@ import ast
 import importlib
 
 import pytest
+from nbformat.v4 import new_output
 
-from tests.support.notebooks import COMMAND, NOTEBOOKS, code_cells, executed, origin, read, structure
+from tests.support.notebooks import COMMAND, NOTEBOOKS, code_cells, executed, joined, origin, read, structure
 
 LARGEST = 250_000
 
@@ -40,6 +41,18 @@ def test_a_notebook_imports_what_the_packages_have(path) -> None:
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("belowline"):
             module = importlib.import_module(str(node.module))
             assert not [name.name for name in node.names if not hasattr(module, name.name)], node.module
+
+
+def test_parts_of_a_stream_are_one_output() -> None:
+    parts = [new_output("stream", name="stdout", text=text) for text in ("a\n", "b\n")]
+    picture = new_output("display_data", data={"image/png": ""})
+    last = new_output("stream", name="stdout", text="c\n")
+    assert [output.get("text") for output in joined([*parts, picture, picture, last])] == [
+        "a\nb\n",
+        None,
+        None,
+        "c\n",
+    ]
 
 
 def test_there_are_notebooks() -> None:

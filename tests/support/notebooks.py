@@ -44,7 +44,7 @@ def executed(path: Path) -> Any:
     client.execute()
     for cell in code_cells(notebook):
         # Warnings of libraries and progress bars differ between machines.
-        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        cell.outputs = joined([output for output in cell.outputs if output.get("name") != "stderr"])
         for output in cell.outputs:
             _shrink(output.get("data", {}))
     notebook.metadata = {
@@ -53,6 +53,17 @@ def executed(path: Path) -> Any:
         "belowline": origin(notebook),
     }
     return notebook
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """Return the outputs with adjacent parts of a stream as one; where a stream is parted depends on time."""
+    whole: list[Any] = []
+    for output in outputs:
+        if whole and output.get("name", "") == whole[-1].get("name"):
+            whole[-1].text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def origin(notebook: Any) -> dict[str, str]:
