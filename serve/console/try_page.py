@@ -18,6 +18,7 @@ from belowline.serve.http.service import Service, ServiceDep
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.scoring.results import Result
 from belowline.serve.scoring.segments import segments
+from belowline.serve.scoring.wording import language_name
 from belowline.serve.templating import templates
 
 _FIELDS = ("text", "title", "author", "author_url")
@@ -39,9 +40,12 @@ EXAMPLES = {
 
 @pages.get("/")
 async def form(service: ServiceDep, example: str = "") -> HTMLResponse:
-    """The empty form, or the form with an example."""
+    """The empty form, or an example: with its result, unless the service asks for a key."""
     _, text, title = EXAMPLES.get(example, ("", "", ""))
-    return await _page(service, dict.fromkeys(_FIELDS, "") | {"text": text, "title": title})
+    fields = dict.fromkeys(_FIELDS, "") | {"text": text, "title": title}
+    if not text or await run_in_threadpool(asks_for_key, service):
+        return await _page(service, fields)
+    return await _scored(service, fields)
 
 
 @pages.post("/")
@@ -52,12 +56,9 @@ async def try_comment(request: Request, service: ServiceDep) -> HTMLResponse:
         form = Form(await request.body())
         fields = {name: form.first(name) for name in fields}
         await run_in_threadpool(_check, request, fields["text"], form.first("key"), service)
-        author = fields["author"], fields["author_url"]
-        comment = ScoreInput(fields["text"], article_context(fields["title"], None), None, *author)
-        [result] = await service.moderate([None], [comment])
     except Problem as problem:
         return await _page(service, fields, problem=problem, status=problem.status_code)
-    return await _page(service, fields, result=result)
+    return await _scored(service, fields)
 
 
 @pages.get("/docs")
@@ -74,6 +75,16 @@ def _check(request: Request, text: str, key: str, service: Service) -> None:
     if not text.strip():
         raise Problem("invalid-request", "There is no comment yet. Paste or type one first.")
     check_text(text, "The comment", service.settings.max_comment_chars)
+
+
+async def _scored(service: Service, fields: Mapping[str, str]) -> HTMLResponse:
+    author = fields["author"], fields["author_url"]
+    comment = ScoreInput(fields["text"], article_context(fields["title"], None), None, *author)
+    try:
+        [result] = await service.moderate([None], [comment])
+    except Problem as problem:
+        return await _page(service, fields, problem=problem, status=problem.status_code)
+    return await _page(service, fields, result=result)
 
 
 async def _page(
@@ -97,6 +108,7 @@ async def _page(
         "settings": service.settings,
         "asks_for_key": await run_in_threadpool(asks_for_key, service),
         "model": service.pipeline.scorer.version,
+        "languages": " and ".join(map(language_name, service.pipeline.policy.languages)),
     }
     headers = dict(problem.headers or {}) if problem else None
     return HTMLResponse(templates.get_template("page.html").render(values), status, headers)

@@ -1,6 +1,7 @@
-"""Takes the pictures of the documents from the demo, with Chromium: ``python -m tests.release.screenshots FOLDER``.
+"""Takes pictures of the demo, with Chromium, in light and in dark.
 
-Each page is taken in light and in dark, 1280 pixels wide, and the queue also on a telephone.
+``python -m tests.release.screenshots`` renews the pictures of the documents in ``serve/pictures``.
+``python -m tests.release.screenshots FOLDER`` takes more pages, and the queue also on a telephone.
 """
 
 import argparse
@@ -23,6 +24,12 @@ from tests.support.sqlite_store import sqlite_url
 _WIDE, _PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
 _COLOURS = ("light", "dark")
 _FEW = 128
+PICTURES = ROOT / "serve" / "pictures"
+_WHOLE = ("try",)
+"""Pages that are taken down to their end."""
+_IN_DOCUMENTS = ("queue", "try", "report")
+_SLOW_MS = 180_000
+"""Time limit of a step: the script may run beside other work."""
 _INSULT = "You stupid clown. The depot costs 12.5 million, and everybody but you has read page 14."
 Step = Callable[[Page, str], object]
 
@@ -55,13 +62,15 @@ _STEPS: Mapping[str, Step] = {
 }
 
 
-def take(folder: Path) -> None:
-    """Write all pictures into a folder."""
+def take(folder: Path, *, all_pages: bool) -> None:
+    """Write the pictures of the documents, or of all pages, into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as kept, _service(Path(kept)) as base, _chromium() as browser:
         for name, step in _STEPS.items():
-            _in_both_colours(browser, folder, name, lambda page, step=step: step(page, base))
-        _in_both_colours(browser, folder, "queue-phone", lambda page: _queue(page, base), _PHONE)
+            if all_pages or name in _IN_DOCUMENTS:
+                _in_both_colours(browser, folder, name, lambda page, step=step: step(page, base))
+        if all_pages:
+            _in_both_colours(browser, folder, "queue-phone", lambda page: _queue(page, base), _PHONE)
         report = Path(kept) / "audit"
         if run(["audit", str(ROOT / "data" / "sample"), "--out", str(report), "--threads", "1"]):
             raise SystemExit("the audit of data/sample failed")
@@ -95,10 +104,11 @@ def _in_both_colours(
 ) -> None:
     for colours in _COLOURS:
         context = browser.new_context(viewport=dict(size), color_scheme=colours)  # type: ignore[arg-type]
+        context.set_default_timeout(_SLOW_MS)
         page = context.new_page()
         step(page)
         target = folder / f"{name}-{colours}.png"
-        page.screenshot(path=target)
+        page.screenshot(path=target, full_page=name in _WHOLE)
         _shrink(target)
         context.close()
         print(f"{target.name}: {target.stat().st_size / 1000:.0f} kB")
@@ -113,7 +123,6 @@ def _shrink(picture: Path) -> None:
 
 if __name__ == "__main__":
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument(
-        "folder", type=Path, help="folder of the pictures; pictures of the same name are replaced"
-    )
-    take(asked.parse_args().folder)
+    asked.add_argument("folder", type=Path, nargs="?", help="folder of the pictures; default: serve/pictures")
+    folder = asked.parse_args().folder
+    take(folder or PICTURES, all_pages=folder is not None)

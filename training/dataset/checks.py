@@ -92,11 +92,19 @@ def check_examples(examples: Sequence[Example], recipe: Recipe, console: Console
 
 def report(checks: Checks, run: Path, console: Console) -> None:
     """Print the findings; raises DataProblem if one of them forbids to train."""
-    table = Table("problem", "cases", "", title=f"{checks.examples:,} examples, {checks.seconds:.0f} s")
+    table = Table("problem", "cases", "")
     for finding in checks.findings:
         problem = f"[bold red]{finding.problem}[/]" if finding.stops else finding.problem
         table.add_row(problem, f"{finding.count:,}", finding.about)
-    console.print(table if checks.findings else "data checks: nothing found")
+    if checks.findings:
+        console.print(table)
+    cases = sum(finding.count for finding in checks.findings)
+    found = f"{cases:,} cases of {len(checks.findings)} problems; {run / _FILE} names the rows"
+    console.print(
+        f"checked {checks.examples:,} examples in {checks.seconds:.0f} s: {found if cases else 'no problem found'}",
+        soft_wrap=True,
+        markup=False,
+    )
     stopping = [finding for finding in checks.findings if finding.stops]
     if stopping:
         first = stopping[0]

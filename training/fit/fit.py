@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+import time
 import timeit
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ def fit(
         DataProblem: The recipe forbids to train on such data.
         RunError: A file is missing; ``run`` belongs to another recipe, start or decisions; or the start does not fit.
     """
+    began = time.monotonic()
     checksums = _checksums(decisions)
     # Heads that a batch has no targets for get no gradient.
     accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
@@ -94,7 +96,15 @@ def fit(
     data = build_data(job)
     network = start_network(job)
     train(network, data, job)
-    return finish(network, data, job)
+    model = finish(network, data, job)
+    splits = ", ".join(f"{len(part):,} {split}" for split, part in data.items())
+    console.print(
+        f"trained {run} in {time.monotonic() - began:,.0f} s; examples: {splits}; "
+        f"next: belowline-train export --run {run} --out DIR",
+        soft_wrap=True,
+        markup=False,
+    )
+    return model
 
 
 def _checksums(decisions: Sequence[Path]) -> dict[str, str]:

@@ -97,7 +97,9 @@ def skeleton(page: str) -> Skeleton:
     """
     found: Skeleton = []
     tree = LexborHTMLParser(page)
-    for node in tree.css(".chip, .fold > summary, #tools option, datalist option, [action$='/escalate'] option"):
+    for node in tree.css(
+        ".chip, .fold > summary, #tools option, datalist option, [action$='/escalate'] option"
+    ):
         node.decompose()
     for node in tree.css("*:not(.fold)"):
         assert node.tag is not None

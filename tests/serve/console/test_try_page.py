@@ -60,14 +60,32 @@ def check_markup(html: str) -> None:
     assert len(set(outline.ids) - {"answer"}) == len([one for one in outline.ids if one != "answer"])
 
 
-def test_the_empty_page_offers_examples(client: TestClient) -> None:
-    page = client.get("/")
-    check_markup(page.text)
-    assert "No comment yet" in page.text
-    for name, (title, text, _) in EXAMPLES.items():
-        assert title.replace("'", "&#39;") in page.text
-        assert text in client.get("/", params={"example": name}).text.replace("&#39;", "'")
+def test_the_empty_page_explains_itself(client: TestClient) -> None:
+    page = client.get("/").text
+    check_markup(page)
+    assert "No comment yet" in page
+    assert "The model knows English" in page
+    for address in ("/console", "/docs", "/readyz"):
+        assert f'href="{address}"' in page
     assert client.get("/?example=unknown").status_code == 200
+
+
+def test_an_example_is_one_click_from_every_state_of_the_page(client: TestClient) -> None:
+    pages = [client.get("/"), client.post("/", data={"text": ""}), client.post("/", data={"text": "my spam"})]
+    for name, (title, text, _) in EXAMPLES.items():
+        for page in pages:
+            assert f'<a href="/?example={name}">{title}</a>' in html.unescape(page.text)
+        shown = client.get("/", params={"example": name}).text
+        check_markup(shown)
+        assert f"{text}</textarea>" in html.unescape(shown)
+        assert '<h2 id="answer" class="decision ' in shown
+
+
+def test_an_example_is_not_scored_where_a_key_is_needed(tmp_path: Path) -> None:
+    with client_of(tmp_path, api_keys=KEY) as client:
+        shown = client.get("/", params={"example": "insult"}).text
+        assert EXAMPLES["insult"][1] in shown
+        assert "No comment yet" in shown
 
 
 def test_a_result_shows_labels_decision_reason_and_evidence(client: TestClient) -> None:

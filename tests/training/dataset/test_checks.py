@@ -113,6 +113,9 @@ def test_what_stops_is_said_in_one_line_without_any_text(tmp_path: Path) -> None
         report(checks, tmp_path, console)
     assert "\n" not in str(caught.value)
     assert "contradictory" in console.export_text(clear=False)
+    cases = sum(finding.count for finding in checks.findings)
+    total = f"{cases:,} cases of {len(checks.findings)} problems; {tmp_path / 'data_checks.json'}"
+    assert total in console.export_text(clear=False)
     assert "Hello" not in console.export_text() + str(caught.value) + repr(checks)
     lenient = check_examples(given, recipe(stop_on=[]), QUIET)
     report(lenient, tmp_path, QUIET)

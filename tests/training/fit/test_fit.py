@@ -92,6 +92,10 @@ def test_with_frozen_layers_too_and_they_end_as_the_base_has_them(
     log = io.StringIO()
     monkeypatch.setattr(trainer, "_PROGRESS_SECONDS", 0.0)
     fit(recipe, workshop / "corpora", tmp_path / "whole", Console(file=log, width=200))
+    examples = json.loads((tmp_path / "whole" / "run.json").read_text("utf-8"))["examples"]
+    last = log.getvalue().splitlines()[-1]
+    assert last.startswith(f"trained {tmp_path / 'whole'} in ")
+    assert all(f"{number:,} {split}" in last for split, number in examples.items())
     stopped_at_twelve(recipe, workshop, tmp_path / "broken", monkeypatch)
     state = load_checkpoint(tmp_path / "broken")
     assert state is not None
