@@ -242,7 +242,10 @@ def test_every_page_for_everybody(
     body = {
         "site": "paper.example",
         "thread": {"id": "a-18", "title": "Pages"},
-        "comments": [{"id": f"{scheme}{at}", "text": OFFER.format(at, at, at)} for at in range(2)],
+        "comments": [
+            {"id": f"{scheme}{at}", "text": OFFER.format(at, at, at), "author": {"id": "seller"}}
+            for at in range(2)
+        ],
     }
     service.post("/v1/comments", json=body).raise_for_status()
     campaign = service.get(f"/v1/comments/paper.example:{scheme}1").json()["campaign"]
