@@ -55,7 +55,7 @@ _KEYS = {
     **{"offer": ("d1",), "chain": ("d1",), "together": ("xjxjxjxd1",)},
 }
 _KEYS_BEFORE = _KEYS | {"reason": ("d",), "offer": ("d",), "chain": ("d",), "together": ("xjxjxjxd",)}
-"""What the moderator presses for a comment of a group; 0.7.0 shows the copies of a campaign one by one."""
+"""Keys for a comment of each group. 0.7.0 shows the copies of a campaign one by one."""
 _REASON_BEFORE = {"reason": "hat"}
 """The beginning of the reason that must be chosen in the list, because the card preselects another one."""
 

@@ -1,4 +1,4 @@
-"""``python -m tests.release.targets --run RUN MODEL...``: the targets of models 0.5.0, side by side, as a Markdown table.
+"""``python -m tests.release.targets --run RUN MODEL...``: the targets of models, side by side, as a Markdown table.
 
 Each model reads the same test rows, at most ``--limit`` of each corpus. ``A+B`` is the model A with B as its second
 look. AUCs of pairs are means over every pair of a harmful label or ``on_topic`` and a corpus with ten rows of either

@@ -188,8 +188,9 @@ def test_a_blind_review_shows_nothing_that_tells_the_decision(service: httpx.Cli
     sent = {"standing": "pre_moderated", "note": "known for attacks"}
     service.post("/v1/authors/s:u0/standing", json=sent).raise_for_status()
     comment = service.get("/v1/comments/s:c0").json()["id"]
-    service.post(f"/v1/comments/{comment}/decisions", json={"action": "reject"}).raise_for_status()
-    service.post(f"/v1/comments/{comment}/decisions", json={"action": "hold"}).raise_for_status()
+    for action in ("reject", "hold"):
+        decided = {"action": action, "made_by": "Bea"}
+        service.post(f"/v1/comments/{comment}/decisions", json=decided).raise_for_status()
     page = open_page("/console?sort=priority&label=hate", blind=True)
     assert page.locator(".card").count() == 6, "no filter by label"
     ids = [int(card.get_attribute("data-comment")) for card in page.locator(".card").all()]
