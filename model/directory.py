@@ -133,10 +133,7 @@ def model_directory(given: Path) -> Path:
 def _large() -> Path:
     package = find_spec("belowline_large")
     if package is None or not package.submodule_search_locations:
-        raise ModelError(
-            f"{LARGE}: this model is not installed; run pip install belowline-large, or in a checkout "
-            "pip install ./model/large"
-        )
+        raise ModelError(f"{LARGE}: this model is not installed; run pip install belowline-large")
     return Path(package.submodule_search_locations[0]) / LARGE
 
 
