@@ -27,7 +27,7 @@ _FEW = 128
 PICTURES = ROOT / "serve" / "pictures"
 _WHOLE = ("try",)
 """Pages that are taken down to their end."""
-_IN_DOCUMENTS = ("queue", "try", "report")
+_IN_DOCUMENTS = ("queue", "conversation", "policy", "dashboard", "try", "report")
 _SLOW_MS = 180_000
 """Time limit of a step: the script may run beside other work."""
 _INSULT = "You stupid clown. The depot costs 12.5 million, and everybody but you has read page 14."
