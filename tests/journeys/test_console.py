@@ -274,6 +274,7 @@ def test_hidden_scores_are_not_on_the_page(
     body = {"site": "paper.example", "comments": [{"id": "blind", "text": "toxicity to be judged unseen"}]}
     service.post("/v1/comments", json=body).raise_for_status()
     sign_in(mona, base, keys["Mona"])
+    mona.wait_for_function("() => document.activeElement.matches('.card')")  # the script listens
     mona.keyboard.press("h")
     mona.wait_for_selector("[name=blind][aria-pressed=true]")
     mona.goto(base + "/console?sort=newest")
