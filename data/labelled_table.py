@@ -10,14 +10,13 @@ from pathlib import Path
 
 from belowline.data.archives.columns import (
     Mapped,
-    columns_for,
     columns_of,
     filled_columns,
     is_blank,
     plain_name,
     shown,
 )
-from belowline.data.archives.records import check_bytes
+from belowline.data.archives.records import Unmet, check_bytes
 from belowline.data.archives.rows import Rows, read_rows
 from belowline.data.archives.side_fields import without_fraction
 from belowline.data.archives.table_reader import values_of
@@ -142,19 +141,16 @@ def _records(table: LabelledTable) -> Rows:
 def _words(table: LabelledTable) -> Meanings:
     """The meaning of every word of the table; raises ReadError for words without one, and for columns of no row."""
     named = {_plain(label): (label,) for label in DEFINITIONS} | dict(table.meanings)
-    unknown, used, missing = Counter[str](), Counter[str](), dict(table.mapped)
-    some = False
+    unknown, used, unmet = Counter[str](), Counter[str](), Unmet(table.mapped, with_text=True)
     for _, record in _records(table):
         if isinstance(record, ReadError):
             continue
-        some = True
-        for name in columns_of(tuple(record), table.mapped).keys() & missing.keys():
-            del missing[name]
+        unmet.see(record)
         for cell in _word_cells(table, record, named):
             used.update(word for word in cell if word in named)
             unknown.update(word for word in cell if word not in named)
-    if missing and some:
-        raise ReadError(f"no row has the {columns_for(missing)}; check the name", table.path)
+    if error := unmet.error():
+        raise error.at(table.path)
     if unknown:
         listed = ", ".join(f"{word!r} ({count:,})" for word, count in unknown.most_common(_SHOWN_WORDS))
         more = ", …" if len(unknown) > _SHOWN_WORDS else ""

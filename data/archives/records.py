@@ -94,11 +94,12 @@ def unit_of(format: TableFormat) -> Literal["line", "row"]:
 
 
 class Unmet:
-    """The mapped columns that no record of a JSONL or JSON file has had yet."""
+    """The mapped columns that no record of a JSONL or JSON file has had yet; that of the text only ``with_text``."""
 
-    def __init__(self, mapped: Mapped) -> None:
+    def __init__(self, mapped: Mapped, *, with_text: bool = False) -> None:
         self._mapped, self._missing, self._some = mapped, dict(mapped), False
-        self._missing.pop("text", None)
+        if not with_text:
+            self._missing.pop("text", None)
 
     def see(self, record: Mapping[str, object]) -> None:
         """Note the columns of a record."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from belowline.serve.cli import run
 from belowline.serve.demo.command import fill_store
 from belowline.serve.settings import load_settings
 from tests.conftest import ROOT
-from tests.support.browser import CHROMIUM
+from tests.support.browser import CHROMIUM, chromium
 from tests.support.served_process import served
 from tests.support.sqlite_store import sqlite_url
 
@@ -64,8 +64,10 @@ _STEPS: Mapping[str, Step] = {
 
 def take(folder: Path, *, all_pages: bool) -> None:
     """Write the pictures of the documents, or of all pages, into a folder."""
+    if CHROMIUM is None:
+        raise SystemExit("no Chromium; Debian: apt install chromium")
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as kept, _service(Path(kept)) as base, _chromium() as browser:
+    with TemporaryDirectory() as kept, _service(Path(kept)) as base, chromium() as browser:
         for name, step in _STEPS.items():
             if all_pages or name in _IN_DOCUMENTS:
                 _in_both_colours(browser, folder, name, lambda page, step=step: step(page, base))
@@ -83,16 +85,6 @@ def _service(folder: Path) -> Iterator[str]:
     fill_store(load_settings(database_url=url, threads=1))
     with served(folder, settings={"database_url": url, "threads": 1}) as service:
         yield service.url
-
-
-@contextmanager
-def _chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        raise SystemExit("no Chromium; Debian: apt install chromium")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def _in_both_colours(

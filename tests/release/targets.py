@@ -5,7 +5,6 @@ look. AUCs of pairs are means over every pair of a harmful label or ``on_topic``
 class. A comment is held if the model's own thresholds do not publish it.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,6 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
-from sklearn.metrics import roc_auc_score
 
 from belowline.data.corpora import read_corpus
 from belowline.data.example import Example
@@ -26,6 +24,7 @@ from belowline.training.measure.intervals import NAN, Bools, Floats
 from belowline.training.measure.parts import FEWEST_OF_A_CLASS
 from belowline.training.measure.rows import TestRows, limited, rows_of, split_examples
 from tests.release.author_figures import blog_figures, names_figure
+from tests.release.label_figures import auc
 
 _MEASURED_ONLY = ("c3", "blog-ham", "conflict-talk")
 _CHUNK = 128
@@ -58,7 +57,7 @@ class Reading:
         truth = target[known] >= 0.5
         if not FEWEST_OF_A_CLASS <= truth.sum() <= len(truth) - FEWEST_OF_A_CLASS:
             return NAN
-        return float(roc_auc_score(truth, self.probabilities[label][known]))
+        return auc(truth, self.probabilities[label][known])
 
     def pairs(self) -> Floats:
         """Return the AUC of every pair of label and corpus that has one."""
@@ -89,8 +88,8 @@ class Reading:
     def threat_against_insult(self) -> float:
         """Return the AUC of threatgram's threats (level 2) against its insults (level 1)."""
         threats, insults = self.of("threatgram", "2"), self.of("threatgram", "1")
-        truth = threats[threats | insults]
-        return float(roc_auc_score(truth, self.probabilities["threat"][threats | insults]))
+        either = threats | insults
+        return auc(threats[either], self.probabilities["threat"][either])
 
     def side_gap(self) -> float:
         """Return the share held of conflict-talk's Pro-Palestine minus that of its Pro-Israel comments."""
@@ -118,16 +117,17 @@ TABLE: tuple[Row, ...] = (
 )
 
 
-def test_rows(run: Path, corpora: Path, labels: Sequence[str], limit: int) -> TestRows:
+def test_rows(run: Path, corpora: Path, limit: int) -> TestRows:
     """Return the test split of a run without author lines, and the corpora that only measure."""
+    directory = RunDirectory(run)
     examples: list[Example] = [
         example
-        for example in split_examples(RunDirectory(run).data()["test"], labels)
+        for example in split_examples(directory.data()["test"], directory.labels)
         if example.source != AUTHOR_LINES
     ]
     for name in _MEASURED_ONLY:
         examples += read_corpus(name, corpora)
-    return rows_of(limited(examples, limit), tuple(labels))
+    return rows_of(limited(examples, limit), directory.labels)
 
 
 def scorers(models: Sequence[str]) -> Iterator[tuple[str, Scorer]]:
@@ -154,17 +154,17 @@ def main(
     authors: Annotated[bool, typer.Option(help="Also measure author lines.")] = True,
 ) -> None:
     """Measure the targets of each model and write them to targets.json in the run."""
-    console = Console(stderr=True)
+    console, rows = Console(stderr=True), test_rows(run, corpora, limit)
     columns: dict[str, dict[str, float]] = {}
     for name, scorer in scorers(models):
-        reading = Reading(scorer, test_rows(run, corpora, scorer.labels, limit), console, name)
+        reading = Reading(scorer, rows, console, name)
         columns[name] = {row: measured(reading) for row, measured in TABLE}
         if authors:
             with_author, without = blog_figures(scorer, corpora, console)
             columns[name]["spam, the blog left out, with author lines: AUC"] = with_author.value
             columns[name]["spam, the blog left out, text alone: AUC"] = without.value
             columns[name]["spam of 1,000 names, largest difference"] = names_figure(scorer).value
-        write_json(run / "targets.json", json.loads(json.dumps(columns)))
+        write_json(run / "targets.json", columns)
     show(columns, Console())
 
 

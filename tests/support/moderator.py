@@ -53,8 +53,7 @@ class Moderator:
 
     def card(self, comment: str) -> Any:
         """The card of a comment."""
-        number = next(number for number, name in self.names.items() if name == comment)
-        return self.page.locator(f"#c{number}")
+        return self.page.locator(f"#c{self._number(comment)}")
 
     def publish(self, comment: str) -> None:
         """Publish a comment."""
@@ -181,8 +180,10 @@ class Moderator:
         return found
 
     def _reply(self, comment: str, other: str, more: str = "") -> Any:
-        number = next(number for number, name in self.names.items() if name == other)
-        return self.card(comment).locator(f"#r{number}{more}")
+        return self.card(comment).locator(f"#r{self._number(other)}{more}")
+
+    def _number(self, comment: str) -> int:
+        return next(number for number, name in self.names.items() if name == comment)
 
     def _posting(self) -> Any:
         """Wait, at the end of the block, for the answer to what was sent."""

@@ -21,7 +21,7 @@ from belowline.training.fit.network import CommentModel, mean_pool, read_length
 _TEXTS = 8000
 _FEWEST = 100
 _RIDGE = 1e-2
-"""Of the mean square of a state; with these texts the best of 1e-4 to 5e-2 on others (training/LOG.md)."""
+"""Of the mean square of a state; with 15,000 texts the best of 1e-4 to 5e-2 on others (training/LOG.md)."""
 
 
 def fit_embedding_head(model: CommentModel, base: PreTrainedModel, encoder: Encoder, data: Dataset) -> None:
