@@ -244,7 +244,8 @@ def _comment(
     if written is not None:
         text = text_of(written, drop=drop, links=True)
     else:
-        text = "\n\n".join(text_of(node, drop=drop, links=True) for node in _bare(part, kinds))
+        found = (text_of(node, drop=drop, links=True) for node in _bare(part, kinds))
+        text = "\n\n".join(filter(None, found))
     if not text:
         # Some themes put the element with the id inside a container without one.
         counts["empty"] += part.stated is not None or _author_element(part.elements, kinds) is not None

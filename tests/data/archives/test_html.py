@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from belowline.data import ReadError, Thread
@@ -456,6 +456,11 @@ def mutated(draw):
     return page
 
 
+@example(
+    '<title>A</title><ol class="commentlist"><li class="comment" id="li-comment-8"><div id="comment-8" class="comment-body">'
+    '<cite class="fn">Carl</cite><p></p><p><script>x()</script></p></div></li><li class="comment" id="li-comment-9">'
+    '<div id="comment-9" class="comment-body"><cite class="fn">Dora</cite><p>Read.</p></div></li></ol>'
+)
 @given(mutated() | st.text())
 @settings(max_examples=200)
 def test_damaged_pages_never_raise_anything_else(page):
