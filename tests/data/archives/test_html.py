@@ -456,11 +456,7 @@ def mutated(draw):
     return page
 
 
-@example(
-    '<title>A</title><ol class="commentlist"><li class="comment" id="li-comment-8"><div id="comment-8" class="comment-body">'
-    '<cite class="fn">Carl</cite><p></p><p><script>x()</script></p></div></li><li class="comment" id="li-comment-9">'
-    '<div id="comment-9" class="comment-body"><cite class="fn">Dora</cite><p>Read.</p></div></li></ol>'
-)
+@example('<li class="comment"><p><ol>')
 @given(mutated() | st.text())
 @settings(max_examples=200)
 def test_damaged_pages_never_raise_anything_else(page):
