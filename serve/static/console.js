@@ -92,6 +92,17 @@ if (cards) {
     more();
   }
 
+  // An undo while the cards were on their way can have brought a comment back: it keeps one card.
+  function append(text) {
+    const page = document.createRange().createContextualFragment(text);
+    page.querySelectorAll(".card").forEach((card) => {
+      const shown = document.getElementById(card.id);
+      if (shown?.matches(".done")) shown.replaceWith(card);
+      else if (shown) card.remove();
+    });
+    cards.append(page);
+  }
+
   async function more(byHand = false) {
     if (cards.dataset.paused && byHand) location.assign(`/console?${cards.dataset.query}`);
     if (loading || cards.dataset.paused || (exhausted && !byHand)) return;
@@ -105,7 +116,7 @@ if (cards) {
       if (answer.ok) {
         const text = await answer.text();
         exhausted = !text.trim();
-        cards.insertAdjacentHTML("beforeend", text);
+        append(text);
       }
     } catch { say("The next comments could not be loaded. Press n to try again."); }
     loading = false;

@@ -59,8 +59,8 @@ const Acts = (() => {
 
   function reopen(restored) {
     const cards = Object.entries(restored).flatMap(([comment, decision]) => {
-      const shown = [...document.querySelectorAll(`.done[data-comment="${comment}"]`)];
-      shown.forEach((card) => {
+      const shown = [...document.querySelectorAll(`:is(.card, .done)[data-comment="${comment}"]`)];
+      shown.filter((card) => card.matches(".done")).forEach((card) => {
         card.classList.remove("done");
         card.querySelector(".outcome").replaceChildren();
         card.querySelector("[name=after]").value = decision;

@@ -39,6 +39,7 @@ def enter(browser: Any, service: httpx.Client, name: str, **options: Any) -> Any
     page.fill("#key", key)
     page.click("main button")
     page.wait_for_selector("#cards", state="attached")
+    page.wait_for_load_state()
     return page
 
 
@@ -234,6 +235,30 @@ def test_six_ordinary_comments_are_on_a_screen_and_long_ones_are_folded(
     page.locator(".all summary").first.click()
     assert page.locator(".card .tick").count() > 0
     picture(page, "queue-large", whole=False)
+    page.context.close()
+
+
+@pytest.mark.parametrize("answered_first", ["undo", "cards"])
+def test_an_undo_while_cards_are_loaded_leaves_one_card_of_each_comment(
+    answered_first: str, browser: Any, service: httpx.Client
+) -> None:
+    take(service, *ordinary(3))
+    page = enter(browser, service, "mona")
+    held: dict[str, Any] = {}
+    page.route("**/console/cards?**", lambda route: held.setdefault("cards", route))
+    page.route("**/console/undo", lambda route: held.setdefault("undo", route))
+    decide(page, "f")
+    page.keyboard.press("u")
+    until(lambda: page.evaluate("true") and len(held) == 2)
+    undone = held["undo"].fetch()
+    for name in sorted(held, key=lambda name: name != answered_first):
+        if name == "undo":
+            held["undo"].fulfill(response=undone)
+            page.wait_for_selector("#toast .said >> text=Undone")
+        else:
+            held["cards"].continue_()
+            page.wait_for_function("() => !document.getElementById('new').textContent")
+    assert sorted(shown(page)) == sorted(one["id"] for one in service.get("/v1/queue").json()["items"])
     page.context.close()
 
 

@@ -35,6 +35,7 @@ class Moderator:
         self.hands.write(self.page.locator("#key"), key)
         self.hands.press(self.page.locator("main form button").last)
         self.page.wait_for_selector("#cards", state="attached")
+        self.page.wait_for_load_state()
 
     def show(self, list_name: str, words: str) -> None:
         """Filter the queue by the entry of a list that begins with ``words``."""
