@@ -183,7 +183,6 @@ def _configured(
     operating: dict[tuple[str, str], OperatingPoint | None] = {}
     for column, label in enumerate(recipe.labels):
         rows = two_sided(validation.targets[:, column], validation.sources)
-        target = validation.targets[rows, column]
         if before is not None and label in before.calibration and rows.sum() < _FEWEST_TO_CALIBRATE:
             console.print(
                 f"{label}: {rows.sum()} validation rows are too few; calibration and thresholds of "
@@ -196,11 +195,15 @@ def _configured(
                 f"{label}: no validation corpus has positives and negatives; not calibrated, no thresholds"
             )
             continue
-        probability = np.clip(raw[label][rows], 1e-7, 1 - 1e-7)
+        probability = np.clip(raw[label], 1e-7, 1 - 1e-7)
         logits = np.log(probability / (1 - probability))
-        calibration[label] = platt(logits, target, equal_weights(validation.sources[rows]))
-        calibrated = _calibrated(calibration[label], logits)
-        hold, reject = operating_points(label, recipe, calibrated, target)
+        weights = equal_weights(validation.sources[rows])
+        calibration[label] = platt(logits[rows], validation.targets[rows, column], weights)
+        hold, reject = operating_points(label, recipe, _calibrated(calibration[label], logits), validation)
+        if hold is None and label in HARMFUL:
+            console.print(
+                f"{label}: no threshold has the recipe's precision and share of held harmless comments; never held"
+            )
         operating[label, "hold"], operating[label, "reject"] = hold, reject
         thresholds[label] = thresholds_at(hold, reject)
     return plain.model_copy(update={"calibration": calibration, "thresholds": thresholds}), operating

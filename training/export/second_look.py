@@ -214,8 +214,7 @@ def pair_thresholds(
     for label in (label for label in rows.labels if label in HARMFUL):
         known = two_sided(rows.target(label), rows.sources)
         if known.sum() >= _FEWEST_ROWS:
-            points = operating_points(label, recipe, both[label][known], rows.target(label)[known])
-            thresholds[label] = thresholds_at(*points)
+            thresholds[label] = thresholds_at(*operating_points(label, recipe, both[label], rows))
     return thresholds
 
 

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from belowline.model import HARMFUL, Thresholds
 from belowline.model.directory import Calibration
 from belowline.training.measure.intervals import Floats, wilson
+from belowline.training.measure.rows import TestRows
 from belowline.training.recipes.recipe import Recipe
 
 REJECT_PRECISION = 0.97
@@ -62,41 +63,70 @@ class OperatingPoint:
     held: int
 
 
-def threshold_for(precision: float, probability: Floats, target: Floats) -> OperatingPoint | None:
-    """Return the lowest threshold with precision of at least ``precision``, None if there is none."""
-    return _chosen(probability, target, lambda hits, held: np.flatnonzero(hits / held >= precision)[-1:])
+def threshold_for(
+    precision: float, probability: Floats, target: Floats, floor: float = 0.0
+) -> OperatingPoint | None:
+    """Return the lowest threshold from ``floor`` on with precision of at least ``precision``, None if there is none."""
+    return _chosen(
+        probability, target, floor, lambda hits, held: np.flatnonzero(hits / held >= precision)[-1:]
+    )
 
 
-def best_threshold(probability: Floats, target: Floats, beta: float = 0.5) -> OperatingPoint | None:
-    """Return the threshold with the best F-beta, for a label that never reaches a stated precision."""
+def best_threshold(
+    probability: Floats, target: Floats, floor: float = 0.0, beta: float = 0.5
+) -> OperatingPoint | None:
+    """Return the threshold from ``floor`` on with the best F-beta, for a label without the stated precision."""
 
     def best(hits: Floats, held: Floats) -> npt.NDArray[np.intp]:
         positives = float((target >= 0.5).sum())
         return np.atleast_1d(np.argmax(hits / (held + beta**2 * positives)))
 
-    return _chosen(probability, target, best)
+    return _chosen(probability, target, floor, best)
 
 
 def hold_threshold(
-    precision: float, recall: float, probability: Floats, target: Floats
+    precision: float, recall: float, probability: Floats, target: Floats, floor: float = 0.0
 ) -> OperatingPoint | None:
-    """Return the lowest threshold with ``precision``, or, if its recall is below ``recall``, the one with the best
-    F-half.
+    """Return the lowest threshold from ``floor`` on with ``precision``, or, if its recall is below ``recall``, the one
+    with the best F-half.
 
     The result says its precision and recall.
     """
     precise = threshold_for(precision, probability, target)
-    return precise if precise and precise.recall >= recall else best_threshold(probability, target)
+    if precise and precise.recall >= recall:
+        return threshold_for(precision, probability, target, floor)
+    return best_threshold(probability, target, floor)
+
+
+def threshold_of_share(share: float, probability: Floats, sources: npt.NDArray[np.str_]) -> float:
+    """Return the lowest threshold, in steps of 0.0001, that at most ``share`` of the comments [n] reach.
+
+    Every source has the same weight. Without comments: 0.
+    """
+    weights = equal_weights(sources)
+    order = np.argsort(-probability)
+    too_many = order[np.cumsum(weights[order]) > share + 1e-9]
+    return float(np.floor(probability[too_many[0]] * 1e4) / 1e4 + 1e-4) if len(too_many) else 0.0
 
 
 def operating_points(
-    label: str, recipe: Recipe, probability: Floats, target: Floats
+    label: str, recipe: Recipe, probability: Floats, rows: TestRows
 ) -> tuple[OperatingPoint | None, OperatingPoint | None]:
-    """Return where ``label`` holds and where it rejects comments; a label that is not harmful does neither."""
+    """Return where ``label`` holds and where it rejects comments; a label that is not harmful does neither.
+
+    Args:
+        probability: The calibrated probability of the label for each row, [n].
+        rows: Validation rows. Those of sources with both classes give the precision, the harmless ones of
+            ``recipe.ordinary`` the lowest possible threshold.
+    """
     if label not in HARMFUL:
         return None, None
-    hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, probability, target)
-    return hold, threshold_for(REJECT_PRECISION, probability, target)
+    target = rows.target(label)
+    known, ordinary = two_sided(target, rows.sources), rows.harmless(recipe.ordinary)
+    floor = threshold_of_share(recipe.hold_harmless, probability[ordinary], rows.sources[ordinary])
+    values = probability[known], target[known]
+    hold = hold_threshold(recipe.hold_precision, recipe.hold_recall, *values, floor)
+    return hold, threshold_for(REJECT_PRECISION, *values, floor)
 
 
 def thresholds_at(hold: OperatingPoint | None, reject: OperatingPoint | None) -> Thresholds:
@@ -105,16 +135,21 @@ def thresholds_at(hold: OperatingPoint | None, reject: OperatingPoint | None) ->
 
 
 def _chosen(
-    probability: Floats, target: Floats, choose: Callable[[Floats, Floats], npt.NDArray[np.intp]]
+    probability: Floats,
+    target: Floats,
+    floor: float,
+    choose: Callable[[Floats, Floats], npt.NDArray[np.intp]],
 ) -> OperatingPoint | None:
-    """Return the operating point that ``choose`` picks from hits [k] and held [k], strictest threshold first."""
+    """Return the operating point that ``choose`` picks from hits [k] and held [k] of the thresholds from ``floor`` on,
+    strictest first.
+    """
     order = np.argsort(-probability)
     ranked, truth = probability[order], target[order] >= 0.5
     hits, held = np.cumsum(truth, dtype=np.float64), np.arange(1, len(truth) + 1, dtype=np.float64)
     # Thresholds have four decimals: one is possible only where it does not also hold the next example below.
     thresholds = np.floor(ranked * 1e4) / 1e4
     last = np.append(ranked[1:] < thresholds[:-1], True)[: len(ranked)]
-    possible = np.flatnonzero(last & (held >= _FEWEST_HELD))
+    possible = np.flatnonzero(last & (held >= _FEWEST_HELD) & (thresholds >= floor))
     chosen = choose(hits[possible], held[possible]) if len(possible) and truth.any() else possible[:0]
     if not len(chosen):
         return None

@@ -15,7 +15,7 @@ from rich.progress import track
 from belowline.data.corpora import ADAPTERS, CORPORA, read_corpus
 from belowline.data.decisions import examples_to_split
 from belowline.data.example import Example
-from belowline.model import DEFINITIONS, ScoreInput, Scorer
+from belowline.model import DEFINITIONS, HARMFUL, ScoreInput, Scorer
 from belowline.training.dataset.author_lines import AUTHOR_LINES
 from belowline.training.dataset.mix import split_of
 from belowline.training.errors import ContenderError
@@ -50,6 +50,12 @@ class TestRows:
     def target(self, label: str) -> Floats:
         """Return the known shares of ``label`` [n]."""
         return np.asarray(self.targets[:, self.labels.index(label)])
+
+    def harmless(self, sources: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Return the mask [n] of the rows of ``sources`` that no harmful label is known to fit."""
+        columns = [at for at, label in enumerate(self.labels) if label in HARMFUL]
+        harm = (np.nan_to_num(self.targets[:, columns]) >= 0.5).any(axis=1)
+        return np.asarray(np.isin(self.sources, sources) & ~harm)
 
 
 def rows_of(

@@ -155,6 +155,10 @@ class Recipe(_Section):
     limit: AtLeastOne | None = None  # examples of each corpus at most, for miniatures
     hold_precision: Share = 0.8  # precision on validation for which hold thresholds are chosen
     hold_recall: Share = 0.25  # recall below which a label uses its threshold with the best F-half instead
+    ordinary: tuple[str, ...] = ()  # corpora of comments as readers write them, for hold_harmless
+    hold_harmless: Share = (
+        1.0  # largest share of their harmless comments that one label may hold, on validation
+    )
     distil: Distil | None = None
     augment: Augment = Augment()
     replay: Replay = Replay()
@@ -178,13 +182,15 @@ class Recipe(_Section):
             raise ValueError("must be less than max_tokens")
         return overlap
 
-    @field_validator("augment")
+    @field_validator("augment", "ordinary")
     @classmethod
-    def _swapped_within_the_mix(cls, augment: Augment, info: ValidationInfo) -> Augment:
-        strange = set(augment.swap_in) - set(info.data.get("mix", augment.swap_in))
-        if strange:
-            raise ValueError(f"swap_in names {', '.join(sorted(strange))}, not in the mix")
-        return augment
+    def _within_the_mix(
+        cls, value: Augment | tuple[str, ...], info: ValidationInfo
+    ) -> Augment | tuple[str, ...]:
+        field, names = ("swap_in", value.swap_in) if isinstance(value, Augment) else ("ordinary", value)
+        if strange := set(names) - set(info.data.get("mix", names)):
+            raise ValueError(f"{field} names {', '.join(sorted(strange))}, not in the mix")
+        return value
 
     @model_validator(mode="after")
     def _distilled_from_a_start(self) -> Self:

@@ -13,13 +13,17 @@ from belowline.training.measure.calibrate import (
     best_threshold,
     equal_weights,
     hold_threshold,
+    operating_points,
     platt,
     threshold_for,
+    threshold_of_share,
     two_sided,
 )
 from belowline.training.measure.intervals import percentiles, wilson
 from belowline.training.measure.metrics import auc, bins, measure
+from belowline.training.recipes.recipe import Recipe
 from tests.support.calibration import calibration_error
+from tests.support.rows import test_rows as rows_for
 
 UNHURRIED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -262,6 +266,45 @@ def test_a_label_that_would_hold_hardly_anything_holds_from_its_best_f_half() ->
     assert wider is not None
     assert wider.threshold == 0.6
     assert hold_threshold(0.9, 0.25, probability, np.zeros(440)) is None
+
+
+def test_a_floor_is_the_lowest_threshold() -> None:
+    probability = np.repeat((0.9, 0.6, 0.2), (40, 40, 40))
+    target = np.repeat((1.0, 1.0, 0.0), 40)
+    assert threshold_for(0.6, probability, target, 0.61).threshold == 0.9  # type: ignore[union-attr]
+    assert best_threshold(probability, target, 0.61).threshold == 0.9  # type: ignore[union-attr]
+    assert threshold_for(0.6, probability, target, 0.91) is None
+
+
+def test_a_share_of_comments_weighs_sources_alike() -> None:
+    probability = np.array([0.9, 0.8, 0.7, 0.6, 0.95, 0.1, 0.1, 0.1, 0.1, 0.1])
+    sources = np.array(["a"] * 4 + ["b"] * 6)
+    found = {share: threshold_of_share(share, probability, sources) for share in (0.0, 0.1, 0.3, 1.0)}
+    assert found == {
+        0.0: pytest.approx(0.9501),
+        0.1: pytest.approx(0.9001),
+        0.3: pytest.approx(0.8001),
+        1.0: 0,
+    }
+    assert threshold_of_share(0.0, np.array([]), np.array([], dtype=str)) == 0
+
+
+def test_harmless_ordinary_comments_raise_a_threshold_and_harmful_ones_do_not() -> None:
+    nothing = np.full(40, np.nan)
+    spam = np.concatenate((np.repeat((1.0, 0.0), 40), nothing))
+    hate = np.concatenate((nothing, nothing, np.repeat((1.0, 0.0), 20)))
+    sources = np.repeat(("toy", "letters"), (80, 40))
+    rows = rows_for([""] * 120, np.array((spam, hate)).T, sources, [""] * 120, ("spam", "hate"))
+    probability = np.concatenate((np.linspace(1, 0.6, 80), np.full(20, 0.95), np.full(20, 0.75)))
+    recipe = {"name": "trial", "base": "none", "mix": {"toy": 1.0, "letters": 1.0}, "hold_precision": 0.6}
+    limit = {"ordinary": ["letters"], "hold_harmless": 0.1}
+    free, limited = (
+        operating_points("spam", Recipe.model_validate(recipe | more), probability, rows)[0]
+        for more in ({}, limit)
+    )
+    assert free is not None
+    assert limited is not None
+    assert free.threshold < 0.75 < limited.threshold < 0.95
 
 
 def test_no_threshold_from_a_handful() -> None:

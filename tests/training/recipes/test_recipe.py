@@ -153,6 +153,7 @@ def test_a_wrong_field_is_named(
         ("[mix]\njigsaw = 1\n[fit]\ncheckpoint_minutes = 0", "fit.checkpoint_minutes", "greater than 0"),
         ("[mix]\njigsaw = 1\n[augment]\ndisguise = 2", "augment.disguise", "or equal to 1"),
         ("[mix]\njigsaw = 1\n[augment]\nswap_in = ['ghc']", "augment", "swap_in names ghc, not in the mix"),
+        ("ordinary = ['c3']\n[mix]\njigsaw = 1", "ordinary", "ordinary names c3, not in the mix"),
         ("[mix]\njigsaw = 1\n[generated]\nlink-spam = -5", "generated.link-spam", "or equal to 0"),
         (
             "[mix]\njigsaw = 1\n[generated]\nlink-spam = 'some'",
