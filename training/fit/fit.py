@@ -177,7 +177,10 @@ def start_network(job: Job) -> Network:
                 network.teacher_run = teacher_folder(recipe.distil.teacher, job.run.path)
             else:
                 network.teacher = model
-            network.adopted = {}
+            if recipe.distil.layers != tuple(range(model.encoder.config.num_hidden_layers)):
+                if recipe.fit.keep_start:
+                    raise RunError("keep_start: the student lacks layers of the start; leave keep_start out")
+                network.adopted = {}
         if not recipe.fit.only_heads:
             freeze(network.model.encoder, recipe.fit.freeze_layers)
     except ValueError as error:

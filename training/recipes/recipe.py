@@ -196,10 +196,8 @@ class Recipe(_Section):
     def _distilled_from_a_start(self) -> Self:
         if self.distil and not self.start:
             raise ValueError("distil needs start")
-        if self.distil and (self.fit.only_heads or self.fit.keep_start or self.fit.hold_start):
-            raise ValueError(
-                "distil trains a whole network of its own; leave out only_heads, keep_start and hold_start"
-            )
+        if self.distil and (self.fit.only_heads or self.fit.hold_start):
+            raise ValueError("distil trains a whole network of its own; leave out only_heads and hold_start")
         return self
 
 
