@@ -118,7 +118,7 @@ def test_a_recipe_needs_somebody_to_learn_from(workshop: Path) -> None:
         load_recipe(file)
     file.write_text(
         file.read_text("utf-8")
-        .replace("[fit]", "[fit]\nkeep_start = 0.5")
+        .replace("[fit]", "[fit]\nhold_start = 0.5")
         .replace("seed", 'start = "released"\nseed'),
         "utf-8",
     )
@@ -152,6 +152,21 @@ def test_a_student_learns_from_another_architecture_what_its_start_does_not_say(
         for one in (start, load_model(run / "model")[0])
     ]
     assert gaps[1] < 0.7 * gaps[0], gaps
+
+
+@pytest.mark.slow
+def test_a_student_with_all_layers_keeps_a_share_of_its_start(
+    workshop: Path, trained_run: Path, other_teacher: Path
+) -> None:
+    recipe, corpora = changed(taught(workshop, "kept"), fit={"keep_start": 1.0}), workshop / "corpora"
+    fit(recipe, corpora, workshop / "kept", QUIET, start=trained_run / "model")
+    start, kept = (
+        dict(load_model(run / "model")[0].named_parameters()) for run in (trained_run, workshop / "kept")
+    )
+    assert all(torch.allclose(kept[name], value) for name, value in start.items() if name.startswith("encoder."))
+    fewer = changed(recipe, distil={"layers": [1]})
+    with pytest.raises(RunError, match="lacks layers of the start"):
+        fit(fewer, corpora, workshop / "fewer", QUIET, start=trained_run / "model")
 
 
 @pytest.mark.slow
