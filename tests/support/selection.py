@@ -3,9 +3,11 @@
 Every marker is registered in ``pyproject.toml``. ``make test`` runs the tests without any of them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,20 @@ FIXTURES = ("browser", "postgres")
 """Fixtures whose tests get the marker of the same name."""
 TRAINING = "trained_run"
 """The fixture that trains a miniature model; its tests are slow."""
+
+TRAINING_PACKAGES = (
+    "datasets",
+    "matplotlib",
+    "PIL",
+    "scipy",
+    "sklearn",
+    "tensorboard",
+    "torch",
+    "transformers",
+)
+"""Packages of the extra ``train``; a file of tests that imports an absent one is skipped."""
+_NEEDS = "needs {}: pip install -e '.[train]'"
+NEEDS_TORCH = _NEEDS.format("torch")
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 
@@ -45,6 +61,18 @@ class Selection:
         for item in items:
             ranks[item.path] = min(rank_of(item), ranks.get(item.path, len(MARKERS)))
         items.sort(key=lambda item: ranks[item.path])
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, Any, pytest.CollectReport]:
+        """Turn the failed import of an absent package of ``train`` into a skip with a reason."""
+        report: pytest.CollectReport = yield
+        missing = report.failed and re.search(r"No module named '(\w+)", str(report.longrepr))
+        if missing and missing[1] in TRAINING_PACKAGES:
+            report.outcome = "skipped"
+            report.longrepr = (str(collector.path), 1, f"Skipped: {_NEEDS.format(missing[1])}")
+        return report
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Count deselected tests by their markers; a test with two markers counts for the first."""

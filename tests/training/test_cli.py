@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from belowline.data.corpora import CORPORA
 from belowline.data.decisions import read_decided
 from belowline.training import cli
+from tests.support.selection import NEEDS_TORCH
 from tests.support.tiny_training import write_corpora, write_decisions, write_recipe
 
 WITHOUT_TORCH = """
@@ -33,6 +35,8 @@ def failure(
     assert caught.value.code == 1
     shown = capsys.readouterr()
     assert "Traceback" not in shown.err
+    if find_spec("torch") is None and "torch not installed" in shown.err:
+        pytest.skip(NEEDS_TORCH)
     _, beginning, rest = shown.err.partition("belowline-train: ")
     assert beginning
     return rest.splitlines()

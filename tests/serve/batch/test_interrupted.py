@@ -109,7 +109,7 @@ def test_the_closing_line_counts(
     scorer_that(monkeypatch)
     out = tmp_path / "out.jsonl"
     assert cli.run(["score", "--in", str(source), "--out", str(out)]) == 3
-    [line] = capsys.readouterr().err.splitlines()
+    *_, line = capsys.readouterr().err.splitlines()
     assert line == (
         "scored 2,400: 1,200 published, 1,200 held (spam 600, hate speech 600), 0 rejected; "
         f"600 not readable ({rejects_path(out)}); wrote {out}"
