@@ -40,13 +40,14 @@ def expected(name: str) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def relevant(name: str, expected: list[dict[str, float]]) -> list[dict[str, float]]:
-    """Probabilities of the sample's comments under their articles.
+    """Probabilities of the sample's comments with their articles and authors.
 
     Relevance is included because it is a factor of ``on_topic``.
     """
+    more = zip(reference(name)["relevance"], reference(name)["spam"], strict=True)
     return [
-        {**one, "on_topic": one["on_topic"] * relevance, "relevance": relevance}
-        for one, relevance in zip(expected, reference(name)["relevance"], strict=True)
+        {**one, "on_topic": one["on_topic"] * relevance, "relevance": relevance, "spam": spam}
+        for one, (relevance, spam) in zip(expected, more, strict=True)
     ]
 
 
@@ -78,12 +79,17 @@ def test_http(released: Scorer, expected: list[dict[str, float]], tmp_path: Path
     check([result["scores"] for result in answer.json()["results"]], expected)
 
 
-def test_http_with_articles(released: Scorer, relevant: list[dict[str, float]], tmp_path: Path) -> None:
+def test_http_with_articles_and_authors(
+    released: Scorer, relevant: list[dict[str, float]], tmp_path: Path
+) -> None:
     app = create_app(Settings(database_url=sqlite_url(tmp_path / "queue.sqlite3")), released)
     found = []
     with TestClient(app, base_url="http://127.0.0.1") as client:
         for article, group in groupby(comments(), key=lambda comment: comment.article):
-            sent = [{"text": comment.text, "parent": comment.parent} for comment in group]
+            sent = [
+                {"text": one.text, "parent": one.parent, "author": {"name": one.author or ""}}
+                for one in group
+            ]
             body = {"comments": sent, "article": {"title": article}}
             found += client.post("/v1/score", json=body).json()["results"]
     check([{**result["scores"], "relevance": result["relevance"]} for result in found], relevant)

@@ -24,9 +24,9 @@ def comments() -> list[ScoreInput]:
 
 
 def reference(name: str) -> dict[str, Any]:
-    """Return ``{"model": version, "probabilities": [...], "relevance": [...]}`` of the model of that name.
+    """Return version, probabilities, relevance and spam of the model of that name.
 
-    Probabilities are those of the texts alone.
+    Probabilities are those of the texts alone, relevance and spam those of the comments with their articles and authors.
     """
     content: dict[str, dict[str, Any]] = json.loads(FILE.read_text("utf-8"))
     return content[name]
@@ -42,12 +42,12 @@ def write() -> None:
 
 def _scored(scorer: Scorer) -> dict[str, Any]:
     alone = scorer.score([ScoreInput(comment.text) for comment in comments()])
+    whole = scorer.score(comments())
     return {
         "model": scorer.version,
         "probabilities": [{label: round(p, 4) for label, p in one.probabilities.items()} for one in alone],
-        "relevance": [
-            None if one.relevance is None else round(one.relevance, 4) for one in scorer.score(comments())
-        ],
+        "relevance": [None if one.relevance is None else round(one.relevance, 4) for one in whole],
+        "spam": [round(one.probabilities["spam"], 4) for one in whole],
     }
 
 
