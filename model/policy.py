@@ -272,7 +272,7 @@ def _hold_words(scores: Scores, policy: Policy, context: Context) -> PolicyDecis
 
 def _hold(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     """The label furthest above its hold threshold, or its reject threshold if automatic rejection is off."""
-    return _furthest_above(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
+    return _furthest_above(scores, {label: both.lowest for label, both in policy.thresholds.items()}, "hold")
 
 
 def _blocked(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
@@ -334,10 +334,6 @@ def _language(scores: Scores, policy: Policy, context: Context) -> PolicyDecisio
     if known or policy.unknown_language == "publish":
         return None
     return PolicyDecision("hold", "language", f"language {scores.language} is not one the model knows", None)
-
-
-def _lower(both: Thresholds) -> float | None:
-    return min((value for value in (both.hold, both.reject) if value is not None), default=None)
 
 
 def label_code(label: str) -> str:
