@@ -25,9 +25,6 @@ class ModeratorDecision:
     """A decision to be recorded.
 
     Attributes:
-        action: The action that the comment gets.
-        labels: Labels that the moderator named.
-        code: The reason code.
         code_choice: Whether a person chose ``code`` or left the preselected one; None without a choice.
         note: A note for other moderators.
         message: Words for the author, which webhooks deliver.
