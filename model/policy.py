@@ -9,11 +9,10 @@ from belowline.model.directory import Thresholds
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import HARMFUL, log_odds
 from belowline.model.normalise import Normalised, normalise
-from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
+from belowline.model.policy_file import DEFAULT_POLICY as DEFAULT_POLICY
+from belowline.model.policy_file import PolicyError, SiteRules, for_site, policy_text, read_policy
 from belowline.model.scorer import Scores
 from belowline.model.word_and_link_lists import Link, Listed, hosts_in, links_in
-
-DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 
 Action = Literal["publish", "hold", "reject"]
 Span = tuple[int, int]
@@ -127,12 +126,7 @@ class Policy:
         """The policy in file ``path`` (None: the default policy) for a model's thresholds and languages.
 
         Raises PolicyError."""
-        try:
-            text = "" if path is None else path.read_text("utf-8")
-        except UnicodeDecodeError as error:
-            raise PolicyError(f"{path}: not TOML: {error}") from error
-        except OSError as error:
-            raise PolicyError(f"{path}: cannot be read ({error.strerror}); name a policy file") from error
+        text = "" if path is None else policy_text(path)
         return cls.parse(text, str(path), scorer_thresholds, languages)
 
     @classmethod
@@ -144,7 +138,7 @@ class Policy:
         languages: tuple[str, ...] = ("en",),
     ) -> Self:
         """The policy in ``text``; raises PolicyError, whose message calls the policy ``name``."""
-        file = read_policy(text, name, DEFAULT_POLICY.read_text("utf-8"))
+        file = read_policy(text, name)
         sites = {
             site: cls._of(
                 for_site(file, site), file.version, f"{name}: sites.{site}", scorer_thresholds, languages
