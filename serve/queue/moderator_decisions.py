@@ -259,20 +259,15 @@ def _add(case: _Case, decision: ModeratorDecision, act: int | None, **instead: A
     """Insert the decision, apply its action to the comment, and notify webhooks; ``instead`` replaces its columns."""
     comment, item = case.comment, case.item
     kind = item.kind if item is not None else None
+    same = ("action", "code", "code_choice", "note", "message", "blind", "undoes")
     values = {
+        **{name: getattr(decision, name) for name in same},
         "actor": case.who.name,
         "via": kind if kind in ("appeal", "second", "sample") else decision.via,
-        "action": decision.action,
         "before": case.last.action if case.last is not None else None,
         "labels": list(decision.labels),
-        "code": decision.code,
-        "code_choice": decision.code_choice,
         "rule": _rule(decision),
         "spans": [],
-        "note": decision.note,
-        "message": decision.message,
-        "blind": decision.blind,
-        "undoes": decision.undoes,
         "act_id": act,
         **instead,
     }
