@@ -34,6 +34,11 @@ class Thresholds(_Part):
     hold: float | None = Field(default=None, ge=0, le=1)
     reject: float | None = Field(default=None, ge=0, le=1)
 
+    @property
+    def lowest(self) -> float | None:
+        """The probability from which a label holds or rejects a comment."""
+        return min((value for value in (self.hold, self.reject) if value is not None), default=None)
+
 
 class Calibration(_Part):
     """Platt scaling, fitted on validation: probability = sigmoid(scale * value + shift) of a logit or a cosine."""

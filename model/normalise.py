@@ -132,14 +132,6 @@ def _apply(text: str, pattern: re.Pattern[str], replacement: Replacement) -> tup
 _LETTER = "[^\\W\\d_]"
 
 
-def _without(match: re.Match[str]) -> str:
-    return ""
-
-
-def _space(match: re.Match[str]) -> str:
-    return " "
-
-
 def _repaired(match: re.Match[str]) -> str:
     """Mojibake such as ``â€™`` or ``ðŸ˜‚``, repaired; other text unchanged."""
     run = match.group()
@@ -195,21 +187,9 @@ def _joined(match: re.Match[str]) -> str:
     return word
 
 
-def _together(match: re.Match[str]) -> str:
-    return match.group().replace(" ", "")
-
-
 def _letters_alone(match: re.Match[str]) -> str:
     """Single letters with marks between or around them, ``l/o/a/n`` or ``[l][o][a][n]``, without the marks."""
     return "".join(character for character in match.group() if character.isalpha())
-
-
-def _twice(match: re.Match[str]) -> str:
-    return match.group(1) * 2
-
-
-def _thrice(match: re.Match[str]) -> str:
-    return match.group(1) * 3
 
 
 _WWW = re.compile(r"(?i)\bwww\.")
@@ -247,8 +227,8 @@ _ANY = _somewhere("")
 _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], ...] = tuple(
     (re.compile(pattern), replacement, ascii_too, sign)
     for pattern, replacement, ascii_too, sign in (
-        (r"[\ud800-\udfff]", _space, False, _ANY),
-        (r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", _without, True, _ANY),
+        (r"[\ud800-\udfff]", lambda match: " ", False, _ANY),
+        (r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", lambda match: "", True, _ANY),
         (r"[\x80-\uffff\U00010000-\U0010ffff]+", _repaired, False, _ANY),
         (OVERRIDDEN, as_displayed, False, _OVERRIDE),
         (ENCLOSED, unenclosed, False, _ANY),
@@ -259,7 +239,7 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], 
         (r"[\xa9\xae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]+", _named, False, _ANY),
         # Zero-width and bidirectional controls, soft hyphens, variation selectors, tags.
         (r"[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-         r"\ufff9-\ufffb\U000e0000-\U000e01ef]+", _without, False, _ANY),
+         r"\ufff9-\ufffb\U000e0000-\U000e01ef]+", lambda match: "", False, _ANY),
         (SIGN_IN_WORD, sign_as_letter, False, _ANY),
         (r"[^\x00-\x7f][\u0300-\u036f]*", _compatible, False, _ANY),
         (DRAWN, undrawn, False, _ANY),
@@ -270,7 +250,7 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], 
         (r"(?<!\w)(?=\w*[^\x00-\x7f])\w{2,}", one_script, False, _ANY),
         (r"(?i)\b(?:https?://|www\.)(?P<host>[^\s/?#<>\"']+)[^\s<>\"']*", _link, True, _ADDRESS),
         # Words run together by hashtags; a single tag stays, and so do C#, F#m and a number's sign.
-        (r"(?<!\w)#(?=\w+#\w)|(?<=\w\w)#(?=\w\w)", _space, True, _HASH),
+        (r"(?<!\w)#(?=\w+#\w)|(?<=\w\w)#(?=\w\w)", lambda match: " ", True, _HASH),
         (r"(?<![\w@])@\w{2,30}", lambda match: "@user", True, _AT),
         (rf"(?<={_LETTER})@(?={_LETTER}{{1,12}}\b(?!\.\w))", lambda match: "a", True, _AT),
         (rf"(?<={_LETTER})\$+(?={_LETTER})|(?<!\w)\$(?={_LETTER}{{2}})", lambda match: "s" * len(match.group()), True, _DOLLAR),
@@ -278,12 +258,12 @@ _STEPS: tuple[tuple[re.Pattern[str], Replacement, bool, Callable[[str], bool]], 
          _ANY),
         (rf"(?<!\w){_LETTER}(?P<mark>[^\w\s]){_LETTER}(?:(?P=mark){_LETTER}){{2,}}(?!\w)", _letters_alone, True, _ANY),
         (rf"(?<!\w)(?:[\[({{<]{_LETTER}[\])}}>]){{4,}}", _letters_alone, True, _BRACKET),
-        (rf"(?<![\w'])(?:{_LETTER} ){{3,}}{_LETTER}(?![\w'])", _together, True, _ANY),
+        (rf"(?<![\w'])(?:{_LETTER} ){{3,}}{_LETTER}(?![\w'])", lambda match: match.group().replace(" ", ""), True, _ANY),
         (LEET, unleeted, True, _LEET),
         (BROKEN, unbroken, True, _BROKEN),
         (STRETCHED, unstretched, True, _STRETCHED),
         (LINE, forwards, True, _BACKWARDS),
-        (rf"({_LETTER})\1{{3,}}", _twice, True, _ANY),
-        (r"([^\w\s])\1{3,}", _thrice, True, _ANY),
+        (rf"({_LETTER})\1{{3,}}", lambda match: match.group(1) * 2, True, _ANY),
+        (r"([^\w\s])\1{3,}", lambda match: match.group(1) * 3, True, _ANY),
     )
 )  # fmt: skip

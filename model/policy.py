@@ -9,11 +9,10 @@ from belowline.model.directory import Thresholds
 from belowline.model.hash_sampling import draw
 from belowline.model.labels import HARMFUL, log_odds
 from belowline.model.normalise import Normalised, normalise
-from belowline.model.policy_file import PolicyError, SiteRules, for_site, read_policy
+from belowline.model.policy_file import DEFAULT_POLICY as DEFAULT_POLICY
+from belowline.model.policy_file import PolicyError, SiteRules, for_site, policy_text, read_policy
 from belowline.model.scorer import Scores
 from belowline.model.word_and_link_lists import Link, Listed, hosts_in, links_in
-
-DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 
 Action = Literal["publish", "hold", "reject"]
 Span = tuple[int, int]
@@ -127,12 +126,7 @@ class Policy:
         """The policy in file ``path`` (None: the default policy) for a model's thresholds and languages.
 
         Raises PolicyError."""
-        try:
-            text = "" if path is None else path.read_text("utf-8")
-        except UnicodeDecodeError as error:
-            raise PolicyError(f"{path}: not TOML: {error}") from error
-        except OSError as error:
-            raise PolicyError(f"{path}: cannot be read ({error.strerror}); name a policy file") from error
+        text = "" if path is None else policy_text(path)
         return cls.parse(text, str(path), scorer_thresholds, languages)
 
     @classmethod
@@ -144,7 +138,7 @@ class Policy:
         languages: tuple[str, ...] = ("en",),
     ) -> Self:
         """The policy in ``text``; raises PolicyError, whose message calls the policy ``name``."""
-        file = read_policy(text, name, DEFAULT_POLICY.read_text("utf-8"))
+        file = read_policy(text, name)
         sites = {
             site: cls._of(
                 for_site(file, site), file.version, f"{name}: sites.{site}", scorer_thresholds, languages
@@ -272,7 +266,7 @@ def _hold_words(scores: Scores, policy: Policy, context: Context) -> PolicyDecis
 
 def _hold(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
     """The label furthest above its hold threshold, or its reject threshold if automatic rejection is off."""
-    return _furthest_above(scores, {label: _lower(both) for label, both in policy.thresholds.items()}, "hold")
+    return _furthest_above(scores, {label: both.lowest for label, both in policy.thresholds.items()}, "hold")
 
 
 def _blocked(scores: Scores, policy: Policy, context: Context) -> PolicyDecision | None:
@@ -334,10 +328,6 @@ def _language(scores: Scores, policy: Policy, context: Context) -> PolicyDecisio
     if known or policy.unknown_language == "publish":
         return None
     return PolicyDecision("hold", "language", f"language {scores.language} is not one the model knows", None)
-
-
-def _lower(both: Thresholds) -> float | None:
-    return min((value for value in (both.hold, both.reject) if value is not None), default=None)
 
 
 def label_code(label: str) -> str:

@@ -1,12 +1,15 @@
 """Reads policy files: TOML, validated field by field."""
 
 import tomllib
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from belowline.model.directory import Thresholds
 from belowline.model.errors import BelowlineError, FieldProblem, first_problem
+
+DEFAULT_POLICY = Path(__file__).resolve().parent / "policy.toml"
 
 
 def _ordered(given: Thresholds) -> Thresholds:
@@ -94,11 +97,21 @@ class File(SiteRules):
     sites: dict[str, SiteRules] = {}
 
 
-def read_policy(text: str, name: str, default: str) -> File:
-    """The policy in ``text`` over ``default``; raises PolicyError, whose message calls the policy ``name``."""
+def policy_text(path: Path) -> str:
+    """The text of a policy file; raises PolicyError."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path}: not TOML: {error}") from error
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read ({error.strerror}); name a policy file") from error
+
+
+def read_policy(text: str, name: str) -> File:
+    """The policy in ``text`` over the default; raises PolicyError, whose message calls the policy ``name``."""
     given = _toml(text, name)
     try:
-        return File.model_validate(_toml(default, "the default policy") | given)
+        return File.model_validate(_toml(DEFAULT_POLICY.read_text("utf-8"), "the default policy") | given)
     except ValidationError as error:
         problem = first_problem(error)
         raise PolicyError(f"{name}: {problem.field}: {_advice(problem)}; see model/policy.toml") from error

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from typer import Abort, BadParameter
+from typer import Abort, Argument, BadParameter, Option
 
 from belowline.data.corpora import CORPORA, CorpusError
 from belowline.data.corpora.fetch import fetch as fetch_corpora
@@ -25,12 +25,12 @@ REJECTED = 3
 """Exit status of ``import`` if rows were rejected."""
 _RUNS = Path("runs")
 
-Corpora = Annotated[Path, typer.Option("--corpora", help="Folder with the corpora that `fetch` downloads.")]
-Recipe = Annotated[Path, typer.Option("--recipe", help="TOML file, or the name of a packaged recipe.")]
+Corpora = Annotated[Path, Option("--corpora", help="Folder with the corpora that `fetch` downloads.")]
+Recipe = Annotated[Path, Option("--recipe", help="TOML file, or the name of a packaged recipe.")]
 _EXPORTED = "File of `belowline decisions export`; repeatable."
-Decisions = Annotated[list[Path] | None, typer.Option("--decisions", help=_EXPORTED)]
-Runs = Annotated[Path, typer.Option(help="Folder of the run directories.")]
-Run = Annotated[Path, typer.Option("--run", help="Run directory of `fit`.")]
+Decisions = Annotated[list[Path] | None, Option("--decisions", help=_EXPORTED)]
+Runs = Annotated[Path, Option(help="Folder of the run directories.")]
+Run = Annotated[Path, Option("--run", help="Run directory of `fit`.")]
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def run(arguments: list[str]) -> int:
 @app.callback(invoke_without_command=True)
 def belowline_train(
     context: typer.Context,
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    show_version: Annotated[bool, Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Train, measure and export belowline's models."""
     if show_version:
@@ -73,12 +73,10 @@ def belowline_train(
 
 @app.command()
 def fetch(
-    to: Annotated[Path, typer.Option("--to", help="Target folder.")] = Path("corpora"),
-    corpus: Annotated[
-        list[str] | None, typer.Option("--corpus", help="Only this corpus; repeatable.")
-    ] = None,
+    to: Annotated[Path, Option("--to", help="Target folder.")] = Path("corpora"),
+    corpus: Annotated[list[str] | None, Option("--corpus", help="Only this corpus; repeatable.")] = None,
     mirror: Annotated[
-        Path | None, typer.Option("--mirror", help="Copy from this folder instead of downloading.")
+        Path | None, Option("--mirror", help="Copy from this folder instead of downloading.")
     ] = None,
 ) -> None:
     """Download the corpora at their pinned commits and verify their checksums; correct files are skipped."""
@@ -91,12 +89,12 @@ def fetch(
 @app.command(name="import")
 def import_command(
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="CSV, JSON, JSONL or Parquet, a comment in each row.")
+        Path, Argument(metavar="TABLE", help="CSV, JSON, JSONL or Parquet, a comment in each row.")
     ],
-    text: Annotated[str | None, typer.Option(help="Column of the text; default by name.")] = None,
+    text: Annotated[str | None, Option(help="Column of the text; default by name.")] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="COLUMN[=LABEL]",
             help="Column whose cells name labels, or COLUMN=LABEL for one of 0 and 1, yes and no, or shares; "
             "repeatable; default: columns named like a label, or `label`.",
@@ -104,24 +102,20 @@ def import_command(
     ] = None,
     map: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="WORD=LABEL,...",
             help="Meanings of words in the cells: `abuse=personal_attack`, `slur=hate+toxicity`, `none=` if no label "
             "applies, `unsure=?` to ignore it; repeatable.",
         ),
     ] = None,
-    id: Annotated[
-        str | None, typer.Option(help="Column of the id; default by name, else row numbers.")
-    ] = None,
+    id: Annotated[str | None, Option(help="Column of the id; default by name, else row numbers.")] = None,
     thread: Annotated[
-        str | None, typer.Option(help="Column of the thread, which stays in one split; default by name.")
+        str | None, Option(help="Column of the thread, which stays in one split; default by name.")
     ] = None,
-    article: Annotated[
-        str | None, typer.Option(help="Column of the article's text; default by name.")
-    ] = None,
-    parent: Annotated[str | None, typer.Option(help="Column of the parent comment's text.")] = None,
-    site: Annotated[str, typer.Option(help="Site of the examples; default the name of the file.")] = "",
-    out: Annotated[Path, typer.Option("--out", help="File of decisions to write.")] = Path("labels.jsonl"),
+    article: Annotated[str | None, Option(help="Column of the article's text; default by name.")] = None,
+    parent: Annotated[str | None, Option(help="Column of the parent comment's text.")] = None,
+    site: Annotated[str, Option(help="Site of the examples; default the name of the file.")] = "",
+    out: Annotated[Path, Option("--out", help="File of decisions to write.")] = Path("labels.jsonl"),
 ) -> int:
     """Turn a table with labels of your own into examples for `fit`, `check`, `compare` and `tune`."""
     from belowline.data.labelled_table import LabelledTable, label_columns, meanings
@@ -141,14 +135,12 @@ def fit_command(
     runs: Runs = _RUNS,
     start: Annotated[
         Path | None,
-        typer.Option(help="Model directory (or `release`, `small`, or a run's model) to start from."),
+        Option(help="Model directory (or `release`, `small`, or a run's model) to start from."),
     ] = None,
     decisions: Decisions = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run; default the recipe's.")] = None,
-    version: Annotated[
-        str | None, typer.Option(help="Version of the trained model; default the recipe's.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run of that name.")] = False,
+    name: Annotated[str | None, Option(help="Name of the run; default the recipe's.")] = None,
+    version: Annotated[str | None, Option(help="Version of the trained model; default the recipe's.")] = None,
+    force: Annotated[bool, Option("--force", help="Replace a run of that name.")] = False,
 ) -> None:
     """Fine-tune by a recipe; the same command resumes an interrupted run."""
     from belowline.model import model_directory
@@ -177,29 +169,27 @@ def check_command(
 def compare_command(
     contenders: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="MODEL...",
             help="The baseline first, then candidates: a model directory (or `release`, `small`), tfidf:RUN, "
             "detoxify:original|unbiased|multilingual or detoxify:FILE.ckpt.",
         ),
     ],
-    run: Annotated[
-        Path | None, typer.Option("--run", help="Use the test split of this run directory.")
-    ] = None,
+    run: Annotated[Path | None, Option("--run", help="Use the test split of this run directory.")] = None,
     corpora: Annotated[
-        Path | None, typer.Option("--corpora", help="Also use test rows of the corpora in this folder.")
+        Path | None, Option("--corpora", help="Also use test rows of the corpora in this folder.")
     ] = None,
     decisions: Annotated[
-        Path | None, typer.Option("--decisions", help="Also use test rows of exported decisions.")
+        Path | None, Option("--decisions", help="Also use test rows of exported decisions.")
     ] = None,
-    recipe: Annotated[Path | None, typer.Option("--recipe", help="Recipe with the [gates] to check.")] = None,
+    recipe: Annotated[Path | None, Option("--recipe", help="Recipe with the [gates] to check.")] = None,
     policy: Annotated[
-        Path | None, typer.Option("--policy", help="Policy file with thresholds; default each model's own.")
+        Path | None, Option("--policy", help="Policy file with thresholds; default each model's own.")
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", help="Folder for the report, compare.json and cached scores.")
+        Path, Option("--out", help="Folder for the report, compare.json and cached scores.")
     ] = Path("compared"),
-    limit: Annotated[int | None, typer.Option(min=10, help="Maximum rows of each corpus.")] = None,
+    limit: Annotated[int | None, Option(min=10, help="Maximum rows of each corpus.")] = None,
 ) -> None:
     """Compare models with the first one: metrics with paired intervals, changed decisions, speed, gates, a report."""
     from belowline.training.compare.compare import Options, compare
@@ -213,27 +203,27 @@ def compare_command(
 @app.command(name="tune")
 def tune_command(
     decisions: Annotated[
-        list[Path], typer.Option("--decisions", help="File of `belowline decisions export`; repeatable.")
+        list[Path], Option("--decisions", help="File of `belowline decisions export`; repeatable.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Policy file to write.")] = Path("proposed.toml"),
+    out: Annotated[Path, Option("--out", help="Policy file to write.")] = Path("proposed.toml"),
     precision: Annotated[
-        float | None, typer.Option(help="Target precision of held comments of each label, such as 0.9.")
+        float | None, Option(help="Target precision of held comments of each label, such as 0.9.")
     ] = None,
     reject_precision: Annotated[
-        float | None, typer.Option(help="Target precision of rejected comments of each label.")
+        float | None, Option(help="Target precision of rejected comments of each label.")
     ] = None,
     per_day: Annotated[
-        int | None, typer.Option(min=1, help="Reviews per day that the team can do, instead of a precision.")
+        int | None, Option(min=1, help="Reviews per day that the team can do, instead of a precision.")
     ] = None,
-    comments_per_day: Annotated[int | None, typer.Option(min=1, help="Comments that arrive per day.")] = None,
+    comments_per_day: Annotated[int | None, Option(min=1, help="Comments that arrive per day.")] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Model directory, or `small`; default the released one.")
+        Path | None, Option("--model", help="Model directory, or `small`; default the released one.")
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option("--policy", help="Active policy; default the one that belowline starts with."),
+        Option("--policy", help="Active policy; default the one that belowline starts with."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Propose thresholds for a precision, or for a number of reviews a day, from a site's own decisions."""
     from belowline.model import DEFAULT_MODEL_DIR, model_directory
@@ -255,15 +245,15 @@ def tune_command(
 @app.command(name="export")
 def export_command(
     run: Run,
-    out: Annotated[Path, typer.Option("--out", help="Model directory to write.")] = Path("model-out"),
+    out: Annotated[Path, Option("--out", help="Model directory to write.")] = Path("model-out"),
     like: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--like", help="Released directory of the same weights, to copy calibration and thresholds from."
         ),
     ] = None,
-    version: Annotated[str, typer.Option("--version", help="Version to write, with --like.")] = "",
-    bits: Annotated[Literal[4, 8], typer.Option(help="Bits of a weight; 4 for large models.")] = 8,
+    version: Annotated[str, Option("--version", help="Version to write, with --like.")] = "",
+    bits: Annotated[Literal[4, 8], Option(help="Bits of a weight; 4 for large models.")] = 8,
 ) -> None:
     """Export a model directory: ONNX quantised, calibrated, with thresholds; refused if it differs from the weights."""
     if (like is None) != (not version):
@@ -276,10 +266,10 @@ def export_command(
 
 @app.command(name="second-look")
 def second_look_command(
-    first: Annotated[Path, typer.Option("--first", help="Model directory that reads every comment.")],
-    second: Annotated[Path, typer.Option("--second", help="Larger model that reads some comments again.")],
+    first: Annotated[Path, Option("--first", help="Model directory that reads every comment.")],
+    second: Annotated[Path, Option("--second", help="Larger model that reads some comments again.")],
     run: Run,
-    out: Annotated[Path, typer.Option("--out", help="Model directory to write.")] = Path("model-out"),
+    out: Annotated[Path, Option("--out", help="Model directory to write.")] = Path("model-out"),
     corpora: Corpora = Path("corpora"),
 ) -> None:
     """Fit the comments that a second model reads again, and the thresholds of both, into the first one's directory."""
@@ -293,14 +283,14 @@ def second_look_command(
 @app.command(name="evaluate")
 def evaluate_command(
     run: Run,
-    model: Annotated[Path, typer.Option("--model", help="Model directory.")] = Path("model-out"),
+    model: Annotated[Path, Option("--model", help="Model directory.")] = Path("model-out"),
     corpora: Corpora = Path("corpora"),
-    limit: Annotated[int, typer.Option(min=10, help="Maximum test rows of each corpus.")] = 1500,
+    limit: Annotated[int, Option(min=10, help="Maximum test rows of each corpus.")] = 1500,
     card: Annotated[
-        bool, typer.Option("--card", help="Write the model card and its charts into the model directory.")
+        bool, Option("--card", help="Write the model card and its charts into the model directory.")
     ] = False,
     detoxify: Annotated[
-        Path | None, typer.Option(help="Also measure this Detoxify checkpoint; loading it runs code in it.")
+        Path | None, Option(help="Also measure this Detoxify checkpoint; loading it runs code in it.")
     ] = None,
 ) -> None:
     """Measure a model by label, corpus and slice, with its fp32 twin, the TF-IDF baseline and Detoxify."""

@@ -7,75 +7,40 @@ from functools import lru_cache
 
 from belowline.data.comment import ReadError
 
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "text": (
-        *("text", "comment_text", "comment", "comment_content", "body", "content", "message", "comment_body"),
-        *(
-            "comment_message",
-            "text_original",
-            "raw",
-            "post_text",
-            "text_display",
-            "body_text",
-            "comment_html",
-        ),
-        *("html", "cooked", "markdown", "content_html", "body_html"),
-    ),
-    "id": ("id", "comment_id", "_id", "cid", "disqus_id", "comment_hex", "object_id", "uuid", "guid"),
-    "author": (
-        *(
-            "author_name",
-            "author",
-            "comment_author",
-            "commenter_name",
-            "commenter",
-            "username",
-            "display_name",
-        ),
-        *("author_display_name", "nickname", "nick", "name", "user", "by", "posted_by", "created_by"),
-        *("from", "account", "actor", "attributed_to"),
-    ),
-    "author_url": ("author_url", "comment_author_url", "website", "author_website", "commenter_link"),
-    "time": (
-        *("time", "timestamp", "created_at", "created", "comment_date_gmt", "date_gmt", "published"),
-        *("published_at", "created_utc", "created_on", "create_time", "creation_date", "posted_at", "posted"),
-        *("submitted_at", "datetime", "comment_time", "time_parsed"),
-    ),
-    "date": ("date", "comment_date", "date_created"),
-    "parent": (
-        *(
-            "parent",
-            "parent_id",
-            "reply_to",
-            "in_reply_to",
-            "comment_parent",
-            "parent_comment_id",
-            "pid",
-            "rid",
-        ),
-        *("in_reply_to_id", "reply_to_id", "parent_comment", "parent_hex", "replied_to"),
-    ),
-    "thread": (
-        *("thread", "thread_id", "article_id", "post", "post_id", "comment_post_id", "story_id", "story"),
-        *("topic_id", "page_id", "page_key", "asset_id", "link_id", "video_id", "conversation_id", "locator"),
-    ),
-    "title": (
-        "title",
-        "article_title",
-        "thread_title",
-        "post_title",
-        "page_title",
-        "story_title",
-        "headline",
-    ),
-    "url": ("url", "article_url", "thread_url", "link", "page_url", "post_url", "story_url"),
-    "article": ("article", "article_text"),
-    "verdict": (
-        *("verdict", "status", "comment_approved", "moderation_status", "comment_status", "approved"),
-        *("is_approved", "state"),
-    ),
-    "permalink": ("permalink", "comment_url", "comment_link"),
+_COLUMNS = {
+    "text": """
+        text comment_text comment comment_content body content message comment_body comment_message
+        text_original raw post_text text_display body_text comment_html html cooked markdown content_html
+        body_html
+    """,
+    "id": "id comment_id _id cid disqus_id comment_hex object_id uuid guid",
+    "author": """
+        author_name author comment_author commenter_name commenter username display_name author_display_name
+        nickname nick name user by posted_by created_by from account actor attributed_to
+    """,
+    "author_url": "author_url comment_author_url website author_website commenter_link",
+    "time": """
+        time timestamp created_at created comment_date_gmt date_gmt published published_at created_utc
+        created_on create_time creation_date posted_at posted submitted_at datetime comment_time time_parsed
+    """,
+    "date": "date comment_date date_created",
+    "parent": """
+        parent parent_id reply_to in_reply_to comment_parent parent_comment_id pid rid in_reply_to_id
+        reply_to_id parent_comment parent_hex replied_to
+    """,
+    "thread": """
+        thread thread_id article_id post post_id comment_post_id story_id story topic_id page_id page_key
+        asset_id link_id video_id conversation_id locator
+    """,
+    "title": "title article_title thread_title post_title page_title story_title headline",
+    "url": "url article_url thread_url link page_url post_url story_url",
+    "article": "article article_text",
+    "verdict": """
+        verdict status comment_approved moderation_status comment_status approved is_approved state
+    """,
+    "permalink": "permalink comment_url comment_link",
 }
+FIELDS = {field: tuple(names.split()) for field, names in _COLUMNS.items()}
 """Each field and its possible column names, the preferred one first; case, spaces, ``_`` and ``-`` are ignored."""
 
 Mapped = tuple[tuple[str, str], ...]

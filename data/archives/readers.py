@@ -152,7 +152,8 @@ def _read_file(path: Path, how: How) -> Iterator[Thread]:
         with path.open("rb") as file:
             head = file.read(HEAD)
         if is_container(head) and not looks_like_warc(head):
-            yield from _read_container(path, how)
+            for member in unpack(path, lambda name: may_be_member(name, how.format), how.report):
+                yield from _read_as(member.name, member.path, how)
         else:
             side = SideFields(how.rules)
             yield from _with_notes(
@@ -181,11 +182,6 @@ def _with_notes(threads: Iterator[Thread], path: Path, side: SideFields) -> Iter
         yield replace(last, notes=(*last.notes, *notes))
     elif notes:
         yield Thread(str(path), None, None, "", (), notes)
-
-
-def _read_container(path: Path, how: How) -> Iterator[Thread]:
-    for member in unpack(path, lambda name: may_be_member(name, how.format), how.report):
-        yield from _read_as(member.name, member.path, how)
 
 
 def may_be_member(name: PurePath, known: str | None) -> bool:

@@ -15,19 +15,8 @@ from belowline.data.comment import PriorStatus
 
 _WHERE = ("kind", "type")
 _OF_AN_ARTICLE = frozenset({"comments", "posts", "discussion", "entries", "threads", "articles"})
-_ANSWERS = frozenset(
-    (
-        "replies",
-        "reply",
-        "children",
-        "answers",
-        "responses",
-        "comments",
-        "subcomments",
-        "childcomments",
-        "kids",
-    )
-)
+_ANSWERS = frozenset({"replies", "reply", "children", "answers", "responses", "kids"})
+_ANSWERS |= {"comments", "subcomments", "childcomments"}
 _WRAPPERS = frozenset({"data", "items", "nodes", "edges", "node", "list", "results"})
 """Plain names: of lists below an article, of lists of answers below a comment, and of what may stand around either."""
 _KINDS = frozenset({"type", "commenttype"})

@@ -11,33 +11,23 @@ from belowline.data.archives.side_fields import is_missing, without_fraction
 from belowline.data.comment import whole
 
 _WRAPPERS = ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble")
-_NAMES = (
-    "name",
-    "display_name",
-    "displayName",
-    "username",
-    "userName",
-    "user_name",
-    "screen_name",
-    "full_name",
-)
-_TIMES = ("seconds", "_seconds", "iso", "date", "dateTime", "timestamp", "time", "value")
+_TIMES = "seconds _seconds iso date dateTime timestamp time value"
 _LAST_NAMES = {"first_name": "last_name", "firstName": "lastName"}
-_INNER: Mapping[str, tuple[str, ...]] = {
-    "text": ("rendered", "text", "raw", "body", "html", "markdown", "content", "value", "plain"),
-    "title": ("rendered", "title", "name", "text", "value"),
-    "article": ("rendered", "text", "raw", "body", "html", "content", "value"),
-    "author": (
-        *(*_NAMES, "fullName", "nickname", "nick", "login", "handle", "preferredUsername"),
-        *("first_name", "firstName", "profile", "user", "account", "actor", "id", "value"),
-    ),
+_INNER = {
+    "text": "rendered text raw body html markdown content value plain",
+    "title": "rendered title name text value",
+    "article": "rendered text raw body html content value",
+    "author": """
+        name display_name displayName username userName user_name screen_name full_name fullName nickname nick login
+        handle preferredUsername first_name firstName profile user account actor id value
+    """,
     "time": _TIMES,
     "date": _TIMES,
-    "url": ("url", "href", "link", "value"),
-    "author_url": ("url", "href", "link", "value"),
-    "thread": ("id", "_id", "url", "slug", "title", "name", "value"),
+    "url": "url href link value",
+    "author_url": "url href link value",
+    "thread": "id _id url slug title name value",
 }
-_ANY = ("id", "_id", "value", "name")
+_ANY = "id _id value name"
 _DEPTH = 4
 _KINDS: tuple[tuple[Any, str], ...] = (
     (bool, "true or false"),
@@ -76,7 +66,7 @@ def value_at(record: object, path: str) -> Any:
 
 def scalar(value: object, field: str) -> object:
     """The text, number or yes-or-no that stands for a value: the name in ``{"name": …}`` for an author."""
-    names = (*_WRAPPERS, *_INNER.get(field, _ANY))
+    names = (*_WRAPPERS, *_INNER.get(field, _ANY).split())
     for _ in range(_DEPTH):
         if isinstance(value, Mapping):
             value = next((_inner(value, name) for name in names if value.get(name) not in (None, "")), None)

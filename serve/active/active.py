@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from belowline.model import ModelError, Policy, PolicyError, Scorer
-from belowline.model.policy import DEFAULT_POLICY
+from belowline.model.policy_file import DEFAULT_POLICY
 from belowline.serve.active import model_history as models
 from belowline.serve.active import policy_history as policies
 from belowline.serve.scoring.pipeline import ModerationPipeline

@@ -29,8 +29,6 @@ class ModelComparison:
     """Result of a comparison.
 
     Attributes:
-        active: Name of the active model.
-        candidate: Name of the candidate.
         actions: Number of comments by the pair (active model's action, candidate's action).
         differences: By label, the candidate's probability minus the active model's, for each comment that both scored.
         disagreements: Comments with different actions, newest first: (id, active model's action, candidate's action).

@@ -15,8 +15,7 @@ from tomlkit.items import AbstractTable, Array, InlineTable
 from belowline.model import PolicyError
 from belowline.model.directory import Thresholds
 from belowline.model.labels import HARMFUL
-from belowline.model.policy import DEFAULT_POLICY
-from belowline.model.policy_file import File, SiteRules, for_site, read_policy
+from belowline.model.policy_file import SiteRules, for_site, read_policy
 from belowline.serve.scoring.wording import label_name
 
 Settings = dict[str, Any]
@@ -66,7 +65,7 @@ class PolicyText:
     def __init__(self, text: str, defaults: Mapping[str, Thresholds]) -> None:
         self.text = text
         self._defaults = {label: defaults[label] for label in HARMFUL if label in defaults}
-        self._file = _read(text)
+        self._file = read_policy(text, "the policy")
 
     @property
     def sites(self) -> list[str]:
@@ -140,10 +139,6 @@ def limits_of(settings: Settings) -> dict[str, Thresholds]:
     """Return the thresholds of the labels that can hold a comment."""
     thresholds = {label: settings.get(_THRESHOLDS + label) for label in settings["labels"]}
     return {label: both for label, both in thresholds.items() if both is not None}
-
-
-def _read(text: str) -> File:
-    return read_policy(text, "the policy", DEFAULT_POLICY.read_text("utf-8"))
 
 
 def _at(values: Mapping[str, Any], path: str) -> Any:

@@ -2,23 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from belowline.serve.api.messages import ActOut, ActPage, Number, UndoOut
 from belowline.serve.api.queue import Worker
-from belowline.serve.http.errors import documented
+from belowline.serve.http.errors import api_router
 from belowline.serve.http.service import ServiceDep
-from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import acts
 from belowline.serve.queue.comments import DecisionOut
 from belowline.serve.queue.undo import Undone, undo_act
 
-router = APIRouter(
-    prefix="/v1",
-    route_class=JsonRoute,
-    tags=["queue"],
-    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
-)
+router = api_router("queue", 404, 409)
 
 
 @router.get("/acts", summary="List what moderators did, newest first")

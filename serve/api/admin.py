@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 from sqlalchemy import Row
 
 from belowline.model import PolicyError
@@ -11,9 +11,8 @@ from belowline.serve.active.policy_history import history, newest, replace
 from belowline.serve.api.comments import Admin, sites_of
 from belowline.serve.api.messages import DryRunIn, HookIn, KeyIn, Number, PolicyIn, Table
 from belowline.serve.http.auth import LOCAL, allowed, asks_for_key
-from belowline.serve.http.errors import Problem, documented
+from belowline.serve.http.errors import Problem, api_router
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue.dry_run import Change, DryRun, dry_run
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.store import accounts
@@ -21,12 +20,7 @@ from belowline.serve.store.accounts import Actor
 from belowline.serve.store.tables import SYSTEM
 from belowline.serve.webhooks import endpoints
 
-router = APIRouter(
-    prefix="/v1",
-    route_class=JsonRoute,
-    tags=["administration"],
-    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
-)
+router = api_router("administration", 404, 409)
 Reader = Annotated[Actor, Depends(allowed("read the log"))]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most rows.")]
 HookId = Annotated[Number, Path(description="Id of a webhook.")]

@@ -2,27 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from sqlalchemy import Connection
 
 from belowline.serve.api.comments import Reader, Reference, comment_id
 from belowline.serve.api.messages import ActOut, EscalationIn, FullAuthor, NoteIn, StandingIn
 from belowline.serve.api.queue import Worker
 from belowline.serve.http.auth import allowed
-from belowline.serve.http.errors import documented
+from belowline.serve.http.errors import api_router
 from belowline.serve.http.service import ServiceDep
-from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import acts, author_acts, comments, escalation
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.refusal import unknown
 from belowline.serve.store.tables import authors
 
-router = APIRouter(
-    prefix="/v1",
-    route_class=JsonRoute,
-    tags=["authors"],
-    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
-)
+router = api_router("authors", 404, 409)
 AuthorReference = Annotated[
     str,
     Path(

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 from sqlalchemy import Connection
 
 from belowline.model import ScoreInput, Scores
@@ -21,10 +21,9 @@ from belowline.serve.api.messages import (
 )
 from belowline.serve.api.score import check_length, check_text, name_and_url
 from belowline.serve.http.auth import allowed
-from belowline.serve.http.errors import documented, invalid_field
+from belowline.serve.http.errors import api_router, invalid_field
 from belowline.serve.http.items import check_distinct, check_each, in_place
 from belowline.serve.http.service import ServiceDep
-from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import comments, reviews
 from belowline.serve.queue.appeals import appeal
 from belowline.serve.queue.erasure import erase_author, erase_comment, erase_feedback
@@ -34,12 +33,7 @@ from belowline.serve.store.accounts import Actor
 from belowline.serve.store.refusal import unknown
 from belowline.serve.store.tables import authors
 
-router = APIRouter(
-    prefix="/v1",
-    route_class=JsonRoute,
-    tags=["comments"],
-    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
-)
+router = api_router("comments", 404, 409)
 Reader = Annotated[Actor, Depends(allowed("read"))]
 Eraser = Annotated[Actor, Depends(allowed("erase"))]
 Admin = Annotated[Actor, Depends(allowed("administer"))]

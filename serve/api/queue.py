@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -28,10 +28,9 @@ from belowline.serve.api.messages import (
     Table,
 )
 from belowline.serve.http.auth import allowed
-from belowline.serve.http.errors import Problem, documented, invalid_field
+from belowline.serve.http.errors import Problem, api_router, invalid_field
 from belowline.serve.http.events import changes
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue import decision_log, moderator_decisions, queue_items
 from belowline.serve.queue.comments import DecisionOut
 from belowline.serve.queue.idempotency import run_once
@@ -43,12 +42,7 @@ from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import digest
 from belowline.serve.store.refusal import unknown
 
-router = APIRouter(
-    prefix="/v1",
-    route_class=JsonRoute,
-    tags=["queue"],
-    responses=documented(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503),
-)
+router = api_router("queue", 404, 409)
 Worker = Annotated[Actor, Depends(allowed("work the queue"))]
 LogReader = Annotated[Actor, Depends(allowed("read the log"))]
 IdempotencyKey = Annotated[
@@ -179,7 +173,8 @@ def log(
 ) -> StreamingResponse:
     """One JSON object a line, without comment text; pass the last `id` as `since` to the next call."""
     number, moment = _since(since)
-    wanted = decision_log.LogFilter(sites=sites_of(actor, site), by_people=people, since=moment)
+    kind = "people" if people else None
+    wanted = decision_log.LogFilter(sites=sites_of(actor, site), kind=kind, since=moment)
     rows = decision_log.stream(service.database, wanted, number)
     lines = (to_json(row) + b"\n" for row in rows)
     return StreamingResponse(lines, media_type="application/jsonl")

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from belowline.model import ScoreInput
 from belowline.serve.http.auth import allowed
-from belowline.serve.http.errors import documented, invalid_field
+from belowline.serve.http.errors import api_router, invalid_field
 from belowline.serve.http.items import check_distinct, check_each, in_place
 from belowline.serve.http.schemas import (
     ArticleIn,
@@ -18,17 +18,11 @@ from belowline.serve.http.schemas import (
     ScoreRequest,
 )
 from belowline.serve.http.service import Service, ServiceDep
-from belowline.serve.json_body import JsonRoute
 from belowline.serve.queue.intake import IncomingComment, Thread
 from belowline.serve.scoring.fault_isolation import article_context
 from belowline.serve.store.accounts import Actor
 
-router = APIRouter(
-    prefix="/v1",
-    route_class=JsonRoute,
-    tags=["score"],
-    responses=documented(400, 401, 403, 413, 415, 421, 422, 429, 503),
-)
+router = api_router("score")
 
 
 @router.post("/score", summary="Score comments and apply the policy")

@@ -92,15 +92,8 @@ class Archive:
 class Inventory:
     """Contents of an archive before scoring.
 
-    Attributes:
-        folder: The deepest folder that holds all of it.
-        files: Number of the files in it that hold threads or unreadable records.
-        comments: Number of comments.
-        fingerprint: Covers everything that scores depend on.
-        rejects: Number of unreadable records.
-        first_rejects: The first of them.
-        reasons: Their reasons.
-        notes: Notes of the readers.
+    ``files`` counts those that hold threads or unreadable records. ``fingerprint`` covers everything that scores
+    depend on. ``rejects`` counts unreadable records, for ``reasons``; ``notes`` are those of the readers.
     """
 
     folder: str = ""

@@ -28,20 +28,8 @@ _WORST_THREADS, _AUTHORS, _LARGEST_CAMPAIGNS = 100, 20, 20
 _ROWS_AT_ONCE = 4096
 _KINDS_OF_MESSAGES = 20
 _SHEET = (
-    *(
-        "number",
-        "action",
-        "reason",
-        "words",
-        "thread",
-        "author",
-        "time",
-        "text",
-        "permalink",
-        "source",
-        "line",
-    ),
-    *("id", "parent", "rule", "verdict", "language", "campaign", "relevance"),
+    *("number", "action", "reason", "words", "thread", "author", "time", "text", "permalink"),
+    *("source", "line", "id", "parent", "rule", "verdict", "language", "campaign", "relevance"),
 )
 """Columns of comments.csv before the scores; those that an editor needs come first."""
 Row = dict[str, Any]
@@ -58,14 +46,8 @@ def write_outputs(
 ) -> None:
     """Write every result; the summary comes last, because it marks the audit as complete.
 
-    Args:
-        out: Folder of the audit, with all parts.
-        head: First fields of the summary.
-        inventory: Has the rejects.
-        pipeline: Model and policy.
-        index: Knows the threads; the comments are added here.
-        shown: Returns the row to write for a row of the parts; it redacts.
-        card: The model's card in Markdown, for the report.
+    ``out`` has all parts. ``head`` has the first fields of the summary. The comments are added to ``index``, which
+    knows the threads. ``shown`` redacts a row of the parts. ``card`` is the model's card in Markdown.
     """
     labels = pipeline.scorer.labels
     tally = Tally({label: _hold_threshold(pipeline, label) for label in labels})
@@ -149,7 +131,8 @@ def _write_comments(
     chosen: dict[int, Row] = {}
     with (
         replacing(out / COMMENTS) as lines,
-        parquet_writer(out / COMMENTS_TABLE, comments_schema(labels), "zstd") as write,
+        replacing(out / COMMENTS_TABLE) as table,
+        parquet_writer(table, comments_schema(labels), "zstd") as write,
         sheet_writer(out / COMMENTS_SHEET, [*_SHEET, *_score_columns(labels)]) as write_cells,
     ):
         for chunk in in_chunks(enumerate(rows, 1), _ROWS_AT_ONCE):
@@ -184,10 +167,9 @@ def _write_threads(out: Path, index: GroupIndex, pipeline: ModerationPipeline) -
     text = pa.string()
     counts = ("comments", *ACTIONS, *pipeline.scorer.labels)
     columns = {**dict.fromkeys(("source", "thread", "url"), text), **dict.fromkeys(counts, pa.int64())}
+    schema = pa.schema({**columns, "notes": pa.list_(text)})
     rows = ({**thread, **thread["actions"], **thread["labels"]} for thread in index.threads())
-    with parquet_writer(
-        out / THREADS_TABLE, pa.schema({**columns, "notes": pa.list_(text)}), "zstd"
-    ) as write:
+    with replacing(out / THREADS_TABLE) as table, parquet_writer(table, schema, "zstd") as write:
         for chunk in in_chunks(rows, _ROWS_AT_ONCE):
             write(chunk)
 
@@ -209,5 +191,4 @@ def _write_campaigns(out: Path, index: GroupIndex) -> dict[str, Any]:
 def _hold_threshold(pipeline: ModerationPipeline, label: str) -> float | None:
     """The lowest probability at which the policy, else the model, holds or rejects a comment for ``label``."""
     both = pipeline.policy.thresholds.get(label) or pipeline.scorer.thresholds.get(label)
-    values = [value for value in (both.hold, both.reject) if value is not None] if both else []
-    return min(values, default=None)
+    return both.lowest if both else None

@@ -36,24 +36,12 @@ def queue_held(out: Path, pipeline: ModerationPipeline, settings: Settings, site
     Returns the number of comments that were added, and of those that the store knew already.
     They get the audit's scores and reasons. A comment that the store knows stays as it is, also if it was decided or
     erased, so the call can be repeated. It knows a comment by ``comment_id``, or by the archive's id with its text.
-
-    Args:
-        out: Folder of the audit.
-        pipeline: The model and the policy of the audit.
-        settings: Name the database.
-        site: Site of the comments.
-
-    Raises:
-        AuditError: For an incomplete or redacted audit, or an invalid site.
-        StoreError: If the database cannot be used.
+    Raises AuditError for an incomplete or redacted audit, or an invalid site; StoreError.
     """
     audit = FinishedAudit.open(out)
     check_site(site)
-    urls, total, added = (
-        _urls(out / THREADS_TABLE),
-        audit.summary["comments"] - audit.summary["actions"]["publish"],
-        0,
-    )
+    urls, added = _urls(out / THREADS_TABLE), 0
+    total = audit.summary["comments"] - audit.summary["actions"]["publish"]
     held = audit.chosen(lambda _, row: row["action"] != "publish")
     with Database.open(settings.database_url) as database, counting(total, "queueing") as advance:
         for some in in_chunks(held, _AT_ONCE):

@@ -25,13 +25,8 @@ class Inventory:
     """Contents of a source.
 
     Attributes:
-        source: Name of the source.
         rows: Number of rows to score, None for a source that can be read only once.
-        rejects: Number of rejected rows.
-        first_reject: The first of them.
         columns: Columns of the rows with the types of their values, up to one more than ``MOST_COLUMNS``.
-        id_column: The column with the ids.
-        from_spreadsheet: As in ``Source``.
         unread: Number of unreadable values by side field.
     """
 

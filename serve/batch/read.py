@@ -57,7 +57,6 @@ class Row:
 
     Attributes:
         id: The id, or the row's number from 1 without one in the file.
-        comment: The comment.
         record: The row as it was read, by column; empty for a comment that is not from a file.
         unread: Side fields with an unreadable value; the comment is scored without them.
     """
@@ -86,10 +85,7 @@ class Source:
     """Comments to score.
 
     Attributes:
-        name: Name for messages.
-        rows: Returns the rows.
         repeatable: Whether ``rows`` can be called again.
-        columns: The named columns.
         from_spreadsheet: Whether the file begins as Excel begins a CSV file.
         side: Counts what the reader replaced, such as bytes that are not UTF-8.
     """

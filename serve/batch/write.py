@@ -84,15 +84,6 @@ def told(target: object) -> Iterator[None]:
 
 
 @contextmanager
-def parquet_writer(
-    path: Path, schema: Any, compression: str = "snappy"
-) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
-    """A function that appends a group of rows to a Parquet file, which replaces ``path`` at the end of the block."""
-    with replacing(path) as file, _parquet_rows(file, schema, compression) as write:
-        yield write
-
-
-@contextmanager
 def output_writer(layout: Layout) -> Iterator[Write]:
     """A function that writes results to standard output: tables on a terminal, else JSON lines."""
     tables = sys.stdout.isatty()
@@ -167,7 +158,7 @@ def _write_parquet(file: BinaryIO, layout: Layout) -> Iterator[Write]:
             "model": string,
         }
     )
-    with _parquet_rows(file, schema) as write:
+    with parquet_writer(file, schema) as write:
 
         def add(scored: Scored) -> None:
             rows = [layout.merged(row, result.model_dump()) for row, result in scored]
@@ -177,9 +168,10 @@ def _write_parquet(file: BinaryIO, layout: Layout) -> Iterator[Write]:
 
 
 @contextmanager
-def _parquet_rows(
+def parquet_writer(
     file: BinaryIO, schema: Any, compression: str = "snappy"
 ) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    """A function that appends a group of rows to a Parquet file."""
     import pyarrow as pa
     from pyarrow import parquet
 

@@ -42,10 +42,7 @@ class Bar:
 
 def bars(probabilities: Mapping[str, float], policy: Policy, site: str | None, rule: str = "") -> list[Bar]:
     """Returns a bar for each label, in order; a threshold that ``rule`` names replaces the present one."""
-    ticks = {
-        label: min((value for value in (both.hold, both.reject) if value is not None), default=None)
-        for label, both in policy.for_site(site).thresholds.items()
-    }
+    ticks = {label: both.lowest for label, both in policy.for_site(site).thresholds.items()}
     if decided := _RULE.fullmatch(rule):
         ticks[decided[1]] = float(decided[2])
     return [Bar(label, probability, ticks.get(label)) for label, probability in probabilities.items()]

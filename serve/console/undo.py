@@ -15,7 +15,7 @@ from belowline.serve.http.errors import invalid_field
 from belowline.serve.queue import acts, moderator_decisions
 from belowline.serve.queue.comments import last_decision
 from belowline.serve.queue.moderator_decisions import ModeratorDecision
-from belowline.serve.queue.undo import undo_act, undo_newest
+from belowline.serve.queue.undo import undo_act
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -31,11 +31,7 @@ def undo(console: Console, form: FormDep) -> Response:
             act = rows[0].act_id
             words = "Undone: the decision on this comment"
         else:
-            result = (
-                undo_newest(tx, console.actor, policy)
-                if act is None
-                else undo_act(tx, console.actor, act, policy)
-            )
+            result = undo_act(tx, console.actor, act, policy)
             rows, skipped, act = result.decisions, len(result.skipped), result.act.id
             words = toast_of(tx, act).words
         restored = {row.comment_id: row.id for row in rows}  # the later one of two

@@ -155,7 +155,7 @@ class _Replay:
         record_for_all(tx, who, decision, policy, campaign=campaign, queued_only=False)
 
     def _undo(self, tx: Connection, who: Actor, _fields: Fields) -> None:
-        undo.undo_newest(tx, who, self._pipeline(tx).policy)
+        undo.undo_act(tx, who, None, self._pipeline(tx).policy)
 
     def _standing(self, tx: Connection, who: Actor, fields: Fields) -> None:
         until = now() + timedelta(days=fields["days"]) if "days" in fields else None

@@ -24,14 +24,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The invented site.
-
-    Attributes:
-        site: Its name.
-        people: The moderators with their roles.
-        articles: The articles by their ids.
-        events: Comments and acts, the earliest first.
-    """
+    """The invented site, its moderators with their roles, its articles by their ids, and its events in their order."""
 
     site: str
     people: Mapping[str, str]

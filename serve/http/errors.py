@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from belowline.model import BelowlineError, message_of
+from belowline.serve.json_body import JsonRoute
 from belowline.serve.store.database import StoreError
 from belowline.serve.store.refusal import Refusal
 
@@ -48,6 +49,7 @@ _KIND_OF_STATUS = {status: kind for kind, (status, _) in PROBLEMS.items()} | {
     429: "queue-full",
     500: "internal-error",
 }
+_EVERYWHERE = (400, 401, 403, 413, 415, 421, 422, 429, 503)
 
 _ADVICE = {
     "string_unicode": "has a lone surrogate; send valid Unicode",
@@ -55,9 +57,11 @@ _ADVICE = {
 }
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Returns the OpenAPI ``responses`` of a router for the problems with these statuses."""
-    return {status: _documented(status) for status in statuses}
+def api_router(tag: str, *more: int) -> APIRouter:
+    """Returns a router below /v1; its OpenAPI has the problems of every route and those with the statuses ``more``."""
+    statuses = sorted({*_EVERYWHERE, *more})
+    responses: dict[int | str, dict[str, Any]] = {status: _documented(status) for status in statuses}
+    return APIRouter(prefix="/v1", route_class=JsonRoute, tags=[tag], responses=responses)
 
 
 def _documented(status: int) -> dict[str, Any]:

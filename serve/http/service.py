@@ -28,14 +28,7 @@ from belowline.serve.store.database import Database
 class Service:
     """The parts that routes share. Each request gets a copy that keeps the model with which the request began.
 
-    Attributes:
-        settings: Settings of the process.
-        active: The active model and policy of this worker.
-        score_queue: The queue in front of the model.
-        metrics: Metrics of the process.
-        database: The store.
-        failed_keys: Failed keys by address.
-        request_pair: The model and policy of a request; None outside of requests.
+    ``request_pair`` is that model with its policy; None outside of requests.
     """
 
     settings: Settings

@@ -22,15 +22,12 @@ _AT_ONCE = 500
 class LogFilter:
     """Conditions for decisions; None and no sites mean any.
 
-    ``unclear`` selects rejections with an unclear reason that no person has replaced. ``kind`` is a key of ``KINDS``;
-    decisions at ``until`` and later are left out.
+    ``kind`` is a key of ``KINDS``; decisions at ``until`` and later are left out.
     """
 
     sites: Sequence[str] = ()
     actor: str | None = None
     action: str | None = None
-    by_people: bool = False
-    unclear: bool = False
     since: datetime | None = None
     until: datetime | None = None
     kind: str | None = None
@@ -90,15 +87,11 @@ def number(tx: Connection, wanted: LogFilter) -> int:
 def _select(wanted: LogFilter) -> Select[Any]:
     own = (comments.c[name] for name in ("site", "caller_id", "received", "written", "language"))
     query = select(decisions, *own).join(comments, comments.c.id == decisions.c.comment_id)
-    exact = {
-        decisions.c.actor: wanted.actor,
-        decisions.c.action: wanted.action,
-        decisions.c.code: wanted.code,
-    }
-    query = query.where(*(column == value for column, value in exact.items() if value is not None))
-    for kind in (wanted.kind, "people" if wanted.by_people else None, "unclear" if wanted.unclear else None):
-        if kind is not None:
-            query = query.where(*KINDS[kind][1]())
+    for name in ("actor", "action", "code"):
+        if (value := getattr(wanted, name)) is not None:
+            query = query.where(decisions.c[name] == value)
+    if wanted.kind is not None:
+        query = query.where(*KINDS[wanted.kind][1]())
     if wanted.since is not None:
         query = query.where(decisions.c.at >= wanted.since)
     if wanted.until is not None:

@@ -65,13 +65,9 @@ class IncomingComment:
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """Outcome of ingesting one comment.
+    """Outcome of ingesting one comment; ``comment`` is its id here, 0 if it was not stored.
 
-    Attributes:
-        comment: The comment's id here, 0 if it was not stored.
-        result: The result of the scores and the policy.
-        action: The current action; a moderator may have decided since.
-        changed: Whether anything was stored.
+    ``action`` is the current one: a moderator may have decided since. ``changed`` tells if anything was stored.
     """
 
     comment: int

@@ -14,6 +14,7 @@ _RECENT = 1000
 
 
 def _unclear() -> tuple[ColumnElement[bool], ...]:
+    """Rejections with an unclear reason that no person has replaced."""
     later = decisions.alias("later")
     replaced = exists().where(
         later.c.comment_id == decisions.c.comment_id, later.c.id > decisions.c.id, later.c.via != "policy"

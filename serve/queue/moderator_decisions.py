@@ -25,9 +25,6 @@ class ModeratorDecision:
     """A decision to be recorded.
 
     Attributes:
-        action: The action that the comment gets.
-        labels: Labels that the moderator named.
-        code: The reason code.
         code_choice: Whether a person chose ``code`` or left the preselected one; None without a choice.
         note: A note for other moderators.
         message: Words for the author, which webhooks deliver.
@@ -67,6 +64,19 @@ class BulkResult:
         return list(self.made.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A locked comment that ``who`` decides at ``moment``; ``last`` is the newest row of its log."""
+
+    tx: Connection
+    who: Actor
+    policy: Policy
+    moment: datetime
+    comment: Row[Any]
+    last: Row[Any] | None
+    item: Row[Any] | None = None
+
+
 def record_decision(
     tx: Connection,
     who: Actor,
@@ -83,14 +93,15 @@ def record_decision(
     moment, comment = now(), locked(tx, comment_id)
     if comment is None or not who.sees(comment.site):
         raise unknown("comment")
-    item, before = queue_items.open_item(tx, comment_id), last_decision(tx, comment_id)
-    _check(who, comment, item, before, decision, moment)
+    item, last = queue_items.open_item(tx, comment_id), last_decision(tx, comment_id)
+    case = _Case(tx, who, policy, moment, comment, last, item)
+    _check(case, decision)
     if act is None:
         own = {"site": comment.site, "comment_id": comment_id, "value": decision.action}
         act = acts.begin(tx, who, "decision", **own)
-    row = _add(tx, who, comment, item, before, decision, policy, moment, act)
+    row = _add(case, decision, act)
     if item is not None:
-        _settle(tx, item, comment, row, before, policy)
+        _settle(case, item, row)
     elif decision.action == "hold":  # a held comment is always in the queue
         queue_items.add_for(tx, comment, "held", row, moment)
     return row
@@ -150,17 +161,17 @@ def change_reason(
     ``reason`` has the fields of the new reason. Raises Refusal unless the rejection is the comment's last decision,
     made by ``who``.
     """
-    row, comment, last = _found(tx, who, decision_id)
+    row, case = _found(tx, who, decision_id, policy)
     if row.action != "reject" or row.actor != who.name:
         raise Refusal(
             "conflict", "only your own rejection can get another reason; decide the comment instead"
         )
     same = {name: row._mapping[name] for name in ("note", "message", "blind", "via")}
-    decision, moment = ModeratorDecision("reject", **{**same, **reason}), now()
-    _check(who, comment, None, last, decision, moment)
+    decision = ModeratorDecision("reject", **{**same, **reason})
+    _check(case, decision)
     if row.act_id is None:
         raise Refusal("conflict", "an earlier version recorded this rejection; decide the comment again")
-    return _add(tx, who, comment, None, last, decision, policy, moment, row.act_id, via=row.via)
+    return _add(case, decision, row.act_id, via=row.via)
 
 
 def undo(tx: Connection, who: Actor, decision_id: int, policy: Policy, *, closing: bool = True) -> Row[Any]:
@@ -170,28 +181,16 @@ def undo(tx: Connection, who: Actor, decision_id: int, policy: Policy, *, closin
     again. ``closing`` also marks the act as undone if nothing of it is left. Raises Refusal unless it is the
     comment's last decision, made by ``who``, or by any person if ``who`` is an admin.
     """
-    undone, comment, last = _found(tx, who, decision_id)
+    undone, case = _found(tx, who, decision_id, policy)
     decision = ModeratorDecision(undone.before or "hold", code="undo", via="undo", undoes=decision_id)
-    moment = now()
-    _check(who, comment, None, last, decision, moment)
+    _check(case, decision)
     if undone.actor == SYSTEM:
         raise Refusal("conflict", "a decision of the policy cannot be undone; decide the comment instead")
     if undone.actor != who.name and not who.may("administer"):
         raise Refusal("forbidden", "only the moderator who decided, or an admin, can undo this decision")
-    restored = standing_decision(tx, comment.id, before=decision_id)
-    row = _add(
-        tx,
-        who,
-        comment,
-        None,
-        last,
-        decision,
-        policy,
-        moment,
-        undone.act_id,
-        **_reason_of(restored, decision),
-    )
-    _reopen(tx, who, undone, moment)
+    restored = standing_decision(tx, undone.comment_id, before=decision_id)
+    row = _add(case, decision, undone.act_id, **_reason_of(restored, decision))
+    _reopen(case, undone)
     if row.action == "publish":
         answer_appeals(tx, row)
     if closing and undone.act_id is not None and not _left_of(tx, undone.act_id):
@@ -199,11 +198,8 @@ def undo(tx: Connection, who: Actor, decision_id: int, policy: Policy, *, closin
     return row
 
 
-def _found(tx: Connection, who: Actor, decision_id: int) -> tuple[Row[Any], Row[Any], Row[Any] | None]:
-    """Return a decision that counts for its comment, the comment, and the newest row of its log.
-
-    Raises Refusal for any other decision.
-    """
+def _found(tx: Connection, who: Actor, decision_id: int, policy: Policy) -> tuple[Row[Any], _Case]:
+    """Return a decision that counts for its comment; raises Refusal for any other decision."""
     row = tx.execute(select(decisions).where(decisions.c.id == decision_id)).one_or_none()
     comment = locked(tx, row.comment_id) if row is not None else None
     if row is None or comment is None or not who.sees(comment.site):
@@ -213,7 +209,7 @@ def _found(tx: Connection, who: Actor, decision_id: int) -> tuple[Row[Any], Row[
         raise Refusal(
             "conflict", "only the latest decision can be undone, and an undo cannot itself be undone"
         )
-    return row, comment, last_decision(tx, comment.id)
+    return row, _Case(tx, who, policy, now(), comment, last_decision(tx, comment.id))
 
 
 def _reason_of(restored: Row[Any] | None, decision: ModeratorDecision) -> dict[str, Any]:
@@ -237,19 +233,13 @@ def answer_appeals(tx: Connection, decision: Row[Any]) -> None:
     tx.execute(update(appeals).where(*is_open).values(state=state, answered_by=decision.id))
 
 
-def _check(
-    who: Actor,
-    comment: Row[Any],
-    item: Row[Any] | None,
-    before: Row[Any] | None,
-    decision: ModeratorDecision,
-    moment: datetime,
-) -> None:
+def _check(case: _Case, decision: ModeratorDecision) -> None:
     """Raise Refusal if the comment, its item or its last decision does not allow the decision."""
+    who, comment, item, last = case.who, case.comment, case.item, case.last
     if comment.erased is not None:
         raise Refusal("conflict", "the comment was erased and cannot be decided")
     if item is not None and not decision.elsewhere:
-        if queue_items.claimed_by_other(item, who.name, moment):
+        if queue_items.claimed_by_other(item, who.name, case.moment):
             raise Refusal("conflict", "another moderator holds this comment; take the next one")
         if item.not_for == who.name:
             raise Refusal("forbidden", "you decided this comment first; another moderator has to review it")
@@ -261,43 +251,29 @@ def _check(
             raise Refusal("forbidden", "only a moderator or an admin can answer an appeal")
     if decision.revision not in (None, comment.revision):
         raise Refusal("conflict", "the comment was edited; read it again")
-    if decision.after is not None and (before is None or before.id != decision.after):
+    if decision.after is not None and (last is None or last.id != decision.after):
         raise Refusal("conflict", "the comment has a newer decision; read it again")
 
 
-def _add(
-    tx: Connection,
-    who: Actor,
-    comment: Row[Any],
-    item: Row[Any] | None,
-    before: Row[Any] | None,
-    decision: ModeratorDecision,
-    policy: Policy,
-    moment: datetime,
-    act: int | None,
-    **instead: Any,
-) -> Row[Any]:
+def _add(case: _Case, decision: ModeratorDecision, act: int | None, **instead: Any) -> Row[Any]:
     """Insert the decision, apply its action to the comment, and notify webhooks; ``instead`` replaces its columns."""
+    comment, item = case.comment, case.item
     kind = item.kind if item is not None else None
+    same = ("action", "code", "code_choice", "note", "message", "blind", "undoes")
     values = {
-        "actor": who.name,
+        **{name: getattr(decision, name) for name in same},
+        "actor": case.who.name,
         "via": kind if kind in ("appeal", "second", "sample") else decision.via,
-        "action": decision.action,
-        "before": before.action if before is not None else None,
+        "before": case.last.action if case.last is not None else None,
         "labels": list(decision.labels),
-        "code": decision.code,
-        "code_choice": decision.code_choice,
         "rule": _rule(decision),
         "spans": [],
-        "note": decision.note,
-        "message": decision.message,
-        "blind": decision.blind,
-        "undoes": decision.undoes,
         "act_id": act,
         **instead,
     }
-    tx.execute(update(comments).where(comments.c.id == comment.id).values(action=decision.action))
-    return decision_log.add(tx, comment, policy, item.id if item is not None else None, moment, values)
+    case.tx.execute(update(comments).where(comments.c.id == comment.id).values(action=decision.action))
+    item_id = item.id if item is not None else None
+    return decision_log.add(case.tx, comment, case.policy, item_id, case.moment, values)
 
 
 def _rule(decision: ModeratorDecision) -> str:
@@ -308,30 +284,25 @@ def _rule(decision: ModeratorDecision) -> str:
     return f"{maker}: {decision.action}"
 
 
-def _settle(
-    tx: Connection,
-    item: Row[Any],
-    comment: Row[Any],
-    decision: Row[Any],
-    before: Row[Any] | None,
-    policy: Policy,
-) -> None:
+def _settle(case: _Case, item: Row[Any], decision: Row[Any]) -> None:
     """Apply a decision to the queue item that it answers."""
+    tx, comment, last = case.tx, case.comment, case.last
     if decision.action == "hold":  # the item stays for another moderator
         everybody = {"escalated_to": None, "escalated_by": None, **queue_items.UNCLAIMED}
         tx.execute(update(items).where(items.c.id == item.id).values(**everybody))
         return
     queue_items.close(tx, comment.id, decision.at)
     answer_appeals(tx, decision)
-    if item.kind == "second" and before is not None:
-        reviews.record(tx, "second", decision.comment_id, decision.actor, decision.action, before.action)
-    if item.kind in ("held", "sample") and reviews.wants_second(decision, policy.for_site(comment.site)):
+    if item.kind == "second" and last is not None:
+        reviews.record(tx, "second", comment.id, decision.actor, decision.action, last.action)
+    if item.kind in ("held", "sample") and reviews.wants_second(decision, case.policy.for_site(comment.site)):
         same = {name: item._mapping[name] for name in ("label", "code", "priority", "uncertainty")}
         queue_items.add_for(tx, comment, "second", decision, decision.at, **same, not_for=decision.actor)
 
 
-def _reopen(tx: Connection, who: Actor, undone: Row[Any], moment: datetime) -> None:
-    """Reopen the item that an undone decision had closed, held by ``who``; an item that was opened later is closed."""
+def _reopen(case: _Case, undone: Row[Any]) -> None:
+    """Reopen the item that an undone decision had closed, for who undoes it; an item opened later is closed."""
+    tx, moment = case.tx, case.moment
     if undone.item_id is None:
         if undone.before == "publish":
             queue_items.close(tx, undone.comment_id, moment)
@@ -339,6 +310,6 @@ def _reopen(tx: Connection, who: Actor, undone: Row[Any], moment: datetime) -> N
             queue_items.close(tx, undone.comment_id, moment, items.c.kind != "appeal")
         return
     queue_items.close(tx, undone.comment_id, moment, items.c.id != undone.item_id)
-    lease = {"claimed_by": who.name, "claimed_until": moment + queue_items.LEASE}
+    lease = {"claimed_by": case.who.name, "claimed_until": moment + queue_items.LEASE}
     tx.execute(update(items).where(items.c.id == undone.item_id).values(state=LIVE, closed=None, **lease))
     tx.execute(update(appeals).where(appeals.c.answered_by == undone.id).values(state=LIVE, answered_by=None))

@@ -115,8 +115,7 @@ def score_sample(tx: Connection, labels: Sequence[str], sites: Sequence[str] = (
 
 def _from(both: Thresholds, rejecting: bool) -> float | None:
     """Return the threshold that holds; without automatic rejection the reject threshold holds too."""
-    known = [value for value in (both.hold, None if rejecting else both.reject) if value is not None]
-    return min(known, default=None)
+    return both.hold if rejecting else both.lowest
 
 
 def _newest(tx: Connection, sites: Sequence[str]) -> list[Any]:

@@ -82,7 +82,7 @@ def statistics(tx: Connection, days: int, sites: Sequence[str] = ()) -> Statisti
         second_reviews=len(pairs),
         agreement=sum(first == second for first, second in pairs) / len(pairs) if pairs else None,
         kappa=cohen_kappa(pairs),
-        unclear_reasons=decision_log.number(tx, decision_log.LogFilter(sites, unclear=True)),
+        unclear_reasons=decision_log.number(tx, decision_log.LogFilter(sites, kind="unclear")),
     )
 
 

@@ -14,12 +14,9 @@ from belowline.serve.store.tables import decisions
 
 @dataclass(slots=True)
 class Undone:
-    """Outcome of an undo.
+    """The act as it was before an undo, the decisions that restore the earlier actions, and comments that stay.
 
-    Attributes:
-        act: The row of the act, as it was before.
-        decisions: The decisions that restore the earlier actions.
-        skipped: The comments that stay as they are, each with the reason.
+    ``skipped`` has the reason why each of those comments stays as it is.
     """
 
     act: Row[Any]
@@ -32,25 +29,21 @@ class Undone:
         return "kept" if self.skipped and not self.decisions else "undone"
 
 
-def undo_act(tx: Connection, who: Actor, act: int, policy: Policy) -> Undone:
+def undo_act(tx: Connection, who: Actor, act: int | None, policy: Policy) -> Undone:
     """Undo an act: of its decisions those that are still the last ones on their comments.
 
-    Raises Refusal for an act that is unknown, another person's (unless ``who`` is an admin) or undone.
+    For None it is the newest act of ``who`` that is not undone. Raises Refusal for an act that is unknown, another
+    person's (unless ``who`` is an admin) or undone.
     """
-    result = Undone(acts.owned(tx, who, act))
-    row = result.act
+    row = acts.owned(tx, who, acts.newest(tx, who).id if act is None else act)
+    result = Undone(row)
     if row.kind == "escalation" and not escalation.undone(tx, who, row.comment_id, row.value):
         result.skipped[row.comment_id] = "the comment does not wait for that receiver any more"
     _undo_decisions(tx, who, result, policy)
-    acts.close(tx, act, who, result.state)
+    acts.close(tx, row.id, who, result.state)
     if row.kind == "standing":  # after the act is closed, so that the standing before counts again
         author_acts.undone(tx, row)
     return result
-
-
-def undo_newest(tx: Connection, who: Actor, policy: Policy) -> Undone:
-    """Undo the newest act of ``who`` that is not undone; raises Refusal if there is none."""
-    return undo_act(tx, who, acts.newest(tx, who).id, policy)
 
 
 def _undo_decisions(tx: Connection, who: Actor, result: Undone, policy: Policy) -> None:

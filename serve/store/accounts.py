@@ -33,13 +33,9 @@ _SESSION = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The holder of a key.
+    """The holder of a key; ``sites`` are those that the actor may see (none: all).
 
-    Attributes:
-        name: The name in the log.
-        role: One of ``ROLES``.
-        sites: The sites that the actor may see; none: all.
-        protocol: The only protocol that accepts the key; None: every call.
+    ``role`` is one of ``ROLES``, ``protocol`` the only protocol that accepts the key; None: every call.
     """
 
     name: str

@@ -21,11 +21,9 @@ class EffectiveDecision:
     """The decision that counts.
 
     Attributes:
-        decision: Its row.
         text: The revision that was decided.
         origin: ``moderator``, ``second_review``, ``appeal``, ``golden``, ``bulk``, or the protocol of the
             site that decided itself.
-        labels: The labels that it settles.
         code: The reason code, of the earlier decision if this one only confirms it.
         overturned: Whether a person had decided otherwise on the same text.
         drawn: The policy's decision that published the comment and drew it for a moderator, if there is one.

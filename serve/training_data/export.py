@@ -103,7 +103,8 @@ def export_decisions(
 ) -> Counts:
     """Write all decisions to ``target``, completely or not at all.
 
-    The order of rows depends on the store and the reviews only.
+    The order of rows depends on the store and the reviews only. Returns counts of the exported rows and of those that
+    were left out. Raises ExportError, ReadError for a review, StoreError.
 
     Args:
         database: The service's database.
@@ -114,11 +115,6 @@ def export_decisions(
         reviews: Reviewed samples of audits (``decisions.jsonl``) to merge.
         bulk: Include decisions on many comments at once, which nobody may have read one by one.
         policy: The service's policy file, for the share of random samples.
-
-    Returns:
-        Counts of the exported rows, and of those that were left out.
-
-    Raises ExportError, ReadError for a review, StoreError.
     """
     if not target.parent.is_dir() or target.is_dir():
         raise ExportError(f"{target}: is not a file in an existing folder")

@@ -5,8 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from belowline.model import PolicyError
-from belowline.model.policy import DEFAULT_POLICY
-from belowline.model.policy_file import File, for_site, read_policy
+from belowline.model.policy_file import DEFAULT_POLICY, File, for_site, read_policy
 from belowline.serve.active import policy_history
 from belowline.serve.store.database import Database
 
@@ -21,10 +20,9 @@ class SamplingRates:
         """Raises OSError if ``file`` (None: the default policy) cannot be read."""
         with database.read() as tx:
             policies = [*reversed(policy_history.history(tx))]
-        default = DEFAULT_POLICY.read_text("utf-8")
         texts = [(file or DEFAULT_POLICY).read_text("utf-8"), *(row.text for row in policies)]
         self._begins = [row.at for row in policies]
-        self._files = [_parsed(text, default) for text in texts]
+        self._files = [_parsed(text) for text in texts]
 
     def rate(self, site: str, at: datetime) -> float | None:
         """Return the share of a site's published comments that was drawn then.
@@ -37,8 +35,8 @@ class SamplingRates:
         return for_site(file, site).sample if site in file.sites else file.sample
 
 
-def _parsed(text: str, default: str) -> File | None:
+def _parsed(text: str) -> File | None:
     try:
-        return read_policy(text, "an earlier policy", default)
+        return read_policy(text, "an earlier policy")
     except PolicyError:
         return None

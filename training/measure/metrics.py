@@ -78,7 +78,9 @@ def draws_of(
         draws = _metrics(some[:, ranked.order], ranked)
         for name, threshold in (("hold", thresholds.hold), ("reject", thresholds.reject)):
             if threshold is not None:
-                draws |= _at(name, some, truth, probability >= threshold)
+                held = probability >= threshold
+                draws[f"precision_at_{name}"] = share(some, truth, held)
+                draws[f"recall_at_{name}"] = share(some, held, truth)
         chunks.append(draws)
     return {name: np.concatenate([draws[name] for draws in chunks]) for name in chunks[0]}
 
@@ -143,14 +145,6 @@ def _f1(hits: Floats, held: Floats, runs: int | None) -> Floats:
         return np.zeros(len(hits))
     both = held[:, runs - 1] + hits[:, -1]
     return np.divide(2 * hits[:, runs - 1], both, out=np.zeros(len(hits)), where=both > 0)
-
-
-def _at(name: str, weighted: Floats, truth: Bools, held: Bools) -> Draws:
-    """Return precision and recall [k] at a threshold; NaN if nothing reaches it or nothing is positive."""
-    return {
-        f"precision_at_{name}": share(weighted, truth, held),
-        f"recall_at_{name}": share(weighted, held, truth),
-    }
 
 
 def share(weighted: Floats, hits: Bools, of: Bools) -> Floats:

@@ -96,7 +96,7 @@ class LabelDecisions:
         # Of insults and tone, published comments say nothing unless they are found harmful, which would pass for
         # precision. Such draws are left out, and nothing is known below the present threshold.
         sampled = drawn.any() and np.average(known[drawn], weights=weights[drawn]) >= _FEWEST_KNOWN
-        self.lowest = min((x for x in (present.hold, present.reject) if x is not None), default=None)
+        self.lowest = present.lowest
         self.floor = 0.0 if sampled else NEVER if self.lowest is None else self.lowest
         self.counts: Bools = known if sampled else known & ~drawn & (self.probability >= self.floor)
 

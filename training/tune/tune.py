@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from tomlkit.items import InlineTable
 
-from belowline.model import DEFAULT_MODEL_DIR, Policy, PolicyError, Thresholds
+from belowline.model import DEFAULT_MODEL_DIR, Policy, Thresholds
 from belowline.model.directory import read_config
-from belowline.model.policy import DEFAULT_POLICY
-from belowline.model.policy_file import read_policy
+from belowline.model.policy_file import DEFAULT_POLICY, policy_text, read_policy
 from belowline.training.errors import TuneError
 from belowline.training.files import write_text
 from belowline.training.measure.intervals import Measurement
@@ -46,7 +45,8 @@ def tune(
     goal.check()
     _check_out(out, policy, force)
     config = read_config(model)
-    text, name = _policy_text(policy)
+    source = policy or DEFAULT_POLICY
+    text, name = policy_text(source), str(source)
     present = Policy.parse(text, name, config.thresholds, config.languages)
     decisions = gather_decisions(files, model, config, present, console)
     choices = (for_precision if goal.per_day is None else for_budget)(decisions, present, goal)
@@ -85,16 +85,6 @@ def reason_of(choice: Choice, goal: Goal, model: str, day: str) -> str:
     if choice.missed:
         parts.append(_MISSED)
     return "; ".join([*parts, f"{choice.decided:,} decisions, model {model}, {day}"])
-
-
-def _policy_text(policy: Path | None) -> tuple[str, str]:
-    path = policy or DEFAULT_POLICY
-    try:
-        return path.read_text("utf-8"), str(path)
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{path}: not TOML: {error}") from error
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read ({error.strerror}); name a policy file") from error
 
 
 def _check_out(out: Path, policy: Path | None, force: bool) -> None:
@@ -139,7 +129,7 @@ def proposed_text(
 
     Raises TuneError for thresholds in an inline table, PolicyError for a file that is no policy.
     """
-    read_policy(present, name, DEFAULT_POLICY.read_text("utf-8"))
+    read_policy(present, name)
     document = tomlkit.parse(present.removeprefix("\ufeff"))
     if "version" not in document:
         document = tomlkit.parse(f'version = ""\n{present}')

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -73,11 +72,8 @@ def _comment(record: dict[str, object], parent: str | None, id: str) -> Comment 
     text = next(filter(None, (_plain(record.get(name)) for name in ("text", "commentText"))), None)
     if text is None:
         return None
-    return Comment(id, text, _name(record.get("author") or record.get("creator")), _time(record), parent)
-
-
-def _time(record: dict[str, object]) -> datetime | None:
-    return next(filter(None, map(zoned_time, _dated(record))), None)
+    time = next(filter(None, map(zoned_time, _dated(record))), None)
+    return Comment(id, text, _name(record.get("author") or record.get("creator")), time, parent)
 
 
 def _dated(record: dict[str, object]) -> list[str]:

@@ -78,7 +78,7 @@ def last(desk: Desk, name: str) -> Any:
 
 
 def number(desk: Desk, *sites: str) -> int:
-    return int(desk.see(decision_log.number, LogFilter(sites, unclear=True)))
+    return int(desk.see(decision_log.number, LogFilter(sites, kind="unclear")))
 
 
 def test_the_migration_marks_what_nobody_may_have_chosen_and_nothing_else(older: Desk) -> None:

@@ -33,7 +33,7 @@ def stand(desk: Desk, author: int, standing: Any, who: Actor = ANN, **more: Any)
 
 
 def undo_newest(desk: Desk, who: Actor = ANN) -> undo.Undone:
-    return desk.do(undo.undo_newest, who, desk.pipeline.policy)
+    return desk.do(undo.undo_act, who, None, desk.pipeline.policy)
 
 
 def author_of(desk: Desk, comment: int) -> int:

@@ -371,10 +371,10 @@ def test_the_log_is_paged_filtered_and_streamed(desk: Desk) -> None:
         rows, _ = desk.see(decision_log.page, LogFilter(**wanted), 100, None)
         return [row["comment_id"] for row in rows]
 
-    assert found(by_people=True) == ids[::-1]
+    assert found(kind="people") == ids[::-1]
     assert found(actor="ben") == [ids[1]]
     assert found(action="publish") == [ids[0]]
-    assert found(by_people=True, sites=("other",)) == ids[:2:-1]
+    assert found(kind="people", sites=("other",)) == ids[:2:-1]
     assert found(since=desk.rows("decisions")[-1].at) == ids[-1:]
     pages, after = [], None
     for _ in range(9):

@@ -17,7 +17,7 @@ CHIEF = Actor("chief", role="admin")
 
 
 def undo_newest(desk: Desk, who: Actor = ANN) -> undo.Undone:
-    return desk.do(undo.undo_newest, who, desk.pipeline.policy)
+    return desk.do(undo.undo_act, who, None, desk.pipeline.policy)
 
 
 def undo_act(desk: Desk, act: int, who: Actor = ANN) -> undo.Undone:
