@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_a_run_directory_says_how_it_was_made(run: Path) -> None:
     info = json.loads((run / "run.json").read_text("utf-8"))
     assert info["recipe"]["seed"] == 5
-    assert info["versions"]["torch"] == torch.__version__
+    assert info["versions"]["torch"] == version("torch")
     assert info["examples"]["train"] > 200
     assert set(info["corpora_fingerprint"]) == {"train", "validation", "test"}
 
