@@ -26,7 +26,7 @@ def comments() -> list[ScoreInput]:
 def reference(name: str) -> dict[str, Any]:
     """Return version, probabilities, relevance and spam of the model of that name.
 
-    Probabilities are those of the texts alone, relevance and spam those of the comments with their articles and authors.
+    Probabilities are those of the texts alone. Relevance and spam are those of the comments with articles and authors.
     """
     content: dict[str, dict[str, Any]] = json.loads(FILE.read_text("utf-8"))
     return content[name]

@@ -23,7 +23,7 @@ from belowline.training.measure.intervals import Bools
 _GRID = tuple(round(0.2 + step * 0.05, 2) for step in range(14))
 _FEWEST = 30
 _MOST = 400
-"""Posts with marks that a label needs, and those that are read."""
+"""Posts that a label needs, and those that are read."""
 
 
 def fit_floors(
@@ -31,11 +31,22 @@ def fit_floors(
 ) -> dict[str, EvidenceChannel]:
     """Return ``channels`` with the floor of the best mean character F1 for each label.
 
-    The reference is the characters that at least half of the annotators marked, in the posts that have any. A label
-    with fewer than 30 such posts keeps its floor.
+    The reference is the characters that at least half of the annotators marked, in the posts that the label fits and
+    whose annotators were asked for marks. A label with fewer than 30 posts with marks keeps its floor.
     """
-    rows = [row for row in rows_of_columns(validation, ("text", "spans")) if row["spans"]]
-    marked = {label: _marked(rows, label) for label in channels}
+    columns = ("text", "labels", "spans", "spans_known")
+    rows = [row for row in rows_of_columns(validation, columns) if row["spans_known"]]
+    marked = {
+        label: _marked(
+            {
+                at: row
+                for at, row in enumerate(rows)
+                if (row["labels"][scorer.labels.index(label)] or 0) >= HALF
+            },
+            label,
+        )
+        for label in channels
+    }
     needed = sorted({at for marks in marked.values() for at in marks})
     strengths = dict(
         zip(needed, strengths_of(scorer, [rows[at]["text"] for at in needed], console), strict=True)
@@ -43,7 +54,8 @@ def fit_floors(
     fitted = {}
     for label, evidence in channels.items():
         posts = [Post(strengths[at], mask) for at, mask in marked[label].items()]
-        floor = _best(posts, evidence.channel) if len(posts) >= _FEWEST else evidence.floor
+        enough = sum(post.marked.any() for post in posts) >= _FEWEST
+        floor = _best(posts, evidence.channel) if enough else evidence.floor
         console.print(f"evidence of {label}: floor {floor:g}, {len(posts)} posts")
         fitted[label] = evidence.model_copy(update={"floor": floor})
     return fitted
@@ -53,18 +65,16 @@ def _best(posts: list[Post], channel: str) -> float:
     return max(_GRID, key=lambda floor: float(f1_scores(posts, {channel: floor}).mean()))
 
 
-def _marked(rows: list[dict[str, Any]], label: str) -> dict[int, Bools]:
-    """Return number of a row to the characters [T] that half of its annotators marked; toxicity counts all but spam."""
+def _marked(rows: Mapping[int, dict[str, Any]], label: str) -> dict[int, Bools]:
+    """Return number of a row to the characters [T] that half of its annotators marked; toxicity counts all but spam.
+
+    Rows come in the order of their corpora. At most 400 are used, from all over them.
+    """
     masks: dict[int, Bools] = {}
-    for at, row in enumerate(rows):
-        spans = [
-            span
-            for span in row["spans"]
-            if span["label"] == label or (label == WIDEST and span["label"] != NOT_ASKED)
-        ]
-        strengths = np.zeros(len(row["text"]))
-        for span in spans:
-            strengths[span["start"] : span["end"]] += span["strength"]
-        if (strengths >= HALF).any() and len(masks) < _MOST:
-            masks[at] = strengths >= HALF
+    for at in list(rows)[:: max(1, len(rows) // _MOST)][:_MOST]:
+        strengths = np.zeros(len(rows[at]["text"]))
+        for span in rows[at]["spans"]:
+            if span["label"] == label or (label == WIDEST and span["label"] != NOT_ASKED):
+                strengths[span["start"] : span["end"]] += span["strength"]
+        masks[at] = strengths >= HALF
     return masks

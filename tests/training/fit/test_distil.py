@@ -163,7 +163,9 @@ def test_a_student_with_all_layers_keeps_a_share_of_its_start(
     start, kept = (
         dict(load_model(run / "model")[0].named_parameters()) for run in (trained_run, workshop / "kept")
     )
-    assert all(torch.allclose(kept[name], value) for name, value in start.items() if name.startswith("encoder."))
+    assert all(
+        torch.allclose(kept[name], value) for name, value in start.items() if name.startswith("encoder.")
+    )
     fewer = changed(recipe, distil={"layers": [1]})
     with pytest.raises(RunError, match="lacks layers of the start"):
         fit(fewer, corpora, workshop / "fewer", QUIET, start=trained_run / "model")
