@@ -34,9 +34,9 @@ def open_utf8(path: Path, side: SideFields | None = None) -> BinaryIO:
 
 
 def _ends_in_returns(head: bytes) -> bool:
-    """True if a lone carriage return ends the first line, as programs of old Macs wrote it."""
-    match = _LINE_END.search(head)
-    return match is not None and match[0] == b"\r"
+    """True if lone carriage returns end the first line and most others, as programs of old Macs wrote them."""
+    ends = _LINE_END.findall(head)
+    return ends[:1] == [b"\r"] and 2 * ends.count(b"\r") > len(ends)
 
 
 def encoding_of(path: Path) -> str | None:

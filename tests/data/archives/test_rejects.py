@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -424,6 +424,8 @@ def spoil(line: bytes, damage: list[tuple[int, int, bytes]]) -> bytes:
 
 @pytest.mark.slow
 @given(st.lists(WORDS, min_size=1, max_size=8), st.integers(0, 8), DAMAGE)
+@example(["yes"], 0, [(0, 0, b"\r\x00")])
+@example(["yes"], 0, [(0, 0, b"\x00\r")])
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lines_around_a_damaged_line_are_all_read(tmp_path, written, at, damage):
     lines = [json.dumps({"text": text}).encode() + b"\n" for text in written]
