@@ -58,6 +58,8 @@ def test_the_recipes_for_a_site_replay_what_newsroom_mixes_and_start_from_the_re
         assert recipe.start == RELEASED
         assert set(recipe.mix) == {*newsroom.mix, DECISIONS}
         assert recipe.max_tokens == newsroom.max_tokens
+        # A site's model does not hold more harmless comments than the released one.
+        assert (recipe.hold_harmless, recipe.ordinary) == (newsroom.hold_harmless, newsroom.ordinary)
         assert recipe.replay.optional
 
 
@@ -69,7 +71,10 @@ def test_the_students_share_mix_and_teacher() -> None:
     assert small.distil
     assert newsroom.distil.teacher == small.distil.teacher == teacher.name
     assert newsroom.distil.layers == tuple(range(6))
-    assert (newsroom.mix, newsroom.start) == (small.mix, small.start)
+    assert newsroom.mix == small.mix
+    assert {(one.hold_harmless, one.ordinary) for one in (newsroom, small, teacher)} == {
+        (newsroom.hold_harmless, newsroom.ordinary)
+    }
     assert set(newsroom.mix) == set(teacher.mix)
 
 
