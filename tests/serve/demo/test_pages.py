@@ -90,7 +90,7 @@ def test_the_queue_has_work_of_several_kinds(settings: Settings) -> None:
         ("/console/search?words=Biscuit", "answers to Biscuit"),
         ("/console/threads/{tram}", "The depot is in annex 2"),
         ("/console/comments/{b08}", "She started it"),
-        ("/console/comments/{b08}/conversation", "You clown"),
+        ("/console/comments/{b08}/conversation", "as soon as the lab confirmed the depth"),
         ("/console/authors/{rufus-grey}", "Insults, a threat"),
         ("/console/authors/{dale-crook}", "Second complaint"),
         ("/console/campaigns/{campaign}", "7 near-duplicates"),
