@@ -17,7 +17,7 @@ from belowline.serve.console.routes import ROUTERS
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.support.accessibility import serious
-from tests.support.browser import picture
+from tests.support.browser import picture, wait_for_queue
 from tests.support.serve_fakes import fake_scorer
 
 OFFER = "spam: my {} made {} in a week from home with this simple trick, look at cash-{}.example/go"
@@ -92,7 +92,7 @@ def sign_in(page: Any, base: str, key: str) -> None:
     assert "/console/sign-in" in page.url
     page.fill("#key", key)
     page.keyboard.press("Enter")
-    page.wait_for_selector("#cards", state="attached")
+    wait_for_queue(page)
 
 
 def waiting(service: httpx.Client) -> int:
@@ -274,7 +274,6 @@ def test_hidden_scores_are_not_on_the_page(
     body = {"site": "paper.example", "comments": [{"id": "blind", "text": "toxicity to be judged unseen"}]}
     service.post("/v1/comments", json=body).raise_for_status()
     sign_in(mona, base, keys["Mona"])
-    mona.wait_for_function("() => document.activeElement.matches('.card')")  # the script listens
     mona.keyboard.press("h")
     mona.wait_for_selector("[name=blind][aria-pressed=true]")
     mona.goto(base + "/console?sort=newest")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.accessibility import serious
-from tests.support.browser import picture
+from tests.support.browser import picture, wait_for_queue
 from tests.support.serve_fakes import served
 from tests.support.waiting import until
 
@@ -38,8 +38,7 @@ def enter(browser: Any, service: httpx.Client, name: str, **options: Any) -> Any
     page.goto("/console/sign-in")
     page.fill("#key", key)
     page.click("main button")
-    page.wait_for_selector("#cards", state="attached")
-    page.wait_for_load_state()
+    wait_for_queue(page)
     return page
 
 

@@ -24,6 +24,12 @@ def chromium() -> Iterator[Any]:
         launched.close()
 
 
+def wait_for_queue(page: Any) -> None:
+    """Wait until the queue is shown and its scripts listen."""
+    page.wait_for_selector("#cards", state="attached")
+    page.wait_for_load_state()
+
+
 def picture(page: Any, name: str, *, whole: bool = True) -> None:
     """Save a screenshot, of the whole page or of its window, in the folder BELOWLINE_SCREENSHOTS if it is set."""
     if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):

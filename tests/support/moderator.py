@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from belowline.serve.scoring.reason_codes import REASON_KEYS
+from tests.support.browser import wait_for_queue
 from tests.support.hands import Hands
 
 _OPEN = ".card:not(.done)"
@@ -34,8 +35,7 @@ class Moderator:
         self.page.goto("/console/sign-in")
         self.hands.write(self.page.locator("#key"), key)
         self.hands.press(self.page.locator("main form button").last)
-        self.page.wait_for_selector("#cards", state="attached")
-        self.page.wait_for_load_state()
+        wait_for_queue(self.page)
 
     def show(self, list_name: str, words: str) -> None:
         """Filter the queue by the entry of a list that begins with ``words``."""
