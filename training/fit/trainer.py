@@ -51,7 +51,7 @@ class Network:
     """The network to train, and what it is trained from.
 
     Attributes:
-        adopted: Weights taken over from the start, by parameter name; empty for a student with fewer layers.
+        adopted: Weights taken over from the start, by parameter name; empty for a student that lacks layers of it.
         start: The network before training, at whose probabilities unknown labels are held.
     """
 

@@ -23,7 +23,7 @@ from belowline.training.measure.intervals import Bools
 _GRID = tuple(round(0.2 + step * 0.05, 2) for step in range(14))
 _FEWEST = 30
 _MOST = 400
-"""Posts that a label needs, and those that are read."""
+"""Posts with marks that a label needs, and posts that are read."""
 
 
 def fit_floors(
@@ -36,17 +36,7 @@ def fit_floors(
     """
     columns = ("text", "labels", "spans", "spans_known")
     rows = [row for row in rows_of_columns(validation, columns) if row["spans_known"]]
-    marked = {
-        label: _marked(
-            {
-                at: row
-                for at, row in enumerate(rows)
-                if (row["labels"][scorer.labels.index(label)] or 0) >= HALF
-            },
-            label,
-        )
-        for label in channels
-    }
+    marked = {label: _marked(_fitting(rows, scorer.labels.index(label)), label) for label in channels}
     needed = sorted({at for marks in marked.values() for at in marks})
     strengths = dict(
         zip(needed, strengths_of(scorer, [rows[at]["text"] for at in needed], console), strict=True)
@@ -63,6 +53,11 @@ def fit_floors(
 
 def _best(posts: list[Post], channel: str) -> float:
     return max(_GRID, key=lambda floor: float(f1_scores(posts, {channel: floor}).mean()))
+
+
+def _fitting(rows: list[dict[str, Any]], column: int) -> dict[int, dict[str, Any]]:
+    """Return number to row of those that the label of this column fits."""
+    return {at: row for at, row in enumerate(rows) if (row["labels"][column] or 0) >= HALF}
 
 
 def _marked(rows: Mapping[int, dict[str, Any]], label: str) -> dict[int, Bools]:

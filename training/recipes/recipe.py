@@ -156,9 +156,7 @@ class Recipe(_Section):
     hold_precision: Share = 0.8  # precision on validation for which hold thresholds are chosen
     hold_recall: Share = 0.25  # recall below which a label uses its threshold with the best F-half instead
     ordinary: tuple[str, ...] = ()  # corpora of comments as readers write them, for hold_harmless
-    hold_harmless: Share = (
-        1.0  # largest share of their harmless comments that one label may hold, on validation
-    )
+    hold_harmless: Share = 1.0  # largest share of their harmless comments that a label holds on validation
     distil: Distil | None = None
     augment: Augment = Augment()
     replay: Replay = Replay()
