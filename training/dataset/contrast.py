@@ -72,17 +72,19 @@ def _insults(examples: Sequence[Example]) -> list[str]:
 def contrast(count: int, given: Material, split: Split, rng: random.Random) -> Iterator[Example]:
     """Return about ``count`` examples for ``split`` (train or test, which have different frames).
 
-    Two thirds are pairs over quotes, statements, insults and the kinds of ``[[pair]]``. The rest names groups, Jews
-    and things in harmless ways, or says next to nothing.
+    Most are pairs over quotes, statements, insults and the kinds of ``[[pair]]``. The rest names groups, Jews and
+    things in harmless ways, argues about wars, is in another language, or says next to nothing.
     """
     makers = (
-        (0.19, _quoted(given, split, rng)),
-        (0.13, _stated(given, split, rng)),
+        (0.17, _quoted(given, split, rng)),
+        (0.11, _stated(given, split, rng)),
         (0.13, _insulted(given, split, rng)),
-        (0.24, _paired(split, rng)),
-        (0.14, _named("group", split, rng)),
-        (0.09, _named("jews", split, rng)),
+        (0.20, _paired(split, rng)),
+        (0.11, _named("group", split, rng)),
+        (0.07, _named("jews", split, rng)),
         (0.06, _named("things", split, rng)),
+        (0.10, _argued(split, rng)),
+        (0.03, _foreign(split, rng)),
         (0.02, _short(split, rng)),
     )
     number = 0
@@ -179,6 +181,21 @@ def _named(what: str, split: Split, rng: random.Random) -> Iterator[Made]:
         }
         labels = without(_NOBODY, "profanity") if what == "things" else _NOBODY
         yield _an(_filled(_TEMPLATES[what], split, rng, **names)), labels, f"{what} named"
+
+
+def _foreign(split: Split, rng: random.Random) -> Iterator[Made]:
+    """Yield one or two harmless sentences in another language than English."""
+    while True:
+        said = [_filled(_TEMPLATES["other_language"], split, rng) for _ in range(rng.randint(1, 2))]
+        yield " ".join(said), _NOBODY, "other language"
+
+
+def _argued(split: Split, rng: random.Random) -> Iterator[Made]:
+    """Yield one to four sentences about a war or a state, of either side: without hatred of a people."""
+    while True:
+        names = dict(zip(("p", "pa", "v", "vp"), rng.choice(_TEMPLATES["conflicts"]), strict=True))
+        said = [_filled(_TEMPLATES["war"], split, rng, **names) for _ in range(rng.randint(1, 4))]
+        yield _an(" ".join(one[0].upper() + one[1:] for one in said)), _NOBODY, "war argued"
 
 
 def _filled(frames: list[str], split: Split, rng: random.Random, **slots: str) -> str:

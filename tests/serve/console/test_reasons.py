@@ -94,7 +94,8 @@ def by_mouse(page: Any) -> None:
 def without_script(page: Any) -> None:
     page.goto("/console?sort=oldest")
     while page.locator(".card").count():
-        page.locator(".card button[value=reject]").first.click()
+        with page.expect_navigation():
+            page.locator(".card button[value=reject]").first.click()
 
 
 @pytest.mark.parametrize("blind", [False, True])

@@ -1,6 +1,7 @@
 """Contrast pairs: labels follow the frame, frames of test are never used in training, material is used unchanged."""
 
 import random
+import re
 from collections import Counter, defaultdict
 from itertools import islice
 from typing import Any
@@ -40,7 +41,7 @@ def test_count_source_split_and_kinds(given_: Material) -> None:
     assert len(made) == 1000
     assert len({example.row for example in made}) == 1000
     assert {(example.source, example.split) for example in made} == {(SOURCE, "train")}
-    assert len(Counter(example.slice for example in made)) == 10 + 2 * len(_PAIRS)
+    assert len(Counter(example.slice for example in made)) == 12 + 2 * len(_PAIRS)
 
 
 def test_the_same_state_gives_the_same_examples(given_: Material) -> None:
@@ -151,6 +152,19 @@ def test_frames_are_enough_and_have_their_slot() -> None:
         assert all("{n}" in frame or "{j}" in frame for frame in _TEMPLATES[name])
 
 
+def test_argument_about_wars_is_harmless_whoever_acts(given_: Material) -> None:
+    argued = by_kind(given_, count=20_000)["war argued"]
+    acts: dict[str, set[str]] = {}
+    for actor, adjective, other, people in _TEMPLATES["conflicts"]:
+        found = [e for e in argued if actor.lower() in e.text.lower()]
+        assert all(value == 0.0 for example in found for value in example.labels.values())
+        acts[actor] = {
+            re.sub("|".join(map(re.escape, (actor, adjective, other, people))), "_", e.text) for e in found
+        }
+    once = {actor: {text for text in texts if text.count(".") == 1} for actor, texts in acts.items()}
+    assert once["Hamas"] & once["Israel"], "the same is said of both sides"
+
+
 def test_a_word_or_a_picture_is_harmless_and_has_no_substance(given_: Material) -> None:
     short = by_kind(given_)["short"]
     assert max(len(example.text.split()) for example in short) <= 8
@@ -197,5 +211,7 @@ def test_without_material_only_what_needs_none_is_made() -> None:
         "group named",
         "jews named",
         "things named",
+        "war argued",
+        "other language",
         "short",
     }
