@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from belowline.data.archives.columns import (
+    NAME_THE_TEXT,
     Mapped,
     columns_of,
     filled_columns,
@@ -135,7 +136,13 @@ def _field(column: str) -> str:
 
 
 def _records(table: LabelledTable) -> Rows:
-    return read_rows(table.path, table.mapped)
+    try:
+        yield from read_rows(table.path, table.mapped)
+    except ReadError as error:
+        reason = error.reason.replace(NAME_THE_TEXT, "name the one with the text with --text")
+        raise ReadError(reason, error.source, error.position, error.unit, error.part) from None
+    except OSError as error:
+        raise ReadError(f"cannot be read ({error.strerror}); check the path", table.path) from None
 
 
 def _words(table: LabelledTable) -> Meanings:

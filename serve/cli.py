@@ -70,7 +70,9 @@ PolicyOption = Annotated[
     Path | None,
     Option("--policy", help="TOML policy; default: BELOWLINE_POLICY or the model's own thresholds."),
 ]
-ThreadsOption = Annotated[int | None, Option("--threads", min=1, help="CPU threads; default: one per core.")]
+ThreadsOption = Annotated[
+    int | None, Option("--threads", min=1, help="CPU threads; default: BELOWLINE_THREADS or one per core.")
+]
 
 
 def main() -> None:
@@ -126,12 +128,21 @@ def serve(
         str | None, Option(help="Address to listen on; default: BELOWLINE_HOST or 127.0.0.1.")
     ] = None,
     port: Annotated[
-        int | None, Option(min=0, max=65535, help="Port to listen on, 0 for a free one; default: 8000.")
+        int | None,
+        Option(
+            min=0, max=65535, help="Port to listen on, 0 for a free one; default: BELOWLINE_PORT or 8000."
+        ),
     ] = None,
     model: ModelOption = None,
     second_look: SecondLookOption = None,
     policy: PolicyOption = None,
-    threads: ThreadsOption = None,
+    threads: Annotated[
+        int | None,
+        Option(
+            min=1,
+            help="CPU threads per worker; default: BELOWLINE_THREADS or the cores divided by the workers.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         Option(min=1, help="Processes that share the port and the cores; default: BELOWLINE_WORKERS or 1."),
@@ -167,7 +178,10 @@ def demo(
         ),
     ] = None,
     port: Annotated[
-        int | None, Option(min=0, max=65535, help="Port to listen on, 0 for a free one; default: 8000.")
+        int | None,
+        Option(
+            min=0, max=65535, help="Port to listen on, 0 for a free one; default: BELOWLINE_PORT or 8000."
+        ),
     ] = None,
     model: ModelOption = None,
     threads: ThreadsOption = None,
@@ -186,7 +200,10 @@ def score(
     texts: Annotated[list[str] | None, Argument(metavar="TEXT...", help="Comments to score.")] = None,
     source: Annotated[
         Path | None,
-        Option("--in", help="JSONL, CSV or Parquet file with one comment per row; - for standard input."),
+        Option(
+            "--in",
+            help="File of comments: JSONL, JSON, CSV, Parquet or an export, see serve/SCORE.md; - for standard input.",
+        ),
     ] = None,
     target: Annotated[
         Path | None,
@@ -372,7 +389,7 @@ def wordpress(
         float | None, Option(min=1, metavar="SECONDS", help="Repeat at this interval; default: run once.")
     ] = None,
 ) -> None:
-    """Score held comments in WordPress and approve them, hold them or mark them as spam by the policy.
+    """Score held comments in WordPress and approve them, hold them, trash them or mark them as spam by the policy.
 
     Moderators' decisions are copied in both directions. The application password comes from
     BELOWLINE_WORDPRESS_PASSWORD or from a prompt; the settings are those of the service.

@@ -171,7 +171,7 @@ def compare_command(
         list[str],
         Argument(
             metavar="MODEL...",
-            help="The baseline first, then candidates: a model directory (or `release`, `small`), tfidf:RUN, "
+            help="The baseline first, then candidates: a model directory (or `release`, `small`, `large`), tfidf:RUN, "
             "detoxify:original|unbiased|multilingual or detoxify:FILE.ckpt.",
         ),
     ],
@@ -217,7 +217,8 @@ def tune_command(
     ] = None,
     comments_per_day: Annotated[int | None, Option(min=1, help="Comments that arrive per day.")] = None,
     model: Annotated[
-        Path | None, Option("--model", help="Model directory, or `small`; default the released one.")
+        Path | None,
+        Option("--model", help="Model directory, or `small` or `large`; default the released one."),
     ] = None,
     policy: Annotated[
         Path | None,

@@ -50,7 +50,7 @@ def read_table(
     records = read_records(path, format, mapped, side=side, every_row=False)
     first = list(islice(records, _SNIFFED))
     if not first:
-        raise ReadError("no rows", path)
+        raise ReadError("no rows; check the file", path)
     records = chain(first, records)
     if host or (not mapped and any(_is_of_host(record) for _, record in first)):
         yield from read_host(path, unit_of(format), records, host, report, side)

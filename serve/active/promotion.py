@@ -139,7 +139,7 @@ def _gates_or_reason(
         if compare is None:
             raise PromotionRefused(
                 f"{candidate}: give --compare compare.json with its gates (belowline-train compare "
-                f"{present.directory} {candidate}), or --force-reason"
+                f"{present.directory} {candidate} --corpora DIR), or --force-reason"
             )
         return _passed(compare, candidate, digest, present).model_dump()
     except PromotionRefused as refusal:
@@ -175,7 +175,7 @@ def _read(compare: Path) -> list[_Gates]:
         why = f"cannot be read ({error.strerror}); name the compare.json of the comparison"
     except ValidationError as error:
         problem = first_problem(error)
-        why = f"field {problem.field}: {problem.message}; compare with --gates again"
+        why = f"field {problem.field}: {problem.message}; compare again"
     except ValueError as error:  # neither JSON nor UTF-8
         why = f"not JSON ({error}); compare again"
     raise PromotionRefused(f"{compare}: {why}")

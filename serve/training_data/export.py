@@ -117,7 +117,9 @@ def export_decisions(
         policy: The service's policy file, for the share of random samples.
     """
     if not target.parent.is_dir() or target.is_dir():
-        raise ExportError(f"{target}: is not a file in an existing folder")
+        raise ExportError(
+            f"{target}: is a folder, or its folder does not exist; name a file in an existing folder"
+        )
     if site is not None and not histories.has_site(database, site):
         raise ExportError(f"site {site!r} has no comments in this database; check --site")
     merged = Reviews.read(reviews, site)

@@ -263,7 +263,9 @@ def address_of(site: str) -> httpx.URL:
     if url.userinfo or url.query or url.fragment:
         raise WordPressError("--site takes an address without user, password or query; see --user")
     if url.scheme == "http" and not _on_loopback(url.host):
-        raise WordPressError(f"--site {url} is not https; others could read the password on its way")
+        raise WordPressError(
+            f"--site {url} is not https, so others could read the password; give the https address"
+        )
     return url.copy_with(path=url.path.rstrip("/") + "/")
 
 

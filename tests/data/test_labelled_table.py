@@ -56,6 +56,15 @@ def test_all_words_without_a_meaning_are_told_at_once(tmp_path: Path) -> None:
     assert "'none'" not in str(caught.value)
 
 
+def test_a_missing_file_and_a_missing_text_column_name_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(
+        ReadError, match=r"no.csv: cannot be read \(No such file or directory\); check the path$"
+    ):
+        read(LabelledTable(tmp_path / "no.csv"))
+    with pytest.raises(ReadError, match=r"no text column; .* with --text$"):
+        read(table(tmp_path / "my.csv", "words,spam\na,1\n"))
+
+
 def test_a_column_for_each_label(tmp_path: Path) -> None:
     text = "text,toxic,insult,spam\na,1,0.5,no\nb,x,,yes\nc,,,\nd,1.0,,FALSE\ne,,2,\n"
     given = table(tmp_path / "my.csv", text, "toxic=toxicity", "insult=personal attack", "spam=spam")

@@ -87,10 +87,12 @@ def gather(recipe: Recipe, root: Path) -> Iterator[Example]:
 def decided(recipe: Recipe, files: Sequence[Path]) -> list[Example]:
     """Return the decisions in ``files`` that know a label; raises RecipeError if recipe and files do not match."""
     if bool(files) != (DECISIONS in recipe.mix):
-        problem = "give --decisions FILE" if not files else f"add `{DECISIONS} = 1.0` to it"
-        raise RecipeError(
-            f"recipe {recipe.name}: [mix] {'without' if files else 'with'} {DECISIONS}; {problem}"
+        problem = (
+            f"no {DECISIONS}; add `{DECISIONS} = 1.0` to it"
+            if files
+            else f"{DECISIONS}; give --decisions FILE"
         )
+        raise RecipeError(f"recipe {recipe.name}: its [mix] has {problem}")
     if not files:
         return []
     from belowline.data.decisions import examples_to_split

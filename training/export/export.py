@@ -82,11 +82,13 @@ class Parity:
             )
         if self.int8_mean > TOLERANCE_INT8:
             raise ParityError(
-                f"int8 differs from fp32 by {self.int8_mean:.3f} on average, allowed {TOLERANCE_INT8:g}; not exported"
+                f"the quantised model differs from fp32 by {self.int8_mean:.3f} on average, allowed "
+                f"{TOLERANCE_INT8:g}; not exported"
             )
         if self.same_decisions < SAME_DECISIONS:
             raise ParityError(
-                f"int8 and fp32 decide the same on only {self.same_decisions:.1%} of comments; not exported"
+                f"the quantised model decides like fp32 on only {self.same_decisions:.1%} of comments, needed "
+                f"{SAME_DECISIONS:.0%}; not exported"
             )
 
 

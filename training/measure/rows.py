@@ -155,7 +155,9 @@ def gather_rows(
     if decisions is not None:
         examples += [example for example in examples_to_split(decisions) if split_of(example) == "test"]
     if not examples:
-        raise ContenderError("compare: no test rows; name a run, a folder of corpora or a file of decisions")
+        raise ContenderError(
+            "compare: no test rows; name a source of them with --run, --corpora or --decisions"
+        )
     unique = {(example.source, example.row): example for example in examples}
     return rows_of(list(unique.values()), labels, limit, seed)
 

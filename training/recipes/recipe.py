@@ -224,7 +224,10 @@ def load_recipe(path: Path, before: tuple[Path, ...] = (), **instead: str | None
             content["start"] = load_recipe(path.with_name(f"{content['start']}.toml"), (*before, path))
         return Recipe.model_validate(content)
     except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a recipe file") from error
+        raise RecipeError(
+            f"{path}: cannot be read ({error.strerror}); name a recipe file, or one of "
+            f"{', '.join(sorted(file.stem for file in Path(__file__).parent.glob('*.toml')))}"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:

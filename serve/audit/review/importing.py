@@ -145,7 +145,7 @@ def _number(where: str, cells: Mapping[str, str], sample: Sample) -> int:
     if cells["sample"] != sample.name:
         raise AuditError(
             f"{where}, field sample: not {sample.name}, the sample of this audit; "
-            "name the audit of this file, or draw its sample again with the same size and seed"
+            "name the audit of this file, or run its audit again with the same --sample"
         )
     match = _WHOLE.fullmatch(cells["number"])
     if match is None or int(match[1]) not in sample.by_number:

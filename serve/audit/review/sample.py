@@ -128,7 +128,7 @@ def read_sample(audit: FinishedAudit) -> Sample:
     except FileNotFoundError:
         raise AuditError(f"{audit.folder}: the audit has no sample; draw one with --sample") from None
     except (OSError, ValueError):
-        raise AuditError(f"{file}: damaged; draw the sample again with the same size and seed") from None
+        raise AuditError(f"{file}: damaged; run the audit again with the same --sample") from None
     if sample.made_with != audit.made_with:
         raise AuditError(f"{file}: belongs to another audit in this folder; draw a new sample")
     return sample

@@ -198,7 +198,7 @@ def test_evaluation_writes_metrics_and_card(run: Path, released: Path, workshop:
     ("parity", "message"),
     [
         (Parity(9, 0.01, 0.0, 0.0, 1.0), "ONNX fp32 differs"),
-        (Parity(9, 0.0, 0.05, 0.1, 1.0), "int8 differs"),
+        (Parity(9, 0.0, 0.05, 0.1, 1.0), "quantised model differs"),
         (Parity(9, 0.0, 0.0, 0.0, 0.98), "98.0%"),
     ],
 )
