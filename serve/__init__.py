@@ -16,12 +16,6 @@ Its errors are children of ``belowline.model.BelowlineError``, each in the room 
     ├── WordPressError        wordpress.client       WordPress cannot be used
     ├── WriteError            batch.write            a file of results cannot be written
     ├── ExportError           training_data.export   decisions cannot be exported
-    └── of belowline.serve.audit
-        ├── AuditError        run                    an audit cannot be made
-        ├── EngineError       engines                an engine cannot score
-        ├── AuditFolderError  finished               a folder holds no finished audit
-        ├── SampleError       review.sample          a sample cannot be drawn or read
-        ├── SheetError        review.spreadsheet     a spreadsheet cannot be read
-        ├── ReviewError       review.importing       a reviewed sample cannot be imported
-        └── QueueError        to_queue               an audit's comments cannot be queued
+    ├── DemoError             demo.command           the demo cannot have the store that was named
+    └── AuditError            audit.errors           an audit, or its sample, review or queueing, failed
 """
