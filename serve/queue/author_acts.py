@@ -48,11 +48,11 @@ def set_standing(
     if (standing == "suspended") != (until is not None):
         raise Refusal(
             "invalid-request",
-            "only a suspension has an end (`until`), and it needs one; send it with `suspended`, else leave it out",
+            "only a suspension has an end (until), and it needs one; send it with suspended, else leave it out",
         )
     if until is not None and not now() < until < now() + LONGEST:
         raise Refusal(
-            "invalid-request", "the end of a suspension (`until`) must be in the future, within ten years"
+            "invalid-request", "the end of a suspension (until) must be in the future, within ten years"
         )
     values = {"site": author.site, "author_id": author_id, "value": standing, "until": until, "note": note}
     act = acts.begin(tx, who, "standing", **values)
