@@ -89,3 +89,15 @@ def test_a_full_disk_is_one_line_with_the_file(
     shown = capsys.readouterr().err
     assert "rejects.jsonl: No space left on device" in shown
     assert len(shown.splitlines()) == 1
+
+
+def test_a_file_name_that_is_not_utf8_is_audited(scorer: Any, tmp_path: Path) -> None:
+    folder, out = tmp_path / os.fsdecode(b"caf\xe9"), tmp_path / "out"
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    archive(folder, 20).rename(folder / os.fsdecode(b"caf\xe9.jsonl"))
+    assert cli.run(["audit", str(folder), "--out", str(out), "--sample", "20"]) == 0
+    rows = [json.loads(line) for line in (out / "comments.jsonl").read_bytes().splitlines()]
+    assert {row["source"] for row in rows} == {f"{tmp_path}/caf\ufffd/caf\ufffd.jsonl:1"}
