@@ -222,6 +222,26 @@ def test_an_import_does_not_replace_its_table(
         table.unlink()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export", "--run", "run", "--out", "."],
+        ["second-look", "--first", "a", "--second", "b", "--run", "run", "--out", "."],
+        ["fit", "--recipe", "newsroom", "--runs", "..", "--name", "here", "--force"],
+    ],
+)
+def test_a_folder_with_other_files_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str]
+) -> None:
+    mine = tmp_path / "here" / "mine.txt"
+    mine.parent.mkdir()
+    mine.touch()
+    monkeypatch.chdir(mine.parent)
+    (line,) = failure(monkeypatch, capsys, *command)
+    assert "would be deleted" in line
+    assert mine.exists()
+
+
 def test_a_folder_that_is_not_there_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
