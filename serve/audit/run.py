@@ -127,6 +127,8 @@ def _prepare_parts(out: Path, made_with: dict[str, str], force: bool) -> Path:
     parts = out / PARTS
     note = parts / "made_with.json"
     before = _made_with(note if parts.exists() else out / SUMMARY)
+    if not note.exists() and any(parts.glob("[!.]*")):
+        raise AuditError(f"{parts}: holds files of something else; give --out another folder")
     if before != made_with and not force and (before or parts.exists() or (out / COMMENTS).exists()):
         known = before or {}
         other = ", ".join(name for name in made_with | known if known.get(name) != made_with.get(name))

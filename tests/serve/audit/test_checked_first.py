@@ -58,6 +58,17 @@ def test_a_filled_in_sample_is_kept_before_scoring(scorer: Any, tmp_path: Path) 
     assert scorer.calls == []
 
 
+def test_parts_of_something_else_stay(
+    scorer: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "out" / "parts" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    assert cli.run(["audit", str(archive(tmp_path, 20)), "--out", str(tmp_path / "out"), "--force"]) == 1
+    assert mine.exists()
+    assert str(mine.parent) in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["comments.csv", "rejects.jsonl", "summary.json"])
 def test_an_input_is_not_replaced(
     scorer: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
