@@ -96,8 +96,8 @@ def _explain(error: Exception) -> int:
 
     if isinstance(error, BelowlineError):
         return _fail(str(error), FAILED)
-    if isinstance(error, OSError) and error.filename:
-        return _fail(f"{error.filename}: {error.strerror}", FAILED)
+    if isinstance(error, OSError) and error.strerror:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror, FAILED)
     from belowline.serve.scoring.fault_isolation import describe
 
     return _fail(f"unexpected {describe(error)}; please report it", FAILED)

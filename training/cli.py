@@ -50,6 +50,10 @@ def run(arguments: list[str]) -> int:
     except ImportError as error:
         missing = "torch" if importlib.util.find_spec("torch") is None else error.name
         message = f"{missing} not installed; run: pip install 'belowline[train]'"
+    except OSError as error:
+        if not error.strerror:
+            raise
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     except Exception as error:
         if not isinstance(error, UsageError):
             raise

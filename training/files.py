@@ -10,6 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from belowline.training.errors import RunError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -30,6 +32,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
     part.mkdir(parents=True)
     yield part
     part.rename(folder)
+
+
+def check_replaceable(folder: Path, *marks: str) -> None:
+    """Raise RunError for a folder that holds files but none of ``marks``: a command deletes no folder of others."""
+    if folder.is_dir() and any(folder.iterdir()) and not any((folder / mark).exists() for mark in marks):
+        raise RunError(f"{folder}: holds other files, which would be deleted; name a new folder")
 
 
 def replace_folder(new: Path, old: Path) -> None:

@@ -30,7 +30,7 @@ def read_isso(path: Path, report: Report, side: SideFields) -> Iterator[Thread]:
         side.remark("isso was writing to the file when it was copied; copy it again while isso is stopped")
     empty = True
     try:
-        address = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+        address = f"file:{quote(bytes(path.absolute()))}?mode=ro&immutable=1"
         with closing(sqlite3.connect(address, uri=True, check_same_thread=False)) as database:
             _guard(path, database)
             for thread in _threads(path, database, side):

@@ -203,7 +203,8 @@ def _parquet_records(path: Path, mapped: Mapped) -> Records:
     broken = (pa.ArrowException, OSError, ValueError, LookupError, OverflowError)
     number = 0
     try:
-        with parquet.ParquetFile(path) as file:
+        # pyarrow itself opens only files whose names are UTF-8.
+        with path.open("rb") as content, parquet.ParquetFile(content) as file:
             check_columns(file.schema_arrow.names, mapped)
             for batch in file.iter_batches(_IN_BATCH):
                 for record in _batch_records(_in_microseconds(batch), broken):

@@ -57,11 +57,14 @@ def check_time_format(time_format: str | None) -> None:
     """Raises ReadError for a pattern that gives no date."""
     if time_format in (None, DAY_FIRST, MONTH_FIRST):
         return
+    moment = datetime(2024, 5, 19, 7, 12, tzinfo=UTC)
     try:
-        moment = datetime(2024, 5, 19, 7, 12, tzinfo=UTC)
-        read = datetime.strptime(moment.strftime(time_format), time_format)
-        if (read.year, read.month, read.day) == (2024, 5, 19):
-            return
+        text = moment.strftime(time_format)
+        # Without a year Python deprecates the parsing of a day. In 28 years the weekdays are the same again.
+        if text != moment.replace(year=2052).strftime(time_format):
+            read = datetime.strptime(text, time_format)
+            if (read.year, read.month, read.day) == (2024, 5, 19):
+                return
     except (ValueError, re.error):
         pass
     raise ReadError(

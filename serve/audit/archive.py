@@ -5,12 +5,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from belowline.data import Reject, Thread, read_threads
+from belowline.data.comment import whole
 from belowline.model import ScoreInput
 from belowline.serve.audit.group_index import GroupIndex
 from belowline.serve.audit.messages import Messages
@@ -63,7 +64,7 @@ class Archive:
     def threads(self, on_reject: Callable[[Reject], None]) -> Iterator[Thread]:
         """Every readable thread; raises ReadError for a missing path and wrong options."""
         for path in self.paths:
-            yield from read_threads(
+            for thread in read_threads(
                 path,
                 format=self.format,
                 columns=self.columns or None,
@@ -71,14 +72,16 @@ class Archive:
                 time_format=self.time_format,
                 on_reject=on_reject,
                 name=self.names.get(path),
-            )
+            ):
+                # The name of a file need not be UTF-8; the tables of the results are.
+                yield replace(thread, source=whole(thread.source))
 
     @property
     def folder(self) -> str:
         """The deepest folder that holds all paths; results can show sources relative to it."""
         folders = [path if path.is_dir() else path.parent for path in self.paths if path not in self.names]
         try:
-            return os.path.commonpath(folders) if folders else ""
+            return whole(os.path.commonpath(folders)) if folders else ""
         except ValueError:  # relative and absolute paths
             return ""
 
@@ -108,7 +111,7 @@ class Inventory:
 
     def enter(self, source: str) -> str:
         """Count the file of a thread or a reject if it is not the one before; return its name."""
-        file = LINE.sub("", source)
+        file = LINE.sub("", whole(source))
         self.files += file != self._file
         self._file = file
         return file

@@ -8,12 +8,13 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from belowline.model import ModelError, Policy
 from belowline.serve.active.files import load_with_digest
@@ -57,27 +58,74 @@ def run_here(pipeline: ModerationPipeline, jobs: Iterable[Job]) -> Iterator[Scor
 
 def run_in_processes(spec: PipelineSpec, processes: int, jobs: Iterable[Job]) -> Iterator[ScoredPart]:
     """Score in several processes of this machine; raises AuditError if one of them is killed."""
-    spawn = multiprocessing.get_context("spawn")  # threads of onnxruntime do not survive a fork
-    pool = ProcessPoolExecutor(processes, spawn, _start_process, (spec,))
+    # A ProcessPoolExecutor waits forever for the rest of a result whose process is killed while it sends it.
     waiting = iter(jobs)
+    first = list(islice(waiting, processes))
+    workers: dict[Connection, BaseProcess] = {}
     try:
-        # A second job for each process waits; more would only take memory.
-        running = {pool.submit(_run_in_process, job) for job in islice(waiting, 2 * processes)}
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-            running |= {pool.submit(_run_in_process, job) for job in islice(waiting, len(done))}
-    except BrokenProcessPool as error:
+        workers.update(_start_process(spec) for _ in first)
+        for pipe, job in zip(workers, first, strict=True):
+            _send(pipe, job)
+        following, busy = next(waiting, None), list(workers)
+        while busy:
+            for pipe in cast("list[Connection]", wait(busy)):
+                scored = _received(pipe)
+                if following is None:
+                    busy.remove(pipe)
+                else:
+                    _send(pipe, following)
+                yield scored
+                following = next(waiting, None)
+    finally:
+        for process in workers.values():  # after an interruption the next run repeats their jobs
+            process.terminate()
+            process.join()
+
+
+def _start_process(spec: PipelineSpec) -> tuple[Connection, BaseProcess]:
+    spawn = multiprocessing.get_context("spawn")  # threads of onnxruntime do not survive a fork
+    pipe, end = spawn.Pipe()
+    process = spawn.Process(target=_score_jobs, args=(spec, end), daemon=True)
+    process.start()
+    end.close()  # only the process has this end, so the pipe ends with the process
+    return pipe, process
+
+
+def _score_jobs(spec: PipelineSpec, pipe: Connection) -> None:
+    """Run in a process of ``run_in_processes``: answer each job, or send the error that ends the process."""
+    follow_parent()
+    try:
+        pipeline = spec.pipeline()
+        while True:
+            pipe.send(score_part(pipeline, pipe.recv()))
+    except EOFError:
+        return  # the parent ended
+    except Exception as error:
+        pipe.send(error)
+
+
+def _send(pipe: Connection, job: Job) -> None:
+    with _killed():
+        pipe.send(job)
+
+
+def _received(pipe: Connection) -> ScoredPart:
+    with _killed():
+        scored = pipe.recv()
+    if isinstance(scored, Exception):
+        raise scored
+    return cast(ScoredPart, scored)
+
+
+@contextmanager
+def _killed() -> Iterator[None]:
+    """Raise AuditError if the pipe ends, because its process was killed."""
+    try:
+        yield
+    except (EOFError, OSError) as error:
         raise AuditError(
             "a scoring process was killed (out of memory?); run the same command again with fewer --processes"
         ) from error
-    except BaseException:
-        for process in multiprocessing.active_children():  # the next run repeats their jobs
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def run_on_ray(
@@ -133,18 +181,3 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError) as error:
         raise AuditError(f"no Ray cluster at {address} ({describe(error)}); check --address") from None
-
-
-_pipeline: ModerationPipeline | None = None
-"""The pipeline of a process that ``run_in_processes`` started."""
-
-
-def _start_process(spec: PipelineSpec) -> None:
-    global _pipeline
-    follow_parent()
-    _pipeline = spec.pipeline()
-
-
-def _run_in_process(job: Job) -> ScoredPart:
-    assert _pipeline is not None  # noqa: S101 - _start_process ran before
-    return score_part(_pipeline, job)

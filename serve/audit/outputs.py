@@ -24,6 +24,10 @@ COMMENTS, SUMMARY, REPORT, PARTS = "comments.jsonl", "summary.json", "report.htm
 COMMENTS_TABLE, THREADS_TABLE, CAMPAIGNS = "comments.parquet", "threads.parquet", "campaigns.jsonl"
 COMMENTS_SHEET = "comments.csv"
 REJECTS = "rejects.jsonl"
+RESULTS = frozenset(
+    (COMMENTS, COMMENTS_TABLE, COMMENTS_SHEET, THREADS_TABLE, CAMPAIGNS, REJECTS, SUMMARY, REPORT)
+)
+"""Names of the files that every audit writes."""
 _WORST_THREADS, _AUTHORS, _LARGEST_CAMPAIGNS = 100, 20, 20
 _ROWS_AT_ONCE = 4096
 _KINDS_OF_MESSAGES = 20

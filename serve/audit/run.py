@@ -14,7 +14,7 @@ from belowline.serve.audit.archive import Archive, Inventory, take_inventory
 from belowline.serve.audit.engines import Engine, run_here
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.group_index import GroupIndex
-from belowline.serve.audit.outputs import COMMENTS, PARTS, REJECTS, SUMMARY, write_outputs
+from belowline.serve.audit.outputs import COMMENTS, PARTS, REJECTS, RESULTS, SUMMARY, write_outputs
 from belowline.serve.audit.redact import Redactor
 from belowline.serve.audit.review.sample import check_sample
 from belowline.serve.audit.score_part import Job
@@ -23,7 +23,7 @@ from belowline.serve.batch.read import in_chunks
 from belowline.serve.batch.terminal import counting
 from belowline.serve.scoring.pipeline import ModerationPipeline
 
-INVENTORY = "inventory"
+INVENTORY = ".belowline-inventory"
 PART_COMMENTS = 1024
 
 
@@ -101,9 +101,12 @@ def _temporary_folder(out: Path) -> Iterator[Path]:
 
 
 def _check_apart(paths: Sequence[Path], out: Path) -> None:
+    results = {out.resolve() / name for name in RESULTS}
     for path in paths:
         if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
             raise AuditError(f"{out}: lies inside the archive {path}; give --out a folder elsewhere")
+        if path.resolve() in results:
+            raise AuditError(f"{path}: the results would replace it; give --out another folder")
     if out.exists() and not out.is_dir():
         raise AuditError(f"{out}: is not a folder; give --out a folder")
 
@@ -124,6 +127,8 @@ def _prepare_parts(out: Path, made_with: dict[str, str], force: bool) -> Path:
     parts = out / PARTS
     note = parts / "made_with.json"
     before = _made_with(note if parts.exists() else out / SUMMARY)
+    if not note.exists() and any(parts.glob("[!.]*")):
+        raise AuditError(f"{parts}: holds files of something else; give --out another folder")
     if before != made_with and not force and (before or parts.exists() or (out / COMMENTS).exists()):
         known = before or {}
         other = ", ".join(name for name in made_with | known if known.get(name) != made_with.get(name))

@@ -116,7 +116,7 @@ def _urls(threads: Path) -> dict[tuple[str, str], str]:
     """Addresses of the articles with a comment that is not published."""
     from pyarrow import parquet
 
-    with parquet.ParquetFile(threads) as file:
+    with threads.open("rb") as content, parquet.ParquetFile(content) as file:
         return {
             (row["source"], row["thread"]): row["url"]
             for batch in file.iter_batches()

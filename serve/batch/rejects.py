@@ -9,16 +9,11 @@ from typing import BinaryIO
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import RejectedRow
 from belowline.serve.batch.values import json_bytes
-from belowline.serve.batch.write import told
+from belowline.serve.batch.write import rejects_path, told
 
 PARTIAL = 3
 """Exit status of a command that could not read everything."""
 _SHOWN = 20
-
-
-def rejects_path(target: Path) -> Path:
-    """The list of the rows that the results in ``target`` leave out."""
-    return target.with_name(f"{target.name}.rejects.jsonl")
 
 
 @contextmanager

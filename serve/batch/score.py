@@ -21,9 +21,15 @@ from belowline.serve.batch.read import (
     line_source,
     text_source,
 )
-from belowline.serve.batch.rejects import PARTIAL, reject_writer, rejects_path
+from belowline.serve.batch.rejects import PARTIAL, reject_writer
 from belowline.serve.batch.terminal import counting
-from belowline.serve.batch.write import check_columns, check_target, output_writer, result_writer
+from belowline.serve.batch.write import (
+    check_columns,
+    check_target,
+    output_writer,
+    rejects_path,
+    result_writer,
+)
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
 from belowline.serve.scoring.wording import DONE, label_name

@@ -41,6 +41,11 @@ def format_of(path: Path) -> str:
         raise ReadError(f"format {suffix} is unknown; use one of {', '.join(FORMATS)}", path) from None
 
 
+def rejects_path(target: Path) -> Path:
+    """The list of the rows that the results in ``target`` leave out."""
+    return target.with_name(f"{target.name}.rejects.jsonl")
+
+
 def check_target(path: Path, source: Path | None) -> None:
     """Raise ReadError or WriteError if results cannot be written to ``path``; ``source`` is the input file."""
     format_of(path)
@@ -48,8 +53,8 @@ def check_target(path: Path, source: Path | None) -> None:
         raise WriteError(f"{path}: there is no folder {path.parent}; create it first")
     if path.exists() and not path.is_file():
         raise WriteError(f"{path}: is not a file; name another one")
-    if source is not None and path.exists() and source.exists() and path.samefile(source):
-        raise WriteError(f"{path}: is the input, which the results would replace; name another file")
+    if source is not None and source.resolve() in (path.resolve(), rejects_path(path).resolve()):
+        raise WriteError(f"{source}: is the input, which --out {path} would replace; name another file")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise WriteError(f"{path}: the folder {path.parent} is read-only; name a file in another folder")
 

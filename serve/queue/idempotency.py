@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from belowline.serve.store.database import now
+from belowline.serve.store.database import now, one_at_a_time
 from belowline.serve.store.refusal import Refusal
 from belowline.serve.store.tables import idempotency
 
@@ -23,6 +23,7 @@ def run_once(
     """
     if key is None:
         return make()
+    one_at_a_time(tx, f"idempotency {actor} {key}")  # else both of two requests at once would call ``make``
     same = (idempotency.c.actor == actor) & (idempotency.c.key == key)
     row = tx.execute(select(idempotency).where(same)).one_or_none()
     if row is not None:

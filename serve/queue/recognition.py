@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, exists, select, update
 
 from belowline.serve.store.database import within
 from belowline.serve.store.pseudonyms import alias
-from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, threads
+from belowline.serve.store.tables import SYSTEM, authors, comments, decisions, deliveries, threads
 
 PREFIX = "akismet-"
 """First characters of the ids of comments that Akismet's clients sent."""
@@ -90,11 +90,16 @@ def checked(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:
 
 
 def forget(tx: Connection, ids: Sequence[int]) -> None:
-    """Replace the ids of erased comments that are hashes of their texts."""
-    hashed = select(comments.c.id).where(comments.c.id.in_(ids), comments.c.caller_id.startswith(PREFIX))
-    for comment in tx.execute(hashed).scalars().all():
-        renamed = update(comments).where(comments.c.id == comment)
-        tx.execute(renamed.values(caller_id=f"{PREFIX}erased-{comment}"))
+    """Replace the ids of erased comments that are hashes of their texts, also in the log of deliveries."""
+    query = select(comments.c.id).where(comments.c.id.in_(ids), comments.c.caller_id.startswith(PREFIX))
+    names = {comment: f"{PREFIX}erased-{comment}" for comment in tx.execute(query).scalars()}
+    for comment, name in names.items():
+        tx.execute(update(comments).where(comments.c.id == comment).values(caller_id=name))
+    about = deliveries.c.payload["comment"].as_integer().in_(list(names))
+    sent = select(deliveries.c.id, deliveries.c.payload).where(about)
+    for row in tx.execute(sent).all() if names else ():
+        payload = {**row.payload, "caller_id": names[row.payload["comment"]]}
+        tx.execute(update(deliveries).where(deliveries.c.id == row.id).values(payload=payload))
 
 
 def _by_id(tx: Connection, sought: RecognitionQuery) -> Row[Any] | None:

@@ -120,6 +120,8 @@ def export_decisions(
         raise ExportError(
             f"{target}: is a folder, or its folder does not exist; name a file in an existing folder"
         )
+    if target.resolve() in {review.resolve() for review in reviews}:
+        raise ExportError(f"{target}: is a review, which the export would replace; name another file")
     if site is not None and not histories.has_site(database, site):
         raise ExportError(f"site {site!r} has no comments in this database; check --site")
     merged = Reviews.read(reviews, site)

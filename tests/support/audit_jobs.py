@@ -1,8 +1,10 @@
 """Small jobs for the engines of an audit."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from typing import Any
 
 from belowline.model import ScoreInput
@@ -32,3 +34,19 @@ class Sleeps(EndsItsProcess):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return time.sleep, (60,)
+
+
+class DiesWhileItSends(EndsItsProcess):
+    """A name of a part whose process is killed when half of the result is sent."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _send_half_of_the_next, ()
+
+
+def _send_half_of_the_next() -> str:
+    def send_half(pipe: Connection, message: bytes) -> None:
+        os.write(pipe.fileno(), message[: len(message) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Connection._send = send_half  # type: ignore[attr-defined]
+    return "000000.jsonl"

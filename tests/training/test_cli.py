@@ -212,6 +212,48 @@ def test_a_table_of_labels_becomes_decisions(
     assert out.read_bytes() == before
 
 
+def test_an_import_does_not_replace_its_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for table in (Path("labels.jsonl"), Path("labels.jsonl.rejects.jsonl")):
+        table.write_text('{"text": "Cheap watches", "label": "spam"}\n')
+        (line,) = failure(monkeypatch, capsys, "import", table)
+        assert "give another --out" in line
+        assert "watches" in table.read_text()
+        table.unlink()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export", "--run", "run", "--out", "."],
+        ["second-look", "--first", "a", "--second", "b", "--run", "run", "--out", "."],
+        ["fit", "--recipe", "newsroom", "--runs", "..", "--name", "here", "--force"],
+    ],
+)
+def test_a_folder_with_other_files_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str]
+) -> None:
+    mine = tmp_path / "here" / "mine.txt"
+    mine.parent.mkdir()
+    mine.touch()
+    monkeypatch.chdir(mine.parent)
+    (line,) = failure(monkeypatch, capsys, *command)
+    assert "would be deleted" in line
+    assert mine.exists()
+
+
+def test_a_folder_that_is_not_there_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table, out = tmp_path / "my.jsonl", tmp_path / "none" / "out.jsonl"
+    table.write_text('{"text": "Cheap watches", "label": "spam"}\n')
+    (line,) = failure(monkeypatch, capsys, "import", table, "--out", out)
+    assert str(out.parent) in line
+    assert "No such file" in line
+
+
 @pytest.mark.parametrize("given", [["fit"], ["fit", "--recipes", "x"], ["import"], ["nothing"]])
 def test_a_wrong_command_is_one_line(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(given) == 2

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from belowline.training.files import new_folder, replace_folder, replacing, to_plain, write_json, write_text
+from belowline.training.errors import RunError
+from belowline.training.files import (
+    check_replaceable,
+    new_folder,
+    replace_folder,
+    replacing,
+    to_plain,
+    write_json,
+    write_text,
+)
 
 
 def test_the_former_content_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -65,3 +74,13 @@ def test_values_become_plain_and_nan_becomes_null(tmp_path: Path) -> None:
     assert to_plain(value) == plain
     write_json(tmp_path / "a.json", value)
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == plain
+
+
+def test_only_a_folder_of_its_own_kind_is_replaced(tmp_path: Path) -> None:
+    check_replaceable(tmp_path / "none", "config.json")
+    check_replaceable(tmp_path, "config.json")
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(RunError, match="would be deleted"):
+        check_replaceable(tmp_path, "config.json", "other.json")
+    (tmp_path / "config.json").touch()
+    check_replaceable(tmp_path, "other.json", "config.json")

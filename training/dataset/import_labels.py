@@ -26,6 +26,9 @@ def import_labels(table: LabelledTable, out: Path, console: Console) -> int:
     Rejected rows are listed in ``OUT.rejects.jsonl``. Raises ReadError, also if no row has a label; ``out`` is
     then as before.
     """
+    listed = out.with_name(f"{out.name}.rejects.jsonl")
+    if table.path.resolve() in (out.resolve(), listed.resolve()):
+        raise ReadError(f"is the table, which --out {out} would replace; give another --out", table.path)
     counts, rejects = Counts(), list[Reject]()
     with tempfile.TemporaryFile(dir=out.parent) as body:
         for row in read_labelled(table, rejects.append):
@@ -43,7 +46,7 @@ def import_labels(table: LabelledTable, out: Path, console: Console) -> int:
         with replacing(out) as part, part.open("wb") as file:
             file.write(_header(table, counts).model_dump_json().encode() + b"\n")
             shutil.copyfileobj(body, file)
-    _write_rejects(out.with_name(f"{out.name}.rejects.jsonl"), rejects)
+    _write_rejects(listed, rejects)
     console.print(f"{out}: {counts.examples:,} examples")
     for label, values in sorted(counts.labels.items()):
         console.print(f"  {label}: {values['yes']:,} yes, {values['no']:,} no")
@@ -52,7 +55,7 @@ def import_labels(table: LabelledTable, out: Path, console: Console) -> int:
     for reject in rejects[:_PRINTED]:
         console.print(f"rejected: {reject.source}, {reject.position}: {reject.reason}", markup=False)
     if rejects:
-        console.print(f"rejected: {len(rejects):,} in all; they are listed in {out}.rejects.jsonl")
+        console.print(f"rejected: {len(rejects):,} in all; they are listed in {listed}")
     return len(rejects)
 
 

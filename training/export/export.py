@@ -25,7 +25,7 @@ from belowline.model.windows import windows_of
 from belowline.training.errors import ParityError, RunError
 from belowline.training.export.onnx_export import export_fp32, quantise
 from belowline.training.export.smoothing import smoothed
-from belowline.training.files import replace_folder, write_json
+from belowline.training.files import check_replaceable, replace_folder, write_json
 from belowline.training.fit.network import CommentModel
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.start import start_config
@@ -107,10 +107,11 @@ def export(
     everything succeeded. The weights have ``bits`` bits.
 
     Raises:
-        RunError: The run is not finished, or ``like`` has other labels.
+        RunError: The run is not finished, ``like`` has other labels, or ``out`` holds other files than a model.
         ParityError: The export differs too much from the trained model.
         ModelError: ``like`` cannot be read.
     """
+    check_replaceable(out, "config.json")
     recipe, data = RunDirectory(run).recipe, RunDirectory(run).data()
     kept = None if like is None else read_config(like).model_copy(update={"version": version})
     if kept is not None and kept.labels != recipe.labels:

@@ -17,7 +17,7 @@ from belowline.data.corpora import CORPORA, read_corpus
 from belowline.model import HARMFUL, ModelError, Scorer, Thresholds
 from belowline.model.directory import SecondLook
 from belowline.model.labels import log_odds
-from belowline.training.files import replace_folder, write_json
+from belowline.training.files import check_replaceable, replace_folder, write_json
 from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.measure.calibrate import operating_points, thresholds_at, two_sided
 from belowline.training.measure.intervals import Bools, Floats
@@ -73,6 +73,7 @@ def second_look(
 
     Raises ModelError if the second model is no better or has other labels, RunError, CorpusError.
     """
+    check_replaceable(out, "config.json")
     recipe, data = RunDirectory(run).recipe, RunDirectory(run).data()
     scorers = Scorer.load(first), Scorer.load(second)
     if set(scorers[0].labels) != set(scorers[1].labels):

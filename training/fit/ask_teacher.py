@@ -66,7 +66,8 @@ def answers(
             fresh = zip(keys, reader.read([by_key[key] for key in keys]), strict=True)
             with database:
                 rows = ((key, one.labels.tobytes(), one.tokens.tobytes()) for key, one in fresh)
-                database.executemany("INSERT INTO answers VALUES (?, ?, ?)", rows)
+                # Another training may have asked the same teacher meanwhile.
+                database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?)", rows)
     return _Kept(file, read_state(teacher)[0], recipe.labels).answers
 
 

@@ -20,7 +20,7 @@ from belowline.model import DEFAULT_MODEL_DIR
 from belowline.training.dataset.checks import check
 from belowline.training.dataset.mix import build
 from belowline.training.errors import RunError
-from belowline.training.files import new_folder
+from belowline.training.files import check_replaceable, new_folder
 from belowline.training.fit.ask_teacher import teacher_folder
 from belowline.training.fit.batches import Encoder
 from belowline.training.fit.checkpoint import remove_checkpoint
@@ -36,6 +36,8 @@ from belowline.training.recipes.recipe import Recipe
 
 # With fewer texts the regression of the embedding head is worse than the head of the start, which the training held.
 _TEXTS_FOR_EMBEDDING = 5000
+_MARKS = ("run.json", "data_checks.json")
+"""Files by which the folder of a run is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def fit(
     Raises:
         CorpusError: Corpora are missing.
         DataProblem: The recipe forbids to train on such data.
-        RunError: A file is missing; ``run`` belongs to another recipe, start or decisions; or the start does not fit.
+        RunError: A file is missing; ``run`` belongs to another recipe, start or decisions, or is no run that ``force``
+            could remove; or the start does not fit.
     """
     began = time.monotonic()
     checksums = _checksums(decisions)
@@ -84,6 +87,7 @@ def fit(
     directory = RunDirectory(run)
     with accelerator.main_process_first():
         if force and accelerator.is_main_process:
+            check_replaceable(run, *_MARKS, *(f"start/{mark}" for mark in _MARKS))
             shutil.rmtree(run, ignore_errors=True)
         begun = directory.belongs_to(recipe, checksums)
         if begun and start is not None:
@@ -108,11 +112,14 @@ def fit(
 
 
 def _checksums(decisions: Sequence[Path]) -> dict[str, str]:
-    """Return file name to checksum; raises RunError for a file that cannot be read."""
+    """Return file name, or path if the name is taken, to checksum; raises RunError for a file that cannot be read."""
+    checksums: dict[str, str] = {}
     try:
-        return {file.name: checksum_of(file) for file in decisions}
+        for file in decisions:
+            checksums[str(file) if file.name in checksums else file.name] = checksum_of(file)
     except OSError as error:
         raise RunError(f"{error.filename}: cannot be read ({error.strerror}); check --decisions") from None
+    return checksums
 
 
 def start_folder(

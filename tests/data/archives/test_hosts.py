@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -262,6 +263,18 @@ def isso(path: Path, script: str = ISSO) -> Path:
     database.commit()
     database.close()
     return path
+
+
+def test_files_are_read_whose_names_are_not_utf8(tmp_path):
+    parquet.write_table(pa.table({"text": ["One."]}), tmp_path / "a.parquet")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for file in (isso(tmp_path / "a.db"), tmp_path / "a.parquet"):
+        try:
+            file.rename(folder / os.fsdecode(b"caf\xe9" + os.fsencode(file.suffix)))
+        except OSError:
+            pytest.skip("this file system takes no such name")
+    assert [len(thread.comments) for thread in read_threads(folder)] == [2, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["comments.db", "comments.sqlite3", "comments"])

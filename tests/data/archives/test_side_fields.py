@@ -111,7 +111,7 @@ def test_a_time_format_says_it_better(time_format, value):
     assert read_time(value, time_format) == AT
 
 
-@pytest.mark.parametrize("time_format", ["", "%H:%M", "words", "%", "%Q", "%d/%m"])
+@pytest.mark.parametrize("time_format", ["", "%H:%M", "words", "%", "%Q", "%d/%m", "%a %d %B", "%C %d/%m"])
 def test_a_time_format_without_a_date_is_refused(tmp_path, time_format):
     with pytest.raises(ReadError, match="day-first or month-first"):
         read_threads(tmp_path, time_format=time_format)

@@ -21,7 +21,7 @@ from belowline.serve.audit.engines import Engine, PipelineSpec, run_here, run_in
 from belowline.serve.audit.errors import AuditError
 from belowline.serve.audit.score_part import Job, ScoredPart
 from belowline.serve.scoring.pipeline import ModerationPipeline
-from tests.support.audit_jobs import EndsItsProcess, comment, jobs
+from tests.support.audit_jobs import DiesWhileItSends, EndsItsProcess, comment, jobs
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -91,13 +91,20 @@ def test_another_model_elsewhere_is_refused(
         copied.pipeline()
 
 
-def test_a_process_that_is_killed_is_an_error(spec: PipelineSpec) -> None:
+@pytest.mark.parametrize("part", [EndsItsProcess("000000.jsonl"), DiesWhileItSends("000000.jsonl")])
+def test_a_process_that_is_killed_is_an_error(spec: PipelineSpec, part: str) -> None:
     with pytest.raises(AuditError, match="was killed"):
-        list(run_in_processes(spec, 1, [Job(EndsItsProcess("000000.jsonl"), [comment("one")])]))
+        list(run_in_processes(spec, 1, [Job(part, [comment("one")])]))
+
+
+def test_an_error_of_a_process_is_raised(spec: PipelineSpec, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=str(tmp_path)):
+        list(run_in_processes(replace(spec, model=tmp_path), 1, jobs(1)))
 
 
 PARENT = """
-import sys, pickle
+import sys, pickle, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, tests among them
 from tests.support.audit_jobs import Job, Sleeps
 from belowline.serve.audit.engines import run_in_processes
 if __name__ == "__main__":

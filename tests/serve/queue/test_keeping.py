@@ -16,6 +16,7 @@ from belowline.serve.queue.erasure import erase_author, erase_comment
 from belowline.serve.queue.feedback import Feedback
 from belowline.serve.queue.idempotency import run_once
 from belowline.serve.queue.intake import Author
+from belowline.serve.queue.recognition import PREFIX
 from belowline.serve.queue.reviews import make_golden
 from belowline.serve.store import accounts
 from belowline.serve.store.database import Database, digest, now
@@ -103,6 +104,17 @@ def test_erasure_of_a_comment_leaves_the_authors_others(desk: Desk) -> None:
     found, _ = desk.see(comments.search, comments.Search(), 10)
     assert one not in [row.id for row in found]
     assert desk.rows("audit_log")[-1].target == f"s:{one}"
+
+
+def test_an_id_that_is_a_hash_of_the_text_is_erased_everywhere(desk: Desk) -> None:
+    desk.do(endpoints.add_webhook, "admin", "https://x.example", ["comment.held"])
+    erased, other = f"{PREFIX}{'a' * 32}", f"{PREFIX}{'b' * 32}"
+    one = desk.take("spam", erased).comment
+    desk.take("spam", other)
+    desk.do(erase_comment, ANN, one)
+    assert erased not in repr(desk.see(everything))
+    told = [row.payload["caller_id"] for row in desk.rows("deliveries")]
+    assert told == [f"{PREFIX}erased-{one}", other]
 
 
 def test_the_first_copy_may_be_erased_and_the_campaign_goes_on(desk: Desk) -> None:

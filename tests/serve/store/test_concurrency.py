@@ -1,11 +1,13 @@
 """Concurrent operations: nothing is done twice, nothing is lost."""
 
+import time
 from collections import Counter
 
 import pytest
 
 from belowline.serve.active import policy_history as policies
 from belowline.serve.queue import queue_items
+from belowline.serve.queue.idempotency import run_once
 from belowline.serve.queue.intake import Author, Thread, ingest
 from belowline.serve.store.accounts import Actor
 from belowline.serve.store.database import Database
@@ -55,6 +57,19 @@ def test_two_who_saw_the_same_cannot_both_decide(desk: Desk) -> None:
         )
         assert sum(isinstance(answer, Refusal) for answer in found) == 1
         assert len(desk.rows("decisions", comment_id=one)) == 2
+
+
+def test_a_request_that_is_sent_twice_at_once_has_one_answer(desk: Desk) -> None:
+    for key in map(str, range(5)):
+        made: list[None] = []
+
+        def make(made: list[None] = made) -> dict[str, int]:
+            made.append(None)
+            time.sleep(0.05)
+            return {"number": len(made)}
+
+        answers = at_once([lambda key=key, make=make: desk.do(run_once, "ann", key, "r", make)] * 4)
+        assert (answers, len(made)) == ([{"number": 1}] * 4, 1)
 
 
 def test_the_same_comments_sent_at_once_are_kept_once(desk: Desk) -> None:

@@ -371,6 +371,14 @@ def test_what_was_overturned_after_the_time_asked_for_is_no_truth(local: Desk, t
     assert not Exported(local, tmp_path, until=between).rows
 
 
+def test_an_export_does_not_replace_a_review(local: Desk, tmp_path: Path) -> None:
+    file = write_reviews(tmp_path / "decisions.jsonl", {"text": "fine", "reviewed_at": now().isoformat()})
+    before = file.read_bytes()
+    with pytest.raises(ExportError, match=r"decisions\.jsonl: is a review"):
+        export_decisions(local.database, file, reviews=[file])
+    assert file.read_bytes() == before
+
+
 def test_reviews_are_merged_by_comment_and_text(local: Desk, tmp_path: Path) -> None:
     before, after = (now() + timedelta(days=days) for days in (-1, 1))
     for name in ("old", "new", "golden", "id"):

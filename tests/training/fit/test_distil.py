@@ -3,7 +3,9 @@
 Wrong recipes give one line.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -193,6 +195,21 @@ def test_each_text_is_read_once_by_the_teacher(
     [one], [whole] = answers(folder, TEXTS[:1], tmp_path / "run", fewer, QUIET)(TEXTS[:1]), asked(TEXTS[:1])
     assert one.labels.tolist() == whole.labels[[7, 0]].tolist()
     assert one.tokens.tolist() == whole.tokens[:, :1].tolist()
+
+
+def test_two_trainings_may_ask_a_teacher_at_once(
+    workshop: Path, other_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, recipe, texts = other_teacher / "model", taught(workshop, "twice"), TEXTS[:3]
+    read = ask_teacher._Reader.read
+
+    def read_after_the_other(self: Any, some: Sequence[str]) -> list[Any]:
+        monkeypatch.setattr(ask_teacher._Reader, "read", read)
+        answers(folder, texts, tmp_path / "other", recipe, QUIET)
+        return read(self, some)
+
+    monkeypatch.setattr(ask_teacher._Reader, "read", read_after_the_other)
+    assert len(answers(folder, texts, tmp_path / "run", recipe, QUIET)(texts)) == 3
 
 
 def test_a_teacher_that_is_not_there_is_named(workshop: Path) -> None:

@@ -105,8 +105,12 @@ def test_other_decisions_are_another_run(
             fit(*arguments, [tmp_path / "gone.jsonl"])
         if finished:
             (run / "model").rename(tmp_path / "taken")
-    fit(*arguments, [other], force=True)
-    assert list(json.loads((run / "run.json").read_text("utf-8"))["decisions"]) == [other.name]
+    (tmp_path / "site").mkdir()
+    third = write_decisions(tmp_path / "site" / other.name, 97)
+    fit(*arguments, [other, third], force=True)
+    assert list(json.loads((run / "run.json").read_text("utf-8"))["decisions"]) == [other.name, str(third)]
+    with pytest.raises(RunError, match="other decisions"):  # two files have one name
+        fit(*arguments, [same, third])
 
 
 def test_without_corpora_it_warns_and_is_held_to_its_start(
