@@ -105,8 +105,10 @@ def _score_jobs(spec: PipelineSpec, pipe: Connection) -> None:
 
 
 def _send(pipe: Connection, job: Job) -> None:
-    with _killed():
+    try:
         pipe.send(job)
+    except OSError:
+        _received(pipe)  # raises the error that ended the process
 
 
 def _received(pipe: Connection) -> ScoredPart:
