@@ -433,6 +433,9 @@ def test_lines_around_a_damaged_line_are_all_read(tmp_path, written, at, damage)
     at = min(at, len(lines))
     content = b"".join([*lines[:at], spoilt, *lines[at:]])
     assume(not content.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\xff\xfe", b"\xfe\xff")))
+    assume(
+        content.count(b"\r") <= content.count(b"\n")
+    )  # otherwise returns are line ends, as in the next test
     threads, rejects = read(tmp_path / "a.jsonl", content, format="jsonl")
     found = texts(threads)
     assert len(rejects) + len(found) <= len(lines) + 1
@@ -440,6 +443,13 @@ def test_lines_around_a_damaged_line_are_all_read(tmp_path, written, at, damage)
     if len(found) > len(lines):
         del found[at]
     assert found == written
+
+
+def test_returns_that_outnumber_newlines_end_lines_and_cost_no_row(tmp_path: Path) -> None:
+    content = b'\0\r\r\r{"text": "spoilt row"}\n{"text": "bridge"}\n'
+    threads, rejects = read(tmp_path / "a.jsonl", content, format="jsonl")
+    assert texts(threads) == ["spoilt row", "bridge"]
+    assert [reject.position for reject in rejects] == [1]
 
 
 def csv_line(*cells: str) -> bytes:
