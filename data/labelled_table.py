@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 
 from belowline.data.archives.columns import (
-    NAME_THE_TEXT,
     Mapped,
     columns_of,
     filled_columns,
     is_blank,
     plain_name,
     shown,
+    with_option,
 )
 from belowline.data.archives.records import Unmet, check_bytes
 from belowline.data.archives.rows import Rows, read_rows
@@ -139,7 +139,7 @@ def _records(table: LabelledTable) -> Rows:
     try:
         yield from read_rows(table.path, table.mapped)
     except ReadError as error:
-        reason = error.reason.replace(NAME_THE_TEXT, "name the one with the text with --text")
+        reason = with_option(error.reason, "--text")
         raise ReadError(reason, error.source, error.position, error.unit, error.part) from None
     except OSError as error:
         raise ReadError(f"cannot be read ({error.strerror}); check the path", table.path) from None

@@ -70,6 +70,15 @@ PolicyOption = Annotated[
     Path | None,
     Option("--policy", help="TOML policy; default: BELOWLINE_POLICY or the model's own thresholds."),
 ]
+PortOption = Annotated[
+    int | None,
+    Option(
+        "--port",
+        min=0,
+        max=65535,
+        help="Port to listen on, 0 for a free one; default: BELOWLINE_PORT or 8000.",
+    ),
+]
 ThreadsOption = Annotated[
     int | None, Option("--threads", min=1, help="CPU threads; default: BELOWLINE_THREADS or one per core.")
 ]
@@ -127,12 +136,7 @@ def serve(
     host: Annotated[
         str | None, Option(help="Address to listen on; default: BELOWLINE_HOST or 127.0.0.1.")
     ] = None,
-    port: Annotated[
-        int | None,
-        Option(
-            min=0, max=65535, help="Port to listen on, 0 for a free one; default: BELOWLINE_PORT or 8000."
-        ),
-    ] = None,
+    port: PortOption = None,
     model: ModelOption = None,
     second_look: SecondLookOption = None,
     policy: PolicyOption = None,
@@ -177,12 +181,7 @@ def demo(
             help="New SQLite file for the demo, which stays; default: a temporary one, which is deleted at the end.",
         ),
     ] = None,
-    port: Annotated[
-        int | None,
-        Option(
-            min=0, max=65535, help="Port to listen on, 0 for a free one; default: BELOWLINE_PORT or 8000."
-        ),
-    ] = None,
+    port: PortOption = None,
     model: ModelOption = None,
     threads: ThreadsOption = None,
 ) -> None:

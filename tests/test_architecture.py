@@ -99,6 +99,7 @@ ROOMS = {
         "decision_labels",
         "example",
         "comment",
+        "files",
     ),
 }
 """Rooms of a product folder from the top down: each imports only rooms below it."""

@@ -109,6 +109,11 @@ def check_columns(present: Iterable[str], mapped: Mapped) -> None:
         raise ReadError(f"no text column; {shown(names)}; {NAME_THE_TEXT}")
 
 
+def with_option(reason: str, option: str) -> str:
+    """``reason`` with the ``option`` of another command in place of that of ``belowline audit``."""
+    return reason.replace(NAME_THE_TEXT, f"name the one with the text with {option}")
+
+
 def columns_for(mapped: Mapping[str, str]) -> str:
     """Columns and their fields, for an error message: ``column 'words' for the field 'text'``."""
     columns, fields = (", ".join(map(repr, part)) for part in (mapped.values(), mapped))

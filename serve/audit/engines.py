@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -112,22 +111,15 @@ def _send(pipe: Connection, job: Job) -> None:
 
 
 def _received(pipe: Connection) -> ScoredPart:
-    with _killed():
-        scored = pipe.recv()
-    if isinstance(scored, Exception):
-        raise scored
-    return cast(ScoredPart, scored)
-
-
-@contextmanager
-def _killed() -> Iterator[None]:
-    """Raise AuditError if the pipe ends, because its process was killed."""
     try:
-        yield
+        scored = pipe.recv()
     except (EOFError, OSError) as error:
         raise AuditError(
             "a scoring process was killed (out of memory?); run the same command again with fewer --processes"
         ) from error
+    if isinstance(scored, Exception):
+        raise scored
+    return cast(ScoredPart, scored)
 
 
 def run_on_ray(

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+from belowline.data.files import would_replace
 from belowline.serve.audit.archive import Archive, Inventory, take_inventory
 from belowline.serve.audit.engines import Engine, run_here
 from belowline.serve.audit.errors import AuditError
@@ -101,11 +102,10 @@ def _temporary_folder(out: Path) -> Iterator[Path]:
 
 
 def _check_apart(paths: Sequence[Path], out: Path) -> None:
-    results = {out.resolve() / name for name in RESULTS}
     for path in paths:
         if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
             raise AuditError(f"{out}: lies inside the archive {path}; give --out a folder elsewhere")
-        if path.resolve() in results:
+        if would_replace((out / name for name in RESULTS), path):
             raise AuditError(f"{path}: the results would replace it; give --out another folder")
     if out.exists() and not out.is_dir():
         raise AuditError(f"{out}: is not a folder; give --out a folder")

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO, TypeVar
 
 from belowline.data import ReadError
-from belowline.data.archives.columns import Mapped, filled_columns, shown
+from belowline.data.archives.columns import Mapped, filled_columns, shown, with_option
 from belowline.data.archives.lines import lines_of
 from belowline.data.archives.records import is_mostly_broken
 from belowline.data.archives.rows import Place
@@ -168,7 +168,8 @@ def read_rows(path: Path, columns: Columns, name: str, side: SideFields) -> Rows
             yield _row(number, record, mapped, (name + source.removeprefix(str(path)), position, unit))
     except ReadError as error:
         where = name + error.source.removeprefix(str(path))
-        raise ReadError(_with_option(error.reason), where, error.position, error.unit, error.part) from None
+        reason = with_option(error.reason, "--text-column")
+        raise ReadError(reason, where, error.position, error.unit, error.part) from None
     except OSError as error:
         raise _unreadable(error, name) from None
 
@@ -265,9 +266,3 @@ def _text(record: Mapping[str, object], columns: Mapped, column: str | None) -> 
     if not isinstance(value, str):
         raise ReadError(f"{kind_of(value)} in place of a text; write it as a string", part=part)
     return whole(value)
-
-
-def _with_option(reason: str) -> str:
-    if "no text column" in reason:
-        return f"{reason.partition('; name ')[0]}; {NAME_THE_TEXT}"
-    return reason

@@ -6,10 +6,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from belowline.data.files import rejects_path
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import RejectedRow
 from belowline.serve.batch.values import json_bytes
-from belowline.serve.batch.write import rejects_path, told
+from belowline.serve.batch.write import told
 
 PARTIAL = 3
 """Exit status of a command that could not read everything."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from belowline.data.files import rejects_path
 from belowline.serve.batch.inventory import Inventory, check_rows, take_inventory
 from belowline.serve.batch.merge import Layout
 from belowline.serve.batch.read import (
@@ -23,13 +24,7 @@ from belowline.serve.batch.read import (
 )
 from belowline.serve.batch.rejects import PARTIAL, reject_writer
 from belowline.serve.batch.terminal import counting
-from belowline.serve.batch.write import (
-    check_columns,
-    check_target,
-    output_writer,
-    rejects_path,
-    result_writer,
-)
+from belowline.serve.batch.write import check_columns, check_target, output_writer, result_writer
 from belowline.serve.scoring.pipeline import ModerationPipeline
 from belowline.serve.scoring.results import Result
 from belowline.serve.scoring.wording import DONE, label_name

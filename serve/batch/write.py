@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from belowline.data import ReadError
+from belowline.data.files import rejects_path, would_replace
 from belowline.model import BelowlineError
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.inventory import MOST_COLUMNS, Inventory
@@ -41,11 +42,6 @@ def format_of(path: Path) -> str:
         raise ReadError(f"format {suffix} is unknown; use one of {', '.join(FORMATS)}", path) from None
 
 
-def rejects_path(target: Path) -> Path:
-    """The list of the rows that the results in ``target`` leave out."""
-    return target.with_name(f"{target.name}.rejects.jsonl")
-
-
 def check_target(path: Path, source: Path | None) -> None:
     """Raise ReadError or WriteError if results cannot be written to ``path``; ``source`` is the input file."""
     format_of(path)
@@ -53,7 +49,7 @@ def check_target(path: Path, source: Path | None) -> None:
         raise WriteError(f"{path}: there is no folder {path.parent}; create it first")
     if path.exists() and not path.is_file():
         raise WriteError(f"{path}: is not a file; name another one")
-    if source is not None and source.resolve() in (path.resolve(), rejects_path(path).resolve()):
+    if source is not None and would_replace((path, rejects_path(path)), source):
         raise WriteError(f"{source}: is the input, which --out {path} would replace; name another file")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise WriteError(f"{path}: the folder {path.parent} is read-only; name a file in another folder")

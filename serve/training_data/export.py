@@ -19,6 +19,7 @@ from rich.table import Table
 from sqlalchemy import Row, make_url
 
 from belowline.data.decisions import Counts, Decided, Header
+from belowline.data.files import would_replace
 from belowline.model.errors import BelowlineError
 from belowline.serve.batch.atomic import replacing
 from belowline.serve.batch.read import in_chunks
@@ -120,7 +121,7 @@ def export_decisions(
         raise ExportError(
             f"{target}: is a folder, or its folder does not exist; name a file in an existing folder"
         )
-    if target.resolve() in {review.resolve() for review in reviews}:
+    if any(would_replace([target], review) for review in reviews):
         raise ExportError(f"{target}: is a review, which the export would replace; name another file")
     if site is not None and not histories.has_site(database, site):
         raise ExportError(f"site {site!r} has no comments in this database; check --site")

@@ -10,7 +10,7 @@ import pytest
 
 from belowline.data.corpora import CORPORA
 from belowline.data.decisions import read_decided
-from belowline.training import cli
+from belowline.training import cli, recipes
 from tests.support.selection import NEEDS_TORCH
 from tests.support.tiny_training import write_corpora, write_decisions, write_recipe
 
@@ -78,8 +78,9 @@ def test_a_recipe_that_cannot_be_read(
 ) -> None:
     absent = tmp_path / "absent.toml"
     (line,) = failure(monkeypatch, capsys, "fit", "--recipe", absent)
-    assert line.startswith(
-        f"{absent}: cannot be read (No such file or directory); name a recipe file, or one of heads, "
+    packaged = ", ".join(sorted(file.stem for file in Path(recipes.__file__).parent.glob("*.toml")))
+    assert line == (
+        f"{absent}: cannot be read (No such file or directory); name a recipe file, or one of {packaged}"
     )
     (tmp_path / "half.toml").write_text("[mix", "utf-8")
     (line,) = failure(monkeypatch, capsys, "fit", "--recipe", tmp_path / "half.toml")

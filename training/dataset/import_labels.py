@@ -12,6 +12,7 @@ from rich.console import Console
 
 from belowline.data.comment import ReadError, Reject
 from belowline.data.decisions import Counts, Header
+from belowline.data.files import rejects_path, would_replace
 from belowline.data.labelled_table import LabelledTable, read_labelled
 from belowline.training.files import replacing, to_plain, write_text
 
@@ -26,8 +27,8 @@ def import_labels(table: LabelledTable, out: Path, console: Console) -> int:
     Rejected rows are listed in ``OUT.rejects.jsonl``. Raises ReadError, also if no row has a label; ``out`` is
     then as before.
     """
-    listed = out.with_name(f"{out.name}.rejects.jsonl")
-    if table.path.resolve() in (out.resolve(), listed.resolve()):
+    listed = rejects_path(out)
+    if would_replace((out, listed), table.path):
         raise ReadError(f"is the table, which --out {out} would replace; give another --out", table.path)
     counts, rejects = Counts(), list[Reject]()
     with tempfile.TemporaryFile(dir=out.parent) as body:

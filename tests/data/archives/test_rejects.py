@@ -433,9 +433,8 @@ def test_lines_around_a_damaged_line_are_all_read(tmp_path, written, at, damage)
     at = min(at, len(lines))
     content = b"".join([*lines[:at], spoilt, *lines[at:]])
     assume(not content.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\xff\xfe", b"\xfe\xff")))
-    assume(
-        content.count(b"\r") <= content.count(b"\n")
-    )  # otherwise returns are line ends, as in the next test
+    # With more returns than newlines, returns end the lines: see the next test.
+    assume(content.count(b"\r") <= content.count(b"\n"))
     threads, rejects = read(tmp_path / "a.jsonl", content, format="jsonl")
     found = texts(threads)
     assert len(rejects) + len(found) <= len(lines) + 1
