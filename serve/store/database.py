@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import logging
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 _WRITING = "writing"
 _BASELINE = "0003"  # the schema of 0.4.0
 _UPGRADE_LOCK = 0x62656C6F  # any number, the same in every process
+_BUSY = 10  # seconds to wait for SQLite's one writer
 _TRIAL = 64 * 1024  # characters of a trial write: more than most comments need
 _ADVICE = {
     "full": "free space on its disk; the service then recovers by itself",
@@ -231,13 +233,26 @@ def _one_line(what: str) -> Iterator[None]:
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin in _begin
-    connection.execute("PRAGMA busy_timeout=10000")
-    connection.execute("PRAGMA journal_mode=WAL")  # readers continue during a write
+    connection.execute(f"PRAGMA busy_timeout={_BUSY * 1000}")
+    _write_ahead(connection)  # readers continue during a write
     connection.execute("PRAGMA synchronous=FULL")  # a committed comment survives a power cut
     connection.execute("PRAGMA secure_delete=ON")  # erased text is overwritten
     connection.execute("PRAGMA foreign_keys=ON")
     # SQLite's own function lowers ASCII letters only.
     connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _write_ahead(connection: Any) -> None:
+    # SQLite does not wait here: of two processes that change the mode of a new file at once, one fails.
+    until = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.05)
 
 
 def _set_up_postgres(connection: Any, _record: object) -> None:

@@ -1,9 +1,11 @@
 """Opening and migrating a database, and messages for an unusable one."""
 
 import sqlite3
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,7 +14,7 @@ from sqlalchemy import MetaData, create_engine, insert, inspect, text
 
 from belowline.serve.queue import comments
 from belowline.serve.queue.recognition import bare, hash_of
-from belowline.serve.store.database import Database, StoreError, digest
+from belowline.serve.store.database import Database, StoreError, _write_ahead, digest
 from belowline.serve.store.tables import metadata
 from tests.support.older_store import back_to, held, make_0_3, upgrade
 from tests.support.store_fakes import BEN, Desk
@@ -109,6 +111,17 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "q").write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match="file is not a database"):
         Database.open(f"sqlite:///{tmp_path / 'q'}")
+
+
+@pytest.mark.parametrize(("code", "tries"), [(sqlite3.SQLITE_BUSY, 3), (sqlite3.SQLITE_READONLY, 1)])
+def test_a_new_file_that_another_process_sets_up_is_waited_for(code: int, tries: int) -> None:
+    # SQLite reports this at once when two connections change the mode of a new file, in one run of about 50.
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = code
+    connection = Mock(execute=Mock(side_effect=[error, error, None]))
+    with nullcontext() if tries == 3 else pytest.raises(sqlite3.OperationalError):
+        _write_ahead(connection)
+    assert connection.execute.call_count == tries
 
 
 def test_a_database_of_a_newer_release_is_refused(database: Database, database_url: str) -> None:
