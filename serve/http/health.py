@@ -37,7 +37,7 @@ class Readiness(BaseModel):
     )
     active_model: str = Field(
         description="Version and beginning of the digest of this worker's model; with a second model of both, such as "
-        "`0.5.0+1.0.0`."
+        "`0.6.0+0.5.0-large`."
     )
     active_policy: int = Field(
         description="Number of this worker's active policy; 0 is the policy file of the settings."

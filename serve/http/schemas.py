@@ -111,7 +111,7 @@ class RefusedComment(Result):
 
 _FAULT = "is blank; send the comment's text"
 _DETAIL = f"comments[1].text {_FAULT}"
-_NO_RESULT: dict[str, Any] = {"relevance": None, "evidence": [], "model": "0.5.0"}
+_NO_RESULT: dict[str, Any] = {"relevance": None, "evidence": [], "model": "0.6.0"}
 _EXAMPLE: dict[str, Any] = {
     "results": [
         {
@@ -139,7 +139,7 @@ _EXAMPLE: dict[str, Any] = {
             },
         },
     ],
-    "model": "0.5.0",
+    "model": "0.6.0",
 }
 
 

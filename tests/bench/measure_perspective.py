@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 
 from belowline.data.corpora import read_corpus
 from belowline.data.example import Example
-from belowline.model import Policy, ScoreInput, Scorer, Scores
+from belowline.model import Policy, ScoreInput, Scorer, Scores, model_directory
 from belowline.serve.protocols.perspective.attributes import ATTRIBUTES, value
 from belowline.training.dataset.mix import split_of
 
@@ -155,45 +155,45 @@ class Reader:
         return np.array([value(attribute, self._scores[one], self._policy) for one in inputs])
 
 
-def agreement(reader: Reader, root: Path) -> Iterator[str]:
-    """Yield the lines of a table of attributes: source of each, and agreement with the annotators."""
-    yield "| attribute | our labels | people's word | n | called so | AUC | rank correlation |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
-    found = list(sources(root))
-    for source in found:
-        said, ours = source.judged.said, reader.values(source.attribute, source.judged.inputs)
-        so = said >= 0.5
-        graded = len(set(said.tolist())) > 2
-        rank = f"{spearmanr(said, ours).statistic:.2f}" if graded else "–"
-        auc = f"{roc_auc_score(so, ours):.3f}" if 0 < so.sum() < len(so) else "–"
+def agreement(readers: Mapping[str, Reader], root: Path) -> Iterator[str]:
+    """Yield the lines of a table of attributes: source of each, and each model's agreement with the annotators."""
+    yield f"| attribute | our labels | people's word | n | called so | {' | '.join(readers)} |"
+    yield "| --- | --- | --- | --- | --- |" + " --- |" * len(readers)
+    for source in sources(root):
+        said = source.judged.said
         labels = ", ".join(f"`{label}`" for label in ATTRIBUTES[source.attribute].labels or ())
-        yield f"| {source.attribute} | {labels} | {source.where} | {len(said)} | {so.sum()} | {auc} | {rank} |"
+        cells = [source.attribute, labels, source.where, len(said), (said >= 0.5).sum()]
+        for reader in readers.values():
+            ours = reader.values(source.attribute, source.judged.inputs)
+            rank = f", {spearmanr(said, ours).statistic:.2f}" if len(set(said.tolist())) > 2 else ""
+            cells.append(f"{roc_auc_score(said >= 0.5, ours):.3f}{rank}")
+        yield f"| {' | '.join(map(str, cells))} |"
 
 
-def thresholds(reader: Reader, root: Path) -> Iterator[str]:
-    """Yield the lines of a table of old thresholds.
+def thresholds(readers: Mapping[str, Reader], root: Path) -> Iterator[str]:
+    """Yield the lines of a table of old thresholds, with each model's threshold that flags as many comments.
 
-    Each row has our threshold that flags as many of the same comments, and the share of c3 that it flags.
+    The interval of that threshold and the share of c3 that it flags follow.
     """
-    yield "| attribute | old threshold | comments that readers put there | ours that flags as many | 95 % interval | flagged of c3 |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield f"| attribute | old threshold | comments that readers put there | {' | '.join(readers)} |"
+    yield "| --- | --- | --- |" + " --- |" * len(readers)
     rows = civil(root)
     news = [ScoreInput(one.text) for one in read_corpus("c3", root)[:: 11899 // C3_COMMENTS][:C3_COMMENTS]]
     for attribute in GRADED:
         judged = _column(rows, CIVIL[attribute])
-        ours, of_news = (
-            reader.values(attribute, judged.inputs),
-            reader.values(attribute, news),
-        )
         for old in OLD:
             count = int((judged.said >= old).sum())
-            if count < 10:
-                yield f"| {attribute} | {old} | {count} of {len(ours)} | too few to say | | |"
-                continue
-            ours_at = matched(judged.said, ours, old)
-            low, high = _interval(judged.said, ours, old)
-            flagged = f"{100 * float((of_news >= ours_at).mean()):.1f} %"
-            yield f"| {attribute} | {old} | {count} of {len(ours)} | **{ours_at:.2f}** | {low:.2f} to {high:.2f} | {flagged} |"
+            cells = [attribute, old, f"{count} of {len(judged.said)}"]
+            for reader in readers.values():
+                ours, of_news = (reader.values(attribute, inputs) for inputs in (judged.inputs, news))
+                cells.append("too few to say" if count < 10 else _threshold(judged.said, ours, old, of_news))
+            yield f"| {' | '.join(map(str, cells))} |"
+
+
+def _threshold(said: Floats, ours: Floats, old: float, of_news: Floats) -> str:
+    at = matched(said, ours, old)
+    low, high = _interval(said, ours, old)
+    return f"**{at:.2f}** ({low:.2f} to {high:.2f}), {100 * float((of_news >= at).mean()):.1f} %"
 
 
 def matched(said: Floats, ours: Floats, old: float) -> float:
@@ -212,13 +212,12 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"))
+    parser.add_argument("--models", nargs="+", default=["release", "small", "model/large"])
     parser.add_argument("--write", action="store_true", help=f"put them into {PAGE.name}")
     arguments = parser.parse_args()
-    scorer = Scorer.load()
-    reader = Reader(scorer)
-    lines = [f"Model {scorer.version}.", "", *agreement(reader, arguments.corpora), ""]
-    lines += thresholds(reader, arguments.corpora)
-    text = "\n".join(lines)
+    scorers = [Scorer.load(model_directory(Path(name))) for name in arguments.models]
+    readers = {scorer.version: Reader(scorer) for scorer in scorers}
+    text = "\n".join([*agreement(readers, arguments.corpora), "", *thresholds(readers, arguments.corpora)])
     print(text)
     if arguments.write:
         before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)

@@ -52,7 +52,7 @@ def test_a_shipped_recipe_loads_and_trains_only_on_what_it_may(path: Path) -> No
 
 
 def test_the_recipes_for_a_site_replay_what_newsroom_mixes_and_start_from_the_released_weights() -> None:
-    newsroom = load_recipe(recipe_file(Path("newsroom-0.5")))
+    newsroom = load_recipe(recipe_file(Path("newsroom-0.6")))
     for name in ("retrain", "heads"):
         recipe = load_recipe(recipe_file(Path(name)))
         assert recipe.start == RELEASED
@@ -63,19 +63,20 @@ def test_the_recipes_for_a_site_replay_what_newsroom_mixes_and_start_from_the_re
         assert recipe.replay.optional
 
 
-def test_the_students_share_mix_and_teacher() -> None:
-    newsroom, small, teacher = (
-        load_recipe(recipe_file(Path(name))) for name in ("newsroom-0.5", "small-0.5", "teacher")
+def test_the_students_share_their_mix_and_the_limit_on_held_harmless_comments() -> None:
+    newsroom, small, large = (
+        load_recipe(recipe_file(Path(name))) for name in ("newsroom-0.6", "small", "large")
     )
     assert newsroom.distil
-    assert small.distil
-    assert newsroom.distil.teacher == small.distil.teacher == teacher.name
+    assert newsroom.distil.teacher == large.name
     assert newsroom.distil.layers == tuple(range(6))
+    assert small.distil
+    assert (small.start, small.distil.teacher) == (RELEASED, "")
     assert newsroom.mix == small.mix
-    assert {(one.hold_harmless, one.ordinary) for one in (newsroom, small, teacher)} == {
+    assert {(one.hold_harmless, one.ordinary) for one in (newsroom, small, large)} == {
         (newsroom.hold_harmless, newsroom.ordinary)
     }
-    assert set(newsroom.mix) == set(teacher.mix)
+    assert set(newsroom.mix) == set(large.mix)
 
 
 def test_a_file_goes_before_a_shipped_recipe_of_its_name(
