@@ -41,7 +41,9 @@ class Result(BaseModel):
     reason: Reason
     evidence: list[EvidenceSpan] = Field(description="Spans that support the labels; may be empty.")
     language: str = Field(description="ISO 639-1 code, or `und` if the text is too short to tell.")
-    model: str = Field(description="Version of the model; with a second model both, such as `0.6.0+0.5.0-large`.")
+    model: str = Field(
+        description="Version of the model; with a second model both, such as `0.6.0+0.5.0-large`."
+    )
 
 
 def make_reason(decision: PolicyDecision) -> Reason:
