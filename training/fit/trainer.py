@@ -1,5 +1,6 @@
 """The training loop: batches to the end of the plan or of patience, with checkpoints from which it resumes exactly."""
 
+import math
 import random
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from belowline.training.errors import RunError
 from belowline.training.fit.ask_teacher import answers
 from belowline.training.fit.batches import Batch, Draw, Encoder, draws_of_epoch, plan, rows_of
 from belowline.training.fit.checkpoint import load_checkpoint, save_checkpoint
@@ -220,6 +222,11 @@ class Trainer:
         self.schedule.step()
         values = self.accelerator.reduce(torch.stack(list(losses.values())).detach(), reduction="mean")
         for name, now in zip(losses, values.tolist(), strict=True):
+            if not math.isfinite(now):
+                raise RunError(
+                    f"{self.run}: the loss of {name} is not a number at batch {step + 1}; "
+                    "lower learning_rate in [fit] of the recipe, and train with --force"
+                )
             self.state.losses[name] = 0.98 * self.state.losses.get(name, now) + 0.02 * now
 
     def _mean_count(self, mine: Tensor) -> Tensor:

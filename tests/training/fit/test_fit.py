@@ -23,6 +23,7 @@ from belowline.training.fit.run_directory import RunDirectory
 from belowline.training.fit.weights import load_model
 from belowline.training.measure.evaluate import evaluate
 from belowline.training.recipes.recipe import Recipe, load_recipe
+from tests.support.recipes import changed
 from tests.support.tiny_training import write_mpnet
 
 QUIET = Console(quiet=True)
@@ -118,6 +119,13 @@ def test_more_frozen_layers_than_the_base_has_are_refused(
     recipe = plain.model_copy(update={"fit": plain.fit.model_copy(update={"freeze_layers": 9})})
     with pytest.raises(RunError, match="freeze_layers = 9"):
         fit(recipe, workshop / "corpora", tmp_path / "run", QUIET)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(plain: Recipe, workshop: Path, tmp_path: Path) -> None:
+    wild = changed(plain, fit={"learning_rate": 1e30, "head_learning_rate": 1e30, "warmup": 0.0})
+    with pytest.raises(RunError, match=r"is not a number at batch [0-9]+; lower learning_rate"):
+        fit(wild, workshop / "corpora", tmp_path / "run", QUIET)
+    assert not (tmp_path / "run" / "model").exists()
 
 
 @pytest.mark.slow
