@@ -138,7 +138,10 @@ def model_directory(given: Path) -> Path:
 def _large() -> Path:
     package = find_spec("belowline_large")
     if package is None or not package.submodule_search_locations:
-        raise ModelError(f"{LARGE}: this model is not installed; run pip install belowline-large")
+        raise ModelError(
+            f"{LARGE}: the package belowline-large is not installed, and it is not released yet; "
+            "train the recipe large, export it, and name its directory"
+        )
     return Path(package.submodule_search_locations[0]) / LARGE
 
 

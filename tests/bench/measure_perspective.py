@@ -212,7 +212,7 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"))
-    parser.add_argument("--models", nargs="+", default=["release", "small", "model/large"])
+    parser.add_argument("--models", nargs="+", default=["release", "small"])
     parser.add_argument("--write", action="store_true", help=f"put them into {PAGE.name}")
     arguments = parser.parse_args()
     scorers = [Scorer.load(model_directory(Path(name))) for name in arguments.models]

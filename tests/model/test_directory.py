@@ -52,7 +52,7 @@ def test_large_is_a_package_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as missing:
         missing.setattr("belowline.model.directory.find_spec", lambda _: None)
-        with pytest.raises(ModelError, match="pip install belowline-large"):
+        with pytest.raises(ModelError, match="belowline-large is not installed"):
             model_directory(Path("large"))
     package = tmp_path / "site" / "belowline_large"
     package.mkdir(parents=True)

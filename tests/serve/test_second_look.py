@@ -171,7 +171,7 @@ def test_large_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, world: W
     monkeypatch.setenv("BELOWLINE_SECOND_MODEL_DIR", "large")
     with monkeypatch.context() as missing:
         missing.setattr("belowline.model.directory.find_spec", lambda _: None)
-        with pytest.raises(ModelError, match="pip install belowline-large"):
+        with pytest.raises(ModelError, match="belowline-large is not installed"):
             load_settings()
     package = tmp_path / "site" / "belowline_large"
     package.mkdir(parents=True)
