@@ -17,7 +17,7 @@ from belowline.serve.console.routes import ROUTERS
 from belowline.serve.server.app import create_app
 from belowline.serve.settings import Settings
 from tests.support.accessibility import serious
-from tests.support.browser import picture, wait_for_queue
+from tests.support.browser import follow, picture, wait_for_queue
 from tests.support.serve_fakes import fake_scorer
 
 OFFER = "spam: my {} made {} in a week from home with this simple trick, look at cash-{}.example/go"
@@ -172,8 +172,7 @@ def test_a_campaign_is_rejected_at_once_and_an_appeal_is_another_moderators(
     picture(mona, "campaign")
     assert serious(mona) == []
     mona.select_option("select[name=code]", "spam")
-    mona.click("text=/^Reject \\d+/")
-    mona.wait_for_load_state()
+    follow(mona, mona.locator("text=/^Reject \\d+/"))
     assert "No comments" not in mona.inner_text("main")
     stands = service.get("/v1/comments", params={"campaign": campaign}).json()["items"]
     assert {one["action"] for one in stands if one["caller_id"].startswith("z")} == {"reject"}
@@ -300,9 +299,9 @@ def test_without_a_script_the_forms_do_the_same(
     page = context.new_page()
     page.goto(base + "/console")
     page.fill("#key", keys["Tess"])
-    page.click("main button")
+    follow(page, page.locator("main button"))
     page.goto(base + "/console?sort=newest")
-    page.locator(".card", has_text="without script").locator("button[value=reject]").click()
+    follow(page, page.locator(".card", has_text="without script").locator("button[value=reject]"))
     assert service.get("/v1/comments/paper.example:plain").json()["action"] == "reject"
     assert page.goto(base + "/console/policy").status == 403
     picture(page, "forbidden")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.accessibility import serious
-from tests.support.browser import picture
+from tests.support.browser import follow, picture
 from tests.support.serve_fakes import served
 
 NAMES = ("Ann Miller", "Ben", "Cleo")
@@ -81,8 +81,8 @@ def test_a_threshold_is_changed_with_the_keyboard_alone(browser: Any, service: h
     tab_to(page, "#note")
     page.keyboard.type("less spam")
     tab_to(page, "button[value=try]")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#tried")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     headings = page.locator("#tried h3").all_inner_texts()
     assert [heading.split(":")[0] for heading in headings] == [
         "No longer held or rejected",
@@ -107,16 +107,16 @@ def test_the_same_without_scripts(browser: Any, service: httpx.Client) -> None:
     assert not page.locator("[data-for='hold.spam']").is_visible(), "a slider that does nothing is not shown"
     page.fill("[id='hold.spam']", "1.2")
     page.fill("[id='words.hold']", "casino*")
-    page.click("#policy-form button[value=try]")
+    follow(page, page.locator("#policy-form button[value=try]"))
     assert page.input_value("[id='hold.spam']") == "1.2"
     assert page.get_attribute("[id='hold.spam']", "aria-invalid") == "true"
     assert page.input_value("[id='words.hold']") == "casino*"
     picture(page, "policy-wrong-value")
     page.fill("[id='hold.spam']", "0.95")
-    page.click("#policy-form button[value=try]")
+    follow(page, page.locator("#policy-form button[value=try]"))
     assert page.locator("#tried").is_visible()
     assert "none" in page.inner_text("[data-effect='hold.spam']")
-    page.click("#policy-form button[value=replace]")
+    follow(page, page.locator("#policy-form button[value=replace]"))
     assert action_of(service, "n1", "spam again") == "publish"
     assert action_of(service, "n2", "the casinos") == "hold"
 
@@ -124,8 +124,7 @@ def test_the_same_without_scripts(browser: Any, service: httpx.Client) -> None:
 def test_undo_in_a_row_of_the_log(browser: Any, service: httpx.Client) -> None:
     page = page_of(browser, service)
     page.goto("/console/log?kind=people")
-    page.click(".log form button")
-    page.wait_for_load_state()
+    follow(page, page.locator(".log form button").first)
     assert "/console/log?kind=people" in page.url
     assert service.get("/v1/comments/paper.example:c1").json()["action"] == "hold"
 

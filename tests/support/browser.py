@@ -30,6 +30,12 @@ def wait_for_queue(page: Any) -> None:
     page.wait_for_load_state()
 
 
+def follow(page: Any, control: Any) -> None:
+    """Click what leads to another page, and wait until that page is loaded."""
+    with page.expect_navigation():
+        control.click()
+
+
 def picture(page: Any, name: str, *, whole: bool = True) -> None:
     """Save a screenshot, of the whole page or of its window, in the folder BELOWLINE_SCREENSHOTS if it is set."""
     if folder := os.environ.get("BELOWLINE_SCREENSHOTS"):

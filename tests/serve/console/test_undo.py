@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from tests.support.accessibility import serious
-from tests.support.browser import picture
+from tests.support.browser import follow, picture
 from tests.support.serve_fakes import served
+from tests.support.waiting import until
 
 TEXTS = ("spam one", "a personal_attack on Ann", "a threat of letters", "hate here", "toxicity", "more spam")
 SAID = "document.querySelector('#toast .said').textContent"
@@ -150,24 +151,24 @@ def test_each_decided_card_undoes_its_own_decision(
 def test_without_a_script_the_next_page_offers_the_undo(service: httpx.Client, open_page: Any) -> None:
     page = open_page("/console", java_script_enabled=False)
     first = page.locator(".card").first.get_attribute("data-comment")
-    page.locator(".card button[value=reject]").first.click()
+    follow(page, page.locator(".card button[value=reject]").first)
     assert page.locator("#toast").is_visible()
     page.locator("#toast .correct summary").click()
-    page.locator("#toast [data-key='0']").click()
+    follow(page, page.locator("#toast [data-key='0']"))
     assert "terms" in page.locator("#toast .said").inner_text()
-    page.locator("#toast .undo button").click()
+    follow(page, page.locator("#toast .undo button"))
     assert "Undone" in page.locator("#toast .said").inner_text()
     assert not page.locator("#toast .undo button").is_visible()
     assert service.get(f"/v1/comments/{first}").json()["action"] == "hold"
     author = service.get("/v1/comments/s:c0").json()["author"]["id"]
     page.goto(f"/console/authors/{author}")
     page.locator(".selected [name=code]").select_option("spam")
-    page.locator(".selected button[value=reject]").click()
+    follow(page, page.locator(".selected button[value=reject]"))
     assert "3 comments rejected" in page.locator("#toast .said").inner_text()
-    page.locator(".row form[action='/console/undo'] button").first.click()
+    follow(page, page.locator(".row form[action='/console/undo'] button").first)
     assert stands(service).count("reject") == 2
     page.goto("/console/acts")
-    page.locator("main table form button").first.click()
+    follow(page, page.locator("main table form button").first)
     assert "1 not" not in page.locator("#toast .said").inner_text()
     assert stands(service) == ["hold"] * 6
 
@@ -230,8 +231,8 @@ def test_an_author_is_suspended_and_a_comment_escalated_by_key(service: httpx.Cl
     page.locator(".card .author-menu [name=note]").first.fill("third insult")
     page.keyboard.press("Enter")
     page.wait_for_function("() => " + SAID + ".includes('suspended until')")
-    assert page.locator(".standing:visible").count() == 3, "on each of the author's cards"
-    assert page.locator(".author-note", has_text="third insult").count() == 3
+    until(lambda: page.locator(".standing:visible").count() == 3)  # on each of the author's cards
+    until(lambda: page.locator(".author-note", has_text="third insult").count() == 3)
     picture(page, "author-suspended", whole=False)
     comment = {"id": "new", "text": "fine words", "author": {"id": "u0"}}
     kept = service.post("/v1/comments", json={"site": "s", "comments": [comment]}).json()["results"][0]
@@ -250,5 +251,5 @@ def test_an_author_is_suspended_and_a_comment_escalated_by_key(service: httpx.Cl
     page.locator(".card").first.focus()
     page.keyboard.press("u")
     page.wait_for_function("() => document.querySelectorAll('.standing:not([hidden])').length === 0")
-    assert page.locator(".author-note").count() == 0
+    until(lambda: page.locator(".author-note").count() == 0)
     assert service.get("/v1/authors/s:u0/record").json()["standing"] is None
