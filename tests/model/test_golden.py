@@ -170,13 +170,15 @@ def test_the_openly_antisemitic_comment_is_among_the_top_two_antisemitism(
 def test_real_comments_are_more_relevant_to_their_own_article_than_to_a_tram(
     archives: Path, released: Scorer
 ) -> None:
+    # Embeddings of half the layers follow the base less closely (model/CHANGELOG.md).
+    usual = 0.8 if released.version.endswith("small") else 0.85
     tram = next(one.comment.article for one in Archive([SAMPLE_DIR]).comments() if "tram" in one.thread)
     real = list(Archive([archives]).comments())
     own = [score.relevance or 0 for score in released.score([one.comment for one in real])]
     other = [
         score.relevance or 0 for score in released.score([replace(one.comment, article=tram) for one in real])
     ]
-    assert sum(a > b for a, b in zip(own, other, strict=True)) > 0.85 * len(real)
+    assert sum(a > b for a, b in zip(own, other, strict=True)) > usual * len(real)
     [offer] = [relevance for one, relevance in zip(real, own, strict=True) if "$97" in one.comment.text]
     page = [value for one, value in zip(real, own, strict=True) if Path(one.source).name.startswith("001")]
     assert offer < median(page)

@@ -1,10 +1,12 @@
 """A moderator at the console: does one thing at a time, waits for its effect, and keeps a list of what was meant."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from belowline.serve.scoring.reason_codes import REASON_KEYS
+from belowline.serve.scoring.wording import code_words
 from tests.support.browser import wait_for_queue
 from tests.support.hands import Hands
 
@@ -67,6 +69,7 @@ class Moderator:
             menu, key = self.page.locator("#toast .correct"), REASON_KEYS[code]
             with self._posting():
                 self.hands.act(None, key, menu.locator("summary"), menu.locator(f"[data-key='{key}']"))
+            self._said(f"Comment rejected: {code_words(code)}")
             self.decided[comment].append("reject")
 
     def leave(self, comment: str) -> None:
@@ -191,7 +194,8 @@ class Moderator:
         return self.page.expect_response(lambda answer: answer.request.method == "POST")
 
     def _said(self, words: str) -> None:
-        self.page.locator("#toast .said", has_text=words).wait_for()
+        # "Undone: Note added" is the message about the act before, and does not begin with "Note added".
+        self.page.locator("#toast .said", has_text=re.compile(f"^{re.escape(words)}")).wait_for()
 
     def _wait_done(self, comment: str) -> None:
         self.card(comment).and_(self.page.locator(".done")).wait_for(state="attached")

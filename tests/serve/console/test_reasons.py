@@ -228,6 +228,7 @@ def test_many_are_rejected_only_with_a_reason(
         picture(page, f"{place}-asks")
     form = page.locator("form[action='/console/bulk']")
     form.locator("button[value=reject]").click()
+    form.locator("[name=code]:focus").wait_for()  # the reason is asked for
     assert last(service, name)["actor"] == "system"
     form.locator("[name=code]").select_option("toxicity")
     form.locator("button[value=reject]").click()

@@ -353,7 +353,7 @@ def test_a_number_leads_to_its_comments(browser: Any, out: Path) -> None:
     page.goto((out / "report.html").as_uri())
     assert not page.locator("#thread-1").is_visible()
     page.locator('a[href="#thread-1"]').click()
-    assert page.locator("#thread-1").is_visible()
+    page.locator("#thread-1").wait_for()
     assert page.locator("#thread-1 + ol > li").count() == 3
     page.close()
 
