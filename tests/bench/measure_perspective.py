@@ -160,13 +160,14 @@ def agreement(readers: Mapping[str, Reader], root: Path) -> Iterator[str]:
     yield f"| attribute | our labels | people's word | n | called so | {' | '.join(readers)} |"
     yield "| --- | --- | --- | --- | --- |" + " --- |" * len(readers)
     for source in sources(root):
-        said = source.judged.said
+        said, so = source.judged.said, source.judged.said >= 0.5
+        graded = len(set(said.tolist())) > 2
         labels = ", ".join(f"`{label}`" for label in ATTRIBUTES[source.attribute].labels or ())
-        cells = [source.attribute, labels, source.where, len(said), (said >= 0.5).sum()]
+        cells = [source.attribute, labels, source.where, len(said), so.sum()]
         for reader in readers.values():
             ours = reader.values(source.attribute, source.judged.inputs)
-            rank = f", {spearmanr(said, ours).statistic:.2f}" if len(set(said.tolist())) > 2 else ""
-            cells.append(f"{roc_auc_score(said >= 0.5, ours):.3f}{rank}")
+            auc = f"{roc_auc_score(so, ours):.3f}" if 0 < so.sum() < len(so) else "–"
+            cells.append(f"{auc}, {spearmanr(said, ours).statistic:.2f}" if graded else auc)
         yield f"| {' | '.join(map(str, cells))} |"
 
 
@@ -181,11 +182,14 @@ def thresholds(readers: Mapping[str, Reader], root: Path) -> Iterator[str]:
     news = [ScoreInput(one.text) for one in read_corpus("c3", root)[:: 11899 // C3_COMMENTS][:C3_COMMENTS]]
     for attribute in GRADED:
         judged = _column(rows, CIVIL[attribute])
+        read = [
+            (reader.values(attribute, judged.inputs), reader.values(attribute, news))
+            for reader in readers.values()
+        ]
         for old in OLD:
             count = int((judged.said >= old).sum())
             cells = [attribute, old, f"{count} of {len(judged.said)}"]
-            for reader in readers.values():
-                ours, of_news = (reader.values(attribute, inputs) for inputs in (judged.inputs, news))
+            for ours, of_news in read:
                 cells.append("too few to say" if count < 10 else _threshold(judged.said, ours, old, of_news))
             yield f"| {' | '.join(map(str, cells))} |"
 

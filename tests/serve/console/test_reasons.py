@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from belowline.model import ScoreInput, Scores
-from tests.support.browser import picture
+from tests.support.browser import follow, picture
 from tests.support.serve_fakes import FakeScorer, check_problem, served
 from tests.support.waiting import until
 
@@ -94,8 +94,7 @@ def by_mouse(page: Any) -> None:
 def without_script(page: Any) -> None:
     page.goto("/console?sort=oldest")
     while page.locator(".card").count():
-        with page.expect_navigation():
-            page.locator(".card button[value=reject]").first.click()
+        follow(page, page.locator(".card button[value=reject]").first)
 
 
 @pytest.mark.parametrize("blind", [False, True])

@@ -64,8 +64,8 @@ def test_the_recipes_for_a_site_replay_what_newsroom_mixes_and_start_from_the_re
 
 
 def test_the_students_share_their_mix_and_the_limit_on_held_harmless_comments() -> None:
-    newsroom, small, large = (
-        load_recipe(recipe_file(Path(name))) for name in ("newsroom-0.6", "small", "large")
+    newsroom, small, large, teacher = (
+        load_recipe(recipe_file(Path(name))) for name in ("newsroom-0.6", "small", "large", "teacher")
     )
     assert newsroom.distil
     assert newsroom.distil.teacher == large.name
@@ -73,10 +73,10 @@ def test_the_students_share_their_mix_and_the_limit_on_held_harmless_comments() 
     assert small.distil
     assert (small.start, small.distil.teacher) == (RELEASED, "")
     assert newsroom.mix == small.mix
-    assert {(one.hold_harmless, one.ordinary) for one in (newsroom, small, large)} == {
+    assert {(one.hold_harmless, one.ordinary) for one in (newsroom, small, large, teacher)} == {
         (newsroom.hold_harmless, newsroom.ordinary)
     }
-    assert set(newsroom.mix) == set(large.mix)
+    assert set(newsroom.mix) == set(large.mix) == set(teacher.mix)
 
 
 def test_a_file_goes_before_a_shipped_recipe_of_its_name(
